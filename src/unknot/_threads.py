@@ -1,0 +1,29 @@
+"""How many threads a computation may use."""
+
+import os
+from numbers import Integral
+
+
+def resolve_n_jobs(n_jobs: int | None) -> int:
+    """Turn scikit-learn's ``n_jobs`` into a number of threads.
+
+    ``None`` and -1 mean every processor this process may run on, -2 all but one, and so on.
+
+    Raises
+    ------
+    ValueError
+        If ``n_jobs`` is 0 or not an integer.
+    """
+    try:
+        available = len(os.sched_getaffinity(0))
+    except AttributeError:  # not on macOS and Windows
+        available = os.cpu_count() or 1
+    if n_jobs is None:
+        return available
+    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0:
+        raise ValueError(
+            f"n_jobs must be a whole number other than 0, or None for every core; got {n_jobs!r}"
+        )
+    if n_jobs < 0:
+        return max(1, available + 1 + int(n_jobs))
+    return int(n_jobs)

@@ -1,0 +1,31 @@
+"""Names for the arrays that pass between rooms; the shapes are checked at run time by the tests."""
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+import numpy as np
+from jaxtyping import Float, Float32, Float64, Int, Int32, Int64, Integer, Shaped, UInt8
+
+if TYPE_CHECKING:
+    Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
+else:
+    Array = np.ndarray
+
+Points: TypeAlias = Float32[Array, "samples features"]
+Map: TypeAlias = Float32[Array, "samples components"]
+Labels: TypeAlias = Int64[Array, " samples"]
+
+__all__ = [
+    "Array",
+    "Float",
+    "Float32",
+    "Float64",
+    "Int",
+    "Int32",
+    "Int64",
+    "Integer",
+    "Labels",
+    "Map",
+    "Points",
+    "Shaped",
+    "UInt8",
+]

@@ -1,0 +1,42 @@
+"""What every test runs under: array shapes checked, no display, skips turned into failures in CI."""
+
+import os
+from pathlib import Path
+
+import matplotlib as mpl
+import pytest
+from jaxtyping import install_import_hook
+
+mpl.use("Agg")
+
+SOURCE = Path(__file__).parents[1] / "src"
+
+
+def _checked_modules() -> list[str]:
+    """Every module but the packages' own files and the compiled kernels, which take no checker."""
+    modules = []
+    for path in (SOURCE / "unknot").rglob("*.py"):
+        if path.stem.startswith(("__", "_kernels")):
+            continue
+        modules.append(".".join(path.relative_to(SOURCE).with_suffix("").parts))
+    return modules
+
+
+install_import_hook(_checked_modules(), "beartype.beartype")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    report = yield
+    if report.skipped and not hasattr(report, "wasxfail") and os.environ.get("UNKNOT_NO_SKIP"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped where nothing may be: {report.longrepr}"
+    return report
+
+
+@pytest.fixture(autouse=True)
+def _close_figures():
+    yield
+    import matplotlib.pyplot as plt
+
+    plt.close("all")
