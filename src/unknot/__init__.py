@@ -10,9 +10,13 @@ from typing import Any
 __version__ = "0.1.0"
 
 # Public name -> the room that holds it. A name that stands for itself is a room.
-_PUBLIC: dict[str, str] = {}
+_PUBLIC: dict[str, str] = {
+    "Dataset": "datasets",
+    "datasets": "datasets",
+    "load_dataset": "datasets",
+}
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:
