@@ -77,7 +77,7 @@ def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
     Only types whose range says what the values are: 8 and 16 bits unsigned. Dividing an int64 that
     holds 0..255 by its range would turn every image black.
     """
-    if array.dtype in (np.uint8, np.uint16):
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
         # In one pass, with no float copy besides the result.
         result: Array = np.divide(array, np.float32(np.iinfo(array.dtype).max), dtype=np.float32)
         return np.ascontiguousarray(result)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._typing import Array, Float32, Labels, Shaped
+from .._typing import Array, Float32, Int64, Labels, Shaped
 
 
 class DatasetError(ValueError):
@@ -173,7 +173,7 @@ class Dataset:
         return self.train.n_classes
 
 
-def stratified_indices(labels: Labels, n: int, random_state: int | None) -> Labels:
+def stratified_indices(labels: Labels, n: int, random_state: int | None) -> Int64[Array, " drawn"]:
     """Draw the indices of n samples, sorted, each class in its proportion and at least once."""
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if not isinstance(n, int | np.integer) or not len(classes) <= n <= len(labels):

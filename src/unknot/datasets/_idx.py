@@ -5,13 +5,14 @@ big-endian unsigned 32-bit integer, then the values, big-endian, the last axis f
 """
 
 import gzip
+import io
 import math
 import re
 import struct
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -35,6 +36,11 @@ class _IdxFile(NamedTuple):
     part: str
     kind: str
     path: Path
+
+
+def is_idx_name(name: str) -> bool:
+    """Whether a file's name is one that IDX files are published under."""
+    return _FILE_NAME.fullmatch(name) is not None
 
 
 def is_idx_folder(folder: Path) -> bool:
@@ -100,7 +106,7 @@ def read_idx(path: Path) -> Array:
         raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def _read_stream(stream: BinaryIO | gzip.GzipFile, path: Path, *, greatest: int) -> Array:
+def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Array:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\x00\x00" or magic[2] not in _TYPES or not magic[3]:
         raise DatasetError(

@@ -33,9 +33,11 @@ def load_image_folder(
     folder: Path, *, image_size: tuple[int, int] | None, class_names: Sequence[str] | None
 ) -> Dataset:
     """Load images; the sub-folders are the classes, in the order of their names or numbers."""
-    has_train = (folder / "train").is_dir()
+    _check_image_size(image_size)
+    # A folder of vehicles may have a class called train: a split has sub-folders of its own.
+    has_train = _has_folders(folder / "train")
     parts = [_list_images(folder / "train" if has_train else folder)]
-    if has_train and (folder / "test").is_dir():
+    if has_train and _has_folders(folder / "test"):
         parts.append(_list_images(folder / "test"))
     names = _in_order(set(parts[0].classes))
     unknown = _in_order(set(parts[-1].classes) - set(names))
@@ -52,6 +54,17 @@ def load_image_folder(
         where = str(part.folder)
         splits.append(RawSplit(_read_all(part, n_channels, image_size), labels, where, where))
     return build_dataset(folder.resolve().name, *splits, class_names=class_names or names)
+
+
+def _check_image_size(image_size: tuple[int, int] | None) -> None:
+    if image_size is not None and (len(image_size) != 2 or min(image_size) < 1):
+        raise ValueError(
+            f"image_size must be a height and a width of at least 1 pixel; got {image_size}"
+        )
+
+
+def _has_folders(folder: Path) -> bool:
+    return folder.is_dir() and any(path.is_dir() for path in folder.iterdir())
 
 
 def _list_images(folder: Path) -> _Listing:
@@ -124,6 +137,7 @@ def _open(path: Path) -> "Image":
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise _unreadable(path, error) from error
     if image.mode not in _GREY_8 | _GREY_16 | _CONVERTIBLE:
+        image.close()
         raise DatasetError(
             f"{path} has pixels of mode {image.mode!r}, whose range is not known; convert it to 8 "
             "or 16 bits"

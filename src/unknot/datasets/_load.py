@@ -9,7 +9,7 @@ from pathlib import Path
 from ._arrays import RawSplit, build_dataset, check_class_names
 from ._dataset import Dataset, DatasetError
 from ._embedded import EMBEDDED
-from ._idx import is_idx_folder, load_idx_folder
+from ._idx import is_idx_folder, is_idx_name, load_idx_folder
 from ._images import load_image_folder
 from ._npz import find_pairs, load_npz
 
@@ -99,6 +99,11 @@ def load_dataset(
             _refuse_options("a folder of images", subset, transpose)
             dataset = load_image_folder(path, image_size=image_size, class_names=class_names)
         elif path.exists():
+            if is_idx_name(path.name):
+                raise DatasetError(
+                    f"{path} is one IDX file of several; give the folder that holds the images "
+                    f"and the labels: {str(path.parent)!r}"
+                )
             _refuse_options("a file", subset, transpose, image_size)
             dataset = load_npz(path, class_names=class_names)
         else:
@@ -113,7 +118,8 @@ def _from_memory(source: object) -> list[RawSplit]:
         pairs = find_pairs(list(source), "the mapping")
         return [RawSplit(source[x], source[y], x, y) for x, y in pairs]
     if isinstance(source, tuple | list) and len(source) == 2:
-        if all(isinstance(pair, tuple | list) and len(pair) == 2 for pair in source):
+        # Only tuples are pairs: a list of two is two samples.
+        if all(isinstance(pair, tuple) and len(pair) == 2 for pair in source):
             (x_train, y_train), (x_test, y_test) = source
             return [
                 RawSplit(x_train, y_train, "x_train", "y_train"),

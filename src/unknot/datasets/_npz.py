@@ -1,5 +1,6 @@
 """NumPy archives."""
 
+import io
 import zipfile
 import zlib
 from collections.abc import Sequence
@@ -20,22 +21,8 @@ EXPECTED_KEYS = "x_train and y_train (with x_test and y_test), inputs and labels
 def load_npz(path: Path, *, class_names: Sequence[str] | None) -> Dataset:
     """Load a NumPy archive; pickled Python objects are refused."""
     try:
-        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise DatasetError(
-                    f"{path} holds a single array, not an archive of inputs and labels. "
-                    "Write one with numpy.savez(path, inputs=..., labels=...)"
-                )
-            pairs = find_pairs(list(archive.files), str(path))
-            splits = [
-                RawSplit(
-                    _member(archive, x, path),
-                    _member(archive, y, path),
-                    f"{x} in {path}",
-                    f"{y} in {path}",
-                )
-                for x, y in pairs
-            ]
+        with path.open("rb") as stream:
+            splits = _read_splits(stream, path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
     except (zipfile.BadZipFile, EOFError) as error:
@@ -46,6 +33,25 @@ def load_npz(path: Path, *, class_names: Sequence[str] | None) -> Dataset:
         # np.load takes whatever is neither a zip file nor an array for a pickle.
         raise _damaged(path) from error
     return build_dataset(path.stem, *splits, class_names=class_names)
+
+
+def _read_splits(stream: io.BufferedIOBase, path: Path) -> list[RawSplit]:
+    archive = np.load(stream, allow_pickle=False)
+    if not isinstance(archive, np.lib.npyio.NpzFile):
+        raise DatasetError(
+            f"{path} holds a single array, not an archive of inputs and labels. "
+            "Write one with numpy.savez(path, inputs=..., labels=...)"
+        )
+    with archive:
+        return [
+            RawSplit(
+                _member(archive, x, path),
+                _member(archive, y, path),
+                f"{x} in {path}",
+                f"{y} in {path}",
+            )
+            for x, y in find_pairs(list(archive.files), str(path))
+        ]
 
 
 def find_pairs(keys: Sequence[str], source: str) -> list[tuple[str, str]]:
@@ -71,7 +77,8 @@ def find_pairs(keys: Sequence[str], source: str) -> list[tuple[str, str]]:
 def _member(archive: "np.lib.npyio.NpzFile", key: str, path: Path) -> Array:
     try:
         return np.asarray(archive[key])
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError) as error:
+        # RuntimeError: a flag or method in the zip file that Python does not know.
         raise DatasetError(
             f"{path} is damaged: {key} cannot be unpacked ({error}). Write or download it again"
         ) from error
