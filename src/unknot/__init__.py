@@ -10,7 +10,9 @@ from typing import Any
 __version__ = "0.1.0"
 
 # Public name -> the room that holds it. A name that stands for itself is a room.
-_PUBLIC: dict[str, str] = {}
+_PUBLIC: dict[str, str] = {
+    "metrics": "metrics",
+}
 
 __all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
 
