@@ -5,22 +5,41 @@ deep-learning framework.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 # Public name -> the room that holds it. A name that stands for itself is a room.
 _PUBLIC = {
-    "History": "training",
-    "Representations": "representations",
+    "Dataset": "datasets",
+    "datasets": "datasets",
     "extract": "representations",
+    "figures": "figures",
+    "History": "training",
     "load": "training",
+    "load_dataset": "datasets",
+    "metrics": "metrics",
     "networks": "networks",
+    "Representations": "representations",
     "save": "training",
     "train": "training",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from .datasets import Dataset as Dataset
+    from . import datasets as datasets
+    from .representations import extract as extract
+    from . import figures as figures
+    from .training import History as History
+    from .training import load as load
+    from .datasets import load_dataset as load_dataset
+    from . import metrics as metrics
+    from . import networks as networks
+    from .representations import Representations as Representations
+    from .training import save as save
+    from .training import train as train
 
 
 def __getattr__(name: str) -> Any:

@@ -23,9 +23,7 @@ def check_points(points: ArrayLike, *, name: str = "points", min_samples: int = 
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
     if array.ndim != 2:
-        remedy = (
-            f"; reshape it with {name}.reshape(len({name}), -1)" if array.ndim != 0 else ""
-        )
+        remedy = f"; reshape it with {name}.reshape(len({name}), -1)" if array.ndim != 0 else ""
         raise ValueError(
             f"{name} must have the shape (n_samples, n_features); got {array.shape}{remedy}"
         )

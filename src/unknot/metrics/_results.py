@@ -1,0 +1,68 @@
+"""What every measure returns: a number, with what it was made of and what must be said about it."""
+
+import warnings
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import numpy as np
+
+ResultT = TypeVar("ResultT", bound="Result")
+
+
+class MeasureWarning(UserWarning):
+    """A measure has a caveat: part of the data had to be left out, or its number says little."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Result:
+    """The value of a measure.
+
+    Attributes
+    ----------
+    value : float
+        The measure over all the data; always finite. ``float(result)`` is the same number.
+    notes : tuple of str
+        What was left out and why, and when the number says little. Each note was also given as a
+        `MeasureWarning` when the measure was called.
+    """
+
+    value: float
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.value):
+            raise ValueError(
+                f"the value of a measure must be finite; {type(self).__name__} got {self.value}"
+            )
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        parts = []
+        for field in fields(self):
+            item = getattr(self, field.name)
+            if isinstance(item, float):
+                parts.append(f"{field.name}={item:.6g}")
+            elif isinstance(item, np.ndarray):
+                parts.append(f"{field.name}=<{item.dtype} {item.shape}>")
+            elif field.name == "notes":
+                parts.extend(f"notes={item!r}" for _ in range(bool(item)))
+            elif isinstance(item, tuple):
+                parts.append(f"{field.name}=<{len(item)}>")
+            else:
+                parts.append(f"{field.name}={item!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+def announced(result: ResultT) -> ResultT:
+    """Give each note of a result as a warning, at the line that called the measure."""
+    for note in result.notes:
+        warnings.warn(note, MeasureWarning, stacklevel=3)
+    return result
+
+
+def some(names: "np.ndarray[tuple[int], np.dtype[np.generic]]") -> str:
+    """Name classes in a sentence: all of a few, the first of many."""
+    shown = ", ".join(str(name) for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

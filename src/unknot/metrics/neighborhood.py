@@ -1,0 +1,160 @@
+"""Neighbourhood: how many of a point's nearest neighbours are of its own class."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float32, Float64
+from .._validation import check_labels, check_points
+from ._checks import check_count
+from ._results import Result, announced, some
+
+if TYPE_CHECKING:
+    from ..neighbors import NeighborGraph
+else:  # importing it would import Numba
+    NeighborGraph = Any
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class NeighborhoodHit(Result):
+    """The Neighborhood Hit of labelled points.
+
+    Attributes
+    ----------
+    value : float
+        Mean over the points, in [0, 1].
+    k : int
+        The number of neighbours looked at; a Neighborhood Hit without it means nothing.
+    per_class : array of float64 (n_classes,)
+        Mean over the points of each class.
+    per_point : array of float32 (n_samples,)
+        Share of each point's k neighbours that are of its class.
+    classes : array (n_classes,)
+        The class values, in the order of ``per_class``.
+    """
+
+    k: int
+    per_class: Float64[Array, " classes"]
+    per_point: Float32[Array, " samples"]
+    classes: Array
+
+
+def neighborhood_hit(
+    points: ArrayLike,
+    labels: ArrayLike,
+    k: int = 6,
+    *,
+    graph: NeighborGraph | None = None,
+    n_jobs: int | None = None,
+) -> NeighborhoodHit:
+    r"""Neighborhood Hit: the share of a point's k nearest neighbours that are of its own class.
+
+    .. math:: NH_k = \frac{1}{N} \sum_i \frac{|\{j \in kNN(i) : y_j = y_i\}|}{k}
+
+    A point is never its own neighbour. 1 means that every neighbourhood is pure; labels that have
+    nothing to do with the points give the sum of the squared class shares, 1/C for C equal classes.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation, or a map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    k : int
+        The number of neighbours, from 1 to n_samples - 1.
+    graph : NeighborGraph, optional
+        The nearest neighbours of these points, where they are known already; the first k of them
+        are used. It must hold at least k.
+    n_jobs : int, optional
+        Threads that search for neighbours; every core by default.
+
+    Returns
+    -------
+    NeighborhoodHit
+        ``value``, ``per_class``, ``per_point``, ``k`` and ``classes``.
+
+    Raises
+    ------
+    ValueError
+        If k is not from 1 to n_samples - 1, or the graph is not of these points or holds too few
+        neighbours.
+
+    Notes
+    -----
+    A class of n points cannot score more than (n - 1)/k, so classes of k points or fewer are
+    named in ``notes``. The Neighborhood Hit of a map depends on the map as much as on the points:
+    report it beside that of the representation itself.
+
+    References
+    ----------
+    [Paulovich2008]_, section 4.
+
+    Examples
+    --------
+    Two groups of three points on a line, the last of which has the other group's label:
+
+    >>> from unknot.metrics import neighborhood_hit
+    >>> points = [[0.0], [1.0], [2.5], [10.0], [11.0], [12.5]]
+    >>> hit = neighborhood_hit(points, ["a", "a", "a", "b", "b", "a"], k=1)
+    >>> hit.value
+    0.8333333333333334
+    >>> hit.per_class
+    array([0.75, 1.  ])
+    """
+    points = check_points(points, min_samples=2)
+    codes, classes = check_labels(labels, len(points))
+    indices = neighbor_indices(points, k, graph, n_jobs)
+    return announced(hit_of_neighbors(indices, codes, classes))
+
+
+def neighbor_indices(points: Any, k: int, graph: Any, n_jobs: int | None) -> Array:
+    """Check k and return the indices of the k nearest neighbours (n_samples, k)."""
+    n_samples = len(points)
+    k = check_count(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
+    if graph is None:
+        from ..neighbors import nearest_neighbors
+
+        graph = nearest_neighbors(points, k, n_jobs=n_jobs)
+    rows, columns = graph.indices.shape
+    if rows != n_samples:
+        raise ValueError(f"graph must be of these {n_samples} points; it is of {rows}")
+    if columns < k:
+        raise ValueError(
+            f"graph must hold at least k = {k} neighbours; it holds {columns}. Compute it with "
+            f"nearest_neighbors(points, {k}), or ask for k = {columns}"
+        )
+    return np.asarray(graph.indices[:, :k])
+
+
+def hit_of_neighbors(indices: Array, codes: Array, classes: Array) -> NeighborhoodHit:
+    """Count the neighbours of each point's own class."""
+    k = indices.shape[1]
+    small = codes.astype(np.int32)
+    same = np.zeros(len(codes), dtype=np.int32)
+    # A column at a time: a (n, k) table of the neighbours' labels is never built.
+    for column in range(k):
+        same += small[indices[:, column]] == small
+    counts = np.bincount(codes)
+    hits = np.bincount(codes, weights=same)
+    return NeighborhoodHit(
+        value=float(hits.sum() / (k * len(codes))),
+        k=k,
+        per_class=hits / (k * counts),
+        per_point=(same / k).astype(np.float32),
+        classes=classes,
+        notes=_hit_notes(k, counts, classes),
+    )
+
+
+def _hit_notes(k: int, counts: Array, classes: Array) -> tuple[str, ...]:
+    if len(classes) == 1:
+        return (f"there is one class only ({classes[0]}): every neighbour is of it",)
+    capped = counts <= k
+    if not capped.any():
+        return ()
+    return (
+        f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so that "
+        f"their Neighborhood Hit cannot reach 1: {some(classes[capped])}",
+    )

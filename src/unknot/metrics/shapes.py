@@ -1,0 +1,412 @@
+"""Shapes of the classes on a map: convex hulls and best-fitting ellipses, and how they overlap."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float64, Shaped
+from .._validation import check_labels, check_points
+from ._results import Result, announced, some
+
+# A class is called flat when its width is below this share of its length: float32 coordinates,
+# whose relative error is 6e-8, cannot tell such a class from a line.
+FLAT = 1e-6
+# For its overlaps only, a flat ellipse is given this share of the map's own spread as its width.
+FLOOR = 1e-3
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ConvexHulls(Result):
+    """The convex hulls of the classes on a map.
+
+    Attributes
+    ----------
+    value : float
+        Mean of ``overlap`` over the pairs of classes, in [0, 1]; 0 where no two hulls meet.
+    vertices : tuple of arrays of float64 (n_vertices, 2)
+        The corners of each class's hull, counter-clockwise; two for a class on a line, one for a
+        class at one place.
+    areas : array of float64 (n_classes,)
+        Area of each hull, in the map's units squared; 0 for a class on a line or at one place.
+    overlap : array of float64 (n_classes, n_classes)
+        Area of the intersection divided by that of the smaller hull; 1 on the diagonal. For a hull
+        without area, the share of its length (of its only point: 1 or 0) inside the other.
+    classes : array (n_classes,)
+        The class values, in the order of all of these.
+    """
+
+    vertices: tuple[Float64[Array, "_ 2"], ...]
+    areas: Float64[Array, " classes"]
+    overlap: Float64[Array, "classes classes"]
+    classes: Shaped[Array, " classes"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Ellipses(Result):
+    """The best-fitting ellipses of the classes on a map: one Gaussian a class.
+
+    Attributes
+    ----------
+    value : float
+        Mean of ``overlap`` over the pairs of classes, in [0, 1].
+    means : array of float64 (n_classes, 2)
+        The centres.
+    covariances : array of float64 (n_classes, 2, 2)
+        Maximum-likelihood covariances (divided by n).
+    semi_axes : array of float64 (n_classes, 2)
+        sqrt(2 lambda) for the eigenvalues lambda of the covariance, the larger first. An ellipse
+        of these semi-axes holds 1 - 1/e = 63.2 % of a Gaussian's mass.
+    angles : array of float64 (n_classes,)
+        Direction of the major axis, in radians from the first coordinate, in (-pi/2, pi/2].
+    areas : array of float64 (n_classes,)
+        pi times the product of the semi-axes.
+    overlap : array of float64 (n_classes, n_classes)
+        Bhattacharyya coefficients; 1 on the diagonal.
+    classes : array (n_classes,)
+        The class values, in the order of all of these.
+    """
+
+    means: Float64[Array, "classes 2"]
+    covariances: Float64[Array, "classes 2 2"]
+    semi_axes: Float64[Array, "classes 2"]
+    angles: Float64[Array, " classes"]
+    areas: Float64[Array, " classes"]
+    overlap: Float64[Array, "classes classes"]
+    classes: Shaped[Array, " classes"]
+
+
+def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
+    """Convex hull of each class on a map, with its area and how much each pair overlaps.
+
+    The overlap of two classes is the area their hulls share, divided by the area of the smaller
+    hull: 0 when they are apart, 1 when one lies inside the other.
+
+    Parameters
+    ----------
+    map_ : array-like (n_samples, 2)
+        A map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    ConvexHulls
+        ``vertices``, ``areas``, ``overlap``, ``classes``, and ``value``, the mean overlap.
+
+    Raises
+    ------
+    ValueError
+        If the map is not two-dimensional or not finite.
+
+    Notes
+    -----
+    One stray point stretches a hull: `peeled_hulls` leaves out the outermost points.
+
+    References
+    ----------
+    Computed by Qhull [Barber1996]_.
+
+    Examples
+    --------
+    A square of side 2, and one of side 1 of which half lies inside it:
+
+    >>> from unknot.metrics import convex_hulls
+    >>> square = [[0, 0], [2, 0], [2, 2], [0, 2]]
+    >>> small = [[1.5, 0], [2.5, 0], [2.5, 1], [1.5, 1]]
+    >>> hulls = convex_hulls(square + small, [0, 0, 0, 0, 1, 1, 1, 1])
+    >>> hulls.areas
+    array([4., 1.])
+    >>> hulls.overlap[0, 1]
+    0.5
+    """
+    coordinates, codes, classes = _check_map(map_, labels)
+    return announced(_hulls(coordinates, codes, classes, depth=1.0))
+
+
+def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> ConvexHulls:
+    """Convex hulls of the deepest points of each class: the outermost layers are peeled off first.
+
+    The corners of a class's hull are its first layer; without them, the corners of what is left
+    are the second, and so on. Whole layers are removed, outermost first, for as long as at least
+    ``depth`` of the class remains; the hull is that of the points that are left.
+
+    Parameters
+    ----------
+    map_ : array-like (n_samples, 2)
+        A map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    depth : float
+        The share of each class's points to keep at least, above 0 and at most 1; 1 peels nothing.
+
+    Returns
+    -------
+    ConvexHulls
+        ``vertices``, ``areas``, ``overlap``, ``classes``, and ``value``, the mean overlap.
+
+    Raises
+    ------
+    ValueError
+        If depth is not above 0 and at most 1, or the map is not two-dimensional or not finite.
+
+    References
+    ----------
+    Convex layers as a measure of depth: [Barnett1976]_.
+
+    Examples
+    --------
+    >>> from unknot.metrics import peeled_hulls
+    >>> square = [[0, 0], [2, 0], [2, 2], [0, 2]]
+    >>> inner = [[0.5, 0.5], [1.5, 0.5], [1.5, 1.5], [0.5, 1.5]]
+    >>> peeled_hulls(square + inner, [0] * 8, depth=0.5).areas
+    array([1.])
+    """
+    if not 0.0 < depth <= 1.0:
+        raise ValueError(f"depth must be above 0 and at most 1; got {depth}")
+    coordinates, codes, classes = _check_map(map_, labels)
+    return announced(_hulls(coordinates, codes, classes, depth=float(depth)))
+
+
+def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
+    r"""Best-fitting ellipse of each class on a map: the Gaussian of its mean and full covariance.
+
+    The overlap of two classes is the Bhattacharyya coefficient of their Gaussians,
+
+    .. math:: BC = \exp\left(-\tfrac18 d^T S^{-1} d
+              - \tfrac12 \ln\frac{\det S}{\sqrt{\det S_1 \det S_2}}\right),
+              \quad S = \tfrac12 (S_1 + S_2)
+
+    with d the difference of the means: 1 for identical Gaussians, 0 for Gaussians that nowhere
+    overlap.
+
+    Parameters
+    ----------
+    map_ : array-like (n_samples, 2)
+        A map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    Ellipses
+        ``means``, ``covariances``, ``semi_axes``, ``angles``, ``areas``, ``overlap``, ``classes``,
+        and ``value``, the mean overlap.
+
+    Raises
+    ------
+    ValueError
+        If the map is not two-dimensional or not finite.
+
+    Notes
+    -----
+    Classes on a line or at one place have an ellipse without area, and are named in ``notes``.
+    Their coefficient with any other class would be 0; so that it says something, their variances
+    are given a floor for it: the square of a thousandth of the map's own spread.
+
+    References
+    ----------
+    The coefficient: [Bhattacharyya1943]_.
+
+    Examples
+    --------
+    Four points at distance 1 from the centre along each axis: the variances are 1/2.
+
+    >>> from unknot.metrics import best_ellipses
+    >>> ellipses = best_ellipses([[1, 0], [-1, 0], [0, 1], [0, -1]], [0, 0, 0, 0])
+    >>> ellipses.covariances[0]
+    array([[0.5, 0. ],
+           [0. , 0.5]])
+    >>> ellipses.semi_axes
+    array([[1., 1.]])
+    """
+    coordinates, codes, classes = _check_map(map_, labels)
+    count = len(classes)
+    means = np.empty((count, 2))
+    covariances = np.empty((count, 2, 2))
+    for c in range(count):
+        own = coordinates[codes == c]
+        means[c] = own.mean(axis=0)
+        centred = own - means[c]
+        covariances[c] = centred.T @ centred / len(own)
+    eigenvalues, eigenvectors = np.linalg.eigh(covariances)
+    semi_axes = np.sqrt(2.0 * np.clip(eigenvalues[:, ::-1], 0.0, None))
+    major = eigenvectors[:, :, 1]
+    # An axis has no head: of its two directions take the one in (-pi/2, pi/2].
+    backwards = (major[:, 0] < 0.0) | ((major[:, 0] == 0.0) & (major[:, 1] < 0.0))
+    major = np.where(backwards[:, None], -major, major)
+    flat = semi_axes[:, 1] <= FLAT * semi_axes[:, 0]
+    overlap = _bhattacharyya(means, covariances, flat, coordinates)
+    return announced(
+        Ellipses(
+            value=_mean_of_pairs(overlap),
+            means=means,
+            covariances=covariances,
+            semi_axes=semi_axes,
+            angles=np.arctan2(major[:, 1], major[:, 0]),
+            areas=np.pi * semi_axes.prod(axis=1),
+            overlap=overlap,
+            classes=classes,
+            notes=_shape_notes(classes, flat),
+        )
+    )
+
+
+def _check_map(map_: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
+    coordinates = check_points(map_, name="map_")
+    if coordinates.shape[1] != 2:
+        raise ValueError(
+            f"map_ must have the shape (n_samples, 2); got {coordinates.shape}. Hulls and ellipses "
+            "are of two-dimensional maps: project the points first"
+        )
+    codes, classes = check_labels(labels, len(coordinates))
+    return coordinates.astype(np.float64), codes, classes
+
+
+def _hulls(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
+    from ._kernels_shapes import all_intersection_areas
+
+    # The origin and the unit are moved to the map's own, or the areas would lose their digits to
+    # a distant centre, and the products below to a tiny scale.
+    origin = coordinates.mean(axis=0)
+    unit = float(np.abs(coordinates - origin).max()) or 1.0
+    scaled = (coordinates - origin) / unit
+    outlines = [_peeled(scaled[codes == c], depth) for c in range(len(classes))]
+    starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
+    shared = np.empty((len(classes), len(classes)))
+    all_intersection_areas(np.concatenate(outlines), starts, shared)
+    areas = shared.diagonal().copy()
+    overlap = _relative_overlap(shared, areas, outlines)
+    return ConvexHulls(
+        value=_mean_of_pairs(overlap),
+        vertices=tuple(outline * unit + origin for outline in outlines),
+        areas=areas * unit**2,
+        overlap=overlap,
+        classes=classes,
+        notes=_shape_notes(classes, areas == 0.0),
+    )
+
+
+def _peeled(points: Array, depth: float) -> Array:
+    """Corners of the hull of the points that are left when whole outer layers are removed."""
+    fewest = int(np.ceil(depth * len(points) - 1e-9))
+    corners = _corners(points)
+    while len(points) - len(corners) >= max(fewest, 1):
+        # Every copy of a corner is on the layer with it.
+        on_layer = (points[:, None, :] == points[corners][None]).all(axis=2).any(axis=1)
+        inner = points[~on_layer]
+        if len(inner) < max(fewest, 1):
+            break
+        points, corners = inner, _corners(inner)
+    return points[corners]
+
+
+def _corners(points: Array) -> Array:
+    """Find the corners of the hull, counter-clockwise, by index; of a flat class its ends."""
+    from scipy.spatial import ConvexHull
+
+    centred = points - points.mean(axis=0)
+    _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
+    if len(points) < 3 or len(lengths) < 2 or lengths[1] <= FLAT * lengths[0]:
+        along = centred @ directions[0]
+        first, last = int(along.argmin()), int(along.argmax())
+        same = bool((points[first] == points[last]).all())
+        return np.array([first] if same else [first, last])
+    return np.asarray(ConvexHull(points).vertices)
+
+
+def _relative_overlap(shared: Array, areas: Array, outlines: list[Array]) -> Array:
+    smaller = np.minimum(areas[:, None], areas[None, :])
+    overlap = np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0.0)
+    for a in np.flatnonzero(areas == 0.0):
+        for b in range(len(areas)):
+            # Of two hulls without area, the shorter is the smaller.
+            flat, other = (
+                (outlines[b], outlines[a])
+                if areas[b] == 0.0 and _length(outlines[b]) < _length(outlines[a])
+                else (outlines[a], outlines[b])
+            )
+            overlap[a, b] = overlap[b, a] = _share_inside(flat, other)
+    np.fill_diagonal(overlap, 1.0)
+    return np.minimum(overlap, 1.0)
+
+
+def _length(outline: Array) -> float:
+    return float(np.linalg.norm(outline[-1] - outline[0]))
+
+
+def _share_inside(flat: Array, other: Array) -> float:
+    """Share of a segment's length (of a point: 1 or 0) that lies inside a convex outline."""
+    start, direction = flat[0], flat[-1] - flat[0]
+    low, high = 0.0, 1.0
+    for normal, offset in _half_planes(other):
+        # Inside where normal . (start + t direction) <= offset, to within a rounding error of
+        # coordinates that are 1 at most.
+        room = offset - normal @ start + 1e-9
+        slope = float(normal @ direction)
+        if slope > 1e-12:
+            high = min(high, room / slope)
+        elif slope < -1e-12:
+            low = max(low, room / slope)
+        elif room < 0.0:
+            return 0.0
+    if len(flat) == 1:
+        return 1.0
+    return max(0.0, high - low)
+
+
+def _half_planes(outline: Array) -> list[tuple[Array, float]]:
+    """Outward unit normals and offsets of a convex outline; a segment and a point have four."""
+    if len(outline) > 2:
+        edges = np.roll(outline, -1, axis=0) - outline
+    else:
+        along = outline[-1] - outline[0]
+        along = along if along.any() else np.array([1.0, 0.0])
+        across = np.array([-along[1], along[0]])
+        edges = np.stack([along, across, -along, -across])
+        outline = outline[[0, -1, -1, 0]]
+    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    offsets = (normals * outline).sum(axis=1)
+    return list(zip(normals, offsets.tolist(), strict=True))
+
+
+def _bhattacharyya(means: Array, covariances: Array, flat: Array, coordinates: Array) -> Array:
+    spread = coordinates.var(axis=0).sum()
+    if spread == 0.0:
+        return np.ones((len(means), len(means)))
+    # In units of the map's spread, so that no determinant underflows.
+    covariances = covariances / spread + flat[:, None, None] * FLOOR**2 * np.eye(2)
+    means = means / np.sqrt(spread)
+    between = 0.5 * (covariances[:, None] + covariances[None])
+    difference = means[:, None] - means[None]
+    solved = np.linalg.solve(between, difference[..., None])[..., 0]
+    distance = (difference * solved).sum(axis=-1) / 8.0
+    log_determinants = np.linalg.slogdet(covariances)[1]
+    spread_term = np.linalg.slogdet(between)[1] - 0.5 * (
+        log_determinants[:, None] + log_determinants[None]
+    )
+    overlap = np.exp(-distance - 0.5 * spread_term)
+    np.fill_diagonal(overlap, 1.0)
+    return np.asarray(np.minimum(overlap, 1.0))
+
+
+def _mean_of_pairs(table: Array) -> float:
+    count = len(table)
+    if count == 1:
+        return 0.0
+    return float(table[np.triu_indices(count, 1)].mean())
+
+
+def _shape_notes(classes: Array, flat: Array) -> tuple[str, ...]:
+    notes = []
+    if len(classes) == 1:
+        notes.append(
+            f"there is one class only ({classes[0]}): no pair can overlap, and the value is 0"
+        )
+    if flat.any():
+        notes.append(
+            f"{int(flat.sum())} of {len(classes)} classes lie on a line or at one place, and have "
+            f"no area: {some(classes[flat])}"
+        )
+    return tuple(notes)
