@@ -1,5 +1,6 @@
 """Keras and its backend: imported when first needed, chosen once a process."""
 
+import importlib
 import importlib.util
 import json
 import os
@@ -55,9 +56,7 @@ def import_keras(backend: str | None = None, *, feature: str = "This") -> Any:
     with warnings.catch_warnings(), _native_messages_withheld():
         # Deprecations inside the frameworks are not this package's user's to mend.
         warnings.simplefilter("ignore")
-        import keras
-
-    return keras
+        return importlib.import_module("keras")
 
 
 @contextmanager

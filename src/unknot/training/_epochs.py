@@ -33,7 +33,9 @@ def compile_steps(
 def has_windows(model: Any) -> bool:
     """Whether a layer slides or recurs: XLA's CPU code for these is slow inside its own loops."""
     return any(
-        hasattr(layer, "kernel_size") or hasattr(layer, "pool_size") or hasattr(layer, "cell")
+        hasattr(layer, "kernel_size")
+        or hasattr(layer, "pool_size")
+        or hasattr(layer, "cell")
         or (hasattr(layer, "layers") and has_windows(layer))
         for layer in model.layers
     )
@@ -130,7 +132,6 @@ def epoch_batches(
     whole = n_samples - n_samples % batch_size
     batches = order[:whole].reshape(-1, batch_size)
     tables = [
-        batches[start : start + STEPS_PER_CALL]
-        for start in range(0, len(batches), STEPS_PER_CALL)
+        batches[start : start + STEPS_PER_CALL] for start in range(0, len(batches), STEPS_PER_CALL)
     ]
     return tables + ([order[whole:][None]] if whole < n_samples else [])

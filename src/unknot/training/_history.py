@@ -80,9 +80,7 @@ class History(Mapping[str, list[float]]):
         with Path(path).open(newline="") as stream:
             rows = list(csv.reader(stream))
         try:
-            columns = {
-                name: [float(row[i]) for row in rows[1:]] for i, name in enumerate(rows[0])
-            }
+            columns = {name: [float(row[i]) for row in rows[1:]] for i, name in enumerate(rows[0])}
             if any(len(row) != len(columns) for row in rows[1:]):
                 raise ValueError("rows of different lengths")
         except (IndexError, ValueError) as error:

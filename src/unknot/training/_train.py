@@ -81,8 +81,10 @@ def train(
     """
     keras = import_keras(feature="Training")
     inputs, labels = _arrays(data, "train", "data")
-    validation = None if validate is False else _arrays(
-        data if validate is True else validate, "test", "validate"
+    validation = (
+        None
+        if validate is False
+        else _arrays(data if validate is True else validate, "test", "validate")
     )
     _check_numbers(epochs, batch_size, learning_rate, history)
     if checkpoint is not None and Path(checkpoint).suffix != ".keras":
@@ -129,7 +131,7 @@ def train(
 
 
 def _arrays(data: Any, part: str, name: str) -> tuple[Array, Array]:
-    """Samples and labels of a dataset's part, a split or a pair, as the backends take them."""
+    """Take samples and labels from a dataset's part, a split or a pair, as the backends want."""
     split = getattr(data, part, data)
     if split is None:
         raise ValueError(f"{name}: the dataset {data.name!r} has no {part} part; give arrays")
@@ -196,8 +198,7 @@ def _check_fit(model: Any, inputs: Array, labels: Array, name: str) -> None:
     if model.built and getattr(model, "input_shape", None) is not None:
         expected = tuple(model.input_shape[1:])
         if len(expected) != inputs.ndim - 1 or any(
-            size not in (None, got)
-            for size, got in zip(expected, inputs.shape[1:], strict=True)
+            size not in (None, got) for size, got in zip(expected, inputs.shape[1:], strict=True)
         ):
             raise ValueError(
                 f"{name}: model {model.name!r} takes samples of shape {expected}; "
