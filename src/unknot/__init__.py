@@ -19,10 +19,16 @@ _PUBLIC = {
     "load": "training",
     "load_dataset": "datasets",
     "metrics": "metrics",
+    "nearest_neighbors": "neighbors",
+    "NeighborGraph": "neighbors",
+    "neighbors": "neighbors",
     "networks": "networks",
+    "PCA": "projection",
+    "projection": "projection",
     "Representations": "representations",
     "save": "training",
     "train": "training",
+    "TSNE": "projection",
 }
 
 __all__ = ["__version__", *_PUBLIC]
@@ -36,10 +42,16 @@ if TYPE_CHECKING:
     from .training import load as load
     from .datasets import load_dataset as load_dataset
     from . import metrics as metrics
+    from .neighbors import nearest_neighbors as nearest_neighbors
+    from .neighbors import NeighborGraph as NeighborGraph
+    from . import neighbors as neighbors
     from . import networks as networks
+    from .projection import PCA as PCA
+    from . import projection as projection
     from .representations import Representations as Representations
     from .training import save as save
     from .training import train as train
+    from .projection import TSNE as TSNE
 
 
 def __getattr__(name: str) -> Any:
