@@ -59,6 +59,10 @@ class History(Mapping[str, list[float]]):
             )
         return History({name: [*self.columns.get(name, []), row[name]] for name in row})
 
+    def first(self, epochs: int) -> "History":
+        """Return the history of the first so many epochs."""
+        return History({name: values[:epochs] for name, values in self.columns.items()})
+
     def to_csv(self, path: str | os.PathLike[str]) -> None:
         """Write a CSV file, atomically: a header, then a row an epoch with every digit."""
         text = io.StringIO()

@@ -37,7 +37,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         If Keras or PyYAML is not installed.
     """
     keras = import_keras(feature="Saving a model")
-    kind, path = _format(path)
+    kind, path = check_path(path)
     if not model.built:
         raise ValueError(f"model {model.name!r} has no weights to save; build or call it first")
     if kind == "yaml":
@@ -88,7 +88,7 @@ def load(path: str | os.PathLike[str]) -> Any:
         If Keras or PyYAML is not installed.
     """
     keras = import_keras(feature="Loading a model")
-    kind, path = _format(path)
+    kind, path = check_path(path)
     files = [_yaml_path(path), _weights_path(path)] if kind == "yaml" else [path]
     for file in files:
         if not file.is_file():
@@ -128,7 +128,8 @@ def _restore_optimizer(model: Any, path: Path) -> None:
     model.optimizer = optimizer
 
 
-def _format(path: str | os.PathLike[str]) -> tuple[str, Path]:
+def check_path(path: str | os.PathLike[str]) -> tuple[str, Path]:
+    """Return how a path's ending says to save, "whole" or "yaml", or raise ValueError."""
     path = Path(path)
     name = path.name
     if name.endswith((".weights.h5", ".yaml", ".yml")):

@@ -245,5 +245,6 @@ def _restore(model: Any, values: list[Array]) -> None:
 
 
 def _save_checkpoint(model: Any, history: History, path: str | os.PathLike[str]) -> None:
-    save(model, path)
+    # The history first: it may run ahead of the model on disk, never behind it.
     history.to_csv(Path(path).with_suffix(".csv"))
+    save(model, path)
