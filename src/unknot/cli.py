@@ -93,9 +93,7 @@ def train(
     data: Annotated[
         str, typer.Argument(help="mnist, digits, an .npz file, or a folder of IDX files or images.")
     ],
-    out: Annotated[
-        Path, typer.Option("--out", "-o", help="Where to save: .keras, .h5 or .yaml.")
-    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to save: .keras, .h5 or .yaml.")],
     epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 10,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in a step.")] = 100,
     learning_rate: Annotated[

@@ -67,9 +67,7 @@ def draw_figures(
             probabilities,
         )
 
-    def draw(
-        name: str, needs: list[Step], figure: Callable[[], "Figure"]
-    ) -> tuple[str, Step]:
+    def draw(name: str, needs: list[Step], figure: Callable[[], "Figure"]) -> tuple[str, Step]:
         files = [f"figures/{name}.{ending}" for ending in FORMATS]
 
         def work(_: str) -> dict[str, str]:

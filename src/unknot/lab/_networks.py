@@ -26,9 +26,7 @@ def train_networks(
         yield name, _train_network(name, workspace, settings, data)
 
 
-def _train_network(
-    name: str, workspace: Workspace, settings: LabSettings, data: Dataset
-) -> Step:
+def _train_network(name: str, workspace: Workspace, settings: LabSettings, data: Dataset) -> Step:
     files = [f"models/{name}{ending}" for ending in (*FORMATS, ".weights.h5")]
     files += [f"histories/{name}.csv", f"predictions/{name}.npy"]
     hidden = f"representations/{name}_{HIDDEN_LAYER}.npy"

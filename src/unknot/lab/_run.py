@@ -138,7 +138,7 @@ def _print_summary(results: dict[str, Any], workspace: Workspace, console: Conso
     for part in said:
         console.print()
         console.print(part, highlight=False)
-    with open(os.devnull, "w") as nowhere:
+    with Path(os.devnull).open("w") as nowhere:
         text = Console(width=100, record=True, file=nowhere)
         for part in said:
             text.print(part, highlight=False)

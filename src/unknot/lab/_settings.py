@@ -73,9 +73,7 @@ class LabSettings:
         whole = LabSettings()
         if (self.train_samples, self.epochs) == (whole.train_samples, whole.epochs):
             return ""
-        epochs = ", ".join(
-            f"{self.epochs[name]} of {whole.epochs[name]}" for name in NETWORKS
-        )
+        epochs = ", ".join(f"{self.epochs[name]} of {whole.epochs[name]}" for name in NETWORKS)
         return (
             f"A quick run: trained on {self.train_samples:,} of {whole.train_samples:,} images "
             f"for {epochs} epochs; tested on {self.test_samples:,} of {whole.test_samples:,} "
