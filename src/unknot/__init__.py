@@ -11,13 +11,11 @@ __version__ = "0.1.0"
 
 # Public name -> the room that holds it. A name that stands for itself is a room.
 _PUBLIC: dict[str, str] = {
-_PUBLIC: dict[str, str] = {
     "Dataset": "datasets",
     "datasets": "datasets",
     "figures": "figures",
     "load_dataset": "datasets",
     "metrics": "metrics",
-}
 }
 
 __all__ = ["__version__", *_PUBLIC]
