@@ -1,7 +1,6 @@
 """Placing in inches: axes where they are wanted, text measured before it is drawn, legends."""
 
 import functools
-import itertools
 import math
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -24,7 +23,8 @@ LINE = 1.35  # the height of a line of text, in its size
 HALO = 2.2  # points of white around text that lies on a map
 
 # Matplotlib's measures of a legend, in the size of its text.
-_HANDLE, _HANDLE_GAP, _COLUMN_GAP, _ROW_GAP = 1.0, 0.5, 1.6, 0.45
+_HANDLE_GAP, _COLUMN_GAP, _ROW_GAP = 0.5, 1.6, 0.45
+HANDLE = 1.0
 
 
 @functools.lru_cache(maxsize=4096)
@@ -160,22 +160,23 @@ def panel_title_height(lines: Sequence[PanelLine]) -> float:
     return sum(line_height(line.size) for line in lines) + 0.06
 
 
-def legend_columns(labels: Sequence[str], width: float, size: float = NORMAL) -> int:
+def legend_columns(labels: Sequence[str], width: float, size: float, handle: float) -> int:
     """Find the most columns of a legend that fit in so many inches."""
     em = size / 72
     for columns in range(len(labels), 1, -1):
-        # Matplotlib fills a column before the next; the first ones take what does not divide.
-        rows, longer = divmod(len(labels), columns)
-        sizes = [rows + 1] * longer + [rows] * (columns - longer)
-        starts = np.cumsum([0, *sizes])
         widest = [
-            max(text_width(label, size) for label in labels[start:stop])
-            for start, stop in itertools.pairwise(starts.tolist())
+            max(text_width(label, size) for label in labels[c::columns]) for c in range(columns)
         ]
-        total = sum(widest) + columns * (_HANDLE + _HANDLE_GAP) * em
+        total = sum(widest) + columns * (handle + _HANDLE_GAP) * em
         if total + (columns - 1) * _COLUMN_GAP * em <= width:
-            return columns
+            # As many in each row as there can be, but no more than even rows need.
+            return math.ceil(len(labels) / math.ceil(len(labels) / columns))
     return 1
+
+
+def _across(n_labels: int, columns: int) -> list[int]:
+    """Order of a legend that reads across its rows; matplotlib fills its columns."""
+    return [place for column in range(columns) for place in range(column, n_labels, columns)]
 
 
 def legend_size(n_labels: int) -> float:
@@ -183,12 +184,12 @@ def legend_size(n_labels: int) -> float:
     return NORMAL if n_labels <= 40 else SMALL
 
 
-def legend_height(labels: Sequence[str], width: float) -> float:
+def legend_height(labels: Sequence[str], width: float, handle: float = HANDLE) -> float:
     """Inches that a legend takes, with the room above it."""
     if not labels:
         return 0.0
     size = legend_size(len(labels))
-    rows = math.ceil(len(labels) / legend_columns(labels, width, size))
+    rows = math.ceil(len(labels) / legend_columns(labels, width, size, handle))
     return 0.1 + rows * size * (1.0 + _ROW_GAP) / 72
 
 
@@ -198,17 +199,19 @@ def add_legend(
     labels: Sequence[str],
     *,
     bottom: float = MARGIN,
-    handle_length: float = _HANDLE,
+    handle_length: float = HANDLE,
 ) -> Legend:
     """Add a legend in the middle below everything, in as many columns as fit."""
     width, height = fig.get_size_inches()
     size = legend_size(len(labels))
+    columns = legend_columns(labels, width - 2 * MARGIN, size, handle_length)
+    order = _across(len(labels), columns)
     return fig.legend(
-        list(handles),
-        [literal(label) for label in labels],
+        [handles[place] for place in order],
+        [literal(labels[place]) for place in order],
         loc="lower center",
         bbox_to_anchor=(0.5, bottom / height),
-        ncols=legend_columns(labels, width - 2 * MARGIN, size),
+        ncols=columns,
         fontsize=size,
         borderpad=0,
         borderaxespad=0,

@@ -23,7 +23,7 @@ else:  # importing them would import SciPy
 
 # More names than this on a map hide the map.
 MOST_NAMES_ON_MAP = 26
-_LONGEST_NAME_ON_MAP = 0.75  # inches
+_LONGEST_NAME_ON_MAP = 0.95  # inches
 
 
 @in_house_style

@@ -27,6 +27,7 @@ from ._style import PAGE, UnknotFigure, in_house_style
 from ._ticks import linear_ticks, log_ticks
 
 _HEIGHT = 2.9
+_HANDLE = 2.2  # the length of a legend's lines, in the size of its text
 _TICKS_LEFT, _TICKS_BELOW, _GAP = 0.52, 0.46, 0.3
 # Trainings whose numbers of epochs differ by this factor are shown over a logarithmic axis.
 _UNEVEN = 4
@@ -78,7 +79,7 @@ def learning_curves(
     Returns
     -------
     matplotlib Figure
-        10 inches wide; with one panel if no history has accuracies.
+        10 inches wide; half of that, with one panel, if no history has accuracies.
 
     Raises
     ------
@@ -106,22 +107,23 @@ def learning_curves(
     validated = any(key.startswith("val_") for each in columns.values() for key in each)
     handles, labels = _legend_entries(colors, validated=validated)
 
-    width = (PAGE - 2 * MARGIN - (len(measures) - 1) * _GAP) / len(measures)
-    heading = title_lines(title, PAGE - 2 * MARGIN)
+    width = (PAGE - 2 * MARGIN - _GAP) / 2
+    whole = 2 * MARGIN + len(measures) * (width + _GAP) - _GAP
+    heading = title_lines(title, whole - 2 * MARGIN)
     captions = [
         [PanelLine(measure.name, headline=True), PanelLine(measure.remark, aside=True)]
         for measure in measures
     ]
     top = title_height(heading) + panel_title_height(captions[0])
-    legend = legend_height(labels, PAGE - 2 * MARGIN)
-    fig = UnknotFigure(PAGE, top + _HEIGHT + _TICKS_BELOW + legend + MARGIN)
+    legend = legend_height(labels, whole - 2 * MARGIN, _HANDLE)
+    fig = UnknotFigure(whole, top + _HEIGHT + _TICKS_BELOW + legend + MARGIN)
     write_title(fig, heading)
     for number, (measure, caption) in enumerate(zip(measures, captions, strict=True)):
         left = MARGIN + number * (width + _GAP)
         write_panel_title(fig, left, top, caption)
         ax = place(fig, left + _TICKS_LEFT, top, width - _TICKS_LEFT, _HEIGHT)
         for name, each in columns.items():
-            _draw_curves(ax, each, measure.key, colors[name])
+            _draw_curves(ax, each, measure.key, colors[name], validated=validated)
         _set_epoch_axis(ax, [each["epoch"] for each in columns.values()], width - _TICKS_LEFT)
         if measure.key == "loss":
             _set_loss_axis(ax, _HEIGHT)
@@ -129,7 +131,7 @@ def learning_curves(
             _set_accuracy_axis(ax, _HEIGHT)
         ax.grid(visible=True)
         ax.spines[["top", "right"]].set_visible(False)
-    add_legend(fig, handles, labels, handle_length=2.2)
+    add_legend(fig, handles, labels, handle_length=_HANDLE)
     return fig
 
 
@@ -172,20 +174,24 @@ def _legend_entries(
     return handles, labels
 
 
-def _draw_curves(ax: Axes, columns: Mapping[str, Array], key: str, color: str) -> None:
+def _draw_curves(
+    ax: Axes, columns: Mapping[str, Array], key: str, color: str, *, validated: bool
+) -> None:
     for column, kind in ((key, "training"), (f"val_{key}", "validation")):
         if column not in columns:
             continue
+        # Dashes only where they tell training from validation.
+        style = _STYLES[kind if validated else "validation"]
         marker = "o" if len(columns["epoch"]) <= _FEW_EPOCHS else ""
         ax.plot(
             columns["epoch"],
             columns[column],
             color=color,
             marker=marker,
-            markersize=2.6,
+            markersize=3.2,
             markeredgewidth=0,
-            label=kind,
-            **_STYLES[kind],
+            label=column,
+            **style,
         )
 
 
@@ -215,7 +221,7 @@ def _set_loss_axis(ax: Axes, length: float) -> None:
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.1, 1.0)
     if low > 0:
         ax.set_yscale("log")
-        margin = max((high / low) ** 0.05, 1.01)
+        margin = max((high / low) ** 0.05, 1.1)
         low, high = low / margin, high * margin
         ticks = log_ticks(low, high, length)
     else:
@@ -233,7 +239,7 @@ def _set_accuracy_axis(ax: Axes, length: float) -> None:
     values = _finite_values(ax)
     errors = np.maximum(1 - values, _LEAST_ERROR) if len(values) else np.array([0.1, 1.0])
     least, greatest = float(errors.min()), float(errors.max())
-    margin = max((greatest / least) ** 0.05, 1.01)
+    margin = max((greatest / least) ** 0.05, 1.1)
     least, greatest = least / margin, min(greatest * margin, 1.0)
     ax.set_ylim(1 - greatest, 1 - least)
     ticks = 1 - np.array(log_ticks(least, greatest, length))
@@ -247,7 +253,7 @@ def _exponents(accuracies: Array) -> Array:
 
 
 def _accuracies(exponents: Array) -> Array:
-    return np.asarray(1 - 10**-exponents)
+    return np.asarray(1 - np.power(10.0, -exponents))
 
 
 def _finite_values(ax: Axes) -> Array:
