@@ -12,10 +12,16 @@ __version__ = "0.1.0"
 # Public name -> the room that holds it. A name that stands for itself is a room.
 _PUBLIC: dict[str, str] = {
     "Dataset": "datasets",
+    "NeighborGraph": "neighbors",
+    "PCA": "projection",
+    "TSNE": "projection",
     "datasets": "datasets",
     "figures": "figures",
     "load_dataset": "datasets",
     "metrics": "metrics",
+    "nearest_neighbors": "neighbors",
+    "neighbors": "neighbors",
+    "projection": "projection",
 }
 
 __all__ = ["__version__", *_PUBLIC]

@@ -178,7 +178,7 @@ def hull_patches(
     ax: Axes, hulls: ConvexHulls, colors: Sequence[str], *, filled: bool = True
 ) -> None:
     """Draw hulls, the largest first, so that the smaller ones lie on top of them."""
-    line_width, opacity = (1.4, 1.0) if filled else (0.8, 0.5)
+    line_width, opacity = (outline_width(len(colors)), 1.0) if filled else (0.8, 0.5)
     for place in np.argsort(-hulls.areas, kind="stable"):
         vertices, color = hulls.vertices[place], colors[place]
         if len(vertices) == 1:
@@ -198,8 +198,14 @@ def hull_patches(
         )
 
 
+def outline_width(n_classes: int) -> float:
+    """Width of outlines in points: thinner where there are many."""
+    return 1.4 if n_classes <= 20 else 0.9
+
+
 def ellipse_patches(ax: Axes, ellipses: Ellipses, colors: Sequence[str]) -> None:
     """Draw ellipses, the largest first."""
+    line_width = outline_width(len(colors))
     for place in np.argsort(-ellipses.areas, kind="stable"):
         width, height = 2 * ellipses.semi_axes[place]
         center, angle = ellipses.means[place], math.degrees(ellipses.angles[place])
@@ -208,7 +214,7 @@ def ellipse_patches(ax: Axes, ellipses: Ellipses, colors: Sequence[str]) -> None
             Ellipse(center, width, height, angle=angle, facecolor=color, alpha=0.18, linewidth=0)
         )
         ax.add_patch(
-            Ellipse(center, width, height, angle=angle, fill=False, edgecolor=color, linewidth=1.4)
+            Ellipse(center, width, height, angle=angle, fill=False, edgecolor=color, linewidth=line_width)
         )
 
 

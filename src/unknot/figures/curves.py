@@ -258,4 +258,4 @@ def _accuracies(exponents: Array) -> Array:
 
 def _finite_values(ax: Axes) -> Array:
     values = np.concatenate([np.asarray(line.get_ydata(), np.float64) for line in ax.lines])
-    return values[np.isfinite(values)]
+    return np.asarray(values[np.isfinite(values)])
