@@ -12,9 +12,15 @@ __version__ = "0.1.0"
 # Public name -> the room that holds it. A name that stands for itself is a room.
 _PUBLIC: dict[str, str] = {
     "metrics": "metrics",
+    "NeighborGraph": "neighbors",
+    "PCA": "projection",
+    "TSNE": "projection",
+    "nearest_neighbors": "neighbors",
+    "neighbors": "neighbors",
+    "projection": "projection",
 }
 
-__all__ = ["__version__", *_PUBLIC]  # noqa: PLE0604
+__all__ = ["__version__", *_PUBLIC]
 
 
 def __getattr__(name: str) -> Any:

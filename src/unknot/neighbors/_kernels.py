@@ -1,0 +1,226 @@
+"""Compiled kernels of the neighbour search: no validation, arrays allocated by the caller.
+
+``FAST`` lets the compiler reorder sums, so that they vectorise, but not assume that values are
+finite. For given arrays the sum's order is fixed by the compiled code, not by threads.
+"""
+
+import numpy as np
+from numba import njit
+
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+LANES = 64
+
+
+@njit(nogil=True, cache=True)
+def hash_rows(points, hashes):
+    """Hash the bits of every row to 64 bits: FNV-1a on words, with a final mixing of high bits."""
+    for i in range(points.shape[0]):
+        row = points[i]
+        h = np.uint64(14695981039346656037)
+        for t in range(row.shape[0]):
+            h = (h ^ np.uint64(row[t])) * np.uint64(1099511628211)
+            h ^= h >> np.uint64(29)
+        hashes[i] = h
+
+
+@njit(fastmath=FAST, inline="always")
+def squared_distance(a, b):
+    """Sum (a_t - b_t)^2 in float64; exact, and so tied where it should be, for small integers."""
+    s = 0.0
+    for t in range(a.shape[0]):
+        u = np.float64(a[t]) - np.float64(b[t])
+        s += u * u
+    return s
+
+
+@njit(inline="always")
+def sift_down(distances, indices, size, d, j):
+    """Replace the root of a max-heap ordered by (distance, index)."""
+    p = 0
+    while True:
+        c = 2 * p + 1
+        if c >= size:
+            break
+        if c + 1 < size and (
+            distances[c + 1] > distances[c]
+            or (distances[c + 1] == distances[c] and indices[c + 1] > indices[c])
+        ):
+            c += 1
+        if distances[c] < d or (distances[c] == d and indices[c] < j):
+            break
+        distances[p] = distances[c]
+        indices[p] = indices[c]
+        p = c
+    distances[p] = d
+    indices[p] = j
+
+
+@njit(inline="always")
+def shell_sort(keys, values, n):
+    """Sort the first n keys ascending, their values with them (gaps of Ciura 2001)."""
+    for gap in (132, 57, 23, 10, 4, 1):
+        for i in range(gap, n):
+            key = keys[i]
+            value = values[i]
+            p = i
+            while p >= gap and keys[p - gap] > key:
+                keys[p] = keys[p - gap]
+                values[p] = values[p - gap]
+                p -= gap
+            keys[p] = key
+            values[p] = value
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def visit_tile(
+    products,
+    query_norms,
+    tile_norms,
+    errors,
+    query_points,
+    query_refine,
+    tile_points,
+    tile_refine,
+    n_axes,
+    tile_ids,
+    own,
+    scale,
+    heap_distances,
+    heap_indices,
+    bounds,
+    columns,
+):
+    """Offer the points of a tile to the heaps of a block of queries.
+
+    With a, b the leading coordinates of query and point (relative to the block's centre, the norm
+    of what the axes leave out among them), |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is a lower bound of
+    the squared distance. Where it does not exceed the k-th distance found so far, the next axes
+    are added to it (``refine``: n_axes coordinates, then the norms left out before and after
+    them); where the bound still holds, the distance itself is computed and put on the heap.
+
+    A bound may be too high by rounding: ``errors[b]`` is how far a distance may be off, and the
+    norms come diminished by the error of the product. Only a heap's own distances decide ties.
+    ``own`` is the column of query 0 itself, or below -n_queries if queries are not points;
+    ``scale`` takes the points' units to the coordinates'.
+    """
+    width = products.shape[1]
+    k = heap_distances.shape[1]
+    for b in range(products.shape[0]):
+        row = products[b]
+        worst = np.sqrt(heap_distances[b, 0]) * scale + errors[b]
+        limit = np.float32(worst * worst)
+        cut = limit - query_norms[b]
+        n = 0
+        for start in range(0, width, LANES):
+            stop = min(start + LANES, width)
+            some = row[start:stop]
+            norms = tile_norms[start:stop]
+            hits = np.int32(0)
+            for t in range(some.shape[0]):
+                hits += np.int32(norms[t] - np.float32(2) * some[t] <= cut)
+            if hits > 0:
+                for t in range(some.shape[0]):
+                    v = norms[t] - np.float32(2) * some[t]
+                    if v <= cut and start + t != own + b:
+                        bounds[n] = v + query_norms[b]
+                        columns[n] = start + t
+                        n += 1
+        if n == 0:
+            continue
+        shell_sort(bounds, columns, n)
+        point = query_points[b]
+        axes = query_refine[b]
+        for t in range(n):
+            if bounds[t] > limit:
+                break
+            c = columns[t]
+            if n_axes > 0:
+                other = tile_refine[c]
+                left = axes[n_axes] - other[n_axes]
+                s = bounds[t] - left * left
+                u = axes[:n_axes]
+                v = other[:n_axes]
+                more = np.float32(0)
+                for q in range(u.shape[0]):
+                    w = u[q] - v[q]
+                    more += w * w
+                left = axes[n_axes + 1] - other[n_axes + 1]
+                if s + more + left * left > limit:
+                    continue
+            d = squared_distance(point, tile_points[c])
+            j = tile_ids[c]
+            top = heap_distances[b, 0]
+            if d < top or (d == top and j < heap_indices[b, 0]):
+                sift_down(heap_distances[b], heap_indices[b], k, d, j)
+                worst = np.sqrt(heap_distances[b, 0]) * scale + errors[b]
+                limit = np.float32(worst * worst)
+
+
+@njit(nogil=True, cache=True)
+def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
+    """Empty heaps of squared distances into ascending rows of distances, or half their squares."""
+    k = heap_distances.shape[1]
+    for b in range(heap_distances.shape[0]):
+        hd = heap_distances[b]
+        hi = heap_indices[b]
+        i = rows[b]
+        for last in range(k - 1, -1, -1):
+            distances[i, last] = hd[0] / 2 if half_square else np.sqrt(hd[0])
+            indices[i, last] = hi[0]
+            if last > 0:
+                sift_down(hd, hi, last, hd[last], hi[last])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def shift_tile(lead, centre, shrink, shifted, norms):
+    """Take coordinates relative to a centre; ``norms``: their squared lengths times ``shrink``."""
+    for i in range(lead.shape[0]):
+        row = lead[i]
+        out = shifted[i]
+        s = np.float32(0)
+        for t in range(row.shape[0]):
+            u = row[t] - centre[t]
+            out[t] = u
+            s += u * u
+        norms[i] = s * shrink
+
+
+@njit(nogil=True, cache=True)
+def expand_groups(
+    near, near_distances, members, starts, candidates, away, ignored, indices, distances
+):
+    """Give every member of every group its k nearest members of all groups, ties by index.
+
+    ``members[starts[g]:starts[g + 1]]`` are the samples equal to distinct point g, ascending;
+    ``near[g]`` its nearest distinct points. ``candidates``, ``away`` and ``ignored`` have room for
+    (k + 1)^2 entries.
+    """
+    k = indices.shape[1]
+    for g in range(starts.shape[0] - 1):
+        n = 0
+        run = 0
+        for t in range(-1, near.shape[1]):
+            other = g if t < 0 else near[g, t]
+            d = np.float32(0) if t < 0 else near_distances[g, t]
+            if n > 0 and d > away[n - 1]:
+                if n > k:
+                    break
+                run = n
+            last = min(starts[other + 1], starts[other] + k + 1)
+            for s in range(starts[other], last):
+                candidates[n] = members[s]
+                away[n] = d
+                n += 1
+            if t >= 0 and n - run > last - starts[other]:
+                shell_sort(candidates[run:n], ignored, n - run)
+        for s in range(starts[g], starts[g + 1]):
+            m = members[s]
+            taken = 0
+            for c in range(n):
+                if taken == k:
+                    break
+                if candidates[c] != m:
+                    indices[m, taken] = candidates[c]
+                    distances[m, taken] = away[c]
+                    taken += 1

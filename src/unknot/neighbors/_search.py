@@ -1,0 +1,193 @@
+"""The public search: check the input, choose the method, put duplicates back."""
+
+from __future__ import annotations
+
+from typing import Any, SupportsIndex
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import sparse
+
+from .._threads import resolve_n_jobs
+from .._typing import Array, Float32, Int32
+from .._validation import check_points
+from . import _approximate, _exact, _sparse, _tree
+from ._duplicates import Distinct
+from ._graph import NeighborGraph
+
+METRICS = ("euclidean", "cosine")
+# Beyond this many points a search of all pairs takes longer than all else together.
+APPROXIMATE_ABOVE = 300_000
+# Sparse points are made dense up to this size.
+DENSE_BYTES = 2**30
+# Up to this many features a k-d tree looks at fewer points than tiles do.
+TREE_FEATURES = 6
+
+
+def nearest_neighbors(
+    points: ArrayLike | Any,
+    k: SupportsIndex,
+    metric: str = "euclidean",
+    n_jobs: int | None = None,
+    *,
+    exact: bool | None = None,
+) -> NeighborGraph:
+    """Find the k nearest neighbours of every point.
+
+    Exact up to 300,000 points, by default: the neighbours are those of a search through all pairs
+    with distances in float64, equally distant ones ordered by index. The search looks at few pairs
+    in full, and never holds more than a few megabytes of products per thread. Above, the search
+    looks at the most promising parts of the points and refines what it finds; its recall is
+    measured on a sample of the points and stated in the graph.
+
+    Parameters
+    ----------
+    points : array-like or sparse matrix of shape (n_samples, n_features)
+        Real and finite. Computed in float32; float64 values that it cannot hold are first taken
+        relative to a point near their mean, so that a large offset costs no precision.
+    k : int
+        Neighbours of each point, itself not counted: from 1 to n_samples - 1.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        Cosine is ``1 - cos``, in [0, 2]: 0 for the same direction. A row of zeros has no direction:
+        its distance is 1 to every other row and 0 to another row of zeros.
+    n_jobs : int, optional
+        Threads; by default every core. The result is the same for any number.
+    exact : bool, optional
+        True or False to search exactly or approximately at any size.
+
+    Returns
+    -------
+    NeighborGraph
+        int32 indices and float32 distances, (n_samples, k).
+
+    Raises
+    ------
+    TypeError
+        If the points are not real numbers.
+    ValueError
+        If a value is NaN or infinite, or a parameter is out of its range.
+
+    Notes
+    -----
+    Up to 6 features: a k-d tree. Otherwise distances are bounded from below by a matrix product
+    over the leading principal axes, and computed only where the bound beats the k-th distance so
+    far.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> points = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
+    >>> graph = unknot.nearest_neighbors(points, k=2)
+    >>> graph.indices.tolist(), graph.distances.tolist(), graph.recall
+    ([[1, 2], [0, 2], [1, 0]], [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]], 1.0)
+    """
+    n_threads = resolve_n_jobs(n_jobs)
+    check_metric(metric)
+    checked = as_search_points(points, metric)
+    n = checked.shape[0]
+    n_neighbors = _check_k(k, n)
+    if exact is None:
+        exact = n <= APPROXIMATE_ABOVE
+    if sparse.issparse(checked):
+        indices, distances = _sparse.search(
+            checked, n_neighbors, n_threads, half_square=metric == "cosine"
+        )
+        return NeighborGraph(indices, distances, metric)
+    distinct = Distinct.of(checked)
+    recall = 1.0
+    if distinct.n_distinct == 1:
+        indices = np.zeros((1, 0), np.int32)
+        distances = np.zeros((1, 0), np.float32)
+    else:
+        few = min(n_neighbors, distinct.n_distinct - 1)
+        indices, distances, recall = _search_distinct(
+            distinct.points, few, n_threads, metric == "cosine", exact
+        )
+    indices, distances = distinct.expand(indices, distances, n_neighbors)
+    return NeighborGraph(indices, distances, metric, recall)
+
+
+def neighbors_among(
+    queries: Float32[Array, "queries features"],
+    points: Float32[Array, "samples features"],
+    k: int,
+    metric: str,
+    n_threads: int,
+) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
+    """Find the k points nearest to each query, exactly; both as `as_search_points` returns them."""
+    half_square = metric == "cosine"
+    if points.shape[1] <= TREE_FEATURES:
+        return _tree.search(points, k, n_threads, queries=queries, half_square=half_square)
+    return _exact.search(points, k, n_threads, queries=queries, half_square=half_square)
+
+
+def check_metric(metric: object) -> None:
+    """Raise ValueError unless the metric is one of those there are."""
+    if metric not in METRICS:
+        raise ValueError(
+            f"metric must be one of {', '.join(map(repr, METRICS))}; got {metric!r}. "
+            "For another one, compute the distances and use TSNE(metric='precomputed')"
+        )
+
+
+def as_search_points(points: Any, metric: str, *, name: str = "points") -> Any:
+    """Return float32 points whose Euclidean distances are those of the metric.
+
+    Sparse points too large to be made dense come back as a float64 CSR matrix.
+    """
+    is_sparse = bool(sparse.issparse(points))
+    if is_sparse:
+        if points.shape[0] * points.shape[1] * 4 > DENSE_BYTES:
+            return _sparse.check(points, metric, name=name)
+        points = points.toarray()
+    array = np.asarray(points)
+    if array.dtype.kind in "iuf" and array.dtype.itemsize >= 4 and array.dtype != np.float32:
+        rounded = check_points(array, name=name)
+        if metric == "euclidean" and not np.array_equal(rounded, array):
+            array = _relative_to_a_middle_one(array)
+    checked = check_points(array, name=name)
+    return _directions(checked) if metric == "cosine" else checked + np.float32(0)
+
+
+def _relative_to_a_middle_one(array: Array) -> Array:
+    """Subtract the row nearest to the mean: unlike the mean, it keeps a lattice a lattice."""
+    away = array - array.mean(axis=0, dtype=np.float64)
+    with np.errstate(over="ignore"):
+        middle = np.argmin(np.einsum("ij,ij->i", away, away))
+    relative: Array = array - array[middle]
+    return relative
+
+
+def _directions(points: Float32[Array, "samples features"]) -> Array:
+    """Scale rows to unit length; a row of zeros gets a direction of its own, at right angles."""
+    reach = np.abs(points).max(axis=1, keepdims=True)
+    scaled = points / np.where(reach > 0, reach, 1)
+    norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled, dtype=np.float64))
+    zero = norms == 0
+    norms[zero] = 1
+    unit = (scaled / norms[:, None]).astype(np.float32)
+    if zero.any():
+        unit = np.concatenate([unit, zero[:, None].astype(np.float32)], axis=1)
+    directions: Array = unit
+    return directions
+
+
+def _search_distinct(
+    points: Array, k: int, n_threads: int, half_square: bool, exact: bool
+) -> tuple[Array, Array, float]:
+    if points.shape[1] <= TREE_FEATURES:
+        return *_tree.search(points, k, n_threads, half_square=half_square), 1.0
+    if exact:
+        return *_exact.search(points, k, n_threads, half_square=half_square), 1.0
+    return _approximate.search(points, k, n_threads, half_square=half_square)
+
+
+def _check_k(k: SupportsIndex, n: int) -> int:
+    if isinstance(k, bool) or not isinstance(k, int | np.integer):
+        raise TypeError(f"k must be a whole number; got {k!r}")
+    if not 1 <= k <= n - 1:
+        raise ValueError(
+            f"k must be from 1 to n_samples - 1 = {n - 1}; got {k}. "
+            "A point is not its own neighbour"
+        )
+    return int(k)
