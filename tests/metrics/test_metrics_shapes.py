@@ -3,6 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics_oracles import monte_carlo_overlap
+from scipy.spatial import ConvexHull
 from sklearn.mixture import GaussianMixture
 
 from unknot.metrics import MeasureWarning, best_ellipses, convex_hulls, peeled_hulls
@@ -172,6 +173,32 @@ def test_peeling_drops_a_stray_point(rng):
     map_[0] = [8, 0]  # one point of the first class in the middle of the second
     assert convex_hulls(map_, labels).overlap[0, 1] > 0.1
     assert peeled_hulls(map_, labels).overlap[0, 1] == 0.0
+
+
+@pytest.mark.filterwarnings("ignore::unknot.metrics.MeasureWarning")
+@settings(max_examples=60, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), grid=st.booleans(), depth=st.floats(0.3, 1))
+def test_hulls_are_those_of_qhull(seed, grid, depth):
+    rng = np.random.default_rng(seed)
+    # A grid has many points on the sides and many copies of each corner.
+    map_ = rng.integers(0, 6, size=(80, 2)).astype(float) if grid else rng.normal(size=(80, 2))
+    map_ = map_.astype(np.float32).astype(np.float64)
+    labels = np.zeros(80, int)
+    whole = ConvexHull(map_)
+    (outline,) = convex_hulls(map_, labels).vertices
+    expected = map_[whole.vertices]
+    turn = np.abs(expected - outline[0]).sum(axis=1).argmin()
+    np.testing.assert_allclose(outline, np.roll(expected, -turn, axis=0), atol=1e-9)
+    (peeled,) = peeled_hulls(map_, labels, depth=depth).vertices
+    left = map_
+    while True:
+        hull = left[ConvexHull(left).vertices]
+        inner = left[~(left[:, None] == hull[None]).all(axis=2).any(axis=1)]
+        if len(inner) < depth * 80:
+            break
+        left = inner
+    turn = np.abs(hull - peeled[0]).sum(axis=1).argmin()
+    np.testing.assert_allclose(peeled, np.roll(hull, -turn, axis=0), atol=1e-9)
 
 
 @pytest.mark.parametrize("depth", [0.0, -0.1, 1.1, float("nan")])

@@ -1,17 +1,74 @@
 """Measures of how untangled labelled points are; every one is a function, one family a module."""
 
-from ._results import MeasureWarning, Result
-from .neighborhood import NeighborhoodHit, neighborhood_hit
+from ._results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
+from .clusters import (
+    DaviesBouldin,
+    DistanceConsistency,
+    Silhouette,
+    calinski_harabasz,
+    davies_bouldin,
+    distance_consistency,
+    silhouette,
+)
+from .collapse import class_distance_variance, nc1, nc2
+from .dimension import IntrinsicDimension, ParticipationRatio, participation_ratio, two_nn
+from .faithfulness import (
+    Faithfulness,
+    class_continuity,
+    class_trustworthiness,
+    continuity,
+    label_continuity,
+    label_trustworthiness,
+    trustworthiness,
+)
+from .linear import LinearProbe, linear_probe
+from .neighborhood import (
+    NeighborConfusion,
+    NeighborhoodHit,
+    neighbor_confusion,
+    neighborhood_hit,
+)
 from .shapes import ConvexHulls, Ellipses, best_ellipses, convex_hulls, peeled_hulls
+from .similarity import Similarity, linear_cka
 
 __all__ = [
+    "ClassResult",
     "ConvexHulls",
+    "DaviesBouldin",
+    "DistanceConsistency",
     "Ellipses",
+    "Faithfulness",
+    "IntrinsicDimension",
+    "LinearProbe",
     "MeasureWarning",
+    "NeighborConfusion",
     "NeighborhoodHit",
+    "PairResult",
+    "ParticipationRatio",
     "Result",
+    "Silhouette",
+    "Similarity",
+    "UndefinedMeasureError",
     "best_ellipses",
+    "calinski_harabasz",
+    "class_continuity",
+    "class_distance_variance",
+    "class_trustworthiness",
+    "continuity",
     "convex_hulls",
+    "davies_bouldin",
+    "distance_consistency",
+    "label_continuity",
+    "label_trustworthiness",
+    "linear_cka",
+    "linear_probe",
+    "nc1",
+    "nc2",
+    "neighbor_confusion",
     "neighborhood_hit",
+    "participation_ratio",
     "peeled_hulls",
+    "silhouette",
+    "trustworthiness",
+    "two_nn",
 ]

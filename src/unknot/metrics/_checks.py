@@ -1,6 +1,11 @@
 """Checks of the arguments that several measures share."""
 
 import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array
+from .._validation import check_labels, check_points
+from ._results import UndefinedMeasureError, some
 
 
 def check_count(value: object, name: str, low: int, high: int, bounds: str) -> int:
@@ -16,3 +21,28 @@ def check_count(value: object, name: str, low: int, high: int, bounds: str) -> i
         if low <= number <= high:
             return number
     raise ValueError(f"{name} must be a whole number {bounds}; got {value!r}")
+
+
+def check_labelled(
+    points: ArrayLike, labels: ArrayLike, *, min_classes: int = 1, measure: str = ""
+) -> tuple[Array, Array, Array]:
+    """Return points, labels as 0..C-1 and the class values.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there are fewer classes than the measure needs.
+    """
+    checked = check_points(points)
+    codes, classes = check_labels(labels, len(checked))
+    require_classes(classes, min_classes, measure)
+    return checked, codes, classes
+
+
+def require_classes(classes: Array, min_classes: int, measure: str) -> None:
+    """Raise `UndefinedMeasureError` if there are fewer classes than the measure needs."""
+    if len(classes) < min_classes:
+        raise UndefinedMeasureError(
+            f"{measure} compares classes and needs at least {min_classes} of them; "
+            f"labels hold {len(classes)}: {some(classes)}"
+        )

@@ -79,3 +79,57 @@ def all_intersection_areas(vertices, starts, areas):
                 shared = intersection_area(first, second, work)
             areas[a, b] = shared
             areas[b, a] = shared
+
+
+@numba.njit(nogil=True, cache=True)
+def layer_corners(points, alive, corners):
+    """Corners of the hull of the points that are alive, counter-clockwise; returns their number.
+
+    Andrew's monotone chain: ``points`` are sorted by x, then y; from left to right the lower chain
+    keeps only left turns, cross(b - a, c - b) > 0, then the upper one from right to left. Points
+    on a side, and further copies of a corner, turn nowhere and are dropped. ``corners`` has room
+    for as many as there are points, and one more.
+    """
+    count = 0
+    for way in range(2):
+        first = count
+        for step in range(len(points)):
+            c = step if way == 0 else len(points) - 1 - step
+            if not alive[c]:
+                continue
+            while count >= first + 2:
+                a, b = corners[count - 2], corners[count - 1]
+                turn = (points[b, 0] - points[a, 0]) * (points[c, 1] - points[b, 1]) - (
+                    points[b, 1] - points[a, 1]
+                ) * (points[c, 0] - points[b, 0])
+                if turn > 0.0:
+                    break
+                count -= 1
+            corners[count] = c
+            count += 1
+        # The last of one chain is the first of the other.
+        count -= 1
+    # Of points all at one place both chains hold just a copy, the ends of the sorted row.
+    return max(count, 1)
+
+
+@numba.njit(nogil=True, cache=True)
+def peeled_corners(points, fewest, alive, corners):
+    """Corners of the hull of what is left when outer layers go while ``fewest`` points remain.
+
+    With a layer go all copies of its corners, which are neighbours in the sorted row.
+    """
+    left = len(points)
+    alive[:] = True
+    while True:
+        count = layer_corners(points, alive, corners)
+        for index in corners[:count]:
+            for way in (-1, 1):
+                i = index if way == 1 else index - 1
+                while 0 <= i < len(points) and (points[i] == points[index]).all():
+                    if alive[i]:
+                        alive[i] = False
+                        left -= 1
+                    i += way
+        if left < fewest:
+            return count

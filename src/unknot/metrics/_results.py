@@ -6,11 +6,17 @@ from typing import TypeVar
 
 import numpy as np
 
+from .._typing import Array, Float64, Shaped
+
 ResultT = TypeVar("ResultT", bound="Result")
 
 
 class MeasureWarning(UserWarning):
     """A measure has a caveat: part of the data had to be left out, or its number says little."""
+
+
+class UndefinedMeasureError(ValueError):
+    """A measure has no value on these data, such as a spread between classes when there is one."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -55,6 +61,42 @@ class Result:
         return f"{type(self).__name__}({', '.join(parts)})"
 
 
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ClassResult(Result):
+    """The value of a measure, and its values for each class.
+
+    Attributes
+    ----------
+    value : float
+        The measure over all the data.
+    per_class : array of float64 (n_classes,)
+        The measure of each class.
+    classes : array (n_classes,)
+        The class values, in the order of ``per_class``.
+    """
+
+    per_class: Float64[Array, " classes"]
+    classes: Shaped[Array, " classes"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class PairResult(Result):
+    """The value of a measure, and its values for each pair of classes.
+
+    Attributes
+    ----------
+    value : float
+        The measure over all the data.
+    per_pair : array of float64 (n_classes, n_classes)
+        The measure of each pair of classes.
+    classes : array (n_classes,)
+        The class values, in the order of both axes of ``per_pair``.
+    """
+
+    per_pair: Float64[Array, "classes classes"]
+    classes: Shaped[Array, " classes"]
+
+
 def announced(result: ResultT) -> ResultT:
     """Give each note of a result as a warning, at the line that called the measure."""
     for note in result.notes:
@@ -62,7 +104,7 @@ def announced(result: ResultT) -> ResultT:
     return result
 
 
-def some(names: "np.ndarray[tuple[int], np.dtype[np.generic]]") -> str:
+def some(names: Array) -> str:
     """Name classes in a sentence: all of a few, the first of many."""
     shown = ", ".join(str(name) for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._typing import Array, Float32, Float64
+from .._typing import Array, Float32, Float64, Shaped
 from .._validation import check_labels, check_points
 from ._checks import check_count
-from ._results import Result, announced, some
+from ._results import PairResult, Result, announced, some
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -38,7 +38,26 @@ class NeighborhoodHit(Result):
     k: int
     per_class: Float64[Array, " classes"]
     per_point: Float32[Array, " samples"]
-    classes: Array
+    classes: Shaped[Array, " classes"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class NeighborConfusion(PairResult):
+    """The class confusion of neighbours.
+
+    Attributes
+    ----------
+    value : float
+        Share of all neighbours that are of another class than the point, in [0, 1].
+    per_pair : array of float64 (n_classes, n_classes)
+        In row a, the share of the neighbours of class a's points that are of each class.
+    classes : array (n_classes,)
+        The class values, in the order of both axes.
+    k : int
+        The number of neighbours looked at.
+    """
+
+    k: int
 
 
 def neighborhood_hit(
@@ -105,18 +124,77 @@ def neighborhood_hit(
     """
     points = check_points(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
-    indices = neighbor_indices(points, k, graph, n_jobs)
-    return announced(hit_of_neighbors(indices, codes, classes))
+    graph = checked_graph(points, k, graph, n_jobs)
+    return announced(hit_of_graph(graph, k, codes, classes))
 
 
-def neighbor_indices(points: Any, k: int, graph: Any, n_jobs: int | None) -> Array:
-    """Check k and return the indices of the k nearest neighbours (n_samples, k)."""
+def neighbor_confusion(
+    points: ArrayLike,
+    labels: ArrayLike,
+    k: int = 6,
+    *,
+    graph: NeighborGraph | None = None,
+    n_jobs: int | None = None,
+) -> NeighborConfusion:
+    r"""Class confusion of neighbours: of which classes the neighbours of each class are.
+
+    .. math:: M_{ab} = \operatorname*{mean}_{i : y_i = a} \frac{|\{j \in kNN(i) : y_j = b\}|}{k}
+
+    Each row sums to 1, and the diagonal is the Neighborhood Hit of each class. The value is the
+    share of all neighbours that are of another class, 1 - NH: less is better.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation, or a map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    k : int
+        The number of neighbours, from 1 to n_samples - 1.
+    graph : NeighborGraph, optional
+        The nearest neighbours of these points, at least k, where they are known already.
+    n_jobs : int, optional
+        Threads that search for neighbours; every core by default.
+
+    Returns
+    -------
+    NeighborConfusion
+        ``value``, ``per_pair`` (not symmetric), ``k`` and ``classes``.
+
+    Raises
+    ------
+    ValueError
+        If k is not from 1 to n_samples - 1, or the graph is not of these points or holds too few
+        neighbours.
+
+    References
+    ----------
+    The Neighborhood Hit [Paulovich2008]_, by pairs of classes.
+
+    Examples
+    --------
+    >>> from unknot.metrics import neighbor_confusion
+    >>> points = [[0.0], [1.0], [2.5], [10.0], [11.0], [12.5]]
+    >>> neighbor_confusion(points, ["a", "a", "a", "b", "b", "a"], k=1).per_pair
+    array([[0.75, 0.25],
+           [0.  , 1.  ]])
+    """
+    points = check_points(points, min_samples=2)
+    codes, classes = check_labels(labels, len(points))
+    graph = checked_graph(points, k, graph, n_jobs)
+    return announced(confusion_of_graph(graph, k, codes, classes))
+
+
+def checked_graph(
+    points: Array, k: int, graph: NeighborGraph | None, n_jobs: int | None
+) -> NeighborGraph:
+    """Check k, and return a graph of at least k neighbours: the one given, or one computed."""
     n_samples = len(points)
     k = check_count(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     if graph is None:
         from ..neighbors import nearest_neighbors
 
-        graph = nearest_neighbors(points, k, n_jobs=n_jobs)
+        return nearest_neighbors(points, k, n_jobs=n_jobs)
     rows, columns = graph.indices.shape
     if rows != n_samples:
         raise ValueError(f"graph must be of these {n_samples} points; it is of {rows}")
@@ -125,12 +203,33 @@ def neighbor_indices(points: Any, k: int, graph: Any, n_jobs: int | None) -> Arr
             f"graph must hold at least k = {k} neighbours; it holds {columns}. Compute it with "
             f"nearest_neighbors(points, {k}), or ask for k = {columns}"
         )
-    return np.asarray(graph.indices[:, :k])
+    return graph
 
 
-def hit_of_neighbors(indices: Array, codes: Array, classes: Array) -> NeighborhoodHit:
+def confusion_of_graph(
+    graph: NeighborGraph, k: int, codes: Array, classes: Array
+) -> NeighborConfusion:
+    """Count the neighbours of each class by their class."""
+    count = len(classes)
+    pairs = np.zeros(count * count, dtype=np.int64)
+    row = codes * count
+    for column in range(k):
+        pairs += np.bincount(row + codes[graph.indices[:, column]], minlength=count * count)
+    table = pairs.reshape(count, count)
+    return NeighborConfusion(
+        value=float(1.0 - np.trace(table) / (k * len(codes))),
+        k=k,
+        per_pair=table / (k * np.bincount(codes))[:, None],
+        classes=classes,
+        notes=_graph_notes(graph, k, np.bincount(codes), classes),
+    )
+
+
+def hit_of_graph(
+    graph: NeighborGraph, k: int, codes: Array, classes: Array
+) -> NeighborhoodHit:
     """Count the neighbours of each point's own class."""
-    k = indices.shape[1]
+    indices = graph.indices
     small = codes.astype(np.int32)
     same = np.zeros(len(codes), dtype=np.int32)
     # A column at a time: a (n, k) table of the neighbours' labels is never built.
@@ -144,17 +243,27 @@ def hit_of_neighbors(indices: Array, codes: Array, classes: Array) -> Neighborho
         per_class=hits / (k * counts),
         per_point=(same / k).astype(np.float32),
         classes=classes,
-        notes=_hit_notes(k, counts, classes),
+        notes=_graph_notes(graph, k, counts, classes),
     )
 
 
-def _hit_notes(k: int, counts: Array, classes: Array) -> tuple[str, ...]:
+def _graph_notes(
+    graph: NeighborGraph, k: int, counts: Array, classes: Array
+) -> tuple[str, ...]:
+    notes = []
     if len(classes) == 1:
-        return (f"there is one class only ({classes[0]}): every neighbour is of it",)
-    capped = counts <= k
-    if not capped.any():
-        return ()
-    return (
-        f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so that "
-        f"their Neighborhood Hit cannot reach 1: {some(classes[capped])}",
-    )
+        notes.append(f"there is one class only ({classes[0]}): every neighbour is of it")
+    elif (counts <= k).any():
+        capped = counts <= k
+        notes.append(
+            f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so "
+            f"that their Neighborhood Hit cannot reach 1: {some(classes[capped])}"
+        )
+    # A point and k others at one place: which of them are its neighbours is decided by index.
+    crowded = int((graph.distances[:, k - 1] == 0.0).sum())
+    if crowded:
+        notes.append(
+            f"{crowded} of {len(graph.indices)} points have at least k = {k} others at the same "
+            "place, and the choice of their neighbours is arbitrary"
+        )
+    return tuple(notes)

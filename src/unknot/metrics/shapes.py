@@ -105,7 +105,7 @@ def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
 
     References
     ----------
-    Computed by Qhull [Barber1996]_.
+    Computed by the monotone chain of [Andrew1979]_.
 
     Examples
     --------
@@ -117,7 +117,7 @@ def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
     >>> hulls = convex_hulls(square + small, [0, 0, 0, 0, 1, 1, 1, 1])
     >>> hulls.areas
     array([4., 1.])
-    >>> hulls.overlap[0, 1]
+    >>> hulls.value
     0.5
     """
     coordinates, codes, classes = _check_map(map_, labels)
@@ -159,8 +159,9 @@ def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> Con
     >>> from unknot.metrics import peeled_hulls
     >>> square = [[0, 0], [2, 0], [2, 2], [0, 2]]
     >>> inner = [[0.5, 0.5], [1.5, 0.5], [1.5, 1.5], [0.5, 1.5]]
-    >>> peeled_hulls(square + inner, [0] * 8, depth=0.5).areas
-    array([1.])
+    >>> far = [[x + 9, y] for x, y in square]
+    >>> peeled_hulls(square + inner + far, [0] * 8 + [1] * 4, depth=0.5).areas
+    array([1., 4.])
     """
     if not 0.0 < depth <= 1.0:
         raise ValueError(f"depth must be above 0 and at most 1; got {depth}")
@@ -210,15 +211,19 @@ def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
 
     Examples
     --------
-    Four points at distance 1 from the centre along each axis: the variances are 1/2.
+    Four points at distance 1 from the centre along each axis: the variances are 1/2. A second
+    class with its centre 2 away has d' S^-1 d / 8 = 4 * 2 / 8 = 1, and overlaps by exp(-1).
 
     >>> from unknot.metrics import best_ellipses
-    >>> ellipses = best_ellipses([[1, 0], [-1, 0], [0, 1], [0, -1]], [0, 0, 0, 0])
+    >>> cross = [[1, 0], [-1, 0], [0, 1], [0, -1]]
+    >>> ellipses = best_ellipses(cross + [[x + 2, y] for x, y in cross], [0] * 4 + [1] * 4)
     >>> ellipses.covariances[0]
     array([[0.5, 0. ],
            [0. , 0.5]])
-    >>> ellipses.semi_axes
-    array([[1., 1.]])
+    >>> ellipses.semi_axes[0]
+    array([1., 1.])
+    >>> round(ellipses.value, 6)
+    0.367879
     """
     coordinates, codes, classes = _check_map(map_, labels)
     count = len(classes)
@@ -266,20 +271,20 @@ def _check_map(map_: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]
 def _hulls(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
     from ._kernels_shapes import all_intersection_areas
 
+    outlines = [_outline(coordinates[codes == c], depth) for c in range(len(classes))]
     # The origin and the unit are moved to the map's own, or the areas would lose their digits to
-    # a distant centre, and the products below to a tiny scale.
+    # a distant centre. (Not before: rounded points on a side would become corners.)
     origin = coordinates.mean(axis=0)
     unit = float(np.abs(coordinates - origin).max()) or 1.0
-    scaled = (coordinates - origin) / unit
-    outlines = [_peeled(scaled[codes == c], depth) for c in range(len(classes))]
+    scaled = [(outline - origin) / unit for outline in outlines]
     starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
     shared = np.empty((len(classes), len(classes)))
-    all_intersection_areas(np.concatenate(outlines), starts, shared)
+    all_intersection_areas(np.concatenate(scaled), starts, shared)
     areas = shared.diagonal().copy()
-    overlap = _relative_overlap(shared, areas, outlines)
+    overlap = _relative_overlap(shared, areas, scaled)
     return ConvexHulls(
         value=_mean_of_pairs(overlap),
-        vertices=tuple(outline * unit + origin for outline in outlines),
+        vertices=tuple(outlines),
         areas=areas * unit**2,
         overlap=overlap,
         classes=classes,
@@ -287,32 +292,23 @@ def _hulls(coordinates: Array, codes: Array, classes: Array, depth: float) -> Co
     )
 
 
-def _peeled(points: Array, depth: float) -> Array:
-    """Corners of the hull of the points that are left when whole outer layers are removed."""
-    fewest = int(np.ceil(depth * len(points) - 1e-9))
-    corners = _corners(points)
-    while len(points) - len(corners) >= max(fewest, 1):
-        # Every copy of a corner is on the layer with it.
-        on_layer = (points[:, None, :] == points[corners][None]).all(axis=2).any(axis=1)
-        inner = points[~on_layer]
-        if len(inner) < max(fewest, 1):
-            break
-        points, corners = inner, _corners(inner)
-    return points[corners]
+def _outline(points: Array, depth: float) -> Array:
+    """Corners of the hull of the points left when outer layers go; of a flat class its ends."""
+    from ._kernels_shapes import peeled_corners
 
-
-def _corners(points: Array) -> Array:
-    """Find the corners of the hull, counter-clockwise, by index; of a flat class its ends."""
-    from scipy.spatial import ConvexHull
-
-    centred = points - points.mean(axis=0)
-    _, lengths, directions = np.linalg.svd(centred, full_matrices=False)
-    if len(points) < 3 or len(lengths) < 2 or lengths[1] <= FLAT * lengths[0]:
-        along = centred @ directions[0]
-        first, last = int(along.argmin()), int(along.argmax())
-        same = bool((points[first] == points[last]).all())
-        return np.array([first] if same else [first, last])
-    return np.asarray(ConvexHull(points).vertices)
+    points = points[np.lexsort((points[:, 1], points[:, 0]))]
+    fewest = max(1, int(np.ceil(depth * len(points) - 1e-9)))
+    corners = np.empty(2 * len(points) + 1, dtype=np.int64)
+    count = peeled_corners(points, fewest, np.empty(len(points), dtype=np.bool_), corners)
+    outline = points[corners[:count]]
+    apart = np.linalg.norm(outline[:, None] - outline[None], axis=2)
+    length = apart.max()
+    if length == 0.0:
+        return outline[:1]
+    ends = np.array(np.unravel_index(apart.argmax(), apart.shape))
+    direction = (outline[ends[1]] - outline[ends[0]]) / length
+    across = (outline - outline[ends[0]]) @ np.array([-direction[1], direction[0]])
+    return outline[np.sort(ends)] if np.ptp(across) <= FLAT * length else outline
 
 
 def _relative_overlap(shared: Array, areas: Array, outlines: list[Array]) -> Array:

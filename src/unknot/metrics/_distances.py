@@ -1,0 +1,135 @@
+"""Distances from chosen points to all others, a few rows at a time: never a table of all pairs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._team import Team, single_threaded_blas
+from .._threads import resolve_n_jobs
+from .._typing import Array
+
+# Rows at once, and columns that are taken to float64 at once: both blocks stay in cache while the
+# product of the two is computed.
+ROWS = 64
+COLUMNS = 2048
+
+# What is done with a block of rows: (their numbers among all rows, squared distances to all).
+Consumer = Callable[[slice, Array], None]
+
+
+def scan_distances(
+    points: Array, rows: Array, consumers: list[Consumer], n_jobs: int | None = None
+) -> None:
+    """Hand the squared distances from each of the chosen points to all to every consumer.
+
+    Distances are computed in float64: where a layer has collapsed they are small beside the
+    points' norms, and float32 would lose them. Blocks are the same whatever the number of
+    threads, and so is every number.
+    """
+    from ._kernels_distances import finish_distances
+
+    origin = points.mean(axis=0, dtype=np.float64)
+    norms = np.empty(len(points))
+    for start in range(0, len(points), COLUMNS):
+        block = points[start : start + COLUMNS] - origin
+        norms[start : start + COLUMNS] = np.einsum("ij,ij->i", block, block)
+
+    def scan(number: int) -> None:
+        part = slice(number * ROWS, min((number + 1) * ROWS, len(rows)))
+        own = rows[part]
+        queries = points[own] - origin
+        squares = np.empty((len(own), len(points)))
+        for start in range(0, len(points), COLUMNS):
+            block = points[start : start + COLUMNS] - origin
+            np.matmul(queries, block.T, out=squares[:, start : start + COLUMNS])
+        finish_distances(squares, norms, own, norms[own])
+        for consume in consumers:
+            consume(part, squares)
+
+    blocks = -(-len(rows) // ROWS)
+    with single_threaded_blas(), Team(min(resolve_n_jobs(n_jobs), blocks)) as team:
+        team.run(scan, blocks)
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """The points that stand for all: which, and the weight of each in a mean.
+
+    Attributes
+    ----------
+    rows : array of int64 (n_sampled,)
+        Their indices, ascending.
+    weights : array of float64 (n_sampled,)
+        They sum to 1; where classes are sampled in other shares than they have, they make up.
+    codes : array of int64 (n_sampled,)
+        Their classes.
+    sizes : array of int64 (n_classes,)
+        Points of each class in all the data.
+    """
+
+    rows: Array
+    weights: Array
+    codes: Array
+    sizes: Array
+
+    @property
+    def whole(self) -> bool:
+        """Whether every point is in it."""
+        return len(self.rows) == int(self.sizes.sum())
+
+    def mean(self, values: Array) -> float:
+        """Estimate the mean over all points."""
+        return float(self.weights @ values)
+
+    def standard_error(self, values: Array) -> float:
+        """Standard error of `mean` that comes from the sampling: 0 where it is whole.
+
+        A stratified mean: sum over classes of (N_c/N)^2 s_c^2/n_c (1 - n_c/N_c).
+        """
+        if self.whole:
+            return 0.0
+        drawn = np.bincount(self.codes, minlength=len(self.sizes))
+        means = np.bincount(self.codes, weights=values, minlength=len(self.sizes)) / drawn
+        squares = np.bincount(
+            self.codes, weights=np.square(values - means[self.codes]), minlength=len(self.sizes)
+        )
+        variances = squares / np.maximum(drawn - 1, 1)
+        shares = self.sizes / self.sizes.sum()
+        return float(
+            np.sqrt(np.sum(shares**2 * variances / drawn * (1.0 - drawn / self.sizes)))
+        )
+
+    def note(self, what: str, error: float) -> tuple[str, ...]:
+        """Say that it is a sample and how large the error is."""
+        if self.whole:
+            return ()
+        return (
+            f"{what} is estimated from {len(self.rows)} of {int(self.sizes.sum())} points, drawn "
+            f"from each class in its share; the standard error of this is {error:.2g}",
+        )
+
+
+def stratified(
+    codes: Array, max_samples: int | None, random_state: int | None, at_least: int = 2
+) -> Sample:
+    """Draw about ``max_samples`` points, each class in its share but ``at_least`` so many of it."""
+    sizes = np.bincount(codes)
+    if max_samples is None or max_samples >= len(codes):
+        rows = np.arange(len(codes))
+        return Sample(rows, np.full(len(codes), 1.0 / len(codes)), codes, sizes)
+    rng = np.random.default_rng(random_state)
+    wanted = np.maximum(np.round(max_samples * sizes / len(codes)), at_least)
+    wanted = np.minimum(wanted, sizes).astype(np.int64)
+    rows = np.sort(
+        np.concatenate(
+            [
+                rng.choice(np.flatnonzero(codes == c), size=wanted[c], replace=False)
+                for c in range(len(sizes))
+            ]
+        )
+    )
+    weights = (sizes / (wanted * len(codes)))[codes[rows]]
+    return Sample(rows, weights, codes[rows], sizes)

@@ -1,0 +1,170 @@
+"""Means and spreads of the classes, computed once for every measure that is made of them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._typing import Array
+
+# Rows of points are taken to float64 in blocks of about this many bytes.
+BLOCK_BYTES = 2**25
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMoments:
+    """What the measures of clusters and of collapse need of the points.
+
+    Attributes
+    ----------
+    counts : array of float64 (n_classes,)
+        Points of each class.
+    means : array of float64 (n_classes, n_features)
+        Class means, relative to an arbitrary origin.
+    variances : array of float64 (n_classes,)
+        Mean squared distance of a class's points to its mean.
+    reaches : array of float64 (n_classes,)
+        Mean distance of a class's points to its mean.
+    whitened : array of float64 (n_classes,)
+        Mean of (x - m_c)' S_B^+ (x - m_c) over a class's points, with S_B the scatter of the class
+        means about their mean, 1/C sum (m_c - m)(m_c - m)'.
+    rank : int
+        Rank of S_B; 0 where all class means coincide.
+    """
+
+    counts: Array
+    means: Array
+    variances: Array
+    reaches: Array
+    whitened: Array
+    rank: int
+
+    @property
+    def centred(self) -> Array:
+        """The class means less their mean."""
+        return np.asarray(self.means - self.means.mean(axis=0))
+
+
+def rows_of(indices: Array, n_features: int) -> Iterator[Array]:
+    """Cut indices into blocks whose points fill about `BLOCK_BYTES` in float64."""
+    step = max(1, BLOCK_BYTES // (8 * n_features))
+    for start in range(0, len(indices), step):
+        yield indices[start : start + step]
+
+
+def class_means(points: Array, codes: Array, n_classes: int, origin: Array) -> Array:
+    """Means of the classes relative to the origin, in float64 (n_classes, n_features)."""
+    means = np.empty((n_classes, points.shape[1]))
+    for c in range(n_classes):
+        own = np.flatnonzero(codes == c)
+        total = np.zeros(points.shape[1])
+        for rows in rows_of(own, points.shape[1]):
+            total += points[rows].sum(axis=0, dtype=np.float64)
+        means[c] = total / len(own) - origin
+    return means
+
+
+def class_moments(points: Array, codes: Array, n_classes: int) -> ClassMoments:
+    """Compute the moments of every class, in float64, a block of points at a time.
+
+    The second pass takes the points relative to their class mean, so that a large offset of all
+    points costs no digits.
+    """
+    origin = points.mean(axis=0, dtype=np.float64)
+    means = class_means(points, codes, n_classes, origin)
+    whitener, rank = between_whitener(means)
+    counts = np.bincount(codes, minlength=n_classes).astype(np.float64)
+    variances, reaches, whitened = np.zeros((3, n_classes))
+    for c in range(n_classes):
+        for rows in rows_of(np.flatnonzero(codes == c), points.shape[1]):
+            centred = points[rows] - (means[c] + origin)
+            squares = np.einsum("ij,ij->i", centred, centred)
+            variances[c] += squares.sum()
+            reaches[c] += np.sqrt(squares).sum()
+            whitened[c] += np.square(centred @ whitener).sum()
+    return ClassMoments(
+        counts, means, variances / counts, reaches / counts, whitened / counts, rank
+    )
+
+
+def between_whitener(means: Array) -> tuple[Array, int]:
+    """Return W (n_features, n_classes) with W W' = S_B^+, and the rank of S_B.
+
+    With the centred means M = U s V', S_B = M'M/C = V s^2/C V', so that W = V sqrt(C)/s over the
+    singular values that are not zero to within rounding; further columns are 0.
+    """
+    n_classes = len(means)
+    centred = means - means.mean(axis=0)
+    scale = np.abs(means).max()
+    _, s, vt = np.linalg.svd(centred, full_matrices=False)
+    # The C rows sum to zero: one singular value is always rounding.
+    kept = s > max(s[0] * 1e-10, scale * 1e-13)
+    kept[n_classes - 1 :] = False
+    whitener = np.zeros((means.shape[1], n_classes))
+    whitener[:, : len(s)] = vt.T * np.divide(
+        np.sqrt(n_classes), s, out=np.zeros_like(s), where=kept
+    )
+    return whitener, int(kept.sum())
+
+
+def resampled_moments(points: Array, codes: Array, n_classes: int, weights: Array) -> Iterator[ClassMoments]:
+    """Yield the moments of each resample of the points.
+
+    All resamples are computed together, as matrix products; twice through the points, whatever
+    their number.
+
+    Parameters
+    ----------
+    weights : array (n_resamples, n_samples)
+        How often each point is in each resample. No class is empty in any.
+    """
+    n_features = points.shape[1]
+    at_once = max(1, int(2**27 // (8 * n_classes * n_features)))
+    for start in range(0, len(weights), at_once):
+        yield from _resampled(points, codes, n_classes, weights[start : start + at_once])
+
+
+def _resampled(points: Array, codes: Array, n_classes: int, weights: Array) -> Iterator[ClassMoments]:
+    n_resamples, n_features = len(weights), points.shape[1]
+    origin = points.mean(axis=0, dtype=np.float64)
+    centres = class_means(points, codes, n_classes, origin)
+    members = [np.flatnonzero(codes == c) for c in range(n_classes)]
+    counts = np.stack([weights[:, own].sum(axis=1) for own in members], axis=1).astype(float)
+    # Resampled means, relative to the classes' own: (n_resamples, n_classes, n_features).
+    shifts = np.zeros((n_resamples, n_classes, n_features))
+    for c, own in enumerate(members):
+        for rows in rows_of(own, n_features):
+            centred = points[rows] - (centres[c] + origin)
+            shifts[:, c] += weights[:, rows].astype(np.float64) @ centred
+    shifts /= counts[:, :, None]
+    means = shifts + centres
+    whiteners, ranks = zip(*(between_whitener(mean) for mean in means), strict=True)
+    axes = np.stack(whiteners).transpose(1, 0, 2).reshape(n_features, -1)
+    variances, reaches, whitened = np.zeros((3, n_resamples, n_classes))
+    for c, own in enumerate(members):
+        shifted = shifts[:, c]
+        lengths = np.einsum("bj,bj->b", shifted, shifted)
+        offsets = np.stack([shifted[b] @ whiteners[b] for b in range(n_resamples)]).reshape(-1)
+        step = max(16, int(2**22 // max(n_features, axes.shape[1])))
+        for first in range(0, len(own), step):
+            rows = own[first : first + step]
+            weight = weights[:, rows].astype(np.float64).T
+            centred = points[rows] - (centres[c] + origin)
+            squares = np.einsum("ij,ij->i", centred, centred)[:, None] + lengths
+            squares = np.maximum(squares - 2.0 * (centred @ shifted.T), 0.0)
+            variances[:, c] += (weight * squares).sum(axis=0)
+            reaches[:, c] += (weight * np.sqrt(squares)).sum(axis=0)
+            inner = np.square(centred @ axes - offsets)
+            inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
+            whitened[:, c] += (weight * inner).sum(axis=0)
+    for b in range(n_resamples):
+        yield ClassMoments(
+            counts[b],
+            means[b],
+            variances[b] / counts[b],
+            reaches[b] / counts[b],
+            whitened[b] / counts[b],
+            ranks[b],
+        )

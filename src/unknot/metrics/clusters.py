@@ -1,0 +1,377 @@
+"""Clusters: whether classes are compact and apart, by their centroids and by all distances."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float32, Float64, Int64
+from ._checks import check_count, check_labelled, require_classes
+from ._distances import Sample, scan_distances, stratified
+from ._moments import ClassMoments, class_moments, rows_of
+from ._results import ClassResult, PairResult, UndefinedMeasureError, announced, some
+from .collapse import lone_note, require_apart, squared_distances_of_means
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class DistanceConsistency(ClassResult):
+    """The distance consistency of labelled points.
+
+    Attributes
+    ----------
+    value, per_class, classes
+        As in `ClassResult`; fractions in [0, 1].
+    per_point : array of float32 (n_samples,)
+        1 where the nearest centroid is the point's own, 0 where it is another, and 1/m where m
+        centroids are equally near and its own is among them.
+    """
+
+    per_point: Float32[Array, " samples"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Silhouette(ClassResult):
+    """The silhouette of labelled points.
+
+    Attributes
+    ----------
+    value, per_class, classes
+        As in `ClassResult`; in [-1, 1].
+    per_point : array of float64 (n_sampled,)
+        The silhouette of each point that was looked at.
+    samples : array of int64 (n_sampled,)
+        Which points these are: all of them, or a stratified sample.
+    standard_error : float
+        Of the value, from the sampling; 0 where all points were looked at.
+    """
+
+    per_point: Float64[Array, " sampled"]
+    samples: Int64[Array, " sampled"]
+    standard_error: float
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class DaviesBouldin(PairResult):
+    """The Davies-Bouldin index of labelled points.
+
+    Attributes
+    ----------
+    value, per_pair, classes
+        As in `PairResult`.
+    per_class : array of float64 (n_classes,)
+        For each class the largest of its pairs; the value is their mean.
+    """
+
+    per_class: Float64[Array, " classes"]
+
+
+def distance_consistency(points: ArrayLike, labels: ArrayLike) -> DistanceConsistency:
+    """Distance consistency: the share of points whose nearest class centroid is their own.
+
+    In [0, 1]: 1 where every point is nearest to the centroid of its class; about 1/C for labels
+    that have nothing to do with the points. Between equally near centroids a point is divided.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation, or a map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    DistanceConsistency
+        ``value``, ``per_class`` and ``per_point``.
+
+    References
+    ----------
+    [Sips2009]_.
+
+    Examples
+    --------
+    Centroids at 1 and 5; the point at 4 of the first class is nearer to the second.
+
+    >>> from unknot.metrics import distance_consistency
+    >>> distance_consistency([[-1.0], [0.0], [4.0], [5.0], [5.0]], [0, 0, 0, 1, 1]).value
+    0.8
+    """
+    points, codes, classes = check_labelled(points, labels)
+    moments = class_moments(points, codes, len(classes))
+    table = nearer_own(points, codes, moments)
+    return announced(consistency_of_table(table, codes, classes))
+
+
+def nearer_own(points: Array, codes: Array, moments: ClassMoments) -> Array:
+    """Compare each point's distance to its own centroid with that to every centroid.
+
+    Returns int8 (n_samples, n_classes): 2 where its own is nearer, 1 where they are equally near
+    (to within rounding) and 0 where the other is nearer. Its own column holds 1.
+    """
+    table = np.empty((len(points), len(moments.means)), dtype=np.int8)
+    # The moments' means are relative to the mean of all points.
+    origin = points.mean(axis=0, dtype=np.float64)
+    lengths = np.einsum("ij,ij->i", moments.means, moments.means)
+    for rows in rows_of(np.arange(len(points)), points.shape[1]):
+        centred = points[rows] - origin
+        squares = lengths - 2.0 * (centred @ moments.means.T)
+        size = np.einsum("ij,ij->i", centred, centred)
+        rounding = 1e-12 * (size + lengths.max())[:, None]
+        ahead = squares - squares[np.arange(len(rows)), codes[rows]][:, None]
+        table[rows] = 1 + (ahead > rounding) - (ahead < -rounding)
+    return table
+
+
+def consistency_of_table(table: Array, codes: Array, classes: Array) -> DistanceConsistency:
+    """Compute the distance consistency from the comparisons of distances to centroids."""
+    share = np.where(table.min(axis=1) == 0, 0.0, 1.0 / (table == 1).sum(axis=1))
+    counts = np.bincount(codes)
+    notes = ()
+    if len(classes) == 1:
+        notes = (f"there is one class only ({classes[0]}): its centroid is the nearest",)
+    elif (table == 1).all():
+        notes = ("all class centroids coincide: every point is divided among all classes",)
+    return DistanceConsistency(
+        value=float(share.mean()),
+        per_class=np.bincount(codes, weights=share) / counts,
+        per_point=share.astype(np.float32),
+        classes=classes,
+        notes=notes,
+    )
+
+
+def silhouette(
+    points: ArrayLike,
+    labels: ArrayLike,
+    *,
+    max_samples: int | None = None,
+    random_state: int | None = 0,
+    n_jobs: int | None = None,
+) -> Silhouette:
+    """Silhouette: how much nearer a point is to its own class than to the nearest other.
+
+    For each point, (b - a) / max(a, b), with a its mean distance to the other points of its class
+    and b its mean distance to those of the nearest other class. In [-1, 1]: 1 for classes that are
+    small and far apart, 0 where classes lie in each other, below 0 where a point lies deeper in
+    another class than in its own. A class of one point has 0 by convention.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation, or a map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    max_samples : int, optional
+        Look at about so many points, drawn from each class in its share, instead of all; each
+        against all others. The error of this is stated.
+    random_state : int, optional
+        Seed of the sample.
+    n_jobs : int, optional
+        Threads; every core by default.
+
+    Returns
+    -------
+    Silhouette
+        ``value``, ``per_class``, ``per_point``, ``samples`` and ``standard_error``.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only.
+
+    References
+    ----------
+    [Rousseeuw1987]_.
+
+    Examples
+    --------
+    The point at 0: a = 1, b = 9.5, so 8.5/9.5; at 1: a = 1, b = 8.5, so 7.5/8.5; and the same from
+    the other side.
+
+    >>> from unknot.metrics import silhouette
+    >>> silhouette([[0.0], [1.0], [9.0], [10.0]], [0, 0, 1, 1]).per_point
+    array([0.89473684, 0.88235294, 0.88235294, 0.89473684])
+    """
+    points, codes, classes = check_labelled(points, labels, min_classes=2, measure="silhouette")
+    if max_samples is not None:
+        max_samples = check_count(max_samples, "max_samples", 1, 2**62, "of at least 1, or None")
+    sample = stratified(codes, max_samples, random_state)
+    sums = DistanceSums(codes, len(sample.rows), len(classes))
+    scan_distances(points, sample.rows, [sums], n_jobs)
+    return announced(silhouette_of_sums(sums.sums, sample, classes))
+
+
+class DistanceSums:
+    """Collects, for each chosen point, the sum of its distances to the points of each class."""
+
+    def __init__(self, codes: Array, n_rows: int, n_classes: int) -> None:
+        self.codes = codes
+        self.sums = np.zeros((n_rows, n_classes))
+
+    def __call__(self, part: slice, squares: Array) -> None:
+        from ._kernels_distances import class_sums
+
+        class_sums(squares, self.codes, self.sums[part])
+
+
+def silhouette_of_sums(sums: Array, sample: Sample, classes: Array) -> Silhouette:
+    """Compute the silhouette from each point's sums of distances to the classes."""
+    require_classes(classes, 2, "silhouette")
+    own = np.arange(len(sample.rows)), sample.codes
+    sizes = sample.sizes
+    within = sums[own] / np.maximum(sizes[sample.codes] - 1, 1)
+    between = sums / sizes
+    between[own] = np.inf
+    nearest = between.min(axis=1)
+    larger = np.maximum(within, nearest)
+    alone = sizes[sample.codes] == 1
+    share = np.divide(
+        nearest - within, larger, out=np.zeros(len(larger)), where=(larger > 0.0) & ~alone
+    )
+    error = sample.standard_error(share)
+    notes = list(sample.note("the silhouette", error))
+    if (sizes == 1).any():
+        notes.append(
+            f"{int((sizes == 1).sum())} of {len(classes)} classes have one point, whose silhouette "
+            f"is 0 by convention: {some(classes[sizes == 1])}"
+        )
+    if not larger.any():
+        notes.append("all points are at one place: every silhouette is 0")
+    return Silhouette(
+        value=sample.mean(share),
+        per_class=np.bincount(sample.codes, weights=share) / np.bincount(sample.codes),
+        per_point=share,
+        samples=sample.rows,
+        standard_error=error,
+        classes=classes,
+        notes=tuple(notes),
+    )
+
+
+def davies_bouldin(points: ArrayLike, labels: ArrayLike) -> DaviesBouldin:
+    r"""Davies-Bouldin index: the spread of two classes over the distance of their centroids.
+
+    .. math:: R_{ij} = \frac{s_i + s_j}{\|m_i - m_j\|}, \quad DB = \tfrac1C \sum_i \max_j R_{ij}
+
+    with s the mean distance of a class's points to its centroid m. In [0, inf): 0 where every
+    class is a point; less is better.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation, or a map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    DaviesBouldin
+        ``value``, ``per_class`` (the largest of each class's pairs) and ``per_pair``.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only, or two centroids coincide.
+
+    References
+    ----------
+    [Davies1979]_.
+
+    Examples
+    --------
+    Centroids at 1 and 9, spreads of 1 and 2: 3/8.
+
+    >>> from unknot.metrics import davies_bouldin
+    >>> davies_bouldin([[0.0], [2.0], [7.0], [11.0]], [0, 0, 1, 1]).value
+    0.375
+    """
+    points, codes, classes = check_labelled(
+        points, labels, min_classes=2, measure="the Davies-Bouldin index"
+    )
+    return announced(davies_bouldin_of_moments(class_moments(points, codes, len(classes)), classes))
+
+
+def davies_bouldin_of_moments(moments: ClassMoments, classes: Array) -> DaviesBouldin:
+    """Compute the Davies-Bouldin index from the class moments."""
+    require_classes(classes, 2, "the Davies-Bouldin index")
+    squares = squared_distances_of_means(moments)
+    require_apart(squares, classes, "the Davies-Bouldin index")
+    spread = moments.reaches[:, None] + moments.reaches[None]
+    np.fill_diagonal(squares, 1.0)
+    per_pair = spread / np.sqrt(squares)
+    np.fill_diagonal(per_pair, 0.0)
+    per_class = per_pair.max(axis=1)
+    return DaviesBouldin(
+        value=float(per_class.mean()),
+        per_class=per_class,
+        per_pair=per_pair,
+        classes=classes,
+        notes=lone_note(moments, classes),
+    )
+
+
+def calinski_harabasz(points: ArrayLike, labels: ArrayLike) -> ClassResult:
+    r"""Calinski-Harabasz index: variance between classes over variance within them.
+
+    .. math:: CH = \frac{\sum_c n_c \|m_c - m\|^2 / (C - 1)}{\sum_c n_c V_c / (N - C)}
+
+    In [0, inf): about 1 for labels that have nothing to do with the points, more for compact
+    classes far apart. It grows with the number of points: compare it between layers of the same
+    points, not between data sets.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation, or a map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    ClassResult
+        ``value``, and ``per_class``, the share of each class in the sum above: the value is their
+        sum.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only, or no class has any spread.
+
+    References
+    ----------
+    [Calinski1974]_.
+
+    Examples
+    --------
+    Centroids at 1 and 9 about 5: 2 * 16 * 2 = 64; within 1 + 1 + 4 + 4 = 10 over 4 - 2: 64/5.
+
+    >>> from unknot.metrics import calinski_harabasz
+    >>> calinski_harabasz([[0.0], [2.0], [7.0], [11.0]], [0, 0, 1, 1]).value
+    12.8
+    """
+    points, codes, classes = check_labelled(
+        points, labels, min_classes=2, measure="the Calinski-Harabasz index"
+    )
+    return announced(
+        calinski_harabasz_of_moments(class_moments(points, codes, len(classes)), classes)
+    )
+
+
+def calinski_harabasz_of_moments(moments: ClassMoments, classes: Array) -> ClassResult:
+    """Compute the Calinski-Harabasz index from the class moments."""
+    require_classes(classes, 2, "the Calinski-Harabasz index")
+    counts = moments.counts
+    within = float(counts @ moments.variances)
+    if within == 0.0:
+        raise UndefinedMeasureError(
+            "the Calinski-Harabasz index divides by the spread within classes, and no class has any"
+        )
+    centred = moments.means - np.average(moments.means, axis=0, weights=counts)
+    between = counts * np.square(centred).sum(axis=1)
+    freedom = (counts.sum() - len(classes)) / (len(classes) - 1.0)
+    per_class = between / within * freedom
+    return ClassResult(
+        value=float(per_class.sum()),
+        per_class=per_class,
+        classes=classes,
+        notes=lone_note(moments, classes),
+    )

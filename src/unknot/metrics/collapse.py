@@ -1,0 +1,223 @@
+"""Neural collapse: how far classes have shrunk to their means, and the means to a simplex."""
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array
+from ._checks import check_labelled, require_classes
+from ._moments import ClassMoments, class_moments
+from ._results import ClassResult, PairResult, Result, UndefinedMeasureError, announced, some
+
+
+def nc1(points: ArrayLike, labels: ArrayLike) -> ClassResult:
+    r"""NC1, the collapse of variability: spread within classes measured by that between them.
+
+    .. math:: NC_1 = \tfrac1C \operatorname{Tr}(S_W S_B^+)
+
+    with S_W the covariance of the points about their class means, over all points, and S_B that of
+    the class means about their mean, each class counting the same. In [0, inf): 0 where every
+    class has collapsed to a point.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    ClassResult
+        ``value``, and ``per_class``, the same with the covariance of one class for S_W; the value
+        is their mean, weighted by the points of each class.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only, or all class means coincide.
+
+    References
+    ----------
+    [Papyan2020]_, where classes have equal size; for classes that have not, the weights are a
+    choice made here.
+
+    Examples
+    --------
+    Means at -2 and 2, so S_B = 4; deviations of 1 and of 3, so S_W = (1 + 9)/2 = 5; 5/4/2 = .625.
+
+    >>> from unknot.metrics import nc1
+    >>> nc1([[-3.0], [-1.0], [-1.0], [5.0]], [0, 0, 1, 1]).value
+    0.625
+    """
+    points, codes, classes = check_labelled(points, labels, min_classes=2, measure="NC1")
+    return announced(nc1_of_moments(class_moments(points, codes, len(classes)), classes))
+
+
+def nc1_of_moments(moments: ClassMoments, classes: Array) -> ClassResult:
+    """Compute NC1 from the class moments."""
+    require_classes(classes, 2, "NC1")
+    if moments.rank == 0:
+        raise UndefinedMeasureError(
+            f"NC1 divides by the spread of the class means, and all {len(classes)} of them coincide"
+        )
+    per_class = moments.whitened / len(classes)
+    return ClassResult(
+        value=float(np.average(per_class, weights=moments.counts)),
+        per_class=per_class,
+        classes=classes,
+        notes=lone_note(moments, classes),
+    )
+
+
+def nc2(points: ArrayLike, labels: ArrayLike) -> Result:
+    r"""NC2, the simplex of the means: how far the class means are from equal lengths and angles.
+
+    .. math:: NC_2 = \left\| \frac{M M^T}{\|M M^T\|_F}
+              - \frac{I - \frac1C 1 1^T}{\sqrt{C-1}} \right\|_F
+
+    with M the class means less their mean, a row each. In [0, sqrt 2): 0 where the means are the
+    corners of a regular simplex, the most that C classes can be apart. Two classes always are.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    Result
+        ``value``.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only, or all class means coincide.
+
+    References
+    ----------
+    [Papyan2020]_.
+
+    Examples
+    --------
+    Three means on a line at -1, 0 and 1: MM' has 1 and -1 in its corners and norm 2, against 1/3
+    times [[2, -1, -1], ...] and norm sqrt 2; 1 + 1 - 2 <MM'/2, .../sqrt 2> = 2 - sqrt 2.
+
+    >>> from unknot.metrics import nc2
+    >>> round(nc2([[-1.0], [0.0], [1.0]], [0, 1, 2]).value ** 2, 6)
+    0.585786
+    """
+    points, codes, classes = check_labelled(points, labels, min_classes=2, measure="NC2")
+    return announced(nc2_of_moments(class_moments(points, codes, len(classes)), classes))
+
+
+def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
+    """Compute NC2 from the class moments."""
+    require_classes(classes, 2, "NC2")
+    if moments.rank == 0:
+        raise UndefinedMeasureError(
+            f"NC2 compares the class means, and all {len(classes)} of them coincide"
+        )
+    count = len(classes)
+    centred = moments.centred
+    gram = centred @ centred.T
+    simplex = (np.eye(count) - 1.0 / count) / np.sqrt(count - 1.0)
+    notes = ()
+    if count == 2:
+        notes = ("there are two classes: two means are always a simplex, and NC2 is always 0",)
+    return Result(
+        value=float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex)), notes=notes
+    )
+
+
+def class_distance_variance(points: ArrayLike, labels: ArrayLike) -> PairResult:
+    r"""Class-distance normalised variance: the spread of two classes over their distance.
+
+    .. math:: CDNV = \operatorname*{mean}_{i<j} \frac{V_i + V_j}{2 \|m_i - m_j\|^2}
+
+    with m the class means and V the mean squared distance of a class's points to its mean. In
+    [0, inf): 0 where every class has collapsed to a point.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    PairResult
+        ``value``, and ``per_pair`` (symmetric, 0 on the diagonal).
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only, or two class means coincide.
+
+    References
+    ----------
+    [Galanti2022]_, definition 1.
+
+    Examples
+    --------
+    Means 4 apart, V of 1 and of 9: 10/(2 * 16) = .3125.
+
+    >>> from unknot.metrics import class_distance_variance
+    >>> class_distance_variance([[-3.0], [-1.0], [-1.0], [5.0]], [0, 0, 1, 1]).value
+    0.3125
+    """
+    points, codes, classes = check_labelled(
+        points, labels, min_classes=2, measure="class-distance normalised variance"
+    )
+    return announced(cdnv_of_moments(class_moments(points, codes, len(classes)), classes))
+
+
+def cdnv_of_moments(moments: ClassMoments, classes: Array) -> PairResult:
+    """Compute the class-distance normalised variance from the class moments."""
+    require_classes(classes, 2, "class-distance normalised variance")
+    squares = squared_distances_of_means(moments)
+    require_apart(squares, classes, "class-distance normalised variance")
+    spread = 0.5 * (moments.variances[:, None] + moments.variances[None])
+    np.fill_diagonal(squares, 1.0)
+    per_pair = spread / squares
+    np.fill_diagonal(per_pair, 0.0)
+    return PairResult(
+        value=float(per_pair[np.triu_indices(len(classes), 1)].mean()),
+        per_pair=per_pair,
+        classes=classes,
+        notes=lone_note(moments, classes),
+    )
+
+
+def squared_distances_of_means(moments: ClassMoments) -> Array:
+    """Squared distances between class means (n_classes, n_classes), by differences."""
+    count = len(moments.means)
+    squares = np.zeros((count, count))
+    for c in range(count):
+        squares[c] = np.square(moments.means - moments.means[c]).sum(axis=1)
+    return squares
+
+
+def require_apart(squares: Array, classes: Array, measure: str) -> None:
+    """Raise `UndefinedMeasureError` if two class means coincide."""
+    apart = squares > squares.max() * 1e-24
+    np.fill_diagonal(apart, True)
+    if not apart.all():
+        first, second = np.argwhere(~apart)[0]
+        raise UndefinedMeasureError(
+            f"{measure} divides by the distance between class means, and those of "
+            f"{classes[first]} and {classes[second]} coincide"
+        )
+
+
+def lone_note(moments: ClassMoments, classes: Array) -> tuple[str, ...]:
+    """Say which classes have one point, and therefore no spread that could be seen."""
+    lone = moments.counts == 1
+    if not lone.any():
+        return ()
+    return (
+        f"{int(lone.sum())} of {len(classes)} classes have one point and count as having no "
+        f"spread: {some(classes[lone])}",
+    )

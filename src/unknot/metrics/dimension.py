@@ -1,0 +1,258 @@
+"""Dimension: of how many directions the points make use, near by and over all."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float64, Int64
+from .._validation import check_points
+from ._moments import rows_of
+from ._results import Result, UndefinedMeasureError, announced
+from .neighborhood import checked_graph
+
+if TYPE_CHECKING:
+    from ..neighbors import NeighborGraph
+else:  # importing it would import Numba
+    NeighborGraph = Any
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class IntrinsicDimension(Result):
+    """The intrinsic dimension of points, from their two nearest neighbours.
+
+    Attributes
+    ----------
+    value : float
+        The dimension.
+    log_ratios : array of float64 (n_used,)
+        log(r2/r1) of each point used.
+    samples : array of int64 (n_used,)
+        Which points these are: those that have no duplicate.
+    discard : float
+        The share of the largest ratios that was left out.
+    method : {"fit", "likelihood"}
+        How the dimension was estimated from the rest.
+    """
+
+    log_ratios: Float64[Array, " used"]
+    samples: Int64[Array, " used"]
+    discard: float
+    method: str
+
+
+def two_nn(
+    points: ArrayLike,
+    *,
+    discard: float = 0.1,
+    method: Literal["fit", "likelihood"] = "fit",
+    graph: NeighborGraph | None = None,
+    n_jobs: int | None = None,
+) -> IntrinsicDimension:
+    r"""TwoNN: intrinsic dimension from the ratio of the distances to two nearest neighbours.
+
+    Where the density hardly changes out to the second neighbour, mu = r2/r1 has the distribution
+    F(mu) = 1 - mu^-d, whatever the density. "fit" is the published estimate: the slope of the line
+    through the origin of -log(1 - F) against log mu, F being the share of points up to each.
+    "likelihood" is that of greatest likelihood, in which a ratio left out counts as being at least
+    the largest one kept:
+
+    .. math:: d = \frac{m}{\sum_{i \le m} \log \mu_i + (N - m) \log \mu_m}
+
+    which for ``discard=0`` is N / sum log mu. (Taking N / sum log mu over the smallest 90 % alone
+    would be a third too large.)
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    discard : float
+        The share of points with the largest ratios to leave out, from 0 to below 1: these are
+        stray points, for which the density does change.
+    method : {"fit", "likelihood"}
+        See above.
+    graph : NeighborGraph, optional
+        The nearest neighbours of these points, at least two, where they are known already.
+    n_jobs : int, optional
+        Threads that search for neighbours; every core by default.
+
+    Returns
+    -------
+    IntrinsicDimension
+        ``value``, ``log_ratios``, ``samples``, ``discard`` and ``method``.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If fewer than three points have no duplicate, or no two neighbours differ in distance.
+
+    Notes
+    -----
+    Points with a duplicate (r1 = 0) have no ratio; they are left out and counted in ``notes``.
+    Beyond a dimension of about 20 the estimate is too low for any number of points one can have.
+
+    References
+    ----------
+    [Facco2017]_; layers of networks: [Ansuini2019]_.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unknot.metrics import two_nn
+    >>> plane = np.random.default_rng(0).uniform(size=(2000, 2))
+    >>> in_space = plane @ np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 1.0]])
+    >>> round(two_nn(in_space).value, 1)
+    2.0
+    """
+    points = check_points(points, min_samples=3)
+    if not 0.0 <= discard < 1.0:
+        raise ValueError(f"discard must be from 0 to below 1; got {discard}")
+    if method not in ("fit", "likelihood"):
+        raise ValueError(f'method must be "fit" or "likelihood"; got {method!r}')
+    graph = checked_graph(points, 2, graph, n_jobs)
+    return announced(two_nn_of_distances(graph.distances, discard, method))
+
+
+def two_nn_of_distances(
+    distances: Array, discard: float = 0.1, method: str = "fit"
+) -> IntrinsicDimension:
+    """Compute the TwoNN dimension from distances to the nearest neighbours (n_samples, k >= 2)."""
+    first, second = distances[:, 0].astype(np.float64), distances[:, 1].astype(np.float64)
+    used = np.flatnonzero(first > 0.0)
+    left_out = len(first) - len(used)
+    if len(used) < 3:
+        raise UndefinedMeasureError(
+            f"TwoNN needs at least 3 points without a duplicate; {left_out} of {len(first)} points "
+            "have one. Remove the duplicates"
+        )
+    log_ratios = np.log(second[used] / first[used])
+    notes = []
+    if left_out:
+        notes.append(
+            f"{left_out} of {len(first)} points have a duplicate, and no ratio of distances; they "
+            "are left out of TwoNN"
+        )
+    value = estimate_dimension(np.sort(log_ratios), np.ones((1, len(used))), discard, method)[0]
+    if not np.isfinite(value):
+        raise UndefinedMeasureError(
+            "TwoNN compares the two nearest neighbours, and of too many points they are equally "
+            "far, as on a grid"
+        )
+    return IntrinsicDimension(
+        value=float(value),
+        log_ratios=log_ratios,
+        samples=used,
+        discard=discard,
+        method=method,
+        notes=tuple(notes),
+    )
+
+
+def estimate_dimension(ordered: Array, weights: Array, discard: float, method: str) -> Array:
+    """Estimate the dimension from ascending log ratios, for each row of weights.
+
+    A weight says how often a point is there: ones are the data themselves. Infinite where the
+    ratios kept are all 1.
+    """
+    total = weights.sum(axis=1, keepdims=True)
+    below = np.cumsum(weights, axis=1)
+    kept = np.where(below <= (1.0 - discard) * total + 1e-9, weights, 0.0)
+    if method == "likelihood":
+        count = kept.sum(axis=1)
+        largest = np.where(kept > 0.0, ordered, 0.0).max(axis=1)
+        length = kept @ ordered + (total[:, 0] - count) * largest
+    else:
+        # The share of points up to the last is 1, and its logarithm infinite.
+        rest = np.maximum(total - below, 0.0)
+        kept = np.where(rest > 0.0, kept, 0.0)
+        heights = -np.log(np.divide(rest, total, out=np.ones_like(rest), where=rest > 0.0))
+        count = (kept * heights) @ ordered
+        length = kept @ np.square(ordered)
+    return np.divide(count, length, out=np.full(len(count), np.inf), where=length > 0.0)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ParticipationRatio(Result):
+    """The participation ratio of points.
+
+    Attributes
+    ----------
+    value : float
+        The ratio.
+    influence : array of float64 (n_samples,)
+        How much each point moves the value, to first order: the value of a resample is about the
+        value plus the mean of these over it. They sum to 0.
+    """
+
+    influence: Float64[Array, " samples"]
+
+
+def participation_ratio(points: ArrayLike) -> ParticipationRatio:
+    r"""Participation ratio: over how many directions the variance is spread.
+
+    .. math:: PR = \frac{(\sum_i \lambda_i)^2}{\sum_i \lambda_i^2}
+
+    with lambda the eigenvalues of the covariance. From 1, where all variance is along one
+    direction, to the number of features, where it is the same along all. Constant features count
+    for nothing.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+
+    Returns
+    -------
+    ParticipationRatio
+        ``value`` and ``influence``.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If all points are at one place.
+
+    References
+    ----------
+    [Gao2017]_.
+
+    Examples
+    --------
+    Variances of 2 and 1/2 along the axes: 2.5^2 / (4 + 1/4).
+
+    >>> from unknot.metrics import participation_ratio
+    >>> round(participation_ratio([[2, 0], [-2, 0], [0, 1], [0, -1]]).value, 6)
+    1.470588
+    """
+    points = check_points(points)
+    n_samples, n_features = points.shape
+    origin = points.mean(axis=0, dtype=np.float64)
+    squares, weighted = np.empty((2, n_samples))
+    everything = np.arange(n_samples)
+    if n_features <= n_samples:
+        covariance = np.zeros((n_features, n_features))
+        for rows in rows_of(everything, n_features):
+            centred = points[rows] - origin
+            covariance += centred.T @ centred / n_samples
+        for rows in rows_of(everything, n_features):
+            centred = points[rows] - origin
+            squares[rows] = np.einsum("ij,ij->i", centred, centred)
+            weighted[rows] = np.einsum("ij,ij->i", centred @ covariance, centred)
+    else:
+        # The same from the products of all pairs: x' S x = mean over y of (x.y)^2.
+        everywhere = points - origin
+        for rows in rows_of(everything, n_samples):
+            products = everywhere[rows] @ everywhere.T
+            squares[rows] = products[np.arange(len(rows)), rows]
+            weighted[rows] = np.square(products).mean(axis=1)
+    trace, trace_of_square = squares.mean(), weighted.mean()
+    if trace_of_square == 0.0:
+        raise UndefinedMeasureError(
+            "the participation ratio divides by the variance, and all points are at one place"
+        )
+    value = trace**2 / trace_of_square
+    # d tr S = |x|^2 - tr S and d tr S^2 = 2 (x'Sx - tr S^2) for a point's weight.
+    influence = value * (
+        2.0 * (squares / trace - 1.0) - 2.0 * (weighted / trace_of_square - 1.0)
+    )
+    return ParticipationRatio(value=float(value), influence=influence)

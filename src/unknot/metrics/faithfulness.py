@@ -1,0 +1,483 @@
+"""Faithfulness of a map: which neighbours and which classes it brings together or tears apart."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float64, Int64
+from .._validation import check_labels, check_points
+from ._checks import check_count, require_classes
+from ._distances import Sample, scan_distances, stratified
+from ._moments import class_moments
+from ._results import PairResult, Result, announced
+from .clusters import nearer_own
+from .neighborhood import checked_graph
+
+if TYPE_CHECKING:
+    from ..neighbors import NeighborGraph
+else:  # importing it would import Numba
+    NeighborGraph = Any
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Faithfulness(Result):
+    """How well neighbours agree between a representation and its map.
+
+    Attributes
+    ----------
+    value : float
+        In [0, 1].
+    k : int
+        The number of neighbours looked at.
+    per_point : array of float64 (n_sampled,)
+        The score of each point that was looked at; the value is their (weighted) mean.
+    samples : array of int64 (n_sampled,)
+        Which points these are: all of them, or a sample.
+    standard_error : float
+        Of the value, from the sampling; 0 where all points were looked at.
+    """
+
+    k: int
+    per_point: Float64[Array, " sampled"]
+    samples: Int64[Array, " sampled"]
+    standard_error: float
+
+
+def trustworthiness(
+    points: ArrayLike,
+    map_: ArrayLike,
+    k: int = 10,
+    *,
+    map_graph: NeighborGraph | None = None,
+    max_samples: int | None = None,
+    random_state: int | None = 0,
+    n_jobs: int | None = None,
+) -> Faithfulness:
+    r"""Trustworthiness: whether neighbours on the map are neighbours in the representation.
+
+    .. math:: T_k = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in U_i} (r(i, j) - k)
+
+    with U_i the points among the k nearest of i on the map but not in the representation, and
+    r(i, j) the rank of j by distance from i in the representation. In [0, 1]: 1 where no stranger
+    is among the neighbours on the map; about 1/2 for a map that has nothing to do with the points.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    map_ : array-like (n_samples, n_components)
+        Its map.
+    k : int
+        The number of neighbours, below n_samples / 2.
+    map_graph : NeighborGraph, optional
+        The nearest neighbours on the map, at least k, where they are known already.
+    max_samples : int, optional
+        Look at the neighbours of about so many points instead of all; the ranks are always among
+        all points. The error of this is stated.
+    random_state : int, optional
+        Seed of the sample.
+    n_jobs : int, optional
+        Threads; every core by default.
+
+    Returns
+    -------
+    Faithfulness
+        ``value``, ``per_point``, ``samples``, ``standard_error`` and ``k``.
+
+    Raises
+    ------
+    ValueError
+        If k is not below n_samples / 2, or the numbers of samples differ.
+
+    References
+    ----------
+    [Venna2001]_.
+
+    Examples
+    --------
+    >>> from unknot.metrics import trustworthiness
+    >>> line = [[0.0], [1.0], [3.0], [6.0], [10.0]]
+    >>> trustworthiness(line, [[10.0], [6.0], [3.0], [1.0], [0.0]], k=1).value
+    0.7
+    """
+    x, y, k = _check_pair(points, map_, k)
+    sample = stratified(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
+    ranks = ranks_of_neighbors(x, checked_graph(y, k, map_graph, n_jobs), k, sample.rows, n_jobs)
+    return announced(faithfulness_of_ranks(ranks, len(x), sample, "trustworthiness"))
+
+
+def continuity(
+    points: ArrayLike,
+    map_: ArrayLike,
+    k: int = 10,
+    *,
+    graph: NeighborGraph | None = None,
+    max_samples: int | None = None,
+    random_state: int | None = 0,
+    n_jobs: int | None = None,
+) -> Faithfulness:
+    r"""Continuity: whether neighbours in the representation are neighbours on the map.
+
+    .. math:: C_k = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in V_i} (\hat r(i, j) - k)
+
+    with V_i the points among the k nearest of i in the representation but not on the map, and
+    r^(i, j) the rank of j by distance from i on the map. In [0, 1]: 1 where no neighbour is
+    missing on the map.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    map_ : array-like (n_samples, n_components)
+        Its map.
+    k : int
+        The number of neighbours, below n_samples / 2.
+    graph : NeighborGraph, optional
+        The nearest neighbours in the representation, at least k, where they are known already.
+    max_samples, random_state, n_jobs
+        As in `trustworthiness`.
+
+    Returns
+    -------
+    Faithfulness
+        ``value``, ``per_point``, ``samples``, ``standard_error`` and ``k``.
+
+    Raises
+    ------
+    ValueError
+        If k is not below n_samples / 2, or the numbers of samples differ.
+
+    References
+    ----------
+    [Venna2001]_.
+
+    Examples
+    --------
+    >>> from unknot.metrics import continuity
+    >>> line = [[0.0], [1.0], [3.0], [6.0], [10.0]]
+    >>> continuity(line, line, k=1).value
+    1.0
+    """
+    x, y, k = _check_pair(points, map_, k)
+    sample = stratified(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
+    ranks = ranks_of_neighbors(y, checked_graph(x, k, graph, n_jobs), k, sample.rows, n_jobs)
+    return announced(faithfulness_of_ranks(ranks, len(x), sample, "continuity"))
+
+
+def class_trustworthiness(
+    points: ArrayLike,
+    map_: ArrayLike,
+    labels: ArrayLike,
+    k: int = 10,
+    *,
+    map_graph: NeighborGraph | None = None,
+    max_samples: int | None = None,
+    random_state: int | None = 0,
+    n_jobs: int | None = None,
+) -> Faithfulness:
+    """Class-aware trustworthiness: only strangers of another class count against the map.
+
+    As `trustworthiness`, with U_i the points of another class than i that are among its k nearest
+    on the map but not in the representation. A stranger of the same class does no harm to a
+    picture of classes.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    map_ : array-like (n_samples, n_components)
+        Its map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    k, map_graph, max_samples, random_state, n_jobs
+        As in `trustworthiness`; the sample is drawn from each class in its share.
+
+    Returns
+    -------
+    Faithfulness
+        ``value``, ``per_point``, ``samples``, ``standard_error`` and ``k``.
+
+    Raises
+    ------
+    ValueError
+        If k is not below n_samples / 2, or the numbers of samples differ.
+
+    References
+    ----------
+    [Colange2020]_.
+
+    Examples
+    --------
+    >>> from unknot.metrics import class_trustworthiness
+    >>> line = [[0.0], [1.0], [3.0], [6.0], [10.0]]
+    >>> shuffled = [[10.0], [6.0], [3.0], [1.0], [0.0]]
+    >>> class_trustworthiness(line, shuffled, [0, 0, 0, 0, 0], k=1).value
+    1.0
+    """
+    x, y, k = _check_pair(points, map_, k)
+    codes, _ = check_labels(labels, len(x))
+    sample = stratified(codes, max_samples, random_state)
+    graph = checked_graph(y, k, map_graph, n_jobs)
+    ranks = ranks_of_neighbors(x, graph, k, sample.rows, n_jobs)
+    strangers = codes[graph.indices[sample.rows, :k]] != codes[sample.rows][:, None]
+    return announced(
+        faithfulness_of_ranks(ranks, len(x), sample, "class-aware trustworthiness", strangers)
+    )
+
+
+def class_continuity(
+    points: ArrayLike,
+    map_: ArrayLike,
+    labels: ArrayLike,
+    k: int = 10,
+    *,
+    graph: NeighborGraph | None = None,
+    max_samples: int | None = None,
+    random_state: int | None = 0,
+    n_jobs: int | None = None,
+) -> Faithfulness:
+    """Class-aware continuity: only missing neighbours of the same class count against the map.
+
+    As `continuity`, with V_i the points of the class of i that are among its k nearest in the
+    representation but not on the map. To tear classes from each other does no harm to a picture of
+    them; to tear one apart does.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    map_ : array-like (n_samples, n_components)
+        Its map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    k, graph, max_samples, random_state, n_jobs
+        As in `continuity`; the sample is drawn from each class in its share.
+
+    Returns
+    -------
+    Faithfulness
+        ``value``, ``per_point``, ``samples``, ``standard_error`` and ``k``.
+
+    Raises
+    ------
+    ValueError
+        If k is not below n_samples / 2, or the numbers of samples differ.
+
+    References
+    ----------
+    [Colange2020]_.
+
+    Examples
+    --------
+    >>> from unknot.metrics import class_continuity
+    >>> line = [[0.0], [1.0], [3.0], [6.0], [10.0]]
+    >>> shuffled = [[3.0], [10.0], [1.0], [6.0], [0.0]]
+    >>> class_continuity(line, shuffled, [0, 1, 2, 3, 4], k=1).value
+    1.0
+    """
+    x, y, k = _check_pair(points, map_, k)
+    codes, _ = check_labels(labels, len(x))
+    sample = stratified(codes, max_samples, random_state)
+    graph = checked_graph(x, k, graph, n_jobs)
+    ranks = ranks_of_neighbors(y, graph, k, sample.rows, n_jobs)
+    own = codes[graph.indices[sample.rows, :k]] == codes[sample.rows][:, None]
+    return announced(faithfulness_of_ranks(ranks, len(x), sample, "class-aware continuity", own))
+
+
+def _check_pair(points: ArrayLike, map_: ArrayLike, k: int) -> tuple[Array, Array, int]:
+    x = check_points(points, min_samples=3)
+    y = check_points(map_, name="map_")
+    if len(x) != len(y):
+        raise ValueError(
+            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
+        )
+    return x, y, check_neighbors(k, len(x))
+
+
+def check_neighbors(k: int, n_samples: int) -> int:
+    """Return k if trustworthiness and continuity are defined for it."""
+    largest = (n_samples - 1) // 2
+    return check_count(
+        k, "k", 1, largest, f"from 1 to below n_samples / 2 = {n_samples / 2:g}"
+    )
+
+
+class NeighborRanks:
+    """Collects, for each chosen point, the ranks that its neighbours elsewhere have here."""
+
+    def __init__(self, rows: Array, targets: Array) -> None:
+        self.rows = rows
+        self.targets = targets
+        self.ranks = np.empty(targets.shape, dtype=np.int64)
+
+    def __call__(self, part: slice, squares: Array) -> None:
+        from ._kernels_distances import ranks
+
+        ranks(squares, self.rows[part], self.targets[part], self.ranks[part])
+
+
+def ranks_of_neighbors(
+    points: Array, graph: NeighborGraph, k: int, rows: Array, n_jobs: int | None
+) -> Array:
+    """Ranks, by distance between the points, of the k nearest in a graph made elsewhere."""
+    collected = NeighborRanks(rows, graph.indices[rows, :k])
+    scan_distances(points, rows, [collected], n_jobs)
+    return collected.ranks
+
+
+def faithfulness_of_ranks(
+    ranks: Array, n_samples: int, sample: Sample, name: str, counted: Array | None = None
+) -> Faithfulness:
+    """Compute the score from the ranks of neighbours; only those ``counted`` can do harm."""
+    k = ranks.shape[1]
+    excess = np.maximum(ranks - k, 0)
+    if counted is not None:
+        excess *= counted
+    per_point = 1.0 - 2.0 / (k * (2 * n_samples - 3 * k - 1)) * excess.sum(axis=1)
+    error = sample.standard_error(per_point)
+    return Faithfulness(
+        value=sample.mean(per_point),
+        k=k,
+        per_point=per_point,
+        samples=sample.rows,
+        standard_error=error,
+        notes=sample.note(name, error),
+    )
+
+
+def label_trustworthiness(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> PairResult:
+    r"""Label-trustworthiness: whether classes that are apart in the representation are so on the map.
+
+    .. math:: LT = 1 - \operatorname*{mean}_{a<b} \max(0, s_{ab} - \hat s_{ab})
+
+    with s the separation of each pair of classes in the representation and s^ that on the map:
+    their distance consistency, put on the scale from 0 (half of the points nearer to the other
+    centroid) to 1. In [0, 1]: 1 where no pair is less apart on the map.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    map_ : array-like (n_samples, n_components)
+        Its map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    PairResult
+        ``value``, and ``per_pair``, the loss of each pair, s - s^ where it is positive.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only.
+
+    References
+    ----------
+    [Jeon2024]_.
+
+    Examples
+    --------
+    Apart in the representation; on the map each class has a point on either side:
+
+    >>> from unknot.metrics import label_trustworthiness
+    >>> points = [[0.0], [1.0], [9.0], [10.0]]
+    >>> label_trustworthiness(points, [[0.0], [9.0], [1.0], [9.5]], [0, 0, 1, 1]).value
+    0.0
+    """
+    tables, codes, classes = _separations(points, map_, labels, "label-trustworthiness")
+    return announced(label_faithfulness(*tables, codes, classes, lost=True))
+
+
+def label_continuity(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> PairResult:
+    r"""Label-continuity: whether classes that lie in each other do so on the map.
+
+    .. math:: LC = 1 - \operatorname*{mean}_{a<b} \max(0, \hat s_{ab} - s_{ab})
+
+    with s and s^ as in `label_trustworthiness`. In [0, 1]: 1 where no pair is further apart on the
+    map than in the representation. A map that is to show untangling should not do it itself.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    map_ : array-like (n_samples, n_components)
+        Its map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+
+    Returns
+    -------
+    PairResult
+        ``value``, and ``per_pair``, the gain of each pair, s^ - s where it is positive.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only.
+
+    References
+    ----------
+    [Jeon2024]_.
+
+    Examples
+    --------
+    >>> from unknot.metrics import label_continuity
+    >>> tangled, apart = [[0.0], [9.0], [1.0], [9.5]], [[0.0], [1.0], [9.0], [10.0]]
+    >>> label_continuity(tangled, apart, [0, 0, 1, 1]).value
+    0.0
+    """
+    tables, codes, classes = _separations(points, map_, labels, "label-continuity")
+    return announced(label_faithfulness(*tables, codes, classes, lost=False))
+
+
+def _separations(
+    points: ArrayLike, map_: ArrayLike, labels: ArrayLike, measure: str
+) -> tuple[tuple[Array, Array], Array, Array]:
+    x = check_points(points)
+    y = check_points(map_, name="map_")
+    if len(x) != len(y):
+        raise ValueError(
+            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
+        )
+    codes, classes = check_labels(labels, len(x))
+    require_classes(classes, 2, measure)
+    native, shown = (
+        nearer_own(space, codes, class_moments(space, codes, len(classes))) for space in (x, y)
+    )
+    return (native, shown), codes, classes
+
+
+def label_faithfulness(
+    native: Array, shown: Array, codes: Array, classes: Array, *, lost: bool
+) -> PairResult:
+    """Compute label-trustworthiness (lost) or label-continuity from comparisons of distances."""
+    require_classes(classes, 2, "label-trustworthiness" if lost else "label-continuity")
+    weights = np.ones((1, len(codes)))
+    difference = separations(native, codes, weights)[0] - separations(shown, codes, weights)[0]
+    per_pair = np.maximum(difference if lost else -difference, 0.0)
+    np.fill_diagonal(per_pair, 0.0)
+    return PairResult(
+        value=float(1.0 - per_pair[np.triu_indices(len(classes), 1)].mean()),
+        per_pair=per_pair,
+        classes=classes,
+    )
+
+
+def separations(table: Array, codes: Array, weights: Array) -> Array:
+    """Separation of each pair of classes, 2 DSC - 1, for each row of weights (rows, C, C).
+
+    ``table`` is that of `clusters.nearer_own`; a weight says how often a point is there.
+    """
+    n_classes = table.shape[1]
+    nearer = np.empty((len(weights), n_classes, n_classes))
+    counts = np.empty((len(weights), n_classes))
+    for c in range(n_classes):
+        own = np.flatnonzero(codes == c)
+        nearer[:, c] = weights[:, own].astype(np.float64) @ (table[own] * 0.5)
+        counts[:, c] = weights[:, own].sum(axis=1)
+    consistent = nearer + nearer.transpose(0, 2, 1)
+    return 2.0 * consistent / (counts[:, :, None] + counts[:, None, :]) - 1.0

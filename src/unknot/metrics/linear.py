@@ -1,0 +1,172 @@
+"""Linear separability: how well a linear classifier does on points it was not trained on."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float64, Int64
+from ._checks import check_count, check_labelled
+from ._distances import stratified
+from ._results import ClassResult, UndefinedMeasureError, announced, some
+from ._softmax import fit_folds
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class LinearProbe(ClassResult):
+    """The cross-validated accuracy of a linear classifier.
+
+    Attributes
+    ----------
+    value, per_class, classes
+        As in `ClassResult`; accuracies in [0, 1].
+    per_point : array of float64 (n_used,)
+        1 where the point was classified rightly by the classifier that had not seen it.
+    samples : array of int64 (n_used,)
+        Which points these are.
+    confusion : array of float64 (n_classes, n_classes)
+        In row a, the share of class a's points that were taken for each class.
+    n_folds : int
+        Parts of the cross-validation.
+    """
+
+    per_point: Float64[Array, " used"]
+    samples: Int64[Array, " used"]
+    confusion: Float64[Array, "classes classes"]
+    n_folds: int
+
+
+def linear_probe(
+    points: ArrayLike,
+    labels: ArrayLike,
+    *,
+    n_folds: int = 5,
+    penalty: float = 1.0,
+    max_samples: int | None = None,
+    random_state: int | None = 0,
+    n_jobs: int | None = None,
+) -> LinearProbe:
+    r"""Linear probe: cross-validated accuracy of a linear (softmax) classifier.
+
+    Each part of the points is classified by a classifier trained on the others, which minimises
+
+    .. math:: \sum_i -\log p_{y_i}(x_i) + \tfrac{\text{penalty}}{2} \|W\|^2, \quad
+              p(x) = \operatorname{softmax}(W x + b)
+
+    on the points less their mean, in units of the root mean square of their features. In [0, 1]:
+    1 for classes that hyperplanes divide; the share of the largest class, or less, for labels that
+    have nothing to do with the points.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation, or a map.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    n_folds : int
+        Parts that each class is divided into at random, at least 2.
+    penalty : float
+        Weight of the penalty, above 0; 1 is scikit-learn's default, ``C=1``.
+    max_samples : int, optional
+        Use about so many points, drawn from each class in its share. A classifier that has seen
+        fewer points does less well: compare probes of the same number only.
+    random_state : int, optional
+        Seed of the parts, and of the sample.
+    n_jobs : int, optional
+        Threads; every core by default.
+
+    Returns
+    -------
+    LinearProbe
+        ``value``, ``per_class``, ``per_point``, ``samples``, ``confusion`` and ``n_folds``.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If fewer than two classes have two points.
+
+    References
+    ----------
+    [Alain2016]_.
+
+    Examples
+    --------
+    >>> from unknot.metrics import linear_probe
+    >>> points = [[0.0], [0.1], [0.2], [0.3], [5.0], [5.1], [5.2], [5.3]]
+    >>> linear_probe(points, [0, 0, 0, 0, 1, 1, 1, 1], n_folds=2).value
+    1.0
+    """
+    points, codes, classes = check_labelled(points, labels)
+    n_folds = check_count(n_folds, "n_folds", 2, 100, "from 2 to 100")
+    if not 0.0 < penalty < np.inf:
+        raise ValueError(f"penalty must be above 0 and finite; got {penalty}")
+    return announced(
+        probe(points, codes, classes, n_folds, penalty, max_samples, random_state, n_jobs)
+    )
+
+
+def probe(
+    points: Array,
+    codes: Array,
+    classes: Array,
+    n_folds: int = 5,
+    penalty: float = 1.0,
+    max_samples: int | None = None,
+    random_state: int | None = 0,
+    n_jobs: int | None = None,
+) -> LinearProbe:
+    """Compute the linear probe of checked points."""
+    sizes = np.bincount(codes, minlength=len(classes))
+    enough = sizes >= 2
+    if enough.sum() < 2:
+        raise UndefinedMeasureError(
+            "the linear probe trains on some points of a class and tests on others: it needs at "
+            f"least two classes of two points or more; there are {int(enough.sum())}"
+        )
+    notes = []
+    if not enough.all():
+        notes.append(
+            f"{int((~enough).sum())} of {len(classes)} classes have one point, which cannot be both "
+            f"trained and tested on; the linear probe leaves them out: {some(classes[~enough])}"
+        )
+    used = np.flatnonzero(enough[codes])
+    kept, own = np.unique(codes[used], return_inverse=True)
+    sample = stratified(own, max_samples, random_state)
+    used, own = used[sample.rows], sample.codes
+    if not sample.whole:
+        notes.append(
+            f"the linear probe is trained and tested on {len(used)} of {len(points)} points, drawn "
+            "from each class in its share; on all of them it would do somewhat better"
+        )
+    n_folds = int(min(n_folds, np.bincount(own).max()))
+    folds = deal_folds(own, n_folds, random_state)
+    predicted, converged = fit_folds(points[used], own, folds, penalty, n_jobs)
+    if not converged:
+        notes.append("the linear probe's training was stopped before it had wholly converged")
+    right = (predicted == own).astype(np.float64)
+    table = np.zeros((len(classes), len(classes)))
+    np.add.at(table, (kept[own], kept[predicted]), 1.0)
+    tested = np.maximum(table.sum(axis=1), 1.0)
+    return LinearProbe(
+        value=float(right.mean()),
+        per_class=table.diagonal() / tested,
+        per_point=right,
+        samples=used,
+        confusion=table / tested[:, None],
+        n_folds=n_folds,
+        classes=classes,
+        notes=tuple(notes),
+    )
+
+
+def deal_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:
+    """Deal the points of each class out over the folds at random; no fold gets a whole class."""
+    rng = np.random.default_rng(random_state)
+    folds = np.empty(len(codes), dtype=np.int64)
+    first = 0
+    for c in range(codes.max() + 1):
+        own = rng.permutation(np.flatnonzero(codes == c))
+        # Each class goes on where the last one stopped, so that the folds are of equal size.
+        folds[own] = (first + np.arange(len(own))) % n_folds
+        first = (first + len(own)) % n_folds
+    return folds
