@@ -8,6 +8,7 @@ import pytest
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 SOURCE = Path(__file__).parents[1] / "src"
 

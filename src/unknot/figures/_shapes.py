@@ -214,7 +214,15 @@ def ellipse_patches(ax: Axes, ellipses: Ellipses, colors: Sequence[str]) -> None
             Ellipse(center, width, height, angle=angle, facecolor=color, alpha=0.18, linewidth=0)
         )
         ax.add_patch(
-            Ellipse(center, width, height, angle=angle, fill=False, edgecolor=color, linewidth=line_width)
+            Ellipse(
+                center,
+                width,
+                height,
+                angle=angle,
+                fill=False,
+                edgecolor=color,
+                linewidth=line_width,
+            )
         )
 
 

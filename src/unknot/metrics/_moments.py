@@ -109,7 +109,9 @@ def between_whitener(means: Array) -> tuple[Array, int]:
     return whitener, int(kept.sum())
 
 
-def resampled_moments(points: Array, codes: Array, n_classes: int, weights: Array) -> Iterator[ClassMoments]:
+def resampled_moments(
+    points: Array, codes: Array, n_classes: int, weights: Array
+) -> Iterator[ClassMoments]:
     """Yield the moments of each resample of the points.
 
     All resamples are computed together, as matrix products; twice through the points, whatever
@@ -126,7 +128,9 @@ def resampled_moments(points: Array, codes: Array, n_classes: int, weights: Arra
         yield from _resampled(points, codes, n_classes, weights[start : start + at_once])
 
 
-def _resampled(points: Array, codes: Array, n_classes: int, weights: Array) -> Iterator[ClassMoments]:
+def _resampled(
+    points: Array, codes: Array, n_classes: int, weights: Array
+) -> Iterator[ClassMoments]:
     n_resamples, n_features = len(weights), points.shape[1]
     origin = points.mean(axis=0, dtype=np.float64)
     centres = class_means(points, codes, n_classes, origin)

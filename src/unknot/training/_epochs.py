@@ -47,7 +47,6 @@ def _tensorflow(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Cal
     model.optimizer.build(model.trainable_variables)
     inputs, labels = tf.constant(inputs), tf.constant(labels)
 
-    @tf.function(jit_compile=not has_windows(model), reduce_retracing=True)
     def loop(batches: Any) -> None:
         def body(step: Any) -> tuple[Any]:
             batch = batches[step]
@@ -56,7 +55,10 @@ def _tensorflow(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Cal
 
         tf.while_loop(lambda step: step < tf.shape(batches)[0], body, [tf.constant(0)])
 
-    return lambda batches: loop(tf.constant(batches)), lambda: None
+    compiled = tf.function(
+        loop, autograph=False, jit_compile=not has_windows(model)
+    ).get_concrete_function(tf.TensorSpec((None, None), tf.int32))
+    return lambda batches: compiled(tf.constant(batches)), lambda: None
 
 
 def _jax(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Callable[[], None]]:
