@@ -1,6 +1,7 @@
 """Measures of how untangled labelled points are; every one is a function, one family a module."""
 
 from ._results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
+from .capacity import ManifoldCapacity, manifold_capacity
 from .clusters import (
     DaviesBouldin,
     DistanceConsistency,
@@ -40,6 +41,7 @@ __all__ = [
     "Faithfulness",
     "IntrinsicDimension",
     "LinearProbe",
+    "ManifoldCapacity",
     "MeasureWarning",
     "NeighborConfusion",
     "NeighborhoodHit",
@@ -62,6 +64,7 @@ __all__ = [
     "label_trustworthiness",
     "linear_cka",
     "linear_probe",
+    "manifold_capacity",
     "nc1",
     "nc2",
     "neighbor_confusion",
