@@ -11,6 +11,8 @@ __version__ = "0.1.0"
 
 # Public name -> the room that holds it. A name that stands for itself is a room.
 _PUBLIC: dict[str, str] = {
+    "Scores": "metrics",
+    "measure": "metrics",
     "metrics": "metrics",
     "NeighborGraph": "neighbors",
     "PCA": "projection",

@@ -29,8 +29,10 @@ from .neighborhood import (
     neighbor_confusion,
     neighborhood_hit,
 )
+from .scores import Score, Scores
 from .shapes import ConvexHulls, Ellipses, best_ellipses, convex_hulls, peeled_hulls
 from .similarity import Similarity, linear_cka
+from .suite import measure, measure_names
 
 __all__ = [
     "ClassResult",
@@ -48,6 +50,8 @@ __all__ = [
     "PairResult",
     "ParticipationRatio",
     "Result",
+    "Score",
+    "Scores",
     "Silhouette",
     "Similarity",
     "UndefinedMeasureError",
@@ -65,6 +69,8 @@ __all__ = [
     "linear_cka",
     "linear_probe",
     "manifold_capacity",
+    "measure",
+    "measure_names",
     "nc1",
     "nc2",
     "neighbor_confusion",
