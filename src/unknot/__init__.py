@@ -18,6 +18,7 @@ _PUBLIC = {
     "History": "training",
     "load": "training",
     "load_dataset": "datasets",
+    "measure": "metrics",
     "metrics": "metrics",
     "nearest_neighbors": "neighbors",
     "NeighborGraph": "neighbors",
@@ -27,6 +28,7 @@ _PUBLIC = {
     "projection": "projection",
     "Representations": "representations",
     "save": "training",
+    "Scores": "metrics",
     "train": "training",
     "TSNE": "projection",
 }
@@ -34,24 +36,26 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
-    from . import datasets as datasets
-    from . import figures as figures
-    from . import metrics as metrics
-    from . import neighbors as neighbors
-    from . import networks as networks
-    from . import projection as projection
     from .datasets import Dataset as Dataset
-    from .datasets import load_dataset as load_dataset
-    from .neighbors import NeighborGraph as NeighborGraph
-    from .neighbors import nearest_neighbors as nearest_neighbors
-    from .projection import PCA as PCA
-    from .projection import TSNE as TSNE
-    from .representations import Representations as Representations
+    from . import datasets as datasets
     from .representations import extract as extract
+    from . import figures as figures
     from .training import History as History
     from .training import load as load
+    from .datasets import load_dataset as load_dataset
+    from .metrics import measure as measure
+    from . import metrics as metrics
+    from .neighbors import nearest_neighbors as nearest_neighbors
+    from .neighbors import NeighborGraph as NeighborGraph
+    from . import neighbors as neighbors
+    from . import networks as networks
+    from .projection import PCA as PCA
+    from . import projection as projection
+    from .representations import Representations as Representations
     from .training import save as save
+    from .metrics import Scores as Scores
     from .training import train as train
+    from .projection import TSNE as TSNE
 
 
 def __getattr__(name: str) -> Any:
