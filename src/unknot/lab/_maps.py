@@ -13,7 +13,7 @@ from ..metrics import neighborhood_hit
 from ..neighbors import nearest_neighbors
 from ..projection import PCA, TSNE
 from ._networks import HIDDEN_LAYER
-from ._settings import TITLES, LabSettings
+from ._settings import LabSettings
 from ._workspace import Step, Workspace
 
 MAPS = (
@@ -95,7 +95,7 @@ def _embed_and_measure(
             perplexity=settings.perplexity,
             max_iter=settings.iterations,
             random_state=settings.seed,
-            progress=TITLES[name],
+            progress=True,
         )
         map_ = tsne.fit_transform(points, graph=graph)
         result["kl_divergence"] = float(tsne.kl_divergence_)
