@@ -34,9 +34,7 @@ def check_same_result(keras, name, train):
     ours, theirs = compiled(keras, name), compiled(keras, name)
     unknot.train(ours, split, epochs=1, random_state=0, progress=False)
     order = np.concatenate([table.ravel() for table in epoch_batches(6000, 100, 0, 1)])
-    theirs.fit(
-        split.inputs[order], split.labels[order], batch_size=100, shuffle=False, verbose=0
-    )
+    theirs.fit(split.inputs[order], split.labels[order], batch_size=100, shuffle=False, verbose=0)
     for a, b in zip(ours.get_weights(), theirs.get_weights(), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-4)
 

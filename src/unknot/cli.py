@@ -163,7 +163,7 @@ def embed(
         raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
     array = _flat(_read_array(points, "POINTS"))
     if method is Method.pca:
-        map_ = PCA(n_components=2, random_state=seed).fit_transform(array)
+        map_ = PCA(n_components=2).fit_transform(array)
         said = ""
     else:
         tsne = TSNE(

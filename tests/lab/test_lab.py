@@ -180,7 +180,7 @@ def test_the_conclusion_follows_the_numbers(run):
     ):
         results["maps"][name]["neighborhood_hit"] = hit
     assert "the pixels (90.0 %) < the perceptron's hidden layer (95.0 %)" in conclusion(results)
-    assert "The networks untangle the classes" in conclusion(results)
+    assert "The hidden layers untangle the classes" in conclusion(results)
     results["maps"]["lenet_hidden_tsne"]["neighborhood_hit"] = 0.5
     assert "do not come apart step by step" in conclusion(results)
     assert len(tables(results)) == 2

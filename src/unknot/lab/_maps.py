@@ -86,7 +86,7 @@ def _embed_and_measure(
     started = time.perf_counter()
     result: dict[str, Any] = {"n_samples": len(points)}
     if name.endswith("pca"):
-        map_ = PCA(n_components=2, random_state=settings.seed).fit_transform(points)
+        map_ = PCA(n_components=2).fit_transform(points)
         graph = nearest_neighbors(points, settings.k)
     else:
         # One search serves the affinities and the native Neighborhood Hit.
