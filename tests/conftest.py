@@ -1,4 +1,4 @@
-"""What every test runs under: array shapes checked, no display, skips turned into failures in CI."""
+"""What every test runs under: array shapes checked, no display, skips failing where told so."""
 
 import os
 from pathlib import Path

@@ -5,26 +5,53 @@ deep-learning framework.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 # Public name -> the room that holds it. A name that stands for itself is a room.
-_PUBLIC: dict[str, str] = {
+_PUBLIC = {
     "Dataset": "datasets",
-    "NeighborGraph": "neighbors",
-    "PCA": "projection",
-    "TSNE": "projection",
     "datasets": "datasets",
+    "extract": "representations",
     "figures": "figures",
+    "History": "training",
+    "load": "training",
     "load_dataset": "datasets",
     "metrics": "metrics",
     "nearest_neighbors": "neighbors",
+    "NeighborGraph": "neighbors",
     "neighbors": "neighbors",
+    "networks": "networks",
+    "PCA": "projection",
     "projection": "projection",
+    "Representations": "representations",
+    "save": "training",
+    "train": "training",
+    "TSNE": "projection",
 }
 
 __all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from .datasets import Dataset as Dataset
+    from . import datasets as datasets
+    from .representations import extract as extract
+    from . import figures as figures
+    from .training import History as History
+    from .training import load as load
+    from .datasets import load_dataset as load_dataset
+    from . import metrics as metrics
+    from .neighbors import nearest_neighbors as nearest_neighbors
+    from .neighbors import NeighborGraph as NeighborGraph
+    from . import neighbors as neighbors
+    from . import networks as networks
+    from .projection import PCA as PCA
+    from . import projection as projection
+    from .representations import Representations as Representations
+    from .training import save as save
+    from .training import train as train
+    from .projection import TSNE as TSNE
 
 
 def __getattr__(name: str) -> Any:

@@ -1,4 +1,4 @@
-"""Checks of the arrays a user hands in; every error names the argument, its value and the remedy."""
+"""Checks of the arrays a user hands in: errors name the argument, its value and the remedy."""
 
 from typing import Any
 
