@@ -18,6 +18,7 @@ _PUBLIC = {
     "History": "training",
     "load": "training",
     "load_dataset": "datasets",
+    "measure": "metrics",
     "metrics": "metrics",
     "nearest_neighbors": "neighbors",
     "NeighborGraph": "neighbors",
@@ -27,6 +28,7 @@ _PUBLIC = {
     "projection": "projection",
     "Representations": "representations",
     "save": "training",
+    "Scores": "metrics",
     "train": "training",
     "TSNE": "projection",
 }
@@ -41,7 +43,9 @@ if TYPE_CHECKING:
     from .training import History as History
     from .training import load as load
     from .datasets import load_dataset as load_dataset
+    from .metrics import measure as measure
     from . import metrics as metrics
+    from .metrics import Scores as Scores
     from .neighbors import nearest_neighbors as nearest_neighbors
     from .neighbors import NeighborGraph as NeighborGraph
     from . import neighbors as neighbors

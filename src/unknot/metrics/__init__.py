@@ -1,6 +1,7 @@
 """Measures of how untangled labelled points are; every one is a function, one family a module."""
 
 from ._results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
+from .capacity import ManifoldCapacity, manifold_capacity
 from .clusters import (
     DaviesBouldin,
     DistanceConsistency,
@@ -28,8 +29,10 @@ from .neighborhood import (
     neighbor_confusion,
     neighborhood_hit,
 )
+from .scores import Score, Scores
 from .shapes import ConvexHulls, Ellipses, best_ellipses, convex_hulls, peeled_hulls
 from .similarity import Similarity, linear_cka
+from .suite import measure, measure_names
 
 __all__ = [
     "ClassResult",
@@ -40,12 +43,15 @@ __all__ = [
     "Faithfulness",
     "IntrinsicDimension",
     "LinearProbe",
+    "ManifoldCapacity",
     "MeasureWarning",
     "NeighborConfusion",
     "NeighborhoodHit",
     "PairResult",
     "ParticipationRatio",
     "Result",
+    "Score",
+    "Scores",
     "Silhouette",
     "Similarity",
     "UndefinedMeasureError",
@@ -62,6 +68,9 @@ __all__ = [
     "label_trustworthiness",
     "linear_cka",
     "linear_probe",
+    "manifold_capacity",
+    "measure",
+    "measure_names",
     "nc1",
     "nc2",
     "neighbor_confusion",

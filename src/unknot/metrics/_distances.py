@@ -11,10 +11,11 @@ from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array
 
-# Rows at once, and columns that are taken to float64 at once: both blocks stay in cache while the
-# product of the two is computed.
-ROWS = 64
+# Rows at once, and columns that are taken to float64 at once.
+ROWS = 128
 COLUMNS = 2048
+# Up to this many bytes all points are taken to float64 once, not a block for each block of rows.
+WHOLE_BYTES = 2**29
 
 # What is done with a block of rows: (their numbers among all rows, squared distances to all).
 Consumer = Callable[[slice, Array], None]
@@ -32,6 +33,8 @@ def scan_distances(
     from ._kernels_distances import finish_distances
 
     origin = points.mean(axis=0, dtype=np.float64)
+    if 8 * points.size <= WHOLE_BYTES:
+        points, origin = points - origin, np.zeros(points.shape[1])
     norms = np.empty(len(points))
     for start in range(0, len(points), COLUMNS):
         block = points[start : start + COLUMNS] - origin
@@ -43,14 +46,18 @@ def scan_distances(
         queries = points[own] - origin
         squares = np.empty((len(own), len(points)))
         for start in range(0, len(points), COLUMNS):
-            block = points[start : start + COLUMNS] - origin
+            block = points[start : start + COLUMNS]
+            if origin.any():
+                block = block - origin
             np.matmul(queries, block.T, out=squares[:, start : start + COLUMNS])
         finish_distances(squares, norms, own, norms[own])
         for consume in consumers:
             consume(part, squares)
 
     blocks = -(-len(rows) // ROWS)
-    with single_threaded_blas(), Team(min(resolve_n_jobs(n_jobs), blocks)) as team:
+    # Each thread holds a block of distances; together they hold no more than a copy of the points.
+    most = max(1, WHOLE_BYTES // (8 * ROWS * len(points)))
+    with single_threaded_blas(), Team(min(resolve_n_jobs(n_jobs), blocks, most)) as team:
         team.run(scan, blocks)
 
 
@@ -91,7 +98,7 @@ class Sample:
         """
         if self.whole:
             return 0.0
-        drawn = np.bincount(self.codes, minlength=len(self.sizes))
+        drawn = np.maximum(np.bincount(self.codes, minlength=len(self.sizes)), 1)
         means = np.bincount(self.codes, weights=values, minlength=len(self.sizes)) / drawn
         squares = np.bincount(
             self.codes, weights=np.square(values - means[self.codes]), minlength=len(self.sizes)

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._team import Team, single_threaded_blas
+from .._threads import resolve_n_jobs
 from .._typing import Array
 
 # Rows of points are taken to float64 in blocks of about this many bytes.
@@ -54,36 +56,47 @@ def rows_of(indices: Array, n_features: int) -> Iterator[Array]:
         yield indices[start : start + step]
 
 
-def class_means(points: Array, codes: Array, n_classes: int, origin: Array) -> Array:
+def class_means(
+    points: Array, members: list[Array], origin: Array, team: Team
+) -> Array:
     """Means of the classes relative to the origin, in float64 (n_classes, n_features)."""
-    means = np.empty((n_classes, points.shape[1]))
-    for c in range(n_classes):
-        own = np.flatnonzero(codes == c)
+    means = np.empty((len(members), points.shape[1]))
+
+    def average(c: int) -> None:
         total = np.zeros(points.shape[1])
-        for rows in rows_of(own, points.shape[1]):
+        for rows in rows_of(members[c], points.shape[1]):
             total += points[rows].sum(axis=0, dtype=np.float64)
-        means[c] = total / len(own) - origin
+        means[c] = total / len(members[c]) - origin
+
+    team.run(average, len(members))
     return means
 
 
-def class_moments(points: Array, codes: Array, n_classes: int) -> ClassMoments:
+def class_moments(
+    points: Array, codes: Array, n_classes: int, n_jobs: int | None = None
+) -> ClassMoments:
     """Compute the moments of every class, in float64, a block of points at a time.
 
     The second pass takes the points relative to their class mean, so that a large offset of all
     points costs no digits.
     """
     origin = points.mean(axis=0, dtype=np.float64)
-    means = class_means(points, codes, n_classes, origin)
-    whitener, rank = between_whitener(means)
-    counts = np.bincount(codes, minlength=n_classes).astype(np.float64)
+    members = [np.flatnonzero(codes == c) for c in range(n_classes)]
+    counts = np.array([len(own) for own in members], dtype=np.float64)
     variances, reaches, whitened = np.zeros((3, n_classes))
-    for c in range(n_classes):
-        for rows in rows_of(np.flatnonzero(codes == c), points.shape[1]):
-            centred = points[rows] - (means[c] + origin)
-            squares = np.einsum("ij,ij->i", centred, centred)
-            variances[c] += squares.sum()
-            reaches[c] += np.sqrt(squares).sum()
-            whitened[c] += np.square(centred @ whitener).sum()
+    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        means = class_means(points, members, origin, team)
+        whitener, rank = between_whitener(means)
+
+        def spread(c: int) -> None:
+            for rows in rows_of(members[c], points.shape[1]):
+                centred = points[rows] - (means[c] + origin)
+                squares = np.einsum("ij,ij->i", centred, centred)
+                variances[c] += squares.sum()
+                reaches[c] += np.sqrt(squares).sum()
+                whitened[c] += np.square(centred @ whitener).sum()
+
+        team.run(spread, n_classes)
     return ClassMoments(
         counts, means, variances / counts, reaches / counts, whitened / counts, rank
     )
@@ -109,7 +122,9 @@ def between_whitener(means: Array) -> tuple[Array, int]:
     return whitener, int(kept.sum())
 
 
-def resampled_moments(points: Array, codes: Array, n_classes: int, weights: Array) -> Iterator[ClassMoments]:
+def resampled_moments(
+    points: Array, codes: Array, n_classes: int, weights: Array, n_jobs: int | None = None
+) -> Iterator[ClassMoments]:
     """Yield the moments of each resample of the points.
 
     All resamples are computed together, as matrix products; twice through the points, whatever
@@ -120,36 +135,45 @@ def resampled_moments(points: Array, codes: Array, n_classes: int, weights: Arra
     weights : array (n_resamples, n_samples)
         How often each point is in each resample. No class is empty in any.
     """
-    n_features = points.shape[1]
-    at_once = max(1, int(2**27 // (8 * n_classes * n_features)))
+    # The means of all resamples that are computed together, and their axes, fit in this.
+    at_once = max(1, 2**27 // (16 * n_classes * points.shape[1]))
     for start in range(0, len(weights), at_once):
-        yield from _resampled(points, codes, n_classes, weights[start : start + at_once])
+        part = weights[start : start + at_once]
+        with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+            resampled = _resampled(points, codes, n_classes, part, team)
+        yield from resampled
 
 
-def _resampled(points: Array, codes: Array, n_classes: int, weights: Array) -> Iterator[ClassMoments]:
+def _resampled(
+    points: Array, codes: Array, n_classes: int, weights: Array, team: Team
+) -> list[ClassMoments]:
     n_resamples, n_features = len(weights), points.shape[1]
     origin = points.mean(axis=0, dtype=np.float64)
-    centres = class_means(points, codes, n_classes, origin)
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.stack([weights[:, own].sum(axis=1) for own in members], axis=1).astype(float)
-    # Resampled means, relative to the classes' own: (n_resamples, n_classes, n_features).
+    centres = class_means(points, members, origin, team)
+    # Resampled means, relative to the classes' own.
     shifts = np.zeros((n_resamples, n_classes, n_features))
-    for c, own in enumerate(members):
-        for rows in rows_of(own, n_features):
+
+    def shift(c: int) -> None:
+        for rows in rows_of(members[c], n_features):
             centred = points[rows] - (centres[c] + origin)
             shifts[:, c] += weights[:, rows].astype(np.float64) @ centred
+
+    team.run(shift, n_classes)
     shifts /= counts[:, :, None]
     means = shifts + centres
     whiteners, ranks = zip(*(between_whitener(mean) for mean in means), strict=True)
-    axes = np.stack(whiteners).transpose(1, 0, 2).reshape(n_features, -1)
+    axes = np.concatenate(whiteners, axis=1)
     variances, reaches, whitened = np.zeros((3, n_resamples, n_classes))
-    for c, own in enumerate(members):
+
+    def spread(c: int) -> None:
         shifted = shifts[:, c]
         lengths = np.einsum("bj,bj->b", shifted, shifted)
-        offsets = np.stack([shifted[b] @ whiteners[b] for b in range(n_resamples)]).reshape(-1)
-        step = max(16, int(2**22 // max(n_features, axes.shape[1])))
-        for first in range(0, len(own), step):
-            rows = own[first : first + step]
+        offsets = np.concatenate([shifted[b] @ whiteners[b] for b in range(n_resamples)])
+        step = max(16, 2**22 // max(n_features, axes.shape[1]))
+        for first in range(0, len(members[c]), step):
+            rows = members[c][first : first + step]
             weight = weights[:, rows].astype(np.float64).T
             centred = points[rows] - (centres[c] + origin)
             squares = np.einsum("ij,ij->i", centred, centred)[:, None] + lengths
@@ -159,8 +183,10 @@ def _resampled(points: Array, codes: Array, n_classes: int, weights: Array) -> I
             inner = np.square(centred @ axes - offsets)
             inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
             whitened[:, c] += (weight * inner).sum(axis=0)
-    for b in range(n_resamples):
-        yield ClassMoments(
+
+    team.run(spread, n_classes)
+    return [
+        ClassMoments(
             counts[b],
             means[b],
             variances[b] / counts[b],
@@ -168,3 +194,5 @@ def _resampled(points: Array, codes: Array, n_classes: int, weights: Array) -> I
             whitened[b] / counts[b],
             ranks[b],
         )
+        for b in range(n_resamples)
+    ]

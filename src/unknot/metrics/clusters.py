@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._team import Team, single_threaded_blas
+from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Float64, Int64
 from ._checks import check_count, check_labelled, require_classes
 from ._distances import Sample, scan_distances, stratified
@@ -101,7 +103,9 @@ def distance_consistency(points: ArrayLike, labels: ArrayLike) -> DistanceConsis
     return announced(consistency_of_table(table, codes, classes))
 
 
-def nearer_own(points: Array, codes: Array, moments: ClassMoments) -> Array:
+def nearer_own(
+    points: Array, codes: Array, moments: ClassMoments, n_jobs: int | None = None
+) -> Array:
     """Compare each point's distance to its own centroid with that to every centroid.
 
     Returns int8 (n_samples, n_classes): 2 where its own is nearer, 1 where they are equally near
@@ -111,13 +115,19 @@ def nearer_own(points: Array, codes: Array, moments: ClassMoments) -> Array:
     # The moments' means are relative to the mean of all points.
     origin = points.mean(axis=0, dtype=np.float64)
     lengths = np.einsum("ij,ij->i", moments.means, moments.means)
-    for rows in rows_of(np.arange(len(points)), points.shape[1]):
+    blocks = list(rows_of(np.arange(len(points)), points.shape[1]))
+
+    def compare(number: int) -> None:
+        rows = blocks[number]
         centred = points[rows] - origin
         squares = lengths - 2.0 * (centred @ moments.means.T)
         size = np.einsum("ij,ij->i", centred, centred)
         rounding = 1e-12 * (size + lengths.max())[:, None]
         ahead = squares - squares[np.arange(len(rows)), codes[rows]][:, None]
         table[rows] = 1 + (ahead > rounding) - (ahead < -rounding)
+
+    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        team.run(compare, len(blocks))
     return table
 
 
@@ -216,17 +226,8 @@ class DistanceSums:
 def silhouette_of_sums(sums: Array, sample: Sample, classes: Array) -> Silhouette:
     """Compute the silhouette from each point's sums of distances to the classes."""
     require_classes(classes, 2, "silhouette")
-    own = np.arange(len(sample.rows)), sample.codes
     sizes = sample.sizes
-    within = sums[own] / np.maximum(sizes[sample.codes] - 1, 1)
-    between = sums / sizes
-    between[own] = np.inf
-    nearest = between.min(axis=1)
-    larger = np.maximum(within, nearest)
-    alone = sizes[sample.codes] == 1
-    share = np.divide(
-        nearest - within, larger, out=np.zeros(len(larger)), where=(larger > 0.0) & ~alone
-    )
+    share = silhouettes(sums, sample.codes, sizes)
     error = sample.standard_error(share)
     notes = list(sample.note("the silhouette", error))
     if (sizes == 1).any():
@@ -234,7 +235,7 @@ def silhouette_of_sums(sums: Array, sample: Sample, classes: Array) -> Silhouett
             f"{int((sizes == 1).sum())} of {len(classes)} classes have one point, whose silhouette "
             f"is 0 by convention: {some(classes[sizes == 1])}"
         )
-    if not larger.any():
+    if not sums.any():
         notes.append("all points are at one place: every silhouette is 0")
     return Silhouette(
         value=sample.mean(share),
@@ -245,6 +246,18 @@ def silhouette_of_sums(sums: Array, sample: Sample, classes: Array) -> Silhouett
         classes=classes,
         notes=tuple(notes),
     )
+
+
+def silhouettes(sums: Array, codes: Array, sizes: Array) -> Array:
+    """Silhouette of each chosen point, from its sums of distances to classes of these sizes."""
+    own = np.arange(len(codes)), codes
+    within = sums[own] / np.maximum(sizes[codes] - 1, 1)
+    between = sums / sizes
+    between[own] = np.inf
+    nearest = between.min(axis=1)
+    larger = np.maximum(within, nearest)
+    defined = (larger > 0.0) & (sizes[codes] > 1)
+    return np.divide(nearest - within, larger, out=np.zeros(len(codes)), where=defined)
 
 
 def davies_bouldin(points: ArrayLike, labels: ArrayLike) -> DaviesBouldin:

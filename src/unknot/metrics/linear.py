@@ -35,6 +35,11 @@ class LinearProbe(ClassResult):
     confusion: Float64[Array, "classes classes"]
     n_folds: int
 
+    @property
+    def per_pair(self) -> Float64[Array, "classes classes"]:
+        """The confusion."""
+        return self.confusion
+
 
 def linear_probe(
     points: ArrayLike,

@@ -53,10 +53,13 @@ class NeighborConfusion(PairResult):
         In row a, the share of the neighbours of class a's points that are of each class.
     classes : array (n_classes,)
         The class values, in the order of both axes.
+    per_point : array of float32 (n_samples,)
+        Share of each point's k neighbours that are of another class.
     k : int
         The number of neighbours looked at.
     """
 
+    per_point: Float32[Array, " samples"]
     k: int
 
 
@@ -212,14 +215,18 @@ def confusion_of_graph(
     """Count the neighbours of each class by their class."""
     count = len(classes)
     pairs = np.zeros(count * count, dtype=np.int64)
+    others = np.zeros(len(codes), dtype=np.int32)
     row = codes * count
     for column in range(k):
-        pairs += np.bincount(row + codes[graph.indices[:, column]], minlength=count * count)
+        neighbours = codes[graph.indices[:, column]]
+        pairs += np.bincount(row + neighbours, minlength=count * count)
+        others += neighbours != codes
     table = pairs.reshape(count, count)
     return NeighborConfusion(
         value=float(1.0 - np.trace(table) / (k * len(codes))),
         k=k,
         per_pair=table / (k * np.bincount(codes))[:, None],
+        per_point=(others / k).astype(np.float32),
         classes=classes,
         notes=_graph_notes(graph, k, np.bincount(codes), classes),
     )

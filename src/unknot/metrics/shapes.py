@@ -41,6 +41,17 @@ class ConvexHulls(Result):
     overlap: Float64[Array, "classes classes"]
     classes: Shaped[Array, " classes"]
 
+    @property
+    def per_pair(self) -> Float64[Array, "classes classes"]:
+        """The overlap of each pair."""
+        return self.overlap
+
+    @property
+    def per_class(self) -> Float64[Array, " classes"]:
+        """The mean overlap of each class with the others; the value is their mean."""
+        others = max(len(self.overlap) - 1, 1)
+        return np.asarray((self.overlap.sum(axis=1) - self.overlap.diagonal()) / others)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Ellipses(Result):
@@ -74,6 +85,17 @@ class Ellipses(Result):
     areas: Float64[Array, " classes"]
     overlap: Float64[Array, "classes classes"]
     classes: Shaped[Array, " classes"]
+
+    @property
+    def per_pair(self) -> Float64[Array, "classes classes"]:
+        """The overlap of each pair."""
+        return self.overlap
+
+    @property
+    def per_class(self) -> Float64[Array, " classes"]:
+        """The mean overlap of each class with the others; the value is their mean."""
+        others = max(len(self.overlap) - 1, 1)
+        return np.asarray((self.overlap.sum(axis=1) - self.overlap.diagonal()) / others)
 
 
 def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
@@ -121,7 +143,7 @@ def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
     0.5
     """
     coordinates, codes, classes = _check_map(map_, labels)
-    return announced(_hulls(coordinates, codes, classes, depth=1.0))
+    return announced(hulls_of_map(coordinates, codes, classes, depth=1.0))
 
 
 def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> ConvexHulls:
@@ -166,7 +188,7 @@ def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> Con
     if not 0.0 < depth <= 1.0:
         raise ValueError(f"depth must be above 0 and at most 1; got {depth}")
     coordinates, codes, classes = _check_map(map_, labels)
-    return announced(_hulls(coordinates, codes, classes, depth=float(depth)))
+    return announced(hulls_of_map(coordinates, codes, classes, depth=float(depth)))
 
 
 def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
@@ -225,7 +247,11 @@ def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
     >>> round(ellipses.value, 6)
     0.367879
     """
-    coordinates, codes, classes = _check_map(map_, labels)
+    return announced(ellipses_of_map(*_check_map(map_, labels)))
+
+
+def ellipses_of_map(coordinates: Array, codes: Array, classes: Array) -> Ellipses:
+    """Compute the best-fitting ellipses of a checked map."""
     count = len(classes)
     means = np.empty((count, 2))
     covariances = np.empty((count, 2, 2))
@@ -242,18 +268,16 @@ def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
     major = np.where(backwards[:, None], -major, major)
     flat = semi_axes[:, 1] <= FLAT * semi_axes[:, 0]
     overlap = _bhattacharyya(means, covariances, flat, coordinates)
-    return announced(
-        Ellipses(
-            value=_mean_of_pairs(overlap),
-            means=means,
-            covariances=covariances,
-            semi_axes=semi_axes,
-            angles=np.arctan2(major[:, 1], major[:, 0]),
-            areas=np.pi * semi_axes.prod(axis=1),
-            overlap=overlap,
-            classes=classes,
-            notes=_shape_notes(classes, flat),
-        )
+    return Ellipses(
+        value=_mean_of_pairs(overlap),
+        means=means,
+        covariances=covariances,
+        semi_axes=semi_axes,
+        angles=np.arctan2(major[:, 1], major[:, 0]),
+        areas=np.pi * semi_axes.prod(axis=1),
+        overlap=overlap,
+        classes=classes,
+        notes=_shape_notes(classes, flat),
     )
 
 
@@ -268,7 +292,8 @@ def _check_map(map_: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]
     return coordinates.astype(np.float64), codes, classes
 
 
-def _hulls(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
+def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
+    """Compute the hulls of a checked map, of at least the deepest share of each class."""
     from ._kernels_shapes import all_intersection_areas
 
     outlines = [_outline(coordinates[codes == c], depth) for c in range(len(classes))]

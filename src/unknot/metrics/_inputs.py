@@ -1,0 +1,236 @@
+"""What several measures need, computed once and when it is first asked for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._typing import Array
+from ._distances import Consumer, Sample, scan_distances, stratified
+from ._moments import ClassMoments, class_moments, resampled_moments
+from .capacity import ManifoldCapacity, capacity_of_points
+from .clusters import DistanceSums, nearer_own
+from .faithfulness import NeighborRanks
+
+if TYPE_CHECKING:
+    from ..neighbors import NeighborGraph
+
+
+class Clock:
+    """Seconds spent on each shared input, so that no measure is charged for what others use too."""
+
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+        self._depth = 0
+
+    @contextmanager
+    def shared(self, name: str) -> Iterator[None]:
+        """Count the time spent inside under a name; within another shared input, under that."""
+        self._depth += 1
+        start = time.perf_counter()
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            if self._depth == 0:
+                spent = time.perf_counter() - start
+                self.seconds[name] = self.seconds.get(name, 0.0) + spent
+
+
+class Space:
+    """The points in one space, native or on the map, with the labels of the moment."""
+
+    def __init__(
+        self,
+        inputs: Inputs,
+        points: Array,
+        graph: Callable[[], NeighborGraph],
+        name: str,
+    ) -> None:
+        self.inputs = inputs
+        self.points = points
+        self.name = name
+        self._graph = graph
+
+    @property
+    def graph(self) -> NeighborGraph:
+        """The nearest neighbours; they do not depend on the labels."""
+        return self._graph()
+
+    @property
+    def codes(self) -> Array:
+        """The labels, 0..C-1."""
+        return self.inputs.codes
+
+    @property
+    def classes(self) -> Array:
+        """The class values."""
+        return self.inputs.classes
+
+    @cached_property
+    def moments(self) -> ClassMoments:
+        """Means and spreads of the classes."""
+        with self.inputs.clock.shared(f"class moments{self.name}"):
+            return class_moments(
+                self.points, self.codes, len(self.classes), self.inputs.n_jobs
+            )
+
+    @cached_property
+    def resampled(self) -> list[ClassMoments]:
+        """Means and spreads of the classes in every resample."""
+        with self.inputs.clock.shared(f"resampled class moments{self.name}"):
+            return list(
+                resampled_moments(
+                    self.points,
+                    self.codes,
+                    len(self.classes),
+                    self.inputs.weights,
+                    self.inputs.n_jobs,
+                )
+            )
+
+    @cached_property
+    def nearer(self) -> Array:
+        """Comparisons of each point's distances to its own and to every class centroid."""
+        moments = self.moments
+        with self.inputs.clock.shared(f"distances to centroids{self.name}"):
+            return nearer_own(self.points, self.codes, moments, self.inputs.n_jobs)
+
+    @property
+    def sums(self) -> Array:
+        """Sums of the sampled points' distances to each class."""
+        return self._scan[0]
+
+    @property
+    def ranks(self) -> Array | None:
+        """Ranks here of the other space's neighbours; they do not depend on the labels."""
+        root = self.inputs.root
+        space = root.native if self is self.inputs.native else root.map
+        assert space is not None
+        return space._scan[1]
+
+    @cached_property
+    def _scan(self) -> tuple[Array, Array | None]:
+        """Sums and ranks, from one pass over the distances."""
+        inputs = self.inputs
+        rows = inputs.sample.rows
+        sums = DistanceSums(self.codes, len(rows), len(self.classes))
+        consumers: list[Consumer] = [sums]
+        other = inputs.other(self)
+        ranks = None
+        if other is not None and inputs.k_faithful:
+            ranks = NeighborRanks(rows, other.graph.indices[rows, : inputs.k_faithful])
+            consumers.append(ranks)
+        with inputs.clock.shared(f"distances of sampled points{self.name}"):
+            scan_distances(self.points, rows, consumers, inputs.n_jobs)
+        return sums.sums, None if ranks is None else ranks.ranks
+
+
+class Inputs:
+    """Checked data and settings of one call, and what is shared between its measures."""
+
+    def __init__(
+        self,
+        points: Array,
+        codes: Array,
+        classes: Array,
+        map_: Array | None,
+        *,
+        settings: dict[str, Any],
+        graph: NeighborGraph | None = None,
+        map_graph: NeighborGraph | None = None,
+    ) -> None:
+        self.points, self.map_points = points, map_
+        self.codes, self.classes = codes, classes
+        self.settings = settings
+        self.k: int = settings["k"]
+        self.k_faithful: int = settings["k_faithful"]
+        self.n_jobs: int | None = settings["n_jobs"]
+        self.random_state: int = settings["random_state"]
+        self.clock = Clock()
+        # Relabelled inputs refer to those with the true labels, which hold what is shared.
+        self.root = self
+        self._graphs = {"": graph, " (map)": map_graph}
+        self.native = Space(self, points, lambda: self._graph(points, ""), "")
+        self.map = (
+            None
+            if map_ is None
+            else Space(self, map_, lambda: self._graph(map_, " (map)"), " (map)")
+        )
+
+    def _graph(self, points: Array, name: str) -> NeighborGraph:
+        graph = self._graphs[name]
+        if graph is None:
+            from ..neighbors import nearest_neighbors
+
+            wanted = max(self.k, self.k_faithful, min(2, len(points) - 1))
+            with self.clock.shared(f"nearest neighbours{name}"):
+                graph = nearest_neighbors(points, wanted, n_jobs=self.n_jobs)
+            self._graphs[name] = graph
+        return graph
+
+    def other(self, space: Space) -> Space | None:
+        """The map for the native space, and the native space for the map."""
+        return self.map if space is self.native else self.native
+
+    def relabelled(self, codes: Array) -> Inputs:
+        """The same points with other labels; neighbours and settings are shared."""
+        other = Inputs(
+            self.points, codes, self.classes, self.map_points, settings=self.settings
+        )
+        other._graphs = self._graphs
+        other.clock = self.clock
+        other.root = self.root
+        return other
+
+    @cached_property
+    def sample(self) -> Sample:
+        """The points that stand for all where each is compared with all others."""
+        if self.root is not self:
+            drawn = self.root.sample
+            return Sample(drawn.rows, drawn.weights, self.codes[drawn.rows], drawn.sizes)
+        return stratified(self.codes, self.settings["max_samples"], self.random_state)
+
+    @cached_property
+    def weights(self) -> Array:
+        """How often each point is in each resample, uint8 (n_resamples, n_samples).
+
+        Each class is resampled by itself, so that none is empty in any.
+        """
+        rng = np.random.default_rng([self.random_state, 1])
+        count = self.settings["n_resamples"]
+        weights = np.zeros((count, len(self.codes)), dtype=np.uint8)
+        for c in range(len(self.classes)):
+            own = np.flatnonzero(self.codes == c)
+            for b in range(count):
+                drawn = rng.integers(len(own), size=len(own))
+                weights[b, own] = np.minimum(np.bincount(drawn, minlength=len(own)), 255)
+        return weights
+
+    @cached_property
+    def shuffled(self) -> list[Inputs]:
+        """The same points with their labels permuted, several times."""
+        rng = np.random.default_rng([self.random_state, 2])
+        return [
+            self.relabelled(rng.permutation(self.codes))
+            for _ in range(self.settings["n_permutations"])
+        ]
+
+    @cached_property
+    def capacity(self) -> ManifoldCapacity:
+        """The manifold capacity, whose parts are scores of their own."""
+        with self.clock.shared("manifold capacity"):
+            return capacity_of_points(
+                self.points,
+                self.codes,
+                self.classes,
+                n_draws=self.settings["n_draws"],
+                random_state=self.random_state,
+                max_points=self.settings["capacity_points"],
+                n_jobs=self.n_jobs,
+            )

@@ -1,0 +1,321 @@
+"""The list of all measures that `measure` knows, each in one line or a few."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from .._typing import Array
+from . import _uncertainty as by
+from ._results import ClassResult, Result, UndefinedMeasureError
+from .clusters import (
+    calinski_harabasz_of_moments,
+    consistency_of_table,
+    davies_bouldin_of_moments,
+    silhouette_of_sums,
+)
+from .collapse import cdnv_of_moments, nc1_of_moments, nc2_of_moments
+from .dimension import participation_ratio, two_nn_of_distances
+from .faithfulness import faithfulness_of_ranks, label_faithfulness
+from .linear import probe
+from .neighborhood import confusion_of_graph, hit_of_graph
+from .shapes import ellipses_of_map, hulls_of_map
+from .similarity import linear_cka
+
+if TYPE_CHECKING:
+    from ._inputs import Inputs, Space
+
+Null = Callable[["Inputs", "Space"], Array]
+Compute = Callable[["Inputs", "Space"], Result]
+Spaces = Literal["native", "both", "map", "pair"]
+
+# Why a score has no interval, or no null, where a measure has none.
+EXTREMES = "a hull is made of its extreme points, which a resample of the points cannot go beyond"
+LABEL_FREE = "it does not depend on the labels"
+NO_DRAWS = "the centres are those of the points used, and no draw is made"
+CAPACITY_RUNS = 5
+NOTHING_TO_LOSE = "permuted classes are nowhere apart, and the map has nothing to lose or to add"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure: what it is called, how it is computed, and what its numbers mean.
+
+    Attributes
+    ----------
+    name, family, title
+        Its name, the heading it stands under, and what a person calls it.
+    compute
+        From the shared inputs and a space, its result.
+    better : {"more", "less", None}
+        Which way untangled lies; None where neither is better.
+    low, high
+        Its range.
+    spaces : {"native", "both", "map", "pair"}
+        Where it is taken: in the representation, there and on the map, on the map, or between the
+        two.
+    replicate
+        Its values in each resample, or why there are none.
+    null
+        Its values with permuted labels, None for the general way to these, which is to compute it
+        anew, or why there are none.
+    null_runs
+        Compute it anew for so many permutations at most, where one takes long.
+    """
+
+    name: str
+    family: str
+    title: str
+    compute: Compute
+    better: Literal["more", "less"] | None = "more"
+    low: float = 0.0
+    high: float = 1.0
+    spaces: Spaces = "native"
+    replicate: by.Replicate | str = by.by_points
+    null: Null | str | None = None
+    null_runs: int | None = None
+
+    def chance(self, inputs: Inputs, space: Space) -> Array | str:
+        """Values with permuted labels, or why there are none."""
+        if isinstance(self.null, str):
+            return self.null
+        if self.null is not None:
+            return self.null(inputs, space)
+        values = []
+        for other in inputs.shuffled[: self.null_runs]:
+            there = other.native if space is inputs.native else other.map
+            assert there is not None
+            values.append(float(self.compute(other, there)))
+        return np.array(values)
+
+
+def _of_moments(
+    name: str,
+    family: str,
+    title: str,
+    compute: Callable[..., Result],
+    better: Literal["more", "less"] = "less",
+    high: float = np.inf,
+) -> Measure:
+    """Describe a measure that is made of the class means and spreads."""
+    return Measure(
+        name,
+        family,
+        title,
+        lambda inputs, space: compute(space.moments, space.classes),
+        better,
+        high=high,
+        replicate=by.by_moments(compute),
+    )
+
+
+def _of_shapes(
+    name: str,
+    title: str,
+    compute: Callable[[Array, Array, Array], Result],
+    replicate: by.Replicate | str | None = None,
+) -> Measure:
+    """Describe the overlap of the classes' shapes on the map."""
+
+    def of_points(points: Array, codes: Array, classes: Array) -> Result:
+        if points.shape[1] != 2:
+            raise UndefinedMeasureError(
+                f"shapes are of two-dimensional maps; the map has {points.shape[1]} components"
+            )
+        return compute(points.astype(np.float64), codes, classes)
+
+    return Measure(
+        name,
+        "shape",
+        title,
+        lambda inputs, space: of_points(space.points, space.codes, space.classes),
+        "less",
+        spaces="map",
+        replicate=replicate or by.by_rows(of_points),
+    )
+
+
+def _hit(inputs: Inputs, space: Space) -> Result:
+    return hit_of_graph(space.graph, inputs.k, space.codes, space.classes)
+
+
+def _confusion(inputs: Inputs, space: Space) -> Result:
+    return confusion_of_graph(space.graph, inputs.k, space.codes, space.classes)
+
+
+def _ranked(name: str, *, shown: bool, aware: bool) -> Compute:
+    """Trustworthiness (of what is shown) or continuity, class-aware or not."""
+
+    def compute(inputs: Inputs, space: Space) -> Result:
+        assert inputs.map is not None
+        if not inputs.k_faithful:
+            raise UndefinedMeasureError(
+                f"{name} needs more than two points to each neighbour, and there are "
+                f"{len(inputs.codes)} points"
+            )
+        # The ranks of neighbours on the map are taken in the native space, and the reverse.
+        source, where = (inputs.map, inputs.native) if shown else (inputs.native, inputs.map)
+        ranks = where.ranks
+        assert ranks is not None
+        counted = None
+        if aware:
+            rows = inputs.sample.rows
+            neighbours = inputs.codes[source.graph.indices[rows, : inputs.k_faithful]]
+            counted = (neighbours != inputs.codes[rows][:, None]) == shown
+        return faithfulness_of_ranks(ranks, len(inputs.codes), inputs.sample, name, counted)
+
+    return compute
+
+
+def _label_faithfulness(*, lost: bool) -> Compute:
+    def compute(inputs: Inputs, space: Space) -> Result:
+        assert inputs.map is not None
+        return label_faithfulness(
+            inputs.native.nearer, inputs.map.nearer, inputs.codes, inputs.classes, lost=lost
+        )
+
+    return compute
+
+
+def _probe(inputs: Inputs, space: Space) -> Result:
+    return probe(
+        space.points,
+        space.codes,
+        space.classes,
+        max_samples=inputs.settings["probe_samples"],
+        random_state=inputs.random_state,
+        n_jobs=inputs.n_jobs,
+    )
+
+
+def _cka(inputs: Inputs, space: Space) -> Result:
+    assert inputs.map is not None
+    return linear_cka(inputs.native.points, inputs.map.points)
+
+
+def _two_nn(inputs: Inputs, space: Space) -> Result:
+    if space.graph.indices.shape[1] < 2:
+        raise UndefinedMeasureError("TwoNN needs two neighbours of each point, and the graph has one")
+    return two_nn_of_distances(space.graph.distances)
+
+
+def _capacity(inputs: Inputs, space: Space) -> Result:
+    return inputs.capacity
+
+
+def _radius(inputs: Inputs, space: Space) -> Result:
+    c = inputs.capacity
+    return ClassResult(value=c.radius, per_class=c.radius_per_class, classes=c.classes)
+
+
+def _dimension(inputs: Inputs, space: Space) -> Result:
+    c = inputs.capacity
+    return ClassResult(value=c.dimension, per_class=c.dimension_per_class, classes=c.classes)
+
+
+def _centre_correlation(inputs: Inputs, space: Space) -> Result:
+    return Result(value=inputs.capacity.centre_correlation)
+
+
+def _silhouette(inputs: Inputs, space: Space) -> Result:
+    return silhouette_of_sums(space.sums, inputs.sample, space.classes)
+
+
+def _consistency(inputs: Inputs, space: Space) -> Result:
+    return consistency_of_table(space.nearer, space.codes, space.classes)
+
+
+def _participation(inputs: Inputs, space: Space) -> Result:
+    return participation_ratio(space.points)
+
+
+def _whole(points: Array, codes: Array, classes: Array) -> Result:
+    return hulls_of_map(points, codes, classes, 1.0)
+
+
+def _peeled(points: Array, codes: Array, classes: Array) -> Result:
+    return hulls_of_map(points, codes, classes, 0.95)
+
+
+MEASURES = (
+    Measure("neighborhood_hit", "neighbourhood", "Neighborhood Hit", _hit, spaces="both"),
+    Measure(
+        "neighbor_confusion", "neighbourhood", "neighbours of other classes", _confusion, "less",
+        spaces="both",
+    ),
+    Measure(
+        "trustworthiness", "faithfulness", "trustworthiness",
+        _ranked("trustworthiness", shown=True, aware=False), spaces="pair", null=LABEL_FREE,
+    ),
+    Measure(
+        "continuity", "faithfulness", "continuity",
+        _ranked("continuity", shown=False, aware=False), spaces="pair", null=LABEL_FREE,
+    ),
+    Measure(
+        "class_trustworthiness", "faithfulness", "class-aware trustworthiness",
+        _ranked("class-aware trustworthiness", shown=True, aware=True), spaces="pair",
+    ),
+    Measure(
+        "class_continuity", "faithfulness", "class-aware continuity",
+        _ranked("class-aware continuity", shown=False, aware=True), spaces="pair",
+    ),
+    Measure(
+        "label_trustworthiness", "faithfulness", "label-trustworthiness",
+        _label_faithfulness(lost=True), spaces="pair",
+        replicate=by.by_comparisons(lost=True), null=NOTHING_TO_LOSE,
+    ),
+    Measure(
+        "label_continuity", "faithfulness", "label-continuity",
+        _label_faithfulness(lost=False), spaces="pair",
+        replicate=by.by_comparisons(lost=False), null=NOTHING_TO_LOSE,
+    ),
+    Measure("distance_consistency", "clusters", "distance consistency", _consistency, spaces="both"),
+    Measure(
+        "silhouette", "clusters", "silhouette", _silhouette, low=-1.0, spaces="both",
+        null=by.silhouette_null,
+    ),
+    _of_moments("davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_of_moments),
+    _of_moments(
+        "calinski_harabasz", "clusters", "Calinski-Harabasz", calinski_harabasz_of_moments, "more"
+    ),
+    _of_shapes("convex_hulls", "overlap of convex hulls", _whole, EXTREMES),
+    _of_shapes("peeled_hulls", "overlap of peeled hulls", _peeled),
+    _of_shapes("best_ellipses", "overlap of ellipses", ellipses_of_map),
+    Measure("linear_probe", "linear", "linear probe accuracy", _probe, null=by.probe_null),
+    _of_moments("nc1", "collapse", "NC1, spread within classes", nc1_of_moments),
+    _of_moments("nc2", "collapse", "NC2, means from a simplex", nc2_of_moments, high=np.sqrt(2.0)),
+    _of_moments(
+        "class_distance_variance", "collapse", "class-distance variance", cdnv_of_moments
+    ),
+    Measure(
+        "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn, None, high=np.inf,
+        replicate=by.by_ratios, null=LABEL_FREE,
+    ),
+    Measure(
+        "participation_ratio", "dimension", "participation ratio", _participation, None,
+        low=1.0, high=np.inf, replicate=by.by_influence, null=LABEL_FREE,
+    ),
+    Measure(
+        "linear_cka", "similarity", "linear CKA of points and map", _cka, None,
+        spaces="pair", replicate=by.by_influence, null=LABEL_FREE,
+    ),
+    Measure(
+        "manifold_capacity", "capacity", "manifold capacity", _capacity, high=2.0,
+        replicate=by.by_draws(0), null_runs=CAPACITY_RUNS,
+    ),
+    Measure(
+        "manifold_radius", "capacity", "manifold radius", _radius, "less", high=np.inf,
+        replicate=by.by_draws(1), null_runs=CAPACITY_RUNS,
+    ),
+    Measure(
+        "manifold_dimension", "capacity", "manifold dimension", _dimension, "less", high=np.inf,
+        replicate=by.by_draws(2), null_runs=CAPACITY_RUNS,
+    ),
+    Measure(
+        "centre_correlation", "capacity", "correlation of class centres", _centre_correlation,
+        "less", replicate=NO_DRAWS, null_runs=CAPACITY_RUNS,
+    ),
+)  # fmt: skip

@@ -1,0 +1,287 @@
+"""Manifold capacity: how many classes, for each dimension, a hyperplane could tell apart."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._team import Team, single_threaded_blas
+from .._threads import resolve_n_jobs
+from .._typing import Array, Float64
+from ._centres import decorrelated
+from ._checks import check_count, check_labelled, require_classes
+from ._results import ClassResult, UndefinedMeasureError, announced, some
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ManifoldCapacity(ClassResult):
+    """The mean-field capacity of class manifolds, and their geometry.
+
+    Attributes
+    ----------
+    value : float
+        The capacity, the same as ``capacity``.
+    capacity : float
+        Classes for each dimension that a hyperplane can tell into two halves at random; the
+        harmonic mean of the classes'.
+    radius : float
+        Root mean square deviation of the anchor points from their mean, in units of the norm of
+        the class centre; mean of the classes'.
+    dimension : float
+        Over how many directions the anchor points go along with the draws; mean of the classes'.
+    centre_correlation : float
+        Mean absolute correlation between the class centres, before what they share is removed.
+    shared_directions : int
+        How many directions that the centres share were removed.
+    per_class : array of float64 (n_classes,)
+        The capacity of each class.
+    radius_per_class, dimension_per_class : array of float64 (n_classes,)
+        The radius and the dimension of each.
+    draws : array of float64 (3, n_classes, n_draws)
+        What the means over the draws are taken of: 1/capacity, radius^2 and the cosine between
+        anchor and draw.
+    spans : array of float64 (n_classes,)
+        Dimension D of the span of each class's points.
+    classes : array (n_classes,)
+        The class values, in the order of all of these.
+    """
+
+    radius: float
+    dimension: float
+    centre_correlation: float
+    shared_directions: int
+    radius_per_class: Float64[Array, " classes"]
+    dimension_per_class: Float64[Array, " classes"]
+    draws: Float64[Array, "3 classes draws"]
+    spans: Float64[Array, " classes"]
+
+    @property
+    def capacity(self) -> float:
+        """The value."""
+        return self.value
+
+
+def manifold_capacity(
+    points: ArrayLike,
+    labels: ArrayLike,
+    kappa: float = 0.0,
+    n_draws: int = 200,
+    random_state: int | None = None,
+    *,
+    max_points: int | None = None,
+    n_jobs: int | None = None,
+) -> ManifoldCapacity:
+    r"""Manifold capacity: how many classes, for each dimension, a hyperplane could tell apart.
+
+    The mean-field theory of separating class manifolds, not points. The global mean and the few
+    directions that all class centres share are taken off; each class is put into units of the norm
+    of its centre, with the centre as a further coordinate of 1. For draws t of a standard normal
+    vector, v is the nearest to t with s.v + kappa <= 0 for every point s of the class, and the
+    anchor s~ = (t - v) / sum(alpha), with alpha the multipliers of the constraints, is the point
+    that presses on v. Then
+
+    .. math:: \frac{1}{\alpha} = \operatorname*{mean}_t
+              \frac{\max(0, t \cdot \tilde s + \kappa)^2}{\|\tilde s\|^2}, \quad
+              R^2 = \operatorname*{mean}_t \|\delta\tilde s\|^2, \quad
+              D_M = D \left(\operatorname*{mean}_t \hat t \cdot \hat s\right)^2
+
+    with delta s~ the anchor less its mean over the draws, and unit vectors in the D dimensions of
+    the class. The capacity is in (0, 2] for kappa = 0: 2 for points, 2/n or less for n points that
+    may be anything. More is better; smaller radius and dimension make for more.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    kappa : float
+        The margin, at least 0.
+    n_draws : int
+        Draws t for each class, at least 2.
+    random_state : int, optional
+        Seed of the draws, and of the sample; None draws anew each time.
+    max_points : int, optional
+        Use at most so many points of each class, drawn at random. The capacity falls with their
+        number, because the manifold's outline fills up: compare it for the same number only.
+    n_jobs : int, optional
+        Threads; every core by default.
+
+    Returns
+    -------
+    ManifoldCapacity
+        ``capacity``, ``radius``, ``dimension``, ``centre_correlation`` and the values per class.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there is one class only, or the centre of a class coincides with the mean of all.
+
+    References
+    ----------
+    [Chung2018]_, equations 16, 17, 28 and 29; centre correlations: [Cohen2020]_.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unknot.metrics import manifold_capacity
+    >>> rng = np.random.default_rng(0)
+    >>> centres = np.repeat(rng.normal(size=(8, 100)), 20, axis=0)
+    >>> near, far = (centres + spread * rng.normal(size=(160, 100)) for spread in (0.1, 1.0))
+    >>> labels = np.repeat(np.arange(8), 20)
+    >>> near, far = (manifold_capacity(p, labels, random_state=0).capacity for p in (near, far))
+    >>> near > 4 * far
+    True
+    """
+    points, codes, classes = check_labelled(
+        points, labels, min_classes=2, measure="manifold capacity"
+    )
+    if not 0.0 <= kappa < np.inf:
+        raise ValueError(f"kappa must be at least 0 and finite; got {kappa}")
+    n_draws = check_count(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000")
+    return announced(
+        capacity_of_points(
+            points, codes, classes, float(kappa), n_draws, random_state, max_points, n_jobs
+        )
+    )
+
+
+def capacity_of_points(
+    points: Array,
+    codes: Array,
+    classes: Array,
+    kappa: float = 0.0,
+    n_draws: int = 200,
+    random_state: int | None = None,
+    max_points: int | None = None,
+    n_jobs: int | None = None,
+) -> ManifoldCapacity:
+    """Compute the manifold capacity of checked points."""
+    require_classes(classes, 2, "manifold capacity")
+    rng = np.random.default_rng(random_state)
+    members, notes = _members(codes, classes, max_points, rng)
+    origin = np.concatenate([points[own] for own in members]).mean(axis=0, dtype=np.float64)
+    manifolds = [points[own] - origin for own in members]
+    centres = np.stack([manifold.mean(axis=0) for manifold in manifolds])
+    _require_centres(centres, manifolds, classes)
+    seeds = rng.spawn(len(classes) + 1)
+    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        shared, correlation = decorrelated(centres, seeds[-1], team)
+        draws = np.empty((3, len(classes), n_draws))
+        spans, failed = np.empty((2, len(classes)))
+
+        def measure(c: int) -> None:
+            standing = _standing(manifolds[c], shared, classes[c])
+            spans[c] = standing.shape[1] - 1
+            draws[:, c], failed[c] = _draw_anchors(standing, kappa, n_draws, seeds[c])
+
+        team.run(measure, len(classes))
+    if failed.any():
+        notes.append(
+            f"{int(failed.sum())} of {failed.size * n_draws} draws found no anchor to within "
+            "rounding; the point of the largest projection stands for it"
+        )
+    inverse, radius, dimension = summarise_draws(draws, spans)
+    return ManifoldCapacity(
+        value=float(1.0 / inverse.mean()),
+        radius=float(radius.mean()),
+        dimension=float(dimension.mean()),
+        centre_correlation=correlation,
+        shared_directions=shared.shape[1],
+        per_class=1.0 / inverse,
+        radius_per_class=radius,
+        dimension_per_class=dimension,
+        draws=draws,
+        spans=spans,
+        classes=classes,
+        notes=tuple(notes),
+    )
+
+
+def summarise_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
+    """Means over the draws: 1/capacity, radius and dimension of each class."""
+    means = draws.mean(axis=-1)
+    return means[0], np.sqrt(means[1]), spans * np.square(means[2])
+
+
+def _members(
+    codes: Array, classes: Array, max_points: int | None, rng: np.random.Generator
+) -> tuple[list[Array], list[str]]:
+    """Return the points of each class that are used, and what must be said about them."""
+    sizes = np.bincount(codes)
+    members = [np.flatnonzero(codes == c) for c in range(len(sizes))]
+    notes = []
+    if max_points is not None:
+        max_points = check_count(max_points, "max_points", 1, 2**62, "of at least 1, or None")
+        members = [
+            np.sort(rng.choice(own, size=max_points, replace=False))
+            if len(own) > max_points
+            else own
+            for own in members
+        ]
+        if (sizes > max_points).any():
+            notes.append(
+                f"manifold capacity is that of {max_points} points of each class, drawn at random; "
+                "it falls with their number"
+            )
+    lone = sizes == 1
+    if lone.any():
+        notes.append(
+            f"{int(lone.sum())} of {len(classes)} classes have one point, the largest capacity "
+            f"that there is: {some(classes[lone])}"
+        )
+    return members, notes
+
+
+def _require_centres(centres: Array, manifolds: list[Array], classes: Array) -> None:
+    norms = np.linalg.norm(centres, axis=1)
+    extent = max(float(np.abs(manifold).max()) for manifold in manifolds)
+    lost = norms <= 1e-6 * extent
+    if extent == 0.0 or lost.any():
+        raise UndefinedMeasureError(
+            "manifold capacity is in units of the distance of a class centre from the mean of all "
+            f"points, which is 0 for {some(classes[lost | (extent == 0.0)])}"
+        )
+
+
+def _standing(manifold: Array, shared: Array, name: object) -> Array:
+    """Points of a class off the shared directions, about and in units of their centre.
+
+    In an orthonormal basis of their span, with a last coordinate of 1 for the centre.
+    """
+    left = manifold - (manifold @ shared) @ shared.T
+    centre = left.mean(axis=0)
+    length = np.linalg.norm(centre)
+    if length <= 1e-9 * np.linalg.norm(manifold.mean(axis=0)):
+        raise UndefinedMeasureError(
+            f"nothing is left of the centre of class {name} without the directions that the centres"
+            " share"
+        )
+    left = (left - centre) / length
+    # Of the axes of the points' span, those that are rounding are left out.
+    u, s, _ = np.linalg.svd(left, full_matrices=False)
+    kept = s > max(s.max() * 1e-9, 1e-9)
+    return np.ascontiguousarray(
+        np.concatenate([u[:, kept] * s[kept], np.ones((len(left), 1))], axis=1)
+    )
+
+
+def _draw_anchors(
+    standing: Array, kappa: float, n_draws: int, rng: np.random.Generator
+) -> tuple[Array, int]:
+    """Terms of 1/capacity, radius^2 and the cosine for each draw, and how many draws failed."""
+    from ._kernels_capacity import anchors
+
+    draws = rng.normal(size=(n_draws, standing.shape[1]))
+    found = np.empty_like(draws)
+    failed = anchors(standing, standing @ standing.T, draws, kappa, found)
+    reach = np.maximum(np.einsum("ij,ij->i", draws, found) + kappa, 0.0)
+    inverse = np.square(reach) / np.einsum("ij,ij->i", found, found)
+    # The last coordinate of an anchor is 1, being a mean of points.
+    body, draw = found[:, :-1], draws[:, :-1]
+    squares = np.square(body - body.mean(axis=0)).sum(axis=1)
+    lengths = np.linalg.norm(body, axis=1) * np.linalg.norm(draw, axis=1)
+    cosines = np.divide(
+        np.einsum("ij,ij->i", body, draw), lengths, out=np.zeros(n_draws), where=lengths > 1e-12
+    )
+    return np.stack([inverse, squares, cosines]), int(failed)

@@ -1,0 +1,274 @@
+"""Scores: what a call of `measure` found, to print, to keep and to compute with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._typing import Array
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+SCHEMA = 1
+
+
+@dataclass(frozen=True, eq=False)
+class Score:
+    """One measure of the data, how sure it is, and what it would be by chance.
+
+    Attributes
+    ----------
+    name : str
+        As in `measure`; that of a measure on the map begins with ``map_``.
+    title, family : str
+        What a person calls it, and the heading it stands under.
+    space : {"native", "map", "pair"}
+        Where it was taken: in the representation, on the map, or between the two.
+    value : float
+        The measure.
+    interval : tuple of float, optional
+        95 % bootstrap interval; None where there is none, see ``no_interval``.
+    null : float, optional
+        Mean of the measure over permutations of the labels; None where there is none.
+    null_interval : tuple of float, optional
+        The 2.5 and 97.5 percentiles of these.
+    range : tuple of float
+        The least and the greatest value there can be; infinite where there is no greatest.
+    better : {"more", "less"} or None
+        Which way untangled lies.
+    per_class : array (n_classes,), optional
+        The measure of each class.
+    per_pair : array (n_classes, n_classes), optional
+        The measure of each pair of classes.
+    seconds : float
+        What it took, shared inputs apart.
+    notes : tuple of str
+        What was left out and why, and when the number says little.
+    no_interval, no_null : str, optional
+        Why there is none.
+    """
+
+    name: str
+    title: str
+    family: str
+    space: str
+    value: float
+    interval: tuple[float, float] | None
+    null: float | None
+    null_interval: tuple[float, float] | None
+    range: tuple[float, float]
+    better: str | None
+    per_class: Array | None
+    per_pair: Array | None
+    seconds: float
+    notes: tuple[str, ...] = ()
+    no_interval: str | None = None
+    no_null: str | None = None
+
+    def __float__(self) -> float:
+        return self.value
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them; an infinite end of the range is None."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Score:
+        """Build a score from what `to_dict` returned."""
+        low, high = values["range"]
+        return cls(
+            **{
+                **values,
+                "interval": _pair(values["interval"]),
+                "null_interval": _pair(values["null_interval"]),
+                "range": (
+                    -np.inf if low is None else float(low),
+                    np.inf if high is None else float(high),
+                ),
+                "per_class": _array(values["per_class"]),
+                "per_pair": _array(values["per_pair"]),
+                "notes": tuple(values["notes"]),
+            }
+        )
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Scores(Mapping[str, Score]):
+    """The scores of one representation: a mapping from names to `Score`, which prints as a table.
+
+    Attributes
+    ----------
+    scores : dict
+        The scores, by name, in the order of their families.
+    classes : array (n_classes,)
+        The class values, in the order of every ``per_class`` and ``per_pair``.
+    counts : array of int64 (n_classes,)
+        Points of each class.
+    n_features : int
+        Features of the representation.
+    settings : dict
+        ``k``, the numbers of resamples and permutations, the seed, and the sizes of samples.
+    skipped : dict
+        Measures that were not taken, and why.
+    notes : tuple of str
+        What must be said about the data.
+    shared_seconds : dict
+        Seconds spent on what several measures need, such as the nearest neighbours.
+    """
+
+    scores: dict[str, Score]
+    classes: Array
+    counts: Array
+    n_features: int
+    settings: dict[str, Any]
+    skipped: dict[str, str]
+    notes: tuple[str, ...]
+    shared_seconds: dict[str, float]
+
+    def __getitem__(self, name: str) -> Score:
+        if name in self.skipped:
+            raise KeyError(f"{name} was not measured: {self.skipped[name]}")
+        if name not in self.scores:
+            raise KeyError(f"{name} was not measured; there are {', '.join(self.scores)}")
+        return self.scores[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.scores)
+
+    def __len__(self) -> int:
+        return len(self.scores)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self.scores
+
+    @property
+    def n_samples(self) -> int:
+        """The number of points."""
+        return int(self.counts.sum())
+
+    @property
+    def seconds(self) -> float:
+        """The time all of it took."""
+        return sum(score.seconds for score in self.values()) + sum(self.shared_seconds.values())
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from ._table import render
+
+        yield from render(self)
+
+    def __str__(self) -> str:
+        from ._table import as_text
+
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, as JSON has them."""
+        return {
+            "schema": SCHEMA,
+            "classes": self.classes.tolist(),
+            "counts": self.counts.tolist(),
+            "n_features": self.n_features,
+            "settings": dict(self.settings),
+            "scores": [score.to_dict() for score in self.values()],
+            "skipped": dict(self.skipped),
+            "notes": list(self.notes),
+            "shared_seconds": dict(self.shared_seconds),
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return everything as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Scores:
+        """Build scores from what `to_dict` returned.
+
+        Raises
+        ------
+        ValueError
+            If they are of another version than this one reads.
+        """
+        if values.get("schema") != SCHEMA:
+            raise ValueError(
+                f"these scores have the schema {values.get('schema')!r}, and this version reads "
+                f"{SCHEMA}; measure again, or use the version that wrote them"
+            )
+        scores = [Score.from_dict(score) for score in values["scores"]]
+        return cls(
+            scores={score.name: score for score in scores},
+            classes=np.array(values["classes"]),
+            counts=np.array(values["counts"], dtype=np.int64),
+            n_features=int(values["n_features"]),
+            settings=dict(values["settings"]),
+            skipped=dict(values["skipped"]),
+            notes=tuple(values["notes"]),
+            shared_seconds=dict(values["shared_seconds"]),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Scores:
+        """Build scores from what `to_json` returned."""
+        return cls.from_dict(json.loads(text))
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return a table with a row for each score, its names as the index.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        from .._extras import import_extra
+
+        pandas = import_extra("pandas", feature="A table of scores", extra="test")
+        rows = []
+        for score in self.values():
+            low, high = score.interval or (None, None)
+            null_low, null_high = score.null_interval or (None, None)
+            rows.append(
+                {
+                    "name": score.name,
+                    "title": score.title,
+                    "family": score.family,
+                    "space": score.space,
+                    "value": score.value,
+                    "low": low,
+                    "high": high,
+                    "null": score.null,
+                    "null_low": null_low,
+                    "null_high": null_high,
+                    "better": score.better,
+                    "range_low": score.range[0],
+                    "range_high": score.range[1],
+                    "seconds": score.seconds,
+                    "notes": "; ".join(score.notes),
+                }
+            )
+        return pandas.DataFrame(rows).set_index("name")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, np.ndarray):
+        return value.tolist()
+    if isinstance(value, tuple | list):
+        return [_plain(item) for item in value]
+    if isinstance(value, float | np.floating):
+        return float(value) if np.isfinite(value) else None
+    return value
+
+
+def _pair(value: Any) -> tuple[float, float] | None:
+    return None if value is None else (float(value[0]), float(value[1]))
+
+
+def _array(value: Any) -> Array | None:
+    return None if value is None else np.array(value, dtype=np.float64)

@@ -1,0 +1,281 @@
+"""All measures of untangling in one call."""
+
+from __future__ import annotations
+
+import difflib
+import time
+import warnings
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array
+from .._validation import check_points
+from ._checks import check_count, check_labelled
+from ._inputs import Inputs, Space
+from ._registry import MEASURES, Measure
+from ._results import MeasureWarning, UndefinedMeasureError
+from ._uncertainty import interval
+from .neighborhood import checked_graph
+from .scores import Score, Scores
+
+if TYPE_CHECKING:
+    from ..neighbors import NeighborGraph
+else:  # importing it would import Numba
+    NeighborGraph = Any
+
+K_FAITHFUL = 10
+
+
+def measure_names() -> dict[str, str]:
+    """Return the names of all measures that `measure` knows, with what a person calls each."""
+    names = {}
+    for entry in MEASURES:
+        if entry.spaces != "map":
+            names[entry.name] = entry.title
+        if entry.spaces == "both":
+            names[f"map_{entry.name}"] = f"{entry.title}, on the map"
+        if entry.spaces == "map":
+            names[entry.name] = entry.title
+    return names
+
+
+def measure(
+    points: ArrayLike,
+    labels: ArrayLike,
+    map: ArrayLike | None = None,  # noqa: A002
+    measures: str | Iterable[str] | None = None,
+    *,
+    k: int = 6,
+    graph: NeighborGraph | None = None,
+    map_graph: NeighborGraph | None = None,
+    max_samples: int | None = 5000,
+    probe_samples: int | None = None,
+    capacity_points: int = 50,
+    n_draws: int = 200,
+    n_resamples: int = 200,
+    n_permutations: int = 20,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+) -> Scores:
+    """Measure how untangled labelled points are: all measures, or some, with what is sure of them.
+
+    Each score has its value, its range and which way untangled lies; a 95 % bootstrap interval;
+    its value by chance, with the labels permuted; values for each class and each pair of classes
+    where there are any; and what was left out and why. What several measures need, such as the
+    nearest neighbours, is computed once.
+
+    Parameters
+    ----------
+    points : array-like (n_samples, n_features)
+        A representation.
+    labels : array-like (n_samples,)
+        The class of each point: integers or strings.
+    map : array-like (n_samples, n_components), optional
+        A map of the points. Measures of a map, or of how faithful it is, need it.
+    measures : str or iterable of str, optional
+        Names of measures or of their families (`measure_names` lists them); all by default.
+    k : int
+        Neighbours of the Neighborhood Hit and of the confusion of neighbours; trustworthiness and
+        continuity use 10, or as many as there can be.
+    graph, map_graph : NeighborGraph, optional
+        The nearest neighbours in the representation and on the map, at least max(k, 10), where
+        they are known already.
+    max_samples : int, optional
+        Silhouette, trustworthiness and continuity look at about so many points, drawn from each
+        class in its share, each against all others; their error is stated. None looks at all.
+    probe_samples : int, optional
+        Train and test the linear probe on about so many points; all by default.
+    capacity_points : int
+        Points of each class that the manifold capacity is of.
+    n_draws : int
+        Draws for each class of the manifold capacity.
+    n_resamples : int
+        Bootstrap resamples of the points; 0 for no intervals.
+    n_permutations : int
+        Permutations of the labels; 0 for no values by chance.
+    random_state : int
+        Seed of everything random: the same seed gives the same scores.
+    n_jobs : int, optional
+        Threads; every core by default.
+
+    Returns
+    -------
+    Scores
+        A mapping from names to `Score`; it prints as a table.
+
+    Raises
+    ------
+    ValueError
+        If a name is not that of a measure, or one asked for needs a map and there is none.
+
+    Notes
+    -----
+    The interval is that of the sampling of the points. For scores that are means over points it is
+    the bootstrap of these means, with neighbours and centroids as they are (a resample has each
+    point several times, and its copies would be its neighbours); for those made of class means and
+    spreads, they are computed anew for each resample; for dimensions and similarity it is to first
+    order. That of the manifold capacity is of its draws alone.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> rng = np.random.default_rng(0)
+    >>> labels = np.repeat(["cat", "dog"], 50)
+    >>> points = rng.normal(size=(100, 5)) + 4 * (labels == "dog")[:, None]
+    >>> scores = unknot.measure(points, labels, measures=["neighborhood_hit", "collapse"])
+    >>> list(scores)
+    ['neighborhood_hit', 'nc1', 'nc2', 'class_distance_variance']
+    >>> hit = scores["neighborhood_hit"]
+    >>> hit.value, hit.better, 0.4 < hit.null < 0.6
+    (1.0, 'more', True)
+    """
+    points, codes, classes = check_labelled(points, labels)
+    check_points(points, min_samples=2)
+    map_ = None if map is None else check_points(map, name="map")
+    if map_ is not None and len(map_) != len(points):
+        raise ValueError(f"map must be of the {len(points)} points; it is of {len(map_)}")
+    n_samples = len(points)
+    k = check_count(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
+    settings = {
+        "k": k,
+        "k_faithful": min(K_FAITHFUL, (n_samples - 1) // 2),
+        "max_samples": _optional_count(max_samples, "max_samples"),
+        "probe_samples": _optional_count(probe_samples, "probe_samples"),
+        "capacity_points": check_count(capacity_points, "capacity_points", 1, 2**31, "above 0"),
+        "n_draws": check_count(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000"),
+        "n_resamples": check_count(n_resamples, "n_resamples", 0, 10**5, "from 0 to 100,000"),
+        "n_permutations": check_count(n_permutations, "n_permutations", 0, 10**4, "from 0 to 10,000"),
+        "random_state": check_count(random_state, "random_state", 0, 2**63, "of 0 or more"),
+        "n_jobs": n_jobs,
+    }
+    for space, given in ((points, graph), (map_, map_graph)):
+        if given is not None and space is not None:
+            checked_graph(space, max(k, settings["k_faithful"]), given, n_jobs)
+    chosen, skipped = _choose(measures, map_ is not None)
+    inputs = Inputs(
+        points, codes, classes, map_, settings=settings, graph=graph, map_graph=map_graph
+    )
+    scores = {}
+    with warnings.catch_warnings():
+        # What a result must say about itself is in its notes.
+        warnings.simplefilter("ignore", MeasureWarning)
+        for name, entry, where in chosen:
+            space = inputs.map if where == "map" else inputs.native
+            assert space is not None
+            try:
+                scores[name] = _score(name, entry, where, inputs, space)
+            except UndefinedMeasureError as error:
+                skipped[name] = str(error)
+    del settings["n_jobs"]
+    return Scores(
+        scores=scores,
+        classes=classes,
+        counts=np.bincount(codes),
+        n_features=points.shape[1],
+        settings=settings,
+        skipped=skipped,
+        notes=_data_notes(points),
+        shared_seconds=inputs.clock.seconds,
+    )
+
+
+def _optional_count(value: int | None, name: str) -> int | None:
+    return None if value is None else check_count(value, name, 2, 2**62, "from 2 up, or None")
+
+
+def _places(entry: Measure) -> list[tuple[str, str]]:
+    """Names that a measure has, and the space of each."""
+    if entry.spaces == "both":
+        return [(entry.name, "native"), (f"map_{entry.name}", "map")]
+    return [(entry.name, entry.spaces)]
+
+
+def _choose(
+    measures: str | Iterable[str] | None, with_map: bool
+) -> tuple[list[tuple[str, Measure, str]], dict[str, str]]:
+    """Return the measures asked for, in the order of the list, and those left out."""
+    entries = [(name, entry, where) for entry in MEASURES for name, where in _places(entry)]
+    wanted = None
+    if measures is not None:
+        wanted = {measures} if isinstance(measures, str) else set(measures)
+        known = {name for name, _, _ in entries} | {entry.family for entry in MEASURES}
+        for name in sorted(wanted - known):
+            near = difflib.get_close_matches(name, sorted(known), n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise ValueError(
+                f"measures must be among {', '.join(sorted(known))}; got {name!r}{hint}"
+            )
+    chosen, skipped = [], {}
+    for name, entry, where in entries:
+        if wanted is not None and not wanted & {name, entry.family}:
+            continue
+        if where == "native" or with_map:
+            chosen.append((name, entry, where))
+        elif wanted is not None and name in wanted:
+            raise ValueError(f"{name} needs a map of the points: pass map=")
+        else:
+            skipped[name] = "it needs a map of the points: pass map="
+    return chosen, skipped
+
+
+def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) -> Score:
+    start, before = time.perf_counter(), sum(inputs.clock.seconds.values())
+    result = entry.compute(inputs, space)
+    bounds, no_interval = None, None
+    if isinstance(entry.replicate, str):
+        no_interval = entry.replicate
+    elif inputs.settings["n_resamples"] == 0:
+        no_interval = "no resamples were asked for"
+    else:
+        try:
+            replicates = entry.replicate(inputs, space, result)
+        except UndefinedMeasureError as error:
+            no_interval = f"in a resample, {error}"
+        else:
+            bounds = interval(result.value, replicates, entry.low, entry.high)
+    null, null_bounds, no_null = None, None, None
+    if inputs.settings["n_permutations"] == 0:
+        no_null = "no permutations were asked for"
+    else:
+        try:
+            by_chance = entry.chance(inputs, space)
+        except UndefinedMeasureError as error:
+            by_chance = f"with permuted labels, {error}"
+        if isinstance(by_chance, str):
+            no_null = by_chance
+        else:
+            null = float(by_chance.mean())
+            low, high = np.percentile(by_chance, [2.5, 97.5])
+            null_bounds = float(low), float(high)
+    shared = sum(inputs.clock.seconds.values()) - before
+    return Score(
+        name=name,
+        title=entry.title,
+        family=entry.family,
+        space=where,
+        value=result.value,
+        interval=bounds,
+        null=null,
+        null_interval=null_bounds,
+        range=(entry.low, float(entry.high)),
+        better=entry.better,
+        per_class=getattr(result, "per_class", None),
+        per_pair=getattr(result, "per_pair", None),
+        seconds=max(0.0, time.perf_counter() - start - shared),
+        notes=result.notes,
+        no_interval=no_interval,
+        no_null=no_null,
+    )
+
+
+def _data_notes(points: Array) -> tuple[str, ...]:
+    low, high = points.min(axis=0), points.max(axis=0)
+    constant = int((low == high).sum())
+    if constant == points.shape[1]:
+        return ("all points are at one place: the representation is dead, and says nothing",)
+    if constant:
+        return (f"{constant} of {points.shape[1]} features are constant and count for nothing",)
+    return ()
