@@ -5,10 +5,15 @@ from pathlib import Path
 
 import matplotlib as mpl
 import pytest
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+# Time is measured by the benchmarks; a busy machine is no failure.
+settings.register_profile("unknot", deadline=None)
+settings.load_profile("unknot")
 
 SOURCE = Path(__file__).parents[1] / "src"
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .datasets import load_dataset as load_dataset
     from .metrics import measure as measure
     from . import metrics as metrics
+    from .metrics import Scores as Scores
     from .neighbors import nearest_neighbors as nearest_neighbors
     from .neighbors import NeighborGraph as NeighborGraph
     from . import neighbors as neighbors

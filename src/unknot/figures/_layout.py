@@ -20,6 +20,7 @@ from ._style import LARGE, NORMAL, SMALL, TITLE, UnknotFigure
 
 MARGIN = 0.12
 LINE = 1.35  # the height of a line of text, in its size
+_STEP = 0.03  # inches by which labels are moved
 HALO = 2.2  # points of white around text that lies on a map
 
 # Matplotlib's measures of a legend, in the size of its text.
@@ -168,7 +169,8 @@ def legend_columns(labels: Sequence[str], width: float, size: float, handle: flo
             max(text_width(label, size) for label in labels[c::columns]) for c in range(columns)
         ]
         total = sum(widest) + columns * (handle + _HANDLE_GAP) * em
-        if total + (columns - 1) * _COLUMN_GAP * em <= width:
+        # Drawn letters are fitted to pixels, which adds up over a row.
+        if 1.02 * total + (columns - 1) * _COLUMN_GAP * em <= width:
             # As many in each row as there can be, but no more than even rows need.
             return math.ceil(len(labels) / math.ceil(len(labels) / columns))
     return 1
@@ -232,7 +234,7 @@ def spread_labels(
     sizes: Float64[Array, "labels 2"],
     bounds: tuple[float, float],
 ) -> Float64[Array, "labels 2"] | None:
-    """Move boxes apart until none overlap, each as little as it needs.
+    """Move boxes apart: in their order, each to the nearest place where it is free.
 
     Parameters
     ----------
@@ -248,21 +250,20 @@ def spread_labels(
     array (n, 2) or None
         None if there is no room for them all.
     """
-    placed = centers.astype(np.float64)
-    half = sizes / 2
-    for _ in range(300):
-        placed = np.clip(placed, half, np.array(bounds) - half)
-        apart = placed[:, None] - placed[None]
-        reach = half[:, None] + half[None]
-        deep = reach - np.abs(apart)
-        overlapping = np.argwhere(np.triu((deep > 1e-9).all(axis=2), 1))
-        if not len(overlapping):
-            return placed
-        for a, b in overlapping:
-            # Along the axis on which the least is needed, half of it each, and a hair more.
-            axis = int(np.argmin(deep[a, b]))
-            step = deep[a, b, axis] / 2 + 1e-3
-            sign = 1.0 if apart[a, b, axis] >= 0 else -1.0
-            placed[a, axis] += sign * step
-            placed[b, axis] -= sign * step
-    return None
+    room = np.array(bounds)
+    # All steps of a fine grid, the shortest first.
+    reach = np.arange(-room.max(), room.max(), _STEP)
+    steps = np.stack(np.meshgrid(reach, reach), axis=-1).reshape(-1, 2)
+    steps = np.concatenate([[[0.0, 0.0]], steps[np.argsort(np.square(steps).sum(axis=1))]])
+    placed = np.empty_like(centers, dtype=np.float64)
+    for box, (center, size) in enumerate(zip(centers, sizes, strict=True)):
+        inside = np.clip(center, size / 2, room - size / 2)
+        places = inside + steps
+        free = ((places >= size / 2) & (places <= room - size / 2)).all(axis=1)
+        for other in range(box):
+            gap = np.abs(places - placed[other]) - (size + sizes[other]) / 2
+            free &= (gap >= 0).any(axis=1)
+        if not free.any():
+            return None
+        placed[box] = places[np.argmax(free)]
+    return placed

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.colors import ListedColormap, to_hex
+from matplotlib.colors import ListedColormap, is_color_like, to_hex
 
 # Found by simulated annealing: the least distance between any two, in OKLab [Ottosson2020], is as
 # large as possible for normal vision and for protanopia, deuteranopia and tritanopia as simulated
@@ -68,6 +68,9 @@ def class_colors(n_classes: int, palette: str | Sequence[str] = "safe") -> list[
         if palette == "safe":
             return list(SAFE[:n_classes]) if n_classes <= len(SAFE) else _spread(n_classes)
         return _from_colormap(n_classes, palette)
+    wrong = [color for color in palette if not is_color_like(color)]
+    if wrong:
+        raise ValueError(f"palette has {wrong[0]!r}, which is not a colour")
     colors = [to_hex(color) for color in palette]
     if len(colors) < n_classes:
         raise ValueError(f"palette has {len(colors)} colours for {n_classes} classes; give more")

@@ -293,11 +293,8 @@ def set_limits(ax: Axes, shown: Sequence[Array]) -> None:
 
 def panel_size(ax: Axes) -> tuple[float, float]:
     """Width and height of axes in inches."""
-    box, figure = ax.get_position(), ax.get_figure(root=True)
-    if figure is None:
-        raise ValueError("ax must be on a figure; it has been removed from its own")
-    width, height = figure.get_size_inches()
-    return float(box.width * width), float(box.height * height)
+    box, dpi = ax.get_window_extent(), ax.figure.dpi
+    return float(box.width / dpi), float(box.height / dpi)
 
 
 def densest_places(points: Array, codes: Labels, n_classes: int) -> Float64[Array, "classes 2"]:

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import math
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar
 
@@ -97,7 +98,9 @@ class UnknotFigure(Figure):
     """A matplotlib figure that belongs to no global state and shows itself in a notebook."""
 
     def __init__(self, width: float, height: float) -> None:
-        super().__init__(figsize=(width, height), dpi=100, facecolor="white")
+        # To whole hundredths, so that a file has a whole number of pixels.
+        wide, high = (math.ceil(round(100 * side, 3)) / 100 for side in (width, height))
+        super().__init__(figsize=(wide, high), dpi=100, facecolor="white")
         FigureCanvasAgg(self)
 
     def _repr_png_(self) -> bytes:

@@ -3,7 +3,6 @@
 import math
 
 import numpy as np
-from matplotlib.ticker import MaxNLocator
 
 _LEVELS = ((1,), (1, 3), (1, 2, 5), (1, 2, 3, 5), (1, 1.5, 2, 3, 4, 5, 7), tuple(range(1, 10)))
 _FEWEST = 3
@@ -22,6 +21,11 @@ def log_ticks(low: float, high: float, length: float, apart: float = 0.3) -> lis
         The least distance of two ticks, in inches.
     """
     per_inch = math.log10(high / low) / length
+    if apart * per_inch > 1:
+        # Every second, third, ... power of ten.
+        step = math.ceil(apart * per_inch)
+        first = math.ceil(math.log10(low) / step) * step
+        return [10.0**d for d in range(first, math.floor(math.log10(high)) + 1, step)]
     chosen: list[float] = []
     for mantissas in _LEVELS:
         decades = range(math.floor(math.log10(low)), math.ceil(math.log10(high)) + 1)
@@ -37,8 +41,9 @@ def log_ticks(low: float, high: float, length: float, apart: float = 0.3) -> lis
 
 
 def linear_ticks(low: float, high: float, length: float, apart: float = 0.4) -> list[float]:
-    """Choose round numbers for a linear axis."""
-    most = max(int(length / apart), 2)
-    values = MaxNLocator(nbins=most, steps=[1, 2, 2.5, 5, 10]).tick_values(low, high)
-    slack = (high - low) * 1e-9
-    return [float(value) for value in values if low - slack <= value <= high + slack]
+    """Choose multiples of 1, 2, 2.5 or 5 times a power of ten for a linear axis."""
+    least = (high - low) * apart / length
+    power = 10.0 ** math.floor(math.log10(least))
+    step = next(m * power for m in (1, 2, 2.5, 5, 10) if m * power >= least * (1 - 1e-9))
+    first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
+    return [number * step for number in range(first, last + 1)]

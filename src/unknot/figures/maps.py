@@ -217,6 +217,8 @@ def compare_maps(
 
     if not maps:
         raise ValueError("maps must hold at least one map; got none")
+    if columns is not None and columns < 1:
+        raise ValueError(f"columns must be at least 1; got {columns}")
     points = {name: check_map(map_, name=f"maps[{name!r}]") for name, map_ in maps.items()}
     labels_of = {name: _of_map(labels, name, "labels") for name in maps}
     for name, each in labels_of.items():
