@@ -20,7 +20,7 @@ def resolve_n_jobs(n_jobs: object) -> int:
         available = os.cpu_count() or 1
     if n_jobs is None:
         return available
-    if not isinstance(n_jobs, Integral) or isinstance(n_jobs, bool) or n_jobs == 0:
+    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
         raise ValueError(
             f"n_jobs must be a whole number other than 0, or None for every core; got {n_jobs!r}"
         )

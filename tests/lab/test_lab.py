@@ -1,4 +1,4 @@
-"""The whole lab, small: what it writes, that it goes on where it was, and that it says the truth."""
+"""The whole lab, small: what it writes, that it goes on where it was, that it says the truth."""
 
 import json
 from xml.etree import ElementTree
@@ -97,7 +97,7 @@ def test_what_is_printed_is_the_run(run):
     _, results, printed = run
     assert "A quick run: trained on 1,000 of 60,000 images" in printed
     accuracy = 100 * results["models"]["lenet"]["test_accuracy"]
-    assert f"LeNet: " in printed
+    assert "LeNet: " in printed
     assert f"test accuracy {accuracy:.2f} %" in printed
     assert "KL divergence" in printed
     assert "Neighborhood Hit of the maps:" in printed

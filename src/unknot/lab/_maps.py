@@ -56,7 +56,10 @@ def _draw_map(
 
     def points() -> Points:
         if needs:
-            return np.load(workspace.path(f"representations/{network}_{HIDDEN_LAYER}.npy"))
+            hidden: Points = np.load(
+                workspace.path(f"representations/{network}_{HIDDEN_LAYER}.npy")
+            )
+            return hidden
         return split.inputs.reshape(len(split), -1)
 
     def work(_: str) -> dict[str, Any]:

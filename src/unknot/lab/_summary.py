@@ -116,7 +116,7 @@ def _untangling(maps: Mapping[str, dict[str, Any]]) -> str:
     if hits[0] < hits[1] < hits[2]:
         return (
             f"Neighborhood Hit of the maps: {chain}. The hidden layers untangle the classes: the "
-            "perceptron's is more separable than the pixels, and LeNet's more than the perceptron's."
+            "perceptron's separates them better than the pixels do, and LeNet's best."
         )
     return (
         f"Neighborhood Hit of the maps: {chain}. In this run the classes do not come apart step by "
