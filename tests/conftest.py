@@ -28,7 +28,7 @@ def _checked_modules() -> list[str]:
     return modules
 
 
-install_import_hook(_checked_modules(), "beartype.beartype")
+install_import_hook(_checked_modules(), "checker.check")
 
 
 @pytest.hookimpl(wrapper=True)

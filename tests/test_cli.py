@@ -117,7 +117,7 @@ def test_lab_passes_its_options_on(call, monkeypatch, tmp_path):
         (["embed", "many.npz", "-o", "m.npy"], "many.npz holds several arrays"),
         (["embed", "objects.npy", "-o", "m.npy"], "objects.npy is not a whole .npy file of plain"),
         (["measure", "points.npy", "few.npy"], "one label for each of the 120 samples"),
-        (["measure", "points.npy", "labels.npy", "-k", "0"], "0 is not in the range"),
+        (["measure", "points.npy", "labels.npy", "-k", "0"], "Invalid value for '-k'"),
         (["measure", "points.npy", "labels.npy", "-k", "120"], "k must be"),
         (["train", "nonsense", "digits", "-o", "m.keras"], "network must be lenet"),
         (["train", "lenet", "nonsense", "-o", "m.keras"], "nonsense"),

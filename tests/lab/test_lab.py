@@ -99,7 +99,7 @@ def test_what_is_printed_is_the_run(run):
     accuracy = 100 * results["models"]["lenet"]["test_accuracy"]
     assert "LeNet: " in printed
     assert f"test accuracy {accuracy:.2f} %" in printed
-    assert "KL divergence" in printed
+    assert f"{results['maps']['pixels_test_tsne']['kl_divergence']:.4f}" in printed
     assert "Neighborhood Hit of the maps:" in printed
 
 
