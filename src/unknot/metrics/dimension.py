@@ -169,7 +169,8 @@ def estimate_dimension(ordered: Array, weights: Array, discard: float, method: s
         heights = -np.log(np.divide(rest, total, out=np.ones_like(rest), where=rest > 0.0))
         count = (kept * heights) @ ordered
         length = kept @ np.square(ordered)
-    return np.divide(count, length, out=np.full(len(count), np.inf), where=length > 0.0)
+    slope = np.divide(count, length, out=np.full(len(count), np.inf), where=length > 0.0)
+    return np.asarray(slope)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -252,7 +253,5 @@ def participation_ratio(points: ArrayLike) -> ParticipationRatio:
         )
     value = trace**2 / trace_of_square
     # d tr S = |x|^2 - tr S and d tr S^2 = 2 (x'Sx - tr S^2) for a point's weight.
-    influence = value * (
-        2.0 * (squares / trace - 1.0) - 2.0 * (weighted / trace_of_square - 1.0)
-    )
+    influence = value * (2.0 * (squares / trace - 1.0) - 2.0 * (weighted / trace_of_square - 1.0))
     return ParticipationRatio(value=float(value), influence=influence)
