@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from figures_checks import assert_texts_are_clear, legend_words, words
+from figures_checks import assert_texts_are_clear, legend_words, stored_image, words
 from matplotlib.colors import to_hex
 
 import unknot
@@ -30,7 +30,7 @@ def layers(digits):
     return found
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_layer_curves_image():
     rising = np.linspace(0.5, 0.95, 6)
 
@@ -48,18 +48,18 @@ def test_layer_curves_image():
     return layer_curves(trained, others={"untrained": fresh}, title="Layer by layer")
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_confusion_heatmap_image(digits):
     return confusion_heatmap(metrics.neighbor_confusion(*digits), title="Digits, PCA")
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_class_bars_image(digits):
     hit = metrics.neighborhood_hit(*digits)
     return class_bars(hit, NAMES, title="Digits, PCA", label="Neighborhood Hit, k = 6")
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_class_dots_image(digits):
     map_, labels = digits
     hits = {f"k = {k}": metrics.neighborhood_hit(map_, labels, k) for k in (1, 6, 60)}
