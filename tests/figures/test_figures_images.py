@@ -14,10 +14,9 @@ def shown(fig):
 @stored_image
 def test_wrong_images_image(mistakes):
     _, labels, predictions, probabilities = mistakes
-    # Wide spots, each in a place of its own: edges of pixels would be drawn differently by different
-    # versions of matplotlib.
+    # Wide dark spots on white: edges are drawn differently by different versions of matplotlib.
     y, x = np.mgrid[0:1:40j, 0:1:40j]
-    spots = [np.exp(-10 * ((x - n / 12) ** 2 + (y - n % 3 / 2) ** 2)) for n in range(12)]
+    spots = [1 - np.exp(-10 * ((x - n / 12) ** 2 + (y - n % 3 / 2) ** 2)) for n in range(12)]
     names = ["cat", "raccoon dog", "ox"]
     return wrong_images(np.stack(spots), labels, predictions, names, probabilities)
 
