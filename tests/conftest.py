@@ -9,6 +9,7 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
 # Time is measured by the benchmarks; a busy machine is no failure.
 settings.register_profile("unknot", deadline=None)
@@ -27,7 +28,7 @@ def _checked_modules() -> list[str]:
     return modules
 
 
-install_import_hook(_checked_modules(), "beartype.beartype")
+install_import_hook(_checked_modules(), "checker.check")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -36,26 +36,26 @@ _PUBLIC = {
 __all__ = ["__version__", *_PUBLIC]
 
 if TYPE_CHECKING:
-    from .datasets import Dataset as Dataset
     from . import datasets as datasets
-    from .representations import extract as extract
     from . import figures as figures
-    from .training import History as History
-    from .training import load as load
-    from .datasets import load_dataset as load_dataset
-    from .metrics import measure as measure
     from . import metrics as metrics
-    from .metrics import Scores as Scores
-    from .neighbors import nearest_neighbors as nearest_neighbors
-    from .neighbors import NeighborGraph as NeighborGraph
     from . import neighbors as neighbors
     from . import networks as networks
-    from .projection import PCA as PCA
     from . import projection as projection
+    from .datasets import Dataset as Dataset
+    from .datasets import load_dataset as load_dataset
+    from .metrics import Scores as Scores
+    from .metrics import measure as measure
+    from .neighbors import NeighborGraph as NeighborGraph
+    from .neighbors import nearest_neighbors as nearest_neighbors
+    from .projection import PCA as PCA
+    from .projection import TSNE as TSNE
     from .representations import Representations as Representations
+    from .representations import extract as extract
+    from .training import History as History
+    from .training import load as load
     from .training import save as save
     from .training import train as train
-    from .projection import TSNE as TSNE
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import json
+import logging
 import os
 import sys
 import tempfile
@@ -56,7 +57,18 @@ def import_keras(backend: str | None = None, *, feature: str = "This") -> Any:
     with warnings.catch_warnings(), _native_messages_withheld():
         # Deprecations inside the frameworks are not this package's user's to mend.
         warnings.simplefilter("ignore")
-        return importlib.import_module("keras")
+        keras = importlib.import_module("keras")
+    if chosen == "tensorflow":
+        logging.getLogger("tensorflow").addFilter(_is_not_about_retracing)
+    return keras
+
+
+def _is_not_about_retracing(record: logging.LogRecord) -> bool:
+    """Drop TensorFlow's warning that models are compiled: with several models, each once, it comes.
+
+    It is meant for a function that is compiled again in every step of a loop.
+    """
+    return "triggered tf.function retracing" not in str(record.msg)
 
 
 @contextmanager

@@ -1,6 +1,5 @@
 """The command ``unknot``: one function a command, which reads files and calls the package."""
 
-import json
 import os
 import sys
 from enum import StrEnum
@@ -40,21 +39,23 @@ class Method(StrEnum):
 
 
 BackendOption = Annotated[
-    Backend | None, typer.Option("--backend", help="Keras' backend. [default: what Keras uses]")
+    Backend | None, typer.Option("--backend", help="Keras' backend. (default: what Keras uses)")
 ]
+JobsOption = Annotated[int | None, typer.Option(help="Threads. (default: every core)")]
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
 
-def _print_version(wanted: bool) -> None:
+def _print_version(wanted: bool) -> bool:
     if wanted:
         typer.echo(f"unknot {__version__}")
         raise typer.Exit
+    return wanted
 
 
 @app.callback()
 def _options(
     version: Annotated[
-        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which.")
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version.")
     ] = False,
 ) -> None:
     """See and measure how a neural network untangles the classes of its data, layer by layer."""
@@ -64,7 +65,7 @@ def _options(
 def lab(
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for everything. [default: unknot-lab or unknot-lab-quick]"),
+        typer.Option(help="Folder for everything. (default: unknot-lab or unknot-lab-quick)"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A subset, in seconds.")] = False,
     seed: SeedOption = 0,
@@ -97,7 +98,7 @@ def train(
     epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 10,
     batch_size: Annotated[int, typer.Option(min=1, help="Samples in a step.")] = 100,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of the gradient descent. [default: 0.1, or the model's]")
+        float | None, typer.Option(help="Of the gradient descent. (default: 0.1, or the model's)")
     ] = None,
     validate: Annotated[
         bool, typer.Option("--validate", help="Evaluate on the test data after every epoch.")
@@ -153,7 +154,7 @@ def embed(
     iterations: Annotated[int, typer.Option(min=250, help="Of t-SNE.")] = 1000,
     metric: Annotated[str, typer.Option(help="euclidean or cosine, for t-SNE.")] = "euclidean",
     seed: SeedOption = 0,
-    jobs: Annotated[int | None, typer.Option(help="Threads. [default: every core]")] = None,
+    jobs: JobsOption = None,
 ) -> None:
     """Draw points as a map: (n_samples, 2), by t-SNE or PCA."""
     from ._files import write_array
@@ -161,10 +162,9 @@ def embed(
 
     if out.suffix != ".npy":
         raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
-    array = _read_array(points, "POINTS")
-    array = array.reshape(len(array), -1) if array.ndim > 2 else array
+    array = _flat(_read_array(points, "POINTS"))
     if method is Method.pca:
-        map_ = PCA(n_components=2, random_state=seed).fit_transform(array)
+        map_ = PCA(n_components=2).fit_transform(array)
         said = ""
     else:
         tsne = TSNE(
@@ -185,51 +185,43 @@ def embed(
 def measure(
     points: Annotated[Path, typer.Argument(help="An .npy file (n_samples, n_features).")],
     labels: Annotated[Path, typer.Argument(help="An .npy file (n_samples,).")],
+    map_: Annotated[
+        Path | None, typer.Option("--map", help="A map of the points, (n_samples, 2), as .npy.")
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option("--measures", "-m", help="Some only, by name or family; repeat for more."),
+    ] = None,
     k: Annotated[int, typer.Option("-k", min=1, help="Neighbours of the Neighborhood Hit.")] = 6,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
-    """Measure how separable the classes of points are."""
-    from rich.table import Table
+    """Measure how untangled the classes of points are, natively and on a map.
 
-    from .metrics import best_ellipses, convex_hulls, neighborhood_hit
+    Each score comes with its 95 % interval and with what chance would give.
+    """
+    from .metrics import measure as measure_points
 
-    array = _read_array(points, "POINTS")
-    array = array.reshape(len(array), -1) if array.ndim > 2 else array
-    classes = _read_array(labels, "LABELS")
-    hit = neighborhood_hit(array, classes, k)
-    names = [str(value) for value in hit.classes]
-    found: dict[str, Any] = {
-        "n_samples": len(array),
-        "n_features": array.shape[1],
-        "k": k,
-        "neighborhood_hit": hit.value,
-        "per_class": {"neighborhood_hit": dict(zip(names, map(float, hit.per_class), strict=True))},
-    }
-    if array.shape[1] == 2:
-        hulls, ellipses = convex_hulls(array, classes), best_ellipses(array, classes)
-        found |= {"hull_overlap": hulls.value, "ellipse_overlap": ellipses.value}
-        for key, areas in (("hull_area", hulls.areas), ("ellipse_area", ellipses.areas)):
-            found["per_class"][key] = dict(zip(names, map(float, areas), strict=True))
+    array, classes = _flat(_read_array(points, "POINTS")), _read_array(labels, "LABELS")
+    scores = measure_points(
+        array,
+        classes,
+        None if map_ is None else _read_array(map_, "--map"),
+        measures or None,
+        k=k,
+        random_state=seed,
+        n_jobs=jobs,
+    )
     if as_json:
-        typer.echo(json.dumps(found, indent=2, allow_nan=False))
-        return
-    table = Table(title=f"{len(array):,} points of {array.shape[1]:,} features")
-    table.add_column("class")
-    columns = found["per_class"]
-    for key in columns:
-        table.add_column(key.replace("_", " ") + (f" (k = {k})" if "hit" in key else ""))
-    for name in names:
-        table.add_row(name, *(_number(columns[key][name], key) for key in columns))
-    table.add_section()
-    table.add_row("all", _number(hit.value, "neighborhood_hit"))
-    Console().print(table)
-    if array.shape[1] == 2:
-        typer.echo(f"Mean overlap of two hulls: {100 * found['hull_overlap']:.1f} %")
-        typer.echo(f"Mean overlap of two ellipses: {100 * found['ellipse_overlap']:.1f} %")
+        typer.echo(scores.to_json())
+    else:
+        Console().print(scores)
 
 
-def _number(value: float, key: str) -> str:
-    return f"{100 * value:.1f} %" if key == "neighborhood_hit" else f"{value:,.4g}"
+def _flat(array: Array) -> Array:
+    """Flatten each sample, as a layer of a network may be of any shape."""
+    return array.reshape(len(array), -1) if array.ndim > 2 else array
 
 
 def _read_array(path: Path, name: str) -> Array:

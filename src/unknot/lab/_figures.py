@@ -59,12 +59,16 @@ def draw_figures(
 
     def mistakes(name: str) -> "Figure":
         probabilities = np.load(workspace.path(f"predictions/{name}.npy"))
+        predictions = probabilities.argmax(axis=1)
+        n_wrong = int((predictions != test.labels).sum())
         return figures.wrong_images(
             test.inputs,
             test.labels,
-            probabilities.argmax(axis=1),
+            predictions,
             data.class_names,
             probabilities,
+            title=f"{TITLES[name]}: {n_wrong:,} of {len(test):,} test images are classified "
+            f"wrongly ({n_wrong / len(test):.2%}); the most confident mistakes",
         )
 
     def draw(name: str, needs: list[Step], figure: Callable[[], "Figure"]) -> tuple[str, Step]:

@@ -13,7 +13,7 @@ from ..metrics import neighborhood_hit
 from ..neighbors import nearest_neighbors
 from ..projection import PCA, TSNE
 from ._networks import HIDDEN_LAYER
-from ._settings import TITLES, LabSettings
+from ._settings import LabSettings
 from ._workspace import Step, Workspace
 
 MAPS = (
@@ -56,7 +56,10 @@ def _draw_map(
 
     def points() -> Points:
         if needs:
-            return np.load(workspace.path(f"representations/{network}_{HIDDEN_LAYER}.npy"))
+            hidden: Points = np.load(
+                workspace.path(f"representations/{network}_{HIDDEN_LAYER}.npy")
+            )
+            return hidden
         return split.inputs.reshape(len(split), -1)
 
     def work(_: str) -> dict[str, Any]:
@@ -86,7 +89,7 @@ def _embed_and_measure(
     started = time.perf_counter()
     result: dict[str, Any] = {"n_samples": len(points)}
     if name.endswith("pca"):
-        map_ = PCA(n_components=2, random_state=settings.seed).fit_transform(points)
+        map_ = PCA(n_components=2).fit_transform(points)
         graph = nearest_neighbors(points, settings.k)
     else:
         # One search serves the affinities and the native Neighborhood Hit.
@@ -95,7 +98,7 @@ def _embed_and_measure(
             perplexity=settings.perplexity,
             max_iter=settings.iterations,
             random_state=settings.seed,
-            progress=TITLES[name],
+            progress=True,
         )
         map_ = tsne.fit_transform(points, graph=graph)
         result["kl_divergence"] = float(tsne.kl_divergence_)

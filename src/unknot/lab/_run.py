@@ -122,7 +122,7 @@ def _dataset(settings: LabSettings) -> Dataset:
         train = train.sample(settings.train_samples, settings.seed)
     if settings.test_samples < len(test):
         test = test.sample(settings.test_samples, settings.seed)
-    return Dataset(whole.name, train, test, whole.class_names)
+    return Dataset(whole.name, train, test)
 
 
 def _check_writable(folder: Path) -> None:

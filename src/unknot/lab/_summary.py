@@ -44,8 +44,10 @@ def _installed() -> dict[str, str]:
 def tables(results: Mapping[str, Any]) -> list[Table]:
     """Return the networks and the maps as tables for the terminal."""
     networks = Table(title="The networks", title_justify="left")
-    for heading in ("network", "parameters", "epochs", "test loss", "test accuracy", "s/epoch"):
-        networks.add_column(heading, justify="left" if heading == "network" else "right")
+    for heading in ("network", "parameters", "epochs", "test loss", "accuracy", "s/epoch"):
+        networks.add_column(
+            heading, justify="left" if heading == "network" else "right", no_wrap=True
+        )
     for name, model in results["models"].items():
         networks.add_row(
             TITLES[name],
@@ -56,9 +58,11 @@ def tables(results: Mapping[str, Any]) -> list[Table]:
             f"{model['seconds_per_epoch']:.2f}",
         )
     k = results["settings"]["k"]
-    maps = Table(title=f"The maps (Neighborhood Hit, NH, with k = {k})", title_justify="left")
-    for heading in ("map", "samples", "KL divergence", "NH native", "NH on the map", "seconds"):
-        maps.add_column(heading, justify="left" if heading == "map" else "right")
+    maps = Table(
+        title=f"The maps (KL: divergence; NH: Neighborhood Hit with k = {k})", title_justify="left"
+    )
+    for heading in ("map", "samples", "KL", "NH native", "NH map", "seconds"):
+        maps.add_column(heading, justify="left" if heading == "map" else "right", no_wrap=True)
     for name, map_ in results["maps"].items():
         maps.add_row(
             TITLES[name],
@@ -83,7 +87,7 @@ def conclusion(results: Mapping[str, Any]) -> str:
     return "\n".join(
         [
             f"Accuracy on the test images: {accuracies}. "
-            f"The {TITLES[best]} is best, with {models[best]['parameters']:,} parameters.",
+            f"Best is the {TITLES[best]}, with {models[best]['parameters']:,} parameters.",
             "Of the same test pixels, the t-SNE map keeps "
             f"{_hit(tsne)} of the {results['settings']['k']} nearest neighbours in their class, "
             f"the PCA map {_hit(pca)}, and the pixels themselves "
@@ -111,8 +115,8 @@ def _untangling(maps: Mapping[str, dict[str, Any]]) -> str:
     )
     if hits[0] < hits[1] < hits[2]:
         return (
-            f"Neighborhood Hit of the maps: {chain}. The networks untangle the classes: more with "
-            "training, and more with convolutions."
+            f"Neighborhood Hit of the maps: {chain}. The hidden layers untangle the classes: the "
+            "perceptron's separates them better than the pixels do, and LeNet's best."
         )
     return (
         f"Neighborhood Hit of the maps: {chain}. In this run the classes do not come apart step by "

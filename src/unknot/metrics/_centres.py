@@ -21,9 +21,7 @@ def mean_correlation(centres: Array) -> float:
     return float((cosines.sum() - np.trace(cosines)) / (count * (count - 1)))
 
 
-def decorrelated(
-    centres: Array, rng: np.random.Generator, team: Team
-) -> tuple[Array, float]:
+def decorrelated(centres: Array, rng: np.random.Generator, team: Team) -> tuple[Array, float]:
     """Return the directions that centres share (n_features, K), and their correlation before.
 
     For K = 1, 2, ... the K orthonormal directions whose removal leaves the least sum of squared
@@ -56,9 +54,7 @@ def decorrelated(
     correlations: list[float] = []
     previous = np.zeros((rank, 0))
     for k in range(1, max(largest, 1) + 1):
-        starts = [
-            np.column_stack([rng.normal(size=count) @ x, previous]) for _ in range(STARTS)
-        ]
+        starts = [np.column_stack([rng.normal(size=count) @ x, previous]) for _ in range(STARTS)]
 
         def search(number: int, starts: list[Array] = starts) -> None:
             start = np.ascontiguousarray(starts[number])

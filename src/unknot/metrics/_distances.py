@@ -105,9 +105,7 @@ class Sample:
         )
         variances = squares / np.maximum(drawn - 1, 1)
         shares = self.sizes / self.sizes.sum()
-        return float(
-            np.sqrt(np.sum(shares**2 * variances / drawn * (1.0 - drawn / self.sizes)))
-        )
+        return float(np.sqrt(np.sum(shares**2 * variances / drawn * (1.0 - drawn / self.sizes))))
 
     def note(self, what: str, error: float) -> tuple[str, ...]:
         """Say that it is a sample and how large the error is."""

@@ -76,9 +76,7 @@ class Space:
     def moments(self) -> ClassMoments:
         """Means and spreads of the classes."""
         with self.inputs.clock.shared(f"class moments{self.name}"):
-            return class_moments(
-                self.points, self.codes, len(self.classes), self.inputs.n_jobs
-            )
+            return class_moments(self.points, self.codes, len(self.classes), self.inputs.n_jobs)
 
     @cached_property
     def resampled(self) -> list[ClassMoments]:
@@ -180,9 +178,7 @@ class Inputs:
 
     def relabelled(self, codes: Array) -> Inputs:
         """The same points with other labels; neighbours and settings are shared."""
-        other = Inputs(
-            self.points, codes, self.classes, self.map_points, settings=self.settings
-        )
+        other = Inputs(self.points, codes, self.classes, self.map_points, settings=self.settings)
         other._graphs = self._graphs
         other.clock = self.clock
         other.root = self.root

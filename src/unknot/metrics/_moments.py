@@ -56,9 +56,7 @@ def rows_of(indices: Array, n_features: int) -> Iterator[Array]:
         yield indices[start : start + step]
 
 
-def class_means(
-    points: Array, members: list[Array], origin: Array, team: Team
-) -> Array:
+def class_means(points: Array, members: list[Array], origin: Array, team: Team) -> Array:
     """Means of the classes relative to the origin, in float64 (n_classes, n_features)."""
     means = np.empty((len(members), points.shape[1]))
 

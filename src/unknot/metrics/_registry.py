@@ -198,7 +198,9 @@ def _cka(inputs: Inputs, space: Space) -> Result:
 
 def _two_nn(inputs: Inputs, space: Space) -> Result:
     if space.graph.indices.shape[1] < 2:
-        raise UndefinedMeasureError("TwoNN needs two neighbours of each point, and the graph has one")
+        raise UndefinedMeasureError(
+            "TwoNN needs two neighbours of each point, and the graph has one"
+        )
     return two_nn_of_distances(space.graph.distances)
 
 

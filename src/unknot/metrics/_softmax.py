@@ -87,9 +87,7 @@ class FoldedSoftmax:
 
         self._each(add)
         total = parts.sum(axis=0, dtype=np.float64)
-        return np.asarray(
-            total.reshape(-1, self.n_folds, self.n_classes) / self.trained[:, None]
-        )
+        return np.asarray(total.reshape(-1, self.n_folds, self.n_classes) / self.trained[:, None])
 
     def second_moments(self) -> Array:
         """Mean of x x' over all points."""
@@ -167,7 +165,9 @@ def _dot(first: Array, second: Array) -> Array:
 
 
 def _apply_history(
-    gradient: Array, history: list[tuple[Array, Array, Array]], precondition: Callable[[Array], Array]
+    gradient: Array,
+    history: list[tuple[Array, Array, Array]],
+    precondition: Callable[[Array], Array],
 ) -> Array:
     """L-BFGS in two loops, on every fold."""
     direction = gradient
@@ -180,9 +180,7 @@ def _apply_history(
     if history:
         delta, change, inverse = history[-1]
         curvature = _dot(change, precondition(change))
-        scale = np.where(
-            inverse > 0, 1.0 / np.maximum(inverse * curvature, 1e-30), 1.0
-        )
+        scale = np.where(inverse > 0, 1.0 / np.maximum(inverse * curvature, 1e-30), 1.0)
         direction = direction * scale[:, None]
     for (delta, change, inverse), share in zip(history, reversed(shares), strict=True):
         direction = direction + (share - inverse * _dot(change, direction))[:, None] * delta

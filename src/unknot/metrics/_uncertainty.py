@@ -62,9 +62,7 @@ def by_moments(compute: Callable[[Any, Array], Any]) -> Replicate:
     """Compute the measure from the class means and spreads of each resample."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
-        return np.array(
-            [float(compute(moments, inputs.classes)) for moments in space.resampled]
-        )
+        return np.array([float(compute(moments, inputs.classes)) for moments in space.resampled])
 
     return replicate
 
@@ -84,7 +82,9 @@ def by_rows(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
 
 def by_influence(inputs: Inputs, space: Space, result: ParticipationRatio | Similarity) -> Array:
     """Move the value, to first order, as each resample weighs the points."""
-    return np.asarray(result.value + _products(inputs.weights, result.influence) / len(inputs.codes))
+    return np.asarray(
+        result.value + _products(inputs.weights, result.influence) / len(inputs.codes)
+    )
 
 
 def by_ratios(inputs: Inputs, space: Space, result: IntrinsicDimension) -> Array:

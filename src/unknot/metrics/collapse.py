@@ -126,9 +126,7 @@ def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
     notes = ()
     if count == 2:
         notes = ("there are two classes: two means are always a simplex, and NC2 is always 0",)
-    return Result(
-        value=float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex)), notes=notes
-    )
+    return Result(value=float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex)), notes=notes)
 
 
 def class_distance_variance(points: ArrayLike, labels: ArrayLike) -> PairResult:

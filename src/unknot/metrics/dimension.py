@@ -252,7 +252,5 @@ def participation_ratio(points: ArrayLike) -> ParticipationRatio:
         )
     value = trace**2 / trace_of_square
     # d tr S = |x|^2 - tr S and d tr S^2 = 2 (x'Sx - tr S^2) for a point's weight.
-    influence = value * (
-        2.0 * (squares / trace - 1.0) - 2.0 * (weighted / trace_of_square - 1.0)
-    )
+    influence = value * (2.0 * (squares / trace - 1.0) - 2.0 * (weighted / trace_of_square - 1.0))
     return ParticipationRatio(value=float(value), influence=influence)

@@ -299,9 +299,7 @@ def _check_pair(points: ArrayLike, map_: ArrayLike, k: int) -> tuple[Array, Arra
 def check_neighbors(k: int, n_samples: int) -> int:
     """Return k if trustworthiness and continuity are defined for it."""
     largest = (n_samples - 1) // 2
-    return check_count(
-        k, "k", 1, largest, f"from 1 to below n_samples / 2 = {n_samples / 2:g}"
-    )
+    return check_count(k, "k", 1, largest, f"from 1 to below n_samples / 2 = {n_samples / 2:g}")
 
 
 class NeighborRanks:

@@ -232,9 +232,7 @@ def confusion_of_graph(
     )
 
 
-def hit_of_graph(
-    graph: NeighborGraph, k: int, codes: Array, classes: Array
-) -> NeighborhoodHit:
+def hit_of_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> NeighborhoodHit:
     """Count the neighbours of each point's own class."""
     indices = graph.indices
     small = codes.astype(np.int32)
@@ -254,9 +252,7 @@ def hit_of_graph(
     )
 
 
-def _graph_notes(
-    graph: NeighborGraph, k: int, counts: Array, classes: Array
-) -> tuple[str, ...]:
+def _graph_notes(graph: NeighborGraph, k: int, counts: Array, classes: Array) -> tuple[str, ...]:
     notes = []
     if len(classes) == 1:
         notes.append(f"there is one class only ({classes[0]}): every neighbour is of it")

@@ -147,7 +147,9 @@ def measure(
         "capacity_points": check_count(capacity_points, "capacity_points", 1, 2**31, "above 0"),
         "n_draws": check_count(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000"),
         "n_resamples": check_count(n_resamples, "n_resamples", 0, 10**5, "from 0 to 100,000"),
-        "n_permutations": check_count(n_permutations, "n_permutations", 0, 10**4, "from 0 to 10,000"),
+        "n_permutations": check_count(
+            n_permutations, "n_permutations", 0, 10**4, "from 0 to 10,000"
+        ),
         "random_state": check_count(random_state, "random_state", 0, 2**63, "of 0 or more"),
         "n_jobs": n_jobs,
     }

@@ -66,7 +66,7 @@ def extract(
         raise ValueError(f"inputs must hold at least one sample; got the shape {samples.shape}")
     _check_shape(model, samples)
     chosen = _choose(list_layers(model), layers, model.name)
-    run = compile_capture(model, chosen)
+    run = compile_capture(model, chosen, samples.shape[1:])
     starts = range(0, len(samples), batch_size)
     console = Console(stderr=True)
     shown = track(

@@ -30,8 +30,8 @@ def list_layers(model: Any, prefix: str = "") -> dict[str, Any]:
     return layers
 
 
-def compile_capture(model: Any, layers: dict[str, Any]) -> RunBatch:
-    """Return a function from a batch of inputs to the outputs of the layers, by name.
+def compile_capture(model: Any, layers: dict[str, Any], shape: tuple[int, ...]) -> RunBatch:
+    """Return a function from a batch of inputs of that shape to the layers' outputs, by name.
 
     A layer that the model calls several times appears as ``name``, ``name:2``, ``name:3``...
 
@@ -51,7 +51,9 @@ def compile_capture(model: Any, layers: dict[str, Any]) -> RunBatch:
     if backend == "tensorflow":
         import tensorflow as tf
 
-        run = tf.function(forward, reduce_retracing=True)
+        run = tf.function(forward, autograph=False).get_concrete_function(
+            tf.TensorSpec((None, *shape), tf.float32)
+        )
     elif backend == "jax":
         run = _jax_forward(model, layers)
     else:
@@ -69,17 +71,22 @@ def compile_capture(model: Any, layers: dict[str, Any]) -> RunBatch:
 def _jax_forward(model: Any, layers: dict[str, Any]) -> Callable[[Any], dict[str, Any]]:
     import jax
 
-    @jax.jit
-    def forward(trainable: Any, fixed: Any, inputs: Any) -> dict[str, Any]:
+    names: list[str] = []  # in the order of the calls: JAX sorts what it returns as a dict
+
+    def forward(trainable: Any, fixed: Any, inputs: Any) -> list[Any]:
         with _captured(layers) as outputs:
             model.stateless_call(trainable, fixed, inputs, training=False)
-        return outputs
+        names[:] = outputs
+        return list(outputs.values())
 
-    return lambda inputs: forward(
-        [v.value for v in model.trainable_variables],
-        [v.value for v in model.non_trainable_variables],
-        inputs,
-    )
+    compiled = jax.jit(forward)
+    variables = (model.trainable_variables, model.non_trainable_variables)
+
+    def run(inputs: Any) -> dict[str, Any]:
+        outputs = compiled(*([v.value for v in group] for group in variables), inputs)
+        return dict(zip(names, outputs, strict=True))
+
+    return run
 
 
 @contextmanager

@@ -20,14 +20,15 @@ RunSteps = Callable[[Int32[Array, "steps batch"]], None]
 
 
 def compile_steps(
-    model: Any, inputs: Array, labels: Array, backend: str
+    model: Any, inputs: Array, labels: Array, backend: str, *, train: bool = True
 ) -> tuple[RunSteps, Callable[[], None]]:
-    """Return a function that trains on rows of sample numbers, and one that ends the epoch.
+    """Return a function that runs the model's steps on rows of sample numbers, and one that ends.
 
-    The second brings the model's variables up to date where the backend keeps them aside.
+    The steps train the model, or evaluate it; both add to the model's metrics. The second function
+    brings the model's variables up to date where the backend keeps them aside.
     """
     builders = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
-    return builders[backend](model, inputs, labels)
+    return builders[backend](model, inputs, labels, train)
 
 
 def has_windows(model: Any) -> bool:
@@ -41,38 +42,43 @@ def has_windows(model: Any) -> bool:
     )
 
 
-def _tensorflow(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Callable[[], None]]:
+def _tensorflow(
+    model: Any, inputs: Array, labels: Array, train: bool
+) -> tuple[RunSteps, Callable[[], None]]:
     import tensorflow as tf
 
     model.optimizer.build(model.trainable_variables)
     inputs, labels = tf.constant(inputs), tf.constant(labels)
+    one_step = model.train_step if train else model.test_step
 
-    @tf.function(jit_compile=not has_windows(model), reduce_retracing=True)
     def loop(batches: Any) -> None:
         def body(step: Any) -> tuple[Any]:
             batch = batches[step]
-            model.train_step((tf.gather(inputs, batch), tf.gather(labels, batch)))
+            one_step((tf.gather(inputs, batch), tf.gather(labels, batch)))
             return (step + 1,)
 
         tf.while_loop(lambda step: step < tf.shape(batches)[0], body, [tf.constant(0)])
 
-    return lambda batches: loop(tf.constant(batches)), lambda: None
+    compiled = tf.function(
+        loop, autograph=False, jit_compile=not has_windows(model)
+    ).get_concrete_function(tf.TensorSpec((None, None), tf.int32))
+    return lambda batches: compiled(tf.constant(batches)), lambda: None
 
 
-def _jax(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Callable[[], None]]:
+def _jax(
+    model: Any, inputs: Array, labels: Array, train: bool
+) -> tuple[RunSteps, Callable[[], None]]:
     import jax
 
     model.optimizer.build(model.trainable_variables)
     inputs, labels = jax.numpy.asarray(inputs), jax.numpy.asarray(labels)
-    groups = (
-        model.trainable_variables,
-        model.non_trainable_variables,
-        model.optimizer.variables,
-        model.metrics_variables,
-    )
+    groups = [model.trainable_variables, model.non_trainable_variables]
+    groups += [model.optimizer.variables] if train else []
+    groups += [model.metrics_variables]
+    on_batch = model.train_step if train else model.test_step
 
     def step(state: Any, batch: Any, inputs: Any, labels: Any) -> tuple[Any, None]:
-        return model.train_step(state, (inputs[batch], labels[batch]))[1], None
+        return on_batch(state, (inputs[batch], labels[batch]))[1], None
 
     if has_windows(model):
         one_step = jax.jit(lambda *args: step(*args)[0], donate_argnums=0)
@@ -106,16 +112,20 @@ def _jax(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Callable[[
     return run, finish
 
 
-def _torch(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Callable[[], None]]:
+def _torch(
+    model: Any, inputs: Array, labels: Array, train: bool
+) -> tuple[RunSteps, Callable[[], None]]:
     import torch
 
     model.optimizer.build(model.trainable_variables)
     device = model.trainable_variables[0].value.device
+    one_step = model.train_step if train else model.test_step
     inputs, labels = torch.from_numpy(inputs).to(device), torch.from_numpy(labels).to(device)
 
     def run(batches: Array) -> None:
-        for batch in torch.from_numpy(batches).to(device):
-            model.train_step((inputs[batch], labels[batch]))
+        with torch.set_grad_enabled(train):
+            for batch in torch.from_numpy(batches).to(device):
+                one_step((inputs[batch], labels[batch]))
 
     return run, lambda: None
 
@@ -123,15 +133,22 @@ def _torch(model: Any, inputs: Array, labels: Array) -> tuple[RunSteps, Callable
 def epoch_batches(
     n_samples: int, batch_size: int, seed: int, epoch: int
 ) -> list[Int32[Array, "steps batch"]]:
-    """Draw the epoch's batches: tables of sample numbers, the last one for a rest.
+    """Draw the epoch's batches, as tables of sample numbers.
 
     The order depends on the seed and the epoch alone, so that a training that goes on later sees
     the batches it would have seen.
     """
     order = np.random.default_rng([seed, epoch]).permutation(n_samples).astype(np.int32)
-    whole = n_samples - n_samples % batch_size
+    return batch_tables(order, batch_size)
+
+
+def batch_tables(
+    order: Int32[Array, " samples"], batch_size: int
+) -> list[Int32[Array, "steps batch"]]:
+    """Cut sample numbers into tables of batches, and one of a single smaller batch for a rest."""
+    whole = len(order) - len(order) % batch_size
     batches = order[:whole].reshape(-1, batch_size)
     tables = [
         batches[start : start + STEPS_PER_CALL] for start in range(0, len(batches), STEPS_PER_CALL)
     ]
-    return tables + ([order[whole:][None]] if whole < n_samples else [])
+    return tables + ([order[whole:][None]] if whole < len(order) else [])

@@ -2,7 +2,6 @@
 
 import time
 from types import TracebackType
-from typing import Self
 
 from rich.console import Console
 from rich.progress import (
@@ -38,7 +37,7 @@ class TrainingProgress:
         )
         self.task = self.bar.add_task(name, total=epochs, completed=done, numbers="")
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "TrainingProgress":
         self.bar.start()
         return self
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from .._keras import import_keras
 from .._typing import Array
-from ._epochs import compile_steps, epoch_batches
+from ._epochs import batch_tables, compile_steps, epoch_batches
 from ._history import History
 from ._progress import TrainingProgress
 from ._saving import save
@@ -93,7 +93,9 @@ def train(
     if validation is not None:
         _check_fit(model, *validation, "validate")
 
-    run, finish = compile_steps(model, inputs, labels, keras.backend.backend())
+    backend = keras.backend.backend()
+    run, finish = compile_steps(model, inputs, labels, backend)
+    evaluate = None if validation is None else _compile_evaluation(model, *validation, backend)
     seed = int(np.random.default_rng().integers(2**31)) if random_state is None else random_state
     done = History() if history is None else history
     saved_at = time.perf_counter()
@@ -110,8 +112,8 @@ def train(
                 finish()
                 row = {"epoch": float(epoch), **_metrics(model)}
                 row["seconds"] = time.perf_counter() - started
-                if validation is not None:
-                    row |= _evaluate(model, *validation)
+                if evaluate is not None:
+                    row |= evaluate()
                 _check_loss(row, model)
                 done = done.with_epoch(row)
                 weights = _snapshot(model)
@@ -216,9 +218,20 @@ def _metrics(model: Any) -> dict[str, float]:
     return {name: float(value) for name, value in model.get_metrics_result().items()}
 
 
-def _evaluate(model: Any, inputs: Array, labels: Array) -> dict[str, float]:
-    result = model.evaluate(inputs, labels, batch_size=1000, verbose=0, return_dict=True)
-    return {f"val_{name}": float(value) for name, value in result.items()}
+def _compile_evaluation(
+    model: Any, inputs: Array, labels: Array, backend: str
+) -> Callable[[], dict[str, float]]:
+    run, finish = compile_steps(model, inputs, labels, backend, train=False)
+    tables = batch_tables(np.arange(len(inputs), dtype=np.int32), min(1000, len(inputs)))
+
+    def evaluate() -> dict[str, float]:
+        model.reset_metrics()
+        for table in tables:
+            run(table)
+        finish()
+        return {f"val_{name}": value for name, value in _metrics(model).items()}
+
+    return evaluate
 
 
 def _check_loss(row: dict[str, float], model: Any) -> None:
