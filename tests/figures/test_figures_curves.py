@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from figures_checks import assert_texts_are_clear, legend_words, words
+from figures_checks import assert_texts_are_clear, legend_words, stored_image, words
 from matplotlib.colors import to_hex
 
 from unknot.figures import learning_curves
@@ -15,7 +15,7 @@ def ticks_of(axis):
     return [label.get_text() for label in axis.get_ticklabels()]
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_learning_curves_image(histories):
     return learning_curves(histories, title="Learning curves")
 

@@ -5,7 +5,13 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
-from figures_checks import assert_square_scales, assert_texts_are_clear, legend_words, words
+from figures_checks import (
+    assert_square_scales,
+    assert_texts_are_clear,
+    legend_words,
+    stored_image,
+    words,
+)
 from matplotlib.collections import PathCollection
 from matplotlib.colors import to_hex
 from matplotlib.patches import Ellipse, Polygon
@@ -52,12 +58,12 @@ def by_color(patches):
     return {to_hex(patch.get_edgecolor()): patch for patch in patches}
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_lab_panel_image(digits):
     return lab_panel(*digits, title="Digits, PCA")
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_compare_maps_image(digits):
     map_, labels = digits
     maps = {"Pixels\nPCA": map_, "Half of the pixels\nPCA": map_[::2], "Mirrored": -map_}
@@ -69,7 +75,7 @@ def test_compare_maps_image(digits):
     )
 
 
-@pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=5)
+@stored_image
 def test_drawn_alone_image(digits):
     map_, labels = digits
     fig = UnknotFigure(6.0, 3.0)

@@ -20,6 +20,8 @@ from ._style import LARGE, NORMAL, SMALL, TITLE, UnknotFigure
 
 MARGIN = 0.12
 LINE = 1.35  # the height of a line of text, in its size
+# Drawn letters are fitted to whole pixels, which adds up over a line.
+HINTED = 1.03
 _STEP = 0.03  # inches by which labels are moved
 HALO = 2.2  # points of white around text that lies on a map
 
@@ -51,7 +53,7 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[st
         line = ""
         for word in paragraph.split():
             longer = f"{line} {word}" if line else word
-            if line and text_width(longer, size, bold=bold) > width:
+            if line and not _fits(longer, width, size, bold=bold):
                 lines.append(line)
                 line = word
             else:
@@ -62,12 +64,16 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[st
 
 def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """Cut text that is wider than so many inches, and end it in an ellipsis."""
-    if text_width(text, size, bold=bold) <= width:
+    if _fits(text, width, size, bold=bold):
         return text
     kept = len(text)
-    while kept > 1 and text_width(text[:kept].rstrip() + "…", size, bold=bold) > width:
+    while kept > 1 and not _fits(text[:kept].rstrip() + "…", width, size, bold=bold):
         kept -= 1
     return text[:kept].rstrip() + "…"
+
+
+def _fits(text: str, width: float, size: float, *, bold: bool) -> bool:
+    return text_width(text, size, bold=bold) * HINTED <= width
 
 
 def line_height(size: float) -> float:
@@ -169,8 +175,7 @@ def legend_columns(labels: Sequence[str], width: float, size: float, handle: flo
             max(text_width(label, size) for label in labels[c::columns]) for c in range(columns)
         ]
         total = sum(widest) + columns * (handle + _HANDLE_GAP) * em
-        # Drawn letters are fitted to pixels, which adds up over a row.
-        if 1.02 * total + (columns - 1) * _COLUMN_GAP * em <= width:
+        if HINTED * total + (columns - 1) * _COLUMN_GAP * em <= width:
             # As many in each row as there can be, but no more than even rows need.
             return math.ceil(len(labels) / math.ceil(len(labels) / columns))
     return 1

@@ -78,7 +78,7 @@ def class_bars(
     --------
     >>> from unknot.figures import class_bars
     >>> fig = class_bars([0.9, 0.7], ["cat", "dog"], label="Neighborhood Hit")
-    >>> [bar.get_width() for bar in fig.axes[0].patches]
+    >>> [float(bar.get_width()) for bar in fig.axes[0].patches]
     [0.9, 0.7]
     """
     several = values if isinstance(values, Mapping) else None

@@ -36,6 +36,7 @@ _HEAT = LinearSegmentedColormap.from_list(
 )
 _DIAGONAL = "#eceef1"
 _LARGEST_CELL, _SMALLEST_CELL = 0.46, 0.07
+_LEAST_SIDE = 1.7  # inches, so that the words beside the rows and columns have room
 _SMALLEST_WRITTEN = 0.34  # inches of a cell that has room for its number
 _SCALE_WIDTH = 0.75  # inches of the colour scale and its numbers
 _LONGEST_NAME = 1.3
@@ -141,7 +142,7 @@ def _heatmap(
     widest = max(text_width(name, SMALL) for name in names)
     left = MARGIN + (0.22 if rows else 0.0) + widest + 0.08
     room = PAGE - MARGIN - left - _SCALE_WIDTH
-    cell = min(max(room / n_classes, _SMALLEST_CELL), _LARGEST_CELL)
+    cell = min(max(room / n_classes, _SMALLEST_CELL), max(_LARGEST_CELL, _LEAST_SIDE / n_classes))
     side = cell * n_classes
     upright = widest + 0.1 <= cell
     below = 0.08 + (SMALL / 72 * 1.2 if upright else widest) + (0.24 if columns else 0.0)

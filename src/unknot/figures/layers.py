@@ -109,6 +109,8 @@ def layer_curves(
     >>> len(fig.axes)
     1
     """
+    if name in (others or {}):
+        raise ValueError(f"others has a network called {name!r} too; give this one another name")
     networks = {name: scores, **(others or {})}
     layers = _check_layers(networks, name)
     panels = [_panel(measure, networks) for measure in _check_measures(scores, measures)]
@@ -225,8 +227,8 @@ def _draw_curve(ax: Axes, curve: _Curve, color: str, shade: str) -> None:
     """Draw a curve in its colour, and what it would be by chance in a shade."""
     places = np.arange(len(curve.values))
     if np.isfinite(curve.null).any():
-        ax.fill_between(places, *curve.null_bounds.T, color=MUTED, alpha=0.16, linewidth=0)
-        ax.plot(places, curve.null, color=MUTED, linewidth=1.0, linestyle=(0, (3, 2)), label="null")
+        ax.fill_between(places, *curve.null_bounds.T, color=shade, alpha=0.16, linewidth=0)
+        ax.plot(places, curve.null, color=shade, linewidth=1.0, linestyle=(0, (3, 2)), label="null")
     ax.fill_between(places, *curve.bounds.T, color=color, alpha=0.22, linewidth=0)
     ax.plot(
         places,
@@ -272,7 +274,7 @@ class _LayerNames:
         self.places = list(range(0, len(layers), math.ceil(len(layers) / most)))
         self.names = [shorten(layers[place], _LONGEST_LAYER, SMALL) for place in self.places]
         widest = max(text_width(name, SMALL) for name in self.names)
-        self.upright = widest + 0.08 > width / len(self.places)
+        self.upright = widest + 0.05 > width / len(self.places)
         self.height = 0.1 + (widest if self.upright else SMALL / 72 * 1.3)
 
     def write(self, ax: Axes) -> None:
