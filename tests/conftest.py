@@ -6,6 +6,7 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from hypothesis import settings
+from hypothesis import settings
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
@@ -14,6 +15,11 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 # Time is measured by the benchmarks; a busy machine is no failure.
 settings.register_profile("unknot", deadline=None)
 settings.load_profile("unknot")
+
+# The same examples every time where nobody watches; new ones on every run elsewhere.
+settings.register_profile("ci", derandomize=True, deadline=None)
+settings.register_profile("person", deadline=None)
+settings.load_profile("ci" if os.environ.get("CI") else "person")
 
 SOURCE = Path(__file__).parents[1] / "src"
 
