@@ -61,7 +61,7 @@ class LabSettings:
         return cls(
             seed=seed,
             backend=backend,
-            epochs={"logistic_regression": 5, "perceptron": 20, "lenet": 4},
+            epochs={"logistic_regression": 5, "perceptron": 10, "lenet": 3},
             train_samples=10_000,
             test_samples=2_000,
             map_train_samples=5_000,

@@ -18,10 +18,9 @@ from .faithfulness import (
     class_continuity,
     class_trustworthiness,
     continuity,
-    label_continuity,
-    label_trustworthiness,
     trustworthiness,
 )
+from .label_faithfulness import label_continuity, label_trustworthiness
 from .linear import LinearProbe, linear_probe
 from .neighborhood import (
     NeighborConfusion,

@@ -32,7 +32,7 @@ def scan_distances(
     """
     from ._kernels_distances import finish_distances
 
-    origin = points.mean(axis=0, dtype=np.float64)
+    origin = _round_origin(points)
     if 8 * points.size <= WHOLE_BYTES:
         points, origin = points - origin, np.zeros(points.shape[1])
     norms = np.empty(len(points))
@@ -59,6 +59,19 @@ def scan_distances(
     most = max(1, WHOLE_BYTES // (8 * ROWS * len(points)))
     with single_threaded_blas(), Team(min(resolve_n_jobs(n_jobs), blocks, most)) as team:
         team.run(scan, blocks)
+
+
+def _round_origin(points: Array) -> Array:
+    """Return the mean, rounded to a 4096th of the largest coordinate or less.
+
+    A large offset would cost the distances their digits; and by an origin that is not round, points
+    on a grid would lose the equality of theirs, which is decided by index.
+    """
+    largest = float(np.abs(points).max())
+    if largest == 0.0:
+        return np.zeros(points.shape[1])
+    step = 2.0 ** (np.floor(np.log2(largest)) - 12)
+    return np.asarray(np.round(points.mean(axis=0, dtype=np.float64) / step) * step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,10 +102,10 @@ class Sample:
 
     def mean(self, values: Array) -> float:
         """Estimate the mean over all points."""
-        return float(self.weights @ values)
+        return float(np.average(values, weights=self.weights))
 
     def standard_error(self, values: Array) -> float:
-        """Standard error of `mean` that comes from the sampling: 0 where it is whole.
+        """Return the standard error of `mean` from the sampling: 0 where it is whole.
 
         A stratified mean: sum over classes of (N_c/N)^2 s_c^2/n_c (1 - n_c/N_c).
         """

@@ -173,11 +173,11 @@ class Inputs:
         return graph
 
     def other(self, space: Space) -> Space | None:
-        """The map for the native space, and the native space for the map."""
+        """Return the map for the native space, and the native space for the map."""
         return self.map if space is self.native else self.native
 
     def relabelled(self, codes: Array) -> Inputs:
-        """The same points with other labels; neighbours and settings are shared."""
+        """Return the same points with other labels; neighbours and settings are shared."""
         other = Inputs(self.points, codes, self.classes, self.map_points, settings=self.settings)
         other._graphs = self._graphs
         other.clock = self.clock

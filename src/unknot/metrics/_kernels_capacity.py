@@ -100,15 +100,13 @@ def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inne
             for i in range(size):
                 alpha[active[i]] += fraction * (trial[i] - alpha[active[i]])
             alpha[active[binding]] = 0.0
-            # Rows of the factor before the first column removed stay as they are.
             kept = 0
             for i in range(size):
                 column = active[i]
-                if alpha[column] <= 0.0:
-                    alpha[column] = 0.0
-                elif kept == i:
-                    kept += 1
-                elif append_column(gram, active, kept, column, linear, factor, inner):
+                # Rows of the factor before the first column removed stay as they are.
+                if alpha[column] > 0.0 and (
+                    kept == i or append_column(gram, active, kept, column, linear, factor, inner)
+                ):
                     kept += 1
                 else:
                     alpha[column] = 0.0

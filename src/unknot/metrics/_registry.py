@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
@@ -19,7 +19,8 @@ from .clusters import (
 )
 from .collapse import cdnv_of_moments, nc1_of_moments, nc2_of_moments
 from .dimension import participation_ratio, two_nn_of_distances
-from .faithfulness import faithfulness_of_ranks, label_faithfulness
+from .faithfulness import faithfulness_of_ranks
+from .label_faithfulness import faithfulness_of_pairs
 from .linear import probe
 from .neighborhood import confusion_of_graph, hit_of_graph
 from .shapes import ellipses_of_map, hulls_of_map
@@ -173,7 +174,7 @@ def _ranked(name: str, *, shown: bool, aware: bool) -> Compute:
 def _label_faithfulness(*, lost: bool) -> Compute:
     def compute(inputs: Inputs, space: Space) -> Result:
         assert inputs.map is not None
-        return label_faithfulness(
+        return faithfulness_of_pairs(
             inputs.native.nearer, inputs.map.nearer, inputs.codes, inputs.classes, lost=lost
         )
 
@@ -274,7 +275,9 @@ MEASURES = (
         _label_faithfulness(lost=False), spaces="pair",
         replicate=by.by_comparisons(lost=False), null=NOTHING_TO_LOSE,
     ),
-    Measure("distance_consistency", "clusters", "distance consistency", _consistency, spaces="both"),
+    Measure(
+        "distance_consistency", "clusters", "distance consistency", _consistency, spaces="both",
+    ),
     Measure(
         "silhouette", "clusters", "silhouette", _silhouette, low=-1.0, spaces="both",
         null=by.silhouette_null,

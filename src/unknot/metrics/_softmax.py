@@ -15,7 +15,7 @@ ROWS = 4096
 MEMORY = 10
 MAX_ITERATIONS = 300
 # Training ends when a step can lower the mean loss by less than this, relative to the loss ...
-RELATIVE = 1e-4
+RELATIVE = 3e-4
 # ... or at all.
 ABSOLUTE = 1e-7
 
@@ -50,7 +50,7 @@ class FoldedSoftmax:
         ]
 
     def logits(self, weights: Array) -> Array:
-        """Outputs of every classifier for every point (n_samples, folds, classes)."""
+        """Compute the outputs of every classifier for every point (n_samples, folds, classes)."""
         flat = weights.reshape(len(weights), -1).astype(np.float32)
         out = np.empty((len(self.x), flat.shape[1]), dtype=np.float32)
         self._each(lambda block: np.matmul(self.x[block], flat, out=out[block]))
@@ -72,7 +72,7 @@ class FoldedSoftmax:
         return np.asarray(parts.sum(axis=0) / self.trained)
 
     def gradients(self, logits: Array) -> Array:
-        """Derivative of each loss by its weights (features + 1, folds, classes)."""
+        """Compute the derivative of each loss by its weights (features + 1, folds, classes)."""
         shape = self.x.shape[1], self.n_folds * self.n_classes
         parts = np.empty((len(self.blocks), *shape), dtype=np.float32)
 

@@ -51,9 +51,9 @@ def render(scores: Scores) -> Iterator[Any]:
         for note in score.notes:
             number = numbers.setdefault(note, len(numbers) + 1)
             marks += f" [{number}]"
-        name = Text("  " + score.title + (", on the map" if score.space == "map" else ""))
-        name.append(marks, style="dim")
-        table.add_row(name, ARROWS[score.better], *_cells(score))
+        title = Text("  " + score.title + (", on the map" if score.space == "map" else ""))
+        title.append(marks, style="dim")
+        table.add_row(title, ARROWS[score.better], *_cells(score))
     yield table
     for note, number in numbers.items():
         yield Text(f"[{number}] {note}.", style="dim")

@@ -11,7 +11,7 @@ from .._typing import Array
 from ._distances import scan_distances, stratified
 from .clusters import DistanceSums, silhouettes
 from .dimension import IntrinsicDimension, ParticipationRatio, estimate_dimension
-from .faithfulness import separations
+from .label_faithfulness import separations
 from .linear import probe
 from .similarity import Similarity
 

@@ -135,7 +135,7 @@ def consistency_of_table(table: Array, codes: Array, classes: Array) -> Distance
     """Compute the distance consistency from the comparisons of distances to centroids."""
     share = np.where(table.min(axis=1) == 0, 0.0, 1.0 / (table == 1).sum(axis=1))
     counts = np.bincount(codes)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if len(classes) == 1:
         notes = (f"there is one class only ({classes[0]}): its centroid is the nearest",)
     elif (table == 1).all():
@@ -218,6 +218,7 @@ class DistanceSums:
         self.sums = np.zeros((n_rows, n_classes))
 
     def __call__(self, part: slice, squares: Array) -> None:
+        """Add those of a block of points."""
         from ._kernels_distances import class_sums
 
         class_sums(squares, self.codes, self.sums[part])
@@ -257,7 +258,8 @@ def silhouettes(sums: Array, codes: Array, sizes: Array) -> Array:
     nearest = between.min(axis=1)
     larger = np.maximum(within, nearest)
     defined = (larger > 0.0) & (sizes[codes] > 1)
-    return np.divide(nearest - within, larger, out=np.zeros(len(codes)), where=defined)
+    share = np.divide(nearest - within, larger, out=np.zeros(len(codes)), where=defined)
+    return np.asarray(share)
 
 
 def davies_bouldin(points: ArrayLike, labels: ArrayLike) -> DaviesBouldin:

@@ -123,7 +123,7 @@ def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
     centred = moments.centred
     gram = centred @ centred.T
     simplex = (np.eye(count) - 1.0 / count) / np.sqrt(count - 1.0)
-    notes = ()
+    notes: tuple[str, ...] = ()
     if count == 2:
         notes = ("there are two classes: two means are always a simplex, and NC2 is always 0",)
     return Result(value=float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex)), notes=notes)

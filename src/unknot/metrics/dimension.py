@@ -169,7 +169,8 @@ def estimate_dimension(ordered: Array, weights: Array, discard: float, method: s
         heights = -np.log(np.divide(rest, total, out=np.ones_like(rest), where=rest > 0.0))
         count = (kept * heights) @ ordered
         length = kept @ np.square(ordered)
-    return np.divide(count, length, out=np.full(len(count), np.inf), where=length > 0.0)
+    slope = np.divide(count, length, out=np.full(len(count), np.inf), where=length > 0.0)
+    return np.asarray(slope)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

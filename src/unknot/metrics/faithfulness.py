@@ -8,11 +8,9 @@ from numpy.typing import ArrayLike
 
 from .._typing import Array, Float64, Int64
 from .._validation import check_labels, check_points
-from ._checks import check_count, require_classes
+from ._checks import check_count
 from ._distances import Sample, scan_distances, stratified
-from ._moments import class_moments
-from ._results import PairResult, Result, announced
-from .clusters import nearer_own
+from ._results import Result, announced
 from .neighborhood import checked_graph
 
 if TYPE_CHECKING:
@@ -97,10 +95,14 @@ def trustworthiness(
 
     Examples
     --------
+    A line whose second and fourth points change places on the map. The nearest there is, of each
+    point in turn, the 4th, 3rd, 4th, 1st and 2nd: 3rd, 2nd, 3rd, 4th and 3rd nearest on the line,
+    an excess over k = 1 of 2 + 1 + 2 + 3 + 2 = 10. The score is 1 - 2/(5 (10 - 3 - 1)) 10.
+
     >>> from unknot.metrics import trustworthiness
     >>> line = [[0.0], [1.0], [3.0], [6.0], [10.0]]
-    >>> trustworthiness(line, [[10.0], [6.0], [3.0], [1.0], [0.0]], k=1).value
-    0.7
+    >>> round(trustworthiness(line, [[0.0], [6.0], [3.0], [1.0], [10.0]], k=1).value, 4)
+    0.3333
     """
     x, y, k = _check_pair(points, map_, k)
     sample = stratified(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
@@ -311,6 +313,7 @@ class NeighborRanks:
         self.ranks = np.empty(targets.shape, dtype=np.int64)
 
     def __call__(self, part: slice, squares: Array) -> None:
+        """Rank those of a block of points."""
         from ._kernels_distances import ranks
 
         ranks(squares, self.rows[part], self.targets[part], self.ranks[part])
@@ -343,139 +346,3 @@ def faithfulness_of_ranks(
         standard_error=error,
         notes=sample.note(name, error),
     )
-
-
-def label_trustworthiness(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> PairResult:
-    r"""Label-trustworthiness: whether classes that are apart in the representation are so on the map.
-
-    .. math:: LT = 1 - \operatorname*{mean}_{a<b} \max(0, s_{ab} - \hat s_{ab})
-
-    with s the separation of each pair of classes in the representation and s^ that on the map:
-    their distance consistency, put on the scale from 0 (half of the points nearer to the other
-    centroid) to 1. In [0, 1]: 1 where no pair is less apart on the map.
-
-    Parameters
-    ----------
-    points : array-like (n_samples, n_features)
-        A representation.
-    map_ : array-like (n_samples, n_components)
-        Its map.
-    labels : array-like (n_samples,)
-        The class of each point: integers or strings.
-
-    Returns
-    -------
-    PairResult
-        ``value``, and ``per_pair``, the loss of each pair, s - s^ where it is positive.
-
-    Raises
-    ------
-    UndefinedMeasureError
-        If there is one class only.
-
-    References
-    ----------
-    [Jeon2024]_.
-
-    Examples
-    --------
-    Apart in the representation; on the map each class has a point on either side:
-
-    >>> from unknot.metrics import label_trustworthiness
-    >>> points = [[0.0], [1.0], [9.0], [10.0]]
-    >>> label_trustworthiness(points, [[0.0], [9.0], [1.0], [9.5]], [0, 0, 1, 1]).value
-    0.0
-    """
-    tables, codes, classes = _separations(points, map_, labels, "label-trustworthiness")
-    return announced(label_faithfulness(*tables, codes, classes, lost=True))
-
-
-def label_continuity(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> PairResult:
-    r"""Label-continuity: whether classes that lie in each other do so on the map.
-
-    .. math:: LC = 1 - \operatorname*{mean}_{a<b} \max(0, \hat s_{ab} - s_{ab})
-
-    with s and s^ as in `label_trustworthiness`. In [0, 1]: 1 where no pair is further apart on the
-    map than in the representation. A map that is to show untangling should not do it itself.
-
-    Parameters
-    ----------
-    points : array-like (n_samples, n_features)
-        A representation.
-    map_ : array-like (n_samples, n_components)
-        Its map.
-    labels : array-like (n_samples,)
-        The class of each point: integers or strings.
-
-    Returns
-    -------
-    PairResult
-        ``value``, and ``per_pair``, the gain of each pair, s^ - s where it is positive.
-
-    Raises
-    ------
-    UndefinedMeasureError
-        If there is one class only.
-
-    References
-    ----------
-    [Jeon2024]_.
-
-    Examples
-    --------
-    >>> from unknot.metrics import label_continuity
-    >>> tangled, apart = [[0.0], [9.0], [1.0], [9.5]], [[0.0], [1.0], [9.0], [10.0]]
-    >>> label_continuity(tangled, apart, [0, 0, 1, 1]).value
-    0.0
-    """
-    tables, codes, classes = _separations(points, map_, labels, "label-continuity")
-    return announced(label_faithfulness(*tables, codes, classes, lost=False))
-
-
-def _separations(
-    points: ArrayLike, map_: ArrayLike, labels: ArrayLike, measure: str
-) -> tuple[tuple[Array, Array], Array, Array]:
-    x = check_points(points)
-    y = check_points(map_, name="map_")
-    if len(x) != len(y):
-        raise ValueError(
-            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
-        )
-    codes, classes = check_labels(labels, len(x))
-    require_classes(classes, 2, measure)
-    native, shown = (
-        nearer_own(space, codes, class_moments(space, codes, len(classes))) for space in (x, y)
-    )
-    return (native, shown), codes, classes
-
-
-def label_faithfulness(
-    native: Array, shown: Array, codes: Array, classes: Array, *, lost: bool
-) -> PairResult:
-    """Compute label-trustworthiness (lost) or label-continuity from comparisons of distances."""
-    require_classes(classes, 2, "label-trustworthiness" if lost else "label-continuity")
-    weights = np.ones((1, len(codes)))
-    difference = separations(native, codes, weights)[0] - separations(shown, codes, weights)[0]
-    per_pair = np.maximum(difference if lost else -difference, 0.0)
-    np.fill_diagonal(per_pair, 0.0)
-    return PairResult(
-        value=float(1.0 - per_pair[np.triu_indices(len(classes), 1)].mean()),
-        per_pair=per_pair,
-        classes=classes,
-    )
-
-
-def separations(table: Array, codes: Array, weights: Array) -> Array:
-    """Separation of each pair of classes, 2 DSC - 1, for each row of weights (rows, C, C).
-
-    ``table`` is that of `clusters.nearer_own`; a weight says how often a point is there.
-    """
-    n_classes = table.shape[1]
-    nearer = np.empty((len(weights), n_classes, n_classes))
-    counts = np.empty((len(weights), n_classes))
-    for c in range(n_classes):
-        own = np.flatnonzero(codes == c)
-        nearer[:, c] = weights[:, own].astype(np.float64) @ (table[own] * 0.5)
-        counts[:, c] = weights[:, own].sum(axis=1)
-    consistent = nearer + nearer.transpose(0, 2, 1)
-    return 2.0 * consistent / (counts[:, :, None] + counts[:, None, :]) - 1.0

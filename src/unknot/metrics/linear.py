@@ -131,8 +131,9 @@ def probe(
     notes = []
     if not enough.all():
         notes.append(
-            f"{int((~enough).sum())} of {len(classes)} classes have one point, which cannot be both "
-            f"trained and tested on; the linear probe leaves them out: {some(classes[~enough])}"
+            f"{int((~enough).sum())} of {len(classes)} classes have one point, which cannot be "
+            "both trained and tested on; the linear probe leaves them out: "
+            f"{some(classes[~enough])}"
         )
     used = np.flatnonzero(enough[codes])
     kept, own = np.unique(codes[used], return_inverse=True)

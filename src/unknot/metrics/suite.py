@@ -52,7 +52,7 @@ def measure(
     graph: NeighborGraph | None = None,
     map_graph: NeighborGraph | None = None,
     max_samples: int | None = 5000,
-    probe_samples: int | None = None,
+    probe_samples: int | None = 20_000,
     capacity_points: int = 50,
     n_draws: int = 200,
     n_resamples: int = 200,
@@ -87,7 +87,7 @@ def measure(
         Silhouette, trustworthiness and continuity look at about so many points, drawn from each
         class in its share, each against all others; their error is stated. None looks at all.
     probe_samples : int, optional
-        Train and test the linear probe on about so many points; all by default.
+        Train and test the linear probe on about so many points, drawn likewise; None uses all.
     capacity_points : int
         Points of each class that the manifold capacity is of.
     n_draws : int
@@ -139,9 +139,10 @@ def measure(
         raise ValueError(f"map must be of the {len(points)} points; it is of {len(map_)}")
     n_samples = len(points)
     k = check_count(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
-    settings = {
+    k_faithful = min(K_FAITHFUL, (n_samples - 1) // 2)
+    settings: dict[str, Any] = {
         "k": k,
-        "k_faithful": min(K_FAITHFUL, (n_samples - 1) // 2),
+        "k_faithful": k_faithful,
         "max_samples": _optional_count(max_samples, "max_samples"),
         "probe_samples": _optional_count(probe_samples, "probe_samples"),
         "capacity_points": check_count(capacity_points, "capacity_points", 1, 2**31, "above 0"),
@@ -153,9 +154,9 @@ def measure(
         "random_state": check_count(random_state, "random_state", 0, 2**63, "of 0 or more"),
         "n_jobs": n_jobs,
     }
-    for space, given in ((points, graph), (map_, map_graph)):
-        if given is not None and space is not None:
-            checked_graph(space, max(k, settings["k_faithful"]), given, n_jobs)
+    for shown, given in ((points, graph), (map_, map_graph)):
+        if given is not None and shown is not None:
+            checked_graph(shown, max(k, k_faithful), given, n_jobs)
     chosen, skipped = _choose(measures, map_ is not None)
     inputs = Inputs(
         points, codes, classes, map_, settings=settings, graph=graph, map_graph=map_graph

@@ -130,8 +130,7 @@ class SearchSpace:
 
 def _as_float32(array: Array, metric: str, middle: Array | None, name: str) -> Array:
     checked = check_points(array if middle is None else array - middle, name=name)
-    # A negative zero becomes a positive one: equal points have equal bits.
-    return _directions(checked) if metric == "cosine" else checked + np.float32(0)
+    return _directions(checked) if metric == "cosine" else checked
 
 
 def graph_of_points(
@@ -145,7 +144,7 @@ def graph_of_points(
     if is_sparse:
         indices, distances = _sparse.search(points, k, n_threads, half_square=metric == "cosine")
         return NeighborGraph(indices, distances, metric)
-    distinct = Distinct.of(points)
+    distinct = Distinct.of(points, n_threads)
     recall = 1.0
     if distinct.n_distinct == 1:
         indices = np.zeros((1, 0), np.int32)

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.progress import track
 
+from .._console import moves
 from .._keras import import_keras
 from .._typing import Array
 from ._keras import compile_capture, list_layers
@@ -74,7 +75,7 @@ def extract(
         f"{model.name}: extracting",
         console=console,
         transient=True,
-        disable=not (progress and (console.is_terminal or console.is_jupyter)),
+        disable=not (progress and moves(console)),
     )
     arrays: dict[str, Array] = {}
     for start in shown:

@@ -12,6 +12,8 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
+from .._console import moves
+
 SECONDS_BETWEEN_LINES = 10.0  # where the output is a file, which shows no moving bar
 
 
@@ -20,7 +22,7 @@ class TrainingProgress:
 
     def __init__(self, name: str, epochs: int, done: int, *, shown: bool) -> None:
         self.console = Console(stderr=True, quiet=not shown)
-        self.live = self.console.is_terminal or self.console.is_jupyter
+        self.live = moves(self.console)
         self.name = name
         self.epochs = epochs
         self.done = done
