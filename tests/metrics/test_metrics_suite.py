@@ -326,7 +326,9 @@ def test_scores_survive_json(rng):
     assert again["nc1"].range == (0.0, np.inf)
     assert again.classes.tolist() == list("abcde")
     old = {**scores.to_dict(), "schema": 0}
-    with pytest.raises(ValueError, match="these scores have the schema 0, and this version reads 1"):
+    with pytest.raises(
+        ValueError, match="these scores have the schema 0, and this version reads 1"
+    ):
         Scores.from_dict(old)
 
 
@@ -368,5 +370,7 @@ def test_importing_the_measures_imports_nothing_heavy():
         "print([m for m in ('numba', 'sklearn', 'scipy', 'pandas', 'matplotlib', 'rich') "
         "if m in sys.modules])"
     )
-    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
     assert result.stdout.strip() == "[]"
