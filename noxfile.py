@@ -23,3 +23,15 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest."""
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def notebook(session: nox.Session) -> None:
+    """Run the examples in their quick form."""
+    session.run("jupyter", "execute", "examples/lab.ipynb", env={"UNKNOT_QUICK": "1"})
+
+
+@nox.session
+def baselines(session: nox.Session) -> None:
+    """Draw the images that the tests of the figures compare with."""
+    session.run("pytest", "tests/figures", "--mpl-generate-path=tests/figures/baseline")

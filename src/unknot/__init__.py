@@ -5,24 +5,57 @@ deep-learning framework.
 """
 
 import importlib
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 __version__ = "0.1.0"
 
 # Public name -> the room that holds it. A name that stands for itself is a room.
-_PUBLIC: dict[str, str] = {
-    "Scores": "metrics",
+_PUBLIC = {
+    "Dataset": "datasets",
+    "datasets": "datasets",
+    "extract": "representations",
+    "figures": "figures",
+    "History": "training",
+    "load": "training",
+    "load_dataset": "datasets",
     "measure": "metrics",
     "metrics": "metrics",
-    "NeighborGraph": "neighbors",
-    "PCA": "projection",
-    "TSNE": "projection",
     "nearest_neighbors": "neighbors",
+    "NeighborGraph": "neighbors",
     "neighbors": "neighbors",
+    "networks": "networks",
+    "PCA": "projection",
     "projection": "projection",
+    "Representations": "representations",
+    "save": "training",
+    "Scores": "metrics",
+    "train": "training",
+    "TSNE": "projection",
 }
 
 __all__ = ["__version__", *_PUBLIC]
+
+if TYPE_CHECKING:
+    from . import datasets as datasets
+    from . import figures as figures
+    from . import metrics as metrics
+    from . import neighbors as neighbors
+    from . import networks as networks
+    from . import projection as projection
+    from .datasets import Dataset as Dataset
+    from .datasets import load_dataset as load_dataset
+    from .metrics import Scores as Scores
+    from .metrics import measure as measure
+    from .neighbors import NeighborGraph as NeighborGraph
+    from .neighbors import nearest_neighbors as nearest_neighbors
+    from .projection import PCA as PCA
+    from .projection import TSNE as TSNE
+    from .representations import Representations as Representations
+    from .representations import extract as extract
+    from .training import History as History
+    from .training import load as load
+    from .training import save as save
+    from .training import train as train
 
 
 def __getattr__(name: str) -> Any:

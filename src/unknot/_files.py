@@ -54,7 +54,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write JSON atomically, indented; NaN and infinity, which JSON has no words for, are errors."""
+    """Write JSON atomically, indented; NaN and infinity are errors, as JSON cannot say them."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""Checks of the arrays a user hands in; every error names the argument, its value and the remedy."""
+"""Checks of the arrays a user hands in: errors name the argument, its value and the remedy."""
 
 from typing import Any
 
@@ -34,9 +34,10 @@ def check_points(points: ArrayLike, *, name: str = "points", min_samples: int = 
             f"{name} must have at least {min_samples} sample{'s' * (min_samples > 1)}; "
             f"got {array.shape[0]}"
         )
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         result = np.ascontiguousarray(array, dtype=np.float32)
-    if not np.isfinite(result.sum(dtype=np.float64)):
+        total = result.sum(dtype=np.float64)  # finite if and only if every value is
+    if not np.isfinite(total):
         bad = ~np.isfinite(result)
         raise ValueError(
             f"{name} must be finite in float32; got {int(bad.sum())} NaN, infinite or too large "

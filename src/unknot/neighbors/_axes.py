@@ -14,6 +14,7 @@ import numpy as np
 
 from .._team import Team
 from .._typing import Array, Float32, Float64
+from ._kernels import centre_rows
 
 # Leading axes go through the matrix product, refining ones only where its bound holds.
 LEADING = 112
@@ -97,7 +98,7 @@ class Axes:
         if n_features <= LEADING + REFINING // 2 or n < 4 * n_features:
             return cls(origin, scale, None)
         sample = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
-        return cls(origin, scale, _principal_axes(_centred(sample, origin, scale), team))
+        return cls(origin, scale, _principal_axes(_centred(sample, slice(0, len(sample)), origin, scale), team))
 
     def coordinates(self, points: Array, team: Team) -> Coordinates:
         """Project points onto the axes."""
@@ -117,7 +118,7 @@ class Axes:
 
         def project(number: int) -> None:
             rows = blocks[number]
-            part = _centred(points[rows], self.origin, self.scale)
+            part = _centred(points, rows, self.origin, self.scale)
             norms = np.sqrt(np.einsum("ij,ij->i", part, part))
             errors[rows] = rounding * norms
             if basis is None:
@@ -142,8 +143,10 @@ def _row_blocks(n: int, n_features: int) -> list[slice]:
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def _centred(points: Array, origin: Array, scale: float) -> Array:
-    return ((points - origin) * scale).astype(np.float32)
+def _centred(points: Array, rows: slice, origin: Array, scale: float) -> Array:
+    result = np.empty((rows.stop - rows.start, points.shape[1]), np.float32)
+    centre_rows(points, rows.start, rows.stop, origin, scale, result)
+    return result
 
 
 def _principal_axes(sample: Array, team: Team) -> Array:

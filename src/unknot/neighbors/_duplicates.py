@@ -6,8 +6,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._team import Team
 from .._typing import Array, Float32, Int32
 from ._kernels import expand_groups, hash_rows
+
+BLOCK = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -26,10 +29,18 @@ class Distinct:
     group: Int32[Array, " samples"] | None
 
     @classmethod
-    def of(cls, points: Float32[Array, "samples features"]) -> Distinct:
-        """Find the distinct rows (a negative zero must have been made a positive one)."""
-        hashes = np.empty(len(points), np.uint64)
-        hash_rows(np.ascontiguousarray(points).view(np.uint32), hashes)
+    def of(cls, points: Float32[Array, "samples features"], n_threads: int) -> Distinct:
+        """Find the distinct rows of C-contiguous points."""
+        n = len(points)
+        hashes = np.empty(n, np.uint64)
+        bits = points.view(np.uint32)
+        blocks = -(-n // BLOCK)
+
+        def hash_block(block: int) -> None:
+            hash_rows(bits, block * BLOCK, min(n, (block + 1) * BLOCK), hashes)
+
+        with Team(min(n_threads, blocks)) as team:
+            team.run(hash_block, blocks)
         _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
         if len(first) == len(points):
             return cls(points, None)

@@ -72,7 +72,7 @@ class _Tiles:
     def __init__(self, points: Array, coordinates: Coordinates, team: Team) -> None:
         self.order = _tree_order(coordinates.lead[:, :SPLIT_AXES])
         self.coordinates = coordinates.ordered(self.order)
-        self.points = np.empty_like(points)
+        self.points = points
         self.slices = [
             slice(start, min(start + TILE, len(points))) for start in range(0, len(points), TILE)
         ]
@@ -81,7 +81,6 @@ class _Tiles:
 
         def describe(number: int) -> None:
             rows = self.slices[number]
-            np.take(points, self.order[rows], axis=0, out=self.points[rows])
             lead = self.coordinates.lead[rows]
             self.centres[number] = lead.mean(axis=0)
             self.radii[number] = np.sqrt(((lead - self.centres[number]) ** 2).sum(axis=1).max())
@@ -143,9 +142,10 @@ def _fill(
             own_norms,
             norms[:width],
             errors,
-            asked.points[rows],
+            asked.points,
+            asked.order[rows],
             asked.coordinates.refine[rows],
-            base.points[columns_of],
+            base.points,
             base.coordinates.refine[columns_of],
             base.coordinates.n_axes,
             base.order[columns_of],

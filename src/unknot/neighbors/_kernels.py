@@ -13,13 +13,17 @@ LANES = 64
 
 
 @njit(nogil=True, cache=True)
-def hash_rows(points, hashes):
-    """Hash the bits of every row to 64 bits: FNV-1a on words, with a final mixing of high bits."""
-    for i in range(points.shape[0]):
+def hash_rows(points, first, last, hashes):
+    """Hash the bits of rows to 64 bits: FNV-1a on words, with a mixing of high bits.
+
+    The points come as their bits; a negative zero counts as a positive one.
+    """
+    for i in range(first, last):
         row = points[i]
         h = np.uint64(14695981039346656037)
         for t in range(row.shape[0]):
-            h = (h ^ np.uint64(row[t])) * np.uint64(1099511628211)
+            word = row[t] if row[t] != np.uint32(0x80000000) else np.uint32(0)
+            h = (h ^ np.uint64(word)) * np.uint64(1099511628211)
             h ^= h >> np.uint64(29)
         hashes[i] = h
 
@@ -78,9 +82,10 @@ def visit_tile(
     query_norms,
     tile_norms,
     errors,
-    query_points,
+    queries,
+    query_ids,
     query_refine,
-    tile_points,
+    points,
     tile_refine,
     n_axes,
     tile_ids,
@@ -129,7 +134,7 @@ def visit_tile(
         if n == 0:
             continue
         shell_sort(bounds, columns, n)
-        point = query_points[b]
+        point = queries[query_ids[b]]
         axes = query_refine[b]
         for t in range(n):
             if bounds[t] > limit:
@@ -148,8 +153,8 @@ def visit_tile(
                 left = axes[n_axes + 1] - other[n_axes + 1]
                 if s + more + left * left > limit:
                     continue
-            d = squared_distance(point, tile_points[c])
             j = tile_ids[c]
+            d = squared_distance(point, points[j])
             top = heap_distances[b, 0]
             if d < top or (d == top and j < heap_indices[b, 0]):
                 sift_down(heap_distances[b], heap_indices[b], k, d, j)
@@ -170,6 +175,16 @@ def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
             indices[i, last] = hi[0]
             if last > 0:
                 sift_down(hd, hi, last, hd[last], hi[last])
+
+
+@njit(nogil=True, cache=True)
+def centre_rows(points, first, last, origin, scale, out):
+    """Take points relative to an origin, in float64, and round them to float32."""
+    for i in range(first, last):
+        row = points[i]
+        to = out[i - first]
+        for t in range(row.shape[0]):
+            to[t] = np.float32((np.float64(row[t]) - origin[t]) * scale)
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
 import numpy as np
@@ -83,42 +84,99 @@ def nearest_neighbors(
     """
     n_threads = resolve_n_jobs(n_jobs)
     check_metric(metric)
-    checked = as_search_points(points, metric)
-    n = checked.shape[0]
-    n_neighbors = _check_k(k, n)
+    space = SearchSpace.of(points, metric)
+    return graph_of_points(space, _check_k(k, space.points.shape[0]), n_threads, exact=exact)
+
+
+@dataclass(frozen=True, eq=False)
+class SearchSpace:
+    """Points as the search takes them: their Euclidean distances are those of the metric.
+
+    Attributes
+    ----------
+    points : ndarray of shape (n_samples, n_features), float32, or CSR matrix, float64
+        A matrix if the points came sparse and are too large to be made dense.
+    metric : str
+    middle : ndarray of shape (n_features,), or None
+        What was subtracted from points that float32 cannot hold.
+    """
+
+    points: Any
+    metric: str
+    middle: Array | None
+
+    @classmethod
+    def of(cls, points: Any, metric: str, *, name: str = "points") -> SearchSpace:
+        """Check points and convert them."""
+        is_sparse = bool(sparse.issparse(points))
+        if is_sparse and points.shape[0] * points.shape[1] * 4 > DENSE_BYTES:
+            return cls(_sparse.check(points, metric, name=name), metric, None)
+        array = points.toarray() if is_sparse else np.asarray(points)
+        middle = None
+        if array.dtype.kind in "iuf" and array.dtype.itemsize >= 4 and array.dtype != np.float32:
+            rounded = check_points(array, name=name)
+            if metric == "euclidean" and not np.array_equal(rounded, array):
+                middle = _middle_row(array)
+        return cls(_as_float32(array, metric, middle, name), metric, middle)
+
+    def take(self, points: Any, *, name: str = "points") -> Any:
+        """Check other points and convert them in the same way."""
+        large, is_sparse = bool(sparse.issparse(self.points)), bool(sparse.issparse(points))
+        if large:
+            return _sparse.check(points, self.metric, name=name)
+        array = points.toarray() if is_sparse else np.asarray(points)
+        return _as_float32(array, self.metric, self.middle, name)
+
+
+def _as_float32(array: Array, metric: str, middle: Array | None, name: str) -> Array:
+    checked = check_points(array if middle is None else array - middle, name=name)
+    return _directions(checked) if metric == "cosine" else checked
+
+
+def graph_of_points(
+    space: SearchSpace, k: int, n_threads: int, *, exact: bool | None = None
+) -> NeighborGraph:
+    """Find the k nearest neighbours of checked points; as `nearest_neighbors`."""
+    points, metric = space.points, space.metric
     if exact is None:
-        exact = n <= APPROXIMATE_ABOVE
-    if sparse.issparse(checked):
-        indices, distances = _sparse.search(
-            checked, n_neighbors, n_threads, half_square=metric == "cosine"
-        )
+        exact = points.shape[0] <= APPROXIMATE_ABOVE
+    is_sparse = bool(sparse.issparse(points))
+    if is_sparse:
+        indices, distances = _sparse.search(points, k, n_threads, half_square=metric == "cosine")
         return NeighborGraph(indices, distances, metric)
-    distinct = Distinct.of(checked)
+    distinct = Distinct.of(points, n_threads)
     recall = 1.0
     if distinct.n_distinct == 1:
         indices = np.zeros((1, 0), np.int32)
         distances = np.zeros((1, 0), np.float32)
     else:
-        few = min(n_neighbors, distinct.n_distinct - 1)
+        few = min(k, distinct.n_distinct - 1)
         indices, distances, recall = _search_distinct(
             distinct.points, few, n_threads, metric == "cosine", exact
         )
-    indices, distances = distinct.expand(indices, distances, n_neighbors)
+    indices, distances = distinct.expand(indices, distances, k)
     return NeighborGraph(indices, distances, metric, recall)
 
 
 def neighbors_among(
-    queries: Float32[Array, "queries features"],
-    points: Float32[Array, "samples features"],
-    k: int,
-    metric: str,
-    n_threads: int,
+    queries: Any, points: Any, k: int, metric: str, n_threads: int
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
-    """Find the k points nearest to each query, exactly; both as `as_search_points` returns them."""
+    """Find the k points nearest to each query, exactly; both as a `SearchSpace` takes them."""
     half_square = metric == "cosine"
-    if points.shape[1] <= TREE_FEATURES:
+    is_sparse = bool(sparse.issparse(points))
+    if is_sparse:
+        return _sparse.search(points, k, n_threads, queries=queries, half_square=half_square)
+    # Rows of zeros, whose directions are a column of their own, may be on one side only.
+    width = max(points.shape[1], queries.shape[1])
+    points, queries = _widened(points, width), _widened(queries, width)
+    if width <= TREE_FEATURES:
         return _tree.search(points, k, n_threads, queries=queries, half_square=half_square)
     return _exact.search(points, k, n_threads, queries=queries, half_square=half_square)
+
+
+def _widened(points: Array, width: int) -> Array:
+    missing = width - points.shape[1]
+    return np.pad(points, ((0, 0), (0, missing))) if missing else points
 
 
 def check_metric(metric: object) -> None:
@@ -130,32 +188,13 @@ def check_metric(metric: object) -> None:
         )
 
 
-def as_search_points(points: Any, metric: str, *, name: str = "points") -> Any:
-    """Return float32 points whose Euclidean distances are those of the metric.
-
-    Sparse points too large to be made dense come back as a float64 CSR matrix.
-    """
-    is_sparse = bool(sparse.issparse(points))
-    if is_sparse:
-        if points.shape[0] * points.shape[1] * 4 > DENSE_BYTES:
-            return _sparse.check(points, metric, name=name)
-        points = points.toarray()
-    array = np.asarray(points)
-    if array.dtype.kind in "iuf" and array.dtype.itemsize >= 4 and array.dtype != np.float32:
-        rounded = check_points(array, name=name)
-        if metric == "euclidean" and not np.array_equal(rounded, array):
-            array = _relative_to_a_middle_one(array)
-    checked = check_points(array, name=name)
-    return _directions(checked) if metric == "cosine" else checked + np.float32(0)
-
-
-def _relative_to_a_middle_one(array: Array) -> Array:
-    """Subtract the row nearest to the mean: unlike the mean, it keeps a lattice a lattice."""
+def _middle_row(array: Array) -> Array:
+    """Return the row nearest to the mean: less it, unlike the mean, a lattice stays a lattice."""
     away = array - array.mean(axis=0, dtype=np.float64)
     with np.errstate(over="ignore"):
         middle = np.argmin(np.einsum("ij,ij->i", away, away))
-    relative: Array = array - array[middle]
-    return relative
+    row: Array = array[middle].copy()
+    return row
 
 
 def _directions(points: Float32[Array, "samples features"]) -> Array:

@@ -30,29 +30,34 @@ def check(points: Any, metric: str, *, name: str) -> Any:
     return matrix
 
 
-def search(points: Any, k: int, n_threads: int, *, half_square: bool) -> tuple[Array, Array]:
-    """Find the k nearest neighbours of each row, ties by index; as `_exact.search`.
+def search(
+    points: Any, k: int, n_threads: int, *, queries: Any = None, half_square: bool
+) -> tuple[Array, Array]:
+    """Find the k points nearest to each query, ties by index; as `_exact.search`.
 
     All products in float64: |a|^2 + |b|^2 - 2 a.b is off by some 1e-16 of the norms.
     """
-    n = points.shape[0]
+    asked = points if queries is None else queries
+    n, n_points = asked.shape[0], points.shape[0]
     norms = np.asarray(points.multiply(points).sum(axis=1)).reshape(-1)
+    own_norms = np.asarray(asked.multiply(asked).sum(axis=1)).reshape(-1)
     transposed = points.T.tocsr()
     indices = np.empty((n, k), np.int32)
     distances = np.empty((n, k), np.float32)
-    step = max(1, DISTANCES // n)
+    step = max(1, DISTANCES // n_points)
 
     def answer(block: int) -> None:
         start, stop = block * step, min((block + 1) * step, n)
-        squares = (points[start:stop] @ transposed).toarray()
+        squares = (asked[start:stop] @ transposed).toarray()
         squares *= -2
         squares += norms
-        squares += norms[start:stop, None]
+        squares += own_norms[start:stop, None]
         np.maximum(squares, 0, out=squares)
         # What is left of equal points is rounding.
-        squares[squares <= 1e-14 * norms[start:stop, None]] = 0
+        squares[squares <= 1e-14 * own_norms[start:stop, None]] = 0
         for row, of_row in enumerate(squares, start):
-            of_row[row] = np.inf
+            if queries is None:
+                of_row[row] = np.inf
             kth = np.partition(of_row, k - 1)[k - 1]
             near = np.flatnonzero(of_row <= kth)
             nearest = near[np.argsort(of_row[near], kind="stable")[:k]]

@@ -1,0 +1,10 @@
+"""Labelled data: embedded, from files, from folders of images, or from arrays in memory.
+
+`load_dataset` takes any of them and returns a `Dataset`; everything after it sees float32 inputs
+and labels 0..C-1, wherever the data came from.
+"""
+
+from ._dataset import Dataset, DatasetError, Split
+from ._load import load_dataset
+
+__all__ = ["Dataset", "DatasetError", "Split", "load_dataset"]

@@ -1,0 +1,145 @@
+"""From raw arrays to a `Dataset`: scaling, labels 0..C-1, class names."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float32
+from .._validation import check_labels
+from ._dataset import Dataset, DatasetError, Split
+
+
+class RawSplit(NamedTuple):
+    """Inputs and labels as they were read, with how to name them in an error."""
+
+    inputs: ArrayLike
+    labels: ArrayLike
+    inputs_name: str
+    labels_name: str
+
+
+def build_dataset(
+    name: str,
+    train: RawSplit,
+    test: RawSplit | None = None,
+    *,
+    class_names: Sequence[str] | None = None,
+) -> Dataset:
+    """Convert raw arrays; the classes are the sorted distinct labels of the training samples.
+
+    Parameters
+    ----------
+    class_names : sequence of str, optional
+        One for each of the sorted distinct labels; by default the labels themselves.
+    """
+    inputs = as_inputs(train.inputs, train.inputs_name)
+    codes, values = _class_codes(train, len(inputs))
+    listed = values.tolist()
+    names = check_class_names(
+        [str(value) for value in listed] if class_names is None else class_names, listed
+    )
+    train_split = Split(inputs, codes, names)
+    if test is None:
+        return Dataset(name, train_split)
+    test_inputs = as_inputs(test.inputs, test.inputs_name)
+    test_codes, test_values = _class_codes(test, len(test_inputs))
+    unknown = sorted(set(test_values.tolist()) - set(values.tolist()))
+    if unknown:
+        raise DatasetError(
+            f"{test.labels_name} has classes that {train.labels_name} lacks: "
+            f"{', '.join(map(repr, unknown[:5]))}{', ...' * (len(unknown) > 5)}. "
+            "Remove those samples, or add some of their classes to the training set"
+        )
+    codes_in_train = np.searchsorted(values, test_values).astype(np.int64)
+    return Dataset(name, train_split, Split(test_inputs, codes_in_train[test_codes], names))
+
+
+def as_inputs(values: ArrayLike, name: str) -> Float32[Array, "samples ..."]:
+    """Convert inputs to float32, pixels scaled to [0, 1], grey images given a channel axis."""
+    array = np.asarray(values)
+    if array.ndim < 2:
+        raise DatasetError(
+            f"{name} must have the shape (n_samples, n_features), (n_samples, height, width) or "
+            f"(n_samples, height, width, channels); got {array.shape}"
+        )
+    if 0 in array.shape:
+        raise DatasetError(f"{name} is empty: it has the shape {array.shape}")
+    if array.ndim == 3:
+        array = array[..., np.newaxis]
+    return _scale(array, name)
+
+
+def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
+    """Divide pixels by the range of their type; leave floats as they are.
+
+    Only types whose range says what the values are: 8 and 16 bits unsigned. Dividing an int64 that
+    holds 0..255 by its range would turn every image black.
+    """
+    if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
+        # In one pass, with no float copy besides the result.
+        result: Array = np.divide(array, np.float32(np.iinfo(array.dtype).max), dtype=np.float32)
+        return np.ascontiguousarray(result)
+    if array.dtype.kind == "b":
+        return np.ascontiguousarray(array, dtype=np.float32)
+    if array.dtype.kind in "iu":
+        raise DatasetError(
+            f"{name} holds {array.dtype}, whose range says nothing about the values. Convert "
+            "pixels 0..255 with .astype('uint8'), or other numbers with .astype('float32')"
+        )
+    if array.dtype.kind != "f":
+        raise DatasetError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    with np.errstate(over="ignore"):
+        result = np.ascontiguousarray(array, dtype=np.float32)
+    finite = np.isfinite(result).reshape(len(result), -1).all(axis=1)
+    if not finite.all():
+        raise DatasetError(
+            f"{name} has NaN, infinite or too large values in {int((~finite).sum())} samples, "
+            f"first in sample {int(np.argmin(finite))}. Remove or replace them"
+        )
+    return result
+
+
+def _class_codes(raw: RawSplit, n_samples: int) -> tuple[Array, Array]:
+    labels = np.asarray(raw.labels)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]  # Keras' CIFAR labels are a column
+    if labels.ndim == 2:
+        raise DatasetError(
+            f"{raw.labels_name} must hold one label a sample; got the shape {labels.shape}. "
+            "If it is one-hot, take labels.argmax(axis=1)"
+        )
+    if labels.ndim == 1 and len(labels) != n_samples:
+        raise DatasetError(
+            f"{raw.inputs_name} has {n_samples} samples and {raw.labels_name} has "
+            f"{len(labels)} labels; there must be one label for each sample"
+        )
+    try:
+        return check_labels(labels, n_samples, name=raw.labels_name)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(str(error)) from error
+
+
+def check_class_names(class_names: Sequence[str], values: Sequence[object]) -> tuple[str, ...]:
+    """Return the names as a tuple after checking that there is one for each class.
+
+    Raises
+    ------
+    TypeError
+        If they are not strings.
+    DatasetError
+        If there are too many or too few, or two are the same.
+    """
+    names = tuple(class_names)
+    if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):
+        raise TypeError(f"class_names must be a sequence of strings; got {class_names!r}")
+    if len(names) != len(values):
+        listed = ", ".join(str(value) for value in values[:12])
+        raise DatasetError(
+            f"class_names must have one name for each of the {len(values)} classes "
+            f"({listed}{', ...' * (len(values) > 12)}); got {len(names)}"
+        )
+    if len(set(names)) != len(names):
+        raise DatasetError(f"class_names must be different from each other; got {names}")
+    return names

@@ -1,0 +1,228 @@
+"""Images that a network got wrong."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.figure import Figure
+from numpy.typing import ArrayLike
+
+from .._typing import Array
+from ._layout import (
+    MARGIN,
+    PanelLine,
+    line_height,
+    panel_title_height,
+    place,
+    shorten,
+    text_width,
+    title_height,
+    title_lines,
+    write,
+    write_panel_title,
+    write_title,
+)
+from ._palette import BAD, FRAME
+from ._style import PAGE, SMALL, UnknotFigure, in_house_style
+
+_SIDE = 0.78
+_GAP = 0.14
+_ROW_GAP = 0.12
+
+
+@in_house_style
+def wrong_images(
+    images: ArrayLike,
+    labels: ArrayLike,
+    predictions: ArrayLike,
+    class_names: Sequence[str] | None = None,
+    probabilities: ArrayLike | None = None,
+    *,
+    n_shown: int = 30,
+    title: str | None = None,
+    cmap: str | None = None,
+) -> Figure:
+    """Draw the images that were classified wrongly, the most confident mistakes first.
+
+    Above each image stands its true class, below it the class that was predicted, and how sure the
+    network was of it.
+
+    Parameters
+    ----------
+    images : array-like (n_samples, height, width) or (n_samples, height, width, 1 or 3)
+        Values in [0, 1].
+    labels : array-like of int (n_samples,)
+        The true classes, 0..C-1.
+    predictions : array-like of int (n_samples,)
+        The predicted classes, 0..C-1.
+    class_names : sequence of str, optional
+        The names of the C classes; by default their numbers.
+    probabilities : array-like (n_samples, C) or (n_samples,), optional
+        Of every class, or of the predicted one. Without them the images are in their order.
+    n_shown : int, default 30
+        How many to show at most.
+    title : str, optional
+        By default, how many of how many are wrong, and which are shown.
+    cmap : str, optional
+        The matplotlib colour map of grey images. By default white ink on black is drawn as black on
+        white, that is where most pixels are exactly 0; other images are drawn as they are.
+
+    Returns
+    -------
+    matplotlib Figure
+        10 inches wide. If nothing was classified wrongly, it says so.
+
+    Raises
+    ------
+    ValueError
+        If shapes do not fit each other, or a class is not among the names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unknot.figures import wrong_images
+    >>> images = np.random.default_rng(0).random((3, 8, 8))
+    >>> fig = wrong_images(images, [0, 1, 1], [0, 0, 1], ["cat", "dog"])
+    >>> len(fig.axes)
+    1
+    """
+    pictures = _check_images(images)
+    true, predicted = _check_classes(labels, predictions, len(pictures))
+    names = _check_names(class_names, max(int(true.max()), int(predicted.max())) + 1)
+    confidence = _check_probabilities(probabilities, predicted)
+    if n_shown < 1:
+        raise ValueError(f"n_shown must be at least 1; got {n_shown}")
+
+    wrong = np.flatnonzero(true != predicted)
+    if confidence is not None:
+        wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
+    shown = wrong[:n_shown]
+    if title is None:
+        title = _summary(len(wrong), len(true), len(shown), sure=confidence is not None)
+    cmap = _grey_map(pictures) if cmap is None else cmap
+
+    captions = [
+        _caption(names[predicted[i]], None if confidence is None else confidence[i]) for i in shown
+    ]
+    widest = max(
+        [text_width(line, SMALL) for lines in captions for line in lines]
+        + [text_width(names[true[i]], SMALL) for i in shown],
+        default=0.0,
+    )
+    # Room for the longest words, but no more than for two images.
+    needed = min(max(_SIDE, widest), 2 * _SIDE) + _GAP
+    n_columns = int((PAGE - 2 * MARGIN + _GAP) / needed)
+    pitch = (PAGE - 2 * MARGIN + _GAP) / n_columns
+    n_rows = math.ceil(len(shown) / n_columns)
+    text = line_height(SMALL)
+    height, width = (_SIDE * size / max(pictures.shape[1:3]) for size in pictures.shape[1:3])
+    row_height = height + text + 0.04 + max(map(len, captions), default=0) * text
+
+    heading = title_lines(title, PAGE - 2 * MARGIN)
+    legend = "Above each image its true class, below it the predicted one" + (
+        "" if confidence is None else " and its probability"
+    )
+    key = [PanelLine(legend, aside=True)] if len(shown) else []
+    top = title_height(heading) + panel_title_height(key)
+    rows_height = n_rows * (row_height + _ROW_GAP) - _ROW_GAP * (n_rows > 0)
+    fig = UnknotFigure(PAGE, top + rows_height + MARGIN)
+    write_title(fig, heading)
+    write_panel_title(fig, MARGIN, top, key)
+    for number, index in enumerate(shown):
+        row, column = divmod(number, n_columns)
+        left = MARGIN + column * pitch
+        line_top = top + row * (row_height + _ROW_GAP)
+        room = pitch - _GAP
+        write(fig, left, line_top, shorten(names[true[index]], room, SMALL), size=SMALL)
+        line_top += text
+        ax = place(fig, left, line_top, width, height)
+        ax.imshow(pictures[index], cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
+        ax.set_xticks([])
+        ax.set_yticks([])
+        ax.spines[:].set_color(FRAME)
+        line_top += height + 0.04
+        for line in captions[number]:
+            write(fig, left, line_top, shorten(line, room, SMALL), size=SMALL, color=BAD)
+            line_top += text
+    return fig
+
+
+def _summary(n_wrong: int, n_all: int, n_shown: int, *, sure: bool) -> str:
+    if not n_wrong:
+        return f"None of {n_all:,} images is classified wrongly"
+    share = (
+        f"{n_wrong:,} of {n_all:,} images ({100 * n_wrong / n_all:.2f} %) are classified wrongly"
+    )
+    if n_shown == n_wrong:
+        return share
+    which = "most confident mistakes" if sure else "first"
+    return f"{share}: the {n_shown:,} {which}"
+
+
+def _caption(name: str, confidence: float | None) -> list[str]:
+    """Write what was predicted, and how surely: on one line if it is no wider than an image."""
+    if confidence is None:
+        return [f"→ {name}"]
+    line = f"→ {name}  {_share(confidence)}"
+    return [line] if text_width(line, SMALL) <= _SIDE else [f"→ {name}", _share(confidence)]
+
+
+def _share(confidence: float) -> str:
+    """Write a probability as a percentage, rounded down: only certainty is 100 %."""
+    return f"{math.floor(1000 * confidence) / 10:.1f} %"
+
+
+def _check_images(images: ArrayLike) -> Array:
+    pictures = np.asarray(images)
+    channels = pictures.shape[3] if pictures.ndim == 4 else 1
+    if pictures.ndim not in (3, 4) or channels not in (1, 3):
+        raise ValueError(
+            "images must have the shape (n_samples, height, width), with 1 or 3 channels last; "
+            f"got {pictures.shape}"
+        )
+    return pictures[..., 0] if pictures.ndim == 4 and channels == 1 else pictures
+
+
+def _check_classes(
+    labels: ArrayLike, predictions: ArrayLike, n_samples: int
+) -> tuple[Array, Array]:
+    checked = []
+    for name, given in (("labels", labels), ("predictions", predictions)):
+        classes = np.asarray(given)
+        if classes.shape != (n_samples,) or classes.dtype.kind not in "iu":
+            raise ValueError(
+                f"{name} must hold one whole number for each of the {n_samples} images; "
+                f"got the shape {classes.shape} of {classes.dtype}"
+            )
+        if n_samples and classes.min() < 0:
+            raise ValueError(f"{name} must be in 0..C-1; got {int(classes.min())}")
+        checked.append(classes)
+    return checked[0], checked[1]
+
+
+def _check_names(class_names: Sequence[str] | None, n_classes: int) -> list[str]:
+    if class_names is None:
+        return [str(code) for code in range(n_classes)]
+    if len(class_names) < n_classes:
+        raise ValueError(
+            f"class_names has {len(class_names)} names, but there is a class {n_classes - 1}"
+        )
+    return list(class_names)
+
+
+def _check_probabilities(probabilities: ArrayLike | None, predicted: Array) -> Array | None:
+    if probabilities is None:
+        return None
+    given = np.asarray(probabilities, np.float64)
+    if given.ndim == 2 and len(given) == len(predicted) and given.shape[1] > predicted.max():
+        given = given[np.arange(len(predicted)), predicted]
+    if given.shape != predicted.shape or not ((given >= 0) & (given <= 1 + 1e-6)).all():
+        raise ValueError(
+            f"probabilities must be in [0, 1], of the shape ({len(predicted)},) or "
+            f"({len(predicted)}, n_classes); got {np.shape(probabilities)}"
+        )
+    return given
+
+
+def _grey_map(pictures: Array) -> str:
+    return "gray_r" if (pictures == 0).mean() > 0.5 else "gray"

@@ -1,0 +1,92 @@
+"""The lab's figures, drawn again when what they show has changed."""
+
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .. import figures
+from .._typing import Array, Map
+from ..datasets import Dataset
+from ..training import History
+from ._maps import split_of_map
+from ._settings import NETWORKS, TITLES, LabSettings
+from ._workspace import Step, Workspace
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FORMATS = ("png", "svg")
+
+
+def draw_figures(
+    workspace: Workspace,
+    settings: LabSettings,
+    data: Dataset,
+    trained: Mapping[str, Step],
+    mapped: Mapping[str, Step],
+) -> Iterator[tuple[str, Step]]:
+    """Draw each figure that is not drawn yet; yield its name and step when it is done."""
+    test = data.test
+    assert test is not None
+
+    def map_of(name: str) -> tuple[Map, Array]:
+        map_: Map = np.load(workspace.path(f"maps/{name}.npy"))
+        return map_, split_of_map(name, settings, data).labels
+
+    def panel(name: str) -> "Figure":
+        return figures.lab_panel(
+            *map_of(name), class_names=data.class_names, title=TITLES[name], k=settings.k
+        )
+
+    def comparison() -> "Figure":
+        maps = {TITLES[name]: map_of(name) for name in mapped}
+        return figures.compare_maps(
+            {title: map_ for title, (map_, _) in maps.items()},
+            {title: labels for title, (_, labels) in maps.items()},
+            class_names=data.class_names,
+            k=settings.k,
+        )
+
+    def curves() -> "Figure":
+        return figures.learning_curves(
+            {
+                TITLES[name]: History.from_csv(workspace.path(f"histories/{name}.csv"))
+                for name in NETWORKS
+            }
+        )
+
+    def mistakes(name: str) -> "Figure":
+        probabilities = np.load(workspace.path(f"predictions/{name}.npy"))
+        predictions = probabilities.argmax(axis=1)
+        n_wrong = int((predictions != test.labels).sum())
+        return figures.wrong_images(
+            test.inputs,
+            test.labels,
+            predictions,
+            data.class_names,
+            probabilities,
+            title=f"{TITLES[name]}: {n_wrong:,} of {len(test):,} test images are classified "
+            f"wrongly ({n_wrong / len(test):.2%}); the most confident mistakes",
+        )
+
+    def draw(name: str, needs: list[Step], figure: Callable[[], "Figure"]) -> tuple[str, Step]:
+        files = [f"figures/{name}.{ending}" for ending in FORMATS]
+
+        def work(_: str) -> dict[str, str]:
+            drawn = figure()
+            for file in files:
+                figures.save_figure(drawn, workspace.path(file))
+            return {}
+
+        return f"figures/{name}", workspace.do(
+            f"figure_{name}", {"k": settings.k}, needs, files, work
+        )
+
+    yield draw("learning_curves", list(trained.values()), curves)
+    for name, step in trained.items():
+        yield draw(f"{name}_mistakes", [step], partial(mistakes, name))
+    for name, step in mapped.items():
+        yield draw(name, [step], partial(panel, name))
+    yield draw("comparison", list(mapped.values()), comparison)

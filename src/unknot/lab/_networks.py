@@ -1,0 +1,131 @@
+"""Exercises 1 to 3: train the networks, save them in every format, load them again."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import networks
+from .._files import write_array
+from ..datasets import Dataset, Split
+from ..representations import extract
+from ..training import History, load, save, train
+from ._settings import NETWORKS, LabSettings
+from ._workspace import Step, Workspace
+
+FORMATS = (".keras", ".h5", ".yaml")
+HIDDEN_LAYER = "fc1"
+
+
+def train_networks(
+    workspace: Workspace, settings: LabSettings, data: Dataset
+) -> Iterator[tuple[str, Step]]:
+    """Train each network that is not trained yet; yield its name and step when it is done."""
+    for name in NETWORKS:
+        yield name, _train_network(name, workspace, settings, data)
+
+
+def _train_network(name: str, workspace: Workspace, settings: LabSettings, data: Dataset) -> Step:
+    files = [f"models/{name}{ending}" for ending in (*FORMATS, ".weights.h5")]
+    files += [f"histories/{name}.csv", f"predictions/{name}.npy"]
+    hidden = f"representations/{name}_{HIDDEN_LAYER}.npy"
+    has_hidden = name != "logistic_regression"
+    files += [hidden] if has_hidden else []
+    test = data.test
+    assert test is not None
+
+    def work(fingerprint: str) -> dict[str, Any]:
+        model, history = _trained(name, workspace, settings, data, fingerprint)
+        history.to_csv(workspace.path(f"histories/{name}.csv"))
+        loss, accuracy = _score(model, test)
+        reloaded = {}
+        for ending in FORMATS:
+            path = workspace.path(f"models/{name}{ending}")
+            save(model, path)
+            reloaded[ending] = _score(load(path), test) == (loss, accuracy)
+        probabilities = model.predict(test.inputs, batch_size=1000, verbose=0)
+        write_array(workspace.path(f"predictions/{name}.npy"), probabilities)
+        if has_hidden:
+            layers = extract(model, test.inputs, HIDDEN_LAYER, progress=False)
+            write_array(workspace.path(hidden), layers[HIDDEN_LAYER])
+        for suffix in (".keras", ".csv", ".fingerprint"):
+            workspace.partial(name, suffix).unlink(missing_ok=True)
+        return {
+            "parameters": model.count_params(),
+            "epochs": history.epochs,
+            "test_loss": loss,
+            "test_accuracy": accuracy,
+            # The first epoch includes compiling the network.
+            "seconds_per_epoch": float(np.median(history["seconds"])),
+            "training_seconds": float(np.sum(history["seconds"])),
+            "same_score_when_loaded": reloaded,
+        }
+
+    return workspace.do(
+        f"train_{name}",
+        {
+            "seed": settings.seed,
+            "backend": settings.backend,
+            "epochs": settings.epochs[name],
+            "batch_size": settings.batch_size,
+            "learning_rate": settings.learning_rate,
+            "train_samples": len(data.train),
+            "test_samples": len(test),
+        },
+        [],
+        files,
+        work,
+    )
+
+
+def _trained(
+    name: str, workspace: Workspace, settings: LabSettings, data: Dataset, fingerprint: str
+) -> tuple[Any, History]:
+    """Train from the start, or from the checkpoint that a killed run of the same step left."""
+    checkpoint = workspace.partial(name, ".keras")
+    owner = workspace.partial(name, ".fingerprint")
+    history = None
+    if owner.is_file() and owner.read_text() == fingerprint and checkpoint.is_file():
+        model = load(checkpoint)
+        history = _matching_history(model, checkpoint, len(data.train), settings.batch_size)
+    if history is None:
+        checkpoint.unlink(missing_ok=True)
+        owner.parent.mkdir(parents=True, exist_ok=True)
+        owner.write_text(fingerprint)
+        model = getattr(networks, name)(
+            n_classes=data.n_classes,
+            input_shape=data.train.inputs.shape[1:],
+            random_state=settings.seed,
+        )
+    history = train(
+        model,
+        data,
+        epochs=settings.epochs[name],
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        validate=True,
+        history=history,
+        checkpoint=checkpoint,
+        random_state=settings.seed,
+    )
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return model, history
+
+
+def _matching_history(
+    model: Any, checkpoint: Path, n_samples: int, batch_size: int
+) -> History | None:
+    """Return the history as far as the model went; None if they do not belong together."""
+    written = History.from_csv(checkpoint.with_suffix(".csv"))
+    steps_per_epoch = -(-n_samples // batch_size)
+    epochs, rest = divmod(int(model.optimizer.iterations), steps_per_epoch)
+    if rest or not 0 < epochs <= written.epochs:
+        return None
+    return written.first(epochs)
+
+
+def _score(model: Any, split: Split) -> tuple[float, float]:
+    loss, accuracy = model.evaluate(split.inputs, split.labels, batch_size=1000, verbose=0)
+    return float(loss), float(accuracy)

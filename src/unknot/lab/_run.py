@@ -1,0 +1,153 @@
+"""The lab from one end to the other."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from .._files import write_json, write_text
+from .._keras import configured_backend, import_keras
+from ..datasets import Dataset, load_dataset
+from ._settings import TITLES, LabSettings
+from ._summary import collect_results, conclusion, tables
+from ._workspace import Step, Workspace
+
+
+def run_lab(
+    out: str | os.PathLike[str] = "lab",
+    *,
+    quick: bool = False,
+    seed: int = 0,
+    backend: str | None = None,
+    settings: LabSettings | None = None,
+    console: Console | None = None,
+) -> dict[str, Any]:
+    """Do the five exercises of the lab on MNIST, into one folder.
+
+    Three networks are trained, saved in every format and loaded again; the pixels and the hidden
+    layers are mapped and measured; the figures are drawn. What the folder holds already, from the
+    same settings, is not done again; what a changed setting touches is. A run that was killed goes
+    on where it was, a training at its last checkpoint.
+
+    Parameters
+    ----------
+    out : path
+        The folder. It gets ``models/``, ``histories/``, ``predictions/``, ``representations/``,
+        ``maps/``, ``figures/``, ``results.json`` and ``summary.txt``.
+    quick : bool
+        Do a subset in seconds, on fewer images and epochs; what is left out is said.
+    seed : int
+        Seeds everything random, from 0.
+    backend : {"tensorflow", "jax", "torch"}, optional
+        Keras' backend; by default the one that Keras is set to, or the first that is installed.
+    settings : LabSettings, optional
+        Every number at will, instead of `quick`, `seed` and `backend`.
+    console : rich.console.Console, optional
+        Where progress, tables and conclusion are printed; standard output by default.
+
+    Returns
+    -------
+    dict
+        What ``results.json`` holds: ``models``, ``maps``, ``settings``, ``versions``,
+        ``seconds_total`` (of all steps, also those done in an earlier run).
+
+    Raises
+    ------
+    ValueError
+        If a setting is out of range.
+    OSError
+        If the folder cannot be written; it is named.
+    MissingExtraError
+        If Keras or the backend is not installed.
+    KeyboardInterrupt
+        On Ctrl-C; what is done stays, and the next run goes on from there.
+    """
+    if settings is None:
+        if not 0 <= seed < 2**31:
+            raise ValueError(f"seed must be a whole number from 0 to 2**31 - 1; got {seed}")
+        import_keras(backend, feature="The lab")
+        chosen = configured_backend() or "tensorflow"
+        settings = LabSettings.quick(seed, chosen) if quick else LabSettings(seed, chosen)
+    import_keras(settings.backend, feature="The lab")
+    from ._figures import draw_figures
+    from ._maps import draw_maps
+    from ._networks import train_networks
+
+    console = console or Console()
+    workspace = Workspace(Path(out))
+    _check_writable(workspace.folder)
+    data = _dataset(settings)
+    console.print(f"The lab on MNIST, with Keras on {settings.backend}, into {workspace.folder}")
+    if settings.left_out:
+        console.print(settings.left_out)
+
+    trained = _told(train_networks(workspace, settings, data), console)
+    mapped = _told(draw_maps(workspace, settings, data, trained), console)
+    drawn = _told(draw_figures(workspace, settings, data, trained, mapped), console)
+    steps = [*trained.values(), *mapped.values(), *drawn.values()]
+    results = collect_results(
+        settings,
+        {name: step.result for name, step in trained.items()},
+        {name: step.result for name, step in mapped.items()},
+        sum(step.seconds for step in steps),
+    )
+    write_json(workspace.path("results.json"), results)
+    _print_summary(results, workspace, console)
+    return results
+
+
+def _told(steps: Iterable[tuple[str, Step]], console: Console) -> dict[str, Step]:
+    """Collect the steps as they are done, and say of each what came of it."""
+    done = {}
+    for name, step in steps:
+        what = "done before" if step.reused else f"{step.seconds:.1f} s"
+        found = step.result
+        if "test_accuracy" in found:
+            what += f", test accuracy {100 * found['test_accuracy']:.2f} %"
+        if "neighborhood_hit" in found:
+            what += f", NH {100 * found['neighborhood_hit']:.1f} %"
+        console.print(f"  {TITLES.get(name, name)}: {what}", highlight=False)
+        done[name] = step
+    return done
+
+
+def _dataset(settings: LabSettings) -> Dataset:
+    """MNIST, or as much of it as the settings ask for."""
+    whole = load_dataset("mnist")
+    assert whole.test is not None
+    train, test = whole.train, whole.test
+    if settings.train_samples < len(train):
+        train = train.sample(settings.train_samples, settings.seed)
+    if settings.test_samples < len(test):
+        test = test.sample(settings.test_samples, settings.seed)
+    return Dataset(whole.name, train, test)
+
+
+def _check_writable(folder: Path) -> None:
+    if folder.exists() and not folder.is_dir():
+        raise NotADirectoryError(f"out: {folder} is a file; name a folder")
+    folder.mkdir(parents=True, exist_ok=True)
+    if not os.access(folder, os.W_OK):
+        raise PermissionError(f"out: {folder} cannot be written to; name another folder")
+
+
+def _print_summary(results: dict[str, Any], workspace: Workspace, console: Console) -> None:
+    said = [*tables(results), conclusion(results)]
+    for part in said:
+        console.print()
+        console.print(part, highlight=False)
+    with Path(os.devnull).open("w") as nowhere:
+        text = Console(width=100, record=True, file=nowhere)
+        for part in said:
+            text.print(part, highlight=False)
+            text.print()
+    write_text(workspace.path("summary.txt"), text.export_text())
+    console.print()
+    console.print(
+        f"Everything is in {workspace.folder}; the maps side by side are "
+        f"{workspace.path('figures/comparison.png')}.",
+        highlight=False,
+        soft_wrap=True,
+    )

@@ -1,0 +1,82 @@
+"""What a run of the lab does, and how much of it."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+NETWORKS: Final = ("logistic_regression", "perceptron", "lenet")
+TITLES: Final = {
+    "logistic_regression": "Logistic regression",
+    "perceptron": "Perceptron",
+    "lenet": "LeNet",
+    "pixels_train_tsne": "Train pixels, t-SNE",
+    "pixels_test_tsne": "Test pixels, t-SNE",
+    "pixels_test_pca": "Test pixels, PCA",
+    "perceptron_hidden_tsne": "Perceptron fc1, t-SNE",
+    "lenet_hidden_tsne": "LeNet fc1, t-SNE",
+}
+
+
+@dataclass(frozen=True)
+class LabSettings:
+    """The lab's numbers; the defaults are the whole lab.
+
+    Attributes
+    ----------
+    seed : int
+        Seeds the initial weights, the order of the batches, the samples of a quick run and the
+        maps.
+    backend : str
+        Keras' backend: "tensorflow", "jax" or "torch".
+    epochs : dict of str to int
+        For each of the three networks.
+    batch_size, learning_rate
+        Of the stochastic gradient descent.
+    train_samples, test_samples : int
+        How many images the networks are trained on; how many they and the test maps are tested on.
+    map_train_samples : int
+        How many of the training images are mapped.
+    perplexity, iterations : float and int
+        Of t-SNE.
+    k : int
+        Neighbours of the Neighborhood Hit.
+    """
+
+    seed: int = 0
+    backend: str = "tensorflow"
+    epochs: dict[str, int] = field(
+        default_factory=lambda: {"logistic_regression": 20, "perceptron": 100, "lenet": 10}
+    )
+    batch_size: int = 100
+    learning_rate: float = 0.1
+    train_samples: int = 60_000
+    test_samples: int = 10_000
+    map_train_samples: int = 60_000
+    perplexity: float = 30.0
+    iterations: int = 1000
+    k: int = 6
+
+    @classmethod
+    def quick(cls, seed: int, backend: str) -> "LabSettings":
+        """Return a subset of the lab that takes seconds."""
+        return cls(
+            seed=seed,
+            backend=backend,
+            epochs={"logistic_regression": 5, "perceptron": 10, "lenet": 3},
+            train_samples=10_000,
+            test_samples=2_000,
+            map_train_samples=5_000,
+        )
+
+    @property
+    def left_out(self) -> str:
+        """What a smaller run than the whole lab leaves out, as one sentence; "" if nothing."""
+        whole = LabSettings()
+        if (self.train_samples, self.epochs) == (whole.train_samples, whole.epochs):
+            return ""
+        epochs = ", ".join(f"{self.epochs[name]} of {whole.epochs[name]}" for name in NETWORKS)
+        return (
+            f"A quick run: trained on {self.train_samples:,} of {whole.train_samples:,} images "
+            f"for {epochs} epochs; tested on {self.test_samples:,} of {whole.test_samples:,} "
+            f"images; mapped {self.map_train_samples:,} of {whole.map_train_samples:,} training "
+            "images. Its numbers are not those of the whole lab."
+        )

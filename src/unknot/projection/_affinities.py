@@ -1,0 +1,119 @@
+"""Affinities p_ij: how much two samples are each other's neighbours, as t-SNE defines it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._team import Team
+from .._typing import Array, Float32, Int32, Int64
+from ..neighbors import NeighborGraph
+from ._kernels_affinities import (
+    conditional_rows,
+    count_columns,
+    measure_union,
+    merge_union,
+    relabel_rows,
+    transpose,
+)
+
+BLOCK = 2048
+
+
+@dataclass(frozen=True, eq=False)
+class Affinities:
+    """Symmetric affinities in compressed sparse rows, 4 bytes an entry up to 65,536 samples.
+
+    p_ij = ``weight`` * ``scale[i]`` for the columns ``index[ptr[i]:ptr[i + 1]]``. An iteration of
+    t-SNE is a stream through these arrays: 16 bits for a weight, relative to the largest of its
+    row, take half the time of 32 and change forces by less than 1e-4 of their size.
+
+    Attributes
+    ----------
+    ptr : ndarray of shape (n_samples + 1,), int64
+    index : ndarray of shape (n_entries,), uint16 or int32
+    weight : ndarray of shape (n_entries,), uint16
+    scale : ndarray of shape (n_samples,), float32
+    negative_entropy : float
+        sum_ij p_ij log p_ij, the part of the KL divergence that no map changes.
+    """
+
+    ptr: Int64[Array, " rows"]
+    index: Array
+    weight: Array
+    scale: Float32[Array, " samples"]
+    negative_entropy: float
+
+
+def attainable_perplexity(perplexity: float, n_samples: int) -> float:
+    """Return the perplexity, or the largest that the number of samples allows.
+
+    Three times the perplexity are looked at as neighbours, and there are n - 1 others.
+    """
+    return max(1.0, min(perplexity, (n_samples - 1) / 3))
+
+
+def neighbors_for(perplexity: float, n_samples: int) -> int:
+    """Return how many neighbours the affinities are made of."""
+    return min(n_samples - 1, int(3 * perplexity + 1e-6))
+
+
+def conditional(
+    distances: Float32[Array, "samples k"], perplexity: float, team: Team
+) -> Float32[Array, "samples k"]:
+    """Compute p_{j|i}, whose entropy is log(perplexity) in every row where ties allow it."""
+    n = len(distances)
+    p = np.empty(distances.shape, np.float32)
+    blocks = -(-n // BLOCK)
+
+    def search(block: int) -> None:
+        last = min(n, (block + 1) * BLOCK)
+        conditional_rows(distances, block * BLOCK, last, float(np.log(perplexity)), p)
+
+    team.run(search, blocks)
+    return p
+
+
+def joint(
+    graph: NeighborGraph, perplexity: float, order: Int32[Array, " samples"], team: Team
+) -> Affinities:
+    """Compute p_ij = (p_{j|i} + p_{i|j}) / 2N [vanDerMaaten2008], row r for sample ``order[r]``."""
+    n, k = graph.n_samples, graph.k
+    p = conditional(graph.distances, perplexity, team)
+    rank = np.empty(n, np.int32)
+    rank[order] = np.arange(n, dtype=np.int32)
+    columns = np.empty((n, k), np.int32)
+    values = np.empty((n, k), np.float32)
+    blocks = -(-n // BLOCK)
+
+    def limits(block: int) -> tuple[int, int]:
+        return block * BLOCK, min(n, (block + 1) * BLOCK)
+
+    def relabel(block: int) -> None:
+        relabel_rows(graph.indices, order, rank, *limits(block), columns, p, values)
+
+    team.run(relabel, blocks)
+    starts = np.empty(n + 1, np.int64)
+    rows = np.empty(n * k, np.int32)
+    transposed = np.empty(n * k, np.float32)
+    count_columns(columns, starts)
+    transpose(columns, values, starts[:-1].copy(), rows, transposed)
+    union = (columns, values, starts, rows, transposed)
+    lengths = np.empty(n, np.int64)
+    largest = np.empty(n)
+    team.run(lambda block: measure_union(*union, *limits(block), lengths, largest), blocks)
+    ptr = np.zeros(n + 1, np.int64)
+    np.cumsum(lengths, out=ptr[1:])
+    index = np.empty(ptr[-1], np.uint16 if n <= 2**16 else np.int32)
+    weight = np.empty(ptr[-1], np.uint16)
+    sums = np.empty(n)
+    # Rounding of p_{j|i} included, so that the p_ij sum to 1.
+    total = 2 * float(values.sum(dtype=np.float64))
+
+    def merge(block: int) -> None:
+        merge_union(*union, *limits(block), largest, total, ptr, index, weight, sums)
+
+    team.run(merge, blocks)
+    scale = (largest / (65535 * total)).astype(np.float32)
+    return Affinities(ptr, index, weight, scale, float(sums.sum()))

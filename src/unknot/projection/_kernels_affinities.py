@@ -1,0 +1,161 @@
+"""Compiled kernels of the affinities: arrays allocated by the caller, nothing validated."""
+
+import numpy as np
+from numba import njit
+
+
+@njit(nogil=True, cache=True)
+def conditional_rows(distances, first, last, log_perplexity, p):
+    """Fill rows of p_{j|i} = exp(-beta_i d_ij^2) / sum, of the wanted entropy.
+
+    With a_j = d_j^2 - min_j d_j^2, S = sum exp(-beta a), E and V the mean and variance of a
+    under p: H = log S + beta E and dH / d log beta = -beta^2 V. Newton's steps in log beta, kept
+    inside the bracket; a step that leaves it is replaced by bisection. Where ties put the entropy
+    out of reach, beta goes to where p no longer changes.
+    """
+    k = distances.shape[1]
+    a = np.empty(k)
+    e = np.empty(k)
+    for i in range(first, last):
+        least = np.float64(distances[i, 0])
+        mean = 0.0
+        for t in range(k):
+            d = np.float64(distances[i, t])
+            a[t] = (d - least) * (d + least)
+            mean += a[t]
+        mean /= k
+        if mean == 0.0:
+            for t in range(k):
+                p[i, t] = 1.0 / k
+            continue
+        low = -40.0
+        high = 80.0
+        at = 0.0
+        for _ in range(100):
+            beta = np.exp(at) / mean
+            s = 0.0
+            m1 = 0.0
+            m2 = 0.0
+            for t in range(k):
+                e[t] = np.exp(-beta * a[t])
+                s += e[t]
+                m1 += e[t] * a[t]
+                m2 += e[t] * a[t] * a[t]
+            m1 /= s
+            m2 /= s
+            excess = np.log(s) + beta * m1 - log_perplexity
+            if abs(excess) < 1e-7 or high - low < 1e-9:
+                break
+            if excess > 0:
+                low = at
+            else:
+                high = at
+            slope = beta * beta * (m2 - m1 * m1)
+            step = excess / slope if slope > 1e-12 else 1e9
+            at += step
+            if not low < at < high:
+                at = 0.5 * (low + high)
+        for t in range(k):
+            p[i, t] = e[t] / s
+
+
+@njit(nogil=True, cache=True)
+def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
+    """Rename samples, put rows in the new order, and sort each by its new column numbers."""
+    k = indices.shape[1]
+    for r in range(first, last):
+        i = order[r]
+        columns = relabelled[r]
+        values = sorted_p[r]
+        for t in range(k):
+            column = rank[indices[i, t]]
+            value = p[i, t]
+            q = t
+            while q > 0 and columns[q - 1] > column:
+                columns[q] = columns[q - 1]
+                values[q] = values[q - 1]
+                q -= 1
+            columns[q] = column
+            values[q] = value
+
+
+@njit(nogil=True, cache=True)
+def count_columns(columns, starts):
+    """Set ``starts[j + 1]`` to the number of entries in columns 0 to j."""
+    starts[:] = 0
+    for i in range(columns.shape[0]):
+        for t in range(columns.shape[1]):
+            starts[columns[i, t] + 1] += 1
+    for j in range(starts.shape[0] - 1):
+        starts[j + 1] += starts[j]
+
+
+@njit(nogil=True, cache=True)
+def transpose(columns, values, fill, rows, transposed):
+    """Gather the entries of every column; their rows come out ascending. ``fill``: the starts."""
+    for i in range(columns.shape[0]):
+        for t in range(columns.shape[1]):
+            q = fill[columns[i, t]]
+            fill[columns[i, t]] = q + 1
+            rows[q] = i
+            transposed[q] = values[i, t]
+
+
+@njit(nogil=True, cache=True)
+def measure_union(columns, values, starts, rows, transposed, first, last, lengths, largest):
+    """Count, for every sample, those it has as neighbours or that have it; find the largest sum."""
+    k = columns.shape[1]
+    for i in range(first, last):
+        q = starts[i]
+        end = starts[i + 1]
+        t = 0
+        n = 0
+        most = 0.0
+        while t < k or q < end:
+            c = columns[i, t] if t < k else np.int32(2147483647)
+            r = rows[q] if q < end else np.int32(2147483647)
+            v = 0.0
+            if c <= r:
+                v += np.float64(values[i, t])
+                t += 1
+            if r <= c:
+                v += np.float64(transposed[q])
+                q += 1
+            most = max(most, v)
+            n += 1
+        lengths[i] = n
+        largest[i] = most
+
+
+@njit(nogil=True, cache=True)
+def merge_union(
+    columns, values, starts, rows, transposed, first, last, largest, total, ptr, index, weight, sums
+):
+    """Add every row to its column, in 16 bits: p_ij = (p_{j|i} + p_{i|j}) / total.
+
+    A weight is p_ij in units of the row's largest value / 65535. Leaves sum_j p_ij log p_ij.
+    """
+    k = columns.shape[1]
+    for i in range(first, last):
+        q = starts[i]
+        end = starts[i + 1]
+        t = 0
+        out = ptr[i]
+        fine = 65535.0 / largest[i]
+        s = 0.0
+        while t < k or q < end:
+            c = columns[i, t] if t < k else np.int32(2147483647)
+            r = rows[q] if q < end else np.int32(2147483647)
+            v = 0.0
+            if c <= r:
+                v += np.float64(values[i, t])
+                t += 1
+            if r <= c:
+                v += np.float64(transposed[q])
+                q += 1
+            index[out] = min(c, r)
+            weight[out] = np.uint16(v * fine + 0.5)
+            out += 1
+            if v > 0.0:
+                s += v / total * np.log(v / total)
+        sums[i] = s

@@ -1,0 +1,116 @@
+"""Compiled kernels of the exact sum over all pairs: nothing validated, arrays from the caller.
+
+Coordinates are a float32 array (3, n), those not in use zero: one kernel for 1, 2 and 3 components.
+"""
+
+import numpy as np
+from numba import njit
+
+from ._kernels_optimizer import natural_log
+
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def repel(y, first, last, field, phi):
+    """Sum over all other points: phi_i = sum_j w_ij and field_i, its gradient.
+
+    grad phi(y_i) = -2 sum_j w_ij^2 (y_i - y_j).
+    """
+    n = y.shape[1]
+    a = y[0]
+    b = y[1]
+    c = y[2]
+    for i in range(first, last):
+        pa = a[i]
+        pb = b[i]
+        pc = c[i]
+        s = np.float32(0)
+        fa = np.float32(0)
+        fb = np.float32(0)
+        fc = np.float32(0)
+        for j in range(n):
+            da = pa - a[j]
+            db = pb - b[j]
+            dc = pc - c[j]
+            w = np.float32(1) / (np.float32(1) + da * da + db * db + dc * dc)
+            s += w
+            w *= w
+            fa += w * da
+            fb += w * db
+            fc += w * dc
+        # The point itself added w = 1 and no force.
+        phi[i] = np.float64(s) - 1.0
+        field[0, i] = np.float32(-2) * fa
+        field[1, i] = np.float32(-2) * fb
+        field[2, i] = np.float32(-2) * fc
+
+
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
+    """Sum over the affinities: force_i = sum_j p_ij w_ij (y_i - y_j).
+
+    If asked for, logs_i = sum_j p_ij log(1 / w_ij).
+    """
+    a = y[0]
+    b = y[1]
+    c = y[2]
+    for i in range(first, last):
+        pa = a[i]
+        pb = b[i]
+        pc = c[i]
+        fa = np.float32(0)
+        fb = np.float32(0)
+        fc = np.float32(0)
+        columns = index[ptr[i] : ptr[i + 1]]
+        weights = weight[ptr[i] : ptr[i + 1]]
+        for e in range(columns.shape[0]):
+            j = np.uint32(columns[e]) & np.uint32(0x7FFFFFFF)
+            da = pa - a[j]
+            db = pb - b[j]
+            dc = pc - c[j]
+            w = np.float32(weights[e]) / (np.float32(1) + da * da + db * db + dc * dc)
+            fa += w * da
+            fb += w * db
+            fc += w * dc
+        force[0, i] = scale[i] * fa
+        force[1, i] = scale[i] * fb
+        force[2, i] = scale[i] * fc
+        if with_log:
+            some = np.float32(0)
+            for e in range(columns.shape[0]):
+                j = np.uint32(columns[e]) & np.uint32(0x7FFFFFFF)
+                da = pa - a[j]
+                db = pb - b[j]
+                dc = pc - c[j]
+                some += np.float32(weights[e]) * natural_log(
+                    np.float32(1) + da * da + db * db + dc * dc
+                )
+            logs[i] = np.float64(some) * np.float64(scale[i])
+
+
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+def step(
+    y, force, field, velocity, gain, exaggeration, inverse_z, learning_rate, momentum, max_step
+):
+    """Move all points as `attract_and_step` does; return the squared length of the gradient."""
+    squares = 0.0
+    push = np.float32(0.5) * inverse_z
+    for i in range(y.shape[1]):
+        length = np.float32(0)
+        for d in range(3):
+            g = np.float32(4) * (exaggeration * force[d, i] + push * field[d, i])
+            squares += np.float64(g * g)
+            if g * velocity[d, i] < 0:
+                gain[d, i] += np.float32(0.2)
+            else:
+                gain[d, i] = max(gain[d, i] * np.float32(0.8), np.float32(0.01))
+            v = momentum * velocity[d, i] - learning_rate * gain[d, i] * g
+            velocity[d, i] = v
+            length += v * v
+        length = np.sqrt(length)
+        for d in range(3):
+            if length > max_step:
+                velocity[d, i] *= max_step / length
+            y[d, i] += velocity[d, i]
+    return squares

@@ -1,0 +1,84 @@
+"""Checks of the parameters of t-SNE: errors name parameter, value and what is allowed."""
+
+from __future__ import annotations
+
+from numbers import Integral, Real
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ..neighbors._search import METRICS
+
+# scikit-learn's estimators take anything and check it in fit: what a type checker should know is
+# nothing to enforce in the constructor.
+if TYPE_CHECKING:
+    Number: TypeAlias = float
+    NumberOrName: TypeAlias = float | str
+    Whole: TypeAlias = int
+    WholeOrNone: TypeAlias = int | None
+    Name: TypeAlias = str
+    Flag: TypeAlias = bool
+else:
+    Number = NumberOrName = Whole = WholeOrNone = Name = Flag = Any
+
+METHODS = ("auto", "mesh", "exact")
+
+
+def check_parameters(estimator: Any) -> None:
+    """Raise unless every parameter of a `TSNE` has a type and value that is allowed.
+
+    Raises
+    ------
+    TypeError
+        If a number is something else.
+    ValueError
+        If a value is out of range.
+    """
+    get = estimator.get_params(deep=False)
+    if get["n_components"] not in (1, 2, 3):
+        raise ValueError(f"n_components must be 1, 2 or 3; got {get['n_components']!r}")
+    _real("perplexity", get["perplexity"], above=0)
+    _real("early_exaggeration", get["early_exaggeration"], at_least=1)
+    _real("min_grad_norm", get["min_grad_norm"], at_least=0)
+    _real("mesh_spacing", get["mesh_spacing"], above=0)
+    if get["learning_rate"] != "auto":
+        _real("learning_rate", get["learning_rate"], above=0, instead="'auto' or ")
+    _whole("max_iter", get["max_iter"], 1)
+    _whole("early_exaggeration_iter", get["early_exaggeration_iter"], 0)
+    _whole("n_iter_without_progress", get["n_iter_without_progress"], 0)
+    _whole("callback_every", get["callback_every"], 1)
+    if get["metric"] not in (*METRICS, "precomputed"):
+        allowed = ", ".join(map(repr, (*METRICS, "precomputed")))
+        raise ValueError(
+            f"metric must be one of {allowed}; got {get['metric']!r}. "
+            "For another one, compute the distances and use metric='precomputed'"
+        )
+    if get["method"] not in METHODS:
+        allowed = ", ".join(map(repr, METHODS))
+        raise ValueError(f"method must be one of {allowed}; got {get['method']!r}")
+    if get["method"] == "mesh" and get["n_components"] == 3:
+        raise ValueError("method='mesh' is for 1 or 2 components; use 'auto' or 'exact' for 3")
+    if get["callback"] is not None and not callable(get["callback"]):
+        raise TypeError(f"callback must be callable or None; got {get['callback']!r}")
+
+
+def _real(
+    name: str,
+    value: Any,
+    *,
+    at_least: float | None = None,
+    above: float | None = None,
+    instead: str = "",
+) -> None:
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f"{name} must be {instead}a number; got {value!r}")
+    number = float(value)
+    if at_least is not None and not at_least <= number < float("inf"):
+        raise ValueError(f"{name} must be {instead}finite and at least {at_least}; got {value!r}")
+    if above is not None and not above < number < float("inf"):
+        raise ValueError(f"{name} must be {instead}finite and above {above}; got {value!r}")
+
+
+def _whole(name: str, value: Any, at_least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f"{name} must be a whole number; got {value!r}")
+    if int(value) < at_least:
+        raise ValueError(f"{name} must be at least {at_least}; got {value!r}")

@@ -1,0 +1,55 @@
+"""New points on a fixed map."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .._team import Team
+from .._typing import Array, Float32, Int32
+from ._affinities import conditional
+from ._kernels_placement import place
+from ._mesh import Mesh
+
+STEPS = 200
+BLOCK = 64
+# Below this many points in a map, phi is summed over all of them.
+MESH_ABOVE = 2000
+
+
+def place_points(
+    map_: Float32[Array, "samples components"],
+    indices: Int32[Array, "new k"],
+    distances: Float32[Array, "new k"],
+    perplexity: float,
+    spacing: float,
+    n_threads: int,
+) -> Float32[Array, "new components"]:
+    """Place each new point by its neighbours among the map's points, which stay where they are.
+
+    With p_{j|new} as for any sample, and q_{j|new} = w_{new,j} / sum_j w_{new,j} over all points of
+    the map, its place is a local minimum of KL(p_{.|new} || q_{.|new}). A new point at distance 0
+    from a sample is put where that sample is.
+    """
+    n_components = map_.shape[1]
+    y = np.zeros((3, len(map_)), np.float32)
+    y[:n_components] = map_.T
+    placed = np.empty((len(indices), n_components), np.float32)
+    low, high = y.min(axis=1).astype(np.float64), y.max(axis=1).astype(np.float64)
+    with Team(n_threads) as team:
+        frame = (0.0, 0.0, 1.0, 0.0, np.empty((0, 0), np.float32))
+        if n_components <= 2 and len(map_) > MESH_ABOVE:
+            mesh = Mesh(len(map_), spacing, team)
+            mesh.lay((float(low[0]), float(high[0]), float(low[1]), float(high[1])))
+            mesh.solve(y[0], y[1])
+            frame = mesh.frame()
+        p = conditional(distances, perplexity, team)
+
+        def put(block: int) -> None:
+            first, last = block * BLOCK, min(len(indices), (block + 1) * BLOCK)
+            where = (first, last, indices, p, y, low, high)
+            place(*where, *frame, n_components, STEPS, placed)
+
+        team.run(put, -(-len(indices) // BLOCK))
+    same = distances[:, 0] == 0
+    placed[same] = map_[indices[same, 0]]
+    return placed

@@ -1,0 +1,98 @@
+"""Neighbours that the caller has: a graph, or distances."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from scipy import sparse
+
+from .._typing import Array, Float32, Int32
+from ..neighbors import NeighborGraph
+
+BLOCK = 256
+
+
+def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
+    """Find the k nearest neighbours in a matrix of distances.
+
+    Parameters
+    ----------
+    distances : array-like or sparse matrix of shape (n_samples, n_samples)
+        Entry (i, j) is the distance from i to j. Of a sparse matrix only what is stored counts, as
+        in scikit-learn's ``kneighbors_graph(mode="distance")``. The diagonal is not looked at.
+    k : int
+        Neighbours of each sample; fewer if a sparse row has fewer.
+
+    Raises
+    ------
+    ValueError
+        If the matrix is not square, a distance is negative, NaN or infinite, or a sparse row has
+        no neighbour.
+    """
+    is_sparse = bool(sparse.issparse(distances))
+    if is_sparse:
+        return _graph_of_stored(sparse.csr_array(distances), k)
+    matrix = np.asarray(distances)
+    _check_square(matrix.shape)
+    indices, nearest = nearest_in_rows(matrix, k, own=True)
+    return NeighborGraph(indices, nearest, "precomputed")
+
+
+def nearest_in_rows(
+    matrix: Array, k: int, *, own: bool
+) -> tuple[Int32[Array, "rows k"], Float32[Array, "rows k"]]:
+    """Find the k least entries of every row, ties by column; ``own`` leaves out the diagonal."""
+    indices = np.empty((len(matrix), k), np.int32)
+    nearest = np.empty((len(matrix), k), np.float32)
+    for start in range(0, len(matrix), BLOCK):
+        rows = np.array(matrix[start : start + BLOCK], dtype=np.float64)
+        if own:
+            rows[np.arange(len(rows)), np.arange(start, start + len(rows))] = 0
+        _check_distances(rows)
+        if own:
+            rows[np.arange(len(rows)), np.arange(start, start + len(rows))] = np.inf
+        order = np.argsort(rows, axis=1, kind="stable")[:, :k]
+        indices[start : start + BLOCK] = order
+        nearest[start : start + BLOCK] = np.take_along_axis(rows, order, axis=1)
+    return indices, nearest
+
+
+def _graph_of_stored(matrix: Any, k: int) -> NeighborGraph:
+    _check_square(matrix.shape)
+    _check_distances(matrix.data)
+    n = matrix.shape[0]
+    rows = np.repeat(np.arange(n), np.diff(matrix.indptr))
+    others = matrix.indices != rows
+    counts = np.bincount(rows[others], minlength=n)
+    if counts.min() == 0:
+        raise ValueError(
+            f"a precomputed sparse matrix must have a neighbour in every row; "
+            f"row {int(np.argmin(counts))} has none"
+        )
+    k = int(min(k, counts.min()))
+    rows, columns, values = rows[others], matrix.indices[others], matrix.data[others]
+    order = np.lexsort((columns, values, rows))
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    taken = order[starts[:, None] + np.arange(k)]
+    return NeighborGraph(
+        columns[taken].astype(np.int32), values[taken].astype(np.float32), "precomputed"
+    )
+
+
+def _check_square(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or shape[0] != shape[1]:
+        raise ValueError(
+            "precomputed distances must have the shape (n_samples, n_samples); "
+            f"got {shape}. Points need metric='euclidean' or 'cosine'"
+        )
+
+
+def _check_distances(values: Array) -> None:
+    with np.errstate(invalid="ignore"):
+        fine = (values >= 0) & (values <= np.finfo(np.float32).max)
+    if not fine.all():
+        worst = values[~fine].ravel()[0]
+        raise ValueError(
+            f"precomputed distances must be finite and not negative; got {worst} among them"
+        )

@@ -1,0 +1,86 @@
+"""What a fit tells while it runs: lines, a bar, a callback."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
+
+from .._typing import Array
+from ._descent import Report
+
+Callback = Callable[[int, float, Array], Any]
+
+
+class Watcher:
+    """Hands on each report of the descent, its map in the samples' own order."""
+
+    def __init__(
+        self,
+        verbose: int,
+        callback: Callback | None,
+        in_order: Callable[[Array], Array],
+        bar: Progress | None,
+        max_iter: int,
+    ) -> None:
+        self._verbose = verbose
+        self._callback = callback
+        self._in_order = in_order
+        self._bar = bar
+        self._task = bar.add_task("t-SNE", total=max_iter, kl="") if bar is not None else None
+        self._iteration = 0
+        self._since = time.perf_counter()
+        self.stopped = False
+
+    def __call__(self, report: Report) -> bool:
+        """Tell; return whether the callback asks to stop."""
+        now = time.perf_counter()
+        if self._verbose:
+            say(
+                f"Iteration {report.iteration}: KL divergence = {report.kl_divergence:.4f}, "
+                f"gradient norm = {report.gradient_norm:.3g} "
+                f"({report.iteration - self._iteration} iterations in {now - self._since:.3f} s)"
+            )
+        self._iteration, self._since = report.iteration, now
+        if self._bar is not None and self._task is not None:
+            self._bar.update(
+                self._task, completed=report.iteration, kl=f"KL {report.kl_divergence:.4f}"
+            )
+        if self._callback is not None:
+            answer = self._callback(
+                report.iteration, report.kl_divergence, self._in_order(report.map_)
+            )
+            self.stopped = bool(answer)
+        return self.stopped
+
+
+def say(line: str) -> None:
+    """Print a line of a verbose fit."""
+    print(f"[t-SNE] {line}", flush=True)
+
+
+@contextmanager
+def progress_bar(shown: bool) -> Iterator[Progress | None]:
+    """Show a bar while the block runs, if asked to."""
+    if not shown:
+        yield None
+        return
+    with Progress(
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn("{task.fields[kl]}"),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    ) as bar:
+        yield bar

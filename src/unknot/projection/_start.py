@@ -1,0 +1,71 @@
+"""Where a map starts, and the order in which its points are kept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array, Float32, Int32
+from ._pca import PCA
+
+# The spread of a start: small against the distance 1 at which points begin to feel each other.
+SPREAD = 1e-4
+
+
+def starting_map(
+    init: Any,
+    points: Array | None,
+    n_samples: int,
+    n_components: int,
+    random: np.random.RandomState,
+) -> Float32[Array, "samples components"]:
+    """Return the map to start from.
+
+    "pca": the leading principal components, scaled so that the first has standard deviation 1e-4
+    [Kobak2019]; directions in which the points do not differ get random values as large, since
+    nothing would ever move points that differ in nothing. "random": normal, with standard deviation
+    1e-4. Without points to take components of, "pca" is "random".
+
+    Raises
+    ------
+    ValueError
+        If ``init`` is neither one of these nor a finite array (n_samples, n_components).
+    """
+    noise = (SPREAD * random.standard_normal((n_samples, n_components))).astype(np.float32)
+    if isinstance(init, str):
+        if init not in ("pca", "random"):
+            raise ValueError(f"init must be 'pca', 'random' or an array; got {init!r}")
+        if init == "random" or points is None:
+            return noise
+        start = noise
+        few = min(n_components, *points.shape)
+        components = PCA(few).fit_transform(points).astype(np.float64)
+        deviations = components.std(axis=0)
+        if deviations[0] > 0:
+            told_apart = np.flatnonzero(deviations > 1e-6 * deviations[0])
+            start[:, told_apart] = components[:, told_apart] / deviations[0] * SPREAD
+        return start
+    start = np.array(init, dtype=np.float32)
+    if start.shape != (n_samples, n_components):
+        raise ValueError(
+            f"init must have the shape (n_samples, n_components) = {(n_samples, n_components)}; "
+            f"got {start.shape}"
+        )
+    if not np.isfinite(start).all():
+        raise ValueError("init must be finite; got NaN or infinite values")
+    return start
+
+
+def curve_order(start: Float32[Array, "samples components"]) -> Int32[Array, " samples"]:
+    """Order points along a Z-shaped curve through the map: neighbours in it are near in memory."""
+    low, high = start.min(axis=0), start.max(axis=0)
+    cells = ((start - low) / np.where(high > low, high - low, 1) * 65535).astype(np.uint64)
+    code = np.zeros(len(start), np.uint64)
+    for axis in range(min(2, start.shape[1])):
+        bits = cells[:, axis]
+        # Spread 16 bits to the even places.
+        for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
+            bits = (bits | (bits << np.uint64(shift))) & np.uint64(mask)
+        code |= bits << np.uint64(axis)
+    return np.argsort(code, kind="stable").astype(np.int32)

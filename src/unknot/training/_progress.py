@@ -1,0 +1,81 @@
+"""What a person sees while a network trains."""
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TextColumn,
+    TimeRemainingColumn,
+)
+
+from .._console import moves
+
+SECONDS_BETWEEN_LINES = 10.0  # where the output is a file, which shows no moving bar
+
+
+class TrainingProgress:
+    """A bar over the epochs, or now and then a line where the output is not a terminal."""
+
+    def __init__(self, name: str, epochs: int, done: int, *, shown: bool) -> None:
+        self.console = Console(stderr=True, quiet=not shown)
+        self.live = moves(self.console)
+        self.name = name
+        self.epochs = epochs
+        self.done = done
+        self.printed_at = time.perf_counter()
+        self.bar = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("epoch"),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            TimeRemainingColumn(),
+            console=self.console,
+            disable=not (shown and self.live),
+        )
+        self.task = self.bar.add_task(name, total=epochs, completed=done, numbers="")
+
+    def __enter__(self) -> "TrainingProgress":
+        self.bar.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.bar.stop()
+
+    def within(self, epoch: int, share: float) -> None:
+        """Move the bar on inside an epoch."""
+        self.bar.update(self.task, completed=epoch - 1 + share)
+
+    def finished(self, epoch: int, row: dict[str, float]) -> None:
+        """Show the numbers of a finished epoch."""
+        named = {name: row[name] for name in row if name not in ("epoch", "seconds")}
+        numbers = "  ".join(f"{name} {value:.4f}" for name, value in named.items())
+        numbers += f"  {row['seconds']:.2f} s/epoch"
+        self.bar.update(self.task, completed=epoch, numbers=numbers)
+        now = time.perf_counter()
+        if not self.live and (
+            epoch in (self.done + 1, self.epochs) or now - self.printed_at > SECONDS_BETWEEN_LINES
+        ):
+            self.printed_at = now
+            left = row["seconds"] * (self.epochs - epoch)
+            self.console.print(
+                f"{self.name}: epoch {epoch}/{self.epochs}  {numbers}  about {left:.0f} s left",
+                highlight=False,
+                soft_wrap=True,
+            )
+
+    def interrupted(self, epoch: int) -> None:
+        """Say what Ctrl-C left."""
+        self.console.print(
+            f"Interrupted: {self.name} is as it was after epoch {epoch} of {self.epochs}.",
+            highlight=False,
+        )

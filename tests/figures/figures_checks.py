@@ -1,0 +1,80 @@
+"""What every figure must satisfy, checked on the boxes that it really draws."""
+
+import functools
+import itertools
+
+import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.text import Text
+from matplotlib.transforms import Bbox
+
+
+def drawn_texts(fig):
+    """Every text that is drawn, with its box in pixels."""
+    canvas = FigureCanvasAgg(fig)
+    canvas.draw()
+    renderer = canvas.get_renderer()
+    texts = list(fig.texts)
+    for legend in fig.legends:
+        texts += legend.get_texts()
+    for ax in fig.axes:
+        texts += [*ax.texts, ax.title, ax.xaxis.label, ax.yaxis.label]
+        for axis in (ax.xaxis, ax.yaxis):
+            texts += [tick.label1 for tick in axis.get_major_ticks()]
+            texts += [tick.label2 for tick in axis.get_major_ticks()]
+    shown = [text for text in texts if text.get_visible() and text.get_text().strip()]
+    return [(text.get_text(), text.get_window_extent(renderer)) for text in shown]
+
+
+def assert_texts_are_clear(fig):
+    """No text overlaps another or reaches out of the figure."""
+    texts = drawn_texts(fig)
+    assert texts
+    page = fig.bbox
+    for words, box in texts:
+        assert page.x0 <= box.x0, f"{words!r} is cut on the left"
+        assert box.x1 <= page.x1, f"{words!r} is cut on the right"
+        assert page.y0 <= box.y0, f"{words!r} is cut below"
+        assert box.y1 <= page.y1, f"{words!r} is cut above"
+    for (a, box_a), (b, box_b) in itertools.combinations(texts, 2):
+        shared = Bbox.intersection(box_a, box_b)
+        assert shared is None or shared.width * shared.height == 0, f"{a!r} overlaps {b!r}"
+
+
+def legend_words(fig):
+    (legend,) = fig.legends
+    return [text.get_text() for text in legend.get_texts()]
+
+
+def assert_square_scales(ax):
+    """A unit is as long in both directions."""
+    ax.figure.canvas.draw()
+    box = ax.get_window_extent()
+    across = box.width / (ax.get_xlim()[1] - ax.get_xlim()[0])
+    up = box.height / (ax.get_ylim()[1] - ax.get_ylim()[0])
+    assert abs(across / up - 1) < 1e-6
+
+
+def words(fig):
+    return [text for text, _ in drawn_texts(fig)]
+
+
+def stored_image(test):
+    """Compare the figure that a test returns with a stored image, all text hidden.
+
+    Letters differ between versions of matplotlib; where text stands and what it says is checked on
+    its boxes instead.
+    """
+
+    @pytest.mark.mpl_image_compare(savefig_kwargs={"dpi": 40}, style="default", tolerance=7)
+    @functools.wraps(test)
+    def without_text(*args, **kwargs):
+        fig = test(*args, **kwargs)
+        fig.canvas.draw()
+        for ax in fig.axes:
+            ax.tick_params(labelbottom=False, labelleft=False, labelright=False)
+        for text in fig.findobj(Text):
+            text.set_visible(False)
+        return fig
+
+    return without_text

@@ -1,0 +1,203 @@
+"""The whole lab, small: what it writes, that it goes on where it was, that it says the truth."""
+
+import json
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from PIL import Image
+from rich.console import Console
+
+import unknot
+from unknot.lab import LabSettings, run_lab
+from unknot.lab._settings import NETWORKS
+from unknot.lab._summary import conclusion, tables
+
+MAPS = {
+    "pixels_train_tsne",
+    "pixels_test_tsne",
+    "pixels_test_pca",
+    "perceptron_hidden_tsne",
+    "lenet_hidden_tsne",
+}
+
+
+@pytest.fixture(scope="module")
+def tiny():
+    return LabSettings(
+        epochs={"logistic_regression": 2, "perceptron": 3, "lenet": 1},
+        train_samples=1000,
+        test_samples=300,
+        map_train_samples=400,
+        iterations=300,
+    )
+
+
+@pytest.fixture(scope="module")
+def run(tiny, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("lab")
+    console = Console(record=True, width=100, quiet=False)
+    with console.capture() as captured:
+        results = run_lab(folder, settings=tiny, console=console)
+    return folder, results, captured.get()
+
+
+def test_results_have_every_number(run):
+    folder, results, _ = run
+    assert json.loads((folder / "results.json").read_text()) == results
+    assert set(results) == {"models", "maps", "settings", "versions", "seconds_total"}
+    assert set(results["models"]) == set(NETWORKS)
+    for model in results["models"].values():
+        assert {
+            "parameters",
+            "epochs",
+            "test_loss",
+            "test_accuracy",
+            "seconds_per_epoch",
+            "training_seconds",
+        } <= set(model)
+        assert model["same_score_when_loaded"] == {".keras": True, ".h5": True, ".yaml": True}
+    assert results["models"]["lenet"]["parameters"] == 65_558
+    assert set(results["maps"]) == MAPS
+    for name, map_ in results["maps"].items():
+        assert ("kl_divergence" in map_) == name.endswith("tsne")
+        assert len(map_["neighborhood_hit_per_class"]) == 10
+        assert map_["n_samples"] == (400 if name == "pixels_train_tsne" else 300)
+    assert results["versions"]["unknot"] == unknot.__version__
+
+
+def test_what_is_measured_is_what_was_written(run):
+    folder, results, _ = run
+    test = unknot.load_dataset("mnist").test.sample(300, 0)
+    map_ = np.load(folder / "maps/lenet_hidden_tsne.npy")
+    hit = unknot.metrics.neighborhood_hit(map_, test.labels, k=6)
+    assert results["maps"]["lenet_hidden_tsne"]["neighborhood_hit"] == hit.value
+    hidden = np.load(folder / "representations/lenet_fc1.npy")
+    native = unknot.metrics.neighborhood_hit(hidden, test.labels, k=6)
+    assert results["maps"]["lenet_hidden_tsne"]["neighborhood_hit_native"] == native.value
+    model = unknot.load(folder / "models/lenet.yaml")
+    loss, accuracy = model.evaluate(test.inputs, test.labels, batch_size=1000, verbose=0)
+    assert results["models"]["lenet"]["test_loss"] == loss
+    assert results["models"]["lenet"]["test_accuracy"] == accuracy
+    shuffled = np.random.default_rng(0).permutation(test.labels)
+    assert unknot.metrics.neighborhood_hit(map_, shuffled, k=6).value < 0.2
+
+
+def test_every_figure_is_drawn_in_both_formats(run):
+    folder, _, _ = run
+    names = {"learning_curves", "comparison", *MAPS, *(f"{name}_mistakes" for name in NETWORKS)}
+    assert {path.stem for path in (folder / "figures").iterdir()} == names
+    for name in names:
+        with Image.open(folder / f"figures/{name}.png") as image:
+            assert image.width >= 1500
+        ElementTree.parse(folder / f"figures/{name}.svg")
+
+
+def test_what_is_printed_is_the_run(run):
+    _, results, printed = run
+    assert "A quick run: trained on 1,000 of 60,000 images" in printed
+    accuracy = 100 * results["models"]["lenet"]["test_accuracy"]
+    assert "LeNet: " in printed
+    assert f"test accuracy {accuracy:.2f} %" in printed
+    assert f"{results['maps']['pixels_test_tsne']['kl_divergence']:.4f}" in printed
+    assert "Neighborhood Hit of the maps:" in printed
+
+
+def test_a_second_run_does_nothing_again(run, tiny):
+    folder, results, _ = run
+    before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    console = Console(width=100)
+    with console.capture() as captured:
+        again = run_lab(folder, settings=tiny, console=console)
+    assert captured.get().count("done before") == 3 + 5 + 10
+    assert again == results
+    changed = {path.name for path, time in before.items() if path.stat().st_mtime_ns != time}
+    assert changed == {"results.json", "summary.txt"}
+
+
+def test_a_changed_setting_redoes_what_depends_on_it(run, tiny, tmp_path):
+    import dataclasses
+    import shutil
+
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder)
+    settings = dataclasses.replace(tiny, epochs={**tiny.epochs, "lenet": 2})
+    console = Console(width=100)
+    with console.capture() as captured:
+        results = run_lab(folder, settings=settings, console=console)
+    lines = captured.get().splitlines()
+    redone = [line.strip() for line in lines if line.startswith("  ") and "done before" not in line]
+    assert [line.partition(":")[0] for line in redone if ": " in line] == [
+        "LeNet",
+        "LeNet fc1, t-SNE",
+        "figures/learning_curves",
+        "figures/lenet_mistakes",
+        "figures/lenet_hidden_tsne",
+        "figures/comparison",
+    ]
+    assert results["models"]["lenet"]["epochs"] == 2
+
+
+def test_a_killed_training_goes_on_at_its_checkpoint(run, tiny, tmp_path, monkeypatch):
+    from unknot.lab import _networks
+    from unknot.training import _train
+
+    monkeypatch.setattr(_train, "SECONDS_BETWEEN_CHECKPOINTS", 0.0)
+    original = _networks.train
+
+    def killed(model, data, **options):
+        def die(epoch, row):
+            if model.name == "perceptron" and epoch == 2:
+                raise RuntimeError("killed")
+
+        return original(model, data, on_epoch_end=die, **options)
+
+    monkeypatch.setattr(_networks, "train", killed)
+    with pytest.raises(RuntimeError, match="killed"):
+        run_lab(tmp_path, settings=tiny, console=Console(quiet=True))
+    assert (tmp_path / ".steps/perceptron.partial.keras").is_file()
+    epochs = []
+
+    def counted(model, data, **options):
+        return original(model, data, on_epoch_end=lambda epoch, _: epochs.append(epoch), **options)
+
+    monkeypatch.setattr(_networks, "train", counted)
+    results = run_lab(tmp_path, settings=tiny, console=Console(quiet=True))
+    assert epochs == [2, 3, 1]  # the perceptron's last two, and LeNet's
+    # As if it had never been killed.
+    for name in ("perceptron", "lenet"):
+        ours, whole = results["models"][name], run[1]["models"][name]
+        assert ours["test_loss"] == pytest.approx(whole["test_loss"], rel=1e-5)
+    assert not list((tmp_path / ".steps").glob("*.partial*"))
+
+
+def test_the_conclusion_follows_the_numbers(run):
+    results = json.loads(json.dumps(run[1]))
+    for name, hit in zip(
+        ("pixels_test_tsne", "perceptron_hidden_tsne", "lenet_hidden_tsne"),
+        (0.9, 0.95, 0.98),
+        strict=True,
+    ):
+        results["maps"][name]["neighborhood_hit"] = hit
+    assert "the pixels (90.0 %) < the perceptron's hidden layer (95.0 %)" in conclusion(results)
+    assert "The hidden layers untangle the classes" in conclusion(results)
+    results["maps"]["lenet_hidden_tsne"]["neighborhood_hit"] = 0.5
+    assert "do not come apart step by step" in conclusion(results)
+    assert len(tables(results)) == 2
+
+
+def test_a_full_run_leaves_nothing_out():
+    assert LabSettings().left_out == ""
+    assert "for 5 of 20, 10 of 100, 3 of 10 epochs" in LabSettings.quick(0, "jax").left_out
+
+
+def test_faults_name_the_argument(tmp_path):
+    file = tmp_path / "file"
+    file.write_text("")
+    with pytest.raises(NotADirectoryError, match="file is a file; name a folder"):
+        run_lab(file)
+    with pytest.raises(ValueError, match="seed must be a whole number"):
+        run_lab(tmp_path / "new", seed=-1)
+    with pytest.raises(ValueError, match="backend must be one of"):
+        run_lab(tmp_path / "new", backend="abacus")
+    assert not (tmp_path / "new").exists()

@@ -1,0 +1,84 @@
+import importlib
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import unknot
+from unknot import _extras
+from unknot._extras import MissingExtraError, import_extra
+
+ROOT = Path(__file__).parents[1]
+SOURCES = sorted((ROOT / "src" / "unknot").rglob("*.py"))
+
+
+def test_import_needs_no_framework_and_nothing_heavy():
+    code = (
+        "import sys, unknot; heavy = {'keras', 'tensorflow', 'jax', 'torch', 'numba', 'sklearn', "
+        "'matplotlib', 'scipy', 'typer'}; print(sorted(heavy & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_command_line_imports_no_framework():
+    code = "import sys, unknot.cli; print({'keras', 'numba', 'sklearn'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "set()"
+
+
+def test_every_public_name_is_there():
+    for name in unknot.__all__:
+        assert getattr(unknot, name) is not None
+    assert set(dir(unknot)) == set(unknot.__all__)
+
+
+def test_an_unknown_name_is_an_attribute_error():
+    with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
+        unknot.nonsense  # noqa: B018
+
+
+def test_typed_names_are_those_of_the_lazy_table():
+    """Type checkers read one list and Python the other: they must not drift apart."""
+    text = (ROOT / "src/unknot/__init__.py").read_text()
+    typed = re.findall(r"^    from \.\w* import (\w+) as \1$", text, re.MULTILINE)
+    assert sorted(typed) == sorted(unknot._PUBLIC)
+
+
+def test_every_citation_is_in_the_references():
+    known = set(re.findall(r"\*\*\[(\w+)\]\*\*", (ROOT / "docs/references.md").read_text()))
+    cited = {
+        key
+        for path in SOURCES
+        for key in re.findall(r"\[([A-Z][A-Za-z]+\d{4}[a-z]?)\]", path.read_text())
+    }
+    assert cited
+    assert cited - known == set()
+
+
+def test_every_file_is_read_in_one_sitting():
+    long = {path.name: n for path in SOURCES if (n := len(path.read_text().splitlines())) > 500}
+    assert long == {}
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.stem)
+def test_frameworks_are_not_imported_by_modules(path):
+    heavy = re.findall(r"^(?:import|from) (keras|tensorflow|jax|torch)\b", path.read_text(), re.M)
+    assert heavy == []
+
+
+def test_a_missing_extra_names_feature_and_command(monkeypatch):
+    monkeypatch.setattr(_extras.importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(MissingExtraError) as caught:
+        import_extra("yaml", feature="Saving an architecture as YAML", extra="lab")
+    assert str(caught.value) == (
+        "Saving an architecture as YAML needs yaml, which is not installed. "
+        'Install it with: pip install "unknot[lab]"'
+    )
+    assert isinstance(caught.value, ImportError)
+
+
+def test_an_extra_that_is_there_is_imported():
+    assert import_extra("json", feature="This", extra="lab") is importlib.import_module("json")

@@ -1,0 +1,85 @@
+import numpy as np
+import pytest
+
+from unknot._threads import resolve_n_jobs
+from unknot._validation import check_labels, check_points
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        [[1, 2], [3, 4]],
+        np.array([[1, 2], [3, 4]], dtype=np.uint8),
+        np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]),
+        np.array([[1.0, 0, 2.0], [3.0, 0, 4.0]])[:, ::2],
+    ],
+)
+def test_points_become_contiguous_float32(given):
+    points = check_points(given)
+    assert points.dtype == np.float32
+    assert points.flags.c_contiguous
+    np.testing.assert_array_equal(points, [[1, 2], [3, 4]])
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        (np.zeros(3), ValueError, r"shape \(n_samples, n_features\); got \(3,\)"),
+        (np.zeros((2, 3, 4)), ValueError, r"points.reshape\(len\(points\), -1\)"),
+        (np.array(3.0), ValueError, r"got \(\)"),
+        (np.zeros((3, 0)), ValueError, "at least one feature"),
+        (np.zeros((1, 2)), ValueError, "at least 2 samples; got 1"),
+        ([["a", "b"], ["c", "d"]], TypeError, "real numbers; got dtype <U1"),
+        ([[1j, 2], [3, 4]], TypeError, "real numbers; got dtype complex"),
+        ([[1, np.nan], [3, 4]], ValueError, "1 NaN, infinite or too large values.*sample 0"),
+        ([[1, 2], [np.inf, -np.inf]], ValueError, "2 NaN, infinite.*sample 1"),
+        ([[1, 2], [1e300, 4]], ValueError, "too large"),
+    ],
+)
+def test_bad_points_say_what_is_wrong(given, error, message):
+    with pytest.raises(error, match=message):
+        check_points(given, min_samples=2)
+
+
+@pytest.mark.parametrize(
+    ("given", "codes", "values"),
+    [
+        ([5, 2, 5], [1, 0, 1], [2, 5]),
+        (["b", "a", "b"], [1, 0, 1], ["a", "b"]),
+        (np.array(["b", "a", "b"], dtype=object), [1, 0, 1], ["a", "b"]),
+        ([True, False, True], [1, 0, 1], [False, True]),
+        ([-1.0, 3.0, -1.0], [0, 1, 0], [-1, 3]),
+    ],
+)
+def test_labels_become_codes(given, codes, values):
+    found, classes = check_labels(given, 3)
+    assert found.dtype == np.int64
+    assert found.tolist() == codes
+    assert classes.tolist() == values
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "message"),
+    [
+        ([1, 2], ValueError, r"each of the 3 samples; got the shape \(2,\)"),
+        ([[1], [2], [3]], ValueError, r"got the shape \(3, 1\)"),
+        ([1.0, np.nan, 2.0], ValueError, "1 missing values"),
+        ([1.0, 1.5, 2.0], TypeError, "fractions such as 1.5"),
+        ([1, None, 2], TypeError, "must be integers or strings; got NoneType, int"),
+        ([1j, 2, 3], TypeError, "got complex"),
+    ],
+)
+def test_bad_labels_say_what_is_wrong(given, error, message):
+    with pytest.raises(error, match=message):
+        check_labels(given, 3)
+
+
+def test_n_jobs_is_scikit_learns(monkeypatch):
+    monkeypatch.setattr("os.sched_getaffinity", lambda pid: {0, 1, 2, 3}, raising=False)
+    assert [resolve_n_jobs(n) for n in (None, -1, -2, -9, 1, 16)] == [4, 4, 3, 1, 1, 16]
+
+
+@pytest.mark.parametrize("n_jobs", [0, 1.5, True, "2"])
+def test_n_jobs_must_be_a_count(n_jobs):
+    with pytest.raises(ValueError, match="n_jobs must be a whole number"):
+        resolve_n_jobs(n_jobs)
