@@ -36,3 +36,39 @@ def monte_carlo_overlap(first, second, rng, draws=200_000):
             edge, to = b - a, points - a
             inside &= edge[0] * to[:, 1] - edge[1] * to[:, 0] >= 0
     return inside.mean() * np.prod(high - low)
+
+
+def slow_share_inside(flat, other):
+    """Share of a segment's length (of a point: 1 or 0) that lies inside a convex outline."""
+    start, direction = flat[0], flat[-1] - flat[0]
+    low, high = 0.0, 1.0
+    for normal, offset in half_planes(other):
+        # Inside where normal . (start + t direction) <= offset, to within a rounding error of
+        # coordinates that are 1 at most.
+        room = offset - normal @ start + 1e-9
+        slope = float(normal @ direction)
+        if slope > 1e-12:
+            high = min(high, room / slope)
+        elif slope < -1e-12:
+            low = max(low, room / slope)
+        elif room < 0.0:
+            return 0.0
+    if len(flat) == 1:
+        return 1.0
+    return max(0.0, high - low)
+
+
+def half_planes(outline):
+    """Outward unit normals and offsets of a convex outline; a segment and a point have four."""
+    if len(outline) > 2:
+        edges = np.roll(outline, -1, axis=0) - outline
+    else:
+        along = outline[-1] - outline[0]
+        along = along if along.any() else np.array([1.0, 0.0])
+        across = np.array([-along[1], along[0]])
+        edges = np.stack([along, across, -along, -across])
+        outline = outline[[0, -1, -1, 0]]
+    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1)
+    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
+    offsets = (normals * outline).sum(axis=1)
+    return list(zip(normals, offsets.tolist(), strict=True))

@@ -2,11 +2,13 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metrics_oracles import monte_carlo_overlap
+from metrics_oracles import monte_carlo_overlap, slow_share_inside
 from scipy.spatial import ConvexHull
 from sklearn.mixture import GaussianMixture
 
 from unknot.metrics import MeasureWarning, best_ellipses, convex_hulls, peeled_hulls
+from unknot.metrics._kernels_shapes import share_inside
+from unknot.metrics._outlines import outline_of
 
 SQUARE = np.array([[0.0, 0], [2, 0], [2, 2], [0, 2]])
 
@@ -142,6 +144,17 @@ def test_overlaps_of_flat_hulls(first, second, overlap):
         hulls = convex_hulls(*two(np.array(pair[0]), np.array(pair[1])))
         assert hulls.overlap[0, 1] == pytest.approx(overlap, abs=1e-6)
         assert hulls.overlap[1, 0] == hulls.overlap[0, 1]
+
+
+@settings(max_examples=80, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), corners=st.integers(1, 6), grid=st.booleans())
+def test_shares_of_segments_are_the_slow_form(seed, corners, grid):
+    rng = np.random.default_rng(seed)
+    points = rng.uniform(-1, 1, size=(corners + 2, 2))
+    points = np.round(3 * points) / 3 if grid else points
+    outline = outline_of(points[:corners], 1.0)
+    segment = outline_of(points[corners:], 1.0)
+    assert share_inside(segment, outline) == pytest.approx(slow_share_inside(segment, outline))
 
 
 @pytest.mark.filterwarnings("ignore::unknot.metrics.MeasureWarning")

@@ -133,3 +133,70 @@ def peeled_corners(points, fewest, alive, corners):
                     i += way
         if left < fewest:
             return count
+
+
+@numba.njit(nogil=True, cache=True)
+def clip_to_half_plane(start, direction, corner, along, interval):
+    """Cut the interval of t for which start + t direction lies left of an edge; False if none does.
+
+    To within a rounding error of coordinates that are 1 at most.
+    """
+    length = np.sqrt(along[0] ** 2 + along[1] ** 2)
+    nx, ny = along[1] / length, -along[0] / length
+    room = nx * (corner[0] - start[0]) + ny * (corner[1] - start[1]) + 1e-9
+    slope = nx * direction[0] + ny * direction[1]
+    if slope > 1e-12:
+        interval[1] = min(interval[1], room / slope)
+    elif slope < -1e-12:
+        interval[0] = max(interval[0], room / slope)
+    return slope > 1e-12 or slope < -1e-12 or room >= 0.0
+
+
+@numba.njit(nogil=True, cache=True)
+def share_inside(flat, other):
+    """Share of a segment's length (of a point: 1 or 0) that lies inside a convex outline.
+
+    A segment, or a point, as the outline has four edges: along it, across its end, and back.
+    """
+    start, direction = flat[0], flat[-1] - flat[0]
+    interval = np.array([0.0, 1.0])
+    if len(other) > 2:
+        for e in range(len(other)):
+            along = other[(e + 1) % len(other)] - other[e]
+            if not clip_to_half_plane(start, direction, other[e], along, interval):
+                return 0.0
+    else:
+        along = other[-1] - other[0]
+        if along[0] == 0.0 and along[1] == 0.0:
+            along[0] = 1.0
+        across = np.array([-along[1], along[0]])
+        if not (
+            clip_to_half_plane(start, direction, other[0], along, interval)
+            and clip_to_half_plane(start, direction, other[-1], across, interval)
+            and clip_to_half_plane(start, direction, other[-1], -along, interval)
+            and clip_to_half_plane(start, direction, other[0], -across, interval)
+        ):
+            return 0.0
+    if len(flat) == 1:
+        return 1.0
+    return max(0.0, interval[1] - interval[0])
+
+
+@numba.njit(nogil=True, cache=True)
+def fill_flat_overlaps(vertices, starts, areas, overlap):
+    """Fill in the overlap of each pair of which one hull at least has no area.
+
+    Of two without an area, the shorter is the smaller.
+    """
+    for a in range(len(areas)):
+        for b in range(a):
+            if areas[a] > 0.0 and areas[b] > 0.0:
+                continue
+            first = vertices[starts[a] : starts[a + 1]]
+            second = vertices[starts[b] : starts[b + 1]]
+            swap = areas[a] > 0.0
+            if areas[a] == 0.0 and areas[b] == 0.0:
+                swap = np.sum((second[-1] - second[0]) ** 2) < np.sum((first[-1] - first[0]) ** 2)
+            share = share_inside(second, first) if swap else share_inside(first, second)
+            overlap[a, b] = share
+            overlap[b, a] = share

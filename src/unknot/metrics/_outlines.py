@@ -32,63 +32,19 @@ def outline_of(points: Array, depth: float) -> Array:
     return outline[np.sort(ends)] if np.ptp(across) <= FLAT * length else outline
 
 
-def relative_overlap(shared: Array, areas: Array, outlines: list[Array]) -> Array:
+def relative_overlap(shared: Array, areas: Array, vertices: Array, starts: Array) -> Array:
+    """Areas shared by pairs of hulls over that of the smaller; without an area, by length."""
+    from ._kernels_shapes import fill_flat_overlaps
+
     smaller = np.minimum(areas[:, None], areas[None, :])
     overlap = np.divide(shared, smaller, out=np.zeros_like(shared), where=smaller > 0.0)
-    for a in np.flatnonzero(areas == 0.0):
-        for b in range(len(areas)):
-            # Of two hulls without area, the shorter is the smaller.
-            flat, other = (
-                (outlines[b], outlines[a])
-                if areas[b] == 0.0 and _length(outlines[b]) < _length(outlines[a])
-                else (outlines[a], outlines[b])
-            )
-            overlap[a, b] = overlap[b, a] = _share_inside(flat, other)
+    fill_flat_overlaps(vertices, starts, areas, overlap)
     np.fill_diagonal(overlap, 1.0)
     return np.minimum(overlap, 1.0)
 
 
-def _length(outline: Array) -> float:
-    return float(np.linalg.norm(outline[-1] - outline[0]))
-
-
-def _share_inside(flat: Array, other: Array) -> float:
-    """Share of a segment's length (of a point: 1 or 0) that lies inside a convex outline."""
-    start, direction = flat[0], flat[-1] - flat[0]
-    low, high = 0.0, 1.0
-    for normal, offset in _half_planes(other):
-        # Inside where normal . (start + t direction) <= offset, to within a rounding error of
-        # coordinates that are 1 at most.
-        room = offset - normal @ start + 1e-9
-        slope = float(normal @ direction)
-        if slope > 1e-12:
-            high = min(high, room / slope)
-        elif slope < -1e-12:
-            low = max(low, room / slope)
-        elif room < 0.0:
-            return 0.0
-    if len(flat) == 1:
-        return 1.0
-    return max(0.0, high - low)
-
-
-def _half_planes(outline: Array) -> list[tuple[Array, float]]:
-    """Outward unit normals and offsets of a convex outline; a segment and a point have four."""
-    if len(outline) > 2:
-        edges = np.roll(outline, -1, axis=0) - outline
-    else:
-        along = outline[-1] - outline[0]
-        along = along if along.any() else np.array([1.0, 0.0])
-        across = np.array([-along[1], along[0]])
-        edges = np.stack([along, across, -along, -across])
-        outline = outline[[0, -1, -1, 0]]
-    normals = np.stack([edges[:, 1], -edges[:, 0]], axis=1)
-    normals /= np.linalg.norm(normals, axis=1, keepdims=True)
-    offsets = (normals * outline).sum(axis=1)
-    return list(zip(normals, offsets.tolist(), strict=True))
-
-
 def bhattacharyya(means: Array, covariances: Array, flat: Array, coordinates: Array) -> Array:
+    """Bhattacharyya coefficients of all pairs of Gaussians; flat ones are given a width."""
     spread = coordinates.var(axis=0).sum()
     if spread == 0.0:
         return np.ones((len(means), len(means)))

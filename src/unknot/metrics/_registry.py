@@ -19,7 +19,7 @@ from .clusters import (
 )
 from .collapse import cdnv_of_moments, nc1_of_moments, nc2_of_moments
 from .dimension import participation_ratio, two_nn_of_distances
-from .faithfulness import faithfulness_of_ranks
+from .faithfulness import faithfulness_of_ranks, harm
 from .label_faithfulness import faithfulness_of_pairs
 from .linear import probe
 from .neighborhood import confusion_of_graph, hit_of_graph
@@ -147,28 +147,68 @@ def _confusion(inputs: Inputs, space: Space) -> Result:
     return confusion_of_graph(space.graph, inputs.k, space.codes, space.classes)
 
 
-def _ranked(name: str, *, shown: bool, aware: bool) -> Compute:
+def _edges(hit: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
+    """Neighbours of each point, and whether they are of its class, or of another."""
+
+    def edges(inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
+        neighbours = space.graph.indices[:, : inputs.k]
+        same = space.codes[neighbours] == space.codes[:, None]
+        return np.arange(len(same)), neighbours, (same == hit).astype(np.float32)
+
+    return edges
+
+
+@dataclass(frozen=True)
+class _Ranked:
     """Trustworthiness (of what is shown) or continuity, class-aware or not."""
 
-    def compute(inputs: Inputs, space: Space) -> Result:
+    name: str
+    shown: bool
+    aware: bool
+
+    def _ranks(self, inputs: Inputs) -> tuple[Array, Array, Array | None]:
+        """Ranks of the neighbours of the points looked at, these, and which can do harm."""
         assert inputs.map is not None
         if not inputs.k_faithful:
             raise UndefinedMeasureError(
-                f"{name} needs more than two points to each neighbour, and there are "
+                f"{self.name} needs more than two points to each neighbour, and there are "
                 f"{len(inputs.codes)} points"
             )
         # The ranks of neighbours on the map are taken in the native space, and the reverse.
-        source, where = (inputs.map, inputs.native) if shown else (inputs.native, inputs.map)
+        spaces = inputs.native, inputs.map
+        where, source = spaces if self.shown else spaces[::-1]
+        rows = inputs.sample.rows
+        neighbours = source.graph.indices[rows, : inputs.k_faithful]
+        counted = None
+        if self.aware:
+            counted = (inputs.codes[neighbours] != inputs.codes[rows][:, None]) == self.shown
         ranks = where.ranks
         assert ranks is not None
-        counted = None
-        if aware:
-            rows = inputs.sample.rows
-            neighbours = inputs.codes[source.graph.indices[rows, : inputs.k_faithful]]
-            counted = (neighbours != inputs.codes[rows][:, None]) == shown
-        return faithfulness_of_ranks(ranks, len(inputs.codes), inputs.sample, name, counted)
+        return ranks, neighbours, counted
 
-    return compute
+    def __call__(self, inputs: Inputs, space: Space) -> Result:
+        ranks, _, counted = self._ranks(inputs)
+        return faithfulness_of_ranks(ranks, len(inputs.codes), inputs.sample, self.name, counted)
+
+    def edges(self, inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
+        """Score of each neighbour; the score of a point is their mean."""
+        ranks, neighbours, counted = self._ranks(inputs)
+        k = ranks.shape[1]
+        excess = harm(ranks, counted) * (2.0 / (2 * len(inputs.codes) - 3 * k - 1))
+        return inputs.sample.rows, neighbours, (1.0 - excess).astype(np.float32)
+
+
+def _faithful(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
+    ranked = _Ranked(title, shown, aware)
+    return Measure(
+        name,
+        "faithfulness",
+        title,
+        ranked,
+        spaces="pair",
+        replicate=by.by_edges(ranked.edges),
+        null=None if aware else LABEL_FREE,
+    )
 
 
 def _label_faithfulness(*, lost: bool) -> Compute:
@@ -194,6 +234,8 @@ def _probe(inputs: Inputs, space: Space) -> Result:
 
 def _cka(inputs: Inputs, space: Space) -> Result:
     assert inputs.map is not None
+    if len(inputs.codes) < 4:
+        raise UndefinedMeasureError("debiased CKA needs at least four points")
     return linear_cka(inputs.native.points, inputs.map.points)
 
 
@@ -244,27 +286,18 @@ def _peeled(points: Array, codes: Array, classes: Array) -> Result:
 
 
 MEASURES = (
-    Measure("neighborhood_hit", "neighbourhood", "Neighborhood Hit", _hit, spaces="both"),
+    Measure(
+        "neighborhood_hit", "neighbourhood", "Neighborhood Hit", _hit,
+        spaces="both", replicate=by.by_edges(_edges(True)),
+    ),
     Measure(
         "neighbor_confusion", "neighbourhood", "neighbours of other classes", _confusion, "less",
-        spaces="both",
+        spaces="both", replicate=by.by_edges(_edges(False)),
     ),
-    Measure(
-        "trustworthiness", "faithfulness", "trustworthiness",
-        _ranked("trustworthiness", shown=True, aware=False), spaces="pair", null=LABEL_FREE,
-    ),
-    Measure(
-        "continuity", "faithfulness", "continuity",
-        _ranked("continuity", shown=False, aware=False), spaces="pair", null=LABEL_FREE,
-    ),
-    Measure(
-        "class_trustworthiness", "faithfulness", "class-aware trustworthiness",
-        _ranked("class-aware trustworthiness", shown=True, aware=True), spaces="pair",
-    ),
-    Measure(
-        "class_continuity", "faithfulness", "class-aware continuity",
-        _ranked("class-aware continuity", shown=False, aware=True), spaces="pair",
-    ),
+    _faithful("trustworthiness", "trustworthiness", shown=True, aware=False),
+    _faithful("continuity", "continuity", shown=False, aware=False),
+    _faithful("class_trustworthiness", "class-aware trustworthiness", shown=True, aware=True),
+    _faithful("class_continuity", "class-aware continuity", shown=False, aware=True),
     Measure(
         "label_trustworthiness", "faithfulness", "label-trustworthiness",
         _label_faithfulness(lost=True), spaces="pair",

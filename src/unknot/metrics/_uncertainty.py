@@ -58,6 +58,32 @@ def by_points(inputs: Inputs, space: Space, result: Any) -> Array:
     return np.asarray(means / total)
 
 
+def by_edges(edges: Callable[[Inputs, Space], tuple[Array, Array, Array]]) -> Replicate:
+    """Weigh the score of each neighbour by how often both ends are in the resample, to first order.
+
+    Resampling the scores of the points alone would miss that each point is a neighbour of many
+    others, whose scores rise and fall together: over new data of one kind the scores scatter about
+    1.7 times as much. With both ends the interval is between that scatter and half as wide again.
+    The neighbours themselves stay. ``edges`` gives the points looked at, their neighbours and the
+    score of each.
+    """
+
+    def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
+        rows, neighbours, scores = edges(inputs, space)
+        n_samples, k = len(inputs.codes), neighbours.shape[1]
+        shares = np.full(len(rows), 1.0 / len(rows))
+        if len(rows) < n_samples:
+            shares = inputs.sample.weights
+        # Mean of e over the edges (i, j), weighted by u_i w_i w_j: to first order a weight w_i
+        # moves it by what e differs from the mean over the edges out of i and those into i.
+        excess = (scores - result.value) * (shares / k)[:, None]
+        influence = np.bincount(neighbours.ravel(), weights=excess.ravel(), minlength=n_samples)
+        influence[rows] += excess.sum(axis=1)
+        return np.asarray(result.value + _products(inputs.weights, influence))
+
+    return replicate
+
+
 def by_moments(compute: Callable[[Any, Array], Any]) -> Replicate:
     """Compute the measure from the class means and spreads of each resample."""
 

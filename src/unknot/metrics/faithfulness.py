@@ -328,15 +328,19 @@ def ranks_of_neighbors(
     return collected.ranks
 
 
+def harm(ranks: Array, counted: Array | None) -> Array:
+    """By how much the rank of each neighbour exceeds k; 0 for those that do not count."""
+    excess: Array = np.maximum(ranks - ranks.shape[1], 0)
+    return excess if counted is None else excess * counted
+
+
 def faithfulness_of_ranks(
     ranks: Array, n_samples: int, sample: Sample, name: str, counted: Array | None = None
 ) -> Faithfulness:
     """Compute the score from the ranks of neighbours; only those ``counted`` can do harm."""
     k = ranks.shape[1]
-    excess = np.maximum(ranks - k, 0)
-    if counted is not None:
-        excess *= counted
-    per_point = 1.0 - 2.0 / (k * (2 * n_samples - 3 * k - 1)) * excess.sum(axis=1)
+    excess = harm(ranks, counted).sum(axis=1)
+    per_point = 1.0 - 2.0 / (k * (2 * n_samples - 3 * k - 1)) * excess
     error = sample.standard_error(per_point)
     return Faithfulness(
         value=sample.mean(per_point),

@@ -299,9 +299,10 @@ def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float)
     scaled = [(outline - origin) / unit for outline in outlines]
     starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
     shared = np.empty((len(classes), len(classes)))
-    all_intersection_areas(np.concatenate(scaled), starts, shared)
+    vertices = np.concatenate(scaled)
+    all_intersection_areas(vertices, starts, shared)
     areas = shared.diagonal().copy()
-    overlap = relative_overlap(shared, areas, scaled)
+    overlap = relative_overlap(shared, areas, vertices, starts)
     return ConvexHulls(
         value=_mean_of_pairs(overlap),
         vertices=tuple(outlines),

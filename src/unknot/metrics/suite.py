@@ -113,11 +113,13 @@ def measure(
 
     Notes
     -----
-    The interval is that of the sampling of the points. For scores that are means over points it is
-    the bootstrap of these means, with neighbours and centroids as they are (a resample has each
-    point several times, and its copies would be its neighbours); for those made of class means and
-    spreads, they are computed anew for each resample; for dimensions and similarity it is to first
-    order. That of the manifold capacity is of its draws alone.
+    The interval is that of the sampling of the points, each class resampled by itself. Scores made
+    of class means and spreads, and the shapes, are computed anew for each resample. Scores of
+    neighbours keep the neighbours (in a resample a point would be the neighbour of its own copies)
+    and weigh each by how often both ends were drawn, to first order; their intervals are as wide as
+    the scatter over new data or up to half as wide again. Scores that compare points with
+    centroids, or with a trained classifier, keep these. Dimension and similarity move to first
+    order. The interval of the manifold capacity is that of its draws alone.
 
     Examples
     --------
