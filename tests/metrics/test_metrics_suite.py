@@ -329,13 +329,7 @@ def test_scores_survive_json(rng):
     assert again["nc1"].range == (0.0, np.inf)
     assert again.classes.tolist() == list("abcde")
     old = {**scores.to_dict(), "schema": 0}
-<<<<<<< HEAD
-    with pytest.raises(
-        ValueError, match="these scores have the schema 0, and this version reads 1"
-    ):
-=======
     with pytest.raises(ValueError, match="have the schema 0, and this version reads 1"):
->>>>>>> metrics
         Scores.from_dict(old)
 
 

@@ -253,7 +253,8 @@ class Scores(Mapping[str, Score]):
                     "notes": "; ".join(score.notes),
                 }
             )
-        return pandas.DataFrame(rows).set_index("name")
+        frame: pd.DataFrame = pandas.DataFrame(rows).set_index("name")
+        return frame
 
 
 def _plain(value: Any) -> Any:

@@ -143,4 +143,4 @@ def _recall(points: Array, near: Array, n_threads: int) -> float:
     for place, neighbours in zip(chosen, true, strict=True):
         others = neighbours[neighbours != place][:k]
         found += len(np.intersect1d(others, near[place]))
-    return found / (len(chosen) * k)
+    return float(found / (len(chosen) * k))
