@@ -6,20 +6,15 @@ from pathlib import Path
 import matplotlib as mpl
 import pytest
 from hypothesis import settings
-from hypothesis import settings
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-# Time is measured by the benchmarks; a busy machine is no failure.
-settings.register_profile("unknot", deadline=None)
+# Time is measured by the benchmarks, so there are no deadlines. In CI every property is tried on the
+# same examples each time; elsewhere on new ones.
+settings.register_profile("unknot", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("unknot")
-
-# The same examples every time where nobody watches; new ones on every run elsewhere.
-settings.register_profile("ci", derandomize=True, deadline=None)
-settings.register_profile("person", deadline=None)
-settings.load_profile("ci" if os.environ.get("CI") else "person")
 
 SOURCE = Path(__file__).parents[1] / "src"
 
