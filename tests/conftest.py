@@ -11,8 +11,8 @@ from jaxtyping import install_import_hook
 mpl.use("Agg")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 
-# Time is measured by the benchmarks, so there are no deadlines. In CI every property is tried on the
-# same examples each time; elsewhere on new ones.
+# Time is measured by the benchmarks, so there are no deadlines. In CI every property is tried on
+# the same examples each time; elsewhere on new ones.
 settings.register_profile("unknot", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("unknot")
 
