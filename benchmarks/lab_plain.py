@@ -1,4 +1,4 @@
-"""The lab as one writes it with Keras, scikit-learn, matplotlib and loops; the rival of `unknot lab`.
+"""The lab as one writes it with Keras, scikit-learn and loops: the rival of `unknot lab`.
 
 python benchmarks/lab_plain.py FOLDER
 """
