@@ -6,11 +6,13 @@ from hypothesis import strategies as st
 from unknot.metrics import (
     MeasureWarning,
     UndefinedMeasureError,
+    _moments,
     class_distance_variance,
     nc1,
     nc2,
 )
-from unknot.metrics._moments import class_moments, resampled_moments
+from unknot.metrics._moments import class_moments, permuted_moments, resampled_moments
+from unknot.metrics.clusters import nearer_own, shares_of_table
 
 ALL = (nc1, nc2, class_distance_variance)
 
@@ -150,6 +152,27 @@ def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
         np.testing.assert_allclose(fast.reaches, slow.reaches, rtol=1e-7)
         np.testing.assert_allclose(fast.whitened, slow.whitened, rtol=1e-8)
         assert fast.rank == slow.rank
+
+
+@pytest.mark.parametrize(("classes", "offset", "together"), [(3, 0.0, 512), (6, 100.0, 12)])
+def test_permuted_moments_are_those_of_the_permuted_labels(
+    rng, monkeypatch, classes, offset, together
+):
+    monkeypatch.setattr(_moments, "TOGETHER", together)
+    monkeypatch.setattr(_moments, "BLOCK_BYTES", 8 * 5 * 40)
+    labels = np.concatenate([np.arange(classes), rng.integers(0, classes, size=90)])
+    points = (rng.normal(size=(len(labels), 5)) + offset + labels[:, None]).astype(np.float32)
+    permuted = [rng.permutation(labels) for _ in range(5)]
+    found = list(permuted_moments(points, permuted, classes, n_jobs=2))
+    assert len(found) == 5
+    for codes, (fast, shares) in zip(permuted, found, strict=True):
+        slow = class_moments(points, codes, classes)
+        for name in ("counts", "means", "variances", "reaches", "whitened"):
+            expected = getattr(slow, name)
+            np.testing.assert_allclose(getattr(fast, name), expected, rtol=1e-7, atol=1e-9)
+        assert fast.rank == slow.rank
+        expected = shares_of_table(nearer_own(points, codes, slow))
+        np.testing.assert_array_equal(shares, expected)
 
 
 def test_moments_do_not_depend_on_the_number_of_threads(rng):

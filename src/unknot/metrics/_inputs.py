@@ -12,9 +12,9 @@ import numpy as np
 
 from .._typing import Array
 from ._distances import Consumer, Sample, scan_distances, stratified
-from ._moments import ClassMoments, class_moments, resampled_moments
+from ._moments import ClassMoments, class_moments, permuted_moments, resampled_moments
 from .capacity import ManifoldCapacity, capacity_of_points
-from .clusters import DistanceSums, nearer_own
+from .clusters import DistanceSums, nearer_own, shares_of_table
 from .faithfulness import NeighborRanks
 
 if TYPE_CHECKING:
@@ -75,6 +75,8 @@ class Space:
     @cached_property
     def moments(self) -> ClassMoments:
         """Means and spreads of the classes."""
+        if self.inputs.root is not self.inputs:
+            return self._permuted[0]
         with self.inputs.clock.shared(f"class moments{self.name}"):
             return class_moments(self.points, self.codes, len(self.classes), self.inputs.n_jobs)
 
@@ -88,6 +90,33 @@ class Space:
                     self.codes,
                     len(self.classes),
                     self.inputs.weights,
+                    self.inputs.n_jobs,
+                )
+            )
+
+    @cached_property
+    def consistent(self) -> Array:
+        """Share of each point whose own class centroid is the nearest."""
+        if self.inputs.root is not self.inputs:
+            return self._permuted[1]
+        return shares_of_table(self.nearer)
+
+    @property
+    def _permuted(self) -> tuple[ClassMoments, Array]:
+        """Moments and consistency with permuted labels, computed for all permutations together."""
+        root = self.inputs.root
+        space = root.native if self is self.inputs.native else root.map
+        assert space is not None
+        return space._of_shuffled[root.shuffled.index(self.inputs)]
+
+    @cached_property
+    def _of_shuffled(self) -> list[tuple[ClassMoments, Array]]:
+        with self.inputs.clock.shared(f"class moments, labels permuted{self.name}"):
+            return list(
+                permuted_moments(
+                    self.points,
+                    [other.codes for other in self.inputs.shuffled],
+                    len(self.classes),
                     self.inputs.n_jobs,
                 )
             )

@@ -17,7 +17,9 @@ def outline_of(points: Array, depth: float) -> Array:
     """Corners of the hull of the points left when outer layers go; of a flat class its ends."""
     from ._kernels_shapes import peeled_corners
 
-    points = points[np.lexsort((points[:, 1], points[:, 0]))]
+    # Complex numbers are sorted by their real part, then by their imaginary one.
+    ordered = np.sort(np.ascontiguousarray(points).view(np.complex128).ravel())
+    points = ordered.view(np.float64).reshape(-1, 2)
     fewest = max(1, int(np.ceil(depth * len(points) - 1e-9)))
     corners = np.empty(2 * len(points) + 1, dtype=np.int64)
     count = peeled_corners(points, fewest, np.empty(len(points), dtype=np.bool_), corners)

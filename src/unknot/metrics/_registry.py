@@ -13,7 +13,7 @@ from . import _uncertainty as by
 from ._results import ClassResult, Result, UndefinedMeasureError
 from .clusters import (
     calinski_harabasz_of_moments,
-    consistency_of_table,
+    consistency_of_shares,
     davies_bouldin_of_moments,
     silhouette_of_sums,
 )
@@ -270,7 +270,7 @@ def _silhouette(inputs: Inputs, space: Space) -> Result:
 
 
 def _consistency(inputs: Inputs, space: Space) -> Result:
-    return consistency_of_table(space.nearer, space.codes, space.classes)
+    return consistency_of_shares(space.consistent, space.codes, space.classes)
 
 
 def _participation(inputs: Inputs, space: Space) -> Result:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._team import Team
+from .._threads import resolve_n_jobs
 from .._typing import Array
 from ._distances import scan_distances, stratified
 from .clusters import DistanceSums, silhouettes
@@ -23,8 +25,8 @@ Replicate = Callable[["Inputs", "Space", Any], Array]
 
 # For the null of the silhouette and of the linear probe, so many points are enough: it is narrow.
 NULL_ROWS = 512
-PROBE_ROWS = 2000
-PROBE_RUNS = 5
+PROBE_ROWS = 1000
+PROBE_RUNS = 3
 
 
 def interval(value: float, replicates: Array, low: float, high: float) -> tuple[float, float]:
@@ -97,11 +99,15 @@ def by_rows(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
     """Compute the measure of each resample of the points."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
-        values = []
-        for weights in inputs.weights:
-            rows = np.repeat(np.arange(len(weights)), weights)
-            values.append(float(compute(space.points[rows], inputs.codes[rows], inputs.classes)))
-        return np.array(values)
+        values = np.empty(len(inputs.weights))
+
+        def resample(b: int) -> None:
+            rows = np.repeat(np.arange(len(inputs.codes)), inputs.weights[b])
+            values[b] = float(compute(space.points[rows], inputs.codes[rows], inputs.classes))
+
+        with Team(resolve_n_jobs(inputs.n_jobs)) as team:
+            team.run(resample, len(values))
+        return values
 
     return replicate
 

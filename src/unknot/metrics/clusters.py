@@ -100,7 +100,7 @@ def distance_consistency(points: ArrayLike, labels: ArrayLike) -> DistanceConsis
     points, codes, classes = check_labelled(points, labels)
     moments = class_moments(points, codes, len(classes))
     table = nearer_own(points, codes, moments)
-    return announced(consistency_of_table(table, codes, classes))
+    return announced(consistency_of_shares(shares_of_table(table), codes, classes))
 
 
 def nearer_own(
@@ -131,14 +131,18 @@ def nearer_own(
     return table
 
 
-def consistency_of_table(table: Array, codes: Array, classes: Array) -> DistanceConsistency:
-    """Compute the distance consistency from the comparisons of distances to centroids."""
-    share = np.where(table.min(axis=1) == 0, 0.0, 1.0 / (table == 1).sum(axis=1))
+def shares_of_table(table: Array) -> Array:
+    """Share of each point that is consistent, from its comparisons of distances to centroids."""
+    return np.where(table.min(axis=1) == 0, 0.0, 1.0 / (table == 1).sum(axis=1))
+
+
+def consistency_of_shares(share: Array, codes: Array, classes: Array) -> DistanceConsistency:
+    """Compute the distance consistency from the share of each point that is consistent."""
     counts = np.bincount(codes)
     notes: tuple[str, ...] = ()
     if len(classes) == 1:
         notes = (f"there is one class only ({classes[0]}): its centroid is the nearest",)
-    elif (table == 1).all():
+    elif (share == 1.0 / len(classes)).all():
         notes = ("all class centroids coincide: every point is divided among all classes",)
     return DistanceConsistency(
         value=float(share.mean()),

@@ -229,7 +229,7 @@ class Scores(Mapping[str, Score]):
         """
         from .._extras import import_extra
 
-        pandas = import_extra("pandas", feature="A table of scores", extra="test")
+        pandas = import_extra("pandas", feature="A table of scores", extra="pandas")
         rows = []
         for score in self.values():
             low, high = score.interval or (None, None)
@@ -253,8 +253,13 @@ class Scores(Mapping[str, Score]):
                     "notes": "; ".join(score.notes),
                 }
             )
+<<<<<<< HEAD
         frame: pd.DataFrame = pandas.DataFrame(rows).set_index("name")
         return frame
+=======
+        table: pd.DataFrame = pandas.DataFrame(rows).set_index("name")
+        return table
+>>>>>>> metrics
 
 
 def _plain(value: Any) -> Any:
