@@ -253,13 +253,8 @@ class Scores(Mapping[str, Score]):
                     "notes": "; ".join(score.notes),
                 }
             )
-<<<<<<< HEAD
-        frame: pd.DataFrame = pandas.DataFrame(rows).set_index("name")
-        return frame
-=======
         table: pd.DataFrame = pandas.DataFrame(rows).set_index("name")
         return table
->>>>>>> metrics
 
 
 def _plain(value: Any) -> Any:
