@@ -301,6 +301,13 @@ def test_memory_stays_under_one_and_a_half_gigabytes():
         (np.array([[1.0], [np.nan]]), 1, {}, ValueError, r"points must be finite"),
         (np.array([[1.0], [np.inf]]), 1, {}, ValueError, r"points must be finite"),
         (np.array([[1.0], [1e300]]), 1, {}, ValueError, r"points must be finite in float32"),
+        (
+            np.array([[3e38], [-3e38]]),
+            1,
+            {},
+            ValueError,
+            r"points must not exceed 1.7e\+38 in size",
+        ),
         (np.array([["a"], ["b"]]), 1, {}, TypeError, r"points must hold real numbers"),
         (np.array([[1j], [0]]), 1, {}, TypeError, r"points must hold real numbers"),
         (np.zeros((4, 2)), 1, {"metric": "hamming"}, ValueError, r"metric must be one of"),

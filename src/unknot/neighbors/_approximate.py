@@ -143,4 +143,5 @@ def _recall(points: Array, near: Array, n_threads: int) -> float:
     for place, neighbours in zip(chosen, true, strict=True):
         others = neighbours[neighbours != place][:k]
         found += len(np.intersect1d(others, near[place]))
-    return float(found / (len(chosen) * k))
+    fraction: float = found / (len(chosen) * k)
+    return fraction

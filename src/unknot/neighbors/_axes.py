@@ -78,30 +78,14 @@ class Axes:
     def principal(cls, points: Array, team: Team) -> Axes:
         """Fit a frame to points; no rotation where it would cost more than it saves."""
         n, n_features = points.shape
-        blocks = _row_blocks(n, n_features)
-        sums = np.empty((len(blocks), n_features))
-        low = np.empty((len(blocks), n_features), np.float32)
-        high = np.empty((len(blocks), n_features), np.float32)
-
-        def summarise(number: int) -> None:
-            rows = points[blocks[number]]
-            np.sum(rows, axis=0, dtype=np.float64, out=sums[number])
-            np.min(rows, axis=0, out=low[number])
-            np.max(rows, axis=0, out=high[number])
-
-        team.run(summarise, len(blocks))
-        origin = sums.sum(axis=0) / n
-        reach = float(
-            max(np.max(high.max(axis=0) - origin), np.max(origin - low.min(axis=0)), 0.0)
-        ) * np.sqrt(n_features)
-        scale = 2.0 ** -np.floor(np.log2(reach)) if reach > 0 else 1.0
+        origin, scale = frame(points, team)
         if n_features <= LEADING + REFINING // 2 or n < 4 * n_features:
             return cls(origin, scale, None)
         sample = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
         return cls(
             origin,
             scale,
-            _principal_axes(_centred(sample, slice(0, len(sample)), origin, scale), team),
+            _principal_axes(centred(sample, slice(0, len(sample)), origin, scale), team),
         )
 
     def coordinates(self, points: Array, team: Team) -> Coordinates:
@@ -118,11 +102,11 @@ class Axes:
         # A sum of m rounded terms is off by about sqrt(m) roundings, with large probability by no
         # more than a few times that [Higham2019].
         rounding = ROUNDING * (8 if basis is None else 8 + 4 * np.sqrt(n_features))
-        blocks = _row_blocks(n, n_features)
+        blocks = row_blocks(n, n_features)
 
         def project(number: int) -> None:
             rows = blocks[number]
-            part = _centred(points, rows, self.origin, self.scale)
+            part = centred(points, rows, self.origin, self.scale)
             norms = np.sqrt(np.einsum("ij,ij->i", part, part))
             errors[rows] = rounding * norms
             if basis is None:
@@ -142,12 +126,35 @@ class Axes:
         return Coordinates(lead, refine, errors)
 
 
-def _row_blocks(n: int, n_features: int) -> list[slice]:
+def frame(points: Array, team: Team) -> tuple[Float64[Array, " features"], float]:
+    """Find the mean, and a power of two that brings points relative to it to lengths about 1."""
+    n, n_features = points.shape
+    blocks = row_blocks(n, n_features)
+    sums = np.empty((len(blocks), n_features))
+    low = np.empty((len(blocks), n_features), np.float32)
+    high = np.empty((len(blocks), n_features), np.float32)
+
+    def summarise(number: int) -> None:
+        rows = points[blocks[number]]
+        np.sum(rows, axis=0, dtype=np.float64, out=sums[number])
+        np.min(rows, axis=0, out=low[number])
+        np.max(rows, axis=0, out=high[number])
+
+    team.run(summarise, len(blocks))
+    origin = sums.sum(axis=0) / n
+    reach = float(max(np.max(high.max(axis=0) - origin), np.max(origin - low.min(axis=0)), 0.0))
+    reach *= n_features**0.5
+    return origin, 2.0 ** -np.floor(np.log2(reach)) if reach > 0 else 1.0
+
+
+def row_blocks(n: int, n_features: int) -> list[slice]:
+    """Cut rows into blocks of some megabytes."""
     step = max(64, 2**20 // n_features)
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def _centred(points: Array, rows: slice, origin: Array, scale: float) -> Array:
+def centred(points: Array, rows: slice, origin: Array, scale: float) -> Array:
+    """Return rows relative to a frame, in float32."""
     result = np.empty((rows.stop - rows.start, points.shape[1]), np.float32)
     centre_rows(points, rows.start, rows.stop, origin, scale, result)
     return result

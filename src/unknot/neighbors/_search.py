@@ -66,7 +66,8 @@ def nearest_neighbors(
     TypeError
         If the points are not real numbers.
     ValueError
-        If a value is NaN or infinite, or a parameter is out of its range.
+        If a value is NaN or infinite, or so large that distances do not fit in float32, or a
+        parameter is out of its range.
 
     Notes
     -----
@@ -130,7 +131,17 @@ class SearchSpace:
 
 def _as_float32(array: Array, metric: str, middle: Array | None, name: str) -> Array:
     checked = check_points(array if middle is None else array - middle, name=name)
-    return _directions(checked) if metric == "cosine" else checked
+    if metric == "cosine":
+        return _directions(checked)
+    # Two points at opposite corners must have a distance.
+    limit = float(np.finfo(np.float32).max) / (2 * checked.shape[1] ** 0.5)
+    reach = max(float(checked.max()), -float(checked.min()))
+    if reach > limit:
+        raise ValueError(
+            f"{name} must not exceed {limit:.3g} in size, so that distances fit in float32; got "
+            f"{reach:.3g}. Divide all values by a constant"
+        )
+    return checked
 
 
 def graph_of_points(

@@ -88,7 +88,8 @@ class MeshEngine(Engine):
         n, self._n_components = start.shape
         self._affinities = affinities
         self._team = team
-        self._mesh = Mesh(n, spacing, team)
+        # On a line points are dense, and a mesh along it costs next to nothing.
+        self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
         self._x = np.ascontiguousarray(start[:, 0], np.float32)
         self._y = np.zeros(n, np.float32)
         if self._n_components == 2:

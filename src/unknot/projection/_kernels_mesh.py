@@ -39,6 +39,29 @@ def spline_slope(t):
     )
 
 
+@njit(fastmath=FAST, inline="always")
+def self_correlation(w):
+    """Sum w_a w_b over nodes 0, 1, 2 and 3 apart."""
+    two = np.float32(2)
+    return (
+        w[0] * w[0] + w[1] * w[1] + w[2] * w[2] + w[3] * w[3],
+        two * (w[0] * w[1] + w[1] * w[2] + w[2] * w[3]),
+        two * (w[0] * w[2] + w[1] * w[3]),
+        two * w[0] * w[3],
+    )
+
+
+@njit(fastmath=FAST, inline="always")
+def cross_correlation(s, w):
+    """Sum s_a w_b over nodes 0, 1, 2 and 3 apart."""
+    return (
+        s[0] * w[0] + s[1] * w[1] + s[2] * w[2] + s[3] * w[3],
+        s[0] * w[1] + s[1] * (w[0] + w[2]) + s[2] * (w[1] + w[3]) + s[3] * w[2],
+        s[0] * w[2] + s[1] * w[3] + s[2] * w[0] + s[3] * w[1],
+        s[0] * w[3] + s[3] * w[0],
+    )
+
+
 @njit(nogil=True, cache=True, fastmath=FAST)
 def spread(x, y, first, last, x0, y0, per_unit, charge):
     """Spread a unit charge of every point over the 4 x 4 nodes around it."""
@@ -59,8 +82,12 @@ def spread(x, y, first, last, x0, y0, per_unit, charge):
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
-def gather(first, last, n_chunks, x, y, x0, y0, per_unit, potential, x_field, y_field, sums):
-    """Read grad phi at every point, and the sum of phi over each chunk of points."""
+def gather(first, last, n_chunks, x, y, x0, y0, per_unit, potential, near, x_field, y_field, sums):
+    """Read grad phi at every point, and the sum of phi over each chunk of points.
+
+    Both without what a point's own charge adds: on a mesh it pushes itself, by where it is in its
+    cell. ``near`` holds the potential of a unit charge at the nodes up to 3 away in each direction.
+    """
     n = x.shape[0]
     for c in range(first, last):
         total = 0.0
@@ -85,6 +112,17 @@ def gather(first, last, n_chunks, x, y, x0, y0, per_unit, potential, x_field, y_
                 phi += wx[k] * p
                 gx += sx[k] * p
                 gy += wx[k] * s
+            cx = self_correlation(wx)
+            cy = self_correlation(wy)
+            dx = cross_correlation(sx, wx)
+            dy = cross_correlation(sy, wy)
+            for k in range(4):
+                row = near[k]
+                p = row[0] * cy[0] + row[1] * cy[1] + row[2] * cy[2] + row[3] * cy[3]
+                s = row[0] * dy[0] + row[1] * dy[1] + row[2] * dy[2] + row[3] * dy[3]
+                phi -= cx[k] * p
+                gx -= dx[k] * p
+                gy -= cx[k] * s
             x_field[i] = gx * per_unit
             y_field[i] = gy * per_unit
             total += np.float64(phi)

@@ -4,8 +4,9 @@ With K(r) = 1 / (1 + r^2) and phi(y) = sum_j K(|y - y_j|), the repulsive force i
 sum_j w_ij^2 (y_i - y_j) = -grad phi(y_i) / 2 and the normaliser Z = sum_i phi(y_i) - N: one scalar
 field gives both. It is computed as smooth particle-mesh Ewald does [Essmann1995]: unit charges
 spread over a mesh by cubic B-splines, two real transforms with the kernel's between them, and phi
-and its gradient read back by the same splines. An ancestor of low order, for t-SNE, is
-[Delchevalerie2021].
+and its gradient read back by the same splines, less what each point does to itself on a mesh,
+where the force between a charge and itself is not zero [Ballenegger2012]. An ancestor of low
+order, for t-SNE, is [Delchevalerie2021].
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ MARGIN = 2
 GROWTH = 16
 # At least so many cells across the map, whatever its span.
 MIN_CELLS = 50
+# A wider map gets a coarser mesh: about a gigabyte, and a second of transforms.
+MAX_NODES = 2**23
 # Rows and columns transformed by one task.
 STRIP = 32
 CHUNKS = 64
@@ -66,23 +69,31 @@ class Mesh:
         self.lay(bounds)
         self.solve(x, y)
         team, sums = self._team, self._sums
-        arguments = (x, y, *self._origin, self._per_unit, self.potential, x_field, y_field, sums)
+        place = (*self._origin, self._per_unit)
+        arguments = (x, y, *place, self.potential, self._near, x_field, y_field, sums)
         tasks = min(CHUNKS, 4 * team.n_threads)
 
         def read(task: int) -> None:
             gather(CHUNKS * task // tasks, CHUNKS * (task + 1) // tasks, CHUNKS, *arguments)
 
         team.run(read, tasks)
-        return float(sums.sum()) + (self._offset * self._n_points - 1) * self._n_points
+        n = self._n_points
+        z = float(sums.sum()) + self._offset * n * (n - 1)
+        # Positive in truth; where all points are far from each other, the mesh may lose the sign.
+        return max(z, 1e-3 * n)
 
     def lay(self, bounds: tuple[float, float, float, float]) -> None:
         """Lay the mesh under a map; a new influence function where its size has changed."""
         x_low, x_high, y_low, y_high = bounds
-        span = max(x_high - x_low, y_high - y_low, 1e-30)
+        # Cells finer than float32 tells places apart would hold no point where it is.
+        reach = max(abs(x_low), abs(x_high), abs(y_low), abs(y_high))
+        span = max(x_high - x_low, y_high - y_low, 1e-3 * reach, 1e-12)
         step = self._spacing
         if span < MIN_CELLS * step:
             # Rungs of a ladder, so that the influence function serves for many iterations.
             step = 2.0 ** (math.floor(4 * math.log2(span / MIN_CELLS)) / 4)
+        while _nodes(x_high - x_low, step) * _nodes(y_high - y_low, step) > MAX_NODES:
+            step *= 2**0.25
         shape = (_nodes(x_high - x_low, step), _nodes(y_high - y_low, step))
         if step != self._step:
             self._shape = (0, 0)
@@ -110,6 +121,7 @@ class Mesh:
         self._step = step
         self._padded = (fft.next_fast_len(2 * nx), fft.next_fast_len(2 * ny, real=True))
         self._influence, self._offset = _influence(self._padded, shape, step)
+        self._near = _potential_nearby(self._influence, self._padded)
         # More partial meshes let more threads spread, but each has to be cleared and added.
         parts = int(np.clip(2 * self._n_points // (nx * ny), 2, 16))
         self._charges = np.empty((parts, nx, ny), np.float32)
@@ -151,6 +163,14 @@ class Mesh:
 
 def _nodes(span: float, step: float) -> int:
     return -(-(math.ceil(span / step) + 2 * MARGIN + 1) // GROWTH) * GROWTH
+
+
+def _potential_nearby(
+    influence: Float32[Array, "mx half"], padded: tuple[int, int]
+) -> Float32[Array, "4 4"]:
+    """Compute the potential of a unit charge at one node, at the nodes 0 to 3 away."""
+    along_x = fft.ifft(influence.astype(np.float64), axis=0)[:4]
+    return fft.irfft(along_x, n=padded[1], axis=1)[:, :4].astype(np.float32)
 
 
 def _influence(

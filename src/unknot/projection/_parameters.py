@@ -35,12 +35,12 @@ def check_parameters(estimator: Any) -> None:
     get = estimator.get_params(deep=False)
     if get["n_components"] not in (1, 2, 3):
         raise ValueError(f"n_components must be 1, 2 or 3; got {get['n_components']!r}")
-    _real("perplexity", get["perplexity"], above=0)
-    _real("early_exaggeration", get["early_exaggeration"], at_least=1)
-    _real("min_grad_norm", get["min_grad_norm"], at_least=0)
-    _real("mesh_spacing", get["mesh_spacing"], above=0)
+    _real("perplexity", get["perplexity"], above=0.0)
+    _real("early_exaggeration", get["early_exaggeration"], at_least=1.0)
+    _real("min_grad_norm", get["min_grad_norm"], at_least=0.0)
+    _real("mesh_spacing", get["mesh_spacing"], above=0.0)
     if get["learning_rate"] != "auto":
-        _real("learning_rate", get["learning_rate"], above=0, instead="'auto' or ")
+        _real("learning_rate", get["learning_rate"], above=0.0, instead="'auto' or ")
     _whole("max_iter", get["max_iter"], 1)
     _whole("early_exaggeration_iter", get["early_exaggeration_iter"], 0)
     _whole("n_iter_without_progress", get["n_iter_without_progress"], 0)
@@ -72,13 +72,13 @@ def _real(
         raise TypeError(f"{name} must be {instead}a number; got {value!r}")
     number = float(value)
     if at_least is not None and not at_least <= number < float("inf"):
-        raise ValueError(f"{name} must be {instead}finite and at least {at_least}; got {value!r}")
+        raise ValueError(f"{name} must be {instead}finite and at least {at_least:g}; got {value!r}")
     if above is not None and not above < number < float("inf"):
-        raise ValueError(f"{name} must be {instead}finite and above {above}; got {value!r}")
+        raise ValueError(f"{name} must be {instead}finite and above {above:g}; got {value!r}")
 
 
 def _whole(name: str, value: Any, at_least: int) -> None:
     if isinstance(value, bool) or not isinstance(value, Integral):
         raise TypeError(f"{name} must be a whole number; got {value!r}")
     if int(value) < at_least:
-        raise ValueError(f"{name} must be at least {at_least}; got {value!r}")
+        raise ValueError(f"{name} must be at least {at_least:g}; got {value!r}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -9,17 +10,100 @@ from sklearn import decomposition
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._team import single_threaded_blas
-from .._typing import Array
+from .._team import Team, single_threaded_blas
+from .._threads import resolve_n_jobs
+from .._typing import Array, Float32, Float64
+from ..neighbors._axes import centred, frame, row_blocks
 from ._parameters import Whole
+
+# Up to so many features the directions come from the covariance matrix.
+COVARIANCE_FEATURES = 2048
+# Partial sums of the covariance: their number, not the threads', decides the rounding.
+PARTS = 16
+
+
+@dataclass(frozen=True, eq=False)
+class Components:
+    """Principal components of points relative to their mean and times a power of two.
+
+    Attributes
+    ----------
+    mean : ndarray of shape (n_features,), float64
+    scale : float
+    directions : ndarray of shape (n_components, n_features), float32
+        Orthonormal, the largest coefficient of each positive.
+    variances : ndarray of shape (n_components,), float64
+        Of the scaled points, with n_samples - 1 degrees of freedom.
+    total : float
+        The sum of all variances.
+    """
+
+    mean: Float64[Array, " features"]
+    scale: float
+    directions: Float32[Array, "components features"]
+    variances: Float64[Array, " components"]
+    total: float
+
+    @classmethod
+    def of(cls, points: Float32[Array, "samples features"], few: int, team: Team) -> Components:
+        """Find the leading components."""
+        n, n_features = points.shape
+        mean, scale = frame(points, team)
+        if n_features <= COVARIANCE_FEATURES:
+            covariance = _covariance(points, mean, scale, team)
+            values, vectors = np.linalg.eigh(covariance)
+            directions, variances = vectors.T[::-1][:few], values[::-1][:few].clip(0)
+            total = float(np.trace(covariance))
+        else:
+            scaled = centred(points, slice(0, n), mean, scale)
+            # Points without any variance are divided by it.
+            with np.errstate(invalid="ignore", divide="ignore"):
+                model = decomposition.PCA(few, random_state=0).fit(scaled)
+            directions = model.components_
+            variances = model.explained_variance_.astype(np.float64)
+            total = float(np.einsum("ij,ij->", scaled, scaled, dtype=np.float64)) / (n - 1)
+        largest = np.argmax(np.abs(directions), axis=1)
+        flipped = directions[np.arange(len(directions)), largest] < 0
+        directions = np.where(flipped[:, None], -directions, directions).astype(np.float32)
+        return cls(mean, scale, np.ascontiguousarray(directions), variances, total)
+
+    def project(
+        self, points: Float32[Array, "samples features"], team: Team
+    ) -> Float32[Array, "samples components"]:
+        """Project points onto the directions, still scaled."""
+        n, n_features = points.shape
+        scores = np.empty((n, len(self.directions)), np.float32)
+        blocks = row_blocks(n, n_features)
+
+        def project_block(number: int) -> None:
+            rows = blocks[number]
+            scores[rows] = centred(points, rows, self.mean, self.scale) @ self.directions.T
+
+        team.run(project_block, len(blocks))
+        return scores
+
+
+def _covariance(points: Array, mean: Array, scale: float, team: Team) -> Array:
+    n, n_features = points.shape
+    parts = np.zeros((PARTS, n_features, n_features))
+
+    def add(part: int) -> None:
+        first, last = n * part // PARTS, n * (part + 1) // PARTS
+        for rows in row_blocks(last - first, n_features):
+            some = centred(points, slice(first + rows.start, first + rows.stop), mean, scale)
+            parts[part] += some.T @ some
+
+    team.run(add, PARTS)
+    covariance: Array = parts.sum(axis=0) / max(n - 1, 1)
+    return covariance
 
 
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
     """Projection onto the directions of greatest variance.
 
-    scikit-learn's PCA, with results that do not depend on the number of threads: its solver is
-    seeded, the products run on one thread, and every component points where its largest
-    coefficient is positive.
+    As scikit-learn's PCA, with results that do not depend on the number of threads, and every
+    component pointing where its largest coefficient is positive. Points are taken relative to their
+    mean in float64, so that a large offset costs no precision; all else is float32.
 
     Parameters
     ----------
@@ -30,11 +114,11 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
     ----------
     components_ : ndarray of shape (n_components, n_features), float32
         Orthonormal directions, by falling variance.
-    mean_ : ndarray of shape (n_features,), float32
-    explained_variance_ : ndarray of shape (n_components,), float32
+    mean_ : ndarray of shape (n_features,), float64
+    explained_variance_ : ndarray of shape (n_components,), float64
         The variance along each direction, with n_samples - 1 degrees of freedom.
-    explained_variance_ratio_ : ndarray of shape (n_components,), float32
-        Its fraction of the total variance, in [0, 1].
+    explained_variance_ratio_ : ndarray of shape (n_components,), float64
+        Its fraction of the total variance, in [0, 1]; 0 if there is none.
     n_features_in_ : int
 
     Examples
@@ -63,21 +147,19 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
             If there are fewer than 2 samples, a value is NaN or infinite, or more components are
             asked for than there are samples or features.
         """
-        points = validate_data(self, X, dtype=np.float32, ensure_min_samples=2)
-        many = points.shape[0] >= points.shape[1] and points.shape[1] <= 2048
-        solver = "covariance_eigh" if many else "auto"
-        model = decomposition.PCA(self.n_components, svd_solver=solver, random_state=0)
-        with single_threaded_blas(), np.errstate(invalid="ignore", divide="ignore"):
-            model.fit(points)
-        components = model.components_
-        largest = np.argmax(np.abs(components), axis=1)
-        signs = np.sign(components[np.arange(len(components)), largest])
-        self.components_ = np.where(signs[:, None] < 0, -components, components).astype(np.float32)
-        self.mean_ = model.mean_.astype(np.float32)
-        self.explained_variance_ = model.explained_variance_.astype(np.float32)
-        self.explained_variance_ratio_ = np.nan_to_num(
-            model.explained_variance_ratio_.astype(np.float32)
-        )
+        points = validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=2)
+        if not 1 <= self.n_components <= min(points.shape):
+            raise ValueError(
+                f"n_components must be from 1 to min(n_samples, n_features) = {min(points.shape)}; "
+                f"got n_components={self.n_components!r}"
+            )
+        with single_threaded_blas(), Team(resolve_n_jobs(None)) as team:
+            self._components = Components.of(points, int(self.n_components), team)
+        found = self._components
+        self.components_ = found.directions
+        self.mean_ = found.mean
+        self.explained_variance_ = found.variances / found.scale**2
+        self.explained_variance_ratio_ = found.variances / (found.total or 1.0)
         return self
 
     @property
@@ -87,16 +169,18 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
     def transform(self, X: Any) -> Array:
         """Project points, as a float32 array (n_samples, n_components)."""
         check_is_fitted(self)
-        points = validate_data(self, X, dtype=np.float32, reset=False)
-        with single_threaded_blas():
-            result: Array = (points - self.mean_) @ self.components_.T
+        points = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        with single_threaded_blas(), Team(resolve_n_jobs(None)) as team:
+            scores = self._components.project(points, team)
+        result: Array = (scores / self._components.scale).astype(np.float32)
         return result
 
     def inverse_transform(self, X: Any) -> Array:
         """Put projected points back into the space they came from, float32."""
         check_is_fitted(self)
         with single_threaded_blas():
-            result: Array = np.asarray(X, dtype=np.float32) @ self.components_ + self.mean_
+            offsets = np.asarray(X, dtype=np.float32) @ self.components_
+        result: Array = (offsets + self.mean_).astype(np.float32)
         return result
 
     def __sklearn_tags__(self) -> Any:

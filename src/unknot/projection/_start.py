@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .._team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
-from ._pca import PCA
+from ._pca import Components
 
 # The spread of a start: small against the distance 1 at which points begin to feel each other.
 SPREAD = 1e-4
@@ -19,6 +20,7 @@ def starting_map(
     n_samples: int,
     n_components: int,
     random: np.random.RandomState,
+    n_threads: int,
 ) -> Float32[Array, "samples components"]:
     """Return the map to start from.
 
@@ -40,7 +42,9 @@ def starting_map(
             return noise
         start = noise
         few = min(n_components, *points.shape)
-        components = PCA(few).fit_transform(points).astype(np.float64)
+        with single_threaded_blas(), Team(n_threads) as team:
+            found = Components.of(points, few, team)
+            components = found.project(points, team).astype(np.float64)
         deviations = components.std(axis=0)
         if deviations[0] > 0:
             told_apart = np.flatnonzero(deviations > 1e-6 * deviations[0])

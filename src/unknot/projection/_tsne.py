@@ -33,8 +33,8 @@ from ._precomputed import graph_of_distances, nearest_in_rows
 from ._progress import Watcher, progress_bar, say
 from ._start import curve_order, starting_map
 
-# Up to so many samples the sum over all pairs is as fast as the mesh.
-EXACT_UP_TO = 1000
+# Up to so many samples the sum over all pairs is about as fast as the mesh.
+EXACT_UP_TO = 3000
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -76,7 +76,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         Seeds a random start; nothing else is random. The same seed gives the same bytes, whatever
         the number of threads.
     method : {"auto", "mesh", "exact"}, default="auto"
-        How repulsion is summed: over all pairs, or on a mesh. "auto" is exact up to 1000 samples
+        How repulsion is summed: over all pairs, or on a mesh. "auto" is exact up to 3000 samples
         and for 3 components.
     n_jobs : int, optional
         Threads in every stage; by default all processors.
@@ -194,7 +194,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         )
         began = time.perf_counter()
         random = check_random_state(self.random_state)
-        start = starting_map(self.init, points, n, self.n_components, random)
+        start = starting_map(self.init, points, n, self.n_components, random, n_threads)
         order = curve_order(start)
         self.timings_["start"] = time.perf_counter() - began
         with Team(n_threads) as team:
@@ -253,7 +253,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 )
             indices, distances = nearest_in_rows(matrix, k, own=False)
         else:
-            checked = validate_data(self, X, accept_sparse=True, dtype="numeric", reset=False)
+            checked = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
             queries = self._space.take(checked, name="X")
             indices, distances = neighbors_among(
                 queries, self._space.points, k, self._space.metric, n_threads
@@ -283,7 +283,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                     "X is a NeighborGraph: use metric='precomputed', or fit(points, graph=graph)"
                 )
             checked = validate_data(
-                self, X, accept_sparse=True, dtype="numeric", ensure_min_samples=2
+                self, X, accept_sparse="csr", dtype="numeric", ensure_min_samples=2
             )
             self._space = SearchSpace.of(checked, self.metric, name="X")
             points = None if sparse.issparse(self._space.points) else self._space.points

@@ -1,0 +1,208 @@
+import numpy as np
+import pytest
+
+import unknot
+from unknot._team import Team
+from unknot.projection import _kernels_exact, _kernels_optimizer
+from unknot.projection._affinities import joint
+from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """Affinities of 400 points, as an engine takes them and as a dense matrix."""
+    points = np.random.default_rng(0).normal(size=(400, 6)).astype(np.float32)
+    points += 4 * (np.arange(400) % 3)[:, None]
+    graph = unknot.nearest_neighbors(points, 30)
+    with Team(1) as team:
+        affinities = joint(graph, 10.0, np.arange(400, dtype=np.int32), team)
+    rows = np.repeat(np.arange(400), np.diff(affinities.ptr))
+    p = np.zeros((400, 400))
+    p[rows, affinities.index] = affinities.weight * affinities.scale[rows].astype(np.float64)
+    return affinities, p
+
+
+def divergence(p, y):
+    """KL(p || q) by its definition, in float64."""
+    d = y[:, None].astype(np.float64) - y
+    w = 1 / (1 + (d**2).sum(axis=-1))
+    np.fill_diagonal(w, 0)
+    q = w / w.sum()
+    some = p > 0
+    return (p[some] * np.log(p[some] / q[some])).sum()
+
+
+def gradient(p, y, exaggeration=1.0):
+    """The slow twin: dC/dy_i = 4 sum_j (e p_ij - q_ij) w_ij (y_i - y_j), in float64."""
+    d = y[:, None].astype(np.float64) - y
+    w = 1 / (1 + (d**2).sum(axis=-1))
+    np.fill_diagonal(w, 0)
+    return 4 * (((exaggeration * p - w / w.sum()) * w)[..., None] * d).sum(axis=1)
+
+
+def moved(engine, start, learning_rate=1.0, exaggeration=1.0):
+    """The gradient that one step from rest takes: gains shrink to 0.8 first."""
+    engine.step(Phase(1, exaggeration, 0.5, learning_rate), measure=False)
+    return (start - engine.map_()) / (0.8 * learning_rate)
+
+
+def test_slow_twin_of_the_gradient_is_the_derivative(problem):
+    _, p = problem
+    y = np.random.default_rng(1).normal(size=(400, 2))
+    true = gradient(p, y)
+    for i, d in [(0, 0), (7, 1), (399, 0)]:
+        step = np.zeros_like(y)
+        step[i, d] = 1e-5
+        numeric = (divergence(p, y + step) - divergence(p, y - step)) / 2e-5
+        assert true[i, d] == pytest.approx(numeric, rel=1e-3, abs=1e-7)
+
+
+@pytest.mark.parametrize("exaggeration", [1.0, 12.0])
+@pytest.mark.parametrize("spread", [1e-4, 1.0, 8.0])
+@pytest.mark.parametrize("n_components", [1, 2, 3])
+def test_exact_engine_follows_the_gradient(problem, n_components, spread, exaggeration):
+    affinities, p = problem
+    y = (np.random.default_rng(2).normal(size=(400, n_components)) * spread).astype(np.float32)
+    true = gradient(p, y, exaggeration)
+    with Team(2) as team:
+        # A step large enough for float32 to resolve it, and short enough not to be limited.
+        rate = min(spread, 2) / np.abs(true).max()
+        found = moved(ExactEngine(affinities, y, team), y, rate, exaggeration)
+    assert np.abs(found - true).max() < 2e-4 * np.abs(true).max()
+
+
+@pytest.mark.parametrize("exaggeration", [1.0, 12.0])
+@pytest.mark.parametrize("spread", [1e-4, 1.0, 8.0])
+@pytest.mark.parametrize("n_components", [1, 2])
+def test_mesh_engine_follows_the_gradient(problem, n_components, spread, exaggeration):
+    affinities, p = problem
+    y = (np.random.default_rng(3).normal(size=(400, n_components)) * spread).astype(np.float32)
+    true = gradient(p, y, exaggeration)
+    with Team(2) as team:
+        rate = min(spread, 2) / np.abs(true).max()
+        found = moved(MeshEngine(affinities, y, 0.25, team), y, rate, exaggeration)
+    assert np.sqrt(((found - true) ** 2).sum() / (true**2).sum()) < 3e-3
+
+
+def test_gradient_norm_and_divergence_are_those_of_the_map_before_the_step(problem):
+    affinities, p = problem
+    y = np.random.default_rng(4).normal(size=(400, 2)).astype(np.float32) * 3
+    with Team(1) as team:
+        for engine in (ExactEngine(affinities, y, team), MeshEngine(affinities, y, 0.25, team)):
+            kl, norm = engine.step(Phase(1, 1.0, 0.5, 100.0), measure=True)
+            assert kl == pytest.approx(divergence(p, y), abs=2e-4)
+            assert norm == pytest.approx(np.linalg.norm(gradient(p, y)), rel=2e-3)
+            np.testing.assert_array_equal(engine.map_(before=True), y)
+            assert np.abs(engine.map_() - y).max() > 0
+
+
+def slow_steps(p, y, phase, n_steps):
+    """The slow twin of gains, momentum and the step's limit."""
+    y = y.astype(np.float64)
+    velocity, gain = np.zeros_like(y), np.ones_like(y)
+    for _ in range(n_steps):
+        g = gradient(p, y, phase.exaggeration)
+        gain = np.where(g * velocity < 0, gain + 0.2, np.maximum(gain * 0.8, 0.01))
+        velocity = phase.momentum * velocity - phase.learning_rate * gain * g
+        length = np.linalg.norm(velocity, axis=1, keepdims=True)
+        velocity *= np.minimum(1, 5 / np.maximum(length, 1e-300))
+        y = y + velocity
+    return y
+
+
+@pytest.mark.parametrize("rate", [50.0, 1e6])
+def test_steps_equal_slow_twin(problem, rate):
+    affinities, p = problem
+    y = np.random.default_rng(5).normal(size=(400, 2)).astype(np.float32)
+    phase = Phase(4, 4.0, 0.8, rate)
+    n_steps = 4 if rate < 100 else 1
+    true = slow_steps(p, y, phase, n_steps)
+    if rate > 100:  # the limit was met
+        np.testing.assert_allclose(np.linalg.norm(true - y, axis=1).max(), 5, rtol=1e-5)
+    with Team(3) as team:
+        for engine, allowed in (
+            (ExactEngine(affinities, y, team), 1e-3),
+            (MeshEngine(affinities, y, 0.2, team), 0.02),
+        ):
+            for _ in range(n_steps):
+                engine.step(phase, measure=False)
+            away = np.linalg.norm(engine.map_() - true, axis=1)
+            assert np.median(away) < allowed
+
+
+def test_logarithm_equals_the_library():
+    x = np.concatenate([np.linspace(1, 4, 10_001), np.logspace(0, 12, 10_001)]).astype(np.float32)
+    natural_log = _kernels_optimizer.natural_log
+    with np.errstate(all="raise"):
+        found = np.array([natural_log(value) for value in x])
+    np.testing.assert_allclose(found, np.log(x.astype(np.float64)), rtol=2e-6, atol=1e-7)
+
+
+def test_attraction_kernel_equals_slow_twin(problem):
+    affinities, p = problem
+    y = np.random.default_rng(6).normal(size=(400, 3)).astype(np.float32)
+    force, logs = np.empty((3, 400), np.float32), np.empty(400)
+    rows = (affinities.ptr, affinities.index, affinities.weight, affinities.scale)
+    transposed = np.ascontiguousarray(y.T)
+    _kernels_exact.attract(transposed, 0, 400, *rows, True, force, logs)
+    d = y[:, None].astype(np.float64) - y
+    r = 1 + (d**2).sum(axis=-1)
+    np.testing.assert_allclose(force.T, ((p / r)[..., None] * d).sum(axis=1), atol=1e-7)
+    np.testing.assert_allclose(logs, (p * np.log(r)).sum(axis=1), rtol=1e-5)
+
+
+class Scripted(Engine):
+    """An engine whose divergence is written down beforehand."""
+
+    def __init__(self, divergences, norm=1.0):
+        self.divergences = divergences
+        self.norm = norm
+        self.steps = 0
+        self.restarts = []
+
+    def step(self, phase, *, measure):
+        kl = self.divergences(self.steps)
+        self.steps += 1
+        return (kl, self.norm) if measure else (float("nan"), float("nan"))
+
+    def restart(self):
+        self.restarts.append(self.steps)
+
+    def map_(self, *, before=False):
+        return np.full((2, 2), self.steps - before, np.float32)
+
+
+def run(engine, watch=lambda report: False, patience=300, min_gradient_norm=1e-7):
+    phases = [Phase(100, 12.0, 0.5, 1.0), Phase(900, 1.0, 0.8, 1.0)]
+    return descend(
+        engine,
+        phases,
+        report_every=50,
+        watch=watch,
+        patience=patience,
+        min_gradient_norm=min_gradient_norm,
+    )
+
+
+def test_runs_all_phases_and_reports_the_map_it_measured():
+    engine = Scripted(lambda step: 10 - step / 1000)
+    seen = []
+    report = run(engine, lambda r: bool(seen.append((r.iteration, float(r.map_[0, 0])))))
+    assert seen == [(i, float(i)) for i in range(50, 1001, 50)]
+    assert report.iteration == 1000
+    assert report.kl_divergence == pytest.approx(9.0)
+    assert engine.restarts == [0, 100]
+
+
+def test_stops_without_progress_in_the_last_phase_only():
+    # The least value of the last phase is at its first look, 100; 300 iterations later, no more.
+    report = run(Scripted(lambda step: float(step)))
+    assert report.iteration == 450
+
+
+def test_stops_when_the_gradient_vanishes():
+    assert run(Scripted(lambda step: -float(step), norm=1e-8)).iteration == 100
+
+
+def test_stops_when_asked():
+    assert run(Scripted(lambda step: 1.0), lambda r: r.iteration == 50).iteration == 50

@@ -1,0 +1,64 @@
+import numpy as np
+import pytest
+from sklearn import decomposition
+from sklearn.utils.estimator_checks import check_estimator
+
+import unknot
+
+
+@pytest.fixture
+def points():
+    rng = np.random.default_rng(0)
+    return rng.normal(size=(300, 8)) * np.arange(8, 0, -1) + 5
+
+
+def test_equals_scikit_learn(points):
+    ours = unknot.PCA(3).fit(points)
+    theirs = decomposition.PCA(3, svd_solver="full").fit(points)
+    np.testing.assert_allclose(np.abs(ours.components_), np.abs(theirs.components_), atol=1e-4)
+    np.testing.assert_allclose(ours.explained_variance_, theirs.explained_variance_, rtol=1e-4)
+    np.testing.assert_allclose(
+        ours.explained_variance_ratio_, theirs.explained_variance_ratio_, rtol=1e-4
+    )
+    np.testing.assert_allclose(ours.mean_, points.mean(axis=0), rtol=1e-5)
+
+
+def test_output_is_float32_and_largest_coefficients_are_positive(points):
+    pca = unknot.PCA(4).fit(points)
+    map_ = pca.transform(points)
+    assert map_.dtype == np.float32
+    assert map_.shape == (300, 4)
+    for component in pca.components_:
+        assert component[np.argmax(np.abs(component))] > 0
+    assert pca.fit_transform(points).tobytes() == map_.tobytes()
+
+
+def test_inverse_of_all_components_is_the_points(points):
+    pca = unknot.PCA(8).fit(points)
+    np.testing.assert_allclose(pca.inverse_transform(pca.transform(points)), points, atol=1e-4)
+
+
+def test_more_features_than_samples():
+    points = np.random.default_rng(1).normal(size=(20, 3000))
+    pca = unknot.PCA(2).fit(points)
+    np.testing.assert_allclose(pca.components_ @ pca.components_.T, np.eye(2), atol=1e-4)
+
+
+@pytest.mark.parametrize("value", [0.0, 7.0])
+def test_constant_points_have_no_variance(value):
+    pca = unknot.PCA(2)
+    assert not pca.fit_transform(np.full((6, 3), value)).any()
+    assert pca.explained_variance_ratio_.tolist() == [0.0, 0.0]
+
+
+def test_bad_input_is_named(points):
+    with pytest.raises(ValueError, match="NaN"):
+        unknot.PCA().fit(np.full((4, 3), np.nan))
+    with pytest.raises(ValueError, match="n_components=9"):
+        unknot.PCA(9).fit(points)
+
+
+# It sets SCIPY_ARRAY_API nowhere; the check that needs it is skipped with a warning.
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
+def test_scikit_learn_estimator_checks():
+    check_estimator(unknot.PCA())
