@@ -89,6 +89,14 @@ def test_palette_bits_and_16_bits(tmp_path):
     np.testing.assert_array_equal(data.train.inputs[2], primary / 255)
 
 
+def test_images_of_single_bits(tmp_path):
+    write(tmp_path / "a" / "x.png", (GREY % 2 * 255).astype(np.uint8), "1")
+    write(tmp_path / "b" / "x.png", GREY)
+    inputs = unknot.load_dataset(tmp_path).train.inputs
+    assert inputs.shape == (2, 3, 4, 1)
+    np.testing.assert_array_equal(inputs[0, ..., 0], GREY % 2)
+
+
 def test_resized(tmp_path):
     write(tmp_path / "a" / "x.png", np.full((8, 8), 100, np.uint8))
     write(tmp_path / "b" / "x.png", np.full((2, 3, 3), 50, np.uint8))

@@ -1,5 +1,7 @@
 """NumPy archives, whole and damaged."""
 
+import zipfile
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,6 +9,7 @@ from hypothesis import strategies as st
 
 import unknot
 from unknot.datasets import DatasetError
+from unknot.datasets._npz import load_npz
 
 IMAGES = np.random.default_rng(0).integers(0, 256, (6, 4, 4), dtype=np.uint8)
 LABELS = np.array([0, 1, 2, 0, 1, 2])
@@ -63,6 +66,20 @@ def test_other_files(tmp_path, content):
     path.write_bytes(content)
     with pytest.raises(DatasetError, match=r"tiny\.npz is not a NumPy archive, or is truncated"):
         unknot.load_dataset(path)
+
+
+def test_a_damaged_header_is_named(tmp_path):
+    path = tmp_path / "tiny.npz"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", b"\x93NUMPY\x01\x00\x06\x00{'a':}")
+        archive.writestr("y.npy", b"")
+    with pytest.raises(DatasetError, match=r"tiny\.npz is damaged: x cannot be unpacked"):
+        unknot.load_dataset(path)
+
+
+def test_a_file_that_cannot_be_opened(tmp_path):
+    with pytest.raises(DatasetError, match="cannot be read: Is a directory"):
+        load_npz(tmp_path, class_names=None)
 
 
 def archive_bytes(folder):

@@ -187,6 +187,14 @@ def test_a_class_keeps_its_colour_where_others_are_missing(digits):
     assert colors == set(SAFE[7:])
 
 
+def test_names_are_left_out_where_there_is_no_room(digits):
+    ax = UnknotFigure(1.5, 0.8).add_axes((0, 0, 1, 1))
+    draw_ellipses(ax, metrics.best_ellipses(*digits), class_names=FASHION)
+    assert len(ax.texts) == 0
+    draw_ellipses(ax, metrics.best_ellipses(*digits))
+    assert len(ax.texts) == 10
+
+
 def test_labels_of_any_kind(digits):
     map_, labels = digits
     fig = lab_panel(map_, np.array(FASHION)[labels], palette="tab10")

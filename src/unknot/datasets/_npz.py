@@ -25,7 +25,8 @@ def load_npz(path: Path, *, class_names: Sequence[str] | None) -> Dataset:
             splits = _read_splits(stream, path)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
-    except (zipfile.BadZipFile, EOFError) as error:
+    except (zipfile.BadZipFile, EOFError, NotImplementedError) as error:
+        # NotImplementedError: a version of the format that Python does not know.
         raise _damaged(path) from error
     except ValueError as error:
         if isinstance(error, DatasetError):

@@ -67,8 +67,8 @@ def draw_figures(
             predictions,
             data.class_names,
             probabilities,
-            title=f"{TITLES[name]}: {n_wrong:,} of {len(test):,} test images are classified "
-            f"wrongly ({n_wrong / len(test):.2%}); the most confident mistakes",
+            title=f"{TITLES[name]}: {n_wrong:,} of {len(test):,} test images wrong "
+            f"({100 * n_wrong / len(test):.2f} %), the most confident first",
         )
 
     def draw(name: str, needs: list[Step], figure: Callable[[], "Figure"]) -> tuple[str, Step]:

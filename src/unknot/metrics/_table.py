@@ -14,8 +14,12 @@ if TYPE_CHECKING:
 ARROWS = {"more": "↑", "less": "↓", None: "·"}
 
 
-def render(scores: Scores) -> Iterator[Any]:
-    """Yield what rich prints: the table, its notes, and what was left out."""
+# Where there is less room, the ranges are left out, so that names and numbers stay whole.
+WIDTH_WITH_RANGES = 96
+
+
+def render(scores: Scores, width: int) -> Iterator[Any]:
+    """Yield what rich prints in so many columns: the table, its notes, and what was left out."""
     from rich.table import Table
     from rich.text import Text
 
@@ -33,12 +37,14 @@ def render(scores: Scores) -> Iterator[Any]:
         ),
         caption_justify="left",
     )
-    table.add_column("measure", no_wrap=True)
-    table.add_column("", justify="center")
+    with_ranges = width >= WIDTH_WITH_RANGES
+    table.add_column("measure")
+    table.add_column("", justify="center", no_wrap=True)
     table.add_column("value", justify="right", no_wrap=True)
     table.add_column("95 %", no_wrap=True)
     table.add_column("by chance", justify="right", no_wrap=True)
-    table.add_column("range", no_wrap=True)
+    if with_ranges:
+        table.add_column("range", no_wrap=True)
     numbers: dict[str, int] = {}
     family = None
     for score in scores.values():
@@ -53,7 +59,8 @@ def render(scores: Scores) -> Iterator[Any]:
             marks += f" [{number}]"
         title = Text("  " + score.title + (", on the map" if score.space == "map" else ""))
         title.append(marks, style="dim")
-        table.add_row(title, ARROWS[score.better], *_cells(score))
+        cells = _cells(score)
+        table.add_row(title, ARROWS[score.better], *(cells if with_ranges else cells[:-1]))
     yield table
     for note, number in numbers.items():
         yield Text(f"[{number}] {note}.", style="dim")

@@ -160,7 +160,7 @@ class Scores(Mapping[str, Score]):
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
         from ._table import render
 
-        yield from render(self)
+        yield from render(self, options.max_width)
 
     def __str__(self) -> str:
         from ._table import as_text

@@ -98,7 +98,11 @@ class Axes:
         if n_features <= LEADING + REFINING // 2 or n < 4 * n_features:
             return cls(origin, scale, None)
         sample = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
-        return cls(origin, scale, _principal_axes(_centred(sample, slice(0, len(sample)), origin, scale), team))
+        return cls(
+            origin,
+            scale,
+            _principal_axes(_centred(sample, slice(0, len(sample)), origin, scale), team),
+        )
 
     def coordinates(self, points: Array, team: Team) -> Coordinates:
         """Project points onto the axes."""

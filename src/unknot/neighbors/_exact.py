@@ -15,7 +15,9 @@ from ._axes import ROUNDING, Axes, Coordinates
 from ._kernels import shift_tile, unheap, visit_tile
 
 TILE = 512
-SPLIT_AXES = 16
+# A split needs to know its direction only roughly.
+SPLIT_SAMPLE = 1024
+POWER_ITERATIONS = 8
 
 
 def search(
@@ -25,7 +27,6 @@ def search(
     *,
     queries: Float32[Array, "queries features"] | None = None,
     half_square: bool = False,
-    max_tiles: int | None = None,
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
     """Find the k points nearest to each query, ties by index.
 
@@ -41,8 +42,6 @@ def search(
         By default the points themselves, none of which is then its own neighbour.
     half_square : bool
         Return half the squared distance, which for unit vectors is ``1 - cos``.
-    max_tiles : int, optional
-        Visit only that many of the nearest tiles: no longer exact.
 
     Returns
     -------
@@ -50,15 +49,15 @@ def search(
     """
     with single_threaded_blas(), Team(n_threads) as team:
         axes = Axes.principal(points, team)
-        base = _Tiles(points, axes.coordinates(points, team), team)
+        base = Tiles.along_tree(points, axes.coordinates(points, team), team)
         asked = base
         if queries is not None:
-            asked = _Tiles(queries, axes.coordinates(queries, team), team)
+            asked = Tiles.along_tree(queries, axes.coordinates(queries, team), team)
         indices = np.empty((len(asked.points), k), np.int32)
         distances = np.empty((len(asked.points), k), np.float32)
 
         def answer(block: int) -> None:
-            heap_distances, heap_indices = _fill(asked, block, base, k, axes.scale, max_tiles)
+            heap_distances, heap_indices = fill(asked, block, base, k, axes.scale)
             rows = asked.order[asked.slices[block]]
             unheap(heap_distances, heap_indices, rows, half_square, distances, indices)
 
@@ -66,48 +65,90 @@ def search(
     return indices, distances
 
 
-class _Tiles:
-    """Points in the order of a tree, cut into tiles, with the centre and radius of each."""
+class Tiles:
+    """Points in an order cut into tiles, with the centre and radius of each.
 
-    def __init__(self, points: Array, coordinates: Coordinates, team: Team) -> None:
-        self.order = _tree_order(coordinates.lead[:, :SPLIT_AXES])
-        self.coordinates = coordinates.ordered(self.order)
+    Attributes
+    ----------
+    points : ndarray of shape (n_samples, n_features), float32
+        In the caller's order.
+    order : ndarray of shape (n_samples,), int32
+        The point at each place of the tiles' order.
+    coordinates : Coordinates
+        In the tiles' order.
+    slices : list of slice
+        Places of each tile, at most 512.
+    centres : ndarray of shape (n_tiles, n_lead), float32
+    radii : ndarray of shape (n_tiles,), float32
+        The greatest distance of a tile's leading coordinates from its centre.
+    """
+
+    def __init__(
+        self,
+        points: Array,
+        coordinates: Coordinates,
+        order: Array,
+        slices: list[slice],
+        team: Team,
+    ) -> None:
         self.points = points
-        self.slices = [
-            slice(start, min(start + TILE, len(points))) for start in range(0, len(points), TILE)
-        ]
-        self.centres = np.empty((len(self.slices), coordinates.lead.shape[1]), np.float32)
-        self.radii = np.empty(len(self.slices), np.float32)
+        self.order = order
+        self.coordinates = coordinates.ordered(order)
+        self.slices = slices
+        self.centres = np.empty((len(slices), coordinates.lead.shape[1]), np.float32)
+        self.radii = np.empty(len(slices), np.float32)
 
         def describe(number: int) -> None:
-            rows = self.slices[number]
-            lead = self.coordinates.lead[rows]
+            lead = self.coordinates.lead[slices[number]]
             self.centres[number] = lead.mean(axis=0)
             self.radii[number] = np.sqrt(((lead - self.centres[number]) ** 2).sum(axis=1).max())
 
-        team.run(describe, len(self.slices))
+        team.run(describe, len(slices))
+
+    @classmethod
+    def along_tree(cls, points: Array, coordinates: Coordinates, team: Team) -> Tiles:
+        """Cut points into tiles of 512 along a tree of median splits."""
+        n = len(points)
+        slices = [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
+        return cls(points, coordinates, tree_order(coordinates.lead, TILE), slices, team)
 
 
-def _tree_order(coordinates: Array) -> Int32[Array, " samples"]:
-    """Order points so that tiles, and pairs of tiles, and so on, are compact."""
+def tree_order(coordinates: Array, leaf: int) -> Int32[Array, " samples"]:
+    """Order points so that leaves, and pairs of leaves, and so on, are compact.
+
+    Every part larger than a leaf is split near the median along its own principal direction.
+    """
     done = []
     waiting = [np.arange(len(coordinates), dtype=np.int32)]
     while waiting:
         some = waiting.pop()
-        if len(some) <= TILE:
+        if len(some) <= leaf:
             done.append(some)
             continue
-        values = coordinates[some]
-        middle = (len(some) // TILE + 1) // 2 * TILE
-        split = np.argpartition(values[:, np.argmax(values.var(axis=0))], middle)
+        values = coordinates[some] @ _direction(coordinates[some[:: -(-len(some) // SPLIT_SAMPLE)]])
+        middle = (len(some) // leaf + 1) // 2 * leaf
+        split = np.argpartition(values, middle)
         waiting += [some[split[middle:]], some[split[:middle]]]
     return np.concatenate(done)
 
 
-def _fill(
-    asked: _Tiles, block: int, base: _Tiles, k: int, scale: float, max_tiles: int | None
+def _direction(sample: Array) -> Array:
+    """Find, by power iteration, about the direction in which a sample varies most."""
+    centred = sample - sample.mean(axis=0)
+    direction: Array = centred[np.argmax(np.einsum("ij,ij->i", centred, centred))]
+    for _ in range(POWER_ITERATIONS):
+        direction = (centred @ direction) @ centred
+        direction /= max(float(np.linalg.norm(direction)), 1e-30)
+    return direction
+
+
+def fill(
+    asked: Tiles, block: int, base: Tiles, k: int, scale: float, max_tiles: int | None = None
 ) -> tuple[Array, Array]:
-    """Fill one heap for each query of a block, as squared distances in the points' units."""
+    """Fill one heap for each query of a block, with squared distances in the points' units.
+
+    With ``max_tiles`` only so many of the nearest tiles are visited: no longer exact.
+    """
     rows = asked.slices[block]
     n_queries = rows.stop - rows.start
     n_lead = base.centres.shape[1]

@@ -239,3 +239,42 @@ def expand_groups(
                     indices[m, taken] = candidates[c]
                     distances[m, taken] = away[c]
                     taken += 1
+
+
+@njit(nogil=True, cache=True)
+def visit_neighbors(points, first, last, reach, near, far, seen, new_near, new_far):
+    """Offer every point the nearest ``reach`` neighbours of its nearest ``reach`` neighbours.
+
+    Rows of distances ``far`` ascend; ``seen`` is zero on entry, one entry a point. By the triangle
+    inequality |d_ij - d_jl| <= d_il: what cannot be near enough is not computed. Reads the old
+    graph and writes a new one, so that the order of points is of no account.
+    """
+    k = near.shape[1]
+    heap_indices = np.empty(k, np.int32)
+    heap_squares = np.empty(k)
+    for i in range(first, last):
+        stamp = np.int32(i - first + 1)
+        seen[i] = stamp
+        for t in range(k):
+            # Descending, a row is a heap with its greatest on top.
+            heap_indices[t] = near[i, k - 1 - t]
+            heap_squares[t] = np.float64(far[i, k - 1 - t]) ** 2
+            seen[near[i, t]] = stamp
+        for s in range(reach):
+            j = near[i, s]
+            for t in range(reach):
+                other = near[j, t]
+                if seen[other] == stamp:
+                    continue
+                seen[other] = stamp
+                gap = np.float64(far[i, s]) - np.float64(far[j, t])
+                if gap * gap > heap_squares[0]:
+                    continue
+                d = squared_distance(points[i], points[other])
+                if d < heap_squares[0] or (d == heap_squares[0] and other < heap_indices[0]):
+                    sift_down(heap_squares, heap_indices, k, d, other)
+        for end in range(k - 1, -1, -1):
+            new_far[i, end] = np.sqrt(heap_squares[0])
+            new_near[i, end] = heap_indices[0]
+            if end > 0:
+                sift_down(heap_squares, heap_indices, end, heap_squares[end], heap_indices[end])
