@@ -187,7 +187,9 @@ def test_the_cost_of_directions_and_its_gradient(rng, count, k):
     centres = rng.normal(size=(count, count - 1))
     directions = np.linalg.qr(rng.normal(size=(count - 1, k)))[0]
     gradient = np.empty_like(directions)
-    cost = shared_correlation(centres, centres @ centres.T, directions, gradient)
+    along, slope = np.empty((2, count, k))
+    products = centres @ centres.T
+    cost = shared_correlation(centres, products, directions, along, slope, gradient)
     assert cost == pytest.approx(slow_shared_correlation(centres, directions), rel=1e-12)
     # The formula holds for orthonormal directions: compare along tangents, where to first order
     # they stay so.
@@ -196,10 +198,10 @@ def test_the_cost_of_directions_and_its_gradient(rng, count, k):
         step -= directions @ (directions.T @ step)
         h = 1e-5
         up, down = (np.linalg.qr(directions + s * h * step)[0] for s in (1, -1))
-        slope = (slow_shared_correlation(centres, up) - slow_shared_correlation(centres, down)) / (
-            2 * h
-        )
-        assert np.sum(gradient * step) == pytest.approx(slope, rel=1e-5, abs=1e-7)
+        expected = (
+            slow_shared_correlation(centres, up) - slow_shared_correlation(centres, down)
+        ) / (2 * h)
+        assert np.sum(gradient * step) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 def test_the_search_ends_in_a_minimum(rng):

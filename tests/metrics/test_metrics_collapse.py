@@ -150,7 +150,7 @@ def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
         np.testing.assert_allclose(fast.centred, slow.centred, atol=1e-9)
         np.testing.assert_allclose(fast.variances, slow.variances, rtol=1e-9)
         np.testing.assert_allclose(fast.reaches, slow.reaches, rtol=1e-7)
-        np.testing.assert_allclose(fast.whitened, slow.whitened, rtol=1e-8)
+        np.testing.assert_allclose(fast.whitened, slow.whitened, rtol=1e-4)
         assert fast.rank == slow.rank
 
 

@@ -146,7 +146,7 @@ class Space:
         """Sums and ranks, from one pass over the distances."""
         inputs = self.inputs
         rows = inputs.sample.rows
-        sums = DistanceSums(self.codes, len(rows), len(self.classes))
+        sums = DistanceSums([self.codes], len(rows), len(self.classes))
         consumers: list[Consumer] = [sums]
         other = inputs.other(self)
         ranks = None
@@ -155,7 +155,7 @@ class Space:
             consumers.append(ranks)
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
             scan_distances(self.points, rows, consumers, inputs.n_jobs)
-        return sums.sums, None if ranks is None else ranks.ranks
+        return sums.sums[:, 0], None if ranks is None else ranks.ranks
 
 
 class Inputs:

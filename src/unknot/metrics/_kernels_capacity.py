@@ -45,7 +45,8 @@ def append_column(gram, active, size, new, linear, factor, inner):
 @numba.njit(nogil=True, cache=True)
 def solve_transposed(factor, size, inner, out):
     """Solve L' out = inner, with L lower triangular."""
-    out[:size] = inner[:size]
+    for i in range(size):
+        out[i] = inner[i]
     for i in range(size - 1, -1, -1):
         row = factor[i]
         out[i] /= row[i]
@@ -63,10 +64,12 @@ def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inne
     that come to 0 are no longer active, and one tries again. Returns the number of active columns,
     or -1 if it does not end.
     """
-    alpha[:] = 0.0
-    gains[:] = linear
-    barred[:] = False
-    smallest = TOLERANCE * np.abs(linear).max()
+    smallest = 0.0
+    for i in range(len(linear)):
+        alpha[i] = 0.0
+        gains[i] = linear[i]
+        barred[i] = False
+        smallest = max(smallest, TOLERANCE * abs(linear[i]))
     size = 0
     for _ in range(10 * len(linear) + 100):
         best = -1
@@ -111,19 +114,22 @@ def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inne
                 else:
                     alpha[column] = 0.0
             size = kept
-        if alpha[best] > 0.0:
-            # There was progress, after which what was rounding may be a gain.
-            barred[:] = False
-        gains[:] = linear
+        # After progress, what was rounding may be a gain.
+        progress = alpha[best] > 0.0
+        for j in range(len(linear)):
+            gains[j] = linear[j]
+            barred[j] = barred[j] and not progress
         for i in range(size):
-            column = active[i]
-            gains -= alpha[column] * gram[column]
+            row = gram[active[i]]
+            weight = alpha[active[i]]
+            for j in range(len(linear)):
+                gains[j] -= weight * row[j]
         for i in range(size):
             gains[active[i]] = 0.0
     return -1
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, fastmath=FAST)
 def anchors(points, gram, draws, kappa, out):
     """Anchor point of a manifold for each draw; returns how many draws found none.
 
@@ -136,6 +142,7 @@ def anchors(points, gram, draws, kappa, out):
     (n_draws, D + 1).
     """
     n_points, width = points.shape
+    linear = np.empty(n_points)
     alpha = np.empty(n_points)
     gains = np.empty(n_points)
     barred = np.empty(n_points, dtype=np.bool_)
@@ -147,23 +154,33 @@ def anchors(points, gram, draws, kappa, out):
     trial = np.empty(room)
     failed = 0
     for d in range(len(draws)):
-        linear = np.dot(points, draws[d])
-        farthest = linear.argmax()
-        linear += kappa
+        draw = draws[d]
+        anchor = out[d]
+        farthest = 0
+        for i in range(n_points):
+            value = kappa
+            for j in range(width):
+                value += points[i, j] * draw[j]
+            linear[i] = value
+            if value > linear[farthest]:
+                farthest = i
         size = 0
         if linear[farthest] > 0.0:
             size = nonnegative_minimum(
                 gram, linear, alpha, gains, barred, active, factor, inner, trial
             )
         if size > 0:
-            out[d] = 0.0
             total = 0.0
             for i in range(size):
-                weight = alpha[active[i]]
-                total += weight
-                out[d] += weight * points[active[i]]
-            out[d] /= total
+                total += alpha[active[i]]
+            for j in range(width):
+                anchor[j] = 0.0
+            for i in range(size):
+                weight = alpha[active[i]] / total
+                for j in range(width):
+                    anchor[j] += weight * points[active[i], j]
         else:
             failed += size < 0
-            out[d] = points[farthest]
+            for j in range(width):
+                anchor[j] = points[farthest, j]
     return failed

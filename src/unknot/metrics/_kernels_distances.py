@@ -21,11 +21,17 @@ def finish_distances(products, norms, own, own_norms):
 
 @numba.njit(nogil=True, cache=True)
 def class_sums(squares, codes, sums):
-    """Add the distance (not squared) to each point to the sum of its class, sums (b, C)."""
+    """Add the distance (not squared) to each point to the sum of its class.
+
+    For several labellings at once: codes (n, labellings), sums (b, labellings, C).
+    """
     for i in range(squares.shape[0]):
         row = squares[i]
+        own = sums[i]
         for j in range(squares.shape[1]):
-            sums[i, codes[j]] += np.sqrt(row[j])
+            distance = np.sqrt(row[j])
+            for run in range(codes.shape[1]):
+                own[run, codes[j, run]] += distance
 
 
 @numba.njit(nogil=True, cache=True)

@@ -27,7 +27,8 @@ def intersection_area(subject, clip, work):
     """
     size = len(subject)
     room = work.shape[1]
-    work[0, :size] = subject
+    for i in range(size):
+        work[0, i, 0], work[0, i, 1] = subject[i, 0], subject[i, 1]
     source = 0
     for e in range(len(clip)):
         ax, ay = clip[e, 0], clip[e, 1]
@@ -38,22 +39,40 @@ def intersection_area(subject, clip, work):
         count = 0
         for i in range(size):
             j = (i + 1) % size
-            here = dx * (polygon[i, 1] - ay) - dy * (polygon[i, 0] - ax)
-            there = dx * (polygon[j, 1] - ay) - dy * (polygon[j, 0] - ax)
+            px, py = polygon[i, 0], polygon[i, 1]
+            qx, qy = polygon[j, 0], polygon[j, 1]
+            here = dx * (py - ay) - dy * (px - ax)
+            there = dx * (qy - ay) - dy * (qx - ax)
             if here >= 0.0 and count < room:
-                kept[count] = polygon[i]
+                kept[count, 0], kept[count, 1] = px, py
                 count += 1
             crosses = (here > 0.0 and there < 0.0) or (here < 0.0 and there > 0.0)
             if crosses and count < room:
                 t = here / (here - there)
-                kept[count, 0] = polygon[i, 0] + t * (polygon[j, 0] - polygon[i, 0])
-                kept[count, 1] = polygon[i, 1] + t * (polygon[j, 1] - polygon[i, 1])
+                kept[count, 0] = px + t * (qx - px)
+                kept[count, 1] = py + t * (qy - py)
                 count += 1
         size = count
         source = 1 - source
         if size == 0:
             return 0.0
     return max(0.0, polygon_area(work[source, :size]))
+
+
+@numba.njit(nogil=True, cache=True)
+def boxes_meet(first, second):
+    """Whether the smallest upright rectangles about two polygons share any area."""
+    for axis in range(2):
+        low, high = first[0, axis], first[0, axis]
+        for i in range(len(first)):
+            low, high = min(low, first[i, axis]), max(high, first[i, axis])
+        below, above = True, True
+        for i in range(len(second)):
+            below &= second[i, axis] <= low
+            above &= second[i, axis] >= high
+        if below or above:
+            return False
+    return True
 
 
 @numba.njit(nogil=True, cache=True)
@@ -70,12 +89,7 @@ def all_intersection_areas(vertices, starts, areas):
         for b in range(a):
             second = vertices[starts[b] : starts[b + 1]]
             shared = 0.0
-            if (
-                first[:, 0].min() < second[:, 0].max()
-                and second[:, 0].min() < first[:, 0].max()
-                and first[:, 1].min() < second[:, 1].max()
-                and second[:, 1].min() < first[:, 1].max()
-            ):
+            if boxes_meet(first, second):
                 shared = intersection_area(first, second, work)
             areas[a, b] = shared
             areas[b, a] = shared
@@ -120,13 +134,16 @@ def peeled_corners(points, fewest, alive, corners):
     With a layer go all copies of its corners, which are neighbours in the sorted row.
     """
     left = len(points)
-    alive[:] = True
+    for i in range(len(points)):
+        alive[i] = True
     while True:
         count = layer_corners(points, alive, corners)
-        for index in corners[:count]:
+        for c in range(count):
+            index = corners[c]
+            x, y = points[index, 0], points[index, 1]
             for way in (-1, 1):
                 i = index if way == 1 else index - 1
-                while 0 <= i < len(points) and (points[i] == points[index]).all():
+                while 0 <= i < len(points) and points[i, 0] == x and points[i, 1] == y:
                     if alive[i]:
                         alive[i] = False
                         left -= 1
@@ -136,20 +153,20 @@ def peeled_corners(points, fewest, alive, corners):
 
 
 @numba.njit(nogil=True, cache=True)
-def clip_to_half_plane(start, direction, corner, along, interval):
-    """Cut the interval of t for which start + t direction lies left of an edge; False if none does.
+def cut_by_edge(start, end, x, y, along_x, along_y, low, high):
+    """Cut the interval of t for which start + t (end - start) lies left of an edge through (x, y).
 
-    To within a rounding error of coordinates that are 1 at most.
+    To within a rounding error of coordinates that are 1 at most. Returns it empty if none does.
     """
-    length = np.sqrt(along[0] ** 2 + along[1] ** 2)
-    nx, ny = along[1] / length, -along[0] / length
-    room = nx * (corner[0] - start[0]) + ny * (corner[1] - start[1]) + 1e-9
-    slope = nx * direction[0] + ny * direction[1]
+    length = np.sqrt(along_x * along_x + along_y * along_y)
+    nx, ny = along_y / length, -along_x / length
+    room = nx * (x - start[0]) + ny * (y - start[1]) + 1e-9
+    slope = nx * (end[0] - start[0]) + ny * (end[1] - start[1])
     if slope > 1e-12:
-        interval[1] = min(interval[1], room / slope)
-    elif slope < -1e-12:
-        interval[0] = max(interval[0], room / slope)
-    return slope > 1e-12 or slope < -1e-12 or room >= 0.0
+        return low, min(high, room / slope)
+    if slope < -1e-12:
+        return max(low, room / slope), high
+    return low, high if room >= 0.0 else -1.0
 
 
 @numba.njit(nogil=True, cache=True)
@@ -158,28 +175,33 @@ def share_inside(flat, other):
 
     A segment, or a point, as the outline has four edges: along it, across its end, and back.
     """
-    start, direction = flat[0], flat[-1] - flat[0]
-    interval = np.array([0.0, 1.0])
-    if len(other) > 2:
-        for e in range(len(other)):
-            along = other[(e + 1) % len(other)] - other[e]
-            if not clip_to_half_plane(start, direction, other[e], along, interval):
-                return 0.0
+    start, end = flat[0], flat[len(flat) - 1]
+    low, high = 0.0, 1.0
+    last = len(other) - 1
+    if last > 1:
+        for e in range(last + 1):
+            f = (e + 1) % (last + 1)
+            x, y = other[e, 0], other[e, 1]
+            low, high = cut_by_edge(start, end, x, y, other[f, 0] - x, other[f, 1] - y, low, high)
     else:
-        along = other[-1] - other[0]
-        if along[0] == 0.0 and along[1] == 0.0:
-            along[0] = 1.0
-        across = np.array([-along[1], along[0]])
-        if not (
-            clip_to_half_plane(start, direction, other[0], along, interval)
-            and clip_to_half_plane(start, direction, other[-1], across, interval)
-            and clip_to_half_plane(start, direction, other[-1], -along, interval)
-            and clip_to_half_plane(start, direction, other[0], -across, interval)
-        ):
-            return 0.0
+        ax, ay = other[last, 0] - other[0, 0], other[last, 1] - other[0, 1]
+        if ax == 0.0 and ay == 0.0:
+            ax = 1.0
+        for side in range(4):
+            corner = other[0] if side == 0 or side == 3 else other[last]
+            low, high = cut_by_edge(start, end, corner[0], corner[1], ax, ay, low, high)
+            ax, ay = -ay, ax
     if len(flat) == 1:
-        return 1.0
-    return max(0.0, interval[1] - interval[0])
+        return 1.0 if high >= low else 0.0
+    return max(0.0, high - low)
+
+
+@numba.njit(nogil=True, cache=True)
+def squared_length(outline):
+    """Squared distance between the first and the last corner."""
+    last = len(outline) - 1
+    dx, dy = outline[last, 0] - outline[0, 0], outline[last, 1] - outline[0, 1]
+    return dx * dx + dy * dy
 
 
 @numba.njit(nogil=True, cache=True)
@@ -196,7 +218,7 @@ def fill_flat_overlaps(vertices, starts, areas, overlap):
             second = vertices[starts[b] : starts[b + 1]]
             swap = areas[a] > 0.0
             if areas[a] == 0.0 and areas[b] == 0.0:
-                swap = np.sum((second[-1] - second[0]) ** 2) < np.sum((first[-1] - first[0]) ** 2)
+                swap = squared_length(second) < squared_length(first)
             share = share_inside(second, first) if swap else share_inside(first, second)
             overlap[a, b] = share
             overlap[b, a] = share

@@ -162,13 +162,15 @@ def _resampled(
     shifts /= counts[:, :, None]
     means = shifts + centres
     whiteners, ranks = zip(*(between_whitener(mean) for mean in means), strict=True)
-    axes = np.concatenate(whiteners, axis=1)
+    # The largest product of all, of deviations from class means: float32 is enough for resamples.
+    axes = np.concatenate(whiteners, axis=1).astype(np.float32)
     variances, reaches, whitened = np.zeros((3, n_resamples, n_classes))
 
     def spread(c: int) -> None:
         shifted = shifts[:, c]
         lengths = np.einsum("bj,bj->b", shifted, shifted)
         offsets = np.concatenate([shifted[b] @ whiteners[b] for b in range(n_resamples)])
+        offsets = offsets.astype(np.float32)
         step = max(16, 2**22 // max(n_features, axes.shape[1]))
         for first in range(0, len(members[c]), step):
             rows = members[c][first : first + step]
@@ -178,7 +180,7 @@ def _resampled(
             squares = np.maximum(squares - 2.0 * (centred @ shifted.T), 0.0)
             variances[:, c] += (weight * squares).sum(axis=0)
             reaches[:, c] += (weight * np.sqrt(squares)).sum(axis=0)
-            inner = np.square(centred @ axes - offsets)
+            inner = np.square(centred.astype(np.float32) @ axes - offsets)
             inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
             whitened[:, c] += (weight * inner).sum(axis=0)
 

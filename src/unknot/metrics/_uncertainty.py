@@ -181,13 +181,13 @@ def silhouette_null(inputs: Inputs, space: Space) -> Array:
     """Silhouettes of a few points with permuted labels, all permutations in one pass."""
     sample = stratified(inputs.codes, NULL_ROWS, inputs.random_state)
     shuffled = [other.codes for other in inputs.shuffled]
-    sums = [DistanceSums(codes, len(sample.rows), len(inputs.classes)) for codes in shuffled]
+    collected = DistanceSums(shuffled, len(sample.rows), len(inputs.classes))
     with inputs.clock.shared(f"distances of sampled points{space.name}"):
-        scan_distances(space.points, sample.rows, list(sums), inputs.n_jobs)
+        scan_distances(space.points, sample.rows, [collected], inputs.n_jobs)
     return np.array(
         [
-            silhouettes(own.sums, codes[sample.rows], sample.sizes).mean()
-            for codes, own in zip(shuffled, sums, strict=True)
+            silhouettes(collected.sums[:, run], codes[sample.rows], sample.sizes).mean()
+            for run, codes in enumerate(shuffled)
         ]
     )
 

@@ -209,17 +209,20 @@ def silhouette(
     if max_samples is not None:
         max_samples = check_count(max_samples, "max_samples", 1, 2**62, "of at least 1, or None")
     sample = stratified(codes, max_samples, random_state)
-    sums = DistanceSums(codes, len(sample.rows), len(classes))
+    sums = DistanceSums([codes], len(sample.rows), len(classes))
     scan_distances(points, sample.rows, [sums], n_jobs)
-    return announced(silhouette_of_sums(sums.sums, sample, classes))
+    return announced(silhouette_of_sums(sums.sums[:, 0], sample, classes))
 
 
 class DistanceSums:
-    """Collects, for each chosen point, the sum of its distances to the points of each class."""
+    """Collects, for each chosen point, the sum of its distances to the points of each class.
 
-    def __init__(self, codes: Array, n_rows: int, n_classes: int) -> None:
-        self.codes = codes
-        self.sums = np.zeros((n_rows, n_classes))
+    For several labellings of the points at once: ``sums`` is (n_rows, n_labellings, n_classes).
+    """
+
+    def __init__(self, labellings: list[Array], n_rows: int, n_classes: int) -> None:
+        self.codes = np.stack(labellings, axis=1)
+        self.sums = np.zeros((n_rows, len(labellings), n_classes))
 
     def __call__(self, part: slice, squares: Array) -> None:
         """Add those of a block of points."""
