@@ -1,6 +1,7 @@
 """What every test runs under: array shapes checked, no display, skips failing where told so."""
 
 import os
+import signal
 from pathlib import Path
 
 import matplotlib as mpl
@@ -10,6 +11,8 @@ from jaxtyping import install_import_hook
 
 mpl.use("Agg")
 os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# A job in the background inherits that Ctrl-C is ignored, which several tests are about.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # Time is measured by the benchmarks, so there are no deadlines. In CI every property is tried on
 # the same examples each time; elsewhere on new ones.

@@ -110,10 +110,11 @@ def test_fits_in_loky_workers():
 
 
 INTERRUPTED = """
-import sys, threading, time
+import signal, sys, threading, time
 import numpy as np
 import unknot
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
 points = np.random.default_rng(0).normal(size=(20_000, 50)).astype(np.float32)
 unknot.TSNE(max_iter=2, perplexity=5).fit(points[:4000])
 print("ready", flush=True)
