@@ -302,7 +302,7 @@ def test_memory_stays_under_one_and_a_half_gigabytes():
         (np.array([[1.0], [np.inf]]), 1, {}, ValueError, r"points must be finite"),
         (np.array([[1.0], [1e300]]), 1, {}, ValueError, r"points must be finite in float32"),
         (
-            np.array([[3e38], [-3e38]]),
+            np.array([[3e38], [-3e38]], np.float32),
             1,
             {},
             ValueError,
