@@ -188,7 +188,7 @@ def test_the_conclusion_follows_the_numbers(run):
 
 def test_a_full_run_leaves_nothing_out():
     assert LabSettings().left_out == ""
-    assert "for 5 of 20, 10 of 100, 3 of 10 epochs" in LabSettings.quick(0, "jax").left_out
+    assert "for 5 of 20, 8 of 100, 2 of 10 epochs" in LabSettings.quick(0, "jax").left_out
 
 
 def test_faults_name_the_argument(tmp_path):

@@ -85,8 +85,8 @@ def draw_figures(
         )
 
     yield draw("learning_curves", list(trained.values()), curves)
-    for name, step in trained.items():
-        yield draw(f"{name}_mistakes", [step], partial(mistakes, name))
+    for name in settings.mistakes:
+        yield draw(f"{name}_mistakes", [trained[name]], partial(mistakes, name))
     for name, step in mapped.items():
         yield draw(name, [step], partial(panel, name))
     yield draw("comparison", list(mapped.values()), comparison)

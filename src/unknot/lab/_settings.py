@@ -39,6 +39,8 @@ class LabSettings:
         Of t-SNE.
     k : int
         Neighbours of the Neighborhood Hit.
+    mistakes : list of str
+        The networks whose wrong images are drawn.
     """
 
     seed: int = 0
@@ -54,6 +56,7 @@ class LabSettings:
     perplexity: float = 30.0
     iterations: int = 1000
     k: int = 6
+    mistakes: list[str] = field(default_factory=lambda: list(NETWORKS))
 
     @classmethod
     def quick(cls, seed: int, backend: str) -> "LabSettings":
@@ -61,10 +64,11 @@ class LabSettings:
         return cls(
             seed=seed,
             backend=backend,
-            epochs={"logistic_regression": 5, "perceptron": 10, "lenet": 3},
+            epochs={"logistic_regression": 5, "perceptron": 8, "lenet": 2},
             train_samples=10_000,
-            test_samples=2_000,
-            map_train_samples=5_000,
+            test_samples=1_500,
+            map_train_samples=2_500,
+            mistakes=["lenet"],
         )
 
     @property
@@ -78,5 +82,7 @@ class LabSettings:
             f"A quick run: trained on {self.train_samples:,} of {whole.train_samples:,} images "
             f"for {epochs} epochs; tested on {self.test_samples:,} of {whole.test_samples:,} "
             f"images; mapped {self.map_train_samples:,} of {whole.map_train_samples:,} training "
-            "images. Its numbers are not those of the whole lab."
+            "images; drew the mistakes of "
+            f"{', '.join(TITLES[name] for name in self.mistakes)}. "
+            "Its numbers are not those of the whole lab."
         )
