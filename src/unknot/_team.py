@@ -146,6 +146,35 @@ class Team:
             raise job.error
 
 
+    def together(self, task: Callable[[int], object], give_up: Callable[[], object]) -> None:
+        """Run ``task(0)`` to ``task(n_threads - 1)`` at once, on a thread each.
+
+        The tasks may wait for each other. Where one does not come, as it failed or the caller was
+        interrupted before, ``give_up()`` is called, upon which the others must return.
+        """
+
+        def guarded(number: int) -> None:
+            try:
+                task(number)
+            except BaseException:
+                give_up()
+                raise
+
+        job = _Job(guarded, self.n_threads)
+        try:
+            for inbox in self._inboxes:
+                inbox.put(job)
+            job.work()
+            job.wait()
+        except BaseException:
+            give_up()
+            job.stop()
+            job.wait()
+            raise
+        if job.error is not None:
+            raise job.error
+
+
 def _serve(inbox: queue.SimpleQueue[_Job | None]) -> None:
     while (job := inbox.get()) is not None:
         job.help()

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 
+from .._kernels_together import give_up, new_shared
 from .._team import Team
 from .._typing import Array, Float32
 from ._affinities import Affinities
 from ._kernels_exact import attract, repel, step
+from ._kernels_lanes import LANES
 from ._kernels_optimizer import (
     GRADIENT,
     LOG_SUM,
@@ -20,12 +23,15 @@ from ._kernels_optimizer import (
     X_LOW,
     Y_HIGH,
     Y_LOW,
-    attract_and_step,
+    bounds_of,
+    descend_together,
 )
 from ._mesh import CHUNKS, Mesh
 
 # No point moves farther than this in one iteration, in units of the map.
 MAX_STEP = 5.0
+# Seconds of steps between looks for an interrupt.
+RETURN_AFTER = 0.1
 # Rows of the exact sum in one task.
 EXACT_ROWS = 256
 
@@ -66,8 +72,12 @@ class Engine(ABC):
     """A map in motion."""
 
     @abstractmethod
-    def step(self, phase: Phase, *, measure: bool) -> tuple[float, float]:
-        """Take a step; if asked to, return KL and gradient norm of the map before it."""
+    def advance(self, phase: Phase, n_steps: int) -> None:
+        """Take steps."""
+
+    @abstractmethod
+    def measure(self, phase: Phase) -> tuple[float, float]:
+        """Take one step; return KL and gradient norm of the map before it."""
 
     @abstractmethod
     def restart(self) -> None:
@@ -75,7 +85,7 @@ class Engine(ABC):
 
     @abstractmethod
     def map_(self, *, before: bool = False) -> Array:
-        """Return a copy of the map, or of the one before the last step."""
+        """Return a copy of the map, or of the one before the last measured step."""
 
 
 class MeshEngine(Engine):
@@ -86,77 +96,76 @@ class MeshEngine(Engine):
 
     def __init__(self, affinities: Affinities, start: Array, spacing: float, team: Team) -> None:
         n, self._n_components = start.shape
+        self._n = n
         self._affinities = affinities
         self._team = team
         # On a line points are dense, and a mesh along it costs next to nothing.
         self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
-        self._x = np.ascontiguousarray(start[:, 0], np.float32)
-        self._y = np.zeros(n, np.float32)
-        if self._n_components == 2:
-            self._y[:] = start[:, 1]
-        self._old_x, self._old_y = self._x.copy(), self._y.copy()
-        self._motion = [np.empty(n, np.float32) for _ in range(4)]
-        self._fields = [np.zeros(n, np.float32) for _ in range(2)]
-        self._sums = np.zeros((CHUNKS, 6))
-        self._sums[:, X_LOW], self._sums[:, X_HIGH] = self._x.min(), self._x.max()
-        self._sums[:, Y_LOW], self._sums[:, Y_HIGH] = self._y.min(), self._y.max()
+        self._state = np.zeros((10, -(-n // LANES) * LANES), np.float32)
+        self._state[: self._n_components, :n] = start.T
+        self._state[:, n:] = self._state[:, n - 1 : n]
+        self._old = self._state[:2].copy()
+        self._sums = np.zeros((CHUNKS, 7))
+        x, y = self._state[:2]
+        self._sums[:, X_LOW], self._sums[:, X_HIGH] = x.min(), x.max()
+        self._sums[:, Y_LOW], self._sums[:, Y_HIGH] = y.min(), y.max()
+        self._seconds_of_a_step = 0.0
         self.restart()
 
     def restart(self) -> None:
         """Forget velocities and gains."""
-        for velocity in self._motion[:2]:
-            velocity[:] = 0
-        for gain in self._motion[2:]:
-            gain[:] = 1
+        self._state[2:4] = 0
+        self._state[4:6] = 1
 
-    def step(self, phase: Phase, *, measure: bool) -> tuple[float, float]:
-        """Take a step; if asked to, return KL and gradient norm of the map before it."""
+    def advance(self, phase: Phase, n_steps: int) -> None:
+        """Take steps."""
+        while n_steps:
+            # An interrupt is seen between calls.
+            most = max(1, int(RETURN_AFTER / max(self._seconds_of_a_step, 1e-6)))
+            began = time.perf_counter()
+            done, _ = self._descend(phase, min(n_steps, most), measure=False)
+            self._seconds_of_a_step = (time.perf_counter() - began) / done
+            n_steps -= done
+
+    def measure(self, phase: Phase) -> tuple[float, float]:
+        """Take one step; return KL and gradient norm of the map before it."""
+        self._old[:] = self._state[:2]
+        _, z = self._descend(phase, 1, measure=True)
         sums = self._sums
-        bounds = (
-            float(sums[:, X_LOW].min()),
-            float(sums[:, X_HIGH].max()),
-            float(sums[:, Y_LOW].min()),
-            float(sums[:, Y_HIGH].max()),
-        )
-        z = self._mesh.field(self._x, self._y, bounds, *self._fields)
-        p = self._affinities
-        arguments = (
-            self._x,
-            self._y,
-            self._old_x,
-            self._old_y,
-            *self._motion,
-            *self._fields,
-            p.ptr,
-            p.index,
-            p.weight,
-            p.scale,
-            np.float32(phase.exaggeration),
-            np.float32(1 / z),
-            np.float32(phase.learning_rate),
-            np.float32(phase.momentum),
-            np.float32(MAX_STEP),
-            measure,
-            sums,
-        )
-        tasks = min(CHUNKS, 8 * self._team.n_threads)
-
-        def advance(task: int) -> None:
-            first, last = CHUNKS * task // tasks, CHUNKS * (task + 1) // tasks
-            attract_and_step(first, last, CHUNKS, *arguments)
-
-        self._team.run(advance, tasks)
-        self._x, self._old_x = self._old_x, self._x
-        self._y, self._old_y = self._old_y, self._y
-        if not measure:
-            return math.nan, math.nan
-        kl = p.negative_entropy + float(sums[:, LOG_SUM].sum()) + math.log(z)
+        kl = self._affinities.negative_entropy + float(sums[:, LOG_SUM].sum()) + math.log(z)
         return kl, math.sqrt(float(sums[:, GRADIENT].sum()))
 
+    def _descend(self, phase: Phase, n_steps: int, *, measure: bool) -> tuple[int, float]:
+        """Take at most so many steps; return how many, and Z before the last."""
+        mesh, p = self._mesh, self._affinities
+        mesh.lay(bounds_of(self._sums))
+        shared, n_threads, done = new_shared(), self._team.n_threads, np.zeros(2)
+        settings = (phase.exaggeration, phase.learning_rate, phase.momentum, MAX_STEP)
+        arguments = (
+            n_steps,
+            measure,
+            self._n,
+            self._state.reshape(-1),
+            (p.ptr, p.index, p.weight, p.scale),
+            mesh.layout,
+            mesh.charges,
+            mesh.solver,
+            mesh.buffers,
+            mesh.potential,
+            tuple(np.float32(value) for value in settings),
+            self._sums,
+            done,
+        )
+        self._team.together(
+            lambda thread: descend_together(thread, n_threads, shared, *arguments),
+            lambda: give_up(shared),
+        )
+        return int(done[0]), float(done[1])
+
     def map_(self, *, before: bool = False) -> Array:
-        """Return a copy of the map, or of the one before the last step."""
-        x, y = (self._old_x, self._old_y) if before else (self._x, self._y)
-        return np.stack([x, y], axis=1)[:, : self._n_components].copy()
+        """Return a copy of the map, or of the one before the last measured step."""
+        rows = self._old if before else self._state
+        return np.ascontiguousarray(rows[: self._n_components, : self._n].T)
 
 
 class ExactEngine(Engine):
@@ -178,8 +187,20 @@ class ExactEngine(Engine):
         self._velocity[:] = 0
         self._gain[:] = 1
 
-    def step(self, phase: Phase, *, measure: bool) -> tuple[float, float]:
-        """Take a step; if asked to, return KL and gradient norm of the map before it."""
+    def advance(self, phase: Phase, n_steps: int) -> None:
+        """Take steps."""
+        for _ in range(n_steps):
+            self._step(phase, measure=False)
+
+    def measure(self, phase: Phase) -> tuple[float, float]:
+        """Take one step; return KL and gradient norm of the map before it."""
+        self._old[:] = self._map
+        z, squares = self._step(phase, measure=True)
+        kl = self._affinities.negative_entropy + float(self._logs.sum()) + math.log(z)
+        return kl, math.sqrt(squares)
+
+    def _step(self, phase: Phase, *, measure: bool) -> tuple[float, float]:
+        """Take a step; return Z and the squared length of the gradient before it."""
         p = self._affinities
         n = self._map.shape[1]
 
@@ -191,7 +212,6 @@ class ExactEngine(Engine):
 
         self._team.run(forces, -(-n // EXACT_ROWS))
         z = float(self._phi.sum())
-        self._old[:] = self._map
         squares = step(
             self._map,
             self._force,
@@ -204,13 +224,10 @@ class ExactEngine(Engine):
             np.float32(phase.momentum),
             np.float32(MAX_STEP),
         )
-        if not measure:
-            return math.nan, math.nan
-        kl = p.negative_entropy + float(self._logs.sum()) + math.log(z)
-        return kl, math.sqrt(squares)
+        return z, float(squares)
 
     def map_(self, *, before: bool = False) -> Array:
-        """Return a copy of the map, or of the one before the last step."""
+        """Return a copy of the map, or of the one before the last measured step."""
         source = self._old if before else self._map
         return np.ascontiguousarray(source[: self._n_components].T)
 
@@ -234,21 +251,25 @@ def descend(
     for number, phase in enumerate(phases):
         engine.restart()
         least, least_at = math.inf, done
-        for iteration in range(done, done + phase.n_iter):
-            measure = iteration % report_every == 0 and iteration > 0
-            kl, norm = engine.step(phase, measure=measure)
-            if not measure:
+        end = done + phase.n_iter
+        while done < end:
+            # The map after every report_every steps is looked at with the step that follows.
+            if done % report_every or done == 0:
+                steps = min(end, done - done % report_every + report_every) - done
+                engine.advance(phase, steps)
+                done += steps
                 continue
-            report = Report(iteration, kl, norm, engine.map_(before=True))
+            kl, norm = engine.measure(phase)
+            report = Report(done, kl, norm, engine.map_(before=True))
             stop = watch(report)
             if number == len(phases) - 1:
                 if kl < least:
-                    least, least_at = kl, iteration
-                stop = stop or iteration - least_at > patience or norm <= min_gradient_norm
+                    least, least_at = kl, done
+                stop = stop or done - least_at > patience or norm <= min_gradient_norm
             if stop:
                 return report
-        done += phase.n_iter
-    kl, norm = engine.step(phases[-1], measure=True)
+            done += 1
+    kl, norm = engine.measure(phases[-1])
     report = Report(done, kl, norm, engine.map_(before=True))
     watch(report)
     return report

@@ -6,6 +6,17 @@ a - 1 .. a + 2 with the cubic B-spline's weights; these sum to 1, their derivati
 
 import numpy as np
 from numba import njit
+from numba.extending import register_jitable
+
+from .._kernels_together import barrier, next_task
+from ._kernels_levels import solve
+
+# Nodes left free around the points: a point reaches one node before its cell and two after.
+MARGIN = 2
+# The mesh grows by so many nodes at a time: its influence function is computed anew.
+GROWTH = 32
+# At least so many cells across the map, whatever its span.
+MIN_CELLS = 50
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
@@ -62,7 +73,7 @@ def cross_correlation(s, w):
     )
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(fastmath=FAST)
 def spread(x, y, first, last, x0, y0, per_unit, charge):
     """Spread a unit charge of every point over the 4 x 4 nodes around it."""
     charge[:, :] = np.float32(0)
@@ -81,49 +92,156 @@ def spread(x, y, first, last, x0, y0, per_unit, charge):
             row[3] += wx[k] * wy[3]
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def gather(first, last, n_chunks, x, y, x0, y0, per_unit, potential, near, x_field, y_field, sums):
-    """Read grad phi at every point, and the sum of phi over each chunk of points.
+@njit(fastmath=FAST)
+def gather(chunk, n_chunks, x, y, n, origin, per_unit, potential, near, x_field, y_field, sums):
+    """Read grad phi at every point of a chunk, and the sum of phi over them.
 
     Both without what a point's own charge adds: on a mesh it pushes itself, by where it is in its
     cell. ``near`` holds the potential of a unit charge at the nodes up to 3 away in each direction.
     """
-    n = x.shape[0]
-    for c in range(first, last):
-        total = 0.0
-        for i in range(n * c // n_chunks, n * (c + 1) // n_chunks):
-            u = (x[i] - x0) * per_unit
-            v = (y[i] - y0) * per_unit
-            a = np.uint32(u)
-            b = np.uint32(v)
-            tu = u - np.float32(a)
-            tv = v - np.float32(b)
-            wx = spline(tu)
-            wy = spline(tv)
-            sx = spline_slope(tu)
-            sy = spline_slope(tv)
-            phi = np.float32(0)
-            gx = np.float32(0)
-            gy = np.float32(0)
-            for k in range(4):
-                row = potential[a + k - 1][b - 1 : b + 3]
-                p = row[0] * wy[0] + row[1] * wy[1] + row[2] * wy[2] + row[3] * wy[3]
-                s = row[0] * sy[0] + row[1] * sy[1] + row[2] * sy[2] + row[3] * sy[3]
-                phi += wx[k] * p
-                gx += sx[k] * p
-                gy += wx[k] * s
-            cx = self_correlation(wx)
-            cy = self_correlation(wy)
-            dx = cross_correlation(sx, wx)
-            dy = cross_correlation(sy, wy)
-            for k in range(4):
-                row = near[k]
-                p = row[0] * cy[0] + row[1] * cy[1] + row[2] * cy[2] + row[3] * cy[3]
-                s = row[0] * dy[0] + row[1] * dy[1] + row[2] * dy[2] + row[3] * dy[3]
-                phi -= cx[k] * p
-                gx -= dx[k] * p
-                gy -= cx[k] * s
-            x_field[i] = gx * per_unit
-            y_field[i] = gy * per_unit
-            total += np.float64(phi)
-        sums[c] = total
+    total = 0.0
+    for i in range(n * chunk // n_chunks, n * (chunk + 1) // n_chunks):
+        u = (x[i] - origin[0]) * per_unit
+        v = (y[i] - origin[1]) * per_unit
+        a = np.uint32(u)
+        b = np.uint32(v)
+        tu = u - np.float32(a)
+        tv = v - np.float32(b)
+        wx = spline(tu)
+        wy = spline(tv)
+        sx = spline_slope(tu)
+        sy = spline_slope(tv)
+        phi = np.float32(0)
+        gx = np.float32(0)
+        gy = np.float32(0)
+        for k in range(4):
+            row = potential[a + k - 1][b - 1 : b + 3]
+            p = row[0] * wy[0] + row[1] * wy[1] + row[2] * wy[2] + row[3] * wy[3]
+            s = row[0] * sy[0] + row[1] * sy[1] + row[2] * sy[2] + row[3] * sy[3]
+            phi += wx[k] * p
+            gx += sx[k] * p
+            gy += wx[k] * s
+        cx = self_correlation(wx)
+        cy = self_correlation(wy)
+        dx = cross_correlation(sx, wx)
+        dy = cross_correlation(sy, wy)
+        for k in range(4):
+            row = near[k]
+            p = row[0] * cy[0] + row[1] * cy[1] + row[2] * cy[2] + row[3] * cy[3]
+            s = row[0] * dy[0] + row[1] * dy[1] + row[2] * dy[2] + row[3] * dy[3]
+            phi -= cx[k] * p
+            gx -= dx[k] * p
+            gy -= cx[k] * s
+        x_field[i] = gx * per_unit
+        y_field[i] = gy * per_unit
+        total += np.float64(phi)
+    sums[chunk] = total
+
+
+@register_jitable
+def nodes_across(span, step):
+    """Count the nodes that a map of some width needs."""
+    return np.int64(np.ceil(span / step)) + 2 * MARGIN + 1
+
+
+@register_jitable
+def width_of(bounds):
+    """Return the greater side of a map, but no less than float32 tells places in it apart."""
+    x_low, x_high, y_low, y_high = bounds
+    reach = max(max(abs(x_low), abs(x_high)), max(abs(y_low), abs(y_high)))
+    return max(max(x_high - x_low, y_high - y_low), max(1e-3 * reach, 1e-12))
+
+
+@register_jitable
+def rung_of(width):
+    """Number the steps of a small map's mesh: 2^(rung / 4), MIN_CELLS to twice that across."""
+    return np.floor(4 * np.log2(width / MIN_CELLS))
+
+
+@register_jitable
+def fits(bounds, layout):
+    """Tell whether a mesh of ``layout`` (rows, columns, step, spacing) still serves a map.
+
+    A little too large a mesh is kept: maps breathe.
+    """
+    rows, columns, step, spacing = layout
+    width = width_of(bounds)
+    if width < MIN_CELLS * spacing:
+        if step >= spacing or rung_of(width) != np.round(4 * np.log2(step)):
+            return False
+    elif step != spacing:
+        return False
+    nx = nodes_across(bounds[1] - bounds[0], step)
+    ny = nodes_across(bounds[3] - bounds[2], step)
+    return rows - 2 * GROWTH < nx <= rows and columns - 2 * GROWTH < ny <= columns
+
+
+@register_jitable
+def normaliser(total, offset, n):
+    """Compute Z from the sum of the points' potentials.
+
+    Positive in truth; where all points are far from each other, the mesh may lose the sign.
+    """
+    return max(total + offset * n * (n - 1), 1e-3 * n)
+
+
+@register_jitable
+def find_origin(bounds, shape, step):
+    """Place a mesh so that a map, within least and greatest x, then y, is in its middle."""
+    x_low, x_high, y_low, y_high = bounds
+    nx, ny = shape
+    return (
+        np.float32((x_low + x_high) / 2 - (nx - 1) / 2 * step),
+        np.float32((y_low + y_high) / 2 - (ny - 1) / 2 * step),
+    )
+
+
+@njit(fastmath=FAST, inline="always")
+def find_potential(
+    thread, n_threads, shared, x, y, n, origin, per_unit, charges, solver, buffers, potential
+):
+    """Compute the potential of n points at the nodes; all threads together.
+
+    False if a thread has given up.
+    """
+    parts = charges.shape[0]
+    part = next_task(shared)
+    while part < parts:
+        first, last = n * part // parts, n * (part + 1) // parts
+        spread(x, y, first, last, origin[0], origin[1], per_unit, charges[part])
+        part = next_task(shared)
+    if not barrier(shared, n_threads):
+        return False
+    return solve(thread, n_threads, shared, charges, solver, buffers, potential)
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def find_field(
+    thread,
+    n_threads,
+    shared,
+    x,
+    y,
+    origin,
+    per_unit,
+    charges,
+    solver,
+    buffers,
+    potential,
+    x_field,
+    y_field,
+    sums,
+):
+    """Compute the potential and, where ``sums`` has room for them, the field at every point."""
+    place = (origin, per_unit)
+    if not find_potential(
+        thread, n_threads, shared, x, y, len(x), *place, charges, solver, buffers, potential
+    ):
+        return
+    n_chunks = len(sums)
+    chunk = next_task(shared)
+    while chunk < n_chunks:
+        gather(
+            chunk, n_chunks, x, y, len(x), *place, potential, solver.near, x_field, y_field, sums
+        )
+        chunk = next_task(shared)

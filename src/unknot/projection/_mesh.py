@@ -11,25 +11,26 @@ order, for t-SNE, is [Delchevalerie2021].
 
 from __future__ import annotations
 
-import math
-
 import numpy as np
-from scipy import fft
 
+from .._kernels_together import give_up, new_shared
 from .._team import Team
 from .._typing import Array, Float32
-from ._kernels_mesh import gather, spread
+from ._kernels_mesh import (
+    GROWTH,
+    MIN_CELLS,
+    find_field,
+    find_origin,
+    fits,
+    nodes_across,
+    normaliser,
+    rung_of,
+    width_of,
+)
+from ._potentials import Potential
 
-# Nodes left free around the points: a point reaches one node before its cell and two after.
-MARGIN = 2
-# The mesh grows by so many nodes at a time: its influence function is computed anew.
-GROWTH = 16
-# At least so many cells across the map, whatever its span.
-MIN_CELLS = 50
-# A wider map gets a coarser mesh: about a gigabyte, and a second of transforms.
+# A wider map gets a coarser mesh: about half a gigabyte, and a second of transforms.
 MAX_NODES = 2**23
-# Rows and columns transformed by one task.
-STRIP = 32
 CHUNKS = 64
 
 
@@ -44,15 +45,31 @@ class Mesh:
         Distance of nodes, in units of the map; finer for maps less than 50 nodes across.
     team : Team
         The threads; the result does not depend on their number.
+
+    Attributes
+    ----------
+    layout : (int, int, float, float)
+        Rows and columns, distance of nodes, and ``spacing``.
+    solver : Potential
+        From charges on the nodes to the potential there.
+    charges : ndarray of shape (parts, rows, columns), float32
+        Of parts of the points: more parts let more threads spread, but each has to be cleared and
+        added.
+    potential : ndarray of shape (rows, columns), float32
+        At the nodes, short of a constant.
+    buffers : ndarray of shape (2 n_threads, ...), float32
+        Room for the threads.
     """
+
+    solver: Potential
+    charges: Float32[Array, "parts x y"]
+    potential: Float32[Array, "x y"]
+    buffers: Float32[Array, "rooms numbers"]
 
     def __init__(self, n_points: int, spacing: float, team: Team) -> None:
         self._n_points = n_points
-        self._spacing = spacing
         self._team = team
-        self._shape = (0, 0)
-        self._step = 0.0
-        self._sums = np.zeros(CHUNKS)
+        self.layout = (0, 0, 0.0, spacing)
 
     def field(
         self,
@@ -66,132 +83,74 @@ class Mesh:
 
         ``bounds`` are the least and greatest x, then y.
         """
+        sums = np.zeros(CHUNKS)
         self.lay(bounds)
-        self.solve(x, y)
-        team, sums = self._team, self._sums
-        place = (*self._origin, self._per_unit)
-        arguments = (x, y, *place, self.potential, self._near, x_field, y_field, sums)
-        tasks = min(CHUNKS, 4 * team.n_threads)
+        self._find(x, y, bounds, x_field, y_field, sums)
+        return float(normaliser(sums.sum(), self.solver.offset, self._n_points))
 
-        def read(task: int) -> None:
-            gather(CHUNKS * task // tasks, CHUNKS * (task + 1) // tasks, CHUNKS, *arguments)
+    def solve(
+        self,
+        x: Float32[Array, " points"],
+        y: Float32[Array, " points"],
+        bounds: tuple[float, float, float, float],
+    ) -> tuple[float, float, float, float, Array]:
+        """Compute the potential at the nodes.
 
-        team.run(read, tasks)
-        n = self._n_points
-        z = float(sums.sum()) + self._offset * n * (n - 1)
-        # Positive in truth; where all points are far from each other, the mesh may lose the sign.
-        return max(z, 1e-3 * n)
+        Returns the origin's x and y, nodes per unit, what to add to the potential at the nodes,
+        and this.
+        """
+        self.lay(bounds)
+        nothing = np.empty(0, np.float32)
+        self._find(x, y, bounds, nothing, nothing, np.zeros(0))
+        rows, columns, step, _ = self.layout
+        x0, y0 = find_origin(bounds, (rows, columns), step)
+        offset = self.solver.offset * self._n_points
+        return float(x0), float(y0), float(np.float32(1 / step)), offset, self.potential
 
     def lay(self, bounds: tuple[float, float, float, float]) -> None:
         """Lay the mesh under a map; a new influence function where its size has changed."""
+        if self.layout[0] and fits(bounds, self.layout):
+            return
         x_low, x_high, y_low, y_high = bounds
-        # Cells finer than float32 tells places apart would hold no point where it is.
-        reach = max(abs(x_low), abs(x_high), abs(y_low), abs(y_high))
-        span = max(x_high - x_low, y_high - y_low, 1e-3 * reach, 1e-12)
-        step = self._spacing
-        if span < MIN_CELLS * step:
+        *has, spacing = self.layout
+        step = spacing
+        width = width_of(bounds)
+        if width < MIN_CELLS * step:
             # Rungs of a ladder, so that the influence function serves for many iterations.
-            step = 2.0 ** (math.floor(4 * math.log2(span / MIN_CELLS)) / 4)
-        while _nodes(x_high - x_low, step) * _nodes(y_high - y_low, step) > MAX_NODES:
+            step = float(2.0 ** (rung_of(width) / 4))
+        while True:
+            rows = -(-int(nodes_across(x_high - x_low, step)) // GROWTH) * GROWTH
+            columns = -(-int(nodes_across(y_high - y_low, step)) // GROWTH) * GROWTH
+            if rows * columns <= MAX_NODES:
+                break
             step *= 2**0.25
-        shape = (_nodes(x_high - x_low, step), _nodes(y_high - y_low, step))
-        if step != self._step:
-            self._shape = (0, 0)
-        # A little too large a mesh is kept: maps breathe.
-        if any(
-            not wanted <= has <= wanted + 2 * GROWTH
-            for wanted, has in zip(shape, self._shape, strict=True)
-        ):
-            self._resize(shape, step)
-        nx, ny = self._shape
-        self._origin = (
-            np.float32((x_low + x_high) / 2 - (nx - 1) / 2 * step),
-            np.float32((y_low + y_high) / 2 - (ny - 1) / 2 * step),
+        if [rows, columns, step] == has:
+            return
+        self.layout = (rows, columns, step, spacing)
+        self.solver = Potential.of((rows, columns), step)
+        parts = int(np.clip(2 * self._n_points // (rows * columns), 2, 16))
+        self.charges = np.empty((parts, rows, columns), np.float32)
+        self.potential = np.empty((rows, columns), np.float32)
+        room = max(self.solver.fine.buffer_size, self.solver.coarse.buffer_size)
+        self.buffers = np.empty((2 * self._team.n_threads, room), np.float32)
+
+    def _find(
+        self,
+        x: Array,
+        y: Array,
+        bounds: tuple[float, float, float, float],
+        x_field: Array,
+        y_field: Array,
+        sums: Array,
+    ) -> None:
+        rows, columns, step, _ = self.layout
+        origin = find_origin(bounds, (rows, columns), step)
+        shared, n_threads = new_shared(), self._team.n_threads
+        mesh = (self.charges, self.solver, self.buffers, self.potential)
+        place = (origin, np.float32(1 / step))
+        self._team.together(
+            lambda thread: find_field(
+                thread, n_threads, shared, x, y, *place, *mesh, x_field, y_field, sums
+            ),
+            lambda: give_up(shared),
         )
-        self._per_unit = np.float32(1 / step)
-
-    def frame(self) -> tuple[float, float, float, float, Array]:
-        """Return the origin's x and y, nodes per unit, and what to add to the potential at them."""
-        x0, y0 = self._origin
-        offset = self._offset * self._n_points
-        return float(x0), float(y0), float(self._per_unit), offset, self.potential
-
-    def _resize(self, shape: tuple[int, int], step: float) -> None:
-        nx, ny = self._shape = shape
-        self._step = step
-        self._padded = (fft.next_fast_len(2 * nx), fft.next_fast_len(2 * ny, real=True))
-        self._influence, self._offset = _influence(self._padded, shape, step)
-        self._near = _potential_nearby(self._influence, self._padded)
-        # More partial meshes let more threads spread, but each has to be cleared and added.
-        parts = int(np.clip(2 * self._n_points // (nx * ny), 2, 16))
-        self._charges = np.empty((parts, nx, ny), np.float32)
-        self._spectrum = np.empty((nx, self._padded[1] // 2 + 1), np.complex64)
-        self.potential = np.empty((nx, ny), np.float32)
-
-    def solve(self, x: Float32[Array, " points"], y: Float32[Array, " points"]) -> None:
-        """Compute the potential at the nodes, short of a constant."""
-        team, charges, spectrum = self._team, self._charges, self._spectrum
-        n, parts = len(x), len(charges)
-        nx, ny = self._shape
-        mx, my = self._padded
-        n_columns = spectrum.shape[1]
-
-        def scatter(part: int) -> None:
-            first, last = n * part // parts, n * (part + 1) // parts
-            spread(x, y, first, last, *self._origin, self._per_unit, charges[part])
-
-        def transform_rows(task: int) -> None:
-            rows = slice(task * STRIP, (task + 1) * STRIP)
-            charge = charges[:, rows].sum(axis=0)
-            spectrum[rows] = fft.rfft(charge, n=my, axis=1)
-
-        def convolve_columns(task: int) -> None:
-            columns = slice(task * STRIP, (task + 1) * STRIP)
-            strip = fft.fft(spectrum[:, columns], n=mx, axis=0)
-            strip *= self._influence[:, columns]
-            spectrum[:, columns] = fft.ifft(strip, axis=0, overwrite_x=True)[:nx]
-
-        def transform_back(task: int) -> None:
-            rows = slice(task * STRIP, (task + 1) * STRIP)
-            self.potential[rows] = fft.irfft(spectrum[rows], n=my, axis=1)[:, :ny]
-
-        team.run(scatter, parts)
-        team.run(transform_rows, -(-nx // STRIP))
-        team.run(convolve_columns, -(-n_columns // STRIP))
-        team.run(transform_back, -(-nx // STRIP))
-
-
-def _nodes(span: float, step: float) -> int:
-    return -(-(math.ceil(span / step) + 2 * MARGIN + 1) // GROWTH) * GROWTH
-
-
-def _potential_nearby(
-    influence: Float32[Array, "mx half"], padded: tuple[int, int]
-) -> Float32[Array, "4 4"]:
-    """Compute the potential of a unit charge at one node, at the nodes 0 to 3 away."""
-    along_x = fft.ifft(influence.astype(np.float64), axis=0)[:4]
-    return fft.irfft(along_x, n=padded[1], axis=1)[:, :4].astype(np.float32)
-
-
-def _influence(
-    padded: tuple[int, int], shape: tuple[int, int], step: float
-) -> tuple[Float32[Array, "mx half"], float]:
-    """Transform the sampled kernel, zero-padded to free space [Hockney1988], over the splines' own.
-
-    What is sampled is K - c, with c the least K on the mesh, so that a map 1e-4 across, where K is
-    1 to within float32's rounding, has its forces in full precision. With R the mesh's diagonal,
-    K(r) - K(R) = (R^2 - r^2) / ((1 + r^2)(1 + R^2)). Returns the influence function and c.
-    """
-    mx, my = padded
-    x = np.minimum(np.arange(mx), mx - np.arange(mx)) * step
-    y = np.minimum(np.arange(my), my - np.arange(my)) * step
-    far = (shape[0] * step) ** 2 + (shape[1] * step) ** 2
-    squares = x[:, None] ** 2 + y[None, :] ** 2
-    kernel = (far - squares) / ((1 + squares) * (1 + far))
-    # The kernel is even in both directions, and so is its transform: real.
-    transform = fft.rfft2(kernel).real
-    # A cubic B-spline is 2/3 at its centre and 1/6 at the nodes beside it.
-    bx = 2 / 3 + np.cos(2 * np.pi * fft.fftfreq(mx)) / 3
-    by = 2 / 3 + np.cos(2 * np.pi * fft.rfftfreq(my)) / 3
-    result = (transform / (bx[:, None] ** 2 * by[None, :] ** 2)).astype(np.float32)
-    return result, 1 / (1 + far)

@@ -39,9 +39,8 @@ def place_points(
         frame = (0.0, 0.0, 1.0, 0.0, np.empty((0, 0), np.float32))
         if n_components <= 2 and len(map_) > MESH_ABOVE:
             mesh = Mesh(len(map_), spacing, team)
-            mesh.lay((float(low[0]), float(high[0]), float(low[1]), float(high[1])))
-            mesh.solve(y[0], y[1])
-            frame = mesh.frame()
+            bounds = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
+            frame = mesh.solve(y[0], y[1], bounds)
         p = conditional(distances, perplexity, team)
 
         def put(block: int) -> None:

@@ -1,0 +1,144 @@
+"""Convolution on a mesh by real Fourier transforms, sixteen at a time."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .._typing import Array, Float32, Float64, Int64
+from ._kernels_lanes import LANES
+
+# Columns that are transformed at once: two a lane, as real and imaginary parts.
+STRIP = 2 * LANES
+RADICES = (4, 3, 2)
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """How a transform of some length goes.
+
+    Attributes
+    ----------
+    radices : ndarray of uint64
+        Of its stages; their product is the length.
+    tables : ndarray of uint64
+        Where the twiddle factors of each stage begin.
+    twiddles : ndarray of float32
+        exp(-2 pi i q j / L) of every stage: L the length left, j in [0, L / radix), q in
+        [1, radix); cosine and sine.
+    positions : ndarray of int64 (length,)
+        Where each frequency lies after the transform.
+    """
+
+    radices: Array
+    tables: Array
+    twiddles: Float32[Array, " twiddles"]
+    positions: Int64[Array, " length"]
+
+    @classmethod
+    def of(cls, length: int) -> Plan:
+        """Plan a transform of a length of factors 2 and 3."""
+        radices: list[int] = []
+        twiddles: list[Array] = []
+        frequencies = np.zeros(1, np.int64)
+        left, stride = length, 1
+        for radix in RADICES:
+            while left % radix == 0:
+                m = left // radix
+                factors = np.exp(-2j * np.pi / left * np.outer(np.arange(m), np.arange(1, radix)))
+                twiddles.append(np.stack([factors.real, factors.imag], axis=-1).ravel())
+                # Part q of each block holds the frequencies whose next digit is q.
+                frequencies = (frequencies[:, None] + stride * np.arange(radix)).ravel()
+                stride *= radix
+                radices.append(radix)
+                left = m
+        if left != 1:
+            raise ValueError(f"length must have no prime factors but 2 and 3; got {length}")
+        positions = np.empty(length, np.int64)
+        positions[frequencies] = np.arange(length)
+        ends = np.cumsum([0, *map(len, twiddles)])
+        return cls(
+            np.array(radices, np.uint64),
+            ends[:-1].astype(np.uint64),
+            np.concatenate([np.zeros(0), *twiddles]).astype(np.float32),
+            positions,
+        )
+
+
+def good_length(least: int) -> int:
+    """Return the least length of factors 2 and 3, at most three of these, not below ``least``."""
+    lengths = (
+        2**twos * 3**threes
+        for twos, threes in itertools.product(range(least.bit_length() + 1), range(4))
+    )
+    return min(length for length in lengths if length >= least)
+
+
+class Convolution(NamedTuple):
+    """Convolution of charges on a mesh with an even kernel: what its kernels need.
+
+    First every strip of 32 columns is transformed, then every block of 16 frequencies convolved,
+    then every strip transformed back; the strips, and the blocks, in any order.
+
+    Attributes
+    ----------
+    columns, n_strips, n_blocks : int
+        Of the mesh, of its strips, and of blocks of frequencies.
+    down, across : tuple of ndarrays
+        The plans of the transforms along columns and along rows.
+    influence : ndarray, float32
+        The kernel's transform, divided by what the transforms leave out.
+    spectrum_re, spectrum_im : ndarray, float32
+        Room for half the spectrum, (n_blocks, columns, 16).
+    buffer_size : int
+        Numbers that every thread needs twice for itself.
+    """
+
+    columns: int
+    n_strips: int
+    n_blocks: int
+    down: tuple[Array, ...]
+    across: tuple[Array, ...]
+    influence: Float32[Array, " numbers"]
+    spectrum_re: Float32[Array, " numbers"]
+    spectrum_im: Float32[Array, " numbers"]
+    buffer_size: int
+
+    @classmethod
+    def of(
+        cls, columns: int, padded: tuple[int, int], factors: Float64[Array, "half columns"]
+    ) -> Convolution:
+        """Plan a convolution.
+
+        Parameters
+        ----------
+        columns : int
+            Of the mesh, in multiples of 32.
+        padded : (int, int)
+            The period in each direction, of factors 2 and 3: beyond the mesh it is empty.
+        factors : ndarray of shape (padded[0] // 2 + 1, padded[1]), float64
+            The transform of the kernel, real as it is even.
+        """
+        if columns % STRIP:
+            raise ValueError(f"columns must be a multiple of {STRIP}; got {columns}")
+        down, across = (Plan.of(length) for length in padded)
+        n_blocks = -(-len(factors) // LANES)
+        influence = np.zeros((n_blocks * LANES, padded[1]), np.float32)
+        # Neither the transforms nor the parting of two columns divide.
+        influence[: len(factors), across.positions] = factors / (2 * padded[0] * padded[1])
+        blocks = influence.reshape(n_blocks, LANES, padded[1])
+        size = n_blocks * columns * LANES
+        return cls(
+            columns,
+            columns // STRIP,
+            n_blocks,
+            (down.radices, down.tables, down.twiddles, down.positions),
+            (across.radices, across.tables, across.twiddles),
+            np.ascontiguousarray(blocks.transpose(0, 2, 1)).ravel(),
+            np.empty(size, np.float32),
+            np.empty(size, np.float32),
+            max(padded) * LANES + 2 * LANES**2,
+        )

@@ -1,0 +1,167 @@
+"""Compiled kernels between a mesh and one four times coarser: nothing validated.
+
+A cubic B-spline of four times the width is a sum of 13 of the narrow ones, ``weights``. So charges
+spread over the coarse mesh are sums of those on the fine one, and a potential on the coarse mesh
+is one on the fine mesh, both without error. Node 1 of the coarse mesh lies at node 0 of the fine.
+"""
+
+import numpy as np
+from numba import njit
+
+from .._kernels_together import barrier, next_task
+from ._kernels_fourier import convolve_strips, transform_back_strips, transform_strips
+from ._kernels_lanes import load, splat, store
+
+FAST = {"reassoc", "contract", "nsz", "arcp"}
+LANES = np.uint64(16)
+STRIP = 32
+# A plain 0 would be a type of its own, and the kernels compiled anew for it.
+START = np.int64(0)
+# Coarse rows that are gathered in one task.
+BAND = 8
+
+
+@njit(fastmath=FAST)
+def restrict(charges, first, last, weights, coarse):
+    """Gather the charges of coarse rows first to last from the sum of partial fine meshes."""
+    parts, rows, columns = charges.shape
+    flat = charges.reshape(-1)
+    nx = np.uint64(rows)
+    ny = np.uint64(columns)
+    # Fine column c lies at c + 10, zeros around.
+    line = np.zeros(columns + 32, np.float32)
+    for at in range(first, last):
+        top = 4 * (at - 1) - 6
+        low = max(0, -top)
+        high = min(13, rows - top)
+        for column in range(np.uint64(0), ny, LANES):
+            total = splat(np.float32(0))
+            for tap in range(low, high):
+                row = np.uint64(top + tap)
+                some = load(flat, row * ny + column)
+                for part in range(np.uint64(1), np.uint64(parts)):
+                    some = some + load(flat, (part * nx + row) * ny + column)
+                total = total + weights[tap] * some
+            store(line, column + np.uint64(10), total)
+        out = coarse[at]
+        for to in range(columns // 4 + 3):
+            some = line[4 * to : 4 * to + 13]
+            total = np.float32(0)
+            for tap in range(13):
+                total += weights[tap] * some[tap]
+            out[to] = total
+
+
+@njit(fastmath=FAST)
+def add_coarse(coarse, first, weights, potential):
+    """Add the coarse potential to 32 columns of the fine one, from column ``first`` on."""
+    rows, columns = potential.shape
+    flat = potential.reshape(-1)
+    n_coarse = rows // 4 + 3
+    across = np.empty((n_coarse + 1) * STRIP, np.float32)
+    for row in range(n_coarse):
+        line = coarse[row]
+        out = across[row * STRIP : (row + 1) * STRIP]
+        for quad in range(STRIP // 4):
+            near = line[first // 4 + quad : first // 4 + quad + 4]
+            for rest in range(4):
+                # Coarse node t of the four lies rest + 4 - 4 t away.
+                total = weights[rest + 6] * near[1] + weights[rest + 2] * near[2]
+                if rest <= 2:
+                    total += weights[rest + 10] * near[0]
+                if rest >= 2:
+                    total += weights[rest - 2] * near[3]
+                out[4 * quad + rest] = total
+    for part in range(2):
+        for quad in range(rows // 4):
+            at = np.uint64(quad * STRIP + part * 16)
+            a = load(across, at)
+            b = load(across, at + np.uint64(STRIP))
+            c = load(across, at + np.uint64(2 * STRIP))
+            d = load(across, at + np.uint64(3 * STRIP))
+            to = np.uint64(4 * quad * columns + first + part * 16)
+            for rest in range(4):
+                some = load(flat, to) + weights[rest + 6] * b + weights[rest + 2] * c
+                if rest <= 2:
+                    some = some + weights[rest + 10] * a
+                if rest >= 2:
+                    some = some + weights[rest - 2] * d
+                store(flat, to, some)
+                to += np.uint64(columns)
+
+
+@njit(fastmath=FAST, inline="always")
+def convolve(charges, mesh, re, im, potential):
+    """Do a whole convolution on one thread."""
+    spectrum_re, spectrum_im = mesh.spectrum_re, mesh.spectrum_im
+    transform_strips(charges, START, mesh.n_strips, mesh.down, re, im, spectrum_re, spectrum_im)
+    convolve_strips(
+        START,
+        mesh.n_blocks,
+        mesh.columns,
+        mesh.across,
+        mesh.influence,
+        re,
+        im,
+        spectrum_re,
+        spectrum_im,
+    )
+    transform_back_strips(
+        spectrum_re, spectrum_im, START, mesh.n_strips, mesh.down, re, im, potential
+    )
+
+
+@njit(fastmath=FAST, inline="always")
+def solve(thread, n_threads, shared, charges, solver, buffers, potential):
+    """Compute the potential of the sum of partial meshes of charges; all threads together.
+
+    False if one has given up. ``solver`` is a `_potentials.Potential`; ``buffers`` two rows for
+    every thread.
+    """
+    fine = solver.fine
+    coarse = solver.coarse
+    two = solver.n_levels == 2
+    re = buffers[2 * thread]
+    im = buffers[2 * thread + 1]
+    fine_re, fine_im = fine.spectrum_re, fine.spectrum_im
+    rows = solver.coarse_charges.shape[1] if two else 0
+    bands = (rows + BAND - 1) // BAND
+    task = next_task(shared)
+    while task < fine.n_strips + bands:
+        if task < fine.n_strips:
+            transform_strips(charges, task, task + 1, fine.down, re, im, fine_re, fine_im)
+        else:
+            first = (task - fine.n_strips) * BAND
+            last = min(first + BAND, rows)
+            restrict(charges, first, last, solver.weights, solver.coarse_charges[0])
+        task = next_task(shared)
+    if not barrier(shared, n_threads):
+        return False
+    whole = 1 if two else 0
+    task = next_task(shared)
+    while task < fine.n_blocks + whole:
+        if task < whole:
+            convolve(solver.coarse_charges, coarse, re, im, solver.coarse_potential)
+        else:
+            first = task - whole
+            convolve_strips(
+                first,
+                first + 1,
+                fine.columns,
+                fine.across,
+                fine.influence,
+                re,
+                im,
+                fine_re,
+                fine_im,
+            )
+        task = next_task(shared)
+    if not barrier(shared, n_threads):
+        return False
+    task = next_task(shared)
+    while task < fine.n_strips:
+        transform_back_strips(fine_re, fine_im, task, task + 1, fine.down, re, im, potential)
+        if two:
+            add_coarse(solver.coarse_potential, task * STRIP, solver.weights, potential)
+        task = next_task(shared)
+    return barrier(shared, n_threads)

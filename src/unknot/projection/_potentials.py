@@ -1,0 +1,156 @@
+"""The potential of charges on a mesh, K(r) = 1 / (1 + r^2) for each, on one mesh or on two.
+
+In free space a transform needs a mesh twice as wide and high, most of it empty. So a large mesh
+leaves what is smooth to one four times coarser [Skeel2002]: with s a squared wavelength,
+
+    K(r) = exp(-s (1 + r^2)) / (1 + r^2)  +  (1 - exp(-s (1 + r^2))) / (1 + r^2).
+
+The first ends within a few nodes, and the fine mesh needs no more room than that around it. The
+second has next to nothing beyond the coarse mesh's last frequency, as it is the integral of
+exp(-t (1 + r^2)) for t from 0 to s.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import numpy as np
+from scipy import fft
+
+from .._typing import Array, Float32, Float64
+from ._fourier import STRIP, Convolution, good_length
+from ._kernels_levels import add_coarse, restrict
+
+COARSENING = 4
+# A mesh of fewer nodes in one direction is solved whole.
+TWO_LEVELS = 96
+# s in units of the coarse spacing: exp(-pi^2 / 4s) = 2e-7 is left at its last frequency.
+SPLIT = 0.16
+# Nodes around a fine mesh whose period is shorter than free space: exp(-s r^2) = 0.02 there.
+ROOM = 20
+# Nodes of the coarse mesh beyond a quarter of the fine one's.
+COARSE_MARGIN = 3
+# What the smooth part of the potential is like near a charge is taken from so many nodes.
+PATCH = (64, 64)
+# A B-spline of four times the width, of narrow ones: half the width twice.
+_HALVES = np.array([1, 4, 6, 4, 1]) / 8
+WEIGHTS = np.convolve(_HALVES, np.insert(_HALVES, range(1, 5), 0)).astype(np.float32)
+
+Kernel = Callable[[Float64[Array, "..."]], Float64[Array, "..."]]
+
+
+class Potential(NamedTuple):
+    """From charges on the nodes of a mesh to the potential there: what the kernels need.
+
+    Attributes
+    ----------
+    offset : float
+        What is left out of the potential of each charge. K is close to 1 all over a map that is
+        1e-4 across: its forces keep their precision where K less its least is sampled.
+    near : ndarray of shape (4, 4), float32
+        The potential of a unit charge at one node, at the nodes 0 to 3 away.
+    n_levels : int
+        1 or 2. With one, ``coarse`` is there but not used.
+    """
+
+    offset: float
+    near: Float32[Array, "4 4"]
+    n_levels: int
+    fine: Convolution
+    coarse: Convolution
+    weights: Float32[Array, " taps"]
+    coarse_charges: Float32[Array, "1 x y"]
+    coarse_potential: Float32[Array, "x y"]
+
+    @classmethod
+    def of(cls, shape: tuple[int, int], step: float) -> Potential:
+        """Prepare a mesh of some rows and columns, in multiples of 32, and distance of nodes."""
+        nx, ny = shape
+        far = (nx * step) ** 2 + (ny * step) ** 2
+        offset = 1 / (1 + far)
+        if min(shape) < TWO_LEVELS:
+            whole = _padded(shape, shape)
+
+            def kernel(squares: Array) -> Array:
+                result: Array = (far - squares) / ((1 + squares) * (1 + far))
+                return result
+
+            factors = _influence(kernel, whole, step)
+            near = _nearby(factors, whole)
+            fine = Convolution.of(ny, whole, factors)
+            coarse = Convolution.of(STRIP, (2, 2), np.zeros((2, 2)))
+            rows, columns = 1, STRIP
+            return cls._of_levels(1, offset, near, fine, coarse, rows, columns)
+        s = SPLIT / (COARSENING * step) ** 2
+
+        def sharp(squares: Array) -> Array:
+            result: Array = np.exp(-s * (1 + squares)) / (1 + squares)
+            return result
+
+        def smooth(squares: Array) -> Array:
+            result: Array = -np.expm1(-s * (1 + squares)) / (1 + squares) - offset
+            return result
+
+        padded = _padded(shape, (ROOM, ROOM))
+        factors = _influence(sharp, padded, step)
+        # Of the smooth part, what a few dozen nodes around say.
+        near = _nearby(factors, padded) + _nearby(_influence(smooth, PATCH, step), PATCH)
+        fine = Convolution.of(ny, padded, factors)
+        rows = nx // COARSENING + COARSE_MARGIN
+        columns = -(-(ny // COARSENING + COARSE_MARGIN) // STRIP) * STRIP
+        padded = _padded((rows, columns), (rows, columns))
+        factors = _influence(smooth, padded, COARSENING * step)
+        coarse = Convolution.of(columns, padded, factors)
+        return cls._of_levels(2, offset, near, fine, coarse, rows, columns)
+
+    @classmethod
+    def _of_levels(
+        cls,
+        n_levels: int,
+        offset: float,
+        near: Array,
+        fine: Convolution,
+        coarse: Convolution,
+        rows: int,
+        columns: int,
+    ) -> Potential:
+        return cls(
+            offset,
+            near.astype(np.float32),
+            n_levels,
+            fine,
+            coarse,
+            WEIGHTS,
+            np.zeros((1, rows, columns), np.float32),
+            np.empty((rows, columns), np.float32),
+        )
+
+
+def _padded(shape: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
+    return good_length(shape[0] + room[0]), good_length(shape[1] + room[1])
+
+
+def _influence(kernel: Kernel, padded: tuple[int, int], step: float) -> Float64[Array, "half y"]:
+    """Transform a kernel of the squared distance, over the splines' own [Essmann1995].
+
+    On a mesh padded to twice its size, distances are those of free space [Hockney1988].
+    """
+    mx, my = padded
+    x = np.minimum(np.arange(mx), mx - np.arange(mx)) * step
+    y = np.minimum(np.arange(my), my - np.arange(my)) * step
+    sampled = kernel(x[:, None] ** 2 + y[None, :] ** 2)
+    # The kernel is even in both directions, and so is its transform: real.
+    transform = fft.fft(fft.rfft(sampled, axis=0), axis=1).real
+    # A cubic B-spline is 2/3 at its centre and 1/6 at the nodes beside it.
+    bx = 2 / 3 + np.cos(2 * np.pi * fft.rfftfreq(mx)) / 3
+    by = 2 / 3 + np.cos(2 * np.pi * fft.fftfreq(my)) / 3
+    result: Array = transform / (bx[:, None] ** 2 * by[None, :] ** 2)
+    return result
+
+
+def _nearby(factors: Float64[Array, "half y"], padded: tuple[int, int]) -> Float64[Array, "4 4"]:
+    """Compute the potential of a unit charge at one node, at the nodes 0 to 3 away."""
+    along_y = fft.ifft(factors, axis=1)[:, :4]
+    result: Array = fft.irfft(along_y, n=padded[0], axis=0)[:4]
+    return result
