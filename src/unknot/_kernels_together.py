@@ -16,18 +16,20 @@ from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
+from ._typing import Array, Int64
+
 # Each on a cache line of its own.
 ARRIVED, ROUND, GIVEN_UP, TASK = (np.uint64(8 * number) for number in range(4))
 LOOKS = 2000
 _WORD = ir.IntType(64)
 
 
-def new_shared():
+def new_shared() -> Int64[Array, " words"]:
     """Return the state of a computation about to begin."""
     return np.zeros(32, np.int64)
 
 
-def give_up(shared):
+def give_up(shared: Int64[Array, " words"]) -> None:
     """Let nobody wait any longer: a thread will not come."""
     shared[GIVEN_UP] = 1
 

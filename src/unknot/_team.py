@@ -145,7 +145,6 @@ class Team:
         if job.error is not None:
             raise job.error
 
-
     def together(self, task: Callable[[int], object], give_up: Callable[[], object]) -> None:
         """Run ``task(0)`` to ``task(n_threads - 1)`` at once, on a thread each.
 

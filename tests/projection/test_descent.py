@@ -6,6 +6,7 @@ from unknot._team import Team
 from unknot.projection import _kernels_exact, _kernels_optimizer
 from unknot.projection._affinities import joint
 from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend
+from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, attract, move
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def gradient(p, y, exaggeration=1.0):
 
 def moved(engine, start, learning_rate=1.0, exaggeration=1.0):
     """The gradient that one step from rest takes: gains shrink to 0.8 first."""
-    engine.step(Phase(1, exaggeration, 0.5, learning_rate), measure=False)
+    engine.advance(Phase(1, exaggeration, 0.5, learning_rate), 1)
     return (start - engine.map_()) / (0.8 * learning_rate)
 
 
@@ -89,7 +90,7 @@ def test_gradient_norm_and_divergence_are_those_of_the_map_before_the_step(probl
     y = np.random.default_rng(4).normal(size=(400, 2)).astype(np.float32) * 3
     with Team(1) as team:
         for engine in (ExactEngine(affinities, y, team), MeshEngine(affinities, y, 0.25, team)):
-            kl, norm = engine.step(Phase(1, 1.0, 0.5, 100.0), measure=True)
+            kl, norm = engine.measure(Phase(1, 1.0, 0.5, 100.0))
             assert kl == pytest.approx(divergence(p, y), abs=2e-4)
             assert norm == pytest.approx(np.linalg.norm(gradient(p, y)), rel=2e-3)
             np.testing.assert_array_equal(engine.map_(before=True), y)
@@ -124,8 +125,7 @@ def test_steps_equal_slow_twin(problem, rate):
             (ExactEngine(affinities, y, team), 1e-3),
             (MeshEngine(affinities, y, 0.2, team), 0.02),
         ):
-            for _ in range(n_steps):
-                engine.step(phase, measure=False)
+            engine.advance(phase, n_steps)
             away = np.linalg.norm(engine.map_() - true, axis=1)
             assert np.median(away) < allowed
 
@@ -136,6 +136,20 @@ def test_logarithm_equals_the_library():
     with np.errstate(all="raise"):
         found = np.array([natural_log(value) for value in x])
     np.testing.assert_allclose(found, np.log(x.astype(np.float64)), rtol=2e-6, atol=1e-7)
+
+
+def test_attraction_of_the_mesh_engine_equals_slow_twin(problem):
+    affinities, p = problem
+    y = np.random.default_rng(7).normal(size=(400, 2)).astype(np.float32)
+    rows = (affinities.ptr, affinities.index, affinities.weight, affinities.scale)
+    x_pull, y_pull, sums = np.empty(400, np.float32), np.empty(400, np.float32), np.zeros((3, 7))
+    for chunk in range(3):
+        attract(chunk, 3, *np.ascontiguousarray(y.T), rows, x_pull, y_pull, True, sums)
+    d = y[:, None].astype(np.float64) - y
+    r = 1 + (d**2).sum(axis=-1)
+    true = ((p / r)[..., None] * d).sum(axis=1)
+    np.testing.assert_allclose(np.stack([x_pull, y_pull], axis=1), true, atol=1e-7)
+    np.testing.assert_allclose(sums[:, LOG_SUM].sum(), (p * np.log(r)).sum(), rtol=1e-5)
 
 
 def test_attraction_kernel_equals_slow_twin(problem):
@@ -160,10 +174,12 @@ class Scripted(Engine):
         self.steps = 0
         self.restarts = []
 
-    def step(self, phase, *, measure):
-        kl = self.divergences(self.steps)
-        self.steps += 1
-        return (kl, self.norm) if measure else (float("nan"), float("nan"))
+    def advance(self, phase, n_steps):
+        self.steps += n_steps
+
+    def measure(self, phase):
+        self.advance(phase, 1)
+        return self.divergences(self.steps - 1), self.norm
 
     def restart(self):
         self.restarts.append(self.steps)
@@ -202,6 +218,33 @@ def test_stops_without_progress_in_the_last_phase_only():
 
 def test_stops_when_the_gradient_vanishes():
     assert run(Scripted(lambda step: -float(step), norm=1e-8)).iteration == 100
+
+
+@pytest.mark.parametrize("n", [1, 15, 16, 400, 403])
+def test_steps_by_sixteen_equal_slow_twin(n):
+    rng = np.random.default_rng(8)
+    rows = rng.normal(size=(10, -(-n // 16) * 16)).astype(np.float32)
+    rows[4:6] = rng.uniform(0.005, 3, size=rows[4:6].shape)
+    rows[:2, n:], rows[2:, n:] = rows[:2, n - 1 : n], 0
+    y, velocity, gain, pull, field = (
+        rows[i : i + 2, :n].astype(np.float64) for i in range(0, 10, 2)
+    )
+    sums = np.zeros((4, 7))
+    settings = [np.float32(value) for value in (12.0, 0.01, 2.0, 0.8, 1.5)]
+    for chunk in range(4):
+        move(chunk, 4, n, rows.reshape(-1), *settings, sums)
+    g = 4 * (12 * pull + 0.01 * field)
+    gain = np.where(g * velocity < 0, gain + 0.2, np.maximum(gain * 0.8, 0.01))
+    velocity = 0.8 * velocity - 2 * gain * g
+    velocity *= np.minimum(1, 1.5 / np.linalg.norm(velocity, axis=0))
+    y += velocity
+    np.testing.assert_allclose(rows[4:6, :n], gain, rtol=1e-5)
+    np.testing.assert_allclose(rows[2:4, :n], velocity, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(rows[:2, :n], y, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(rows[:2, n:], np.repeat(rows[:2, n - 1 : n], len(rows[0]) - n, 1))
+    np.testing.assert_allclose(sums[:, GRADIENT].sum(), (g**2).sum(), rtol=1e-5)
+    bounds = (rows[0].min(), rows[0].max(), rows[1].min(), rows[1].max())
+    assert _kernels_optimizer.bounds_of(sums) == bounds
 
 
 def test_stops_when_asked():

@@ -148,7 +148,8 @@ def test_spread_equals_slow_twin():
     rng = np.random.default_rng(3)
     x, y = rng.uniform(0, 5, size=(2, 40)).astype(np.float32)
     charge = np.full((20, 24), 7, np.float32)
-    _kernels_mesh.spread(x, y, 5, 40, np.float32(-2), np.float32(-3), np.float32(2), charge)
+    place = (np.float32(-2), np.float32(-3), np.float32(2))
+    _kernels_mesh.spread(x, y, 5, 40, *place, charge)
     true = np.array(
         [
             [
@@ -168,10 +169,10 @@ def test_gather_reads_a_cubic_polynomial_and_its_gradient():
     potential = (3 * i - 2 * j + 5).astype(np.float32)
     x, y = np.random.default_rng(4).uniform(0, 5, size=(2, 64)).astype(np.float32)
     x_field, y_field, sums = np.empty(64, np.float32), np.empty(64, np.float32), np.zeros(4)
-    place = (np.float32(-2), np.float32(-3), np.float32(2))
-    _kernels_mesh.gather(
-        0, 4, 4, x, y, *place, potential, np.zeros((4, 4), np.float32), x_field, y_field, sums
-    )
+    place = ((np.float32(-2), np.float32(-3)), np.float32(2), potential)
+    near = np.zeros((4, 4), np.float32)
+    for chunk in range(4):
+        _kernels_mesh.gather(chunk, 4, x, y, 64, *place, near, x_field, y_field, sums)
     np.testing.assert_allclose(x_field, 6, rtol=1e-4)
     np.testing.assert_allclose(y_field, -4, rtol=1e-4)
     values = 3 * (x + 2) * 2 - 2 * (y + 3) * 2 + 5

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ class Plan:
 
 def good_length(least: int) -> int:
     """Return the least length of factors 2 and 3, at most three of these, not below ``least``."""
-    lengths = (
+    lengths: Iterator[int] = (
         2**twos * 3**threes
         for twos, threes in itertools.product(range(least.bit_length() + 1), range(4))
     )

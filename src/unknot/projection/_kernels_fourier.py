@@ -187,9 +187,7 @@ def clear(re, im, first, last):
 
 
 @njit(fastmath=FAST)
-def transform_strips(
-    charges, first, last, plan, re, im, spectrum_re, spectrum_im
-):
+def transform_strips(charges, first, last, plan, re, im, spectrum_re, spectrum_im):
     """Transform strips of 32 columns of the sum of partial meshes into half their spectrum.
 
     Columns in pairs as real and imaginary parts: with Z their transform, theirs are
@@ -235,9 +233,7 @@ def transform_strips(
 
 
 @njit(fastmath=FAST)
-def convolve_strips(
-    first, last, columns, plan, influence, re, im, spectrum_re, spectrum_im
-):
+def convolve_strips(first, last, columns, plan, influence, re, im, spectrum_re, spectrum_im):
     """Convolve blocks of 16 frequencies, over all columns, in place.
 
     ``influence``, flat, has the shape (frequencies / 16, length, 16), its rows at the positions of
@@ -268,9 +264,7 @@ def convolve_strips(
 
 
 @njit(fastmath=FAST)
-def transform_back_strips(
-    spectrum_re, spectrum_im, first, last, plan, re, im, potential
-):
+def transform_back_strips(spectrum_re, spectrum_im, first, last, plan, re, im, potential):
     """Transform half the spectrum of strips of 32 columns back to the potential at their nodes."""
     radices, tables, twiddles, positions = plan
     rows, columns = potential.shape

@@ -19,7 +19,7 @@ _CHOICE = ir.VectorType(ir.IntType(32), LANES)
 _FLOAT_BYTES = 4
 
 
-class LanesType(types.Type):
+class LanesType(types.Type):  # type: ignore[misc]
     """The type of sixteen float32 numbers."""
 
     def __init__(self):
@@ -30,7 +30,7 @@ _lanes = LanesType()
 
 
 @register_model(LanesType)
-class _LanesModel(models.PrimitiveModel):
+class _LanesModel(models.PrimitiveModel):  # type: ignore[misc]
     def __init__(self, manager, lanes):
         super().__init__(manager, lanes, _FLOATS)
 

@@ -154,7 +154,7 @@ def width_of(bounds):
 
 @register_jitable
 def rung_of(width):
-    """Number the steps of a small map's mesh: 2^(rung / 4), MIN_CELLS to twice that across."""
+    """Return the rung of a small map's mesh, whose step is 2^(rung / 4)."""
     return np.floor(4 * np.log2(width / MIN_CELLS))
 
 
@@ -233,15 +233,37 @@ def find_field(
     sums,
 ):
     """Compute the potential and, where ``sums`` has room for them, the field at every point."""
-    place = (origin, per_unit)
+    n = len(x)
     if not find_potential(
-        thread, n_threads, shared, x, y, len(x), *place, charges, solver, buffers, potential
+        thread,
+        n_threads,
+        shared,
+        x,
+        y,
+        n,
+        origin,
+        per_unit,
+        charges,
+        solver,
+        buffers,
+        potential,
     ):
         return
     n_chunks = len(sums)
     chunk = next_task(shared)
     while chunk < n_chunks:
         gather(
-            chunk, n_chunks, x, y, len(x), *place, potential, solver.near, x_field, y_field, sums
+            chunk,
+            n_chunks,
+            x,
+            y,
+            n,
+            origin,
+            per_unit,
+            potential,
+            solver.near,
+            x_field,
+            y_field,
+            sums,
         )
         chunk = next_task(shared)

@@ -110,12 +110,12 @@ def move(chunk, n_chunks, n, state, exaggeration, push, learning_rate, momentum,
         y = load(state, at + stride)
         vx = load(state, at + np.uint64(2) * stride)
         vy = load(state, at + np.uint64(3) * stride)
-        gx = (four * exaggeration) * load(state, at + np.uint64(6) * stride) + (
-            four * push
-        ) * load(state, at + np.uint64(8) * stride)
-        gy = (four * exaggeration) * load(state, at + np.uint64(7) * stride) + (
-            four * push
-        ) * load(state, at + np.uint64(9) * stride)
+        gx = (four * exaggeration) * load(state, at + np.uint64(6) * stride) + (four * push) * load(
+            state, at + np.uint64(8) * stride
+        )
+        gy = (four * exaggeration) * load(state, at + np.uint64(7) * stride) + (four * push) * load(
+            state, at + np.uint64(9) * stride
+        )
         squares = gx * gx + gy * gy
         for number in range(np.uint64(16)):
             total += np.float64(lane(squares, number))

@@ -20,7 +20,6 @@ from scipy import fft
 
 from .._typing import Array, Float32, Float64
 from ._fourier import STRIP, Convolution, good_length
-from ._kernels_levels import add_coarse, restrict
 
 COARSENING = 4
 # A mesh of fewer nodes in one direction is solved whole.
