@@ -1,0 +1,9 @@
+"""Studies: every layer of a network on labelled data, with maps, scores and controls."""
+
+from ._compare import Comparison, Difference
+from ._format import StudyError
+from ._layer import LayerStudy
+from ._study import Study
+from ._table import ScoreTable
+
+__all__ = ["Comparison", "Difference", "LayerStudy", "ScoreTable", "Study", "StudyError"]
