@@ -3,7 +3,8 @@
 from ._compare import Comparison, Difference
 from ._format import StudyError
 from ._layer import LayerStudy
+from ._run import study
 from ._study import Study
 from ._table import ScoreTable
 
-__all__ = ["Comparison", "Difference", "LayerStudy", "ScoreTable", "Study", "StudyError"]
+__all__ = ["Comparison", "Difference", "LayerStudy", "ScoreTable", "Study", "StudyError", "study"]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -32,20 +32,32 @@ class StudyData:
     named : bool
         Whether the class names were given; else they are the labels' numbers, of which the model
         may know more.
+    rows : ndarray of int64, or None
+        Which samples these are of those that were given; None for all.
+    snippets : tuple of str, or None
+        A few words for each sample.
     """
 
     inputs: Any
     labels: Array
     class_names: tuple[str, ...]
     named: bool
+    rows: Array | None = None
+    snippets: tuple[str, ...] | None = None
 
     def sample(self, n: int | None, random_state: int) -> StudyData:
         """Draw n samples, each class in its share; all if there are no more."""
         if n is None or n >= len(self.labels):
             return self
         rows = stratified_indices(self.labels, n, random_state)
-        inputs = map_arrays(lambda array: array[rows], self.inputs)
-        return StudyData(inputs, self.labels[rows], self.class_names, self.named)
+        snippets = None if self.snippets is None else tuple(self.snippets[row] for row in rows)
+        return replace(
+            self,
+            inputs=map_arrays(lambda array: array[rows], self.inputs),
+            labels=self.labels[rows],
+            rows=rows,
+            snippets=snippets,
+        )
 
     @property
     def points(self) -> Array | None:
@@ -65,17 +77,19 @@ class StudyData:
         for array in (*leaf_arrays(self.inputs), self.labels):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-        digest.update(repr((self.class_names, self.named)).encode())
+        digest.update(repr((self.class_names, self.named, self.snippets)).encode())
         return digest.hexdigest()
 
 
-def take_data(data: Any) -> StudyData:
+def take_data(data: Any, snippets: Sequence[str] | None = None) -> StudyData:
     """Return labelled data as a study needs them.
 
     Parameters
     ----------
     data : Dataset, Split, str, path, or pair (inputs, labels)
         Of a data set its test part, or all where there is none. A name or path is loaded.
+    snippets : sequence of str, optional
+        A few words for each sample.
 
     Raises
     ------
@@ -97,6 +111,13 @@ def take_data(data: Any) -> StudyData:
             "data must be a Dataset, a Split, the name or path of one, or a pair "
             f"(inputs, labels); got {type(data).__name__}"
         )
+    if snippets is not None:
+        if len(snippets) != len(taken.labels):
+            raise ValueError(
+                f"snippets must be one for each of the {len(taken.labels)} samples; "
+                f"got {len(snippets)}"
+            )
+        taken = replace(taken, snippets=tuple(map(str, snippets)))
     present = np.unique(taken.labels)
     if len(present) < 2:
         raise StudyError(
