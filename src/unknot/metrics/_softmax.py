@@ -126,21 +126,21 @@ def _turned(points: Array, team: Team) -> Array:
     n_samples, n_features = points.shape
     if n_features <= n_samples:
         return points
-    centred = (points - points.mean(axis=0, dtype=np.float64)).astype(np.float32)
-    products = np.empty((n_samples, n_samples), dtype=np.float32)
+    # In float32 the products would be off by more than the smallest of what they are made of.
+    centred = points - points.mean(axis=0, dtype=np.float64)
+    gram = np.empty((n_samples, n_samples))
     rows = range(0, n_samples, 256)
 
     def multiply(number: int) -> None:
         block = slice(rows[number], rows[number] + 256)
-        np.matmul(centred[block], centred.T, out=products[block])
+        np.matmul(centred[block], centred.T, out=gram[block])
 
     team.run(multiply, len(rows))
     # Points with the same products: rows of the Cholesky factor. Centred points are dependent, so
-    # each gets a direction of its own as well, a thousandth of its length or less.
+    # each gets a direction of its own as well, about a thousandth as long as they are.
     from scipy.linalg import cholesky
 
-    gram = products.astype(np.float64)
-    gram[np.diag_indices(n_samples)] += 1e-7 * np.trace(gram) / n_samples or 1.0
+    gram[np.diag_indices(n_samples)] += 1e-6 * np.trace(gram) / n_samples or 1.0
     turned: Array = cholesky(gram, lower=True, overwrite_a=True).astype(np.float32)
     return turned
 

@@ -46,11 +46,13 @@ def extract_layers(
     data: StudyData,
     data_part: Part,
     options: Mapping[str, Any],
+    *,
+    prefix: str = "",
 ) -> Extracted:
     """Run the model over the data and store what every layer makes of them."""
     part = stages.do(
-        "extract",
-        ("all layers", "extraction"),
+        f"{prefix}extract",
+        (f"{prefix}all layers", "extraction"),
         {"model": fingerprint, **_deciding(options)},
         [data_part],
         lambda folder: _extract(folder, model, data, options),

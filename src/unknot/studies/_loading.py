@@ -110,7 +110,16 @@ def _build(folder: Path, stored: dict[str, Any], seconds: dict[str, float]) -> S
     if stored["epochs"] is not None:
         shared = {key: stored[key] for key in stored if key not in _OF_A_MOMENT}
         epochs = {
-            int(epoch): _build(folder, {**shared, **there, "epochs": None}, {})
+            int(epoch): _build(
+                folder,
+                {
+                    **shared,
+                    **there,
+                    "name": f"{stored['name']}, epoch {epoch}",
+                    "epochs": None,
+                },
+                {},
+            )
             for epoch, there in stored["epochs"].items()
         }
     snippets = stored["snippets"]
@@ -136,7 +145,7 @@ def _build(folder: Path, stored: dict[str, Any], seconds: dict[str, float]) -> S
 
 
 # What an epoch has of its own.
-_OF_A_MOMENT = ("layers", "predictions", "probabilities", "controls", "notes", "name")
+_OF_A_MOMENT = ("layers", "predictions", "probabilities", "controls", "notes", "name", "epochs")
 
 
 def _layer(folder: Path, stored: dict[str, Any]) -> LayerStudy:

@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from ._table import ScoreTable
 
 ARROWS = {"more": "↑", "less": "↓", None: "·"}
-# Below this width numbers would be cut.
-NUMBER = 9
+# Wide enough for the longest words of the headings.
+NUMBER = 13
 
 
 def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
@@ -46,13 +46,13 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
         width,
     )
     yield Text("↑ more is more untangled, ↓ less is; · neither.", style="dim")
-    skipped: dict[str, list[str]] = {}
+    skipped: dict[tuple[str, str], list[str]] = {}
     for layer, scores in table.items():
         for name, why in scores.skipped.items():
-            skipped.setdefault(f"{name}, because {why}", []).append(layer)
-    for what, layers in skipped.items():
-        where = "any layer" if len(layers) == len(table) else ", ".join(layers)
-        yield Text(f"Not measured in {where}: {what}.", style="yellow")
+            skipped.setdefault((layer, why), []).append(name)
+    for (layer, why), names in skipped.items():
+        what = "anything" if len(names) > 5 and not table[layer] else ", ".join(names)
+        yield Text(f"{layer}: {what} could not be measured, because {why}.", style="yellow")
 
 
 def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
@@ -92,7 +92,7 @@ def _banded(
         table = Table(title=title if not start else None, title_justify="left")
         table.add_column("layer", no_wrap=True)
         for name in band:
-            table.add_column(Text(name), justify="right", min_width=NUMBER, max_width=NUMBER + 2)
+            table.add_column(Text(name), justify="right", min_width=NUMBER, max_width=NUMBER)
         for i, label in enumerate(labels):
             style = "dim" if label.startswith("  ") else None
             table.add_row(Text(label), *(Text(columns[name][i]) for name in band), style=style)

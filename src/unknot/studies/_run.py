@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
+from .._workspace import Part
 from ._data import StudyData, take_data
 from ._extraction import Extracted, extract_control, extract_layers
 from ._format import StudyError
@@ -180,7 +181,7 @@ def study(
         check_folder(Path(out))
         return run(Path(out))
     with tempfile.TemporaryDirectory(prefix="unknot-study-") as folder:
-        return _in_memory(run(Path(folder)))
+        return in_memory(run(Path(folder)))
 
 
 def _run(
@@ -266,10 +267,16 @@ def study_layers(
     described: list[dict[str, Any]],
     sources: Mapping[str, Source],
     labels: Array,
+    before: dict[str, Part] | None = None,
 ) -> list[dict[str, Any]]:
-    """Study every layer that is no view; return what the manifest says of all."""
+    """Study every layer that is no view; return what the manifest says of all.
+
+    The map of a layer starts from its own in `before`, which gets the new one, or else from that
+    of the layer before.
+    """
     found: dict[str, dict[str, Any]] = {}
     previous = None
+    maps: dict[str, Part] = {} if before is None else before
     for number, layer in enumerate(described):
         name = layer["name"]
         if layer["same_as"] is not None:
@@ -278,10 +285,12 @@ def study_layers(
             found[name] = {**layer, "points": None, **results}
             continue
         source = sources[name]
-        results, mapped = study_layer(
-            stages, f"{prefix}{number:03d}-", name, source, previous, labels
-        )
-        previous = mapped or previous
+        # The data are the same at every epoch.
+        own = "" if name == "inputs" else prefix
+        start = previous if name == "inputs" else maps.get(name, previous)
+        results, mapped = study_layer(stages, f"{own}{number:03d}-", name, source, start, labels)
+        if mapped is not None:
+            maps[name] = previous = mapped
         said = [*layer["notes"], *([DEAD] if results.pop("dead") else [])]
         found[name] = {**layer, "notes": said, "points": source.path, **results}
     return list(found.values())
@@ -313,7 +322,7 @@ def model_name(model: Any) -> str:
     return name if isinstance(name, str) and name else type(model).__name__
 
 
-def _in_memory(found: Study) -> Study:
+def in_memory(found: Study) -> Study:
     """Read everything, so that the temporary folder can go."""
     size = sum(
         4 * layer.points.size for layer in found.layers.values() if layer.points is not None
@@ -324,7 +333,7 @@ def _in_memory(found: Study) -> Study:
             "without them (keep_points=False)"
         )
     layers = {name: _read(layer) for name, layer in found.layers.items()}
-    epochs = found.epochs and {epoch: _in_memory(there) for epoch, there in found.epochs.items()}
+    epochs = found.epochs and {epoch: in_memory(there) for epoch, there in found.epochs.items()}
     return replace(found, layers=layers, epochs=epochs)
 
 

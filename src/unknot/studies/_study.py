@@ -237,24 +237,50 @@ class Study(Mapping[str, LayerStudy]):
         )
 
     def figure(self, **options: Any) -> Figure:
-        """Draw the maps of the layers side by side; options are those of `figures.layer_strip`."""
+        """Draw the maps of the layers side by side; options are those of `figures.layer_strip`.
+
+        Views of other layers are left out.
+        """
         from ..figures import layer_strip
 
-        drawn = {name: layer for name, layer in self.items() if layer.map is not None}
-        if not drawn:
+        own = {name: layer for name, layer in self.layers.items() if layer.same_as is None}
+        maps: dict[str, Any] = {
+            name: "; ".join(layer.notes) or None if layer.map is None else layer.map
+            for name, layer in own.items()
+        }
+        if all(isinstance(map_, str | None) for map_ in maps.values()):
             raise ValueError(f"the study of {self.name!r} has no maps to draw")
-        return layer_strip(self, **options)
+        scores = {name: each for name, each in self.scores.items() if name in own}
+        return layer_strip(
+            maps,
+            self.labels,
+            **{
+                "class_names": self.class_names,
+                "scores": scores,
+                "predictions": self.predictions,
+                "title": self.name,
+                **options,
+            },
+        )
 
     def curves(self, measures: Sequence[str] | None = None, **options: Any) -> Figure:
-        """Draw each measure over the layers, with the controls; as `figures.layer_curves`."""
+        """Draw each measure over the layers, with the controls; as `figures.layer_curves`.
+
+        Views of other layers are left out.
+        """
         from ..figures import layer_curves
 
         table = self.scores
+        own = [name for name in table if self.layers[name].same_as is None]
         others = {
-            control: {layer: there.get(layer, {}) for layer in table}
+            control: {layer: there.get(layer, {}) for layer in own}
             for control, there in self.controls.items()
         }
-        return layer_curves(table, measures, **{"others": others, "title": self.name, **options})
+        return layer_curves(
+            {layer: table[layer] for layer in own},
+            measures,
+            **{"others": others, "title": self.name, **options},
+        )
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save everything into a folder: Zarr and JSON, as ``unknot study`` does.
