@@ -4,18 +4,19 @@ Hooks do not work on either. Of a TorchScript module, the frozen graph is copied
 values on the way too. An exported program is interpreted node by node.
 """
 
+import operator
 import sys
 import warnings
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
+from itertools import groupby
 from typing import Any, Final
 
 from ._adapter import Adapter, Naming, RunBatch, Sink
 from ._samples import Batch
 from ._torch import TorchAdapter
 
-NOT_LAYERS: Final = ("prim::Constant", "prim::GetAttr", "prim::ListUnpack", "prim::TupleUnpack")
 LARGEST_BATCH: Final = 100_000
 """An upper bound of a program's batches above this is none."""
 
@@ -51,6 +52,8 @@ class ScriptAdapter(TorchAdapter):
 
     def _freeze(self) -> Any:
         torch = self._torch
+        if not hasattr(self._model, "training"):
+            return self._model  # frozen before
         training = {module: module.training for module in self._model.modules()}
         try:
             with warnings.catch_warnings():
@@ -89,10 +92,14 @@ class ScriptAdapter(TorchAdapter):
                 # A later operator may change the value in place.
                 clone = graph.create("aten::clone", [value, nothing], 1)
                 clone.insertAfter(value.node())
-                graph.registerOutput(clone.output())
+                outputs.append(clone.output())
                 names.append((name, kind))
-        if len(outputs) + len(names) == 1:  # a function of one output returns no tuple
-            graph.registerOutput(nothing)
+        together = graph.create("prim::TupleConstruct", outputs, 1)
+        together.output().setType(torch._C.TupleType([value.type() for value in outputs]))
+        graph.appendNode(together)
+        for place in reversed(range(len(list(graph.outputs())))):
+            graph.eraseOutput(place)
+        graph.registerOutput(together.output())
         inputs = list(graph.inputs())
         owner = () if not inputs[0].uses() else (self._frozen._c,)
         if not owner:
@@ -100,8 +107,7 @@ class ScriptAdapter(TorchAdapter):
         function = torch._C._create_function_from_graph("forward", graph)
 
         def call(*inputs: Any, **named: Any) -> Any:
-            result = function(*owner, *inputs, **named)
-            return (result[0], *result[1 : len(names) + 1])
+            return function(*owner, *inputs, **named)
 
         return call, names
 
@@ -109,7 +115,7 @@ class ScriptAdapter(TorchAdapter):
 def _operators(nodes: list[Any]) -> Iterator[tuple[str, str, Any]]:
     naming, numbers = Naming(), Counter[str]()
     for node in nodes:
-        if node.kind() in NOT_LAYERS:
+        if not (node.kind().startswith("aten::") or _branches_give_values(node)):
             continue
         values = [value for value in node.outputs() if str(value.type()).startswith("Tensor")]
         if not values:
@@ -117,12 +123,23 @@ def _operators(nodes: list[Any]) -> Iterator[tuple[str, str, Any]]:
         kind = node.kind().partition("::")[2].strip("_")
         owners = [value.debugName() for value in node.inputs()]
         paths = [name[len("self.") :].rpartition(".")[0] for name in owners if "self." in name[:5]]
-        path = next(filter(None, paths), "")
+        # Freezing merges equal constants, so that some may have the name of another's.
+        path = Counter(filter(None, paths)).most_common(1)[0][0] if any(paths) else ""
         if not path:
             numbers[kind] += 1
-            path = f"{kind}_{numbers[kind]}"
+            path = f"{kind.lower()}_{numbers[kind]}"
         for name, value in naming.entries(path, values):
             yield name, kind, value
+
+
+def _branches_give_values(node: Any) -> bool:
+    """Whether every branch of a condition gives a value for what the condition returns."""
+    return node.kind() == "prim::If" and all(
+        output.node().kind() != "prim::Uninitialized"
+        and (output.node().kind() != "prim::If" or _branches_give_values(output.node()))
+        for block in node.blocks()
+        for output in block.outputs()
+    )
 
 
 class ProgramAdapter(TorchAdapter):
@@ -170,23 +187,35 @@ class ProgramAdapter(TorchAdapter):
 
 
 def _names_of_nodes(module: Any) -> dict[Any, tuple[str, str]]:
-    """Name the nodes: the last one of each visit to a module of PyTorch has the module's name."""
-    naming, numbers = Naming(), Counter[str]()
+    """Name the nodes: what a visit to a module of PyTorch's own ends with has the module's name."""
     nodes = [node for node in module.graph.nodes if node.op == "call_function"]
-    owners = [_owner(node) for node in nodes]
+    owners = {node: _owner(node) for node in nodes}
+    paths = {path for path, _ in owners.values()}
+    holders = {path for path in paths if any(other.startswith(f"{path}.") for other in paths)}
+    naming, numbers = Naming(), Counter[str]()
     names = {}
-    for place, (node, (path, kind)) in enumerate(zip(nodes, owners, strict=True)):
-        if path and kind:
-            if place + 1 < len(nodes) and owners[place + 1] == (path, kind):
-                continue
-        else:
-            kind = getattr(node.target, "__name__", str(node.target)).partition(".")[0].strip("_")
+    for (path, kind), visit in groupby(nodes, owners.__getitem__):
+        if path and kind and path not in holders:
+            for name, node in naming.entries(path, _returned(list(visit))):
+                names[node] = name, kind
+            continue
+        for node in visit:
+            operator_name = getattr(node.target, "__name__", str(node.target))
+            kind = operator_name.partition(".")[0].strip("_")
             base = f"{path}.{kind}" if path else kind
             numbers[base] += 1
-            path = f"{base}_{numbers[base]}"
-        ((name, _),) = naming.entries(path, node)
-        names[node] = name, kind
+            ((name, _),) = naming.entries(f"{base}_{numbers[base]}", node)
+            names[node] = name, kind
     return names
+
+
+def _returned(visit: list[Any]) -> dict[int, Any]:
+    """Return the nodes of what a module returned: the last one, or the parts of several values."""
+    last = visit[-1]
+    if last.target is not operator.getitem:
+        return {0: last}
+    parts = [node for node in visit if node.target is operator.getitem]
+    return {node.args[1]: node for node in parts if node.args[0] is last.args[0]}
 
 
 def _owner(node: Any) -> tuple[str, str]:
