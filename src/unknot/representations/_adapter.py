@@ -14,7 +14,7 @@ from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
 from .._typing import Array
 from ._samples import Batch, Samples
 
-ADAPTERS: Final = ("_keras", "_arrays")
+ADAPTERS: Final = ("_keras", "_torch_graphs", "_torch", "_onnx", "_arrays")
 """Modules of this package; each holds ``adapt(model)``, which returns None for other models."""
 
 Sink: TypeAlias = Callable[[str, str, Array], None]
