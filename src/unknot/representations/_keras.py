@@ -111,6 +111,8 @@ class KerasAdapter:
         for trained, new in layers:
             if hasattr(trained, "adapt"):
                 new.set_weights(trained.get_weights())
+                if hasattr(new, "finalize_state"):
+                    new.finalize_state()
         return fresh
 
     def _input(self, key: Any, place: int) -> tuple[str, tuple[int | None, ...], str]:
