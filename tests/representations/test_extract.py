@@ -192,7 +192,7 @@ def test_a_disk_that_fills_up_leaves_what_was_there(stored, tmp_path, monkeypatc
 
     monkeypatch.setattr(_store.OnDisk, "_write_chunk", full)
     with pytest.raises(
-        OSError, match="layer 'flat' could not be written .*No space left"
+        OSError, match=r"layer 'flat' could not be written .*No space left"
     ) as caught:
         extract({n: a + 1 for n, a in stored.items()}, None, max_memory=0, store=tmp_path)
     assert caught.value.errno == 28

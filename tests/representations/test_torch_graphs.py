@@ -10,6 +10,18 @@ from unknot.representations import extract, load_model, untrained
 torch = pytest.importorskip("torch")
 
 
+@pytest.fixture(scope="module")
+def torch_models():
+    import torch_models
+
+    return torch_models
+
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((40, 16, 16, 1), dtype=np.float32)
+
+
 @pytest.fixture
 def pictures():
     return np.random.default_rng(1).standard_normal((20, 1, 8, 8)).astype(np.float32)
