@@ -113,7 +113,9 @@ def _load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
         except Exception as error:
             raise _unreadable(file, f"a PyTorch {kind}", error) from error
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the protocol of the pickle
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust_pickle:
             raise ValueError(
