@@ -6,6 +6,12 @@ import pytest
 from unknot.networks import lenet, logistic_regression, perceptron
 from unknot.representations import extract, list_layers, load_model, untrained
 
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((40, 16, 16, 1), dtype=np.float32)
+
+
 LENET = {  # operator of ONNX -> layer of Keras
     "Relu_1": "conv1",
     "MaxPool_1": "pool1",

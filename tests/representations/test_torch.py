@@ -6,6 +6,13 @@ from unknot.representations import extract, list_layers, untrained
 torch = pytest.importorskip("torch")
 
 
+@pytest.fixture(scope="module")
+def torch_models():
+    import torch_models
+
+    return torch_models
+
+
 @pytest.fixture
 def resnet(torch_models):
     return torch_models.seeded(torch_models.ResNet).eval()
@@ -183,7 +190,7 @@ def test_layers_without_a_row_for_each_sample_are_left_out():
     found = extract(Odd(), np.eye(3), progress=False)
     assert list(found) == ["fc"]
     assert [note.partition(" left out: ")[0] for note in found.notes] == ["total", "flat", "ranks"]
-    with pytest.raises(ValueError, match="'total' cannot be used: .*one row for each sample"):
+    with pytest.raises(ValueError, match=r"'total' cannot be used: .*one row for each sample"):
         extract(Odd(), np.eye(3), "total")
     with pytest.raises(ValueError, match="'ranks' cannot be used: it gives int64"):
         extract(Odd(), np.eye(3), "ranks")

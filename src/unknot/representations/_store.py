@@ -124,7 +124,7 @@ class OnDisk:
 
     def _flush(self) -> None:
         try:
-            self._array[self._start : self._start + self._filled] = self._chunk[: self._filled]
+            self._write_chunk()
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -135,6 +135,9 @@ class OnDisk:
             ) from error
         self._start += self._filled
         self._filled = 0
+
+    def _write_chunk(self) -> None:
+        self._array[self._start : self._start + self._filled] = self._chunk[: self._filled]
 
 
 class Store:
