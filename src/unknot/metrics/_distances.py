@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._stored import Rows, StoredPoints
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array
@@ -23,7 +24,7 @@ Consumer = Callable[[slice, Array], None]
 
 
 def scan_distances(
-    points: Array, rows: Array, consumers: list[Consumer], n_jobs: int | None = None
+    points: Rows, rows: Array, consumers: list[Consumer], n_jobs: int | None = None
 ) -> None:
     """Hand the squared distances from each of the chosen points to all to every consumer.
 
@@ -33,6 +34,9 @@ def scan_distances(
     """
     from ._kernels_distances import finish_distances
 
+    if isinstance(points, StoredPoints):
+        _scan_stored(points, rows, consumers, n_jobs)
+        return
     origin = _round_origin(points)
     if 8 * points.size <= WHOLE_BYTES:
         points, origin = points - origin, np.zeros(points.shape[1])
@@ -62,13 +66,59 @@ def scan_distances(
         team.run(scan, blocks)
 
 
-def _round_origin(points: Array) -> Array:
+def _scan_stored(
+    points: StoredPoints, rows: Array, consumers: list[Consumer], n_jobs: int | None
+) -> None:
+    """Scan points on disk, for as many of the chosen points at a time as there is memory for."""
+    from ._kernels_distances import finish_distances
+
+    origin = _round_origin(points)
+    norms = np.empty(len(points))
+    blocks = -(-len(rows) // ROWS)
+    at_once = max(1, points.max_memory // (8 * ROWS * len(points)))
+    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        for first in range(0, blocks, at_once):
+            numbers = range(first, min(first + at_once, blocks))
+            own = [rows[number * ROWS : (number + 1) * ROWS] for number in numbers]
+            queries = [points[some] - origin for some in own]
+            squares = [np.empty((len(some), len(points))) for some in own]
+            for part in points.slabs(points.max_memory // 8):
+                block = points[part] - origin
+                norms[part] = np.einsum("ij,ij->i", block, block)
+
+                def multiply(
+                    place: int,
+                    part: slice = part,
+                    block: Array = block,
+                    queries: list[Array] = queries,
+                    squares: list[Array] = squares,
+                ) -> None:
+                    squares[place][:, part] = queries[place] @ block.T
+
+                team.run(multiply, len(own))
+
+            def finish(
+                place: int,
+                first: int = first,
+                own: list[Array] = own,
+                squares: list[Array] = squares,
+            ) -> None:
+                finish_distances(squares[place], norms, own[place], norms[own[place]])
+                start = (first + place) * ROWS
+                for consume in consumers:
+                    consume(slice(start, start + len(own[place])), squares[place])
+
+            team.run(finish, len(own))
+
+
+def _round_origin(points: Rows) -> Array:
     """Return the mean, rounded to a 4096th of the largest coordinate or less.
 
     A large offset would cost the distances their digits; and by an origin that is not round, points
     on a grid would lose the equality of theirs, which is decided by index.
     """
-    largest = float(np.abs(points).max())
+    low, high = points.min(axis=0), points.max(axis=0)
+    largest = max(float(high.max()), -float(low.min()))
     if largest == 0.0:
         return np.zeros(points.shape[1])
     step = 2.0 ** (np.floor(np.log2(largest)) - 12)

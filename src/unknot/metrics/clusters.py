@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Float64, Int64
@@ -104,7 +105,7 @@ def distance_consistency(points: ArrayLike, labels: ArrayLike) -> DistanceConsis
 
 
 def nearer_own(
-    points: Array, codes: Array, moments: ClassMoments, n_jobs: int | None = None
+    points: Rows, codes: Array, moments: ClassMoments, n_jobs: int | None = None
 ) -> Array:
     """Compare each point's distance to its own centroid with that to every centroid.
 
