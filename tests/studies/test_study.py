@@ -34,7 +34,7 @@ def test_scores_are_those_of_measure(study, layers):
         layer.map,
         MEASURES,
         k=6,
-        max_samples=400,
+        max_samples=300,
         probe_samples=1000,
         n_resamples=20,
         n_permutations=3,
@@ -99,8 +99,10 @@ def test_a_sample_takes_rows_of_arrays_too(digits, layers):
     part = unknot.study(layers, digits, n_samples=60, layers="fc2", **fast(max_iter=250))
     assert list(part) == ["inputs", "fc2"]
     assert len(part.labels) == 60
-    rows = [np.flatnonzero((digits.inputs == image).all(axis=(1, 2, 3)))[0]
-            for image in part["inputs"].points[:]]
+    rows = [
+        np.flatnonzero((digits.inputs == image).all(axis=(1, 2, 3)))[0]
+        for image in part["inputs"].points[:]
+    ]
     np.testing.assert_array_equal(part["fc2"].points, layers["fc2"][rows])
     assert set(part.labels) == set(range(10))
 

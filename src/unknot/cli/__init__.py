@@ -3,13 +3,14 @@
 import os
 import sys
 
-# Each adds its command; the order is that of the help.
-from . import lab as lab  # noqa: I001
-from . import train as train
 from . import embed as embed
+
+# Each adds its command; the order is that of the help.
+from . import lab as lab
 from . import measure as measure
-from . import study as study
 from . import show as show
+from . import study as study
+from . import train as train
 from ._app import app
 
 __all__ = ["app", "main"]

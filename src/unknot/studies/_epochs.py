@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -108,10 +110,10 @@ class EpochRecorder:
             "project": project,
             "random_state": random_state,
         }
-        self._temporary = None
+        self._temporary = out is None
         if out is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="unknot-epochs-")
-            self._folder = Path(self._temporary.name)
+            self._folder = Path(tempfile.mkdtemp(prefix="unknot-epochs-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         else:
             self._folder = Path(out)
             check_folder(self._folder)
@@ -215,7 +217,7 @@ class EpochRecorder:
             stages.seconds,
         )
         found_study = load_study(self._folder)
-        return found_study if self._temporary is None else in_memory(found_study)
+        return in_memory(found_study) if self._temporary else found_study
 
     # What Keras, and `unknot.train`, call while they train.
 

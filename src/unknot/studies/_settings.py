@@ -27,10 +27,10 @@ DEFAULT_MEASURES: Final = (
     "manifold_dimension",
 )
 DEFAULT_OPTIONS: Final = {
-    "max_samples": 400,
+    "max_samples": 300,
     "probe_samples": 1000,
-    "n_resamples": 100,
-    "n_permutations": 10,
+    "n_resamples": 50,
+    "n_permutations": 5,
 }
 # Layers of the control with more numbers than this are projected to so many.
 CONTROL_FEATURES: Final = 512
@@ -125,7 +125,9 @@ class StudySettings:
             ("perplexity", self.perplexity, perplexity),
         ):
             if used != asked:
-                notes.append(f"{name} is {used:g} instead of {asked:g}: there are {n_samples} samples")
+                notes.append(
+                    f"{name} is {used:g} instead of {asked:g}: there are {n_samples} samples"
+                )
         changed = {**self.__dict__, "k": k, "n_neighbors": n_neighbors, "perplexity": perplexity}
         return StudySettings(**changed), tuple(notes)
 
@@ -161,9 +163,7 @@ def measures_among(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
             raise ValueError(
                 f"measures must be 'all' or among {', '.join(sorted(known))}; got {name!r}{hint}"
             )
-    chosen = tuple(
-        name for name, family in families.items() if name in wanted or family in wanted
-    )
+    chosen = tuple(name for name, family in families.items() if name in wanted or family in wanted)
     if not chosen:
         raise ValueError("measures must name at least one measure; got none")
     return chosen

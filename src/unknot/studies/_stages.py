@@ -221,7 +221,7 @@ def study_layer(
 
 def score_control(
     stages: Stages, control: str, number: int, name: str, source: Source, labels: Array
-) -> str:
+) -> Path:
     """Measure a layer of a control, natively and without intervals; return where the scores lie."""
     settings = stages.settings
 
@@ -257,8 +257,9 @@ def score_control(
         },
         [source.part],
         work,
+        kept=False,
     )
-    return f"{PARTS}/{part.path.name}/scores.json"
+    return part.path / "scores.json"
 
 
 class _Held:
@@ -277,9 +278,10 @@ class _Held:
 
 def is_dead(points: Array) -> bool:
     """Whether all points are at one place."""
-    return all(bool((points[start : start + 1024] == points[0]).all()) for start in range(
-        0, len(points), 1024
-    ))
+    return all(
+        bool((points[start : start + 1024] == points[0]).all())
+        for start in range(0, len(points), 1024)
+    )
 
 
 def no_scores(points: Array, labels: Array, settings: StudySettings) -> Any:
@@ -293,7 +295,7 @@ def no_scores(points: Array, labels: Array, settings: StudySettings) -> Any:
         counts=counts,
         n_features=points.shape[1],
         settings={"k": settings.k, "random_state": settings.random_state, **settings.options},
-        skipped={name: "all points are at one place" for name in settings.measures},
+        skipped=dict.fromkeys(settings.measures, "all points are at one place"),
         notes=(DEAD,),
         shared_seconds={},
     )
