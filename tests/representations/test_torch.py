@@ -85,15 +85,17 @@ def test_a_relu_of_a_batch_that_happened_to_be_positive_is_no_view():
 def test_the_model_is_as_it_was_afterwards(resnet, pictures, fails):
     resnet.train()
     resnet.layer1[0].bn1.eval()
+    if fails:
+        resnet.bn1.bias.data[0] = np.inf
     flags = [module.training for module in resnet.modules()]
     state = {name: value.clone() for name, value in resnet.state_dict().items()}
-    inputs = pictures.copy()
     if fails:
-        inputs[15] = np.nan
-        with pytest.raises(ValueError, match=r"values of 'conv1' are 20\.00% NaN in the samples"):
-            extract(resnet, inputs, batch_size=5, progress=False)
+        with pytest.raises(
+            ValueError, match=r"of 'bn1' are 25\.00% infinite in the samples 0 to 4"
+        ):
+            extract(resnet, pictures, batch_size=5, progress=False)
     else:
-        extract(resnet, inputs, progress=False)
+        extract(resnet, pictures, progress=False)
     assert [module.training for module in resnet.modules()] == flags
     assert not any(module._forward_hooks for module in resnet.modules())
     assert all(torch.equal(value, state[name]) for name, value in resnet.state_dict().items())

@@ -10,6 +10,7 @@ from .._typing import Array
 from ._adapter import INPUTS
 from ._layers import Found, Layer, same_values
 from ._reduction import Reducer, describe
+from ._samples import has_finite_sum
 from ._store import InMemory, OnDisk, Store, fitting
 
 
@@ -60,7 +61,7 @@ class Column:
             original = raw if self.base is None else self.base._batch
             if original is None or not same_values(rows, original[: len(rows)]):
                 raise NotAViewError(self.layer.name)
-        elif not _has_finite_sum(rows):
+        elif not has_finite_sum(rows):
             _refuse_non_finite(self.layer.name, rows, start)
         if self.place is None:
             return
@@ -159,12 +160,6 @@ def finish(columns: dict[str, Column], places: Store) -> dict[str, Any]:
                 shared = shared.reshape(len(shared), *column.layer.shape)
             arrays[name] = shared
     return {name: arrays[name] for name in columns}
-
-
-def _has_finite_sum(rows: Array) -> bool:
-    """Whether the sum is finite, and so every value; it costs far less than to look at each."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        return bool(np.isfinite(np.sum(rows, dtype=np.float32)))
 
 
 def _refuse_non_finite(layer: str, rows: Array, start: int) -> None:
