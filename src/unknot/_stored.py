@@ -80,10 +80,14 @@ class StoredPoints:
         """Return how many rows fit into so many bytes; at least one."""
         return max(1, int(n_bytes) // (itemsize * self.shape[1]))
 
+    def whole_chunks(self, rows: int) -> int:
+        """Return a number of rows near this one that are whole chunks on disk."""
+        return max(rows // self._chunk, 1) * self._chunk
+
     def slabs(self, n_bytes: int | None = None) -> list[slice]:
         """Cut the rows into parts of so many bytes, a quarter of ``max_memory`` by default."""
         rows = self.rows_in(self.max_memory // 4 if n_bytes is None else n_bytes)
-        rows = max(rows // self._chunk, 1) * self._chunk
+        rows = self.whole_chunks(rows)
         return [slice(start, min(start + rows, len(self))) for start in range(0, len(self), rows)]
 
     def __getitem__(self, rows: slice | Array) -> Float32[Array, "rows features"]:

@@ -81,7 +81,7 @@ def test_what_does_not_fit_is_estimated_and_said(tmp_path):
         assert found[name].interval is not None
     ratio = found["participation_ratio"]
     assert 1 < ratio.value < wanted["participation_ratio"].value
-    assert "trained and tested on 37 of 500" in found["linear_probe"].notes[0]
+    assert "trained and tested on 75 of 500" in found["linear_probe"].notes[0]
 
 
 def test_a_graph_and_settings_are_taken_as_ever(tmp_path):

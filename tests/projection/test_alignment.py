@@ -238,7 +238,7 @@ def test_points_on_disk_start_as_in_memory(layers, tmp_path):
         for each in (StoredPoints(on_disk, 2_000_000), points["inputs"])
     )
     np.testing.assert_allclose(there, here, atol=1e-9)
-    # Components of 97 of the 900 points are nearly those of all.
+    # The first component of 97 of the 900 points is nearly that of all.
     few = map_after(graphs["inputs"], points=StoredPoints(on_disk, 100_000), **options).map_
-    correlations = np.abs(np.corrcoef(few.T, here.T)[:2, 2:])
-    assert correlations.diagonal().min() > 0.9
+    assert abs(np.corrcoef(few[:, 0], here[:, 0])[0, 1]) > 0.95
+    assert not np.array_equal(few, here)

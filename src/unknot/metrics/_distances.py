@@ -16,6 +16,8 @@ from .._typing import Array
 # once for each block of rows: with half as many rows the products take nearly twice the time.
 ROWS = 256
 COLUMNS = 2048
+# The same of points on disk, of which there are a few thousand in memory.
+STORED_COLUMNS = 512
 # Up to this many bytes all points are taken to float64 once, not a block for each block of rows.
 WHOLE_BYTES = 2**29
 
@@ -74,41 +76,38 @@ def _scan_stored(
 
     origin = _round_origin(points)
     norms = np.empty(len(points))
-    blocks = -(-len(rows) // ROWS)
-    at_once = max(1, points.max_memory // (8 * ROWS * len(points)))
+    at_once = ROWS * max(1, points.max_memory // (8 * ROWS * len(points)))
     with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
-        for first in range(0, blocks, at_once):
-            numbers = range(first, min(first + at_once, blocks))
-            own = [rows[number * ROWS : (number + 1) * ROWS] for number in numbers]
-            queries = [points[some] - origin for some in own]
-            squares = [np.empty((len(some), len(points))) for some in own]
+        for first in range(0, len(rows), at_once):
+            own = rows[first : first + at_once]
+            queries = points[own] - origin
+            squares = np.empty((len(own), len(points)))
             for part in points.slabs(points.max_memory // 8):
-                block = points[part] - origin
-                norms[part] = np.einsum("ij,ij->i", block, block)
+                block = points[part]
 
                 def multiply(
-                    place: int,
-                    part: slice = part,
+                    number: int,
+                    start: int = part.start,
                     block: Array = block,
-                    queries: list[Array] = queries,
-                    squares: list[Array] = squares,
+                    queries: Array = queries,
+                    squares: Array = squares,
                 ) -> None:
-                    squares[place][:, part] = queries[place] @ block.T
+                    some = block[number * STORED_COLUMNS : (number + 1) * STORED_COLUMNS] - origin
+                    begin = start + number * STORED_COLUMNS
+                    norms[begin : begin + len(some)] = np.einsum("ij,ij->i", some, some)
+                    np.matmul(queries, some.T, out=squares[:, begin : begin + len(some)])
 
-                team.run(multiply, len(own))
+                team.run(multiply, -(-len(block) // STORED_COLUMNS))
 
             def finish(
-                place: int,
-                first: int = first,
-                own: list[Array] = own,
-                squares: list[Array] = squares,
+                number: int, first: int = first, own: Array = own, squares: Array = squares
             ) -> None:
-                finish_distances(squares[place], norms, own[place], norms[own[place]])
-                start = (first + place) * ROWS
+                part = slice(number * ROWS, min((number + 1) * ROWS, len(own)))
+                finish_distances(squares[part], norms, own[part], norms[own[part]])
                 for consume in consumers:
-                    consume(slice(start, start + len(own[place])), squares[place])
+                    consume(slice(first + part.start, first + part.stop), squares[part])
 
-            team.run(finish, len(own))
+            team.run(finish, -(-len(own) // ROWS))
 
 
 def _round_origin(points: Rows) -> Array:

@@ -233,7 +233,7 @@ class Inputs:
         asked: int | None = self.settings["probe_samples"]
         if not isinstance(self.points, StoredPoints):
             return asked
-        most = max(4, self.points.rows_in(self.points.max_memory // 2, itemsize=8))
+        most = max(4, self.points.rows_in(self.points.max_memory, itemsize=8))
         return most if asked is None else min(asked, most)
 
     @cached_property

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._stored import Rows, parts_of, within
+from .._stored import Rows, StoredPoints, parts_of, within
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array
@@ -56,6 +56,15 @@ def rows_of(indices: Array, n_features: int) -> Iterator[Array]:
     step = max(1, BLOCK_BYTES // (8 * n_features))
     for start in range(0, len(indices), step):
         yield indices[start : start + step]
+
+
+def blocks_of(points: Rows, width: int) -> list[Array]:
+    """Cut all points into blocks as `rows_of` does; those on disk into whole chunks."""
+    step = max(1, BLOCK_BYTES // (8 * width))
+    if isinstance(points, StoredPoints):
+        step = points.whole_chunks(step)
+    everything = np.arange(len(points))
+    return [everything[start : start + step] for start in range(0, len(points), step)]
 
 
 def class_means(points: Rows, members: list[Array], origin: Array, team: Team) -> Array:
@@ -234,7 +243,7 @@ def _permuted(
     origin = points.mean(axis=0, dtype=np.float64)
     # The column of each point's class among those of all permutations.
     columns = codes + np.arange(runs) * n_classes
-    blocks = list(rows_of(np.arange(n_samples), max(n_features, 2 * width)))
+    blocks = blocks_of(points, max(n_features, 2 * width))
     sums = np.zeros((width, n_features))
     # Parts of the sum are added in the order of the blocks, whoever computes them.
     for first in range(0, len(blocks), 2 * team.n_threads):

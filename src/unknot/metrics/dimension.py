@@ -10,7 +10,7 @@ from .._stored import Rows
 from .._typing import Array, Float64, Int64
 from .._validation import check_points
 from ._centred import Centred
-from ._moments import rows_of
+from ._moments import blocks_of, rows_of
 from ._results import Result, UndefinedMeasureError, announced
 from .neighborhood import checked_graph
 
@@ -238,10 +238,10 @@ def participation_of_points(points: Rows) -> ParticipationRatio:
     everything = np.arange(n_samples)
     if n_features <= n_samples:
         covariance = np.zeros((n_features, n_features))
-        for rows in rows_of(everything, n_features):
+        for rows in blocks_of(points, n_features):
             centred = points[rows] - origin
             covariance += centred.T @ centred / n_samples
-        for rows in rows_of(everything, n_features):
+        for rows in blocks_of(points, n_features):
             centred = points[rows] - origin
             squares[rows] = np.einsum("ij,ij->i", centred, centred)
             weighted[rows] = np.einsum("ij,ij->i", centred @ covariance, centred)
