@@ -31,7 +31,7 @@ def keras_study(perceptron, data, tmp_path_factory):
 def test_a_keras_model(keras_study, perceptron, data):
     study, _ = keras_study
     assert study.name == perceptron.name
-    assert list(study)[0] == "inputs"
+    assert next(iter(study)) == "inputs"
     assert study["fc1"].kind == "Dense"
     flat = next(layer for layer in study.values() if layer.kind == "Flatten")
     assert flat.same_as == "inputs"

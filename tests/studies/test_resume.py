@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -69,7 +70,7 @@ def test_killed_at_random_moments_it_ends_the_same(whole, layers, digits, tmp_pa
             there = {path.name for path in (target / "parts").iterdir()}
             parts.append({name for name in there if not name.startswith(".")})
     # What was finished before a kill is there after the next one.
-    assert all(first <= second for first, second in zip(parts, parts[1:], strict=False))
+    assert all(first <= second for first, second in pairwise(parts))
     done = []
     unknot.study(
         layers,

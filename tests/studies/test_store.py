@@ -92,7 +92,7 @@ def test_what_is_no_study_is_left_alone(study, tmp_path):
 
 
 def test_a_study_is_not_saved_over_what_it_reads(study, folder):
-    with pytest.raises(ValueError, match="reads its points from .*; choose another folder"):
+    with pytest.raises(ValueError, match=r"reads its points from .*; choose another folder"):
         study.select(classes=1).save(folder)
 
 
@@ -120,6 +120,18 @@ def test_a_newer_format_asks_for_an_upgrade(folder, tmp_path):
         Study.load(copy)
 
 
+def read_all(folder):
+    """Read every array of a study; return what is wrong with it."""
+    try:
+        for layer in Study.load(folder).layers.values():
+            if layer.points is not None:
+                layer.points[:]
+            _ = layer.graph
+    except (ValueError, RuntimeError, FileNotFoundError) as error:
+        return str(error)
+    return None
+
+
 @pytest.mark.parametrize("damage", ["cut", "gone", "changed"])
 def test_damaged_files_are_named_and_made_anew(folder, digits, layers, tmp_path, damage):
     copy = shutil.copytree(folder, tmp_path / "copy")
@@ -135,19 +147,13 @@ def test_damaged_files_are_named_and_made_anew(folder, digits, layers, tmp_path,
         else:
             spot = len(content) // 2
             path.write_bytes(content[:spot] + bytes([content[spot] ^ 1]) + content[spot + 1 :])
-        try:
-            for layer in Study.load(copy).layers.values():
-                if layer.points is not None:
-                    layer.points[:]
-                _ = layer.graph
-        except StudyError as error:
-            named = path.relative_to(copy)
-            # A changed description of an array is found when the array is opened.
-            assert str(named if damage != "changed" else Path(*named.parts[:2])) in str(error)
-        except Exception as error:  # a chunk that is read by Zarr itself, or a changed number
-            assert damage == "changed", error
+        said = read_all(copy)
+        named = path.relative_to(copy)
+        if damage == "changed":
+            # A changed number is a number: the checksums are compared when the study is run again.
+            assert said is None or str(Path(*named.parts[:2])) in said or "decompress" in said
         else:
-            assert damage == "changed" or path.name == "study.json"
+            assert str(named) in said or named.name == "study.json"
         if path.name == "study.json":
             path.write_bytes(content)
             continue

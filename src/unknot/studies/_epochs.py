@@ -16,7 +16,7 @@ from ._extraction import Extracted, extract_layers
 from ._loading import load_study
 from ._models import model_fingerprint
 from ._progress import showing
-from ._run import in_memory, layers_of, model_name, study_layers
+from ._run import in_memory, layers_of, model_name, study_layers, whole_bytes
 from ._saving import check_folder, finish
 from ._settings import StudySettings
 from ._stages import Stages, prepare_data
@@ -117,7 +117,7 @@ class EpochRecorder:
         else:
             self._folder = Path(out)
             check_folder(self._folder)
-        self._stages = Stages(self._folder, self._settings, n_jobs)
+        self._stages = Stages(self._folder, self._settings, n_jobs, whole_bytes(max_memory))
         self._whole: tuple[Part, dict[str, Any]] | None = None
         self._captured: dict[int, Extracted] = {}
         self.model: Any = None

@@ -23,7 +23,7 @@ from ._models import model_fingerprint
 from ._progress import showing
 from ._saving import check_folder, finish
 from ._settings import StudySettings
-from ._stages import DEAD, OnStage, Source, Stages, prepare_data, study_layer
+from ._stages import DEAD, WHOLE_BYTES, OnStage, Source, Stages, prepare_data, study_layer
 from ._study import Study
 from ._versions import versions
 
@@ -166,7 +166,7 @@ def study(
 
     def run(folder: Path) -> Study:
         with showing(progress, on_stage) as (start, done):
-            stages = Stages(folder, fitted, n_jobs, start, done)
+            stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
             _run(
                 stages,
                 model,
@@ -298,6 +298,13 @@ def study_layers(
         said = [*layer["notes"], *([DEAD] if results.pop("dead") else [])]
         found[name] = {**layer, "notes": said, "points": source.path, **results}
     return list(found.values())
+
+
+def whole_bytes(max_memory: int | str | None) -> int:
+    """Return how large a layer may be that is read whole; a number that is the same on each run."""
+    from ..representations._store import memory_budget
+
+    return WHOLE_BYTES if max_memory is None else memory_budget(max_memory)
 
 
 def model_name(model: Any) -> str:

@@ -285,7 +285,7 @@ class Study(Mapping[str, LayerStudy]):
             }
             return epoch_curves(there, measures, **{"title": self.name, **options})
         table = self.scores
-        others = {
+        others: dict[str, Any] = {
             control: {layer: there.get(layer, {}) for layer in own}
             for control, there in self.controls.items()
         }
