@@ -54,7 +54,7 @@ class EpochRecorder:
     >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
     >>> recorder = EpochRecorder((pixels, labels), measures="neighborhood_hit", max_iter=250)
     >>> for epoch in (1, 2):
-    ...     recorder.capture({"fc1": pixels + 3 * epoch * labels[:, None]}, epoch)
+    ...     recorder.capture({"fc1": pixels + epoch * labels[:, None] / 2}, epoch)
     >>> study = recorder.study()
     >>> hits = [there.scores.value("fc1", "neighborhood_hit") for there in study.epochs.values()]
     >>> list(study.epochs), hits[0] < hits[1]
