@@ -285,10 +285,14 @@ class Study(Mapping[str, LayerStudy]):
             }
             return epoch_curves(there, measures, **{"title": self.name, **options})
         table = self.scores
-        others: dict[str, Any] = {
-            control: {layer: there.get(layer, {}) for layer in own}
-            for control, there in self.controls.items()
-        }
+        others: dict[str, Any] = {}
+        for control, there in self.controls.items():
+            # The inputs' scores are those of the model, maps included, which a control has not.
+            measured = {name for layer in there if layer != "inputs" for name in there[layer]}
+            others[control] = {
+                layer: {name: s for name, s in there.get(layer, {}).items() if name in measured}
+                for layer in own
+            }
         return layer_curves(
             {layer: table[layer] for layer in own},
             measures,

@@ -185,7 +185,7 @@ def test_arrays_are_written_in_blocks(tmp_path, monkeypatch):
 
 
 def test_a_study_of_this_release_is_read_by_later_ones():
-    """Written by 0.1.0's successor with tests/studies/make_stored.py; never to be rewritten."""
+    """Format 1, written with make_stored.py; never to be rewritten."""
     study = Study.load(STORED)
     assert repr(study) == (
         "Study('tiny': 40 samples, 4 classes, accuracy 100.00 %; layers: inputs, fc1, dropout, "
