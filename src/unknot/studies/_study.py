@@ -290,7 +290,9 @@ class Study(Mapping[str, LayerStudy]):
             # The inputs' scores are those of the model, maps included, which a control has not.
             measured = {name for layer in there if layer != "inputs" for name in there[layer]}
             others[control] = {
-                layer: {name: s for name, s in there.get(layer, {}).items() if name in measured}
+                layer: {name: there[layer][name] for name in there[layer] if name in measured}
+                if layer in there
+                else {}
                 for layer in own
             }
         return layer_curves(
