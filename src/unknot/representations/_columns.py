@@ -11,7 +11,7 @@ from ._adapter import INPUTS
 from ._layers import Found, Layer, same_values
 from ._reduction import Reducer, describe
 from ._samples import has_finite_sum
-from ._store import InMemory, OnDisk, Store, fitting
+from ._store import InMemory, OnDisk, Store, fitting, populate
 
 
 class NotAViewError(Exception):
@@ -138,6 +138,7 @@ def plan(
     for column in own:
         if column not in on_disk:
             column.place = InMemory(n_samples, column.reducer.shape)
+    populate([c.place.array for c in columns.values() if isinstance(c.place, InMemory)])
     for column in on_disk:
         column.place = places.column(column.layer.name, n_samples, column.reducer.shape)
     return columns

@@ -81,8 +81,12 @@ def map_batch(batch: Batch, change: Callable[[Any, Array], Any]) -> Any:
     return change(0, batch)
 
 
-def check_inputs(key: Any, part: Array, start: int) -> None:
+def check_inputs(batch: Batch, start: int) -> None:
     """Raise a ValueError if a batch of inputs holds NaN or infinity; some layers hide them."""
+    map_batch(batch, lambda key, part: _check_input(key, part, start))
+
+
+def _check_input(key: Any, part: Array, start: int) -> None:
     if part.dtype.kind != "f" or has_finite_sum(part):
         return
     bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
