@@ -286,12 +286,12 @@ class Study(Mapping[str, LayerStudy]):
             return epoch_curves(there, measures, **{"title": self.name, **options})
         table = self.scores
         others: dict[str, Any] = {}
-        for control, there in self.controls.items():
+        for control, scored in self.controls.items():
             # The inputs' scores are those of the model, maps included, which a control has not.
-            measured = {name for layer in there if layer != "inputs" for name in there[layer]}
+            measured = {name for layer in scored if layer != "inputs" for name in scored[layer]}
             others[control] = {
-                layer: {name: there[layer][name] for name in there[layer] if name in measured}
-                if layer in there
+                layer: {name: scored[layer][name] for name in scored[layer] if name in measured}
+                if layer in scored
                 else {}
                 for layer in own
             }
