@@ -29,6 +29,9 @@ _PUBLIC = {
     "Representations": "representations",
     "save": "training",
     "Scores": "metrics",
+    "studies": "studies",
+    "Study": "studies",
+    "study": "studies",
     "train": "training",
     "TSNE": "projection",
 }
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from . import neighbors as neighbors
     from . import networks as networks
     from . import projection as projection
+    from . import studies as studies
     from .datasets import Dataset as Dataset
     from .datasets import load_dataset as load_dataset
     from .metrics import Scores as Scores
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
     from .projection import TSNE as TSNE
     from .representations import Representations as Representations
     from .representations import extract as extract
+    from .studies import Study as Study
+    from .studies import study as study
     from .training import History as History
     from .training import load as load
     from .training import save as save
