@@ -1,0 +1,16 @@
+"""The studies and pages that the tests of the page share."""
+
+import pytest
+from report_studies import full_study
+
+from unknot.report import build_payload
+
+
+@pytest.fixture(scope="session")
+def study():
+    return full_study()
+
+
+@pytest.fixture(scope="session")
+def payload(study):
+    return build_payload(study)

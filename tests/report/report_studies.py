@@ -1,0 +1,153 @@
+"""Small studies of every kind that the page has to show."""
+
+import warnings
+from dataclasses import dataclass, field, replace
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+
+import unknot
+from unknot.figures import compare_maps
+from unknot.metrics import MeasureWarning
+
+MEASURES = ["neighborhood_hit", "map_neighborhood_hit", "two_nn", "linear_probe", "best_ellipses"]
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "\"quoted\" & 'single'",
+    "<!-- comment",
+    "שלום עולם",
+    "🐈‍⬛ cat",
+    "\u202ereversed",
+    "a\nnew\tline",
+    "{{ template }} ${js} %s",
+    "x" * 120,
+)
+
+
+@dataclass(frozen=True)
+class Layer:
+    """What `Study` has of one layer."""
+
+    name: str
+    kind: str = "Dense"
+    shape: tuple = (2,)
+    points: Any = None
+    graph: Any = None
+    map: Any = None
+    kl_divergence: float | None = None
+    scores: Any = None
+    same_as: str | None = None
+    notes: tuple = ()
+
+
+@dataclass(frozen=True)
+class Standin:
+    """What `Study` has."""
+
+    name: str
+    layers: dict
+    labels: Any
+    class_names: tuple
+    predictions: Any = None
+    probabilities: Any = None
+    thumbnails: Any = None
+    snippets: Any = None
+    controls: dict = field(default_factory=dict)
+    epochs: Any = None
+    settings: dict = field(default_factory=dict)
+    versions: dict = field(default_factory=dict)
+    seconds: dict = field(default_factory=dict)
+
+    @property
+    def accuracy(self):
+        return None if self.predictions is None else float((self.predictions == self.labels).mean())
+
+    def figure(self):
+        maps = {name: layer.map for name, layer in self.layers.items() if layer.map is not None}
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", MeasureWarning)
+            return compare_maps(maps, self.labels, class_names=self.class_names)
+
+
+def clouds_of(labels, spread, rng, n_classes):
+    """A map on which the classes lie on a circle, as wide as spread."""
+    turns = 2 * np.pi * labels / n_classes
+    centres = 10 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    return (centres + rng.normal(scale=spread, size=centres.shape)).astype(np.float32)
+
+
+def study_of(
+    n_samples=600,
+    n_classes=10,
+    n_layers=6,
+    *,
+    name="a network",
+    class_names=None,
+    thumbnails=None,
+    measured=True,
+    seed=0,
+):
+    """A study whose classes come apart from layer to layer."""
+    rng = np.random.default_rng(seed)
+    labels = np.sort(np.arange(n_samples) % n_classes).astype(np.int64)
+    rng.shuffle(labels)
+    layers = {}
+    for number in range(n_layers):
+        title = "inputs" if number == 0 else f"fc{number}"
+        map_ = clouds_of(labels, 8.0 / (number + 1), rng, n_classes)
+        graph = unknot.nearest_neighbors(map_, min(10, n_samples - 1))
+        scores = None
+        if measured:
+            scores = unknot.measure(
+                map_, labels, map_, MEASURES, graph=graph, map_graph=graph, n_resamples=20,
+                n_permutations=3,
+            )  # fmt: skip
+        kind = "input" if number == 0 else "Dense"
+        layers[title] = Layer(title, kind, (2,), map_, graph, map_, 1.5, scores)
+    probabilities = rng.dirichlet(np.ones(n_classes), size=n_samples).astype(np.float32)
+    probabilities[np.arange(n_samples), labels] += 1.0
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    names = class_names or tuple(str(number) for number in range(n_classes))
+    return Standin(
+        name, layers, labels, tuple(names), probabilities.argmax(axis=1), probabilities, thumbnails,
+        settings={"k": 6, "random_state": 0}, versions={"unknot": "0.1.0"}, seconds={"maps": 1.25},
+    )  # fmt: skip
+
+
+def pictures_of(labels, side=12):
+    """A picture of each sample: a bar as long as its class, and a pixel that says its index."""
+    pictures = np.zeros((len(labels), side, side), dtype=np.uint8)
+    for index, label in enumerate(labels):
+        pictures[index, 2:-2, : 1 + label % side] = 200
+        pictures[index, 0, index % side] = 255
+    return pictures
+
+
+def full_study(n_samples=600, seed=0, name="a network"):
+    """A study with everything: views, a dead layer, controls, epochs, thumbnails."""
+    study = study_of(n_samples, name=name, seed=seed)
+    layers = dict(study.layers)
+    layers["dropout"] = Layer("dropout", "Dropout", (2,), same_as="fc5")
+    dead = unknot.measure(
+        np.zeros((n_samples, 3)), study.labels, measures=["neighborhood_hit", "nc1"],
+        n_resamples=0, n_permutations=0,
+    )  # fmt: skip
+    layers["dead"] = Layer(
+        "dead", "ReLU", (3,), scores=dead, notes=("dead: all points are at one place",)
+    )
+    untrained = {name: layer.scores for name, layer in study.layers.items()}
+    epochs = {
+        epoch: SimpleNamespace(
+            layers={
+                name: replace(layer, map=layer.map * (1 + epoch / 10))
+                for name, layer in study.layers.items()
+            }
+        )
+        for epoch in (5, 1)
+    }
+    return replace(
+        study, layers=layers, controls={"untrained": untrained}, epochs=epochs,
+        thumbnails=pictures_of(study.labels),
+    )  # fmt: skip
