@@ -15,7 +15,9 @@ class _Indices(traitlets.List):  # type: ignore[type-arg]
     """Indices of samples: a list; an array of whole numbers, or of one boolean a sample, too."""
 
     def validate(self, obj: Any, value: Any) -> list[int]:
-        indices = np.asarray(value if len(value) else np.empty(0, dtype=np.int64))
+        indices = np.asarray(list(value) if isinstance(value, tuple | set | range) else value)
+        if indices.shape == (0,):
+            indices = indices.astype(np.int64)
         n_samples = obj.n_samples
         if indices.dtype == np.bool_ and indices.shape == (n_samples,):
             indices = np.flatnonzero(indices)
@@ -56,12 +58,6 @@ class Widget(anywidget.AnyWidget):
     TraitError
         If ``layer`` is set to what is not a layer's name, or ``selection`` to what are not
         indices of samples.
-
-    Examples
-    --------
-    >>> widget = unknot.report.Widget(study)             # doctest: +SKIP
-    >>> widget.layer = "fc1"                             # doctest: +SKIP
-    >>> widget.selection = study.predictions != study.labels  # doctest: +SKIP
     """
 
     _esm = static_path("unknot.js")
