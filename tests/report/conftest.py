@@ -3,7 +3,7 @@
 import pytest
 from report_studies import full_study
 
-from unknot.report import build_payload
+from unknot.report import build_payload, write_report
 
 
 @pytest.fixture(scope="session")
@@ -14,3 +14,8 @@ def study():
 @pytest.fixture(scope="session")
 def payload(study):
     return build_payload(study)
+
+
+@pytest.fixture(scope="session")
+def report(study, tmp_path_factory):
+    return write_report(study, tmp_path_factory.mktemp("report") / "report.html")
