@@ -116,15 +116,20 @@ def test_points_move_smoothly(browser, report):
 def test_keys_work_wherever_the_focus_is(opened):
     opened.page.keyboard.press("ArrowRight")
     opened.until(layer="fc1")
+    opened.page.get_by_test_id("layer-slider").focus()
     opened.page.keyboard.press("End")
+    opened.until(layer="dead")
+    opened.page.get_by_test_id("colour-hit").focus()
+    opened.page.keyboard.press("ArrowLeft")
     opened.until(layer="dropout")
-    opened.page.keyboard.press("Home")
-    opened.until(layer="inputs")
+    opened.page.keyboard.press("l")
+    opened.page.locator("[data-testid=lasso][aria-pressed=true]").wait_for()
+    opened.page.keyboard.press("Escape")
+    opened.page.locator("[data-testid=lasso][aria-pressed=false]").wait_for()
 
 
 def test_play_goes_on_to_the_last_map_and_stops(opened):
     opened.open("layer=fc4")
-    opened.page.reload()
     opened.page.keyboard.press(" ")
     play = opened.page.get_by_test_id("play")
     assert play.get_attribute("aria-pressed") == "true"
@@ -157,7 +162,6 @@ def test_a_score_that_is_missing_is_na_with_its_reason(opened):
 def test_hovering_shows_the_point_and_its_neighbours(opened, study):
     point = 17
     opened.open(f"layer=fc1&point={point}")
-    opened.page.reload()
     ring = opened.page.locator(".overlay .ring").first
     ring.wait_for()
     assert opened.page.locator(".overlay circle.neighbor").count() == 8
@@ -177,7 +181,6 @@ def test_hovering_shows_the_point_and_its_neighbours(opened, study):
 def test_the_thumbnail_is_that_of_the_point(opened, study):
     point = 23
     opened.open(f"point={point}")
-    opened.page.reload()
     thumbnail = opened.page.get_by_test_id("held").locator("canvas, .thumb").first
     thumbnail.wait_for()
     opened.page.wait_for_timeout(300)
@@ -206,8 +209,9 @@ def test_a_lasso_stays_through_the_layers_and_is_saved_as_csv(opened, study, pay
     title = opened.page.get_by_test_id("selection").locator("h2").inner_text()
     assert title == f"{len(chosen)} points selected"
     # It was drawn round the left half of the first map.
-    left = study.layers["inputs"].map[:, 0] < study.layers["inputs"].map[:, 0].mean()
-    assert left[chosen].mean() > 0.9
+    x = study.layers["inputs"].map[:, 0]
+    centre = (x.min() + x.max()) / 2
+    assert chosen == np.flatnonzero(x < centre).tolist()
     hits = unpack(payload["models"][0]["layers"][1]["hits"]) / 255
     for row in rows[:20]:
         sample = int(row["sample"])
@@ -289,7 +293,7 @@ def test_points_can_be_coloured_otherwise(opened, colour):
     before, legend = picture(opened), opened.page.get_by_test_id("legend").inner_text()
     opened.page.get_by_test_id(f"colour-{colour}").click()
     opened.until(colour=colour)
-    assert np.abs(picture(opened) - before).mean() > 0.5
+    assert np.abs(picture(opened) - before).mean() > 0.2
     assert colour == "prediction" or opened.page.get_by_test_id("legend").inner_text() != legend
 
 
@@ -304,7 +308,6 @@ def test_shapes_are_drawn_round_every_class(opened, overlay):
 
 def test_an_ellipse_lies_where_its_class_is(opened, study):
     opened.open("layer=fc5&overlays=ellipses&classes=0")
-    opened.page.reload()
     ellipse = opened.page.locator(".overlay path.ellipses").first
     ellipse.wait_for(state="attached")
     x, y = middle(ellipse)
@@ -318,8 +321,9 @@ def test_the_worst_points_are_shown_and_lead_to_the_map(opened, payload):
     hits = unpack(payload["models"][0]["layers"][0]["hits"])
     opened.page.get_by_test_id("worst-class").select_option("3")
     opened.until(worst="3")
-    first = opened.page.get_by_test_id("worst").get_by_role("button").first
-    first.wait_for()
+    strip = opened.page.get_by_test_id("worst").get_by_role("button", name="class 3,")
+    strip.nth(11).wait_for()
+    first = strip.first
     point = int(first.get_attribute("data-testid").removeprefix("worst-"))
     own = unpack(payload["labels"]) == 3
     assert own[point]
@@ -341,6 +345,7 @@ def test_a_click_on_a_curve_moves_the_slider(opened):
 def test_the_table_holds_every_score(opened, study):
     opened.page.get_by_test_id("table").locator("summary").click()
     rows = opened.page.get_by_test_id("table").locator("tbody tr")
+    rows.first.wait_for()
     assert rows.count() == len(study.layers)
     value = study.layers["fc1"].scores["two_nn"].value
     assert f"{value:.2f}"[:3] in rows.nth(1).inner_text()

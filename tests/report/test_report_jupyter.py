@@ -34,7 +34,10 @@ def notebook(tmp_path):
     cells = [nbformat.v4.new_code_cell(cell.format(tests=here).strip()) for cell in CELLS]
     root = tmp_path / "notebooks"
     root.mkdir()
-    nbformat.write(nbformat.v4.new_notebook(cells=cells), root / "study.ipynb")
+    # With its kernel named, no dialogue asks for one.
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    written = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(written, root / "study.ipynb")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
@@ -100,7 +103,8 @@ def test_the_widget_is_linked_both_ways(notebook):
         page.wait_for_function(
             "document.querySelector('[data-testid=layer-slider]').ariaValueText.startsWith('fc2')"
         )
-        assert "3" in page.get_by_test_id("selection-count").inner_text()
+        title = page.get_by_test_id("selection").locator("h2")
+        assert title.inner_text() == "3 points selected"
 
         slider.focus()
         page.keyboard.press("ArrowRight")
