@@ -30,6 +30,9 @@ _PUBLIC = {
     "Representations": "representations",
     "save": "training",
     "Scores": "metrics",
+    "studies": "studies",
+    "Study": "studies",
+    "study": "studies",
     "train": "training",
     "TSNE": "projection",
 }
@@ -54,6 +57,9 @@ if TYPE_CHECKING:
     from .projection import TSNE as TSNE
     from .representations import Representations as Representations
     from .representations import extract as extract
+    from . import studies as studies
+    from .studies import Study as Study
+    from .studies import study as study
     from .training import History as History
     from .training import load as load
     from .training import save as save

@@ -109,6 +109,17 @@ def test_classes_of_two_points(rng):
     assert linear_probe(points, np.repeat(np.arange(5), 2)).value == 1.0
 
 
+def test_points_of_more_features_than_samples_are_turned_into_the_space_they_span(rng):
+    # The same points in any axes, and with nothing beside them, have the same classifiers.
+    labels = np.repeat(np.arange(3), 20)
+    few = rng.normal(size=(60, 8)) + np.eye(8)[labels] * 1.5
+    axes = np.linalg.qr(rng.normal(size=(200, 8)))[0]
+    wide = linear_probe(few @ axes.T + 5.0, labels)
+    assert 0.5 < wide.value < 1.0
+    assert np.mean(wide.per_point == linear_probe(few, labels).per_point) > 0.98
+    assert linear_probe(np.ones((60, 200)), labels).value <= 1 / 3
+
+
 def test_a_dead_layer_scores_no_more_than_the_largest_class():
     labels = np.array([0] * 30 + [1] * 10)
     assert linear_probe(np.zeros((40, 3)), labels).value == pytest.approx(0.75)

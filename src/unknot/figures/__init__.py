@@ -8,10 +8,12 @@ from ._save import save_figure
 from ._shapes import draw_ellipses, draw_hulls, draw_points
 from .bars import class_bars
 from .curves import learning_curves
+from .epochs import epoch_curves
 from .heatmaps import confusion_heatmap, pair_heatmap
 from .images import wrong_images
 from .layers import layer_curves
 from .maps import compare_maps, lab_panel
+from .strip import layer_strip
 
 __all__ = [
     "class_bars",
@@ -20,8 +22,10 @@ __all__ = [
     "draw_ellipses",
     "draw_hulls",
     "draw_points",
+    "epoch_curves",
     "lab_panel",
     "layer_curves",
+    "layer_strip",
     "learning_curves",
     "pair_heatmap",
     "save_figure",

@@ -23,6 +23,7 @@ LINE = 1.35  # the height of a line of text, in its size
 # Drawn letters are fitted to whole pixels, which adds up over a line.
 HINTED = 1.03
 _STEP = 0.03  # inches by which labels are moved
+MOST_IN_A_ROW = 5  # maps
 HALO = 2.2  # points of white around text that lies on a map
 
 # Matplotlib's measures of a legend, in the size of its text.
@@ -79,6 +80,12 @@ def _fits(text: str, width: float, size: float, *, bold: bool) -> bool:
 def line_height(size: float) -> float:
     """Height in inches of a line of text of so many points."""
     return size * LINE / 72
+
+
+def even_columns(n_panels: int) -> int:
+    """How many panels stand beside each other in even rows."""
+    rows = math.ceil(n_panels / MOST_IN_A_ROW)
+    return math.ceil(n_panels / rows)
 
 
 def place(fig: UnknotFigure, left: float, top: float, width: float, height: float) -> Axes:

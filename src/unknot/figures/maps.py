@@ -14,6 +14,7 @@ from ._layout import (
     MARGIN,
     PanelLine,
     add_legend,
+    even_columns,
     legend_height,
     panel_title_height,
     place,
@@ -43,7 +44,6 @@ else:
     ConvexHulls = Ellipses = NeighborhoodHit = Any
 
 _GAP = 0.16
-_MOST_IN_A_ROW = 5
 
 
 @in_house_style
@@ -233,7 +233,7 @@ def compare_maps(
     occurring = np.unique(np.concatenate([np.unique(np.asarray(v)) for v in labels_of.values()]))
     shared = everything.of(occurring)
 
-    n_columns = _even_columns(len(maps)) if columns is None else columns
+    n_columns = even_columns(len(maps)) if columns is None else columns
     n_rows = math.ceil(len(maps) / n_columns)
     side = (PAGE - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns
     captions = {
@@ -273,11 +273,6 @@ def _of_map(given: Any, name: str, argument: str) -> Any:
             f"{', '.join(map(repr, given))}"
         )
     return given[name]
-
-
-def _even_columns(n_maps: int) -> int:
-    rows = math.ceil(n_maps / _MOST_IN_A_ROW)
-    return math.ceil(n_maps / rows)
 
 
 def percent(fraction: float) -> str:

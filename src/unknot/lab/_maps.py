@@ -14,7 +14,7 @@ from ..neighbors import nearest_neighbors
 from ..projection import PCA, TSNE
 from ._networks import HIDDEN_LAYER
 from ._settings import LabSettings
-from ._workspace import Step, Workspace
+from .._workspace import Step, Workspace
 
 MAPS = (
     "pixels_train_tsne",

@@ -12,7 +12,7 @@ from ..datasets import Dataset, Split
 from ..representations import extract
 from ..training import History, load, save, train
 from ._settings import NETWORKS, LabSettings
-from ._workspace import Step, Workspace
+from .._workspace import Step, Workspace
 
 FORMATS = (".keras", ".h5", ".yaml")
 HIDDEN_LAYER = "fc1"

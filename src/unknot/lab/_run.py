@@ -12,7 +12,7 @@ from .._keras import configured_backend, import_keras
 from ..datasets import Dataset, load_dataset
 from ._settings import TITLES, LabSettings
 from ._summary import collect_results, conclusion, tables
-from ._workspace import Step, Workspace
+from .._workspace import Step, Workspace
 
 
 def run_lab(

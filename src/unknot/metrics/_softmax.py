@@ -111,10 +111,38 @@ def fit_folds(
     of steps then does not grow with the spread of the covariance's eigenvalues.
     """
     with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
-        model = FoldedSoftmax(points, codes, folds, penalty, team)
+        model = FoldedSoftmax(_turned(points, team), codes, folds, penalty, team)
         weights, converged = _minimise(model)
         own = model.logits(weights)[np.arange(len(codes)), folds]
     return own.argmax(axis=1), converged
+
+
+def _turned(points: Array, team: Team) -> Array:
+    """Turn centred points into the space they span, where they have more features than that.
+
+    n points span n - 1 directions at most. The penalty weighs all directions alike and the weights
+    are combinations of the points, so that the classifiers are the same in any axes.
+    """
+    n_samples, n_features = points.shape
+    if n_features <= n_samples:
+        return points
+    # In float32 the products would be off by more than the smallest of what they are made of.
+    centred = points - points.mean(axis=0, dtype=np.float64)
+    gram = np.empty((n_samples, n_samples))
+    rows = range(0, n_samples, 256)
+
+    def multiply(number: int) -> None:
+        block = slice(rows[number], rows[number] + 256)
+        np.matmul(centred[block], centred.T, out=gram[block])
+
+    team.run(multiply, len(rows))
+    # Points with the same products: rows of the Cholesky factor. Centred points are dependent, so
+    # each gets a direction of its own as well, about a thousandth as long as they are.
+    from scipy.linalg import cholesky
+
+    gram[np.diag_indices(n_samples)] += 1e-6 * np.trace(gram) / n_samples or 1.0
+    turned: Array = cholesky(gram, lower=True, overwrite_a=True).astype(np.float32)
+    return turned
 
 
 def _minimise(model: FoldedSoftmax) -> tuple[Array, bool]:
@@ -193,10 +221,13 @@ def _preconditioner(model: FoldedSoftmax) -> Callable[[Array], Array]:
     ridge = float(model.decay.mean()) + 1e-6 * np.trace(moments) / len(moments)
     from scipy.linalg import cho_factor, cho_solve
 
-    factor = cho_factor(0.5 * moments + ridge * np.eye(len(moments)))
+    identity = np.eye(len(moments))
+    factor = cho_factor(0.5 * moments + ridge * identity, overwrite_a=True)
+    # One product in float32 takes a quarter of the time of two triangular solves.
+    inverse = cho_solve(factor, identity, overwrite_b=True).astype(np.float32)
 
     def apply(direction: Array) -> Array:
-        flat = direction.reshape(len(direction), -1)
-        return np.asarray(cho_solve(factor, flat)).reshape(direction.shape)
+        flat = direction.reshape(len(direction), -1).astype(np.float32)
+        return (inverse @ flat).astype(np.float64).reshape(direction.shape)
 
     return apply

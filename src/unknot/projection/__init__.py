@@ -1,6 +1,8 @@
 """Maps: representations projected to two dimensions, by PCA and t-SNE."""
 
+from ._alignment import align_map, displacement
+from ._layers import LayerMap, map_after, map_layers
 from ._pca import PCA
 from ._tsne import TSNE
 
-__all__ = ["PCA", "TSNE"]
+__all__ = ["PCA", "TSNE", "LayerMap", "align_map", "displacement", "map_after", "map_layers"]

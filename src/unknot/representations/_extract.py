@@ -1,45 +1,82 @@
 """Run a model over the inputs once and keep what its layers make of them."""
 
-from collections.abc import Sequence
-from difflib import get_close_matches
-from typing import Any
+import os
+from typing import Any, Final
 
 import numpy as np
-from numpy.typing import ArrayLike
 from rich.console import Console
 from rich.progress import track
 
 from .._console import moves
-from .._keras import import_keras
 from .._typing import Array
-from ._keras import compile_capture, list_layers
+from ._adapter import Adapter, find_adapter, leaves
+from ._columns import (
+    Column,
+    NotAViewError,
+    among_themselves,
+    finish,
+    plan,
+    without_view,
+)
+from ._layers import Which, choose, prepare, probe
+from ._reduction import Pool, Reducer, check_reductions
 from ._representations import Representations
+from ._samples import Samples
+from ._store import Store, memory_budget
+
+CAPTURED_BYTES: Final = 256_000_000
+"""What the layers may hand over in one batch; larger batches are run in parts."""
 
 
 def extract(
     model: Any,
-    inputs: ArrayLike,
-    layers: str | Sequence[str] | None = None,
+    inputs: Any,
+    layers: Which = None,
     *,
     batch_size: int = 500,
+    max_memory: int | str | None = None,
+    store: str | os.PathLike[str] | None = None,
+    pool: Pool = None,
+    project: int | None = None,
+    random_state: int = 0,
     progress: bool = True,
 ) -> Representations:
-    """Take the representations of samples at any or all layers of a Keras model.
+    """Take the representations of samples at any or all layers of a model.
 
     However many layers are asked for, the model runs once over the inputs, as it does when it
-    predicts (dropout is off). It is not altered.
+    predicts (dropout is off); a few samples are run before, to see what there is. The model is
+    not altered.
 
     Parameters
     ----------
-    model : keras.Model
-        Built or loaded: Sequential, functional, subclassed or nested.
-    inputs : array-like, (n_samples, ...)
-        As the model takes them.
-    layers : str or sequence of str, optional
-        Names of layers; all of them by default, in the order in which the model holds them. A
-        layer inside a nested model is called ``model/layer``.
+    model : object
+        A Keras model (built or loaded; Sequential, functional, subclassed or nested), a PyTorch
+        module, TorchScript or exported program, an ONNX model, or a dict of layer -> points.
+    inputs : array-like, (n_samples, ...), or tuple, list or dict of array-likes
+        As the model takes them; several for a model of several inputs. Real numbers are given in
+        the precision of the model, and integers such as token numbers as integers where it takes
+        them. None for a dict of points.
+    layers : str, int, slice, or sequence of these, optional
+        Names (``"fc1"``), patterns (``"conv*"``), or places among `list_layers` (0 is the first,
+        -1 the last); all by default. They come in the order in which they run. A layer inside
+        another is ``outer/inner`` in Keras, ``outer.inner`` in PyTorch.
     batch_size : int
-        Samples that pass through the model at once.
+        Samples that pass through the model at once; fewer where a batch's representations would
+        take more than 256 MB or `max_memory`.
+    max_memory : int or str, optional
+        What the representations may take in memory, in bytes or as ``"2 GB"``; by default 1 GB,
+        and at most half of what is free. The largest go to disk, as Zarr arrays.
+    store : path, optional
+        The folder for these, which appear in it when all are written; by default a temporary one,
+        removed with the last object that reads it.
+    pool : {"mean", "max"} or int, optional
+        Reduce layers of images (samples of 3 dimensions or more) to one number a channel, or to
+        the means of a grid of that many cells a side.
+    project : int, optional
+        Reduce layers of more numbers to that many, by a sparse random projection. How far it
+        changes distances is measured and stated.
+    random_state : int
+        Seeds the projection.
     progress : bool
         Show a bar on a terminal.
 
@@ -47,81 +84,108 @@ def extract(
     -------
     Representations
         Layer name -> float32 array (n_samples, *shape). A layer that the model calls several
-        times appears as ``name``, ``name:2``, ...
+        times appears as ``name``, ``name:2``, ...; one that returns several values as
+        ``name[0]``, ``name[1]``, ...
 
     Raises
     ------
     ValueError
-        If a layer does not exist (near names are listed) or was not reached, the inputs do not
-        fit the model, or an output is not one array with a row for each sample.
+        If a layer does not exist (near names are listed) or, asked for by its name, has no row
+        for each sample; if the inputs do not fit the model; if a layer gives NaN or infinity.
     TypeError
-        If `model` is not a Keras model.
+        If `model` is of no known kind.
+    OSError
+        If the disk is full; nothing is left there.
     """
-    keras = import_keras(feature="Extracting from a Keras model")
-    if not isinstance(model, keras.Model):
-        raise TypeError(f"model must be a Keras model; got {type(model).__name__}")
+    adapter = find_adapter(model)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}")
-    samples = np.asarray(inputs, dtype=np.float32)
-    if not samples.ndim or not len(samples):
-        raise ValueError(f"inputs must hold at least one sample; got the shape {samples.shape}")
-    _check_shape(model, samples)
-    chosen = _choose(list_layers(model), layers, model.name)
-    run = compile_capture(model, chosen, samples.shape[1:])
-    starts = range(0, len(samples), batch_size)
+    check_reductions(pool, project)
+    budget = memory_budget(max_memory)
+    samples = prepare(adapter, inputs)
+    found, notes = choose(probe(adapter, samples), layers, adapter.name)
+    found = among_themselves(found)
+    captured = sum(4 * int(np.prod(entry.layer.shape)) for entry in found)
+    affordable = CAPTURED_BYTES if max_memory is None else min(CAPTURED_BYTES, budget)
+    size = adapter.batch_size or min(batch_size, max(1, affordable // captured), samples.n_samples)
+    while True:
+        reducers = {
+            entry.layer.name: Reducer(
+                entry.layer,
+                samples.n_samples,
+                pool=pool,
+                project=project,
+                channels_first=adapter.channels_first,
+                random_state=random_state,
+            )
+            for entry in found
+        }
+        with Store(store).open() as places:
+            columns = plan(found, reducers, samples.n_samples, places, budget)
+            try:
+                output = _run(adapter, samples, columns, size, progress=progress)
+            except NotAViewError as error:  # the few samples before were not enough to tell
+                found = [without_view(entry, error.layer) for entry in found]
+                continue
+            arrays = finish(columns, places)
+        reports = {name: report for name, c in columns.items() if (report := c.report())}
+        kept = tuple(column.described(reports) for column in columns.values())
+        return Representations(arrays, kept, output, reports, tuple(notes))
+
+
+def _run(
+    adapter: Adapter,
+    samples: Samples,
+    columns: dict[str, Column],
+    size: int,
+    *,
+    progress: bool,
+) -> Array | None:
+    """Run all batches; return the model's output, if it is one array (n_samples, n_outputs)."""
+    n_samples = samples.n_samples
+    start, stop, raw = 0, 0, None
+
+    def sink(name: str, kind: str, values: Array) -> None:
+        if (column := columns.get(name)) is not None:
+            column.take(values, start, stop, raw)
+
     console = Console(stderr=True)
     shown = track(
-        starts,
-        f"{model.name}: extracting",
+        range(0, n_samples, size),
+        f"{adapter.name}: extracting",
         console=console,
         transient=True,
         disable=not (progress and moves(console)),
     )
-    arrays: dict[str, Array] = {}
-    for start in shown:
-        stop = min(start + batch_size, len(samples))
-        for name, values in run(samples[start:stop]).items():
-            if name not in arrays:
-                _check_output(name, values, stop - start)
-                arrays[name] = np.empty((len(samples), *values.shape[1:]), np.float32)
-            arrays[name][start:stop] = values
-    if missing := [name for name in chosen if name not in arrays]:
-        raise ValueError(f"model {model.name!r} does not run the layers {', '.join(missing)}")
-    return Representations(arrays)
+    output: Array | None = None
+    with adapter.running(sink, set(columns)) as run:
+        for start in shown:
+            stop = min(start + size, n_samples)
+            padded = adapter.steady or adapter.batch_size is not None
+            batch = samples.rows(start, start + size if padded else stop)
+            raw = None if samples.several else batch
+            rows = _output_rows(run(batch), stop - start)
+            for name, column in columns.items():
+                if column.n_written != stop:
+                    raise ValueError(
+                        f"layers: model {adapter.name!r} does not run {name!r} for the samples "
+                        f"{start} to {stop - 1}; leave it out"
+                    )
+            if start == 0 and rows is not None:
+                output = np.empty((n_samples, rows.shape[1]), np.float32)
+            if output is not None and rows is not None:
+                output[start:stop] = rows
+    return output
 
 
-def _choose(
-    known: dict[str, Any], layers: str | Sequence[str] | None, model: str
-) -> dict[str, Any]:
-    if layers is None:
-        return known
-    wanted = [layers] if isinstance(layers, str) else list(layers)
-    for name in wanted:
-        if name not in known:
-            near = get_close_matches(name, known, n=3) or list(known)
-            raise ValueError(
-                f"layers: model {model!r} has no layer {name!r}; did you mean {', '.join(near)}?"
-            )
-    return {name: layer for name, layer in known.items() if name in wanted}
-
-
-def _check_shape(model: Any, samples: Array) -> None:
-    expected = getattr(model, "input_shape", None)
-    if not isinstance(expected, tuple) or any(isinstance(size, tuple) for size in expected):
-        return
-    got = samples.shape[1:]
-    if len(expected) != samples.ndim or any(
-        size not in (None, actual) for size, actual in zip(expected[1:], got, strict=True)
-    ):
-        raise ValueError(
-            f"inputs: model {model.name!r} takes samples of shape {expected[1:]}; got {got}. "
-            "Reshape the inputs"
-        )
-
-
-def _check_output(name: str, values: Any, n_rows: int) -> None:
-    if not isinstance(values, np.ndarray) or values.shape[:1] != (n_rows,):
-        raise ValueError(
-            f"layers: {name!r} does not give one row for each sample "
-            f"(got {getattr(values, 'shape', type(values).__name__)}); leave it out"
-        )
+def _output_rows(result: Any, n_rows: int) -> Array | None:
+    """Return the one array of numbers by sample that a model returned, if that is what it did."""
+    if isinstance(result, dict) and "logits" in result:
+        result = result["logits"]
+    found = [values for _, values in leaves("", result)]
+    if len(found) != 1 or not isinstance(found[0], np.ndarray):
+        return None
+    values = found[0]
+    if values.ndim not in (1, 2) or len(values) < n_rows or values.dtype.kind != "f":
+        return None
+    return values[:n_rows].reshape(n_rows, -1)

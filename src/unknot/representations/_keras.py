@@ -1,104 +1,279 @@
-"""Layers of a Keras model, on every backend.
+"""Keras models, on every backend.
 
-A model is run as it is; while it runs, the layers asked for hand over what they return. So it does
-not matter how the model was built (Sequential, functional, subclassed, nested), whether it was
-loaded or popped, or whether its layers have outputs that Keras knows of; and nothing is added to
-its graph.
+A model is run as it is; while it runs, its layers hand over what they return. So it does not
+matter how the model was built (Sequential, functional, subclassed, nested), whether it was loaded
+or popped, or whether its layers have outputs that Keras knows of; and nothing is added to its
+graph.
 """
 
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+
 from .._keras import import_keras
 from .._typing import Array
+from ._adapter import Adapter, Naming, RunBatch, Sink
+from ._samples import Batch, Samples, cast, map_batch
 
-RunBatch = Callable[[Array], dict[str, Array]]
+Captured = dict[str, Any]  # in the order of the calls
 
 
-def list_layers(model: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the layers in order, those of a nested model as ``model/layer`` before the model."""
-    keras = import_keras()
+def adapt(model: Any) -> Adapter | None:
+    """Return the adapter of a Keras model."""
+    keras = sys.modules.get("keras")
+    return KerasAdapter(model) if keras and isinstance(model, keras.Model) else None
+
+
+class KerasAdapter:
+    """A built Keras model."""
+
+    channels_first = False
+    batch_size: int | None = None
+
+    def __init__(self, model: Any) -> None:
+        self._keras = import_keras()
+        self._backend = self._keras.backend.backend()
+        if not model.built:
+            raise ValueError(f"model {model.name!r} is not built yet; call it once, or build it")
+        self._model = model
+        self._layers = _named_layers(self._keras, model)
+        self._expected = _expected_inputs(model)
+        self.name = str(model.name)
+        self.several = len(self._expected) > 1 if self._expected else None
+        self.steady = self._backend == "jax"
+        self.channels_first = any(
+            getattr(layer, "data_format", None) == "channels_first"
+            for layer in self._layers.values()
+        )
+
+    def check(self, samples: Samples) -> None:
+        """Compare the shapes with those of the model's inputs, where it has fixed ones."""
+        expected, got = self._expected, samples.parts
+        if not expected:
+            return
+        if len(expected) != len(got):
+            raise ValueError(f"inputs: model {self.name!r} takes {len(expected)}; got {len(got)}")
+        for place, (key, part) in enumerate(got.items()):
+            name, shape, _ = self._input(key, place)
+            actual = part.shape
+            if len(shape) != len(actual) or any(
+                size not in (None, other) for size, other in zip(shape[1:], actual[1:], strict=True)
+            ):
+                raise ValueError(
+                    f"{name}: model {self.name!r} takes samples of shape {shape[1:]}; "
+                    f"got {actual[1:]}. Reshape the inputs"
+                )
+            self.batch_size = shape[0]
+
+    @contextmanager
+    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Run the layers one by one to see what there is, or compiled for those that are wanted."""
+        compiled: list[Callable[[Any], tuple[Any, Captured]]] = []
+
+        def run(batch: Batch) -> Any:
+            tensors = map_batch(batch, self._tensor)
+            if not compiled:
+                compiled.append(
+                    self._compile(set(wanted), tensors) if wanted is not None else self._eager
+                )
+            result, captured = compiled[0](tensors)
+            for name, value in captured.items():
+                sink(name, self._kind(name), self._array(value))
+            return self._keras.tree.map_structure(self._array, result)
+
+        yield run
+
+    def untrained(self, random_state: int) -> Any:
+        """Return the model made anew from its configuration, every initialiser with a new seed."""
+        model, keras = self._model, self._keras
+        rng = np.random.default_rng(random_state)
+        own = {type(layer).__name__: type(layer) for layer in [model, *model._flatten_layers()]}
+        try:
+            config = _with_seeds(model.get_config(), rng)
+            with keras.saving.custom_object_scope(own):
+                fresh = type(model).from_config(config)
+                if not fresh.built:
+                    fresh.build_from_config(model.get_build_config())
+        except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"model {self.name!r} cannot be made anew from its configuration "
+                f"({str(error).strip().partition(chr(10))[0]}); give its class a get_config"
+            ) from error
+        if [v.shape for v in fresh.weights] != [v.shape for v in model.weights]:
+            raise ValueError(
+                f"model {self.name!r} has other weights when made anew from its configuration; "
+                "give its class a get_config and a build"
+            )
+        layers = zip(model._flatten_layers(), fresh._flatten_layers(), strict=True)
+        for trained, new in layers:
+            if hasattr(trained, "adapt"):
+                new.set_weights(trained.get_weights())
+        return fresh
+
+    def _input(self, key: Any, place: int) -> tuple[str, tuple[int | None, ...], str]:
+        if isinstance(key, str):
+            if key not in self._expected:
+                raise ValueError(
+                    f"inputs: model {self.name!r} takes {', '.join(map(repr, self._expected))}; "
+                    f"got {key!r}"
+                )
+            return f"inputs[{key!r}]", *self._expected[key]
+        name = f"inputs[{key}]" if len(self._expected) > 1 else "inputs"
+        return name, *list(self._expected.values())[place]
+
+    def _tensor(self, key: Any, part: Array) -> Any:
+        if self._expected:
+            name, _, dtype = self._input(key, key if isinstance(key, int) else 0)
+            part = cast(part, _numpy_dtype(dtype), name)
+        elif part.dtype.kind == "f":
+            part = cast(part, np.float32, "inputs")
+        if self._backend == "torch" and not part.flags.writeable:
+            part = part.copy()  # PyTorch shares memory with arrays, and warns of read-only ones
+        return self._keras.ops.convert_to_tensor(part)
+
+    def _array(self, value: Any) -> Array:
+        if self._backend == "tensorflow":
+            dense = hasattr(value, "_numpy")
+            array = value._numpy() if dense else self._keras.ops.convert_to_numpy(value)
+        elif self._backend == "jax":
+            array = value
+        else:
+            value = value.detach().cpu()
+            array = value.float() if value.dtype.is_floating_point else value
+        result = np.asarray(array)
+        # bfloat16 is a dtype of its own in NumPy, which is not a number's kind.
+        return result.astype(np.float32) if result.dtype.kind == "V" else result
+
+    def _kind(self, name: str) -> str:
+        while name not in self._layers:
+            name = name[: max(name.rfind(":"), name.rfind("["))]
+        return type(self._layers[name]).__name__
+
+    def _eager(self, inputs: Any) -> tuple[Any, Captured]:
+        with _captured(self._layers, None) as outputs:
+            if self._backend == "torch":
+                import torch
+
+                with torch.no_grad():
+                    result = self._model(inputs, training=False)
+            else:
+                result = self._model(inputs, training=False)
+        return result, outputs
+
+    def _compile(self, wanted: set[str], example: Any) -> Callable[[Any], tuple[Any, Captured]]:
+        def forward(inputs: Any) -> tuple[Any, Captured]:
+            with _captured(self._layers, wanted) as outputs:
+                result = self._model(inputs, training=False)
+            return result, outputs
+
+        if self._backend == "tensorflow":
+            import tensorflow as tf
+
+            def spec(tensor: Any) -> Any:
+                return tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype)
+
+            specs = tf.nest.map_structure(spec, example)
+            names: list[str] = []  # TensorFlow sorts what it returns as a dict
+
+            def listed(inputs: Any) -> Any:
+                result, outputs = forward(inputs)
+                names[:] = outputs
+                return result, list(outputs.values())
+
+            graph = tf.function(listed, autograph=False, input_signature=[specs])
+
+            def run(inputs: Any) -> tuple[Any, Captured]:
+                result, values = graph(inputs)
+                return result, dict(zip(names, values, strict=True))
+
+            return run
+        if self._backend == "jax":
+            return self._compile_jax(wanted)
+        import torch
+
+        compiled: Callable[[Any], tuple[Any, Captured]] = torch.no_grad()(forward)
+        return compiled
+
+    def _compile_jax(self, wanted: set[str]) -> Callable[[Any], tuple[Any, Captured]]:
+        import jax
+
+        names: list[str] = []  # JAX sorts what it returns as a dict
+        model = self._model
+
+        def forward(trainable: Any, fixed: Any, inputs: Any) -> tuple[Any, list[Any]]:
+            with _captured(self._layers, wanted) as outputs:
+                result, _ = model.stateless_call(trainable, fixed, inputs, training=False)
+            names[:] = outputs
+            return result, list(outputs.values())
+
+        compiled = jax.jit(forward)
+        variables = (model.trainable_variables, model.non_trainable_variables)
+
+        def run(inputs: Any) -> tuple[Any, Captured]:
+            state = ([variable.value for variable in group] for group in variables)
+            result, values = compiled(*state, inputs)
+            return result, dict(zip(names, values, strict=True))
+
+        return run
+
+
+def _named_layers(keras: Any, model: Any, prefix: str = "") -> dict[str, Any]:
+    """Return the layers by name, those inside a model or a layer of one's own as ``model/layer``.
+
+    Keras' own layers are taken whole: what runs inside a recurrent one cannot be handed out.
+    """
     layers: dict[str, Any] = {}
-    for layer in model.layers:
+    for layer in model.layers if isinstance(model, keras.Model) else model._layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         name = prefix + layer.name
-        if isinstance(layer, keras.Model):
-            layers |= list_layers(layer, f"{name}/")
+        own = not type(layer).__module__.startswith("keras.")
+        if isinstance(layer, keras.Model) or (own and layer._layers):
+            layers |= _named_layers(keras, layer, f"{name}/")
         layers[name] = layer
     return layers
 
 
-def compile_capture(model: Any, layers: dict[str, Any], shape: tuple[int, ...]) -> RunBatch:
-    """Return a function from a batch of inputs of that shape to the layers' outputs, by name.
-
-    A layer that the model calls several times appears as ``name``, ``name:2``, ``name:3``...
-
-    Raises
-    ------
-    ValueError
-        If the model does not take the batch; the message is the model's own.
-    """
-    keras = import_keras()
-    backend = keras.backend.backend()
-
-    def forward(inputs: Any) -> dict[str, Any]:
-        with _captured(layers) as outputs:
-            model(inputs, training=False)
-        return outputs
-
-    if backend == "tensorflow":
-        import tensorflow as tf
-
-        run = tf.function(forward, autograph=False).get_concrete_function(
-            tf.TensorSpec((None, *shape), tf.float32)
-        )
-    elif backend == "jax":
-        run = _jax_forward(model, layers)
-    else:
-        import torch
-
-        run = torch.no_grad()(forward)
-
-    def run_batch(inputs: Array) -> dict[str, Array]:
-        outputs = run(keras.ops.convert_to_tensor(inputs))
-        return {name: keras.ops.convert_to_numpy(value) for name, value in outputs.items()}
-
-    return run_batch
+def _expected_inputs(model: Any) -> dict[str, tuple[tuple[int | None, ...], str]]:
+    """Return the shape and dtype of each input by name; none where the model does not tell."""
+    given = getattr(model, "inputs", None) or []
+    structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, dict):
+        return {key: (tuple(value.shape), str(value.dtype)) for key, value in structure.items()}
+    return {value.name: (tuple(value.shape), str(value.dtype)) for value in given}
 
 
-def _jax_forward(model: Any, layers: dict[str, Any]) -> Callable[[Any], dict[str, Any]]:
-    import jax
+def _with_seeds(config: Any, rng: np.random.Generator) -> Any:
+    """Return a configuration with a new seed wherever there is one."""
+    if isinstance(config, dict):
+        return {
+            key: int(rng.integers(2**31)) if key == "seed" else _with_seeds(value, rng)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_seeds(part, rng) for part in config)
+    return config
 
-    names: list[str] = []  # in the order of the calls: JAX sorts what it returns as a dict
 
-    def forward(trainable: Any, fixed: Any, inputs: Any) -> list[Any]:
-        with _captured(layers) as outputs:
-            model.stateless_call(trainable, fixed, inputs, training=False)
-        names[:] = outputs
-        return list(outputs.values())
-
-    compiled = jax.jit(forward)
-    variables = (model.trainable_variables, model.non_trainable_variables)
-
-    def run(inputs: Any) -> dict[str, Any]:
-        outputs = compiled(*([v.value for v in group] for group in variables), inputs)
-        return dict(zip(names, outputs, strict=True))
-
-    return run
+def _numpy_dtype(name: str) -> Any:
+    return np.float32 if name == "bfloat16" else np.dtype(name)
 
 
 @contextmanager
-def _captured(layers: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _captured(layers: dict[str, Any], wanted: Collection[str] | None) -> Iterator[Captured]:
     """Record what the layers' ``call`` returns, and put everything back afterwards."""
-    outputs: dict[str, Any] = {}
+    outputs: Captured = {}
+    naming = Naming()
 
     def recording(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
         def recorded(*args: Any, **kwargs: Any) -> Any:
             result = call(*args, **kwargs)
-            times = sum(known == name or known.startswith(f"{name}:") for known in outputs)
-            outputs[f"{name}:{times + 1}" if times else name] = result
+            for entry, value in naming.entries(name, result):
+                if wanted is None or entry in wanted:
+                    outputs[entry] = value
             return result
 
         return recorded

@@ -2,7 +2,7 @@
 
 import os
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ def train(
     checkpoint: str | os.PathLike[str] | None = None,
     random_state: int | None = None,
     on_epoch_end: Callable[[int, dict[str, float]], None] | None = None,
+    callbacks: Sequence[Any] = (),
     progress: bool = True,
 ) -> History:
     """Train a Keras model as the lab does: stochastic gradient descent on the cross-entropy.
@@ -64,6 +65,10 @@ def train(
         Seeds the order of the samples; the same seed gives the same batches on every backend.
     on_epoch_end : callable, optional
         Called with the epoch (from 1) and its row of the history.
+    callbacks : sequence of objects, optional
+        Told of the training as Keras' callbacks are, by ``set_model``, ``on_train_begin``,
+        ``on_epoch_end`` (with the epoch from 0, and its row) and ``on_train_end``, such as
+        `unknot.studies.EpochRecorder`. Batches are not told.
     progress : bool
         Show epochs, loss, accuracy, seconds an epoch and the time left.
 
@@ -96,6 +101,9 @@ def train(
     backend = keras.backend.backend()
     run, finish = compile_steps(model, inputs, labels, backend)
     evaluate = None if validation is None else _compile_evaluation(model, *validation, backend)
+    for callback in callbacks:
+        callback.set_model(model)
+        _tell(callback, "on_train_begin")
     seed = int(np.random.default_rng().integers(2**31)) if random_state is None else random_state
     done = History() if history is None else history
     saved_at = time.perf_counter()
@@ -120,6 +128,8 @@ def train(
                 shown.finished(epoch, row)
                 if on_epoch_end is not None:
                     on_epoch_end(epoch, row)
+                for callback in callbacks:
+                    _tell(callback, "on_epoch_end", epoch - 1, row)
                 if checkpoint and time.perf_counter() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
                     _save_checkpoint(model, done, checkpoint)
                     saved_at = time.perf_counter()
@@ -127,9 +137,16 @@ def train(
             _restore(model, weights)
             done = History(done.columns, interrupted=True)
             shown.interrupted(done.epochs)
+    for callback in callbacks:
+        _tell(callback, "on_train_end")
     if checkpoint is not None:
         _save_checkpoint(model, done, checkpoint)
     return done
+
+
+def _tell(callback: Any, event: str, *arguments: Any) -> None:
+    if (method := getattr(callback, event, None)) is not None:
+        method(*arguments)
 
 
 def _arrays(data: Any, part: str, name: str) -> tuple[Array, Array]:

@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from unknot.lab._workspace import Workspace
+from unknot._workspace import Workspace
 
 
 @pytest.fixture

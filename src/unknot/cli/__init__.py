@@ -1,0 +1,44 @@
+"""The command ``unknot``: one file a command, which reads files and calls the package."""
+
+import os
+import sys
+
+# Each adds its command; the order is that of the help.
+from . import lab as lab  # noqa: I001
+from . import train as train
+from . import embed as embed
+from . import measure as measure
+from . import study as study
+from . import show as show
+from ._app import app
+
+__all__ = ["app", "main"]
+
+
+def main() -> None:
+    """Run the command line; every error is one line on standard error and exit code 2."""
+    try:
+        code = app(standalone_mode=False)
+    except BrokenPipeError:
+        # The reader of our output has gone; Python must not try to write the rest at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 1
+    except KeyboardInterrupt:
+        code = 130
+    except Exception as error:  # the last stop: the user gets a line, not a traceback
+        if os.environ.get("UNKNOT_TRACEBACK"):
+            raise
+        print(f"unknot: {_one_line(error)}", file=sys.stderr)
+        code = 2
+    sys.exit(code or 0)
+
+
+def _one_line(error: Exception) -> str:
+    if callable(usage := getattr(error, "format_message", None)):  # a wrong use of the command
+        return f"{' '.join(usage().split())} (unknot --help says more)"
+    text = " ".join(str(error).split())
+    if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and text:
+        return text
+    if isinstance(error, MemoryError):
+        return f"out of memory ({text}); use fewer samples" if text else "out of memory"
+    return f"unexpected {type(error).__name__}: {text} (UNKNOT_TRACEBACK=1 shows where)"

@@ -1,0 +1,51 @@
+"""The command line itself, and what its commands have in common."""
+
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from .. import __version__
+
+app = typer.Typer(
+    name="unknot",
+    help="See and measure how a neural network untangles the classes of its data.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+class Backend(StrEnum):
+    """Keras' backends."""
+
+    tensorflow = "tensorflow"
+    jax = "jax"
+    torch = "torch"
+
+
+BackendOption = Annotated[
+    Backend | None, typer.Option("--backend", help="Keras' backend. (default: what Keras uses)")
+]
+JobsOption = Annotated[int | None, typer.Option(help="Threads. (default: every core)")]
+SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+
+
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        typer.echo(f"unknot {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+) -> None:
+    """See and measure how a neural network untangles the classes of its data, layer by layer."""

@@ -1,0 +1,53 @@
+"""``unknot embed``."""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._app import JobsOption, SeedOption, app
+from ._files import flat, read_array
+
+
+class Method(StrEnum):
+    """Ways to a map."""
+
+    tsne = "tsne"
+    pca = "pca"
+
+
+@app.command()
+def embed(
+    points: Annotated[Path, typer.Argument(help="An .npy file (n_samples, n_features).")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="The .npy file to write the map to.")],
+    method: Annotated[Method, typer.Option(help="How to make the map.")] = Method.tsne,
+    perplexity: Annotated[float, typer.Option(help="Neighbours that count, for t-SNE.")] = 30.0,
+    iterations: Annotated[int, typer.Option(min=250, help="Of t-SNE.")] = 1000,
+    metric: Annotated[str, typer.Option(help="euclidean or cosine, for t-SNE.")] = "euclidean",
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+) -> None:
+    """Draw points as a map: (n_samples, 2), by t-SNE or PCA."""
+    from .._files import write_array
+    from ..projection import PCA, TSNE
+
+    if out.suffix != ".npy":
+        raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
+    array = flat(read_array(points, "POINTS"))
+    if method is Method.pca:
+        map_ = PCA(n_components=2).fit_transform(array)
+        said = ""
+    else:
+        tsne = TSNE(
+            perplexity=perplexity,
+            max_iter=iterations,
+            metric=metric,
+            random_state=seed,
+            n_jobs=jobs,
+            progress=True,
+        )
+        map_ = tsne.fit_transform(array)
+        said = f", KL divergence {tsne.kl_divergence_:.4f}"
+    write_array(out, map_)
+    typer.echo(f"Wrote {out}: {len(map_):,} points{said}.")

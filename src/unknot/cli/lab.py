@@ -1,0 +1,30 @@
+"""``unknot lab``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._app import BackendOption, SeedOption, app
+
+
+@app.command()
+def lab(
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for everything. (default: unknot-lab or unknot-lab-quick)"),
+    ] = None,
+    quick: Annotated[bool, typer.Option("--quick", help="A subset, in seconds.")] = False,
+    seed: SeedOption = 0,
+    backend: BackendOption = None,
+) -> None:
+    """Do the five exercises of the deep-learning lab on MNIST, into one folder.
+
+    Trains a logistic regression, a perceptron and a LeNet, saves and loads them, maps pixels and
+    hidden layers by t-SNE and PCA, measures and draws the maps, and says what the numbers say. What
+    is done already is not done again: a run that was stopped goes on where it was.
+    """
+    from ..lab import run_lab
+
+    folder = out or Path("unknot-lab-quick" if quick else "unknot-lab")
+    run_lab(folder, quick=quick, seed=seed, backend=backend)

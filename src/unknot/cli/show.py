@@ -1,0 +1,71 @@
+"""``unknot show``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ._app import app
+from .study import print_study
+
+if TYPE_CHECKING:
+    from ..studies import Study
+else:
+    Study = Any
+
+
+@app.command()
+def show(
+    folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
+    layers: Annotated[
+        list[str] | None,
+        typer.Option("--layers", "-l", help="Some only, by name or pattern; repeat for more."),
+    ] = None,
+    figures: Annotated[
+        bool, typer.Option("--figures/--no-figures", help="Write figures into DIR/figures.")
+    ] = True,
+    csv: Annotated[
+        Path | None, typer.Option(help="Write every score, classes included, to a CSV file.")
+    ] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and draw nothing.")] = False,
+) -> None:
+    """Print the scores of a study, and draw its maps and curves."""
+    from ..studies import Study
+
+    study = Study.load(folder)
+    if layers:
+        study = study.select(layers)
+    if csv is not None:
+        study.scores.to_csv(csv)
+    if as_json:
+        typer.echo(study.scores.to_json())
+        return
+    console = Console()
+    print_study(console, study)
+    if figures:
+        for path in draw_figures(study, folder / "figures"):
+            console.print(f"Wrote {path}", highlight=False, markup=False, soft_wrap=True)
+
+
+def draw_figures(study: Study, folder: Path) -> list[Path]:
+    """Draw the strip of maps, the curves of the scores, and those over epochs where there are any.
+
+    Returns
+    -------
+    list of Path
+        What was written.
+    """
+    from ..figures import save_figure
+
+    drawn = {}
+    if any(layer.map is not None for layer in study.layers.values()):
+        drawn["maps"] = study.figure()
+    if len(study.scores.measures):
+        drawn["curves"] = study.curves()
+    written = []
+    for name, figure in drawn.items():
+        for ending in ("png", "svg"):
+            written.append(folder / f"{name}.{ending}")
+            save_figure(figure, written[-1])
+    return written

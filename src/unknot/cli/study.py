@@ -1,0 +1,150 @@
+"""``unknot study``."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+
+from ._app import BackendOption, JobsOption, SeedOption, app
+
+if TYPE_CHECKING:
+    from ..studies import Study
+else:
+    Study = Any
+
+
+@app.command()
+def study(
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="A saved model: .keras, .h5, .yaml, .onnx, .pt2, TorchScript or a state_dict "
+            "(with --factory); or an .npz of layer -> points."
+        ),
+    ],
+    data: Annotated[
+        str, typer.Argument(help="mnist, digits, an .npz file, or a folder of IDX files or images.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The folder. (default: study-MODEL)")
+    ] = None,
+    layers: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--layers", "-l", help="Some only, by name, pattern or depth; repeat for more."
+        ),
+    ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measures", "-m", help="Some, by name or family, or 'all'; repeat for more."
+        ),
+    ] = None,
+    max_samples: Annotated[
+        int | None, typer.Option(min=4, help="Draw so many samples. (default: all)")
+    ] = None,
+    perplexity: Annotated[float, typer.Option(min=1, help="Of t-SNE.")] = 30.0,
+    k: Annotated[int, typer.Option("-k", min=1, help="Neighbours of the Neighborhood Hit.")] = 6,
+    iterations: Annotated[int, typer.Option(min=250, help="Of t-SNE.")] = 1000,
+    factory: Annotated[
+        str | None,
+        typer.Option(help="module:function that builds the PyTorch model of a state_dict."),
+    ] = None,
+    trust_pickle: Annotated[
+        bool,
+        typer.Option("--trust-pickle", help="Load a whole pickled model, which can run any code."),
+    ] = False,
+    untrained: Annotated[
+        bool,
+        typer.Option("--untrained/--no-untrained", help="Measure the network with fresh weights."),
+    ] = True,
+    keep_points: Annotated[
+        bool,
+        typer.Option("--points/--no-points", help="Keep the layers' points, most of the size."),
+    ] = True,
+    max_memory: Annotated[
+        str | None, typer.Option(help='For layers, such as "2 GB". (default: 1 GB)')
+    ] = None,
+    pool: Annotated[
+        str | None, typer.Option(help="mean, max, or the cells a side of a grid, for images.")
+    ] = None,
+    project: Annotated[
+        int | None, typer.Option(min=1, help="Project layers of more numbers to so many.")
+    ] = None,
+    seed: SeedOption = 0,
+    jobs: JobsOption = None,
+    backend: BackendOption = None,
+) -> None:
+    """Study every layer of a trained model on labelled data: maps, scores and controls.
+
+    What is done already is not done again: a run that was stopped goes on where it was.
+    """
+    from .._keras import import_keras
+    from ..datasets import load_dataset
+    from ..representations import load_model
+    from ..studies import study as study_model
+
+    console = Console()
+    folder = out or Path(f"study-{Path(model).stem}")
+    dataset = load_dataset(data)
+    if backend is not None:
+        import_keras(backend, feature="This model")
+
+    def told(layer: str, stage: str, seconds: float, reused: bool) -> None:
+        what = "done before" if reused else f"{seconds:.1f} s"
+        console.print(f"  {layer}: {stage}, {what}", highlight=False, markup=False)
+
+    console.print(f"Studying {model} on {data}, into {folder}", highlight=False, markup=False)
+    found = study_model(
+        load_model(model, factory=factory, trust_pickle=trust_pickle),
+        dataset,
+        layers=[int(each) if _is_depth(each) else each for each in layers] if layers else None,
+        measures="all" if measures == ["all"] else measures or None,
+        out=folder,
+        name=Path(model).stem,
+        n_samples=max_samples,
+        perplexity=perplexity,
+        k=k,
+        max_iter=iterations,
+        untrained=untrained,
+        keep_points=keep_points,
+        max_memory=max_memory,
+        pool=int(pool) if pool is not None and pool.isdigit() else pool,
+        project=project,
+        random_state=seed,
+        n_jobs=jobs,
+        on_stage=told,
+    )
+    console.print()
+    print_study(console, found)
+    console.print(
+        f"Everything is in {folder}; unknot show {folder} draws the figures.",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
+
+
+def _is_depth(text: str) -> bool:
+    return text.removeprefix("-").isdigit()
+
+
+def print_study(console: Console, found: Study) -> None:
+    """Print what a study found."""
+    accuracy = "" if found.accuracy is None else f", accuracy {100 * found.accuracy:.2f} %"
+    console.print(
+        f"{found.name}: {len(found.labels):,} samples of {len(found.class_names)} classes{accuracy}",
+        highlight=False,
+        markup=False,
+    )
+    console.print(found.scores, highlight=False)
+    said = [(found.name, note) for note in found.notes]
+    said += [(name, note) for name, layer in found.layers.items() for note in layer.notes]
+    said += [
+        (name, f"a view of {layer.same_as}, not measured again")
+        for name, layer in found.layers.items()
+        if layer.same_as
+    ]
+    for name, note in said:
+        console.print(f"{name}: {note}.", style="yellow", highlight=False, markup=False)

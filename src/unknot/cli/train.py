@@ -1,0 +1,70 @@
+"""``unknot train``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._app import BackendOption, SeedOption, app
+
+
+@app.command()
+def train(
+    network: Annotated[
+        str,
+        typer.Argument(
+            help="logistic_regression, perceptron, lenet, or a saved model to train further."
+        ),
+    ],
+    data: Annotated[
+        str, typer.Argument(help="mnist, digits, an .npz file, or a folder of IDX files or images.")
+    ],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Where to save: .keras, .h5 or .yaml.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 10,
+    batch_size: Annotated[int, typer.Option(min=1, help="Samples in a step.")] = 100,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Of the gradient descent. (default: 0.1, or the model's)")
+    ] = None,
+    validate: Annotated[
+        bool, typer.Option("--validate", help="Evaluate on the test data after every epoch.")
+    ] = False,
+    seed: SeedOption = 0,
+    backend: BackendOption = None,
+) -> None:
+    """Train a network on labelled data; save it, and its history as CSV beside it."""
+    from .. import networks
+    from .._keras import import_keras
+    from ..datasets import load_dataset
+    from ..training import load, save
+    from ..training import train as train_model
+    from ..training._saving import check_path
+
+    check_path(out)
+    import_keras(backend, feature="Training")
+    dataset = load_dataset(data)
+    if network in networks.__all__:
+        model = getattr(networks, network)(
+            dataset.n_classes, dataset.train.inputs.shape[1:], random_state=seed
+        )
+    elif Path(network).exists():
+        model = load(network)
+    else:
+        raise ValueError(
+            f"network must be {', '.join(networks.__all__)} or a saved model's path; "
+            f"got {network!r}"
+        )
+    history = train_model(
+        model,
+        dataset,
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        validate=validate,
+        random_state=seed,
+    )
+    save(model, out)
+    history_path = out.with_name(out.name.partition(".")[0] + ".csv")
+    history.to_csv(history_path)
+    typer.echo(f"Saved {out} and {history_path} after {history.epochs} epochs.")
+    if history.interrupted:
+        raise typer.Exit(130)

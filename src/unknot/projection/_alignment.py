@@ -1,0 +1,99 @@
+"""Maps turned onto one another, so that they can be compared."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from .._typing import Array, Float64, Map
+from .._validation import check_points
+
+# Singular values below this share of the largest are rounding: that direction is in neither map.
+_NOTHING = 1e-9
+
+
+def align_map(map_: ArrayLike, reference: ArrayLike, *, scale: bool = False) -> Map:
+    """Turn, mirror and move a map so that its points come as near to a reference's as they can.
+
+    Orthogonal Procrustes [Schonemann1966]: of all rotations and reflections R and shifts t, those
+    with the least sum_i |y_i R + t - r_i|^2. All distances within the map stay as they are (to
+    float32 rounding), and with them its KL divergence and every score.
+
+    Parameters
+    ----------
+    map_ : array-like (n_samples, n_components)
+        The map to move.
+    reference : array-like (n_samples, n_components)
+        The same samples, in the same order, on another map.
+    scale : bool, default False
+        Also stretch or shrink the map by one factor, so that distances keep only their ratios.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components), float32
+        The map, moved. If all its points are equal, they lie at the reference's centre; where
+        several rotations are equally good, one without reflection is taken.
+
+    Raises
+    ------
+    TypeError
+        If the values are not real numbers.
+    ValueError
+        If the shapes differ, or a value is NaN or infinite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unknot.projection import align_map
+    >>> triangle = np.array([[0.0, 0.0], [4.0, 0.0], [0.0, 2.0]])
+    >>> turned = triangle @ np.array([[0.0, 1.0], [-1.0, 0.0]]) + 7
+    >>> np.abs(align_map(turned, triangle)).round(3).tolist()
+    [[0.0, 0.0], [4.0, 0.0], [0.0, 2.0]]
+    """
+    moved = check_points(map_, name="map_").astype(np.float64)
+    target = check_points(reference, name="reference").astype(np.float64)
+    if moved.shape != target.shape:
+        raise ValueError(
+            "map_ and reference must hold the same samples in as many components; "
+            f"got the shapes {moved.shape} and {target.shape}"
+        )
+    centre = target.mean(axis=0)
+    moved -= moved.mean(axis=0)
+    rotation, factor = _procrustes(moved, target - centre)
+    result: Map = ((factor if scale else 1.0) * (moved @ rotation) + centre).astype(np.float32)
+    return result
+
+
+def _procrustes(
+    moved: Float64[Array, "samples components"], target: Float64[Array, "samples components"]
+) -> tuple[Float64[Array, "components components"], float]:
+    """Find the best rotation or reflection of centred points, and the best factor after it.
+
+    With X'Y = U S V', R = U V' and the factor is tr S / |X|^2.
+    """
+    reach = float(np.abs(moved).max()), float(np.abs(target).max())
+    if not min(reach):
+        return np.eye(moved.shape[1]), 1.0
+    # Scaled, so that no square overflows or vanishes.
+    u, values, vt = np.linalg.svd((moved / reach[0]).T @ (target / reach[1]))
+    if values[-1] <= _NOTHING * values[0] and np.linalg.det(u) * np.linalg.det(vt) < 0:
+        u[:, -1] *= -1
+    squares = float(np.square(moved / reach[0]).sum())
+    return u @ vt, float(values.sum()) / squares * reach[1] / reach[0]
+
+
+def displacement(map_: ArrayLike, previous: ArrayLike) -> float:
+    """Return how far samples moved between two maps, on average, in units of the map's radius.
+
+    The radius is the root mean square distance from the map's centre; 0 if nothing moved, about
+    1.3 for maps that have nothing to do with each other. Align the maps first.
+    """
+    there = np.asarray(map_, np.float64)
+    moved = np.sqrt(np.square(there - np.asarray(previous, np.float64)).sum(axis=1)).mean()
+    radius = radius_of(there)
+    return float(moved / radius) if radius > 0 else 0.0
+
+
+def radius_of(map_: Float64[Array, "samples components"]) -> float:
+    """Return the root mean square distance of a map's points from their centre."""
+    return float(np.sqrt(np.square(map_ - map_.mean(axis=0)).sum(axis=1).mean()))

@@ -1,0 +1,67 @@
+"""Layers that are arrays already: a dict of layer -> points, such as a ``.npz`` file holds."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ._adapter import Adapter, RunBatch, Sink
+from ._samples import Batch, Samples
+
+
+def adapt(model: Any) -> Adapter | None:
+    """Return the adapter of a mapping of names to arrays."""
+    return ArraysAdapter(model) if isinstance(model, Mapping) else None
+
+
+class ArraysAdapter:
+    """Arrays of the same samples, by layer; each batch goes to the sink as it is."""
+
+    name = "arrays"
+    several: bool | None = True
+    channels_first = False
+    batch_size: int | None = None
+    steady = False
+
+    def __init__(self, arrays: Mapping[str, Any]) -> None:
+        if not arrays:
+            raise ValueError("model: a dict of layer -> points must hold at least one layer")
+        self._arrays = {name: np.asarray(array) for name, array in arrays.items()}
+        for name, array in self._arrays.items():
+            if not isinstance(name, str):
+                raise TypeError(f"model: layers must be named by strings; got {name!r}")
+            if array.dtype.kind not in "biuf":
+                raise TypeError(f"model: {name!r} must hold numbers; got dtype {array.dtype}")
+            if array.ndim < 2:
+                raise ValueError(
+                    f"model: {name!r} must have the shape (n_samples, ...) of two dimensions or "
+                    f"more; got {array.shape}"
+                )
+
+    def samples(self, inputs: Any) -> Samples:
+        """Return the arrays as samples; inputs, if given, must be as many."""
+        lengths = {name: len(array) for name, array in self._arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"model: layers must all hold the same samples; got {lengths}")
+        samples = Samples(self._arrays)
+        if inputs is not None and (given := len(inputs)) != samples.n_samples:
+            raise ValueError(
+                f"inputs: the layers hold {samples.n_samples} samples; got {given}. Give None"
+            )
+        return samples
+
+    def check(self, samples: Samples) -> None:
+        """All was checked."""
+
+    @contextmanager
+    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Hand over what is there."""
+
+        def run(batch: Batch) -> Any:
+            for name, rows in batch.items():
+                if wanted is None or name in wanted:
+                    sink(name, "array", np.asarray(rows, np.float32))
+            return None
+
+        yield run

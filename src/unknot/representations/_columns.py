@@ -1,0 +1,178 @@
+"""The rows of each layer, on their way from the model to where they are kept."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array
+from ._adapter import INPUTS
+from ._layers import Found, Layer, same_values
+from ._reduction import Reducer, describe
+from ._store import InMemory, OnDisk, Store, fitting
+
+
+class NotAViewError(Exception):
+    """A layer that looked like a view of another is none."""
+
+    def __init__(self, layer: str) -> None:
+        super().__init__(layer)
+        self.layer = layer
+
+
+class Column:
+    """The rows of one layer.
+
+    Parameters
+    ----------
+    found : Found
+        The layer, and the axis of the samples in what it returns.
+    reducer : Reducer
+        What is done to its values.
+    base : Column or None
+        The layer of which this one is a view, if that is kept too.
+    """
+
+    def __init__(self, found: Found, reducer: Reducer, base: "Column | None" = None) -> None:
+        self.layer = found.layer
+        self.reducer = reducer
+        self.base = base
+        self.place: InMemory | OnDisk | None = None
+        self.n_written = 0
+        self.keeps_batch = False
+        """Whether views are compared with its rows."""
+        self._axis = found.axis or 0
+        self._batch: Array | None = None
+
+    def take(self, values: Array, start: int, stop: int, raw: Array | None) -> None:
+        """Check, reduce and keep what the layer returned; `raw` is what the model was given."""
+        if self._axis:
+            values = np.moveaxis(values, self._axis, 0)
+        if values.shape[1:] != self.layer.shape or len(values) < stop - start:
+            raise ValueError(
+                f"layers: {self.layer.name!r} gives the shape {values.shape} for the samples "
+                f"{start} to {stop - 1}, and {self.layer.shape} a sample before; leave it out"
+            )
+        rows = values[: stop - start]
+        self.n_written = stop
+        if self.layer.same_as is not None:
+            original = raw if self.base is None else self.base._batch
+            if original is None or not same_values(rows, original[: len(rows)]):
+                raise NotAViewError(self.layer.name)
+        elif not np.isfinite(np.sum(rows, dtype=np.float32)):
+            _refuse_non_finite(self.layer.name, rows, start)
+        if self.place is None:
+            return
+        reduced = self.reducer.apply(rows, start)
+        self.place.write(start, reduced)
+        if self.keeps_batch:
+            # Operations in place may change what the layer returned before a view runs.
+            if isinstance(self.place, InMemory) and self.reducer.exact:
+                self._batch = self.place.array[start:stop]
+            else:
+                self._batch = np.array(rows)
+
+    def report(self) -> dict[str, Any]:
+        """Return what was done to the values; views share what was done to their base."""
+        return self.base.report() if self.base is not None else self.reducer.report()
+
+    def described(self, reports: dict[str, dict[str, Any]]) -> Layer:
+        """Return the layer with what was done to it in words."""
+        name = self.layer.name
+        said = [self.layer.description, describe(reports[name]) if name in reports else ""]
+        return replace(self.layer, description="; ".join(filter(None, said)))
+
+
+def among_themselves(found: Sequence[Found]) -> list[Found]:
+    """Name views after the first chosen layer of the same values, and not after one left out."""
+    first: dict[str, str] = {INPUTS: INPUTS}
+    result = []
+    for entry in found:
+        name, base = entry.layer.name, entry.layer.same_as
+        original = first.setdefault(base or name, name)
+        same_as = None if original == name else original
+        result.append(replace(entry, layer=replace(entry.layer, same_as=same_as)))
+    return result
+
+
+def without_view(found: Found, layer: str) -> Found:
+    """Return the entry, as no view of another if it is that layer's."""
+    if found.layer.name != layer:
+        return found
+    return replace(found, layer=replace(found.layer, same_as=None))
+
+
+def plan(
+    found: Sequence[Found],
+    reducers: dict[str, Reducer],
+    n_samples: int,
+    places: Store,
+    budget: int,
+) -> dict[str, Column]:
+    """Give each layer a place in memory or on disk.
+
+    Views in memory share the values of their base; on disk exact ones have a copy.
+    """
+    columns: dict[str, Column] = {}
+    for entry in found:
+        name = entry.layer.name
+        base = columns.get(entry.layer.same_as or "")
+        columns[name] = Column(entry, reducers[name], base)
+        if base is not None:
+            base.keeps_batch = True
+    own = [column for column in columns.values() if column.base is None]
+    sizes = [4 * n_samples * int(np.prod(column.reducer.shape)) for column in own]
+    fits = fitting(sizes, budget)
+    on_disk = [column for column, fit in zip(own, fits, strict=True) if not fit]
+    on_disk += [
+        column
+        for column in columns.values()
+        if column.base in on_disk and column.base is not None and column.base.reducer.exact
+    ]
+    for column in on_disk:
+        if column.base is not None:
+            column.reducer = Reducer(column.layer, n_samples)
+    places.reserve(sum(4 * n_samples * int(np.prod(column.reducer.shape)) for column in on_disk))
+    for column in own:
+        if column not in on_disk:
+            column.place = InMemory(n_samples, column.reducer.shape)
+    for column in on_disk:
+        column.place = places.column(column.layer.name, n_samples, column.reducer.shape)
+    return columns
+
+
+def finish(columns: dict[str, Column], places: Store) -> dict[str, Any]:
+    """Return every layer's array."""
+    stored = []
+    for name, column in columns.items():
+        if isinstance(column.place, OnDisk):
+            column.place.close()
+            stored.append(name)
+    arrays: dict[str, Any] = places.finish(stored)
+    for name, column in columns.items():
+        if isinstance(column.place, InMemory):
+            arrays[name] = column.place.array
+        elif column.place is None and column.base is not None:
+            shared = arrays[column.base.layer.name]
+            if column.base.reducer.exact:
+                shared = shared.reshape(len(shared), *column.layer.shape)
+            arrays[name] = shared
+    return {name: arrays[name] for name in columns}
+
+
+def _refuse_non_finite(layer: str, rows: Array, start: int) -> None:
+    nan, infinite = np.isnan(rows), np.isinf(rows)
+    if not (nan.any() or infinite.any()):
+        return  # only their sum is too large
+    shares = [
+        f"{share:.2%} {what}"
+        for share, what in ((nan.mean(), "NaN"), (infinite.mean(), "infinite"))
+        if share
+    ]
+    bad = (nan | infinite).reshape(len(rows), -1).any(axis=1)
+    raise ValueError(
+        f"layers: the values of {layer!r} are {' and '.join(shares)} in the samples {start} to "
+        f"{start + len(rows) - 1}, first in sample {start + int(np.argmax(bad))}; mend the model "
+        "or the inputs, or leave the layer out"
+    )

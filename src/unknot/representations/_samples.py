@@ -1,0 +1,110 @@
+"""The samples a model is run on: one array, or several for a model of several inputs."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias
+
+import numpy as np
+
+from .._typing import Array
+
+Batch: TypeAlias = Any
+"""An array, or a tuple or dict of arrays, of the same samples."""
+
+
+class Samples:
+    """Inputs of a model, all of one length.
+
+    Parameters
+    ----------
+    inputs : array-like, or tuple, list or dict of array-likes, (n_samples, ...)
+        A tuple or a dict stands for several inputs. A list does where the model takes several, or
+        may (`several` is None) and the list holds arrays.
+    several : bool or None
+        Whether the model takes several inputs, as far as it is known.
+
+    Raises
+    ------
+    ValueError
+        If there is no sample, or the inputs are of different lengths.
+    TypeError
+        If an input holds anything but numbers.
+    """
+
+    def __init__(self, inputs: Any, *, several: bool | None = None) -> None:
+        self.several = isinstance(inputs, (tuple, Mapping)) or (
+            isinstance(inputs, list)
+            and several is not False
+            and (several or all(getattr(part, "ndim", 0) for part in inputs))
+        )
+        self.parts: dict[Any, Array]
+        if isinstance(inputs, Mapping):
+            self.parts = {key: _as_array(part, f"inputs[{key!r}]") for key, part in inputs.items()}
+        elif self.several:
+            self.parts = {i: _as_array(part, f"inputs[{i}]") for i, part in enumerate(inputs)}
+        else:
+            self.parts = {0: _as_array(inputs, "inputs")}
+        self._keyed = isinstance(inputs, Mapping)
+        lengths = {key: len(part) if part.ndim else 0 for key, part in self.parts.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"inputs must all hold the same samples; got {lengths} samples")
+        self.n_samples = next(iter(lengths.values()), 0)
+        if not self.n_samples:
+            shapes = ", ".join(str(part.shape) for part in self.parts.values())
+            raise ValueError(f"inputs must hold at least one sample; got the shape {shapes}")
+
+    def map(self, change: Callable[[Any, Array], Array]) -> "Samples":
+        """Return the samples with a change made to each input: change(key, array)."""
+        result = object.__new__(Samples)
+        result.__dict__ |= self.__dict__
+        result.parts = {key: change(key, part) for key, part in self.parts.items()}
+        return result
+
+    def rows(self, start: int, stop: int) -> Batch:
+        """Return samples as the model takes them; past the last one they begin again."""
+        if stop <= self.n_samples:
+            return self._batch({key: part[start:stop] for key, part in self.parts.items()})
+        indices = np.arange(start, stop) % self.n_samples
+        return self._batch({key: part[indices] for key, part in self.parts.items()})
+
+    def _batch(self, parts: dict[Any, Array]) -> Batch:
+        if self._keyed:
+            return parts
+        return tuple(parts.values()) if self.several else parts[0]
+
+
+def map_batch(batch: Batch, change: Callable[[Any, Array], Any]) -> Any:
+    """Return a batch with a change made to each of its arrays: change(key or place, array)."""
+    if isinstance(batch, dict):
+        return {key: change(key, part) for key, part in batch.items()}
+    if isinstance(batch, tuple):
+        return tuple(change(place, part) for place, part in enumerate(batch))
+    return change(0, batch)
+
+
+def cast(array: Array, dtype: Any, name: str) -> Array:
+    """Return values in the dtype that a model takes.
+
+    Raises
+    ------
+    ValueError
+        If it takes integers and the values are fractions.
+    """
+    wanted = np.dtype(dtype)
+    if array.dtype == wanted:
+        return array
+    changed = array.astype(wanted)
+    if wanted.kind in "iub" and array.dtype.kind == "f" and not np.array_equal(changed, array):
+        raise ValueError(
+            f"{name}: the model takes {wanted.name}; got fractions such as "
+            f"{float(array[changed != array].flat[0])}"
+        )
+    return changed
+
+
+def _as_array(part: Any, name: str) -> Array:
+    if hasattr(part, "detach"):  # a PyTorch tensor that a gradient flows to has no array
+        part = part.detach().cpu()
+    array = np.asarray(part)
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold numbers; got dtype {array.dtype}")
+    return array

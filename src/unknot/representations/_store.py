@@ -1,0 +1,226 @@
+"""Where representations are put: memory up to a budget, Zarr arrays on disk beyond it."""
+
+import errno
+import re
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote
+
+import numpy as np
+
+from .._typing import Array
+
+DEFAULT_BYTES: Final = 1_000_000_000
+CHUNK_BYTES: Final = 8_000_000
+UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
+
+
+def memory_budget(max_memory: int | str | None) -> int:
+    """Return how many bytes representations may take in memory.
+
+    By default 1 GB, and no more than half of what is free.
+
+    Raises
+    ------
+    ValueError
+        If it is not a number of bytes, or a text such as "2 GB" or "500 MiB".
+    """
+    if max_memory is None:
+        return min(DEFAULT_BYTES, _free_memory() // 2)
+    if isinstance(max_memory, (int, np.integer)) and not isinstance(max_memory, bool):
+        if max_memory >= 0:
+            return int(max_memory)
+    elif isinstance(max_memory, str):
+        pattern = r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*"
+        if match := re.fullmatch(pattern, max_memory, re.IGNORECASE):
+            number, unit, binary = match.groups()
+            size = UNITS[unit.upper()]
+            if binary:
+                size = 1024 ** list(UNITS).index(unit.upper())
+            return int(float(number) * size)
+    raise ValueError(
+        f'max_memory must be a number of bytes, or a text such as "2 GB"; got {max_memory!r}'
+    )
+
+
+def _free_memory() -> int:
+    try:
+        text = Path("/proc/meminfo").read_text()
+        free = int(re.findall(r"MemAvailable:\s*(\d+) kB", text)[0]) * 1024
+    except (OSError, IndexError):
+        return 2 * DEFAULT_BYTES  # other systems do not tell without a library of their own
+    with suppress(OSError, ValueError):  # a container may be allowed less than the machine has
+        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
+        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    return max(0, free)
+
+
+def fitting(sizes: Sequence[int], budget: int) -> list[bool]:
+    """Return which of some sizes fit into the budget together: the smallest first."""
+    fits = [False] * len(sizes)
+    for place in sorted(range(len(sizes)), key=sizes.__getitem__):
+        budget -= sizes[place]
+        fits[place] = budget >= 0
+    return fits
+
+
+class InMemory:
+    """Rows in one NumPy array."""
+
+    def __init__(self, n_samples: int, shape: tuple[int, ...]) -> None:
+        self.array = np.empty((n_samples, *shape), np.float32)
+
+    def write(self, start: int, rows: Array) -> None:
+        """Put rows at their place."""
+        self.array[start : start + len(rows)] = rows
+
+    def close(self) -> None:
+        """All is written."""
+
+
+class OnDisk:
+    """Rows in one Zarr array, in chunks of whole samples; rows come in order."""
+
+    def __init__(self, folder: Path, name: str, n_samples: int, shape: tuple[int, ...]) -> None:
+        import zarr
+
+        self._name, self._folder = name, str(folder)
+        size = max(1, CHUNK_BYTES // (4 * int(np.prod(shape))))
+        self._chunk = np.empty((min(size, n_samples), *shape), np.float32)
+        self._start = self._filled = 0
+        # Samples that were never written are NaN, not silently 0. Activations hardly compress,
+        # and compressing them takes longer than running most models.
+        self._array: Any = zarr.create_array(
+            store=str(folder / directory_name(name)),
+            shape=(n_samples, *shape),
+            chunks=self._chunk.shape,
+            dtype="float32",
+            fill_value=float("nan"),
+            compressors=None,
+            attributes={"layer": name},
+            config={"write_empty_chunks": True},
+        )
+
+    def write(self, start: int, rows: Array) -> None:
+        """Put rows at their place, which is after those before."""
+        while len(rows):
+            taken = rows[: len(self._chunk) - self._filled]
+            self._chunk[self._filled : self._filled + len(taken)] = taken
+            self._filled += len(taken)
+            rows = rows[len(taken) :]
+            if self._filled == len(self._chunk):
+                self._flush()
+
+    def close(self) -> None:
+        """Write what is left."""
+        if self._filled:
+            self._flush()
+        self._chunk = self._chunk[:0]
+
+    def _flush(self) -> None:
+        try:
+            self._array[self._start : self._start + self._filled] = self._chunk[: self._filled]
+        except OSError as error:
+            raise OSError(
+                error.errno,
+                f"layer {self._name!r} could not be written to disk ({error.strerror or error}); "
+                "raise max_memory, choose fewer layers, pool or project them, or name another "
+                "store",
+                self._folder,
+            ) from error
+        self._start += self._filled
+        self._filled = 0
+
+
+class Store:
+    """A folder of Zarr arrays that appear all at once, when everything is written.
+
+    Parameters
+    ----------
+    folder : path or None
+        Where they are kept. None is a temporary folder, of which each array is removed with the
+        last object that reads it.
+    """
+
+    def __init__(self, folder: Any) -> None:
+        self._temporary = folder is None
+        self._folder = None if folder is None else Path(folder)
+        self.writing: Path | None = None
+
+    @contextmanager
+    def open(self) -> Iterator["Store"]:
+        """Remove everything that was written if an error comes."""
+        try:
+            yield self
+        except BaseException:
+            self._remove()
+            raise
+
+    def reserve(self, n_bytes: int) -> None:
+        """Raise an OSError if the disk has no room for that."""
+        if not n_bytes:
+            return
+        folder = Path(tempfile.gettempdir()) if self._folder is None else self._folder
+        folder.mkdir(parents=True, exist_ok=True)
+        if n_bytes > (free := shutil.disk_usage(folder).free):
+            raise OSError(
+                errno.ENOSPC,
+                f"the representations need {n_bytes / 1e9:.1f} GB on disk and {free / 1e9:.1f} GB "
+                "are free; raise max_memory, choose fewer layers, pool or project them, or name "
+                "another store",
+                str(folder),
+            )
+
+    def column(self, name: str, n_samples: int, shape: tuple[int, ...]) -> OnDisk:
+        """Return a place on disk for a layer."""
+        if self.writing is None:
+            self.writing = Path(tempfile.mkdtemp(prefix=".unknot-", dir=self._folder))
+        return OnDisk(self.writing, name, n_samples, shape)
+
+    def finish(self, names: Sequence[str]) -> dict[str, Any]:
+        """Give the arrays their final place and open them for reading."""
+        if self.writing is None:
+            return {}
+        final = self.writing if self._folder is None else self._folder
+        if self._folder is not None:
+            for name in names:
+                _replace(self.writing / directory_name(name), final / directory_name(name))
+            self._remove()
+        return {name: self._opened(final / directory_name(name)) for name in names}
+
+    def _opened(self, path: Path) -> Any:
+        import zarr
+        from zarr.storage import LocalStore
+
+        array = zarr.open_array(store=LocalStore(path, read_only=True), mode="r")
+        if self._temporary:
+            weakref.finalize(array.store, _discard, path)
+        return array
+
+    def _remove(self) -> None:
+        if self.writing is not None:
+            shutil.rmtree(self.writing, ignore_errors=True)
+            self.writing = None
+
+
+def directory_name(layer: str) -> str:
+    """Return the name of a layer's array in a store: what file systems do not take is ``%XX``."""
+    return f"{quote(layer, safe='[]() ,')}.zarr"
+
+
+def _replace(new: Path, old: Path) -> None:
+    aside = new.with_name(f"{new.name}.old")
+    if old.exists():
+        old.rename(aside)
+    new.rename(old)
+
+
+def _discard(path: Path) -> None:
+    shutil.rmtree(path, ignore_errors=True)
+    with suppress(OSError):  # others are still there
+        path.parent.rmdir()

@@ -1,0 +1,160 @@
+"""What differs between two studies, by layer and measure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from ._table import ScoreTable
+else:
+    ScoreTable = Any
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One measure of one layer in two studies.
+
+    Attributes
+    ----------
+    layer, measure, title : str
+    first, second : float
+        The values.
+    difference : float
+        ``second - first``.
+    apart : bool or None
+        Whether the 95 % intervals do not overlap; None where one has no interval. Intervals that
+        overlap a little can still belong to different values: this errs on the side of caution.
+    untangled : {"first", "second"} or None
+        Which of the two is more untangled by this measure, if `apart`.
+    better : {"more", "less"} or None
+        Which way untangled lies.
+    """
+
+    layer: str
+    measure: str
+    title: str
+    first: float
+    second: float
+    difference: float
+    apart: bool | None
+    untangled: str | None
+    better: str | None
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Comparison:
+    """The differences of two studies: iterates over `Difference`, and prints as a table.
+
+    Attributes
+    ----------
+    names : (str, str)
+        The two studies.
+    rows : tuple of Difference
+        Layers in order, measures in order, those that both have.
+    only : (tuple of str, tuple of str)
+        The layers that one of them alone has.
+    """
+
+    names: tuple[str, str]
+    rows: tuple[Difference, ...]
+    only: tuple[tuple[str, ...], tuple[str, ...]]
+
+    def __iter__(self) -> Iterator[Difference]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, as JSON has them."""
+        return {
+            "names": list(self.names),
+            "rows": [asdict(row) for row in self.rows],
+            "only": [list(layers) for layers in self.only],
+        }
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return a data frame with a row for each layer and measure.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        from .._extras import import_extra
+
+        pandas = import_extra("pandas", feature="A table of differences", extra="pandas")
+        frame: pd.DataFrame = pandas.DataFrame([asdict(row) for row in self.rows])
+        return frame
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from ._render import render_comparison
+
+        yield from render_comparison(self, options.max_width)
+
+    def __str__(self) -> str:
+        from ._render import as_text
+
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def compare_tables(
+    first: ScoreTable, second: ScoreTable, names: tuple[str, str], pairs: Sequence[tuple[str, str]]
+) -> Comparison:
+    """Compare the scores of pairs of layers.
+
+    Raises
+    ------
+    ValueError
+        If the two have no layer, or no measure, in common.
+    """
+    rows = []
+    for one, other in pairs:
+        for measure, before in first[one].items():
+            if measure not in second[other]:
+                continue
+            after = second[other][measure]
+            apart, untangled = None, None
+            if before.interval is not None and after.interval is not None:
+                apart = (
+                    before.interval[1] < after.interval[0] or after.interval[1] < before.interval[0]
+                )
+            if apart and before.better is not None:
+                more = after.value > before.value
+                untangled = "second" if more == (before.better == "more") else "first"
+            rows.append(
+                Difference(
+                    layer=one if one == other else f"{one} / {other}",
+                    measure=measure,
+                    title=before.title + (", map" if measure.startswith("map_") else ""),
+                    first=before.value,
+                    second=after.value,
+                    difference=after.value - before.value,
+                    apart=apart,
+                    untangled=untangled,
+                    better=before.better,
+                )
+            )
+    if not rows:
+        raise ValueError(
+            f"the studies have no layer and measure in common: {names[0]} has the layers "
+            f"{', '.join(first) or 'none'}, {names[1]} has {', '.join(second) or 'none'}. "
+            'Name the pairs with layers={"fc1": "dense_3"}'
+        )
+    matched = {one for one, _ in pairs}, {other for _, other in pairs}
+    return Comparison(
+        names,
+        tuple(rows),
+        (
+            tuple(layer for layer in first if layer not in matched[0]),
+            tuple(layer for layer in second if layer not in matched[1]),
+        ),
+    )

@@ -1,0 +1,176 @@
+"""The stage that runs the model: every layer in one pass, stored in one part."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array
+from .._workspace import Part
+from ._data import StudyData
+from ._format import PARTS, write_zarr
+from ._models import answers
+from ._settings import CONTROL_FEATURES
+from ._stages import Stages
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a pass through the model gave.
+
+    Attributes
+    ----------
+    part : Part
+    layers : list of dict
+        Name, kind, shape, same_as, notes, reduction, and the array with the points.
+    answers : dict
+        Where predictions and probabilities lie.
+    class_names, notes : tuple of str
+    """
+
+    part: Part
+    layers: list[dict[str, Any]]
+    answers: dict[str, str | None]
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def extract_layers(
+    stages: Stages,
+    model: Any,
+    fingerprint: str,
+    data: StudyData,
+    data_part: Part,
+    options: Mapping[str, Any],
+    *,
+    prefix: str = "",
+) -> Extracted:
+    """Run the model over the data and store what every layer makes of them."""
+    part = stages.do(
+        f"{prefix}extract",
+        (f"{prefix}all layers", "extraction"),
+        {"model": fingerprint, **_deciding(options)},
+        [data_part],
+        lambda folder: _extract(folder, model, data, options),
+    )
+    return _of_part(part)
+
+
+def extract_control(
+    stages: Stages,
+    model: Any,
+    trained: Extracted,
+    data: StudyData,
+    data_part: Part,
+    options: Mapping[str, Any],
+) -> tuple[Extracted | None, str]:
+    """Run the same network with fresh weights; None, and why, where there is no such network."""
+    from ..representations import untrained
+
+    if isinstance(model, Mapping):
+        return None, "no untrained control: arrays are not the layers of a network"
+    project = min(options["project"] or CONTROL_FEATURES, CONTROL_FEATURES)
+    names = [layer["name"] for layer in trained.layers]
+    control = {**options, "project": project, "layers": names}
+    fresh: Any = None
+
+    def work(folder: Path) -> dict[str, Any]:
+        return _extract(folder, fresh, data, control)
+
+    settings = {**_deciding(control), "seed": options["random_state"]}
+    try:
+        fresh = untrained(model, options["random_state"])
+        part = stages.do(
+            "untrained-extract",
+            ("all layers (untrained)", "extraction"),
+            settings,
+            [data_part, trained.part],
+            work,
+            kept=False,
+        )
+    except ValueError as error:
+        return None, f"no untrained control: {error}"
+    return _of_part(part), ""
+
+
+def _deciding(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides the result; not how much memory is used on the way."""
+    pool, project = options["pool"], options["project"]
+    return {
+        "layers": repr(options["layers"]),
+        "batch_size": options["batch_size"],
+        "pool": pool,
+        "project": project,
+        "random_state": options["random_state"],
+    }
+
+
+def _extract(
+    folder: Path, model: Any, data: StudyData, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    from ..representations import extract
+
+    found = extract(model, data.inputs, store=folder / "points", progress=False, **options)
+    layers = []
+    for number, layer in enumerate(found.layers):
+        array = found[layer.name]
+        same_as = layer.same_as
+        # A model of several inputs has none that a layer could be a view of.
+        if same_as == "inputs" and data.points is None:
+            same_as = None
+        layers.append(
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "shape": list(layer.shape),
+                "same_as": same_as,
+                "notes": [layer.description] if layer.description else [],
+                "reduction": found.reductions.get(layer.name),
+                "points": None if same_as is not None else _store(folder, number, array),
+            }
+        )
+    predictions, probabilities, class_names, notes = answers(
+        found.output, data.class_names, data.labels, named=data.named
+    )
+    # A dict of points has no output to speak of.
+    if isinstance(model, Mapping):
+        notes = ()
+    if predictions is not None and probabilities is not None:
+        write_zarr(folder / "predictions", predictions)
+        write_zarr(folder / "probabilities", probabilities)
+    return {
+        "layers": layers,
+        "predictions": predictions is not None,
+        "class_names": list(class_names),
+        "notes": [*found.notes, *notes],
+    }
+
+
+def _store(folder: Path, number: int, array: Any) -> str:
+    """Return where the array lies in the part; what is in memory yet is written there."""
+    if not isinstance(array, np.ndarray):
+        return f"points/{Path(array.store.root).name}"
+    name = f"points/{number:03d}"
+    values: Array = array
+    write_zarr(folder / name, values)
+    return name
+
+
+def _of_part(part: Part) -> Extracted:
+    result = part.result
+    path = f"{PARTS}/{part.path.name}"
+    there = result["predictions"]
+    return Extracted(
+        part,
+        result["layers"],
+        {
+            "predictions": f"{path}/predictions" if there else None,
+            "probabilities": f"{path}/probabilities" if there else None,
+        },
+        tuple(result["class_names"]),
+        tuple(result["notes"]),
+    )

@@ -1,0 +1,126 @@
+"""One layer of a study: its points, their neighbours, their map, its scores."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._typing import Array
+
+if TYPE_CHECKING:
+    from ..metrics import Scores
+    from ..neighbors import NeighborGraph
+else:  # importing them would import Numba
+    NeighborGraph = Scores = Any
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class LayerStudy:
+    """What a study knows of one layer.
+
+    Attributes
+    ----------
+    name : str
+        Of the layer; the data themselves are the layer ``"inputs"``.
+    kind : str
+        The operator or class, such as ``"Conv2D"``, ``"ReLU"``, ``"Gemm"``; ``"input"``.
+    shape : tuple of int
+        Of one sample.
+    points : array-like (n_samples, *shape), or None
+        An array, or one that lies on disk and is read where it is sliced. None where it was not
+        kept.
+    graph : NeighborGraph or None
+        The nearest neighbours in the representation; read when it is first asked for.
+    map : array of float32 (n_samples, 2), or None
+        Aligned with the map of the layer before.
+    kl_divergence : float or None
+        Of the map.
+    scores : Scores or None
+        What `unknot.measure` found.
+    same_as : str or None
+        The layer that this one is a view of, such as a dropout or flatten layer: it was not
+        measured again; graph, map and scores are those of that layer.
+    notes : tuple of str
+        What must be said about it.
+    reduction : dict or None
+        What was done to a layer of many dimensions before it was measured, with its distortion.
+
+    Raises
+    ------
+    ValueError
+        If arrays do not fit each other.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    points: Any = None
+    # A factory leaves no attribute on the class, so that one that is read later can be missing.
+    graph: NeighborGraph | None = field(default_factory=lambda: None)
+    map: Array | None = None
+    kl_divergence: float | None = None
+    scores: Scores | None = None
+    same_as: str | None = None
+    notes: tuple[str, ...] = ()
+    reduction: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if not self.name:
+            raise ValueError("name of a layer must not be empty")
+        if self.map is not None and (
+            self.map.ndim != 2 or self.map.shape[1] != 2 or self.map.dtype != np.float32
+        ):
+            raise ValueError(
+                f"map of layer {self.name!r} must be float32 (n_samples, 2); "
+                f"got {self.map.dtype} {self.map.shape}"
+            )
+
+    def stored_in(
+        self, folder: Path, read_graph: Callable[[], NeighborGraph] | None = None
+    ) -> LayerStudy:
+        """Return this layer as one of a folder, its graph to be read when it is first asked for."""
+        layer = replace(self)
+        layer.__dict__["_folder"] = folder
+        if read_graph is not None:
+            del layer.__dict__["graph"]
+            layer.__dict__["_read_graph"] = read_graph
+        return layer
+
+    @property
+    def origin(self) -> Path | None:
+        """The folder that it reads from; None where everything is in memory."""
+        folder: Path | None = self.__dict__.get("_folder")
+        return folder
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "graph" and "_read_graph" in self.__dict__:
+            self.__dict__["graph"] = self.__dict__["_read_graph"]()
+            return self.__dict__["graph"]
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+
+    @property
+    def n_samples(self) -> int | None:
+        """How many samples its arrays have; None if it has none."""
+        for array in (self.map, self.points):
+            if array is not None:
+                return int(array.shape[0])
+        return None if self.scores is None else self.scores.n_samples
+
+    @property
+    def n_features(self) -> int:
+        """Numbers of one sample."""
+        return int(np.prod(self.shape, dtype=np.int64))
+
+    def __repr__(self) -> str:
+        parts = [self.kind, " x ".join(map(str, self.shape)) or "scalar"]
+        if self.same_as:
+            parts.append(f"the same as {self.same_as}")
+        if self.scores is not None and "neighborhood_hit" in self.scores:
+            parts.append(f"NH {self.scores['neighborhood_hit'].value:.3f}")
+        if self.kl_divergence is not None:
+            parts.append(f"KL {self.kl_divergence:.3f}")
+        return f"LayerStudy({self.name!r}: {', '.join(parts)})"

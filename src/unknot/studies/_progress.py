@@ -1,0 +1,39 @@
+"""The layer and stage at work, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from .._console import moves
+from ._stages import OnStage
+
+
+@contextmanager
+def showing(
+    progress: bool, on_stage: OnStage | None
+) -> Iterator[tuple[Callable[[str, str], None], OnStage]]:
+    """Yield what is called at the start and at the end of each stage."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+
+    def done(layer: str, stage: str, seconds: float, reused: bool) -> None:
+        if on_stage is not None:
+            on_stage(layer, stage, seconds, reused)
+
+    if not (progress and moves(console)):
+        yield lambda layer, stage: None, done
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("")
+
+        def start(layer: str, stage: str) -> None:
+            from rich.markup import escape
+
+            bar.reset(task, description=escape(f"{layer}: {stage}"))
+
+        yield start, done

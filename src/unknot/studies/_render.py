@@ -1,0 +1,125 @@
+"""Tables of a study in the terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from ._compare import Comparison
+    from ._table import ScoreTable
+
+ARROWS = {"more": "↑", "less": "↓", None: "·"}
+# Wide enough for the longest words of the headings.
+NUMBER = 13
+
+
+def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
+    """Yield what rich prints in so many columns: layers down, measures across, in as many tables.
+
+    Beside a layer of the model stand the same layers of the controls.
+    """
+    from rich.text import Text
+
+    if not table.measures:
+        yield Text("No layer has scores.")
+        return
+    networks = {"": table.layers, **table.controls}
+    rows = []
+    for layer in table:
+        for network, layers in networks.items():
+            if layer in layers and (not network or layer != "inputs"):
+                rows.append((layer if not network else f"  {network}", layers[layer]))
+    cells = {
+        measure: [scores[measure].value if measure in scores else None for _, scores in rows]
+        for measure in table.measures
+    }
+    titles = {measure: _title(measure, table) for measure in table.measures}
+    shown = [measure for measure in table.measures if any(v is not None for v in cells[measure])]
+    yield from _banded(
+        f"Scores of {table.name}, layer by layer",
+        [label for label, _ in rows],
+        {titles[m]: [_number(v) for v in cells[m]] for m in shown},
+        width,
+    )
+    yield Text("↑ more is more untangled, ↓ less is; · neither.", style="dim")
+    skipped: dict[tuple[str, str], list[str]] = {}
+    for layer, scores in table.items():
+        for name, why in scores.skipped.items():
+            skipped.setdefault((layer, why), []).append(name)
+    for (layer, why), names in skipped.items():
+        what = "anything" if len(names) > 5 and not table[layer] else ", ".join(names)
+        yield Text(f"{layer}: {what} could not be measured, because {why}.", style="yellow")
+
+
+def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
+    """Yield the differences of two studies: layers down, measures across."""
+    from rich.text import Text
+
+    first, second = comparison.names
+    layers = list(dict.fromkeys(row.layer for row in comparison.rows))
+    columns: dict[str, list[str]] = {}
+    for row in comparison.rows:
+        heading = f"{row.title} {ARROWS[row.better]}"
+        column = columns.setdefault(heading, [""] * len(layers))
+        sign = "+" if row.difference > 0 else ""
+        column[layers.index(row.layer)] = f"{sign}{_number(row.difference)}" + (
+            "*" if row.apart else ""
+        )
+    yield from _banded(f"{second} less {first}", layers, columns, width)
+    yield Text("* their 95 % intervals do not overlap.", style="dim")
+    for side, only in zip(comparison.names, comparison.only, strict=True):
+        if only:
+            yield Text(f"Only in {side}: {', '.join(only)}.", style="yellow")
+
+
+def _banded(
+    title: str, labels: Sequence[str], columns: Mapping[str, list[str]], width: int
+) -> Iterator[Any]:
+    """Yield one table, or several under each other where the columns do not fit the width."""
+    from rich.table import Table
+    from rich.text import Text
+
+    first = max([5, *(len(label) for label in labels)]) + 4
+    each = NUMBER + 3
+    per_band = max(1, (width - first) // each)
+    names = list(columns)
+    for start in range(0, len(names), per_band):
+        band = names[start : start + per_band]
+        table = Table(title=title if not start else None, title_justify="left")
+        table.add_column("layer", no_wrap=True)
+        for name in band:
+            table.add_column(Text(name), justify="right", min_width=NUMBER, max_width=NUMBER)
+        for i, label in enumerate(labels):
+            style = "dim" if label.startswith("  ") else None
+            table.add_row(Text(label), *(Text(columns[name][i]) for name in band), style=style)
+        yield table
+
+
+def _title(measure: str, table: ScoreTable) -> str:
+    score = next(scores[measure] for scores in table.values() if measure in scores)
+    where = ", map" if score.space == "map" and measure.startswith("map_") else ""
+    return f"{score.title}{where} {ARROWS[score.better]}"
+
+
+def _number(value: float | None) -> str:
+    if value is None or not np.isfinite(value):
+        return "n/a"
+    if value == 0.0:
+        return "0"
+    if abs(value) >= 1e5 or abs(value) < 1e-3:
+        return f"{value:.1e}"
+    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
+
+
+def as_text(renderable: Any, width: int = 120) -> str:
+    """Render as plain text."""
+    from rich.console import Console
+
+    stream = io.StringIO()
+    console = Console(file=stream, width=width, color_system=None, legacy_windows=False)
+    console.print(renderable)
+    return stream.getvalue().rstrip()

@@ -1,0 +1,342 @@
+"""The function `study`: every layer of a model, from the data to the saved study."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array
+from .._workspace import Part
+from ._data import StudyData, take_data
+from ._extraction import Extracted, extract_control, extract_layers
+from ._format import StudyError
+from ._layer import LayerStudy
+from ._loading import load_study
+from ._models import model_fingerprint
+from ._progress import showing
+from ._saving import check_folder, finish
+from ._settings import StudySettings
+from ._stages import DEAD, OnStage, Source, Stages, prepare_data, score_control, study_layer
+from ._study import Study
+from ._versions import versions
+
+# A study without a folder keeps its points in memory up to so many bytes.
+IN_MEMORY = 10**9
+
+
+def study(
+    model: Any,
+    data: Any,
+    *,
+    layers: Any = None,
+    measures: str | Iterable[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    n_samples: int | None = None,
+    perplexity: float = 30.0,
+    k: int = 6,
+    n_neighbors: int = 90,
+    max_iter: int = 1000,
+    untrained: bool = True,
+    keep_points: bool = True,
+    snippets: Sequence[str] | None = None,
+    measure_options: Mapping[str, Any] | None = None,
+    batch_size: int = 500,
+    max_memory: int | str | None = None,
+    pool: Any = None,
+    project: int | None = None,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    progress: bool = True,
+    on_stage: OnStage | None = None,
+) -> Study:
+    """Study what a model makes of labelled data, layer by layer.
+
+    The data pass through the model once, and every layer is kept; then, layer by layer, the nearest
+    neighbours are found, the map is drawn, starting from that of the layer before, and classes are
+    measured. Beside it runs a control: the same network with fresh weights. What permuted labels
+    would give is in every score.
+
+    Parameters
+    ----------
+    model : object
+        What `unknot.extract` takes: a Keras model, a PyTorch module or exported program, an ONNX
+        model, or a dict of layer -> points.
+    data : Dataset, Split, str, path, or pair (inputs, labels)
+        Of a data set its test part, or all where there is none. ``(None, labels)`` for a dict of
+        points whose inputs are not known.
+    layers : str, int, slice, or sequence of these, optional
+        Names, patterns (``"conv*"``) or depths, as `unknot.extract` takes them; all by default.
+    measures : str or iterable of str, optional
+        Names or families of measures, as `unknot.measure` takes them, or "all"; by default those
+        that take a second or two a layer.
+    out : path, optional
+        The folder of the study. What it holds already, from the same model, data and settings, is
+        not done again: a run that was killed goes on where it was. Another study there is replaced
+        when the new one is whole.
+    name : str, optional
+        What to call the model.
+    n_samples : int, optional
+        Draw so many samples, each class in its share; all by default.
+    perplexity, max_iter
+        Of t-SNE.
+    k : int
+        Neighbours of the Neighborhood Hit.
+    n_neighbors : int
+        Neighbours in the graphs, at least three times the perplexity.
+    untrained : bool
+        Run the control, where the model says how its weights began. It is measured without a map
+        and without intervals; its layers of more than 512 numbers are projected to so many.
+    keep_points : bool
+        Keep the points of the layers, which are most of what is stored; without them the study
+        cannot be measured anew.
+    snippets : sequence of str, optional
+        A few words for each sample, such as the text it is, where samples are no images.
+    measure_options : mapping, optional
+        ``max_samples``, ``probe_samples``, ``capacity_points``, ``n_draws``, ``n_resamples`` and
+        ``n_permutations`` of `unknot.measure`.
+    batch_size, max_memory, pool, project
+        As for `unknot.extract`.
+    random_state : int
+        Seeds everything random; the same seed gives the same study, to the byte.
+    n_jobs : int, optional
+        Threads; every core by default.
+    progress : bool
+        Show the layer and stage at work on a terminal.
+    on_stage : callable, optional
+        Called after each stage with the layer, the stage, its seconds, and whether it was done
+        before.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError
+        If data, layers or settings do not fit; the message names the argument.
+    FileExistsError
+        If `out` holds something else than a study.
+    OSError
+        If the disk is full; what was finished is kept, and a new run goes on from there.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> labels = np.repeat([0, 1], 30)
+    >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
+    >>> layers = {"fc1": pixels + 9 * labels[:, None]}
+    >>> study = unknot.study(layers, (pixels, labels), measures="neighborhood_hit", max_iter=250)
+    >>> study
+    Study('arrays': 60 samples, 2 classes; layers: inputs, fc1)
+    >>> study.scores.value("inputs", "neighborhood_hit") < study.scores.value(
+    ...     "fc1", "neighborhood_hit"
+    ... )
+    True
+    """
+    settings = StudySettings.of(
+        measures,
+        measure_options,
+        perplexity=perplexity,
+        k=k,
+        n_neighbors=n_neighbors,
+        max_iter=max_iter,
+        random_state=random_state,
+    )
+    taken = take_data(data, snippets).sample(n_samples, random_state)
+    fitted, notes = settings.fitted(len(taken.labels))
+    if isinstance(model, Mapping) and taken.rows is not None:
+        model = {layer: np.asarray(points)[taken.rows] for layer, points in model.items()}
+    extraction = {
+        "layers": layers,
+        "batch_size": batch_size,
+        "max_memory": max_memory,
+        "pool": pool,
+        "project": project,
+        "random_state": random_state,
+    }
+
+    def run(folder: Path) -> Study:
+        with showing(progress, on_stage) as (start, done):
+            stages = Stages(folder, fitted, n_jobs, start, done)
+            _run(
+                stages,
+                model,
+                taken,
+                name or model_name(model),
+                extraction,
+                notes,
+                untrained=untrained,
+                keep_points=keep_points,
+            )
+        return load_study(folder)
+
+    if out is not None:
+        check_folder(Path(out))
+        return run(Path(out))
+    with tempfile.TemporaryDirectory(prefix="unknot-study-") as folder:
+        return in_memory(run(Path(folder)))
+
+
+def _run(
+    stages: Stages,
+    model: Any,
+    data: StudyData,
+    name: str,
+    extraction: dict[str, Any],
+    notes: tuple[str, ...],
+    *,
+    untrained: bool,
+    keep_points: bool,
+) -> None:
+    data_part, whole = prepare_data(stages, data, data.fingerprint)
+    extracted = extract_layers(stages, model, model_fingerprint(model), data, data_part, extraction)
+    described, sources = layers_of(extracted, data_part)
+    found, controls = study_layers(stages, "", described, sources, data.labels), {}
+    if untrained:
+        control, problem = extract_control(stages, model, extracted, data, data_part, extraction)
+        if control is None:
+            notes = (*notes, problem)
+        else:
+            controls["untrained"] = _score_control(stages, control, found, data.labels)
+    if not keep_points:
+        for layer in found:
+            layer["points"] = None
+    kept = [part for part in stages.parts if keep_points or part.name != "extract"]
+    finish(
+        stages.folder,
+        {
+            "name": name,
+            "class_names": list(extracted.class_names),
+            **whole,
+            **extracted.answers,
+            "layers": found,
+            "controls": controls,
+            "epochs": None,
+            "notes": [*notes, *extracted.notes],
+            "settings": {
+                **stages.settings.to_dict(),
+                "layers": None if extraction["layers"] is None else repr(extraction["layers"]),
+                "pool": extraction["pool"],
+                "project": extraction["project"],
+                "n_samples": len(data.labels),
+                "untrained": untrained,
+            },
+            "versions": versions(),
+        },
+        kept,
+        stages.seconds,
+    )
+
+
+def layers_of(
+    extracted: Extracted, data_part: Any
+) -> tuple[list[dict[str, Any]], dict[str, Source]]:
+    """Return what every layer is, the inputs first, and where the points of each lie."""
+    described: list[dict[str, Any]] = []
+    sources: dict[str, Source] = {}
+    shape = data_part.result["shape"]
+    if shape is not None:
+        described.append(
+            {
+                "name": "inputs",
+                "kind": "input",
+                "shape": shape,
+                "same_as": None,
+                "notes": [],
+                "reduction": None,
+            }
+        )
+        sources["inputs"] = Source(data_part, "inputs")
+    for layer in extracted.layers:
+        described.append({key: value for key, value in layer.items() if key != "points"})
+        if layer["same_as"] is None:
+            sources[layer["name"]] = Source(extracted.part, layer["points"])
+    return described, sources
+
+
+def study_layers(
+    stages: Stages,
+    prefix: str,
+    described: list[dict[str, Any]],
+    sources: Mapping[str, Source],
+    labels: Array,
+    before: dict[str, Part] | None = None,
+) -> list[dict[str, Any]]:
+    """Study every layer that is no view; return what the manifest says of all.
+
+    The map of a layer starts from its own in `before`, which gets the new one, or else from that
+    of the layer before.
+    """
+    found: dict[str, dict[str, Any]] = {}
+    previous = None
+    maps: dict[str, Part] = {} if before is None else before
+    for number, layer in enumerate(described):
+        name = layer["name"]
+        if layer["same_as"] is not None:
+            base = found[layer["same_as"]]
+            results = {key: base[key] for key in ("graph", "map", "kl_divergence", "scores")}
+            found[name] = {**layer, "points": None, **results}
+            continue
+        source = sources[name]
+        # The data are the same at every epoch.
+        own = "" if name == "inputs" else prefix
+        start = previous if name == "inputs" else maps.get(name, previous)
+        results, mapped = study_layer(stages, f"{own}{number:03d}-", name, source, start, labels)
+        if mapped is not None:
+            maps[name] = previous = mapped
+        said = [*layer["notes"], *([DEAD] if results.pop("dead") else [])]
+        found[name] = {**layer, "notes": said, "points": source.path, **results}
+    return list(found.values())
+
+
+def _score_control(
+    stages: Stages, control: Extracted, found: list[dict[str, Any]], labels: Array
+) -> dict[str, str]:
+    """Measure the layers of the control; the inputs are those of the model."""
+    scores: dict[str, str] = {}
+    there = {layer["name"]: layer for layer in control.layers}
+    for number, layer in enumerate(found):
+        name = layer["name"]
+        if name == "inputs":
+            scores[name] = layer["scores"]
+        elif layer["same_as"] in scores:
+            scores[name] = scores[layer["same_as"]]
+        elif name in there and there[name]["same_as"] is None:
+            source = Source(control.part, there[name]["points"])
+            scores[name] = score_control(stages, "untrained", number, name, source, labels)
+    return scores
+
+
+def model_name(model: Any) -> str:
+    """Return what a model calls itself."""
+    if isinstance(model, Mapping):
+        return "arrays"
+    name = getattr(model, "name", None)
+    return name if isinstance(name, str) and name else type(model).__name__
+
+
+def in_memory(found: Study) -> Study:
+    """Read everything, so that the temporary folder can go."""
+    size = sum(
+        4 * layer.points.size for layer in found.layers.values() if layer.points is not None
+    )
+    if size > IN_MEMORY:
+        raise StudyError(
+            f"the points of all layers take {size / 1e9:.1f} GB: give a folder (out=), or go "
+            "without them (keep_points=False)"
+        )
+    layers = {name: _read(layer) for name, layer in found.layers.items()}
+    epochs = found.epochs and {epoch: in_memory(there) for epoch, there in found.epochs.items()}
+    return replace(found, layers=layers, epochs=epochs)
+
+
+def _read(layer: LayerStudy) -> LayerStudy:
+    points = None if layer.points is None else np.asarray(layer.points[...])
+    return replace(layer, points=points)

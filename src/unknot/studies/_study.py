@@ -1,0 +1,335 @@
+"""Study: a network's layers on labelled data, with their maps and scores, as one object."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from difflib import get_close_matches
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._typing import Array
+from ._compare import Comparison, compare_tables
+from ._layer import LayerStudy
+from ._slices import layer_of_classes, match_layers, rows_of_classes
+from ._table import ScoreTable
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ..metrics import Scores
+else:
+    Scores = Any
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Study(Mapping[str, LayerStudy]):
+    """What a network makes of labelled data, layer by layer: a mapping from names to `LayerStudy`.
+
+    Made by `unknot.study`, by an `EpochRecorder`, or loaded from where it was saved.
+
+    Attributes
+    ----------
+    name : str
+        Of the model.
+    layers : dict of str to LayerStudy
+        In order; the first is ``"inputs"``, the data themselves, where they are known.
+    labels : ndarray of int64 (n_samples,)
+        The class of each sample, in 0..C-1.
+    class_names : tuple of str (C,)
+    predictions : ndarray of int64 (n_samples,), or None
+        The class that the model gives each sample.
+    probabilities : ndarray of float32 (n_samples, C), or None
+    thumbnails : ndarray of uint8 (n_samples, height, width[, 3]), or None
+        Where the inputs are images.
+    snippets : tuple of str, or None
+        A few words for each sample, where the inputs are no images.
+    controls : dict of str to dict of str to Scores
+        The scores of the same layers in other networks, such as ``"untrained"``. What chance would
+        give, with permuted labels, is in each score.
+    epochs : dict of int to Study, or None
+        The layers at chosen epochs of the training.
+    settings, versions : dict
+        What it was made with, seeds included.
+    seconds : dict of str to float
+        Of each stage.
+    notes : tuple of str
+        What must be said about the whole.
+
+    Raises
+    ------
+    ValueError
+        If layers, labels and predictions are not of the same samples, or a label or prediction
+        names no class.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> layers = {"inputs": LayerStudy("inputs", "input", (4,), points=np.zeros((3, 4), "float32"))}
+    >>> study = Study("model", layers, np.array([0, 1, 1]), ("cat", "dog"))
+    >>> study
+    Study('model': 3 samples, 2 classes; layers: inputs)
+    """
+
+    name: str
+    layers: dict[str, LayerStudy]
+    labels: Array
+    class_names: tuple[str, ...]
+    predictions: Array | None = None
+    probabilities: Array | None = None
+    thumbnails: Array | None = None
+    snippets: tuple[str, ...] | None = None
+    controls: dict[str, dict[str, Scores]] = field(default_factory=dict)
+    epochs: dict[int, Study] | None = None
+    settings: dict[str, Any] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        n = len(self.labels)
+        if self.labels.dtype != np.int64 or self.labels.ndim != 1 or not n:
+            raise ValueError(
+                "labels must be int64 (n_samples,), at least one; "
+                f"got {self.labels.dtype} {self.labels.shape}"
+            )
+        _check_codes(self.labels, len(self.class_names), "labels")
+        if self.predictions is not None:
+            _check_codes(self.predictions, len(self.class_names), "predictions")
+        if not self.layers:
+            raise ValueError("layers must hold at least one layer; got none")
+        for name, layer in self.layers.items():
+            if layer.name != name:
+                raise ValueError(f"layers: {layer.name!r} stands under the name {name!r}")
+            if layer.same_as is not None and layer.same_as not in self.layers:
+                raise ValueError(
+                    f"layers: {name!r} is a view of {layer.same_as!r}, which is not here"
+                )
+            _check_length(layer.n_samples, n, f"layer {name!r}")
+        for what in ("predictions", "probabilities", "thumbnails", "snippets"):
+            values = getattr(self, what)
+            _check_length(None if values is None else len(values), n, what)
+
+    def __getitem__(self, layer: str) -> LayerStudy:
+        if layer not in self.layers:
+            near = get_close_matches(layer, self.layers, n=3) or list(self.layers)
+            raise KeyError(
+                f"the study of {self.name!r} has no layer {layer!r}; "
+                f"did you mean {', '.join(near)}?"
+            )
+        return self.layers[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __contains__(self, layer: object) -> bool:
+        return layer in self.layers
+
+    def __repr__(self) -> str:
+        said = [f"{len(self.labels):,} samples, {len(self.class_names)} classes"]
+        if self.accuracy is not None:
+            said[0] += f", accuracy {100 * self.accuracy:.2f} %"
+        said.append(f"layers: {', '.join(self.layers)}")
+        if self.controls:
+            said.append(f"controls: {', '.join(self.controls)}")
+        if self.epochs:
+            said.append(f"epochs: {', '.join(map(str, self.epochs))}")
+        return f"Study({self.name!r}: {'; '.join(said)})"
+
+    @property
+    def accuracy(self) -> float | None:
+        """The share of samples that the model gives their own class; None without predictions."""
+        if self.predictions is None:
+            return None
+        return float(np.mean(self.predictions == self.labels))
+
+    @property
+    def scores(self) -> ScoreTable:
+        """The scores of every layer, as a table; a view's are those of its layer."""
+        return ScoreTable(
+            {name: layer.scores for name, layer in self.items() if layer.scores is not None},
+            self.controls,
+            self.class_names,
+            self.name,
+        )
+
+    def compare(
+        self, other: Study, layers: Mapping[str, str] | Sequence[str] | None = None
+    ) -> Comparison:
+        """Return how another study's scores differ from this one's, by layer and measure.
+
+        Parameters
+        ----------
+        other : Study
+            Of another model, or of the same one on other data or at another epoch.
+        layers : mapping of str to str, or sequence of str, optional
+            Layers of this study, and which of the other's each is compared with; by default those
+            with the same names.
+
+        Raises
+        ------
+        ValueError
+            If they have nothing in common, or a layer is not there.
+        """
+        mine, theirs = self.scores, other.scores
+        if layers is None:
+            pairs = [(layer, layer) for layer in mine if layer in theirs]
+        else:
+            named = layers if isinstance(layers, Mapping) else {name: name for name in layers}
+            pairs = [
+                (match_layers(mine, one)[0], match_layers(theirs, two)[0])
+                for one, two in named.items()
+            ]
+        names = (self.name, other.name)
+        if self.name == other.name:
+            names = (f"{self.name} (first)", f"{other.name} (second)")
+        return compare_tables(mine, theirs, names, pairs)
+
+    def select(
+        self,
+        layers: str | Sequence[str] | None = None,
+        classes: int | str | Sequence[int | str] | None = None,
+    ) -> Study:
+        """Return a part of this study.
+
+        Parameters
+        ----------
+        layers : str or sequence of str, optional
+            Names or patterns such as ``"conv*"``; all by default. A view comes with its layer.
+        classes : int, str or sequence of these, optional
+            Codes or names of classes; all by default. Labels keep their numbers and names. Scores
+            and neighbours are of all classes, and are left out: measure the slice anew with
+            `unknot.measure`.
+
+        Raises
+        ------
+        ValueError
+            If there is no such layer or class.
+        """
+        chosen = list(self.layers) if layers is None else match_layers(self.layers, layers)
+        wanted = set(chosen) | {view for name in chosen if (view := self[name].same_as)}
+        kept = {name: layer for name, layer in self.layers.items() if name in wanted}
+        controls = {
+            control: {name: scores for name, scores in there.items() if name in wanted}
+            for control, there in self.controls.items()
+        }
+        epochs = None
+        if self.epochs is not None:
+            epochs = {epoch: there.select(layers, classes) for epoch, there in self.epochs.items()}
+        part = replace(self, layers=kept, controls=controls, epochs=epochs)
+        if classes is None:
+            return part
+        rows = rows_of_classes(self.labels, self.class_names, classes)
+        return replace(
+            part,
+            layers={name: layer_of_classes(layer, rows) for name, layer in kept.items()},
+            labels=self.labels[rows],
+            predictions=None if self.predictions is None else self.predictions[rows],
+            probabilities=None if self.probabilities is None else self.probabilities[rows],
+            thumbnails=None if self.thumbnails is None else self.thumbnails[rows],
+            snippets=None if self.snippets is None else tuple(self.snippets[row] for row in rows),
+            controls={},
+        )
+
+    def figure(self, **options: Any) -> Figure:
+        """Draw the maps of the layers side by side; options are those of `figures.layer_strip`.
+
+        Views of other layers are left out.
+        """
+        from ..figures import layer_strip
+
+        own = {name: layer for name, layer in self.layers.items() if layer.same_as is None}
+        maps: dict[str, Any] = {
+            name: "; ".join(layer.notes) or None if layer.map is None else layer.map
+            for name, layer in own.items()
+        }
+        if all(isinstance(map_, str | None) for map_ in maps.values()):
+            raise ValueError(f"the study of {self.name!r} has no maps to draw")
+        scores = {name: each for name, each in self.scores.items() if name in own}
+        return layer_strip(
+            maps,
+            self.labels,
+            **{
+                "class_names": self.class_names,
+                "scores": scores,
+                "predictions": self.predictions,
+                "title": self.name,
+                **options,
+            },
+        )
+
+    def curves(self, measures: Sequence[str] | None = None, **options: Any) -> Figure:
+        """Draw each measure over the layers, with the controls; as `figures.layer_curves`.
+
+        Views of other layers are left out.
+        """
+        from ..figures import layer_curves
+
+        table = self.scores
+        own = [name for name in table if self.layers[name].same_as is None]
+        others = {
+            control: {layer: there.get(layer, {}) for layer in own}
+            for control, there in self.controls.items()
+        }
+        return layer_curves(
+            {layer: table[layer] for layer in own},
+            measures,
+            **{"others": others, "title": self.name, **options},
+        )
+
+    def save(self, folder: str | os.PathLike[str]) -> None:
+        """Save everything into a folder: Zarr and JSON, as ``unknot study`` does.
+
+        A study that the folder holds is replaced once the new one is whole.
+
+        Raises
+        ------
+        FileExistsError
+            If the folder holds something else.
+        ValueError
+            If this study reads its points from there.
+        OSError
+            If it cannot be written, such as when the disk is full; what was there stays.
+        """
+        from ._saving import save_study
+
+        save_study(self, folder)
+
+    @classmethod
+    def load(cls, folder: str | os.PathLike[str]) -> Study:
+        """Load a study; points and neighbours stay on disk until they are asked for.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is no such folder.
+        StudyError
+            If it holds no study, one that is not finished or damaged, or one of a newer format.
+        """
+        from ._loading import load_study
+
+        return load_study(folder)
+
+    def report(self, path: str | os.PathLike[str]) -> None:
+        """Write the page: one self-contained HTML file."""
+        from ..report import write_report
+
+        write_report(self, path)
+
+
+def _check_codes(codes: Array, n_classes: int, name: str) -> None:
+    if codes.min() < 0 or codes.max() >= n_classes:
+        raise ValueError(
+            f"{name} must lie in 0..{n_classes - 1}, as there are {n_classes} class names; "
+            f"got {codes.min()}..{codes.max()}"
+        )
+
+
+def _check_length(length: int | None, n_samples: int, name: str) -> None:
+    if length is not None and length != n_samples:
+        raise ValueError(f"{name} must be of the {n_samples} samples of labels; got {length}")

@@ -1,0 +1,191 @@
+"""The scores of all layers as one table."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._files import write_text
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from rich.console import Console, ConsoleOptions, RenderResult
+
+    from ..metrics import Scores
+else:
+    Scores = Any
+
+_COLUMNS = (
+    "network", "layer", "measure", "title", "family", "space", "class", "value", "low", "high",
+    "null", "null_low", "null_high", "better", "notes",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class ScoreTable(Mapping[str, Scores]):
+    """The scores of every layer: a mapping from layers to their `Scores`, which prints as a table.
+
+    Attributes
+    ----------
+    layers : dict of str to Scores
+        The layers in order.
+    controls : dict of str to dict of str to Scores
+        The same layers of other networks, such as ``"untrained"``.
+    class_names : tuple of str
+        The name of each class.
+    name : str
+        Of the model.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> from unknot.studies import ScoreTable
+    >>> labels = np.repeat([0, 1], 30)
+    >>> points = np.random.default_rng(0).normal(size=(60, 3)) + 9 * labels[:, None]
+    >>> scores = unknot.measure(points, labels, measures="neighbourhood")
+    >>> table = ScoreTable({"inputs": scores}, {}, ("cat", "dog"), "model")
+    >>> table.value("inputs", "neighborhood_hit"), table.measures
+    (1.0, ('neighborhood_hit', 'neighbor_confusion'))
+    """
+
+    layers: dict[str, Scores]
+    controls: dict[str, dict[str, Scores]]
+    class_names: tuple[str, ...]
+    name: str
+
+    def __getitem__(self, layer: str) -> Scores:
+        if layer not in self.layers:
+            raise KeyError(f"{layer!r} has no scores; there are {', '.join(self.layers) or 'none'}")
+        return self.layers[layer]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.layers)
+
+    def __len__(self) -> int:
+        return len(self.layers)
+
+    def __contains__(self, layer: object) -> bool:
+        return layer in self.layers
+
+    @property
+    def measures(self) -> tuple[str, ...]:
+        """The names of the measures that at least one layer has, in their order."""
+        from ..metrics import measure_names
+
+        found = {measure for scores in self.values() for measure in scores}
+        return tuple(name for name in measure_names() if name in found)
+
+    def value(self, layer: str, measure: str) -> float:
+        """Return one number; NaN where the layer was not measured so."""
+        scores = self[layer]
+        return scores[measure].value if measure in scores else float("nan")
+
+    def rows(self, *, per_class: bool = False) -> list[dict[str, Any]]:
+        """Return a row for each network, layer and measure.
+
+        Parameters
+        ----------
+        per_class : bool
+            Also a row for each class, where a measure has values for classes.
+        """
+        rows = []
+        for network, layers in ((self.name, self.layers), *self.controls.items()):
+            for layer, scores in layers.items():
+                for score in scores.values():
+                    whole = {
+                        "network": network,
+                        "layer": layer,
+                        "measure": score.name,
+                        "title": score.title,
+                        "family": score.family,
+                        "space": score.space,
+                        "class": None,
+                        "value": score.value,
+                        **_ends("low", "high", score.interval),
+                        "null": score.null,
+                        **_ends("null_low", "null_high", score.null_interval),
+                        "better": score.better,
+                        "notes": "; ".join(score.notes),
+                    }
+                    rows.append(whole)
+                    if not per_class or score.per_class is None:
+                        continue
+                    for code, value in zip(scores.classes, score.per_class, strict=True):
+                        rows.append(
+                            {column: None for column in _COLUMNS}
+                            | {key: whole[key] for key in _COLUMNS[:6]}
+                            | {
+                                "class": self.class_names[int(code)],
+                                "value": float(value) if np.isfinite(value) else None,
+                                "better": score.better,
+                                "notes": "",
+                            }
+                        )
+        return rows
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return everything as plain values, as JSON has them."""
+        return {
+            "name": self.name,
+            "class_names": list(self.class_names),
+            "layers": {layer: scores.to_dict() for layer, scores in self.items()},
+            "controls": {
+                control: {layer: scores.to_dict() for layer, scores in layers.items()}
+                for control, layers in self.controls.items()
+            },
+        }
+
+    def to_json(self, *, indent: int | None = 2) -> str:
+        """Return everything as JSON."""
+        return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
+
+    def to_csv(self, path: str | os.PathLike[str], *, per_class: bool = True) -> None:
+        """Write a row for each network, layer, measure and class, atomically."""
+        text = io.StringIO()
+        writer = csv.DictWriter(text, _COLUMNS, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.rows(per_class=per_class))
+        write_text(path, text.getvalue())
+
+    def to_pandas(self, *, per_class: bool = False) -> pd.DataFrame:
+        """Return a data frame with a row for each network, layer and measure.
+
+        ``frame.pivot_table("value", "layer", "measure", sort=False)`` puts measures side by side.
+
+        Raises
+        ------
+        MissingExtraError
+            If pandas is not installed.
+        """
+        from .._extras import import_extra
+
+        pandas = import_extra("pandas", feature="A table of scores", extra="pandas")
+        frame: pd.DataFrame = pandas.DataFrame(
+            self.rows(per_class=per_class), columns=list(_COLUMNS)
+        )
+        return frame
+
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
+        from ._render import render_scores
+
+        yield from render_scores(self, options.max_width)
+
+    def __str__(self) -> str:
+        from ._render import as_text
+
+        return as_text(self)
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+def _ends(low: str, high: str, interval: Sequence[float] | None) -> dict[str, float | None]:
+    first, last = interval or (None, None)
+    return {low: first, high: last}
