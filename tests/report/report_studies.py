@@ -1,15 +1,11 @@
 """Small studies of every kind that the page has to show."""
 
-import warnings
-from dataclasses import dataclass, field, replace
-from types import SimpleNamespace
-from typing import Any
+from dataclasses import replace
 
 import numpy as np
 
 import unknot
-from unknot.figures import compare_maps
-from unknot.metrics import MeasureWarning
+from unknot.studies import LayerStudy, Study
 
 MEASURES = [
     "neighborhood_hit", "map_neighborhood_hit", "two_nn", "linear_probe", "best_ellipses", "nc1",
@@ -26,51 +22,6 @@ HOSTILE = (
     "{{ template }} ${js} %s",
     "x" * 120,
 )
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What `Study` has of one layer."""
-
-    name: str
-    kind: str = "Dense"
-    shape: tuple = (2,)
-    points: Any = None
-    graph: Any = None
-    map: Any = None
-    kl_divergence: float | None = None
-    scores: Any = None
-    same_as: str | None = None
-    notes: tuple = ()
-
-
-@dataclass(frozen=True)
-class Standin:
-    """What `Study` has."""
-
-    name: str
-    layers: dict
-    labels: Any
-    class_names: tuple
-    predictions: Any = None
-    probabilities: Any = None
-    thumbnails: Any = None
-    snippets: Any = None
-    controls: dict = field(default_factory=dict)
-    epochs: Any = None
-    settings: dict = field(default_factory=dict)
-    versions: dict = field(default_factory=dict)
-    seconds: dict = field(default_factory=dict)
-
-    @property
-    def accuracy(self):
-        return None if self.predictions is None else float((self.predictions == self.labels).mean())
-
-    def figure(self):
-        maps = {name: layer.map for name, layer in self.layers.items() if layer.map is not None}
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", MeasureWarning)
-            return compare_maps(maps, self.labels, class_names=self.class_names)
 
 
 def clouds_of(labels, spread, rng, n_classes):
@@ -107,14 +58,14 @@ def study_of(
                 n_permutations=3,
             )  # fmt: skip
         kind = "input" if number == 0 else "Dense"
-        layers[title] = Layer(title, kind, (2,), map_, graph, map_, 1.5, scores)
+        layers[title] = LayerStudy(title, kind, (2,), map_, graph, map_, 1.5, scores)
     probabilities = rng.dirichlet(np.ones(n_classes), size=n_samples).astype(np.float32)
     # One sample in eleven is taken for the next class.
     said = (labels + (np.arange(n_samples) % 11 == 0)) % n_classes
     probabilities[np.arange(n_samples), said] += 1.0
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     names = class_names or tuple(str(number) for number in range(n_classes))
-    return Standin(
+    return Study(
         name, layers, labels, tuple(names), probabilities.argmax(axis=1), probabilities, thumbnails,
         settings={"k": 6, "random_state": 0}, versions={"unknot": "0.1.0"}, seconds={"maps": 1.25},
     )  # fmt: skip
@@ -133,21 +84,22 @@ def full_study(n_samples=600, seed=0, name="a network"):
     """A study with everything: views, a dead layer, controls, epochs, thumbnails."""
     study = study_of(n_samples, name=name, seed=seed)
     layers = dict(study.layers)
-    layers["dropout"] = Layer("dropout", "Dropout", (2,), same_as="fc5")
+    layers["dropout"] = LayerStudy("dropout", "Dropout", (2,), same_as="fc5")
     dead = unknot.measure(
         np.zeros((n_samples, 3)), study.labels, measures=["neighborhood_hit", "nc1"],
         n_resamples=0, n_permutations=0,
     )  # fmt: skip
-    layers["dead"] = Layer(
+    layers["dead"] = LayerStudy(
         "dead", "ReLU", (3,), scores=dead, notes=("dead: all points are at one place",)
     )
     untrained = {name: layer.scores for name, layer in study.layers.items()}
     epochs = {
-        epoch: SimpleNamespace(
+        epoch: replace(
+            study,
             layers={
                 name: replace(layer, map=layer.map * np.float32(epoch / 5))
                 for name, layer in study.layers.items()
-            }
+            },
         )
         for epoch in (5, 1)
     }

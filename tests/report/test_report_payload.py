@@ -99,7 +99,8 @@ def test_scores_with_intervals_chance_and_classes(payload, study):
 
 def test_measures_are_described_once(payload, study):
     assert [entry["name"] for entry in payload["measures"]] == [
-        "neighborhood_hit", "map_neighborhood_hit", "best_ellipses", "linear_probe", "nc1", "two_nn",
+        "neighborhood_hit", "map_neighborhood_hit", "best_ellipses", "linear_probe", "nc1",
+        "two_nn",
     ]  # fmt: skip
     hit, *_, dimension = payload["measures"]
     assert hit == {

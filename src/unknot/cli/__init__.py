@@ -10,6 +10,7 @@ from . import embed as embed
 from . import measure as measure
 from . import study as study
 from . import show as show
+from . import report as report
 from ._app import app
 
 __all__ = ["app", "main"]

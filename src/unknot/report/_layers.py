@@ -7,10 +7,11 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Labels
-from ..metrics import Ellipses
+from ..metrics import Ellipses, Score, Scores
 from ..metrics.neighborhood import confusion_of_graph, hit_of_graph
 from ..metrics.shapes import ellipses_of_map, hulls_of_map
-from ..neighbors import nearest_neighbors
+from ..neighbors import NeighborGraph, nearest_neighbors
+from ..studies import LayerStudy
 from ._packing import pack, pack_map, pack_shares
 
 _K = 6  # neighbours of a Neighborhood Hit, where the scores do not say
@@ -18,7 +19,7 @@ _DEPTH = 0.95
 
 
 def layer_entry(
-    layer: Any, labels: Labels, n_classes: int, n_neighbors: int, n_jobs: int | None
+    layer: LayerStudy, labels: Labels, n_classes: int, n_neighbors: int, n_jobs: int | None
 ) -> dict[str, Any]:
     """Build the entry of a layer; one that is a view of another repeats nothing of it."""
     entry: dict[str, Any] = {
@@ -51,7 +52,7 @@ def layer_entry(
     return entry
 
 
-def scores_entry(scores: Any, n_classes: int) -> dict[str, Any]:
+def scores_entry(scores: Scores, n_classes: int) -> dict[str, Any]:
     """Build the scores of a layer: those measured, and why the others are missing."""
     places = np.asarray(scores.classes).astype(np.int64)
     entry = {name: _score_entry(score, places, n_classes) for name, score in scores.items()}
@@ -86,13 +87,13 @@ def finite(value: Any) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _neighbours_of_hit(layer: Any) -> int:
+def _neighbours_of_hit(layer: LayerStudy) -> int:
     settings: Mapping[str, Any] = {} if layer.scores is None else layer.scores.settings
     return int(settings.get("k", _K))
 
 
 def _graph_entry(
-    graph: Any, codes: Labels, present: Array, n_classes: int, k: int, n_neighbors: int
+    graph: NeighborGraph, codes: Labels, present: Array, n_classes: int, k: int, n_neighbors: int
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {}
     shown = min(n_neighbors, graph.k)
@@ -134,7 +135,7 @@ def _ellipse(ellipses: Ellipses, number: int) -> dict[str, Any]:
     }
 
 
-def _score_entry(score: Any, places: Array, n_classes: int) -> dict[str, Any]:
+def _score_entry(score: Score, places: Array, n_classes: int) -> dict[str, Any]:
     value = finite(score.value)
     entry: dict[str, Any] = {
         "value": value,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .._files import write_bytes
+from ..studies import Study
 from ._payload import build_payload
 
 # The points are drawn by programs that regl writes while it runs, hence 'unsafe-eval'; only the
@@ -44,10 +45,10 @@ _PAGE = """\
 
 
 def write_report(
-    study: Any,
+    study: Study,
     path: str | os.PathLike[str],
     *,
-    other: Any = None,
+    other: Study | None = None,
     title: str | None = None,
     n_neighbors: int = 8,
     n_jobs: int | None = None,

@@ -1,7 +1,9 @@
 """Everything that the page shows of a study, as plain values that JSON has."""
 
+import tempfile
 import warnings
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -9,18 +11,20 @@ import numpy as np
 from .. import __version__
 from .._typing import Array
 from ..metrics import measure_names
+from ..studies import Study
 from ._layers import checked_map, finite, layer_entry
 from ._packing import Packed, pack, pack_map, pack_shares
 from ._thumbnails import image_uri, sprite_sheets
 
 FORMAT = 1
 _LONGEST_SNIPPET = 400
+_DPI = 130  # of the still figure, 10 inches wide
 
 
 def build_payload(
-    study: Any,
+    study: Study,
     *,
-    other: Any = None,
+    other: Study | None = None,
     title: str | None = None,
     n_neighbors: int = 8,
     n_jobs: int | None = None,
@@ -80,7 +84,7 @@ def build_payload(
     }
 
 
-def _check_same_samples(study: Any, other: Any) -> None:
+def _check_same_samples(study: Study, other: Study) -> None:
     if len(study.labels) != len(other.labels):
         raise ValueError(
             f"other must be of the same {len(study.labels):,} samples; it is of "
@@ -104,14 +108,14 @@ def _some(names: Any) -> str:
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
-def _names_of(studies: list[Any]) -> list[str]:
+def _names_of(studies: list[Study]) -> list[str]:
     names = [str(study.name) for study in studies]
     if len(set(names)) < len(names):
         names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
     return names
 
 
-def _model_entry(study: Any, name: str, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
+def _model_entry(study: Study, name: str, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
     n_classes = len(study.class_names)
     return {
         "name": name,
@@ -130,11 +134,11 @@ def _model_entry(study: Any, name: str, n_neighbors: int, n_jobs: int | None) ->
     }
 
 
-def _predictions(study: Any) -> Packed | None:
+def _predictions(study: Study) -> Packed | None:
     return None if study.predictions is None else pack(study.predictions)
 
 
-def _confidence(study: Any) -> Packed | None:
+def _confidence(study: Study) -> Packed | None:
     """Pack the probability of each predicted class."""
     if study.probabilities is None or study.predictions is None:
         return None
@@ -146,7 +150,7 @@ def _values(scores: Mapping[str, Any] | None) -> dict[str, float | None]:
     return {name: finite(score.value) for name, score in (scores or {}).items()}
 
 
-def _measures(studies: list[Any]) -> list[dict[str, Any]]:
+def _measures(studies: list[Study]) -> list[dict[str, Any]]:
     """List the measures that any layer has, in the order in which they are always listed."""
     found: dict[str, dict[str, Any]] = {}
     for study in studies:
@@ -168,7 +172,7 @@ def _measure_entry(score: Any) -> dict[str, Any]:
     }
 
 
-def _epochs(study: Any) -> dict[str, Any] | None:
+def _epochs(study: Study) -> dict[str, Any] | None:
     if study.epochs is None:
         return None
     epochs = sorted(study.epochs)
@@ -189,17 +193,21 @@ def _map_or_none(map_: Array | None, name: str, n_samples: int) -> dict[str, Any
     return None if map_ is None else pack_map(checked_map(map_, name, n_samples))
 
 
-def _figure(study: Any) -> str | None:
+def _figure(study: Study) -> str | None:
     """Draw the strip of maps, for a browser that cannot draw the points."""
+    from ..figures import save_figure
+
     if all(layer.map is None for layer in study.layers.values()):
         return None
     with warnings.catch_warnings():
         # Of names in scripts that the figure's font lacks; the page itself shows them.
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
-        return image_uri(study.figure()._repr_png_())
+        with tempfile.TemporaryDirectory() as folder:
+            path = save_figure(study.figure(), Path(folder) / "maps.png", dpi=_DPI)
+            return image_uri(path.read_bytes())
 
 
-def _settings(studies: list[Any], names: list[str]) -> dict[str, str]:
+def _settings(studies: list[Study], names: list[str]) -> dict[str, str]:
     """Say how the studies were made, as keys and text."""
     settings: dict[str, str] = {}
     for study, name in zip(studies, names, strict=True):

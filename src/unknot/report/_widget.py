@@ -7,6 +7,7 @@ import anywidget
 import numpy as np
 import traitlets
 
+from ..studies import Study
 from ._page import static_path, to_json
 from ._payload import build_payload
 
@@ -69,9 +70,9 @@ class Widget(anywidget.AnyWidget):
 
     def __init__(
         self,
-        study: Any,
+        study: Study,
         *,
-        other: Any = None,
+        other: Study | None = None,
         title: str | None = None,
         n_neighbors: int = 8,
         n_jobs: int | None = None,

@@ -1,15 +1,16 @@
-"""The command ``unknot report``: the page of a saved study."""
+"""``unknot report``."""
 
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from ._app import PAGE, JobsOption, app
 
+
+@app.command()
 def report(
-    folder: Annotated[
-        Path, typer.Argument(metavar="DIR", help="The folder that unknot study wrote.")
-    ],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
     out: Annotated[
         Path | None, typer.Option("--out", "-o", help="The page. (default: DIR/report.html)")
     ] = None,
@@ -22,12 +23,13 @@ def report(
     title: Annotated[
         str | None, typer.Option(help="Above the page. (default: the model's name)")
     ] = None,
+    jobs: JobsOption = None,
 ) -> None:
-    """Write the page of a study: one HTML file, to open in a browser and to explore."""
-    from .report import write_report
-    from .studies import Study
+    """Write the page of a study: one HTML file, to open in a browser and explore."""
+    from ..report import write_report
+    from ..studies import Study
 
     study = Study.load(folder)
     other = None if compare is None else Study.load(compare)
-    path = write_report(study, out or folder / "report.html", other=other, title=title)
+    path = write_report(study, out or folder / PAGE, other=other, title=title, n_jobs=jobs)
     typer.echo(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB.")
