@@ -5,7 +5,7 @@ import type { Study } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { saveCsv } from "../export/selection.ts";
 
-const SHOWN = 12;
+const SHOWN = 7;
 
 /** What a lasso caught: how many, of which classes, to be saved or let go. */
 export function selected(ctx: Context): HTMLElement {
@@ -48,10 +48,10 @@ export function selected(ctx: Context): HTMLElement {
         {},
         h("span", { class: "name" }, bdi(ctx.study.classNames[index] ?? String(index))),
         h("span", { class: "track" }, bar),
-        h("span", { class: "count" }, `${formatCount(count)} · ${formatPercent(share, 0)}`),
+        h("span", { class: "count" }, `${formatCount(count)} · ${share < 0.005 ? "<1 %" : formatPercent(share, 0)}`),
       );
     });
-    if (mix.length > SHOWN) rows.push(h("li", { class: "hint" }, `and ${mix.length - SHOWN} classes more`));
+    if (mix.length > SHOWN) rows.push(h("li", { class: "hint" }, `and ${mix.length - SHOWN} more classes`));
     bars.replaceChildren(...rows);
   };
   ctx.onDestroy(ctx.store.watch(["selection"], draw));

@@ -85,7 +85,7 @@ function item(ctx: Context, state: ViewState, point: number, hit: number): HTMLE
     },
     picture,
     words || (!picture && h("span", { class: "snippet" }, `#${point}`)),
-    h("small", {}, bdi(shorten(name, 10)), ` ${formatPercent(hit, 0)}`),
+    h("small", {}, bdi(shorten(name, 10)), ` · ${formatPercent(hit, 0)}`),
   );
   press(button, state.focus === point);
   return h("li", {}, button);
