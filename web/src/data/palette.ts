@@ -37,7 +37,7 @@ export function shareColours(dark: boolean, count: number): string[] {
 
 /** Lightness goes one way only, which every kind of colour vision sees. */
 const LIGHT_RAMP = [
-  "#4b0a5c", "#84105f", "#b8265a", "#de4f47", "#f0853f", "#f3b562", "#dfd2b0", "#c3ced9",
+  "#4b0a5c", "#84105f", "#b8265a", "#de4f47", "#ec7f3c", "#e8a352", "#dbbb78", "#ccd6e0",
 ];
 const DARK_RAMP = [
   "#fff6b0", "#ffd760", "#ffac4c", "#f77d50", "#d8566c", "#a5467e", "#70497f", "#4a5566",

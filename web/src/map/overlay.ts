@@ -88,7 +88,9 @@ export class OverlayView {
   draw(shapes: Shape[], colours: string[] | null, names: string[]): void {
     const tint = (index: number) => colours?.[index] ?? "currentColor";
     this.fills.replaceChildren(
-      ...shapes.map(({ class: index, path }) => s("path", { d: path, fill: tint(index) })),
+      ...(colours ? shapes : []).map(({ class: index, path }) =>
+        s("path", { d: path, fill: tint(index) }),
+      ),
     );
     this.shapes.replaceChildren(
       ...shapes.map(({ class: index, kind, path }) =>
