@@ -1,5 +1,5 @@
 import { defineConfig } from "vitest/config";
-import { licenses } from "./build/licenses.ts";
+import { licenses } from "./plugins/licenses.ts";
 
 export default defineConfig({
   build: {

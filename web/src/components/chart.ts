@@ -1,6 +1,6 @@
 import { areaY, dot, lineY, plot } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
-import { describeScore, formatNumber, measureTitle, shorten } from "../data/format.ts";
+import { describeScore, formatInterval, formatNumber, measureTitle, shorten } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
 import { lineColours } from "../data/palette.ts";
 import type { Study } from "../data/study.ts";
@@ -29,7 +29,10 @@ interface Scale {
 }
 
 const HEIGHT = 168;
-const MARGIN = { top: 10, right: 12, bottom: 34, left: 44 };
+const MARGIN = { top: 10, right: 20, bottom: 34, left: 44 };
+/** Characters of a name under a tick, and pixels of one. */
+const LONGEST = 10;
+const LETTER = 6.2;
 
 /** One measure over the layers, or over the epochs of one layer. */
 export class Chart {
@@ -89,8 +92,8 @@ export class Chart {
       x: {
         type: "linear",
         domain: names.length > 1 ? [0, names.length - 1] : [-0.5, 0.5],
-        ticks: places(names.length, width),
-        tickFormat: (i: number) => shorten(names[i] ?? "", nameLength(names.length, width)),
+        ticks: places(names, width),
+        tickFormat: (i: number) => shorten(names[i] ?? "", LONGEST),
         tickSize: 4,
         label: null,
       },
@@ -124,6 +127,8 @@ export class Chart {
       const list = spots.map(({ at, value }) => `${names[at] ?? at} ${formatNumber(value)}`);
       return `${name}: ${list.join(", ") || "no values"}`;
     });
+    // Plot names its groups by their marks, which tells a listener nothing.
+    for (const group of chart.querySelectorAll("g")) group.removeAttribute("aria-label");
     chart.setAttribute("role", "img");
     chart.setAttribute("aria-label", `${what} over the ${axis}. ${words.join(". ")}`);
     this.drawn = chart as unknown as Drawn;
@@ -141,7 +146,7 @@ export class Chart {
     this.interval.textContent = missing
       ? ` ${score?.reason ?? "not measured at this layer"}`
       : score.interval
-        ? ` ${formatNumber(score.interval[0])}–${formatNumber(score.interval[1])}`
+        ? ` ${formatInterval(score.interval)}`
         : "";
     this.element.title = describeScore(score);
     const x = this.drawn?.scale("x");
@@ -242,15 +247,11 @@ function epochNames(study: Study, model: number): string[] {
 }
 
 /** Which ticks are named, so that names do not run into each other. */
-function places(length: number, width: number): number[] {
-  const room = Math.max(1, Math.floor((width - MARGIN.left - MARGIN.right) / 46));
-  const every = Math.max(1, Math.ceil(length / room));
-  return Array.from({ length }, (_, i) => i).filter((i) => i % every === 0);
-}
-
-function nameLength(length: number, width: number): number {
-  const shownNames = places(length, width).length;
-  return Math.max(4, Math.floor((width - MARGIN.left) / Math.max(1, shownNames) / 6.4));
+function places(names: string[], width: number): number[] {
+  const longest = Math.max(...names.map((name) => Math.min(LONGEST, [...name].length)));
+  const cell = (width - MARGIN.left - MARGIN.right) / Math.max(1, names.length - 1);
+  const every = Math.max(1, Math.ceil((longest * LETTER + 10) / cell));
+  return [...names.keys()].filter((i) => i % every === 0);
 }
 
 function axisNumber(value: number): string {

@@ -1,12 +1,15 @@
 import type { Context } from "../context.ts";
-import { formatCount, formatPercent } from "../data/format.ts";
+import { formatPercent, plural } from "../data/format.ts";
 import { bdi, h } from "../dom.ts";
 import { icon } from "../icons.ts";
 
 /** What the page is about, in one line, and the light switch. */
 export function header(ctx: Context): HTMLElement {
   const { payload, classNames, n, models } = ctx.study;
-  const facts: (Node | string)[] = [`${formatCount(n)} samples`, `${classNames.length} classes`];
+  const facts: (Node | string)[] = [
+    plural(n, "sample", "samples"),
+    plural(classNames.length, "class", "classes"),
+  ];
   for (const { name, accuracy } of models) {
     const share = accuracy === null ? "" : ` ${formatPercent(accuracy, 2)} accurate`;
     if (share || models.length > 1) facts.push(h("span", {}, bdi(name), share));

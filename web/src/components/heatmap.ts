@@ -8,6 +8,8 @@ const MOST = 100;
 /** Up to so many classes, the cells say their percentages. */
 const WORDS = 12;
 const PAIRS = 8;
+/** Of many cells, those with less than this share are left to the ground they stand on. */
+const FAINTEST = 0.002;
 const CELL = 30;
 
 export interface Pair {
@@ -30,14 +32,17 @@ export function heatmap(ctx: Context): HTMLElement {
     missing,
     h("div", { class: "tangled-body" }, h("div", {}, picture, readout), h("div", {}, h("h3", {}, "Most tangled pairs"), list)),
   );
+  const alone = ctx.study.classNames.length < 2;
+  missing.textContent = alone
+    ? "There is only one class."
+    : "Neighbours of classes are not measured at this layer.";
   let waiting = 0;
   const draw = () => {
     const state = ctx.store.get();
     const layer = ctx.study.layer(state.model, state.layer);
-    const { confusion } = layer;
+    const confusion = alone ? null : layer.confusion;
     element.classList.toggle("empty", !confusion);
     missing.hidden = confusion !== null;
-    missing.textContent = "Neighbours of classes are not measured at this layer.";
     if (!confusion) return;
     picture.replaceChildren(table(ctx, confusion, state, readout));
     const focused = document.activeElement?.getAttribute("data-testid");
@@ -81,11 +86,16 @@ function table(
     role: "img",
     "aria-label": `Confusion of neighbours of ${rows.length} classes; the most tangled pairs are listed beside it`,
   });
+  if (many) {
+    const length = rows.length * cell;
+    svg.append(s("rect", { class: "cells", x: margin, y: margin, width: length, height: length }));
+  }
   svg.style.maxWidth = `${Math.round(side * 1.25)}px`;
   rows.forEach((i, row) => {
     rows.forEach((j, column) => {
       const share = at(confusion, i, j);
       const strength = i === j ? 0 : share / most;
+      if (many && i !== j && share < FAINTEST) return;
       const on = chosen.size > 0 && chosen.has(i) && chosen.has(j) && (i !== j || chosen.size === 1);
       const x = margin + column * cell;
       const y = margin + row * cell;
@@ -96,8 +106,6 @@ function table(
         height: cell - gap,
         rx: many ? 0 : 3,
         class: `${i === j ? "own" : "cell"}${on ? " on" : ""}`,
-        "data-row": i,
-        "data-column": j,
         "data-testid": `cell-${i}-${j}`,
       });
       rect.style.setProperty("--strength", strength.toFixed(3));
@@ -117,16 +125,17 @@ function table(
       svg.append(s("text", { x: along, y: margin - 6, class: kind, transform: turned }, name));
     }
   });
-  const target = (event: Event): [number, number] | null => {
-    const rect = event.target as SVGElement;
-    const [row, column] = [rect.dataset?.["row"], rect.dataset?.["column"]];
-    return row && column ? [Number(row), Number(column)] : null;
+  const target = (event: MouseEvent): [number, number] | null => {
+    const box = svg.getBoundingClientRect();
+    const index = (offset: number) => rows[Math.floor((offset * (side / box.width) - margin) / cell)];
+    const [row, column] = [index(event.clientY - box.top), index(event.clientX - box.left)];
+    return row === undefined || column === undefined ? null : [row, column];
   };
   svg.addEventListener("click", (event) => {
     const pair = target(event);
     if (pair) toggle(ctx, pair);
   });
-  svg.addEventListener("pointerover", (event) => {
+  svg.addEventListener("pointermove", (event) => {
     const pair = target(event);
     if (pair) readout.replaceChildren(...sentence(ctx, confusion, pair));
   });
@@ -155,7 +164,7 @@ function item(ctx: Context, { a, b, share }: Pair, state: ViewState): HTMLElemen
         "data-testid": `pair-${a}-${b}`,
         onclick: () => toggle(ctx, [a, b]),
       },
-      h("span", {}, bdi(classNames[a] ?? ""), " – ", bdi(classNames[b] ?? "")),
+      h("span", {}, bdi(shorten(classNames[a] ?? "", 18)), " – ", bdi(shorten(classNames[b] ?? "", 18))),
       h("span", { class: "count" }, formatPercent(share)),
     ),
   );

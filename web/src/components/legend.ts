@@ -6,6 +6,9 @@ import { DASHES } from "../map/overlay.ts";
 import { s } from "../dom.ts";
 import type { Overlay } from "../state/view-state.ts";
 
+/** Names of more characters get a row of their own. */
+const LONG = 9;
+
 /** What the colours and lines mean; classes in it can be shown alone. */
 export function legend(ctx: Context): HTMLElement {
   const title = h("h2", {});
@@ -19,6 +22,7 @@ export function legend(ctx: Context): HTMLElement {
     title.textContent = text;
     const focused = (list.getRootNode() as Document).activeElement?.getAttribute("data-testid");
     list.classList.toggle("many", entries.length > 24);
+    list.classList.toggle("long", entries.some(({ label }) => [...label].length > LONG));
     list.replaceChildren(...entries.map((entry) => item(ctx, entry)));
     if (focused) list.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
     lines.replaceChildren(...state.overlays.map(line));

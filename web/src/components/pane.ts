@@ -43,8 +43,9 @@ export class Pane {
     this.element = h(
       "div",
       { class: "pane", "data-testid": name },
+      this.overlay.under,
       this.canvas,
-      this.overlay.element,
+      this.overlay.over,
       this.empty,
       this.tooltip,
     );
@@ -115,7 +116,8 @@ export class Pane {
       epoch === null || epoch === (study.model(model).epochs?.epochs.length ?? 0) - 1
         ? shapesOf(study.layer(model, layer), coords, state.overlays, state.classes)
         : [],
-      classColours(study.classNames.length, dark),
+      colours.ofClasses ? classColours(study.classNames.length, dark) : null,
+      study.classNames,
     );
     this.point();
   }

@@ -13,6 +13,7 @@ export function player(ctx: Context): HTMLElement {
     "data-testid": "play",
     onclick: () => toggle(ctx),
   });
+  button.disabled = ctx.study.models.every(({ layers }) => layers.length < 2);
   const draw = () => {
     const { playing } = ctx.fleeting.get();
     button.replaceChildren(icon(playing ? "pause" : "play"));

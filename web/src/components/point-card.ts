@@ -20,10 +20,9 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
   };
   fact("Label", className(ctx, label));
   if (prediction !== undefined) {
-    const sure = confidence === undefined ? "" : ` ${formatPercent(confidence, 0)}`;
-    const wrong = prediction !== label;
-    const mark = wrong && h("strong", { class: "wrong" }, " wrong");
-    fact("Predicted", h("span", {}, className(ctx, prediction), sure, mark));
+    const sure = confidence !== undefined && h("small", {}, `  ${formatPercent(confidence, 0)} sure`);
+    const mark = prediction !== label && h("strong", { class: "wrong" }, "  wrong");
+    fact("Predicted", h("span", {}, className(ctx, prediction), mark, sure));
   }
   const hit = study.hits(model, layer)?.[point];
   const mapHit = study.mapHits(model, layer)?.[point];

@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import { describeScore, formatNumber, formatShape, measureTitle } from "../data/format.ts";
+import { describeScore, formatInterval, formatNumber, formatShape, measureTitle } from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
 import { bdi, h } from "../dom.ts";
 import { type Place, type ViewState, scoreOf } from "../state/view-state.ts";
@@ -67,7 +67,7 @@ function value(score: Score | null, name: string): HTMLElement {
     h("b", {}, formatNumber(score?.value)),
     interval &&
       !missing &&
-      h("small", {}, ` ${formatNumber(interval[0])}–${formatNumber(interval[1])}`),
+      h("small", {}, ` ${formatInterval(interval)}`),
     missing && h("small", {}, ` ${text.replace(/^n\/a: /, "")}`),
   );
 }

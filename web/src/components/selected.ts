@@ -1,11 +1,11 @@
 import { type Context, change } from "../context.ts";
-import { formatCount, formatPercent } from "../data/format.ts";
+import { formatCount, formatPercent, plural } from "../data/format.ts";
 import { classColours } from "../data/palette.ts";
 import type { Study } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { saveCsv } from "../export/selection.ts";
 
-const SHOWN = 12;
+const SHOWN = 7;
 
 /** What a lasso caught: how many, of which classes, to be saved or let go. */
 export function selected(ctx: Context): HTMLElement {
@@ -35,7 +35,7 @@ export function selected(ctx: Context): HTMLElement {
     const { selection } = ctx.store.get();
     element.hidden = selection.length === 0;
     if (!selection.length) return;
-    title.textContent = `${formatCount(selection.length)} points selected`;
+    title.textContent = `${plural(selection.length, "point", "points")} selected`;
     const mix = classMix(ctx.study, selection);
     const colours = classColours(ctx.study.classNames.length, ctx.fleeting.get().dark);
     const most = mix[0]?.count ?? 1;
@@ -48,10 +48,10 @@ export function selected(ctx: Context): HTMLElement {
         {},
         h("span", { class: "name" }, bdi(ctx.study.classNames[index] ?? String(index))),
         h("span", { class: "track" }, bar),
-        h("span", { class: "count" }, `${formatCount(count)} · ${formatPercent(share, 0)}`),
+        h("span", { class: "count" }, `${formatCount(count)} · ${share < 0.005 ? "<1 %" : formatPercent(share, 0)}`),
       );
     });
-    if (mix.length > SHOWN) rows.push(h("li", { class: "hint" }, `and ${mix.length - SHOWN} classes more`));
+    if (mix.length > SHOWN) rows.push(h("li", { class: "hint" }, `and ${plural(mix.length - SHOWN, "more class", "more classes")}`));
     bars.replaceChildren(...rows);
   };
   ctx.onDestroy(ctx.store.watch(["selection"], draw));

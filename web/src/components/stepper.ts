@@ -16,8 +16,10 @@ export interface StepperOptions {
   onStep(index: number): void;
 }
 
-/** Least room for a name under its tick, in pixels. */
-const ROOM = 44;
+/** Room for a name under its tick, in pixels: of a letter, between names, and at most. */
+const LETTER = 7.4;
+const GAP = 10;
+const MOST = 120;
 
 /** A slider over named steps, each of which has a tick that can be clicked. */
 export class Stepper {
@@ -26,11 +28,13 @@ export class Stepper {
   private readonly options: StepperOptions;
   private readonly ticks: HTMLButtonElement[];
   private readonly observer: ResizeObserver;
+  private readonly longest: number;
   private value = 0;
 
   constructor(options: StepperOptions) {
     this.options = options;
     const { id, label, steps, onStep } = options;
+    this.longest = Math.max(0, ...steps.map(({ name }) => [...name].length));
     this.input = h("input", {
       type: "range",
       min: "0",
@@ -82,7 +86,8 @@ export class Stepper {
   /** Leave out the names there is no room for, never the current one's. */
   private thin(): void {
     const cell = this.element.clientWidth / Math.max(1, this.ticks.length);
-    const every = Math.max(1, Math.ceil(ROOM / Math.max(1, cell)));
+    const room = Math.min(MOST, this.longest * LETTER + GAP);
+    const every = Math.max(1, Math.ceil(room / Math.max(1, cell)));
     this.ticks.forEach((tick, i) => {
       const near = every > 1 && i !== this.value && Math.abs(i - this.value) < every;
       tick.classList.toggle("bare", near || (i % every !== 0 && i !== this.value));

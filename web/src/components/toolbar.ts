@@ -31,7 +31,11 @@ export interface Actions {
 export function toolbar(ctx: Context, actions: Actions): HTMLElement {
   return h(
     "div",
-    { class: "toolbar", role: "group", "aria-label": "View" },
+    {
+      class: ctx.study.models.length < 2 ? "toolbar of-map" : "toolbar",
+      role: "group",
+      "aria-label": "View",
+    },
     models(ctx),
     colourButtons(ctx),
     overlayButtons(ctx),
@@ -123,7 +127,7 @@ function compareButton(ctx: Context): HTMLElement {
     "button",
     {
       type: "button",
-      class: "with-icon",
+      class: "with-icon of-map",
       title: "Show a second map beside this one",
       "data-testid": "compare",
       onclick: () => {
@@ -150,7 +154,7 @@ function beside({ study }: Context, model: number, layer: number): { model: numb
 }
 
 function saveMenu({ savePng, saveSvg }: Actions): HTMLElement {
-  const menu = h("details", { class: "menu", "data-testid": "save-menu" });
+  const menu = h("details", { class: "menu of-map", "data-testid": "save-menu" });
   const entry = (id: string, text: string, save: () => void) =>
     h(
       "button",
@@ -183,7 +187,7 @@ function saveMenu({ savePng, saveSvg }: Actions): HTMLElement {
 function group(label: string, buttons: HTMLElement[]): HTMLElement {
   return h(
     "div",
-    { class: "group", role: "group", "aria-label": label },
+    { class: label === "Model" ? "group" : "group of-map", role: "group", "aria-label": label },
     h("span", { class: "group-label", "aria-hidden": "true" }, label),
     h("div", { class: "segmented" }, ...buttons),
   );

@@ -4,7 +4,9 @@ import type { Study } from "../data/study.ts";
 import { bdi, h, press } from "../dom.ts";
 import type { Place, ViewState } from "../state/view-state.ts";
 
-const SHOWN = 28;
+/** How many are shown: pictures, or words. */
+const PICTURES = 28;
+const WORDS = 12;
 
 /** The points of a class with the fewest neighbours of their own class, the worst first. */
 export function worstPoints(
@@ -24,7 +26,7 @@ export function worstPoints(
 }
 
 export function worst(ctx: Context): HTMLElement {
-  const { study } = ctx;
+  const { study, sprites } = ctx;
   const strip = h("ul", { class: "strip", "data-testid": "worst" });
   const select = h(
     "select",
@@ -41,7 +43,7 @@ export function worst(ctx: Context): HTMLElement {
   const draw = () => {
     const state = ctx.store.get();
     select.value = state.worst === null ? "" : String(state.worst);
-    const points = worstPoints(study, state, state.worst, SHOWN);
+    const points = worstPoints(study, state, state.worst, sprites ? PICTURES : WORDS);
     const measured = study.hits(state.model, state.layer) ?? study.mapHits(state.model, state.layer);
     none.hidden = points.length > 0;
     none.textContent = measured
@@ -80,12 +82,12 @@ function item(ctx: Context, state: ViewState, point: number, hit: number): HTMLE
     {
       type: "button",
       "data-testid": `worst-${point}`,
-      "aria-label": `Sample ${point}, class ${name}, Neighborhood Hit ${formatPercent(hit, 0)}`,
       onclick: () => change(ctx, { focus: state.focus === point ? null : point }),
     },
     picture,
     words || (!picture && h("span", { class: "snippet" }, `#${point}`)),
-    h("small", {}, bdi(shorten(name, 10)), ` ${formatPercent(hit, 0)}`),
+    h("span", { class: "spoken" }, `Sample ${point}, class`),
+    h("small", {}, bdi(shorten(name, 10)), ` · ${formatPercent(hit, 0)}`),
   );
   press(button, state.focus === point);
   return h("li", {}, button);

@@ -24,13 +24,24 @@ export function formatCount(count: number): string {
   return count.toLocaleString("en-US");
 }
 
+/** "0.983–0.987", or with "to" where a dash would be taken for a minus. */
+export function formatInterval([low, high]: [number, number]): string {
+  return `${formatNumber(low)}${low < 0 || high < 0 ? " to " : "–"}${formatNumber(high)}`;
+}
+
+/** "1 class", "2 classes". */
+export function plural(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
 /** "0.985, 95 % interval 0.983 to 0.987, chance 0.100", or "n/a: why". */
 export function describeScore(score: Score | null): string {
   if (!score) return "n/a: not measured at this layer";
   if (score.value === null) return `n/a: ${score.reason ?? "no value"}`;
   const parts = [formatNumber(score.value)];
   if (score.interval) {
-    parts.push(`95 % interval ${formatNumber(score.interval[0])} to ${formatNumber(score.interval[1])}`);
+    const [low, high] = score.interval.map(formatNumber);
+    parts.push(`95 % interval ${low} to ${high}`);
   }
   if (score.null !== null) parts.push(`chance ${formatNumber(score.null)}`);
   return parts.join(", ");

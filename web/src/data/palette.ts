@@ -5,10 +5,10 @@ const LIGHT = [
   "#092f94", "#ffc629", "#49a7f7", "#a94703", "#e0829e",
   "#889d06", "#8852c1", "#70004d", "#00726f", "#4defcf",
 ];
-/** The same hues, found anew in the same way among colours that are light enough for dark ground. */
+/** Found in the same way among colours light enough for dark ground: the least distance is 0.119. */
 const DARK = [
-  "#5d8bff", "#ffd23f", "#7cc8ff", "#e0701f", "#ff9ebb",
-  "#a9bd1f", "#b07cf0", "#d6408f", "#1fa39c", "#7dffe3",
+  "#6a5bfb", "#fcf725", "#68a1f4", "#efba88", "#d5354c",
+  "#a6a52d", "#9f5aaf", "#e0749c", "#42d5e6", "#a7fde4",
 ];
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
@@ -26,10 +26,31 @@ export function classColours(count: number, dark: boolean): string[] {
 }
 
 /** Low values stand out from the ground, high ones recede: what is tangled is seen first. */
-export function shareColours(dark: boolean): string[] {
-  return dark
-    ? ["#fde725", "#c2df23", "#86d549", "#52c569", "#2ab07f", "#25858e", "#2f6b8e", "#46538a"]
-    : ["#440154", "#46327e", "#365c8d", "#277f8e", "#1fa187", "#4ac16d", "#9fd938", "#d8d40e"];
+export function shareColours(dark: boolean, count: number): string[] {
+  const ramp = dark ? DARK_RAMP : LIGHT_RAMP;
+  return Array.from({ length: count }, (_, i) => {
+    const at = (i / Math.max(1, count - 1)) * (ramp.length - 1);
+    const low = Math.min(Math.floor(at), ramp.length - 2);
+    return mix(ramp[low] as string, ramp[low + 1] as string, at - low);
+  });
+}
+
+/** Lightness goes one way only, which every kind of colour vision sees. */
+const LIGHT_RAMP = [
+  "#4b0a5c", "#84105f", "#b8265a", "#de4f47", "#ec7f3c", "#e8a352", "#dbbb78", "#ccd6e0",
+];
+const DARK_RAMP = [
+  "#fff6b0", "#ffd760", "#ffac4c", "#f77d50", "#d8566c", "#a5467e", "#70497f", "#4a5566",
+];
+
+function mix(from: string, to: string, share: number): string {
+  const channel = (at: number) => {
+    const [a, b] = [from, to].map((hex) => Number.parseInt(hex.slice(at, at + 2), 16));
+    return Math.round((a as number) * (1 - share) + (b as number) * share)
+      .toString(16)
+      .padStart(2, "0");
+  };
+  return `#${channel(1)}${channel(3)}${channel(5)}`;
 }
 
 export function correctColours(dark: boolean): { right: string; wrong: string } {

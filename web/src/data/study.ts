@@ -15,7 +15,7 @@ export class Study {
     }
     this.payload = payload;
     this.n = payload.nSamples;
-    this.classNames = payload.classNames;
+    this.classNames = payload.classNames.map((name) => (name.trim() ? name : "(no name)"));
     this.labels = unpack(payload.labels);
   }
 

@@ -9,7 +9,7 @@ const SCALE = 2;
 /** A picture as PNG. */
 export function toPng(scene: Scene): Promise<Blob> {
   const layout = layoutOf(scene);
-  const { ground, ink, muted } = inks(scene.dark);
+  const { ground, ink } = inks(scene.dark);
   const canvas = document.createElement("canvas");
   canvas.width = layout.width * SCALE;
   canvas.height = layout.height * SCALE;
@@ -19,7 +19,7 @@ export function toPng(scene: Scene): Promise<Blob> {
   pen.fillStyle = ground;
   pen.fillRect(0, 0, layout.width, layout.height);
   write(pen, shorten(scene.title, 80), PAD, 28, ink, `600 16px ${FONT}`);
-  scene.panels.forEach((panel, i) => drawPanel(pen, panel, layout.lefts[i] as number, ink, muted));
+  scene.panels.forEach((panel, i) => drawPanel(pen, panel, layout.lefts[i] as number, inks(scene.dark)));
   pen.save();
   pen.translate(layout.legendLeft, HEAD);
   write(pen, shorten(scene.legend.title, 26), 0, 14, ink, `600 13px ${FONT}`);
@@ -35,7 +35,12 @@ export function toPng(scene: Scene): Promise<Blob> {
   });
 }
 
-function drawPanel(pen: CanvasRenderingContext2D, panel: Panel, left: number, ink: string, muted: string): void {
+function drawPanel(
+  pen: CanvasRenderingContext2D,
+  panel: Panel,
+  left: number,
+  { ground, ink, muted }: ReturnType<typeof inks>,
+): void {
   const { width, height, affine, radius } = panel;
   pen.save();
   pen.translate(left, HEAD);
@@ -65,6 +70,15 @@ function drawPanel(pen: CanvasRenderingContext2D, panel: Panel, left: number, in
     pen.lineWidth = 1.5;
     pen.setLineDash(DASHES[kind]?.split(" ").map(Number) ?? []);
     pen.stroke(outline);
+  }
+  pen.setLineDash([]);
+  pen.textAlign = "center";
+  for (const { text, at: [x, y] } of panel.names) {
+    pen.font = `600 13px ${FONT}`;
+    pen.strokeStyle = ground;
+    pen.lineWidth = 3;
+    pen.strokeText(text, x, y);
+    write(pen, text, x, y, ink, pen.font);
   }
   pen.restore();
 }

@@ -1,10 +1,12 @@
 import { formatNumber, measureTitle } from "../data/format.ts";
 import { classColours } from "../data/palette.ts";
+import type { Point } from "../data/payload.ts";
 import type { Study } from "../data/study.ts";
 import { type LegendEntry, colouring, shown } from "../map/colouring.ts";
-import type { Affine } from "../map/geometry.ts";
-import { type Shape, shapesOf } from "../map/overlay.ts";
+import { type Affine, toScreen } from "../map/geometry.ts";
+import { type Shape, namesOf, shapesOf } from "../map/overlay.ts";
 import { pointSize } from "../map/scatter.ts";
+import { inks } from "./layout.ts";
 import { type Place, type ViewState, scoreOf } from "../state/view-state.ts";
 
 export interface Dot {
@@ -24,6 +26,8 @@ export interface Panel {
   /** In pixels of the panel, in the order of drawing; those outside it are left out. */
   dots: Dot[];
   shapes: (Shape & { colour: string })[];
+  /** Names of shapes whose colours do not tell their classes. */
+  names: { text: string; at: Point }[];
 }
 
 /** A picture of the maps, as plain as it can be drawn anywhere. */
@@ -60,9 +64,9 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const coords = study.coords(model, layer, epoch);
   const title = study.listed(model, layer).name;
   const subtitle = subtitleOf(study, state, place, epoch);
-  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [] };
+  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], names: [] };
   if (!coords) return panel;
-  const { categories, colours, last } = colouring(study, { ...state, ...place }, dark);
+  const { categories, colours, last, ofClasses } = colouring(study, { ...state, ...place }, dark);
   const only = shown(study, state.classes);
   panel.radius = pointSize(only?.length ?? study.n) / 2;
   const chosen = state.selection.length ? new Set(state.selection) : null;
@@ -78,10 +82,17 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   for (const i of order) if (!late.has(i)) add(i);
   for (const i of order) if (late.has(i)) add(i);
   if (main || !study.model(model).epochs) {
+    const { ink } = inks(dark);
     const tints = classColours(study.classNames.length, dark);
     panel.shapes = shapesOf(study.layer(model, layer), coords, state.overlays, state.classes).map(
-      (shape) => ({ ...shape, colour: tints[shape.class] ?? "#888888" }),
+      (shape) => ({ ...shape, colour: ofClasses ? (tints[shape.class] ?? ink) : ink }),
     );
+    if (!ofClasses) {
+      panel.names = namesOf(panel.shapes, study.classNames).map(({ text, at }) => ({
+        text,
+        at: toScreen(affine, at[0], at[1]),
+      }));
+    }
   }
   return panel;
 }

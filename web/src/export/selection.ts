@@ -29,14 +29,21 @@ export function selectionCsv(study: Study, { model, layer }: Place, selection: n
     if (hits) row.push(round(hits[i] as number));
     if (map) {
       row.push(
-        round((map.x[i] as number) / map.scale + map.center[0]),
-        round((map.y[i] as number) / map.scale + map.center[1]),
+        fixed((map.x[i] as number) / map.scale + map.center[0], map.scale),
+        fixed((map.y[i] as number) / map.scale + map.center[1], map.scale),
       );
     }
     if (snippets) row.push(snippets[i] ?? "");
     return row;
   });
   return toCsv(header, rows);
+}
+
+/** Coordinates have 16 bits over their span: digits beyond that are noise. */
+function fixed(value: number, scale: number): number {
+  const digits = Math.min(15, Math.max(0, Math.round(5 + Math.log10(scale))));
+  // Adding zero makes -0 a plain 0.
+  return Number(value.toFixed(digits)) + 0;
 }
 
 function round(value: number): number {

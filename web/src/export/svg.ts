@@ -16,7 +16,7 @@ export function toSvg(scene: Scene): string {
     s("rect", { width, height, fill: ground }),
     s("text", { x: PAD, y: 28, "font-size": 16, "font-weight": 600 }, shorten(scene.title, 80)),
   );
-  scene.panels.forEach((panel, i) => svg.append(panelOf(panel, layout.lefts[i] as number, muted)));
+  scene.panels.forEach((panel, i) => svg.append(panelOf(panel, layout.lefts[i] as number, muted, ground)));
   const legend = s("g", { transform: `translate(${layout.legendLeft} ${HEAD})` });
   legend.append(s("text", { y: 14, "font-weight": 600 }, shorten(scene.legend.title, 26)));
   scene.legend.entries.forEach(({ label, colour }, i) => {
@@ -33,7 +33,8 @@ export function toSvg(scene: Scene): string {
 
 let clips = 0;
 
-function panelOf(panel: Panel, left: number, muted: string): SVGElement {
+function panelOf(panel: Panel, left: number, muted: string, ground: string): SVGElement {
+  const halo = { stroke: ground, "stroke-width": 3, "paint-order": "stroke" };
   const { width, height, affine } = panel;
   const { kx, ky, tx, ty } = affine;
   clips += 1;
@@ -65,6 +66,9 @@ function panelOf(panel: Panel, left: number, muted: string): SVGElement {
         ),
       ),
       s("g", { transform: `translate(${tx} ${ty}) scale(${kx} ${ky})` }, ...shapes),
+      ...panel.names.map(({ text, at: [x, y] }) =>
+        s("text", { x, y, "text-anchor": "middle", ...halo, "font-weight": 600 }, text),
+      ),
     ),
     s("rect", { width, height, fill: "none", stroke: muted, "stroke-opacity": 0.4 }),
   );

@@ -16,6 +16,8 @@ export interface Colouring {
   colours: string[];
   title: string;
   entries: LegendEntry[];
+  /** Whether the colours are those of the classes, as those of the shapes are. */
+  ofClasses: boolean;
   /** Points to be drawn last, over the others; null where none matter more. */
   last: number[] | null;
 }
@@ -30,7 +32,10 @@ export function colouring(study: Study, state: Wanted, dark: boolean): Colouring
     const native = study.hits(model, layer);
     const hits = native ?? study.mapHits(model, layer);
     const where = native ? "in the representation" : "on the map";
-    if (hits) return byShare(hits, `Neighbours of the same class, ${where}`, dark);
+    if (hits) {
+      const k = study.layer(model, layer).neighbors?.k ?? null;
+      return byShare(hits, k, `Neighbours of the same class, ${where}`, dark);
+    }
   }
   if (state.colour === "correct" && predictions) return byCorrect(study, predictions, dark);
   if (state.colour === "prediction" && predictions) {
@@ -53,22 +58,34 @@ function byClass(
     count: counts[i] as number,
     class: i,
   }));
-  return { categories: Uint16Array.from(codes), colours, title, entries, last: null };
+  return { categories: Uint16Array.from(codes), colours, title, entries, ofClasses: true, last: null };
 }
 
-function byShare(shares: Float32Array, title: string, dark: boolean): Colouring {
-  const colours = shareColours(dark);
-  const bins = colours.length;
-  const categories = Uint16Array.from(shares, (s) => Math.min(bins - 1, Math.floor(s * bins)));
+/** Most neighbours that are counted one by one. */
+const COUNTED = 12;
+const BINS = 8;
+
+function byShare(
+  shares: Float32Array,
+  k: number | null,
+  title: string,
+  dark: boolean,
+): Colouring {
+  const counted = k !== null && k <= COUNTED && shares.every((s) => isWhole(s * k));
+  const bins = counted ? k + 1 : BINS;
+  const colours = shareColours(dark, bins);
+  const categories = Uint16Array.from(shares, (s) =>
+    counted ? Math.round(s * k) : Math.min(bins - 1, Math.floor(s * bins)),
+  );
   const counts = count(categories, bins);
   const percent = (i: number) => Math.round((100 * i) / bins);
   const entries = colours.map((colour, i) => ({
-    label: `${percent(i)} – ${percent(i + 1)} %`,
+    label: counted ? `${i} of ${k}` : `${percent(i)}–${percent(i + 1)} %`,
     colour,
     count: counts[i] as number,
     class: null,
   }));
-  return { categories, colours, title, entries, last: where(categories, (c) => c < bins / 2) };
+  return { categories, colours, title, entries, ofClasses: false, last: where(categories, (c) => c < bins - 1) };
 }
 
 function byCorrect(study: Study, predictions: ArrayLike<number>, dark: boolean): Colouring {
@@ -84,8 +101,14 @@ function byCorrect(study: Study, predictions: ArrayLike<number>, dark: boolean):
     colours: [right, wrong],
     title: "Prediction",
     entries,
+    ofClasses: false,
     last: where(categories, (c) => c === 1),
   };
+}
+
+/** Shares are stored in 255 steps, which leaves this much room around whole numbers. */
+function isWhole(value: number): boolean {
+  return Math.abs(value - Math.round(value)) < 0.03;
 }
 
 function count(codes: ArrayLike<number>, length: number): number[] {

@@ -81,10 +81,9 @@ export class Scatter {
       lassoInitiator: false,
       pointOutlineWidth: 0,
       pointSizeSelected: 0,
-      keyMap: { alt: "rotate", shift: "lasso", cmd: "merge", ctrl: "merge", meta: "merge" },
+      // Turning a map has no meaning here; the keys are left to changes of a selection.
+      actionKeyMap: { lasso: "shift" },
     } as Parameters<typeof createScatterplot>[0]);
-    // Turning a map has no meaning here; the key is left to taking away from a selection.
-    this.plot.set({ keyMap: { shift: "lasso" } } as Parameters<Plot["set"]>[0]);
     this.listen(events);
   }
 
@@ -160,7 +159,7 @@ export class Scatter {
       pointSize: pointSize(frame.only?.length ?? points.length),
       backgroundColor: frame.dark ? "#14171a" : "#ffffff",
       lassoColor: frame.dark ? "#8ab4ff" : "#1f4fc4",
-      pointOrder: frame.last,
+      pointOrder: frame.last && orderOf(points.length, frame.last),
     });
     const moves = drawn !== null && frame.duration > 0 && drawn.x.length === x.length;
     await this.plot.draw(points, {
@@ -202,6 +201,14 @@ export class Scatter {
     this.cleanups.push(() => removeEventListener("mouseup", remember, true));
     this.cleanups.push(followTouch(this.canvas, () => plot.get("mouseMode") === "lasso"));
   }
+}
+
+/** All points, those named at the end, where they are drawn over the others. */
+export function orderOf(count: number, last: number[]): number[] {
+  const late = new Set(last);
+  const order: number[] = [];
+  for (let i = 0; i < count; i++) if (!late.has(i)) order.push(i);
+  return order.concat(last);
 }
 
 export function affineOf(view: ArrayLike<number>, width: number, height: number): Affine {

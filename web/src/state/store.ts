@@ -40,7 +40,8 @@ export class Store<T extends object> {
 export function same(a: unknown, b: unknown): boolean {
   if (Object.is(a, b)) return true;
   if (typeof a !== "object" || typeof b !== "object" || !a || !b) return false;
-  if (Array.isArray(a) && Array.isArray(b)) {
+  if (Array.isArray(a) || Array.isArray(b)) {
+    if (!Array.isArray(a) || !Array.isArray(b)) return false;
     return a.length === b.length && a.every((item, i) => same(item, b[i]));
   }
   const [left, right] = [a as Record<string, unknown>, b as Record<string, unknown>];

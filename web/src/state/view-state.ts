@@ -40,8 +40,8 @@ const FIRST: ((measure: Measure) => boolean)[] = [
   (m) => isHit(m) && isMap(m),
   (m) => /probe/.test(m.name),
   (m) => /two_?nn|intrinsic/.test(m.name),
-  (m) => /(^|[^a-z])capacity$/.test(m.name) || m.name === "manifold_capacity",
-  (m) => /silhouette/.test(m.name) && !isMap(m),
+  (m) => /capacity/.test(m.name) && !/radius|dimension|correlation/.test(m.name),
+  (m) => /silhouette/.test(m.name),
 ];
 
 function isHit(measure: Measure): boolean {
