@@ -16,18 +16,24 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 
 @contextmanager
-def chromium(*more):
+def chromium():
     """Launch the browser, or skip the test where there is none."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with playwright.sync_playwright() as running, launched(running.chromium) as browser:
+        yield browser
+
+
+@contextmanager
+def launched(kind, *more):
+    """Launch a browser with more arguments than the usual ones."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("Chromium is not installed")
-    with playwright.sync_playwright() as running:
-        browser = running.chromium.launch(executable_path=path, args=[*ARGUMENTS, *more])
-        try:
-            yield browser
-        finally:
-            browser.close()
+    browser = kind.launch(executable_path=path, args=[*ARGUMENTS, *more])
+    try:
+        yield browser
+    finally:
+        browser.close()
 
 
 class Opened:

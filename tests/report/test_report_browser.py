@@ -301,14 +301,14 @@ def test_points_can_be_coloured_otherwise(opened, colour):
 def test_shapes_are_drawn_round_every_class(opened, overlay):
     opened.page.get_by_test_id(f"overlay-{overlay}").click()
     opened.until(overlays=overlay)
-    assert opened.page.locator(f".overlay path.{overlay}").count() == 10
+    assert opened.page.locator(".overlay .shapes path").count() == 10
     opened.page.get_by_test_id(f"overlay-{overlay}").click()
     opened.until(overlays=None)
 
 
 def test_an_ellipse_lies_where_its_class_is(opened, study):
     opened.open("layer=fc5&overlays=ellipses&classes=0")
-    ellipse = opened.page.locator(".overlay path.ellipses").first
+    ellipse = opened.page.locator(".overlay .shapes path").first
     ellipse.wait_for(state="attached")
     x, y = middle(ellipse)
     box = opened.page.get_by_test_id("map-canvas").bounding_box()
