@@ -321,12 +321,16 @@ def test_the_worst_points_are_shown_and_lead_to_the_map(opened, payload):
     hits = unpack(payload["models"][0]["layers"][0]["hits"])
     opened.page.get_by_test_id("worst-class").select_option("3")
     opened.until(worst="3")
-    strip = opened.page.get_by_test_id("worst").get_by_role("button", name="class 3,")
-    strip.nth(11).wait_for()
-    first = strip.first
-    point = int(first.get_attribute("data-testid").removeprefix("worst-"))
     own = unpack(payload["labels"]) == 3
-    assert own[point]
+    opened.page.wait_for_function(
+        """own => {
+            const shown = [...document.querySelectorAll("[data-testid=worst] button")];
+            return shown.length && shown.every(({ dataset }) => own.includes(dataset.testid));
+        }""",
+        arg=[f"worst-{index}" for index in np.flatnonzero(own)],
+    )
+    first = opened.page.get_by_test_id("worst").get_by_role("button").first
+    point = int(first.get_attribute("data-testid").removeprefix("worst-"))
     assert hits[point] == hits[own].min()
     first.click()
     opened.until(point=str(point))
