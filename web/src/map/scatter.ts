@@ -222,6 +222,11 @@ export function pointSize(count: number): number {
   return Math.min(9, Math.max(2, 34 / Math.max(1, count) ** 0.23));
 }
 
+/** How much larger points are drawn when one looks nearer, as regl-scatterplot has it. */
+export function pointZoom({ kx }: Affine, height: number): number {
+  return Math.asinh(Math.max(1, kx / (height / 2))) / Math.asinh(1);
+}
+
 function easeInOut(t: number): number {
   // A duration cut to nothing divides by it.
   if (!(t < 1)) return 1;
