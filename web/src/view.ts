@@ -104,14 +104,17 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   };
 }
 
+/** The ground of the notebook, where it says so, or else what the system prefers. */
 function prefersDark(): boolean {
+  const notebook = document.body?.dataset["jpThemeLight"];
+  if (notebook) return notebook === "false";
   return matchMedia("(prefers-color-scheme: dark)").matches;
 }
 
 /** Follow the system's ground until a person chooses, and set what styles go by. */
 function followTheme({ fleeting }: Context, page: HTMLElement, whole: boolean): () => void {
   const query = matchMedia("(prefers-color-scheme: dark)");
-  const follow = () => fleeting.set({ dark: query.matches });
+  const follow = () => fleeting.set({ dark: prefersDark() });
   query.addEventListener("change", follow);
   const stop = fleeting.watch(["dark"], ({ dark }) => {
     page.dataset["theme"] = dark ? "dark" : "light";

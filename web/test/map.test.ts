@@ -168,18 +168,19 @@ describe("what is saved", () => {
     ]);
     const svg = new DOMParser().parseFromString(toSvg(scene), "image/svg+xml");
     expect(svg.querySelectorAll("parsererror, script").length).toBe(0);
-    // Four points and two dots of the legend.
+    // Four points and two dots of the legend; a hull's inside and its outline.
     expect(svg.querySelectorAll("circle").length).toBe(6);
-    expect(svg.querySelectorAll("path").length).toBe(1);
+    expect(svg.querySelectorAll("path").length).toBe(2);
     expect(svg.documentElement.textContent).toContain("<script>");
     expect(svg.documentElement.textContent).toContain("cat");
+    expect(svg.documentElement.textContent).toContain("convex hull of a class");
   });
 
   it("gives a long legend more columns", () => {
     const entry = { label: "x", colour: "#000000", count: 1, class: null };
     const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
     const of = (n: number) =>
-      layoutOf({ title: "", dark: false, panels: [panel], legend: { title: "", entries: Array(n).fill(entry) } });
+      layoutOf({ title: "", dark: false, panels: [panel], legend: { title: "", entries: Array(n).fill(entry), lines: [] } });
     // 200 px hold 8 rows of 20 px under the title.
     expect([of(8).rows, of(8).width < of(9).width, of(16).width]).toEqual([8, true, of(9).width]);
   });

@@ -12,8 +12,8 @@ const KEYS: [string, string][] = [
 /** How to use the page, and how what it shows was made. */
 export function about({ study }: Context): HTMLElement {
   const { settings, unknot } = study.payload;
-  const rows = Object.entries({ unknot, ...settings }).map(([key, value]) =>
-    h("div", {}, h("dt", {}, key), h("dd", { dir: "auto" }, words(value))),
+  const rows = flatten({ unknot, ...settings }).map(([key, value]) =>
+    h("div", {}, h("dt", {}, key), h("dd", { dir: "auto" }, value)),
   );
   const keys = KEYS.map(([key, what]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)));
   return h(
@@ -26,6 +26,15 @@ export function about({ study }: Context): HTMLElement {
       h("div", {}, h("h3", {}, "Keys"), h("dl", { class: "pairs-list" }, ...keys)),
       h("div", {}, h("h3", {}, "Settings"), h("dl", { class: "pairs-list" }, ...rows)),
     ),
+  );
+}
+
+/** Settings in settings by both their names. */
+function flatten(settings: Record<string, unknown>): [string, string][] {
+  return Object.entries(settings).flatMap(([key, value]): [string, string][] =>
+    value && typeof value === "object" && !Array.isArray(value)
+      ? Object.entries(value).map(([inner, part]) => [`${key}, ${inner}`, words(part)])
+      : [[key, words(value)]],
   );
 }
 

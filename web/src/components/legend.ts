@@ -1,9 +1,8 @@
 import { type Context, change } from "../context.ts";
 import { formatCount } from "../data/format.ts";
-import { bdi, h, press } from "../dom.ts";
+import { bdi, h, press, s } from "../dom.ts";
 import { type LegendEntry, colouring } from "../map/colouring.ts";
-import { DASHES } from "../map/overlay.ts";
-import { s } from "../dom.ts";
+import { DASHES, LINES } from "../map/overlay.ts";
 import type { Overlay } from "../state/view-state.ts";
 
 /** Names of more characters get a row of their own. */
@@ -21,6 +20,8 @@ export function legend(ctx: Context): HTMLElement {
     const { title: text, entries } = colouring(ctx.study, state, dark);
     title.textContent = text;
     const focused = (list.getRootNode() as Document).activeElement?.getAttribute("data-testid");
+    // With two maps of two models, the numbers of one of them would mislead.
+    list.classList.toggle("uncounted", state.other !== null && entries[0]?.class === null);
     list.classList.toggle("many", entries.length > 24);
     list.classList.toggle("long", entries.some(({ label }) => [...label].length > LONG));
     list.replaceChildren(...entries.map((entry) => item(ctx, entry)));
@@ -30,7 +31,7 @@ export function legend(ctx: Context): HTMLElement {
     hint.hidden = entries[0]?.class === null || entries.length < 2;
   };
   ctx.onDestroy(
-    ctx.store.watch(["model", "layer", "colour", "overlays", "classes"], draw),
+    ctx.store.watch(["model", "layer", "other", "colour", "overlays", "classes"], draw),
   );
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return h("section", { class: "legend", "aria-label": "Legend" }, title, list, lines, hint);
@@ -71,12 +72,6 @@ export function choose(classes: number[] | null, index: number, several: boolean
   }
   return classes?.length === 1 && classes[0] === index ? null : [index];
 }
-
-const LINES: Record<Overlay, string> = {
-  hulls: "convex hull of a class",
-  peeled: "hull of its 95 % deepest points",
-  ellipses: "best-fitting ellipse of a class",
-};
 
 function line(overlay: Overlay): HTMLElement {
   const sample = s(

@@ -8,10 +8,17 @@ import { toScreen } from "../map/geometry.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { Scatter } from "../map/scatter.ts";
 import { classColours } from "../data/palette.ts";
+import { same } from "../state/store.ts";
 import type { Place, ViewState } from "../state/view-state.ts";
 import { pointCard } from "./point-card.ts";
 
 const MOVE = 700;
+
+interface Shown extends Pick<ViewState, "overlays" | "classes" | "selection"> {
+  coords: Coords;
+  colours: Colouring;
+  dark: boolean;
+}
 
 /** One map of the page: its points, shapes, and what is under the pointer. */
 export class Pane {
@@ -26,6 +33,7 @@ export class Pane {
   private coords: Coords | null = null;
   private last: { key: string; colouring: Colouring } | null = null;
   private pointed = false;
+  private shownLast: Shown | null = null;
 
   constructor(
     ctx: Context,
@@ -100,6 +108,11 @@ export class Pane {
     this.coords = coords ?? this.coords;
     if (!coords) return;
     const colours = this.colouring({ ...state, model, layer }, dark);
+    this.point();
+    const { overlays, classes, selection } = state;
+    const now: Shown = { coords, colours, dark, overlays, classes, selection };
+    if (this.isShown(now)) return;
+    this.shownLast = now;
     this.scatter.show({
       x: coords.x,
       y: coords.y,
@@ -119,7 +132,20 @@ export class Pane {
       colours.ofClasses ? classColours(study.classNames.length, dark) : null,
       study.classNames,
     );
-    this.point();
+  }
+
+  /** Whether this is on the screen already: large things by identity, the state's by content. */
+  private isShown(now: Shown): boolean {
+    const last = this.shownLast;
+    return (
+      last !== null &&
+      last.coords === now.coords &&
+      last.colours === now.colours &&
+      last.dark === now.dark &&
+      same(last.overlays, now.overlays) &&
+      same(last.classes, now.classes) &&
+      same(last.selection, now.selection)
+    );
   }
 
   /** Show what is hovered, or else what is held, with its neighbours. */
@@ -173,7 +199,9 @@ export class Pane {
       `Map of the points at layer ${listed.name}; left and right arrow keys change the layer`,
     );
     this.empty.hidden = mapped;
-    if (!mapped) this.empty.replaceChildren("There is no map of ", bdi(listed.name), ".");
+    if (!mapped) {
+      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(listed.name), "."));
+    }
   }
 
   private select(points: number[], event: { ctrlKey: boolean; metaKey: boolean; altKey: boolean }): void {

@@ -17,7 +17,7 @@ export function formatNumber(value: number | null | undefined): string {
 
 export function formatPercent(share: number | null | undefined, digits = 1): string {
   if (share === null || share === undefined || !Number.isFinite(share)) return "n/a";
-  return `${minus((share * 100).toFixed(digits))} %`;
+  return `${minus((share * 100).toFixed(digits))}\u00a0%`;
 }
 
 export function formatCount(count: number): string {

@@ -6,6 +6,10 @@ export const ROW = 20;
 export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 /** Width of one column of the legend. */
 export const COLUMN = 190;
+/** Opacity of the inside of a shape. */
+export const FILL = 0.06;
+/** Width of the legend's lines with what they mean. */
+const LINE = 250;
 
 export interface Layout {
   width: number;
@@ -14,6 +18,8 @@ export interface Layout {
   lefts: number[];
   top: number;
   legendLeft: number;
+  /** How far down the legend its lines begin. */
+  lineTop: number;
   /** Entries in one column of the legend. */
   rows: number;
 }
@@ -27,16 +33,24 @@ export function layoutOf(scene: Scene): Layout {
     left += width + PAD;
   }
   const tallest = Math.max(...scene.panels.map(({ height }) => height));
-  const rows = Math.max(1, Math.floor((tallest - ROW * 2) / ROW));
-  const columns = Math.max(1, Math.ceil(scene.legend.entries.length / rows));
+  const { entries, lines } = scene.legend;
+  const rows = Math.max(1, Math.floor((tallest - ROW * (2 + lines.length)) / ROW));
+  const columns = Math.max(1, Math.ceil(entries.length / rows));
+  const wide = Math.max(columns * COLUMN, lines.length ? LINE : 0);
   return {
-    width: left + columns * COLUMN + PAD,
+    width: left + wide + PAD,
     height: HEAD + tallest + PAD,
     lefts,
     top: HEAD,
     legendLeft: left,
+    lineTop: ROW * (1.5 + Math.min(rows, entries.length)) + 14,
     rows,
   };
+}
+
+/** Where a line of the legend stands in it. */
+export function lineAt({ lineTop }: Layout, index: number): { x: number; y: number } {
+  return { x: 0, y: lineTop + index * ROW };
 }
 
 export function inks(dark: boolean): { ground: string; ink: string; muted: string } {

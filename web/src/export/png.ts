@@ -1,6 +1,7 @@
 import { shorten } from "../data/format.ts";
-import { DASHES } from "../map/overlay.ts";
-import { COLUMN, FONT, HEAD, PAD, ROW, inks, layoutOf } from "./layout.ts";
+import { DASHES, LINES } from "../map/overlay.ts";
+import { COLUMN, FILL, FONT, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
+import type { Overlay } from "../state/view-state.ts";
 import type { Panel, Scene } from "./scene.ts";
 
 /** Pixels of the picture to one of the screen, so that it can be printed. */
@@ -29,6 +30,17 @@ export function toPng(scene: Scene): Promise<Blob> {
     disc(pen, x + 6, y - 4, 5, colour);
     write(pen, shorten(label, 22), x + 18, y, ink, `13px ${FONT}`);
   });
+  scene.legend.lines.forEach((kind, i) => {
+    const { x, y } = lineAt(layout, i);
+    pen.strokeStyle = ink;
+    pen.lineWidth = 1.5;
+    pen.setLineDash(dashes(kind));
+    pen.beginPath();
+    pen.moveTo(x, y - 4);
+    pen.lineTo(x + 22, y - 4);
+    pen.stroke();
+    write(pen, LINES[kind], x + 30, y, ink, `12px ${FONT}`);
+  });
   pen.restore();
   return new Promise((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))));
@@ -54,23 +66,28 @@ function drawPanel(
   pen.beginPath();
   pen.rect(0, 0, width, height);
   pen.clip();
+  const place = new DOMMatrix([affine.kx, 0, 0, affine.ky, affine.tx, affine.ty]);
+  const outlines = panel.shapes.map(({ path }) => {
+    const outline = new Path2D();
+    outline.addPath(new Path2D(path), place);
+    return outline;
+  });
+  panel.shapes.forEach(({ colour, filled }, i) => {
+    pen.fillStyle = colour;
+    pen.globalAlpha = FILL;
+    if (filled) pen.fill(outlines[i] as Path2D);
+  });
   for (const { x, y, colour, opacity } of panel.dots) {
     pen.globalAlpha = opacity;
     disc(pen, x, y, radius, colour);
   }
-  const place = new DOMMatrix([affine.kx, 0, 0, affine.ky, affine.tx, affine.ty]);
-  for (const { path, colour, kind } of panel.shapes) {
-    const outline = new Path2D();
-    outline.addPath(new Path2D(path), place);
-    pen.fillStyle = colour;
+  pen.globalAlpha = 1;
+  pen.lineWidth = 1.5;
+  panel.shapes.forEach(({ colour, kind }, i) => {
     pen.strokeStyle = colour;
-    pen.globalAlpha = 0.08;
-    pen.fill(outline);
-    pen.globalAlpha = 1;
-    pen.lineWidth = 1.5;
-    pen.setLineDash(DASHES[kind]?.split(" ").map(Number) ?? []);
-    pen.stroke(outline);
-  }
+    pen.setLineDash(dashes(kind));
+    pen.stroke(outlines[i] as Path2D);
+  });
   pen.setLineDash([]);
   pen.textAlign = "center";
   for (const { text, at: [x, y] } of panel.names) {
@@ -81,6 +98,10 @@ function drawPanel(
     write(pen, text, x, y, ink, pen.font);
   }
   pen.restore();
+}
+
+function dashes(kind: Overlay): number[] {
+  return DASHES[kind]?.split(" ").map(Number) ?? [];
 }
 
 function disc(pen: CanvasRenderingContext2D, x: number, y: number, r: number, colour: string): void {

@@ -5,9 +5,9 @@ import type { Study } from "../data/study.ts";
 import { type LegendEntry, colouring, shown } from "../map/colouring.ts";
 import { type Affine, toScreen } from "../map/geometry.ts";
 import { type Shape, namesOf, shapesOf } from "../map/overlay.ts";
-import { pointSize } from "../map/scatter.ts";
+import { pointSize, pointZoom } from "../map/scatter.ts";
 import { inks } from "./layout.ts";
-import { type Place, type ViewState, scoreOf } from "../state/view-state.ts";
+import { type Overlay, type Place, type ViewState, scoreOf } from "../state/view-state.ts";
 
 export interface Dot {
   x: number;
@@ -25,7 +25,8 @@ export interface Panel {
   radius: number;
   /** In pixels of the panel, in the order of drawing; those outside it are left out. */
   dots: Dot[];
-  shapes: (Shape & { colour: string })[];
+  /** Filled, with points over them, in the colour of their class; or else in ink, as lines only. */
+  shapes: (Shape & { colour: string; filled: boolean })[];
   /** Names of shapes whose colours do not tell their classes. */
   names: { text: string; at: Point }[];
 }
@@ -35,7 +36,7 @@ export interface Scene {
   title: string;
   dark: boolean;
   panels: Panel[];
-  legend: { title: string; entries: LegendEntry[] };
+  legend: { title: string; entries: LegendEntry[]; lines: Overlay[] };
 }
 
 export interface Look {
@@ -52,7 +53,7 @@ export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Lo
     title: study.payload.title,
     dark,
     panels: looks.map((look) => panelOf(study, state, dark, look)),
-    legend: { title, entries: used },
+    legend: { title, entries: used, lines: state.overlays },
   };
 }
 
@@ -68,7 +69,7 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   if (!coords) return panel;
   const { categories, colours, last, ofClasses } = colouring(study, { ...state, ...place }, dark);
   const only = shown(study, state.classes);
-  panel.radius = pointSize(only?.length ?? study.n) / 2;
+  panel.radius = (pointSize(only?.length ?? study.n) / 2) * pointZoom(affine, height);
   const chosen = state.selection.length ? new Set(state.selection) : null;
   const add = (i: number) => {
     const x = affine.tx + affine.kx * (coords.x[i] as number);
@@ -85,7 +86,11 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
     const { ink } = inks(dark);
     const tints = classColours(study.classNames.length, dark);
     panel.shapes = shapesOf(study.layer(model, layer), coords, state.overlays, state.classes).map(
-      (shape) => ({ ...shape, colour: ofClasses ? (tints[shape.class] ?? ink) : ink }),
+      (shape) => ({
+        ...shape,
+        colour: ofClasses ? (tints[shape.class] ?? ink) : ink,
+        filled: ofClasses,
+      }),
     );
     if (!ofClasses) {
       panel.names = namesOf(panel.shapes, study.classNames).map(({ text, at }) => ({

@@ -1,7 +1,7 @@
 import { shorten } from "../data/format.ts";
 import { s } from "../dom.ts";
-import { DASHES } from "../map/overlay.ts";
-import { COLUMN, FONT, HEAD, PAD, ROW, inks, layoutOf } from "./layout.ts";
+import { DASHES, LINES } from "../map/overlay.ts";
+import { COLUMN, FILL, FONT, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
 import type { Dot, Panel, Scene } from "./scene.ts";
 
 /** A picture as SVG, with real circles, shapes and legend. */
@@ -27,6 +27,14 @@ export function toSvg(scene: Scene): string {
       s("text", { x: x + 18, y }, shorten(label, 22)),
     );
   });
+  scene.legend.lines.forEach((kind, i) => {
+    const { x, y } = lineAt(layout, i);
+    const dashes = DASHES[kind];
+    legend.append(
+      s("line", { x1: x, x2: x + 22, y1: y - 4, y2: y - 4, stroke: ink, "stroke-width": 1.5, "stroke-dasharray": dashes }),
+      s("text", { x: x + 30, y, "font-size": 12 }, LINES[kind]),
+    );
+  });
   svg.append(legend);
   return new XMLSerializer().serializeToString(svg);
 }
@@ -39,11 +47,14 @@ function panelOf(panel: Panel, left: number, muted: string, ground: string): SVG
   const { kx, ky, tx, ty } = affine;
   clips += 1;
   const clip = `clip-${clips}`;
-  const shapes = panel.shapes.map(({ path, colour, kind }) =>
+  const place = `translate(${tx} ${ty}) scale(${kx} ${ky})`;
+  const fills = panel.shapes
+    .filter(({ filled }) => filled)
+    .map(({ path, colour }) => s("path", { d: path, fill: colour, "fill-opacity": FILL }));
+  const lines = panel.shapes.map(({ path, colour, kind }) =>
     s("path", {
       d: path,
-      fill: colour,
-      "fill-opacity": 0.08,
+      fill: "none",
       stroke: colour,
       "stroke-width": 1.5,
       "stroke-dasharray": DASHES[kind],
@@ -58,6 +69,7 @@ function panelOf(panel: Panel, left: number, muted: string, ground: string): SVG
     s(
       "g",
       { "clip-path": `url(#${clip})` },
+      s("g", { transform: place }, ...fills),
       ...runs(panel.dots).map(({ colour, opacity, dots }) =>
         s(
           "g",
@@ -65,7 +77,7 @@ function panelOf(panel: Panel, left: number, muted: string, ground: string): SVG
           ...dots.map(({ x, y }) => s("circle", { cx: round(x), cy: round(y), r: round(panel.radius) })),
         ),
       ),
-      s("g", { transform: `translate(${tx} ${ty}) scale(${kx} ${ky})` }, ...shapes),
+      s("g", { transform: place }, ...lines),
       ...panel.names.map(({ text, at: [x, y] }) =>
         s("text", { x, y, "text-anchor": "middle", ...halo, "font-weight": 600 }, text),
       ),

@@ -55,6 +55,12 @@ export const DASHES: Record<Overlay, string | null> = {
   ellipses: "2 3",
 };
 
+export const LINES: Record<Overlay, string> = {
+  hulls: "convex hull of a class",
+  peeled: "hull of its 95\u00a0% deepest points",
+  ellipses: "best-fitting ellipse of a class",
+};
+
 /** What is drawn with the points: shapes of classes, a ring round a point, lines to neighbours. */
 export class OverlayView {
   /** Under the points. */
@@ -135,7 +141,7 @@ export class OverlayView {
     });
     const rings = neighbors.map((i) => {
       const [cx, cy] = at(i);
-      return s("circle", { class: "neighbor", cx, cy, r: 5 });
+      return s("circle", { class: "neighbor", cx, cy, r: 4 });
     });
     this.links.replaceChildren(...lines, ...rings, s("circle", { class: "ring", cx: x, cy: y, r: 8 }));
   }

@@ -45,6 +45,7 @@ export class Scatter {
   private readonly observer: ResizeObserver;
   private readonly cleanups: (() => void)[] = [];
   private readonly duration = new Duration();
+  private readonly settled: () => void;
   private waiting: Frame | null = null;
   private busy = false;
   private drawn: Frame | null = null;
@@ -56,6 +57,7 @@ export class Scatter {
   /** Throws where there is no WebGL with what the library needs. */
   constructor(canvas: HTMLCanvasElement, events: ScatterEvents) {
     this.canvas = canvas;
+    this.settled = () => events.settled();
     const hidden = document.createElement("canvas");
     const box = canvas.getBoundingClientRect();
     this.renderer = createRenderer({ canvas: hidden });
@@ -143,6 +145,7 @@ export class Scatter {
       this.drawn = frame;
     }
     this.busy = false;
+    if (!this.gone) this.settled();
   }
 
   private async draw(frame: Frame): Promise<void> {
@@ -191,9 +194,6 @@ export class Scatter {
       events.lasso(this.picked, this.modifiers);
     });
     plot.subscribe("view", () => events.view(this.affine()));
-    plot.subscribe("draw", () => {
-      if (!this.busy && !this.waiting) events.settled();
-    });
     const remember = ({ ctrlKey, metaKey, altKey }: MouseEvent) => {
       this.modifiers = { ctrlKey, metaKey, altKey };
     };
@@ -220,6 +220,11 @@ export function affineOf(view: ArrayLike<number>, width: number, height: number)
 /** Many points are drawn small, a few large. */
 export function pointSize(count: number): number {
   return Math.min(9, Math.max(2, 34 / Math.max(1, count) ** 0.23));
+}
+
+/** How much larger points are drawn when one looks nearer, as regl-scatterplot has it. */
+export function pointZoom({ kx }: Affine, height: number): number {
+  return Math.asinh(Math.max(1, kx / (height / 2))) / Math.asinh(1);
 }
 
 function easeInOut(t: number): number {
