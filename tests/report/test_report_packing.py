@@ -35,9 +35,15 @@ def test_other_numbers_are_refused(values):
 
 
 def test_shares_are_rounded_to_a_255th_and_kept_in_range():
-    shares = np.array([-0.1, 0.0, 1 / 6, 1.0, 1.1])
-    # 255 / 6 = 42.5, which rounds to the even 42.
-    assert unpack(pack_shares(shares)).tolist() == [0, 0, 42, 255, 255]
+    # 255 / 3 = 85.
+    shares = np.array([-0.1, 0.0, 1 / 3, 1.0, 1.1])
+    assert unpack(pack_shares(shares)).tolist() == [0, 0, 85, 255, 255]
+
+
+def test_shares_of_six_neighbours_keep_their_percentages():
+    shares = np.arange(7, dtype=np.float32) / 6
+    percentages = np.rint(unpack(pack_shares(shares)) / 2.55)
+    assert percentages.tolist() == [0, 17, 33, 50, 67, 83, 100]
 
 
 @given(

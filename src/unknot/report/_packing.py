@@ -41,13 +41,17 @@ def unpack(packed: Packed) -> Array:
 def pack_shares(shares: Array) -> Packed:
     """Pack fractions in [0, 1] in one byte each, 255 for 1.
 
+    Halves are rounded towards the middle: so sixths, which fall on halves, keep their whole
+    percentages.
+
     Examples
     --------
     >>> import numpy as np
     >>> unpack(pack_shares(np.array([0.0, 0.5, 1.0]))).tolist()
-    [0, 128, 255]
+    [0, 127, 255]
     """
-    return _packed(np.rint(np.clip(shares, 0.0, 1.0) * 255.0), "u8")
+    scaled = np.clip(shares, 0.0, 1.0) * 255.0
+    return _packed(np.where(scaled < 127.5, np.floor(scaled + 0.5), np.ceil(scaled - 0.5)), "u8")
 
 
 def pack_map(map_: Array) -> dict[str, Any]:
