@@ -47,7 +47,7 @@ class Opened:
         self.context.set_offline(True)
         self.page = self.context.new_page()
         self.requests, self.faults, self.dialogs = [], [], []
-        self.context.on("request", lambda request: self.requests.append(request.url))
+        self.context.on("request", self._note)
         self.page.on("pageerror", lambda error: self.faults.append(str(error)))
         self.page.on("console", self._hear)
         self.page.on("dialog", self._dismiss)
@@ -56,10 +56,21 @@ class Opened:
     def open(self, fragment=""):
         self.page.goto(f"{self.path.as_uri()}#{fragment}" if fragment else self.path.as_uri())
 
+    def reset(self):
+        """Go back to how the page was when it was opened, details left open apart."""
+        self.requests, self.faults, self.dialogs = [], [], []
+        self.page.mouse.move(2, 2)
+        self.page.keyboard.press("Escape")
+        self.page.evaluate("scrollTo(0, 0); location.hash = 'layer=inputs'")
+        self.until(**dict.fromkeys(self.state) | {"layer": "inputs"})
+
     def _hear(self, message):
         # Chromium says how slow reading pixels in software is; that is no fault of the page.
         if message.type == "error" and "GPU stall" not in message.text:
             self.faults.append(message.text)
+
+    def _note(self, request):
+        self.requests.append(request.url)
 
     def _dismiss(self, dialog):
         self.dialogs.append(dialog.message)
