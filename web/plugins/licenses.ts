@@ -9,6 +9,8 @@ interface Package {
   text: string;
 }
 
+/** Packages whose own files hold copies of their dependencies. */
+const INLINED = new Set(["regl-scatterplot"]);
 const NAMES = /^(licen[cs]e|copying)(\.|$)/i;
 
 /** The folder of the package a module is from, or null if it is our own. */
@@ -30,6 +32,19 @@ function describe(folder: string): Package {
   return { name: json.name, version: json.version, license: String(json.license), text };
 }
 
+/** The folders of a package's dependencies, and of theirs. */
+function dependenciesOf(folder: string, seen: Set<string>): void {
+  const modules = folder.slice(0, folder.lastIndexOf("/node_modules/") + "/node_modules/".length);
+  const json = JSON.parse(readFileSync(join(folder, "package.json"), "utf8"));
+  for (const name of Object.keys(json.dependencies ?? {})) {
+    const nested = join(folder, "node_modules", name);
+    const found = existsSync(nested) ? nested : join(modules, name);
+    if (seen.has(found)) continue;
+    seen.add(found);
+    dependenciesOf(found, seen);
+  }
+}
+
 /** Writes the licences of every package in the bundle beside it, in the order of their names. */
 export function licenses(fileName: string): Plugin {
   return {
@@ -40,7 +55,9 @@ export function licenses(fileName: string): Plugin {
         if (chunk.type !== "chunk") continue;
         for (const [module, { renderedLength }] of Object.entries(chunk.modules)) {
           const folder = renderedLength > 0 ? packageOf(module) : null;
-          if (folder) folders.add(folder);
+          if (!folder || folders.has(folder)) continue;
+          folders.add(folder);
+          if (INLINED.has(describe(folder).name)) dependenciesOf(folder, folders);
         }
       }
       const packages = [...folders].map(describe).sort((a, b) => (a.name < b.name ? -1 : 1));

@@ -9,6 +9,8 @@ export interface Fleeting {
   dark: boolean;
   lasso: boolean;
   playing: boolean;
+  /** There is no WebGL, and no map that moves. */
+  still: boolean;
 }
 
 /** What every component is given. */

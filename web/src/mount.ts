@@ -3,6 +3,7 @@ import type { Payload } from "./data/payload.ts";
 import { type MountOptions, type View, build } from "./view.ts";
 import { render } from "./widget.ts";
 
+// The handles for tests, all `data-testid`, are listed in web/README.md.
 export type { MountOptions, View } from "./view.ts";
 export type { ViewState } from "./state/view-state.ts";
 export type { Payload } from "./data/payload.ts";

@@ -48,7 +48,7 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   const ctx: Context = {
     study,
     store: new Store<ViewState>(settle(study, { ...initialState(study), ...options.state })),
-    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: false }),
+    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: false, still: false }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
     announce: (text) => {
       live.textContent = text;
@@ -87,7 +87,11 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   ctx.onDestroy(followTheme(ctx, page, options.deepLinks ?? false));
   root.replaceChildren(page);
   stage.start();
-  page.classList.toggle("still", !stage.works);
+  ctx.onDestroy(
+    ctx.fleeting.watch(["still"], ({ still }) => {
+      page.classList.toggle("still", still);
+    }),
+  );
   listenForKeys(ctx, options.deepLinks ? document : page);
   announceLayers(ctx);
   const { onState } = options;

@@ -29,7 +29,7 @@ interface Scale {
 }
 
 const HEIGHT = 168;
-const MARGIN = { top: 10, right: 20, bottom: 34, left: 44 };
+const MARGIN = { top: 10, right: 28, bottom: 34, left: 44 };
 /** Characters of a name under a tick, and pixels of one. */
 const LONGEST = 10;
 const LETTER = 6.2;

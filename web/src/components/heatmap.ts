@@ -8,6 +8,8 @@ const MOST = 100;
 /** Up to so many classes, the cells say their percentages. */
 const WORDS = 12;
 const PAIRS = 8;
+/** Characters of a name in the list of pairs. */
+const NAME = 16;
 /** Of many cells, those with less than this share are left to the ground they stand on. */
 const FAINTEST = 0.002;
 const CELL = 30;
@@ -164,7 +166,7 @@ function item(ctx: Context, { a, b, share }: Pair, state: ViewState): HTMLElemen
         "data-testid": `pair-${a}-${b}`,
         onclick: () => toggle(ctx, [a, b]),
       },
-      h("span", {}, bdi(shorten(classNames[a] ?? "", 18)), " – ", bdi(shorten(classNames[b] ?? "", 18))),
+      h("span", {}, bdi(shorten(classNames[a] ?? "", NAME)), " – ", bdi(shorten(classNames[b] ?? "", NAME))),
       h("span", { class: "count" }, formatPercent(share)),
     ),
   );

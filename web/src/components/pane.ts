@@ -33,6 +33,7 @@ export class Pane {
   private coords: Coords | null = null;
   private last: { key: string; colouring: Colouring } | null = null;
   private pointed = false;
+  private gone = false;
   private shownLast: Shown | null = null;
 
   constructor(
@@ -59,8 +60,13 @@ export class Pane {
     );
   }
 
-  /** To be called once the element is in the document and has a size. */
+  /** To be called once the element is in the document. */
   start(): void {
+    // WebGL takes a while to wake up: let the page be painted before.
+    requestAnimationFrame(() => setTimeout(() => this.gone || this.open()));
+  }
+
+  private open(): void {
     const { ctx } = this;
     try {
       this.scatter = new Scatter(this.canvas, {
@@ -74,11 +80,12 @@ export class Pane {
         },
         lasso: (points, event) => this.select(points, event),
         view: (affine) => this.overlay.move(affine),
-        settled: () => this.overlay.hide(false),
+        settled: () => this.rest(true),
       });
     } catch {
       this.element.classList.add("without-webgl");
       this.element.replaceChildren(noWebGL(ctx.study.payload.figure));
+      ctx.fleeting.set({ still: true });
       return;
     }
     this.overlay.move(this.scatter.affine());
@@ -86,11 +93,8 @@ export class Pane {
     this.update(ctx.store.get(), null);
   }
 
-  get works(): boolean {
-    return this.scatter !== null;
-  }
-
   destroy(): void {
+    this.gone = true;
     this.scatter?.destroy();
     this.scatter = null;
     this.element.remove();
@@ -124,7 +128,7 @@ export class Pane {
       dark,
       duration: moved && before && !reducedMotion() ? MOVE : 0,
     });
-    if (moved) this.overlay.hide(true);
+    this.rest(!moved);
     this.overlay.draw(
       epoch === null || epoch === (study.model(model).epochs?.epochs.length ?? 0) - 1
         ? shapesOf(study.layer(model, layer), coords, state.overlays, state.classes)
@@ -132,6 +136,12 @@ export class Pane {
       colours.ofClasses ? classColours(study.classNames.length, dark) : null,
       study.classNames,
     );
+  }
+
+  /** Whether the points lie still; shapes are shown only then. */
+  private rest(still: boolean): void {
+    this.overlay.hide(!still);
+    this.element.dataset["moving"] = String(!still);
   }
 
   /** Whether this is on the screen already: large things by identity, the state's by content. */

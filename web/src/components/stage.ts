@@ -62,10 +62,6 @@ export class Stage {
     );
   }
 
-  get works(): boolean {
-    return this.main.works;
-  }
-
   /** How the maps lie on the screen, for pictures of them. */
   looks(): Look[] {
     const state = this.ctx.store.get();

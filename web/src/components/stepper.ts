@@ -50,7 +50,7 @@ export class Stepper {
         "button",
         {
           type: "button",
-          class: greyed ? "tick greyed" : "tick",
+          class: `tick${greyed ? " greyed" : remark ? " view" : ""}`,
           tabindex: "-1",
           "aria-hidden": "true",
           "data-testid": `${id}-tick-${i}`,
