@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from . import networks as networks
     from . import projection as projection
     from . import report as report
+    from . import studies as studies
     from .datasets import Dataset as Dataset
     from .datasets import load_dataset as load_dataset
     from .metrics import Scores as Scores
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
     from .projection import TSNE as TSNE
     from .representations import Representations as Representations
     from .representations import extract as extract
-    from . import studies as studies
     from .studies import Study as Study
     from .studies import study as study
     from .training import History as History

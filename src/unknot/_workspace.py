@@ -154,17 +154,26 @@ class Parts:
         OSError
             If the disk is full; what was finished before stays.
         """
+        found = self.find(name, settings, needs)
+        if found is not None:
+            return found
         fingerprint = fingerprint_of(name, settings, needs)
         path = self.folder / f"{name}-{fingerprint[:16]}"
-        record = _valid_part(path, fingerprint)
-        if record is not None:
-            return Part(name, fingerprint, record["result"], record["seconds"], True, path)
         shutil.rmtree(path, ignore_errors=True)
-        with self._unfinished(path.name) as unfinished:
+        with self._unfinished(name) as unfinished:
             result, seconds = _timed(work, unfinished)
             _write_record(unfinished, fingerprint, result, seconds)
             unfinished.rename(path)
         return Part(name, fingerprint, result, seconds, False, path)
+
+    def find(self, name: str, settings: Mapping[str, Any], needs: Sequence[Step]) -> Part | None:
+        """Return a part if it was done before; None if it was not."""
+        fingerprint = fingerprint_of(name, settings, needs)
+        path = self.folder / f"{name}-{fingerprint[:16]}"
+        record = _valid_part(path, fingerprint)
+        if record is None:
+            return None
+        return Part(name, fingerprint, record["result"], record["seconds"], True, path)
 
     def add(self, name: str, work: Callable[[Path], dict[str, Any]]) -> Part:
         """Write a part whose fingerprint is that of its content; as `do` otherwise."""

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import unknot
+from unknot._stored import StoredPoints
 from unknot.projection import LayerMap, align_map, displacement, map_after, map_layers
 
 QUICK = {"perplexity": 10, "max_iter": 300, "random_state": 0}
@@ -225,3 +226,19 @@ def test_displacement_of_known_maps():
     assert displacement(corners, corners + np.array([3, 4])) == pytest.approx(1.0)
     assert displacement(corners, corners) == 0.0
     assert displacement(np.ones((3, 2)), corners[:3]) == 0.0
+
+
+def test_points_on_disk_start_as_in_memory(layers, tmp_path):
+    points, graphs = layers
+    np.save(tmp_path / "points.npy", points["inputs"])
+    on_disk = np.load(tmp_path / "points.npy", mmap_mode="r")
+    options = {"perplexity": 10, "max_iter": 1, "learning_rate": 1e-9}
+    there, here = (
+        map_after(graphs["inputs"], points=each, **options).map_
+        for each in (StoredPoints(on_disk, 2_000_000), points["inputs"])
+    )
+    np.testing.assert_allclose(there, here, atol=1e-9)
+    # The first component of 97 of the 900 points is nearly that of all.
+    few = map_after(graphs["inputs"], points=StoredPoints(on_disk, 100_000), **options).map_
+    assert abs(np.corrcoef(few[:, 0], here[:, 0])[0, 1]) > 0.95
+    assert not np.array_equal(few, here)

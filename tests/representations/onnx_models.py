@@ -27,7 +27,9 @@ def from_keras(model, *, named=False):
     def activate(layer):
         name = layer.activation.__name__
         if name != "linear":
-            add({"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}[name], layer=layer.name)
+            add(
+                {"relu": "Relu", "sigmoid": "Sigmoid", "softmax": "Softmax"}[name], layer=layer.name
+            )
 
     channels_last = True
     for layer in model.layers:

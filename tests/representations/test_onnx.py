@@ -6,6 +6,12 @@ import pytest
 from unknot.networks import lenet, logistic_regression, perceptron
 from unknot.representations import extract, list_layers, load_model, untrained
 
+
+@pytest.fixture(scope="module")
+def images():
+    return np.random.default_rng(0).random((40, 16, 16, 1), dtype=np.float32)
+
+
 LENET = {  # operator of ONNX -> layer of Keras
     "Relu_1": "conv1",
     "MaxPool_1": "pool1",
@@ -103,6 +109,10 @@ def test_several_inputs_and_a_fixed_batch(batch):
     ("inputs", "message"),
     [
         (np.zeros((5, 3)), "takes 2; got 1"),
+        (
+            (np.zeros((5, 3)), np.full((5, 2), np.nan)),
+            r"inputs\[1\] must be finite; .* sample 0 and 4",
+        ),
         ((np.zeros((5, 4)), np.zeros((5, 2))), r"'tokens' .* shape \(3,\); got \(4,\)"),
         ((np.full((5, 3), 0.5), np.zeros((5, 2))), "takes int64; got fractions such as 0.5"),
         ({"token": np.zeros((5, 3)), "shift": np.zeros((5, 2))}, "takes 'tokens', 'shift'; got"),

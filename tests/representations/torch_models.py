@@ -1,7 +1,9 @@
 """Small PyTorch models of the kinds that people have; imported only where PyTorch is there."""
 
-import torch
-from torch import nn
+import pytest
+
+torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
 
 
 class Block(nn.Module):

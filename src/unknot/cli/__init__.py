@@ -4,13 +4,16 @@ import os
 import sys
 
 # Each adds its command; the order is that of the help.
-from . import lab as lab  # noqa: I001
+# isort: off
+from . import lab as lab
 from . import train as train
 from . import embed as embed
 from . import measure as measure
 from . import study as study
 from . import show as show
 from . import report as report
+
+# isort: on
 from ._app import app
 
 __all__ = ["app", "main"]

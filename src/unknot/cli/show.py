@@ -63,6 +63,8 @@ def draw_figures(study: Study, folder: Path) -> list[Path]:
         drawn["maps"] = study.figure()
     if len(study.scores.measures):
         drawn["curves"] = study.curves()
+        if study.epochs is not None:
+            drawn["epochs"] = study.curves(over="epochs")
     written = []
     for name, figure in drawn.items():
         for ending in ("png", "svg"):

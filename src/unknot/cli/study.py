@@ -137,7 +137,8 @@ def print_study(console: Console, found: Study) -> None:
     """Print what a study found."""
     accuracy = "" if found.accuracy is None else f", accuracy {100 * found.accuracy:.2f} %"
     console.print(
-        f"{found.name}: {len(found.labels):,} samples of {len(found.class_names)} classes{accuracy}",
+        f"{found.name}: {len(found.labels):,} samples of {len(found.class_names)} classes"
+        f"{accuracy}",
         highlight=False,
         markup=False,
     )

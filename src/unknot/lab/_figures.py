@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import figures
 from .._typing import Array, Map
+from .._workspace import Step, Workspace
 from ..datasets import Dataset
 from ..training import History
 from ._maps import split_of_map
 from ._settings import NETWORKS, TITLES, LabSettings
-from .._workspace import Step, Workspace
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

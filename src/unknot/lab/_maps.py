@@ -8,13 +8,13 @@ import numpy as np
 
 from .._files import write_array
 from .._typing import Points
+from .._workspace import Step, Workspace
 from ..datasets import Dataset, Split
 from ..metrics import neighborhood_hit
 from ..neighbors import nearest_neighbors
 from ..projection import PCA, TSNE
 from ._networks import HIDDEN_LAYER
 from ._settings import LabSettings
-from .._workspace import Step, Workspace
 
 MAPS = (
     "pixels_train_tsne",

@@ -8,11 +8,11 @@ import numpy as np
 
 from .. import networks
 from .._files import write_array
+from .._workspace import Step, Workspace
 from ..datasets import Dataset, Split
 from ..representations import extract
 from ..training import History, load, save, train
 from ._settings import NETWORKS, LabSettings
-from .._workspace import Step, Workspace
 
 FORMATS = (".keras", ".h5", ".yaml")
 HIDDEN_LAYER = "fc1"

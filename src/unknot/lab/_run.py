@@ -9,10 +9,10 @@ from rich.console import Console
 
 from .._files import write_json, write_text
 from .._keras import configured_backend, import_keras
+from .._workspace import Step, Workspace
 from ..datasets import Dataset, load_dataset
 from ._settings import TITLES, LabSettings
 from ._summary import collect_results, conclusion, tables
-from .._workspace import Step, Workspace
 
 
 def run_lab(

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._stored import Rows, StoredPoints
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array
@@ -15,6 +16,8 @@ from .._typing import Array
 # once for each block of rows: with half as many rows the products take nearly twice the time.
 ROWS = 256
 COLUMNS = 2048
+# The same of points on disk, of which there are a few thousand in memory.
+STORED_COLUMNS = 512
 # Up to this many bytes all points are taken to float64 once, not a block for each block of rows.
 WHOLE_BYTES = 2**29
 
@@ -23,7 +26,7 @@ Consumer = Callable[[slice, Array], None]
 
 
 def scan_distances(
-    points: Array, rows: Array, consumers: list[Consumer], n_jobs: int | None = None
+    points: Rows, rows: Array, consumers: list[Consumer], n_jobs: int | None = None
 ) -> None:
     """Hand the squared distances from each of the chosen points to all to every consumer.
 
@@ -33,6 +36,9 @@ def scan_distances(
     """
     from ._kernels_distances import finish_distances
 
+    if isinstance(points, StoredPoints):
+        _scan_stored(points, rows, consumers, n_jobs)
+        return
     origin = _round_origin(points)
     if 8 * points.size <= WHOLE_BYTES:
         points, origin = points - origin, np.zeros(points.shape[1])
@@ -62,13 +68,56 @@ def scan_distances(
         team.run(scan, blocks)
 
 
-def _round_origin(points: Array) -> Array:
+def _scan_stored(
+    points: StoredPoints, rows: Array, consumers: list[Consumer], n_jobs: int | None
+) -> None:
+    """Scan points on disk, for as many of the chosen points at a time as there is memory for."""
+    from ._kernels_distances import finish_distances
+
+    origin = _round_origin(points)
+    norms = np.empty(len(points))
+    at_once = ROWS * max(1, points.max_memory // (8 * ROWS * len(points)))
+    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        for first in range(0, len(rows), at_once):
+            own = rows[first : first + at_once]
+            queries = points[own] - origin
+            squares = np.empty((len(own), len(points)))
+            for part in points.slabs(points.max_memory // 8):
+                block = points[part]
+
+                def multiply(
+                    number: int,
+                    start: int = part.start,
+                    block: Array = block,
+                    queries: Array = queries,
+                    squares: Array = squares,
+                ) -> None:
+                    some = block[number * STORED_COLUMNS : (number + 1) * STORED_COLUMNS] - origin
+                    begin = start + number * STORED_COLUMNS
+                    norms[begin : begin + len(some)] = np.einsum("ij,ij->i", some, some)
+                    np.matmul(queries, some.T, out=squares[:, begin : begin + len(some)])
+
+                team.run(multiply, -(-len(block) // STORED_COLUMNS))
+
+            def finish(
+                number: int, first: int = first, own: Array = own, squares: Array = squares
+            ) -> None:
+                part = slice(number * ROWS, min((number + 1) * ROWS, len(own)))
+                finish_distances(squares[part], norms, own[part], norms[own[part]])
+                for consume in consumers:
+                    consume(slice(first + part.start, first + part.stop), squares[part])
+
+            team.run(finish, -(-len(own) // ROWS))
+
+
+def _round_origin(points: Rows) -> Array:
     """Return the mean, rounded to a 4096th of the largest coordinate or less.
 
     A large offset would cost the distances their digits; and by an origin that is not round, points
     on a grid would lose the equality of theirs, which is decided by index.
     """
-    largest = float(np.abs(points).max())
+    low, high = points.min(axis=0), points.max(axis=0)
+    largest = max(float(high.max()), -float(low.min()))
     if largest == 0.0:
         return np.zeros(points.shape[1])
     step = 2.0 ** (np.floor(np.log2(largest)) - 12)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._stored import Rows, StoredPoints
 from .._typing import Array
 from ._distances import Consumer, Sample, scan_distances, stratified
 from ._moments import ClassMoments, class_moments, permuted_moments, resampled_moments
@@ -48,7 +49,7 @@ class Space:
     def __init__(
         self,
         inputs: Inputs,
-        points: Array,
+        points: Rows,
         graph: Callable[[], NeighborGraph],
         name: str,
     ) -> None:
@@ -163,7 +164,7 @@ class Inputs:
 
     def __init__(
         self,
-        points: Array,
+        points: Rows,
         codes: Array,
         classes: Array,
         map_: Array | None,
@@ -190,7 +191,7 @@ class Inputs:
             else Space(self, map_, lambda: self._graph(map_, " (map)"), " (map)")
         )
 
-    def _graph(self, points: Array, name: str) -> NeighborGraph:
+    def _graph(self, points: Rows, name: str) -> NeighborGraph:
         graph = self._graphs[name]
         if graph is None:
             from ..neighbors import nearest_neighbors
@@ -212,6 +213,28 @@ class Inputs:
         other.clock = self.clock
         other.root = self.root
         return other
+
+    def fits(self, points: Rows) -> bool:
+        """Whether a table of all features by all features may be held."""
+        if not isinstance(points, StoredPoints):
+            return True
+        return 8 * min(points.shape) * points.shape[1] <= points.max_memory
+
+    @cached_property
+    def few(self) -> Sample:
+        """Points that can be held, and computed with in float64, where all of them cannot."""
+        assert isinstance(self.points, StoredPoints)
+        most = max(4, self.points.rows_in(self.points.max_memory // 4, itemsize=8))
+        return stratified(self.codes, most, self.random_state)
+
+    @property
+    def probe_samples(self) -> int | None:
+        """How many points the linear probe may use."""
+        asked: int | None = self.settings["probe_samples"]
+        if not isinstance(self.points, StoredPoints):
+            return asked
+        most = max(4, self.points.rows_in(self.points.max_memory, itemsize=8))
+        return most if asked is None else min(asked, most)
 
     @cached_property
     def sample(self) -> Sample:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 
+from .._stored import Rows, StoredPoints, parts_of, within
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array
@@ -56,22 +58,31 @@ def rows_of(indices: Array, n_features: int) -> Iterator[Array]:
         yield indices[start : start + step]
 
 
-def class_means(points: Array, members: list[Array], origin: Array, team: Team) -> Array:
+def blocks_of(points: Rows, width: int) -> list[Array]:
+    """Cut all points into blocks as `rows_of` does; those on disk into whole chunks."""
+    step = max(1, BLOCK_BYTES // (8 * width))
+    if isinstance(points, StoredPoints):
+        step = points.whole_chunks(step)
+    everything = np.arange(len(points))
+    return [everything[start : start + step] for start in range(0, len(points), step)]
+
+
+def class_means(points: Rows, members: list[Array], origin: Array, team: Team) -> Array:
     """Means of the classes relative to the origin, in float64 (n_classes, n_features)."""
-    means = np.empty((len(members), points.shape[1]))
+    totals = np.zeros((len(members), points.shape[1]))
+    for part, block in parts_of(points):
 
-    def average(c: int) -> None:
-        total = np.zeros(points.shape[1])
-        for rows in rows_of(members[c], points.shape[1]):
-            total += points[rows].sum(axis=0, dtype=np.float64)
-        means[c] = total / len(members[c]) - origin
+        def add(c: int, part: slice = part, block: Array = block) -> None:
+            for rows in rows_of(within(members[c], part), points.shape[1]):
+                totals[c] += block[rows].sum(axis=0, dtype=np.float64)
 
-    team.run(average, len(members))
-    return means
+        team.run(add, len(members))
+    counts = np.array([len(own) for own in members], dtype=np.float64)
+    return np.asarray(totals / counts[:, None] - origin)
 
 
 def class_moments(
-    points: Array, codes: Array, n_classes: int, n_jobs: int | None = None
+    points: Rows, codes: Array, n_classes: int, n_jobs: int | None = None
 ) -> ClassMoments:
     """Compute the moments of every class, in float64, a block of points at a time.
 
@@ -86,15 +97,17 @@ def class_moments(
         means = class_means(points, members, origin, team)
         whitener, rank = between_whitener(means)
 
-        def spread(c: int) -> None:
-            for rows in rows_of(members[c], points.shape[1]):
-                centred = points[rows] - (means[c] + origin)
-                squares = np.einsum("ij,ij->i", centred, centred)
-                variances[c] += squares.sum()
-                reaches[c] += np.sqrt(squares).sum()
-                whitened[c] += np.square(centred @ whitener).sum()
+        for part, block in parts_of(points):
 
-        team.run(spread, n_classes)
+            def spread(c: int, part: slice = part, block: Array = block) -> None:
+                for rows in rows_of(within(members[c], part), points.shape[1]):
+                    centred = block[rows] - (means[c] + origin)
+                    squares = np.einsum("ij,ij->i", centred, centred)
+                    variances[c] += squares.sum()
+                    reaches[c] += np.sqrt(squares).sum()
+                    whitened[c] += np.square(centred @ whitener).sum()
+
+            team.run(spread, n_classes)
     return ClassMoments(
         counts, means, variances / counts, reaches / counts, whitened / counts, rank
     )
@@ -121,7 +134,7 @@ def between_whitener(means: Array) -> tuple[Array, int]:
 
 
 def resampled_moments(
-    points: Array, codes: Array, n_classes: int, weights: Array, n_jobs: int | None = None
+    points: Rows, codes: Array, n_classes: int, weights: Array, n_jobs: int | None = None
 ) -> Iterator[ClassMoments]:
     """Yield the moments of each resample of the points.
 
@@ -143,7 +156,7 @@ def resampled_moments(
 
 
 def _resampled(
-    points: Array, codes: Array, n_classes: int, weights: Array, team: Team
+    points: Rows, codes: Array, n_classes: int, weights: Array, team: Team
 ) -> list[ClassMoments]:
     n_resamples, n_features = len(weights), points.shape[1]
     origin = points.mean(axis=0, dtype=np.float64)
@@ -153,12 +166,14 @@ def _resampled(
     # Resampled means, relative to the classes' own.
     shifts = np.zeros((n_resamples, n_classes, n_features))
 
-    def shift(c: int) -> None:
-        for rows in rows_of(members[c], n_features):
-            centred = points[rows] - (centres[c] + origin)
-            shifts[:, c] += weights[:, rows].astype(np.float64) @ centred
+    for part, block in parts_of(points):
 
-    team.run(shift, n_classes)
+        def shift(c: int, part: slice = part, block: Array = block) -> None:
+            for rows in rows_of(within(members[c], part), n_features):
+                centred = block[rows] - (centres[c] + origin)
+                shifts[:, c] += weights[:, rows + part.start].astype(np.float64) @ centred
+
+        team.run(shift, n_classes)
     shifts /= counts[:, :, None]
     means = shifts + centres
     whiteners, ranks = zip(*(between_whitener(mean) for mean in means), strict=True)
@@ -166,16 +181,17 @@ def _resampled(
     axes = np.concatenate(whiteners, axis=1).astype(np.float32)
     variances, reaches, whitened = np.zeros((3, n_resamples, n_classes))
 
-    def spread(c: int) -> None:
+    def spread(c: int, part: slice, block: Array) -> None:
         shifted = shifts[:, c]
         lengths = np.einsum("bj,bj->b", shifted, shifted)
         offsets = np.concatenate([shifted[b] @ whiteners[b] for b in range(n_resamples)])
         offsets = offsets.astype(np.float32)
         step = max(16, 2**22 // max(n_features, axes.shape[1]))
-        for first in range(0, len(members[c]), step):
-            rows = members[c][first : first + step]
-            weight = weights[:, rows].astype(np.float64).T
-            centred = points[rows] - (centres[c] + origin)
+        own = within(members[c], part)
+        for first in range(0, len(own), step):
+            rows = own[first : first + step]
+            weight = weights[:, rows + part.start].astype(np.float64).T
+            centred = block[rows] - (centres[c] + origin)
             squares = np.einsum("ij,ij->i", centred, centred)[:, None] + lengths
             squares = np.maximum(squares - 2.0 * (centred @ shifted.T), 0.0)
             variances[:, c] += (weight * squares).sum(axis=0)
@@ -184,7 +200,8 @@ def _resampled(
             inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
             whitened[:, c] += (weight * inner).sum(axis=0)
 
-    team.run(spread, n_classes)
+    for part, block in parts_of(points):
+        team.run(functools.partial(spread, part=part, block=block), n_classes)
     return [
         ClassMoments(
             counts[b],
@@ -203,7 +220,7 @@ TOGETHER = 512
 
 
 def permuted_moments(
-    points: Array, permuted: list[Array], n_classes: int, n_jobs: int | None = None
+    points: Rows, permuted: list[Array], n_classes: int, n_jobs: int | None = None
 ) -> Iterator[tuple[ClassMoments, Array]]:
     """Yield, for each permutation of the labels, the class moments and the consistency of points.
 
@@ -219,14 +236,14 @@ def permuted_moments(
 
 
 def _permuted(
-    points: Array, codes: Array, n_classes: int, team: Team
+    points: Rows, codes: Array, n_classes: int, team: Team
 ) -> list[tuple[ClassMoments, Array]]:
     (n_samples, n_features), runs = points.shape, codes.shape[1]
     width = runs * n_classes
     origin = points.mean(axis=0, dtype=np.float64)
     # The column of each point's class among those of all permutations.
     columns = codes + np.arange(runs) * n_classes
-    blocks = list(rows_of(np.arange(n_samples), max(n_features, 2 * width)))
+    blocks = blocks_of(points, max(n_features, 2 * width))
     sums = np.zeros((width, n_features))
     # Parts of the sum are added in the order of the blocks, whoever computes them.
     for first in range(0, len(blocks), 2 * team.n_threads):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
+from .._stored import Rows, StoredPoints
 from .._typing import Array
 from . import _uncertainty as by
 from ._results import ClassResult, Result, UndefinedMeasureError
@@ -18,16 +20,18 @@ from .clusters import (
     silhouette_of_sums,
 )
 from .collapse import cdnv_of_moments, nc1_of_moments, nc2_of_moments
-from .dimension import participation_ratio, two_nn_of_distances
+from .dimension import participation_of_points, two_nn_of_distances
 from .faithfulness import faithfulness_of_ranks, harm
 from .label_faithfulness import faithfulness_of_pairs
 from .linear import probe
 from .neighborhood import confusion_of_graph, hit_of_graph
 from .shapes import ellipses_of_map, hulls_of_map
-from .similarity import linear_cka
+from .similarity import cka_of_points
 
 if TYPE_CHECKING:
     from ._inputs import Inputs, Space
+    from .dimension import ParticipationRatio
+    from .similarity import Similarity
 
 Null = Callable[["Inputs", "Space"], Array]
 Compute = Callable[["Inputs", "Space"], Result]
@@ -121,7 +125,8 @@ def _of_shapes(
 ) -> Measure:
     """Describe the overlap of the classes' shapes on the map."""
 
-    def of_points(points: Array, codes: Array, classes: Array) -> Result:
+    def of_points(points: Rows, codes: Array, classes: Array) -> Result:
+        assert not isinstance(points, StoredPoints)
         if points.shape[1] != 2:
             raise UndefinedMeasureError(
                 f"shapes are of two-dimensional maps; the map has {points.shape[1]} components"
@@ -226,7 +231,7 @@ def _probe(inputs: Inputs, space: Space) -> Result:
         space.points,
         space.codes,
         space.classes,
-        max_samples=inputs.settings["probe_samples"],
+        max_samples=inputs.probe_samples,
         random_state=inputs.random_state,
         n_jobs=inputs.n_jobs,
     )
@@ -236,7 +241,22 @@ def _cka(inputs: Inputs, space: Space) -> Result:
     assert inputs.map is not None
     if len(inputs.codes) < 4:
         raise UndefinedMeasureError("debiased CKA needs at least four points")
-    return linear_cka(inputs.native.points, inputs.map.points)
+    if inputs.fits(inputs.native.points):
+        return cka_of_points(inputs.native.points, inputs.map.points)
+    rows = inputs.few.rows
+    return _of_few(inputs, cka_of_points(inputs.native.points[rows], inputs.map.points[rows]))
+
+
+def _of_few(inputs: Inputs, result: Similarity | ParticipationRatio) -> Result:
+    """Spread the influence of a few points over all, and say that there were few."""
+    rows, n_samples = inputs.few.rows, len(inputs.codes)
+    influence = np.zeros(n_samples)
+    influence[rows] = result.influence * (n_samples / len(rows))
+    note = (
+        f"it is of {len(rows)} of {n_samples} points, drawn from each class in its share: the "
+        "products of all features with each other would take more than max_memory"
+    )
+    return dataclasses.replace(result, influence=influence, notes=(*result.notes, note))
 
 
 def _two_nn(inputs: Inputs, space: Space) -> Result:
@@ -274,7 +294,9 @@ def _consistency(inputs: Inputs, space: Space) -> Result:
 
 
 def _participation(inputs: Inputs, space: Space) -> Result:
-    return participation_ratio(space.points)
+    if inputs.fits(space.points):
+        return participation_of_points(space.points)
+    return _of_few(inputs, participation_of_points(space.points[inputs.few.rows]))
 
 
 def _whole(points: Array, codes: Array, classes: Array) -> Result:

@@ -24,18 +24,19 @@ class FoldedSoftmax:
     """Losses of the classifiers of all folds, each without its fold, on blocks of points.
 
     The weights of all folds stand side by side, (features + 1, folds, classes), so that one product
-    of each block of points serves all of them. The last feature is a constant 1.
+    of each block of points serves all of them. The last feature is a constant 1. The penalty is for
+    points of ``width`` features, in units of the root mean square of these.
     """
 
     def __init__(
-        self, points: Array, codes: Array, folds: Array, penalty: float, team: Team
+        self, points: Array, codes: Array, folds: Array, penalty: float, team: Team, width: int
     ) -> None:
         origin = points.mean(axis=0, dtype=np.float64)
         n_samples, n_features = points.shape
         self.x = np.empty((n_samples, n_features + 1), dtype=np.float32)
         self.x[:, :-1] = points - origin.astype(np.float32)
         power = np.einsum("ij,ij->", self.x[:, :-1], self.x[:, :-1], dtype=np.float64)
-        self.x[:, :-1] /= np.float32(np.sqrt(power / (n_samples * n_features)) or 1.0)
+        self.x[:, :-1] /= np.float32(np.sqrt(power / (n_samples * width)) or 1.0)
         self.x[:, -1] = 1.0
         self.codes = codes
         self.folds = folds
@@ -111,7 +112,8 @@ def fit_folds(
     of steps then does not grow with the spread of the covariance's eigenvalues.
     """
     with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
-        model = FoldedSoftmax(_turned(points, team), codes, folds, penalty, team)
+        turned = _turned(points, team)
+        model = FoldedSoftmax(turned, codes, folds, penalty, team, points.shape[1])
         weights, converged = _minimise(model)
         own = model.logits(weights)[np.arange(len(codes)), folds]
     return own.argmax(axis=1), converged

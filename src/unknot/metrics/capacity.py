@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float64
@@ -147,7 +148,7 @@ def manifold_capacity(
 
 
 def capacity_of_points(
-    points: Array,
+    points: Rows,
     codes: Array,
     classes: Array,
     kappa: float = 0.0,
@@ -160,8 +161,9 @@ def capacity_of_points(
     require_classes(classes, 2, "manifold capacity")
     rng = np.random.default_rng(random_state)
     members, notes = _members(codes, classes, max_points, rng)
-    origin = np.concatenate([points[own] for own in members]).mean(axis=0, dtype=np.float64)
-    manifolds = [points[own] - origin for own in members]
+    taken = points[np.concatenate(members)]
+    origin = taken.mean(axis=0, dtype=np.float64)
+    manifolds = np.split(taken - origin, np.cumsum([len(own) for own in members])[:-1])
     centres = np.stack([manifold.mean(axis=0) for manifold in manifolds])
     _require_centres(centres, manifolds, classes)
     seeds = rng.spawn(len(classes) + 1)

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Float64, Int64
 from ._checks import check_count, check_labelled, require_classes
 from ._distances import Sample, scan_distances, stratified
-from ._moments import ClassMoments, class_moments, rows_of
+from ._moments import ClassMoments, blocks_of, class_moments
 from ._results import ClassResult, PairResult, UndefinedMeasureError, announced, some
 from .collapse import lone_note, require_apart, squared_distances_of_means
 
@@ -104,7 +105,7 @@ def distance_consistency(points: ArrayLike, labels: ArrayLike) -> DistanceConsis
 
 
 def nearer_own(
-    points: Array, codes: Array, moments: ClassMoments, n_jobs: int | None = None
+    points: Rows, codes: Array, moments: ClassMoments, n_jobs: int | None = None
 ) -> Array:
     """Compare each point's distance to its own centroid with that to every centroid.
 
@@ -115,7 +116,7 @@ def nearer_own(
     # The moments' means are relative to the mean of all points.
     origin = points.mean(axis=0, dtype=np.float64)
     lengths = np.einsum("ij,ij->i", moments.means, moments.means)
-    blocks = list(rows_of(np.arange(len(points)), points.shape[1]))
+    blocks = blocks_of(points, points.shape[1])
 
     def compare(number: int) -> None:
         rows = blocks[number]

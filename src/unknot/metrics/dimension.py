@@ -6,9 +6,11 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows
 from .._typing import Array, Float64, Int64
 from .._validation import check_points
-from ._moments import rows_of
+from ._centred import Centred
+from ._moments import blocks_of, rows_of
 from ._results import Result, UndefinedMeasureError, announced
 from .neighborhood import checked_graph
 
@@ -225,25 +227,29 @@ def participation_ratio(points: ArrayLike) -> ParticipationRatio:
     >>> round(participation_ratio([[2, 0], [-2, 0], [0, 1], [0, -1]]).value, 6)
     1.470588
     """
-    points = check_points(points)
+    return participation_of_points(check_points(points))
+
+
+def participation_of_points(points: Rows) -> ParticipationRatio:
+    """Compute the participation ratio of checked points, in memory or on disk."""
     n_samples, n_features = points.shape
     origin = points.mean(axis=0, dtype=np.float64)
     squares, weighted = np.empty((2, n_samples))
     everything = np.arange(n_samples)
     if n_features <= n_samples:
         covariance = np.zeros((n_features, n_features))
-        for rows in rows_of(everything, n_features):
+        for rows in blocks_of(points, n_features):
             centred = points[rows] - origin
             covariance += centred.T @ centred / n_samples
-        for rows in rows_of(everything, n_features):
+        for rows in blocks_of(points, n_features):
             centred = points[rows] - origin
             squares[rows] = np.einsum("ij,ij->i", centred, centred)
             weighted[rows] = np.einsum("ij,ij->i", centred @ covariance, centred)
     else:
         # The same from the products of all pairs: x' S x = mean over y of (x.y)^2.
-        everywhere = points - origin
+        everywhere = Centred(points, origin)
         for rows in rows_of(everything, n_samples):
-            products = everywhere[rows] @ everywhere.T
+            products = everywhere.products(rows)
             squares[rows] = products[np.arange(len(rows)), rows]
             weighted[rows] = np.square(products).mean(axis=1)
     trace, trace_of_square = squares.mean(), weighted.mean()

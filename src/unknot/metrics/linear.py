@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows
 from .._typing import Array, Float64, Int64
 from ._checks import check_count, check_labelled
 from ._distances import stratified
@@ -111,7 +112,7 @@ def linear_probe(
 
 
 def probe(
-    points: Array,
+    points: Rows,
     codes: Array,
     classes: Array,
     n_folds: int = 5,

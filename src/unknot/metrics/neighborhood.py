@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows
 from .._typing import Array, Float32, Float64, Shaped
 from .._validation import check_labels, check_points
 from ._checks import check_count
@@ -189,7 +190,7 @@ def neighbor_confusion(
 
 
 def checked_graph(
-    points: Array, k: int, graph: NeighborGraph | None, n_jobs: int | None
+    points: Rows, k: int, graph: NeighborGraph | None, n_jobs: int | None
 ) -> NeighborGraph:
     """Check k, and return a graph of at least k neighbours: the one given, or one computed."""
     n_samples = len(points)

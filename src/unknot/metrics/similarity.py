@@ -5,8 +5,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows
 from .._typing import Array, Float64
 from .._validation import check_points
+from ._centred import Centred
 from ._moments import rows_of
 from ._results import Result, UndefinedMeasureError, announced
 
@@ -88,12 +90,13 @@ def linear_cka(first: ArrayLike, second: ArrayLike, *, debiased: bool = True) ->
         raise ValueError(
             f"first and second must represent the same samples; first has {len(x)}, second {len(y)}"
         )
-    return announced(_cka(x, y, debiased))
+    return announced(cka_of_points(x, y, debiased=debiased))
 
 
-def _cka(x: Array, y: Array, debiased: bool) -> Similarity:
+def cka_of_points(first: Rows, second: Rows, *, debiased: bool = True) -> Similarity:
+    """Compute the linear CKA of checked points, in memory or on disk."""
     # In units of each one's own spread: the ratio does not depend on it, and nothing overflows.
-    x, y = _standard(x, "first"), _standard(y, "second")
+    x, y = _standard(first, "first"), _standard(second, "second")
     cross, cross_points = _hsic(x, y, debiased)
     own_x, own_x_points = _hsic(x, x, debiased)
     own_y, own_y_points = _hsic(y, y, debiased)
@@ -121,31 +124,29 @@ def _cka(x: Array, y: Array, debiased: bool) -> Similarity:
     )
 
 
-def _standard(points: Array, name: str) -> Array:
-    centred = points - points.mean(axis=0, dtype=np.float64)
-    spread = np.sqrt(np.einsum("ij,ij->", centred, centred) / len(points))
-    if spread == 0.0:
+def _standard(points: Rows, name: str) -> Centred:
+    centred = Centred(points, points.mean(axis=0, dtype=np.float64), spread=None)
+    if centred.spread == 0.0:
         raise UndefinedMeasureError(f"CKA divides by the variance, and {name} has none")
-    centred /= spread
-    return np.asarray(centred)
+    return centred
 
 
-def _hsic(x: Array, y: Array, debiased: bool) -> tuple[float, Array]:
+def _hsic(x: Centred, y: Centred, debiased: bool) -> tuple[float, Array]:
     """HSIC of two centred representations, and x' E[xy'] y of each sample."""
     n = len(x)
     each = np.empty(n)
     if x.shape[1] * y.shape[1] <= n * (x.shape[1] + y.shape[1]):
-        cross = x.T @ y
+        cross = x.cross(y)
         for rows in rows_of(np.arange(n), max(cross.shape)):
             each[rows] = np.einsum("ij,ij->i", x[rows] @ cross, y[rows])
     else:
         # The same from the products of all pairs, a block of rows at a time.
         for rows in rows_of(np.arange(n), n):
-            each[rows] = np.einsum("ij,ij->i", x[rows] @ x.T, y[rows] @ y.T)
+            each[rows] = np.einsum("ij,ij->i", x.products(rows), y.products(rows))
     total = each.sum()
     if not debiased:
         return float(total / n**2), each / n
-    x_squares, y_squares = np.einsum("ij,ij->i", x, x), np.einsum("ij,ij->i", y, y)
+    x_squares, y_squares = x.squares(), y.squares()
     # With zeros on the diagonal: tr KL loses K_ii L_ii; and since centred rows sum to zero, the
     # sums of row i are -K_ii and -L_ii.
     trace = total - x_squares @ y_squares

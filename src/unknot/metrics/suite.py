@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._stored import Rows, StoredPoints, opened
 from .._typing import Array
-from .._validation import check_points
+from .._validation import check_labels, check_points
 from ._checks import check_count, check_labelled
 from ._inputs import Inputs, Space
 from ._registry import MEASURES, Measure
@@ -43,7 +44,7 @@ def measure_names() -> dict[str, str]:
 
 
 def measure(
-    points: ArrayLike,
+    points: Any,
     labels: ArrayLike,
     map: ArrayLike | None = None,  # noqa: A002
     measures: str | Iterable[str] | None = None,
@@ -59,6 +60,7 @@ def measure(
     n_permutations: int = 20,
     random_state: int = 0,
     n_jobs: int | None = None,
+    max_memory: int | None = None,
 ) -> Scores:
     """Measure how untangled labelled points are: all measures, or some, with what is sure of them.
 
@@ -70,7 +72,8 @@ def measure(
     Parameters
     ----------
     points : array-like (n_samples, n_features)
-        A representation.
+        A representation. Or one on disk, (n_samples, *shape): a Zarr or HDF5 array, or a
+        ``numpy.memmap``.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
     map : array-like (n_samples, n_components), optional
@@ -100,6 +103,10 @@ def measure(
         Seed of everything random: the same seed gives the same scores.
     n_jobs : int, optional
         Threads; every core by default.
+    max_memory : int, optional
+        Points on disk that take more bytes than this as float32, by default 256 MB, are read a part
+        at a time. The scores are those of points in memory, but that the participation ratio,
+        linear CKA and the linear probe are of as many points as fit, which their notes say.
 
     Returns
     -------
@@ -134,8 +141,7 @@ def measure(
     >>> hit.value, hit.better, 0.4 < hit.null < 0.6
     (1.0, 'more', True)
     """
-    points, codes, classes = check_labelled(points, labels)
-    check_points(points, min_samples=2)
+    points, codes, classes = _checked(opened(points, max_memory), labels)
     map_ = None if map is None else check_points(map, name="map")
     if map_ is not None and len(map_) != len(points):
         raise ValueError(f"map must be of the {len(points)} points; it is of {len(map_)}")
@@ -185,6 +191,16 @@ def measure(
         notes=_data_notes(points),
         shared_seconds=inputs.clock.seconds,
     )
+
+
+def _checked(points: Any, labels: ArrayLike) -> tuple[Rows, Array, Array]:
+    """Return points, in memory or on disk, labels as 0..C-1 and the class values."""
+    if isinstance(points, StoredPoints):
+        codes, classes = check_labels(labels, len(points))
+        points.require_finite()
+        return points, codes, classes
+    points, codes, classes = check_labelled(points, labels)
+    return check_points(points, min_samples=2), codes, classes
 
 
 def _optional_count(value: int | None, name: str) -> int | None:
@@ -276,7 +292,7 @@ def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) 
     )
 
 
-def _data_notes(points: Array) -> tuple[str, ...]:
+def _data_notes(points: Rows) -> tuple[str, ...]:
     low, high = points.min(axis=0), points.max(axis=0)
     constant = int((low == high).sum())
     if constant == points.shape[1]:

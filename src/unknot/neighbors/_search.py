@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from .._stored import StoredPoints, opened
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Int32
 from .._validation import check_points
-from . import _approximate, _exact, _sparse, _tree
+from . import _approximate, _blocks, _exact, _sparse, _tree
 from ._duplicates import Distinct
 from ._graph import NeighborGraph
 
@@ -32,6 +33,7 @@ def nearest_neighbors(
     n_jobs: int | None = None,
     *,
     exact: bool | None = None,
+    max_memory: int | None = None,
 ) -> NeighborGraph:
     """Find the k nearest neighbours of every point.
 
@@ -45,7 +47,8 @@ def nearest_neighbors(
     ----------
     points : array-like or sparse matrix of shape (n_samples, n_features)
         Real and finite. Computed in float32; float64 values that it cannot hold are first taken
-        relative to a point near their mean, so that a large offset costs no precision.
+        relative to a point near their mean, so that a large offset costs no precision. Or an array
+        on disk, (n_samples, *shape): a Zarr or HDF5 array, or a ``numpy.memmap``.
     k : int
         Neighbours of each point, itself not counted: from 1 to n_samples - 1.
     metric : {"euclidean", "cosine"}, default="euclidean"
@@ -55,6 +58,10 @@ def nearest_neighbors(
         Threads; by default every core. The result is the same for any number.
     exact : bool, optional
         True or False to search exactly or approximately at any size.
+    max_memory : int, optional
+        Points on disk that take more bytes than this as float32, by default 256 MB, are searched in
+        parts, exactly at any size. Beside so many bytes of points the search holds some 320 numbers
+        for each. It is for the Euclidean metric.
 
     Returns
     -------
@@ -85,6 +92,9 @@ def nearest_neighbors(
     """
     n_threads = resolve_n_jobs(n_jobs)
     check_metric(metric)
+    points = opened(points, max_memory)
+    if isinstance(points, StoredPoints):
+        return _graph_of_stored(points, _check_k(k, len(points)), metric, n_threads, exact)
     space = SearchSpace.of(points, metric)
     return graph_of_points(space, _check_k(k, space.points.shape[0]), n_threads, exact=exact)
 
@@ -188,6 +198,19 @@ def neighbors_among(
 def _widened(points: Array, width: int) -> Array:
     missing = width - points.shape[1]
     return np.pad(points, ((0, 0), (0, missing))) if missing else points
+
+
+def _graph_of_stored(
+    points: StoredPoints, k: int, metric: str, n_threads: int, exact: bool | None
+) -> NeighborGraph:
+    if metric != "euclidean" or exact is False:
+        asked = f"metric={metric!r}" if metric != "euclidean" else "exact=False"
+        raise ValueError(
+            f"points on disk of {4 * points.size:,} bytes are searched in parts, exactly and by "
+            f"the Euclidean metric; got {asked}. Pass max_memory={4 * points.size} to read them "
+            "whole"
+        )
+    return _blocks.graph_of_stored(points, k, n_threads)
 
 
 def check_metric(metric: object) -> None:

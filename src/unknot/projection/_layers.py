@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from .._stored import StoredPoints, opened
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float64, Map
 from .._validation import check_points
@@ -78,7 +79,8 @@ def map_after(
         The map of the layer before. None, or one whose points are all equal: an independent run.
     points : array-like (n_samples, n_features), optional
         The layer's points, whose principal components an independent run starts from; without
-        them it starts at random.
+        them it starts at random. They may lie on disk: then, if they do not fit into 256 MB, the
+        components are those of some of them, evenly spaced.
     **settings
         Parameters of `TSNE`: perplexity, max_iter, random_state, ...
 
@@ -106,15 +108,17 @@ def map_after(
     if before is None:
         if points is None:
             return _independent(tsne.set_params(init="random"), graph, "random")
+        points = opened(points)
+        if not isinstance(points, StoredPoints):
+            points = check_points(np.reshape(np.asarray(points), (len(points), -1)))
         if len(points) != graph.n_samples:
             raise ValueError(
                 f"points must be the {graph.n_samples} samples of graph; got {len(points)}"
             )
         random = check_random_state(tsne.random_state)
-        dense = np.reshape(np.asarray(points), (len(points), -1))
         start = starting_map(
             "pca",
-            check_points(dense),
+            points,
             graph.n_samples,
             int(tsne.n_components),
             random,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._stored import Rows, StoredPoints
 from .._team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from ._pca import Components
@@ -16,7 +17,7 @@ SPREAD = 1e-4
 
 def starting_map(
     init: Any,
-    points: Array | None,
+    points: Rows | None,
     n_samples: int,
     n_components: int,
     random: np.random.RandomState,
@@ -43,8 +44,7 @@ def starting_map(
         start = noise
         few = min(n_components, *points.shape)
         with single_threaded_blas(), Team(n_threads) as team:
-            found = Components.of(points, few, team)
-            components = found.project(points, team).astype(np.float64)
+            components = _components(points, few, team).astype(np.float64)
         deviations = components.std(axis=0)
         if deviations[0] > 0:
             told_apart = np.flatnonzero(deviations > 1e-6 * deviations[0])
@@ -59,6 +59,16 @@ def starting_map(
     if not np.isfinite(start).all():
         raise ValueError("init must be finite; got NaN or infinite values")
     return start
+
+
+def _components(points: Rows, few: int, team: Team) -> Float32[Array, "samples components"]:
+    if not isinstance(points, StoredPoints):
+        return Components.of(points, few, team).project(points, team)
+    # Of points on disk, components of as many as can be held are enough for a start.
+    held = min(len(points), points.rows_in(points.max_memory // 4))
+    rows = np.linspace(0, len(points) - 1, held).astype(np.int64)
+    found = Components.of(points[rows], few, team)
+    return np.concatenate([found.project(points[part], team) for part in points.slabs()])
 
 
 def curve_order(start: Float32[Array, "samples components"]) -> Int32[Array, " samples"]:

@@ -24,7 +24,7 @@ class ArraysAdapter:
     batch_size: int | None = None
     steady = False
 
-    def __init__(self, arrays: Mapping[str, Any]) -> None:
+    def __init__(self, arrays: Mapping[Any, Any]) -> None:
         if not arrays:
             raise ValueError("model: a dict of layer -> points must hold at least one layer")
         self._arrays = {name: np.asarray(array) for name, array in arrays.items()}

@@ -10,7 +10,8 @@ from .._typing import Array
 from ._adapter import INPUTS
 from ._layers import Found, Layer, same_values
 from ._reduction import Reducer, describe
-from ._store import InMemory, OnDisk, Store, fitting
+from ._samples import has_finite_sum
+from ._store import InMemory, OnDisk, Store, fitting, populate
 
 
 class NotAViewError(Exception):
@@ -60,7 +61,7 @@ class Column:
             original = raw if self.base is None else self.base._batch
             if original is None or not same_values(rows, original[: len(rows)]):
                 raise NotAViewError(self.layer.name)
-        elif not np.isfinite(np.sum(rows, dtype=np.float32)):
+        elif not has_finite_sum(rows):
             _refuse_non_finite(self.layer.name, rows, start)
         if self.place is None:
             return
@@ -137,6 +138,7 @@ def plan(
     for column in own:
         if column not in on_disk:
             column.place = InMemory(n_samples, column.reducer.shape)
+    populate([c.place.array for c in columns.values() if isinstance(c.place, InMemory)])
     for column in on_disk:
         column.place = places.column(column.layer.name, n_samples, column.reducer.shape)
     return columns

@@ -21,7 +21,7 @@ from ._columns import (
 from ._layers import Which, choose, prepare, probe
 from ._reduction import Pool, Reducer, check_reductions
 from ._representations import Representations
-from ._samples import Samples
+from ._samples import Samples, check_inputs
 from ._store import Store, memory_budget
 
 CAPTURED_BYTES: Final = 256_000_000
@@ -163,6 +163,8 @@ def _run(
             stop = min(start + size, n_samples)
             padded = adapter.steady or adapter.batch_size is not None
             batch = samples.rows(start, start + size if padded else stop)
+            if not hasattr(adapter, "samples"):  # stored layers are looked at as layers
+                check_inputs(batch, start)
             raw = None if samples.several else batch
             rows = _output_rows(run(batch), stop - start)
             for name, column in columns.items():

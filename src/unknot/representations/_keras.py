@@ -6,6 +6,7 @@ or popped, or whether its layers have outputs that Keras knows of; and nothing i
 graph.
 """
 
+import inspect
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
@@ -111,6 +112,8 @@ class KerasAdapter:
         for trained, new in layers:
             if hasattr(trained, "adapt"):
                 new.set_weights(trained.get_weights())
+                if hasattr(new, "finalize_state"):
+                    new.finalize_state()
         return fresh
 
     def _input(self, key: Any, place: int) -> tuple[str, tuple[int | None, ...], str]:
@@ -202,10 +205,13 @@ class KerasAdapter:
 
         names: list[str] = []  # JAX sorts what it returns as a dict
         model = self._model
+        # Unlike a call, this passes on even what a model's own ``call`` does not take.
+        takes_training = "training" in inspect.signature(model.call).parameters
+        predicting = {"training": False} if takes_training else {}
 
         def forward(trainable: Any, fixed: Any, inputs: Any) -> tuple[Any, list[Any]]:
             with _captured(self._layers, wanted) as outputs:
-                result, _ = model.stateless_call(trainable, fixed, inputs, training=False)
+                result, _ = model.stateless_call(trainable, fixed, inputs, **predicting)
             names[:] = outputs
             return result, list(outputs.values())
 

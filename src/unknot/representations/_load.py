@@ -14,6 +14,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._extras import import_extra
+from ._archives import check_program
 
 KERAS: Final = (".keras", ".h5", ".hdf5", ".yaml", ".yml")
 TORCH: Final = (".pt2", ".pt", ".pth", ".ts", ".ckpt", ".bin")
@@ -82,7 +83,7 @@ def load_model(
 
 def _load_arrays(file: Path) -> dict[str, Any]:
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
     except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
         raise _unreadable(file, "layers as arrays", error) from error
@@ -101,6 +102,8 @@ def _load_onnx(file: Path) -> Any:
 def _load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
     torch: Any = import_extra("torch", feature="Loading a PyTorch model", extra="torch")
     kind = _kind_of_archive(file)
+    if kind == "program" and not trust_pickle:
+        check_program(torch, file)
     if kind in ("program", "script"):
         load = torch.export.load if kind == "program" else torch.jit.load
         try:
@@ -110,7 +113,9 @@ def _load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
         except Exception as error:
             raise _unreadable(file, f"a PyTorch {kind}", error) from error
     try:
-        content = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # about the protocol of the pickle
+            content = torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if not trust_pickle:
             raise ValueError(

@@ -81,6 +81,29 @@ def map_batch(batch: Batch, change: Callable[[Any, Array], Any]) -> Any:
     return change(0, batch)
 
 
+def check_inputs(batch: Batch, start: int) -> None:
+    """Raise a ValueError if a batch of inputs holds NaN or infinity; some layers hide them."""
+    map_batch(batch, lambda key, part: _check_input(key, part, start))
+
+
+def _check_input(key: Any, part: Array, start: int) -> None:
+    if part.dtype.kind != "f" or has_finite_sum(part):
+        return
+    bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
+    if bad.any():
+        raise ValueError(
+            f"inputs{'' if key == 0 else f'[{key!r}]'} must be finite; got NaN or infinity in "
+            f"sample {start + int(np.argmax(bad))} and {int(bad.sum()) - 1} more up to sample "
+            f"{start + len(part) - 1}. Remove or replace them"
+        )
+
+
+def has_finite_sum(values: Array) -> bool:
+    """Whether the sum is finite, and so every value; it costs far less than to look at each."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        return bool(np.isfinite(np.sum(values, dtype=np.float32)))
+
+
 def cast(array: Array, dtype: Any, name: str) -> Array:
     """Return values in the dtype that a model takes.
 

@@ -1,9 +1,13 @@
 """Where representations are put: memory up to a budget, Zarr arrays on disk beyond it."""
 
+import ctypes
 import errno
+import mmap
 import re
 import shutil
+import sys
 import tempfile
+import threading
 import weakref
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -17,6 +21,8 @@ from .._typing import Array
 
 DEFAULT_BYTES: Final = 1_000_000_000
 CHUNK_BYTES: Final = 8_000_000
+POPULATED_BYTES: Final = 1 << 23
+MADV_POPULATE_WRITE: Final = 23  # Linux 5.14
 UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 
 
@@ -67,6 +73,30 @@ def fitting(sizes: Sequence[int], budget: int) -> list[bool]:
         budget -= sizes[place]
         fits[place] = budget >= 0
     return fits
+
+
+def populate(arrays: Sequence[Array]) -> threading.Thread:
+    """Have the system provide the arrays' memory beside the model's work; contents are untouched.
+
+    Otherwise the first write to each page waits for it, which takes longer than the copying.
+    Where the system does not know of this, nothing happens.
+    """
+
+    def work() -> None:
+        with suppress(OSError, AttributeError):
+            advise = ctypes.CDLL(None).madvise
+            advise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+            for array in arrays:
+                first = -(-array.ctypes.data // mmap.PAGESIZE) * mmap.PAGESIZE
+                last = array.ctypes.data + array.nbytes
+                for start in range(first, last - POPULATED_BYTES, POPULATED_BYTES):
+                    if advise(start, POPULATED_BYTES, MADV_POPULATE_WRITE):
+                        return
+
+    thread = threading.Thread(target=work, daemon=True)
+    if sys.platform == "linux":
+        thread.start()
+    return thread
 
 
 class InMemory:
@@ -124,7 +154,7 @@ class OnDisk:
 
     def _flush(self) -> None:
         try:
-            self._array[self._start : self._start + self._filled] = self._chunk[: self._filled]
+            self._write_chunk()
         except OSError as error:
             raise OSError(
                 error.errno,
@@ -135,6 +165,9 @@ class OnDisk:
             ) from error
         self._start += self._filled
         self._filled = 0
+
+    def _write_chunk(self) -> None:
+        self._array[self._start : self._start + self._filled] = self._chunk[: self._filled]
 
 
 class Store:

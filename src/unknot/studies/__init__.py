@@ -8,4 +8,13 @@ from ._run import study
 from ._study import Study
 from ._table import ScoreTable
 
-__all__ = ["Comparison", "Difference", "EpochRecorder", "LayerStudy", "ScoreTable", "Study", "StudyError", "study"]
+__all__ = [
+    "Comparison",
+    "Difference",
+    "EpochRecorder",
+    "LayerStudy",
+    "ScoreTable",
+    "Study",
+    "StudyError",
+    "study",
+]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
+import weakref
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -14,7 +16,7 @@ from ._extraction import Extracted, extract_layers
 from ._loading import load_study
 from ._models import model_fingerprint
 from ._progress import showing
-from ._run import in_memory, layers_of, model_name, study_layers
+from ._run import in_memory, layers_of, model_name, study_layers, whole_bytes
 from ._saving import check_folder, finish
 from ._settings import StudySettings
 from ._stages import Stages, prepare_data
@@ -52,7 +54,7 @@ class EpochRecorder:
     >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
     >>> recorder = EpochRecorder((pixels, labels), measures="neighborhood_hit", max_iter=250)
     >>> for epoch in (1, 2):
-    ...     recorder.capture({"fc1": pixels + 3 * epoch * labels[:, None]}, epoch)
+    ...     recorder.capture({"fc1": pixels + epoch * labels[:, None] / 2}, epoch)
     >>> study = recorder.study()
     >>> hits = [there.scores.value("fc1", "neighborhood_hit") for there in study.epochs.values()]
     >>> list(study.epochs), hits[0] < hits[1]
@@ -108,14 +110,14 @@ class EpochRecorder:
             "project": project,
             "random_state": random_state,
         }
-        self._temporary = None
+        self._temporary = out is None
         if out is None:
-            self._temporary = tempfile.TemporaryDirectory(prefix="unknot-epochs-")
-            self._folder = Path(self._temporary.name)
+            self._folder = Path(tempfile.mkdtemp(prefix="unknot-epochs-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
         else:
             self._folder = Path(out)
             check_folder(self._folder)
-        self._stages = Stages(self._folder, self._settings, n_jobs)
+        self._stages = Stages(self._folder, self._settings, n_jobs, whole_bytes(max_memory))
         self._whole: tuple[Part, dict[str, Any]] | None = None
         self._captured: dict[int, Extracted] = {}
         self.model: Any = None
@@ -215,7 +217,7 @@ class EpochRecorder:
             stages.seconds,
         )
         found_study = load_study(self._folder)
-        return found_study if self._temporary is None else in_memory(found_study)
+        return in_memory(found_study) if self._temporary else found_study
 
     # What Keras, and `unknot.train`, call while they train.
 

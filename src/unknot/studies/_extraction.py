@@ -12,7 +12,7 @@ import numpy as np
 from .._typing import Array
 from .._workspace import Part
 from ._data import StudyData
-from ._format import PARTS, write_zarr
+from ._format import PARTS, read_zarr, write_zarr
 from ._models import answers
 from ._settings import CONTROL_FEATURES
 from ._stages import Stages
@@ -53,11 +53,39 @@ def extract_layers(
     part = stages.do(
         f"{prefix}extract",
         (f"{prefix}all layers", "extraction"),
-        {"model": fingerprint, **_deciding(options)},
+        {"model": fingerprint, **deciding(options)},
         [data_part],
         lambda folder: _extract(folder, model, data, options),
     )
-    return _of_part(part)
+
+    def answer(folder: Path) -> dict[str, Any]:
+        output = read_zarr(part.path, "output") if part.result["output"] else None
+        predictions, probabilities, class_names, notes = answers(
+            output, data.class_names, data.labels, named=data.named
+        )
+        if predictions is not None and probabilities is not None:
+            write_zarr(folder / "predictions", predictions)
+            write_zarr(folder / "probabilities", probabilities)
+        # A dict of points has no output to speak of.
+        notes = () if isinstance(model, Mapping) else notes
+        there = predictions is not None
+        return {"there": there, "class_names": list(class_names), "notes": list(notes)}
+
+    # Apart from the points, which need not be kept.
+    answered = stages.do(
+        f"{prefix}answers", (f"{prefix}all layers", "answers"), {}, [data_part, part], answer
+    )
+    result, path = answered.result, f"{PARTS}/{answered.path.name}"
+    return Extracted(
+        part,
+        part.result["layers"],
+        {
+            "predictions": f"{path}/predictions" if result["there"] else None,
+            "probabilities": f"{path}/probabilities" if result["there"] else None,
+        },
+        tuple(result["class_names"]),
+        (*part.result["notes"], *result["notes"]),
+    )
 
 
 def extract_control(
@@ -81,7 +109,7 @@ def extract_control(
     def work(folder: Path) -> dict[str, Any]:
         return _extract(folder, fresh, data, control)
 
-    settings = {**_deciding(control), "seed": options["random_state"]}
+    settings = {**deciding(control), "seed": options["random_state"]}
     try:
         fresh = untrained(model, options["random_state"])
         part = stages.do(
@@ -94,10 +122,10 @@ def extract_control(
         )
     except ValueError as error:
         return None, f"no untrained control: {error}"
-    return _of_part(part), ""
+    return Extracted(part, part.result["layers"], {}, (), ()), ""
 
 
-def _deciding(options: Mapping[str, Any]) -> dict[str, Any]:
+def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what decides the result; not how much memory is used on the way."""
     pool, project = options["pool"], options["project"]
     return {
@@ -133,21 +161,9 @@ def _extract(
                 "points": None if same_as is not None else _store(folder, number, array),
             }
         )
-    predictions, probabilities, class_names, notes = answers(
-        found.output, data.class_names, data.labels, named=data.named
-    )
-    # A dict of points has no output to speak of.
-    if isinstance(model, Mapping):
-        notes = ()
-    if predictions is not None and probabilities is not None:
-        write_zarr(folder / "predictions", predictions)
-        write_zarr(folder / "probabilities", probabilities)
-    return {
-        "layers": layers,
-        "predictions": predictions is not None,
-        "class_names": list(class_names),
-        "notes": [*found.notes, *notes],
-    }
+    if found.output is not None:
+        write_zarr(folder / "output", found.output)
+    return {"layers": layers, "output": found.output is not None, "notes": list(found.notes)}
 
 
 def _store(folder: Path, number: int, array: Any) -> str:
@@ -158,19 +174,3 @@ def _store(folder: Path, number: int, array: Any) -> str:
     values: Array = array
     write_zarr(folder / name, values)
     return name
-
-
-def _of_part(part: Part) -> Extracted:
-    result = part.result
-    path = f"{PARTS}/{part.path.name}"
-    there = result["predictions"]
-    return Extracted(
-        part,
-        result["layers"],
-        {
-            "predictions": f"{path}/predictions" if there else None,
-            "probabilities": f"{path}/probabilities" if there else None,
-        },
-        tuple(result["class_names"]),
-        tuple(result["notes"]),
-    )

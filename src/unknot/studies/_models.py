@@ -89,9 +89,11 @@ def answers(
     if outputs.min() < -1e-6 or np.abs(sums - 1).max() > 1e-3:
         powers = np.exp(outputs - outputs.max(axis=1, keepdims=True))
         outputs = powers / powers.sum(axis=1, keepdims=True)
-    predictions = output.reshape(len(output), -1).argmax(axis=1) if output.size > len(
-        output
-    ) else outputs.argmax(axis=1)
+    predictions = (
+        output.reshape(len(output), -1).argmax(axis=1)
+        if output.size > len(output)
+        else outputs.argmax(axis=1)
+    )
     notes: tuple[str, ...] = ()
     accuracy = float(np.mean(predictions == labels))
     chance = float(np.bincount(labels).max() / len(labels)) / 2

@@ -13,8 +13,9 @@ import numpy as np
 
 from .._typing import Array
 from .._workspace import Part
+from ._control import control_scores
 from ._data import StudyData, take_data
-from ._extraction import Extracted, extract_control, extract_layers
+from ._extraction import Extracted, extract_layers
 from ._format import StudyError
 from ._layer import LayerStudy
 from ._loading import load_study
@@ -22,7 +23,7 @@ from ._models import model_fingerprint
 from ._progress import showing
 from ._saving import check_folder, finish
 from ._settings import StudySettings
-from ._stages import DEAD, OnStage, Source, Stages, prepare_data, score_control, study_layer
+from ._stages import DEAD, WHOLE_BYTES, OnStage, Source, Stages, prepare_data, study_layer
 from ._study import Study
 from ._versions import versions
 
@@ -149,6 +150,7 @@ def study(
         max_iter=max_iter,
         random_state=random_state,
     )
+    called = name or model_name(model)
     taken = take_data(data, snippets).sample(n_samples, random_state)
     fitted, notes = settings.fitted(len(taken.labels))
     if isinstance(model, Mapping) and taken.rows is not None:
@@ -164,12 +166,12 @@ def study(
 
     def run(folder: Path) -> Study:
         with showing(progress, on_stage) as (start, done):
-            stages = Stages(folder, fitted, n_jobs, start, done)
+            stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
             _run(
                 stages,
                 model,
                 taken,
-                name or model_name(model),
+                called,
                 extraction,
                 notes,
                 untrained=untrained,
@@ -200,11 +202,13 @@ def _run(
     described, sources = layers_of(extracted, data_part)
     found, controls = study_layers(stages, "", described, sources, data.labels), {}
     if untrained:
-        control, problem = extract_control(stages, model, extracted, data, data_part, extraction)
-        if control is None:
+        scores, problem = control_scores(
+            stages, "untrained", model, extracted, data, data_part, extraction, found
+        )
+        if scores is None:
             notes = (*notes, problem)
         else:
-            controls["untrained"] = _score_control(stages, control, found, data.labels)
+            controls["untrained"] = scores
     if not keep_points:
         for layer in found:
             layer["points"] = None
@@ -296,37 +300,29 @@ def study_layers(
     return list(found.values())
 
 
-def _score_control(
-    stages: Stages, control: Extracted, found: list[dict[str, Any]], labels: Array
-) -> dict[str, str]:
-    """Measure the layers of the control; the inputs are those of the model."""
-    scores: dict[str, str] = {}
-    there = {layer["name"]: layer for layer in control.layers}
-    for number, layer in enumerate(found):
-        name = layer["name"]
-        if name == "inputs":
-            scores[name] = layer["scores"]
-        elif layer["same_as"] in scores:
-            scores[name] = scores[layer["same_as"]]
-        elif name in there and there[name]["same_as"] is None:
-            source = Source(control.part, there[name]["points"])
-            scores[name] = score_control(stages, "untrained", number, name, source, labels)
-    return scores
+def whole_bytes(max_memory: int | str | None) -> int:
+    """Return how large a layer may be that is read whole; a number that is the same on each run."""
+    from ..representations._store import memory_budget
+
+    return WHOLE_BYTES if max_memory is None else memory_budget(max_memory)
 
 
 def model_name(model: Any) -> str:
-    """Return what a model calls itself."""
-    if isinstance(model, Mapping):
-        return "arrays"
-    name = getattr(model, "name", None)
-    return name if isinstance(name, str) and name else type(model).__name__
+    """Return what a model calls itself.
+
+    Raises
+    ------
+    TypeError
+        If it is of no known kind.
+    """
+    from ..representations._adapter import find_adapter
+
+    return find_adapter(model).name
 
 
 def in_memory(found: Study) -> Study:
     """Read everything, so that the temporary folder can go."""
-    size = sum(
-        4 * layer.points.size for layer in found.layers.values() if layer.points is not None
-    )
+    size = sum(4 * layer.points.size for layer in found.layers.values() if layer.points is not None)
     if size > IN_MEMORY:
         raise StudyError(
             f"the points of all layers take {size / 1e9:.1f} GB: give a folder (out=), or go "

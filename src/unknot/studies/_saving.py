@@ -40,11 +40,12 @@ def save_study(study: Study, folder: str | os.PathLike[str]) -> None:
         "name": study.name,
         "class_names": list(study.class_names),
         **_whole(study, part),
-        **_moment(study, part, ""),
+        **_moment(study, part),
         "epochs": None
         if study.epochs is None
         else {
-            str(epoch): _moment(there, part, f"epoch-{epoch:04d}-")
+            # What is the same at several epochs has one fingerprint, and is stored once.
+            str(epoch): _moment(there, part)
             for epoch, there in study.epochs.items()
         },
         "settings": study.settings,
@@ -65,8 +66,10 @@ def check_folder(path: Path) -> None:
     """
     if path.is_file():
         raise FileExistsError(f"{path} is a file; name a folder")
-    if path.is_dir() and any(path.iterdir()) and not any(
-        (path / known).exists() for known in (MANIFEST, PARTS)
+    if (
+        path.is_dir()
+        and any(path.iterdir())
+        and not any((path / known).exists() for known in (MANIFEST, PARTS))
     ):
         raise FileExistsError(f"{path} holds something else; name a new or empty folder")
     path.mkdir(parents=True, exist_ok=True)
@@ -119,7 +122,7 @@ def _whole(study: Study, part: Any) -> dict[str, Any]:
     }
 
 
-def _moment(study: Study, part: Any, prefix: str) -> dict[str, Any]:
+def _moment(study: Study, part: Any) -> dict[str, Any]:
     """Write what the model makes of the data at one moment."""
 
     def write(folder: Path) -> dict[str, Any]:
@@ -132,9 +135,9 @@ def _moment(study: Study, part: Any, prefix: str) -> dict[str, Any]:
                 write_scores(folder / control / f"{number:03d}.json", scores)
         return {}
 
-    path = f"{PARTS}/{part(f'{prefix}model', write).path.name}"
+    path = f"{PARTS}/{part('model', write).path.name}"
     layers = [
-        _layer(layer, part, f"{prefix}layer-{number:03d}")
+        _layer(layer, part, f"layer-{number:03d}")
         for number, layer in enumerate(study.layers.values())
     ]
     return {

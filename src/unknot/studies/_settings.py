@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from numbers import Real
 from typing import Any, Final
 
 # Together a second or two a layer on 10,000 samples; the others are there for the asking.
-DEFAULT_MEASURES: Final = (
+DEFAULT_MEASURES: Final[tuple[str, ...]] = (
     "neighborhood_hit",
     "map_neighborhood_hit",
     "neighbor_confusion",
@@ -27,10 +26,10 @@ DEFAULT_MEASURES: Final = (
     "manifold_dimension",
 )
 DEFAULT_OPTIONS: Final = {
-    "max_samples": 400,
+    "max_samples": 300,
     "probe_samples": 1000,
-    "n_resamples": 100,
-    "n_permutations": 10,
+    "n_resamples": 50,
+    "n_permutations": 5,
 }
 # Layers of the control with more numbers than this are projected to so many.
 CONTROL_FEATURES: Final = 512
@@ -100,7 +99,7 @@ class StudySettings:
             or (self.max_iter < 250)
         ):
             raise ValueError(f"max_iter must be a whole number from 250 up; got {self.max_iter!r}")
-        if not isinstance(self.perplexity, Real) or not 1 <= float(self.perplexity) < 1e6:
+        if not 1 <= self.perplexity < 1e6:
             raise ValueError(f"perplexity must be from 1 up; got {self.perplexity!r}")
 
     def fitted(self, n_samples: int) -> tuple[StudySettings, tuple[str, ...]]:
@@ -125,7 +124,9 @@ class StudySettings:
             ("perplexity", self.perplexity, perplexity),
         ):
             if used != asked:
-                notes.append(f"{name} is {used:g} instead of {asked:g}: there are {n_samples} samples")
+                notes.append(
+                    f"{name} is {used:g} instead of {asked:g}: there are {n_samples} samples"
+                )
         changed = {**self.__dict__, "k": k, "n_neighbors": n_neighbors, "perplexity": perplexity}
         return StudySettings(**changed), tuple(notes)
 
@@ -161,9 +162,7 @@ def measures_among(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
             raise ValueError(
                 f"measures must be 'all' or among {', '.join(sorted(known))}; got {name!r}{hint}"
             )
-    chosen = tuple(
-        name for name, family in families.items() if name in wanted or family in wanted
-    )
+    chosen = tuple(name for name, family in families.items() if name in wanted or family in wanted)
     if not chosen:
         raise ValueError("measures must name at least one measure; got none")
     return chosen

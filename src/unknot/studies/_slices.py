@@ -29,9 +29,7 @@ def match_layers(layers: Iterable[str], wanted: str | Sequence[str]) -> list[str
     found: set[str] = set()
     for pattern in patterns:
         # A name is taken as it stands, whatever is in it.
-        matching = (
-            [pattern] if pattern in known else [n for n in known if fnmatchcase(n, pattern)]
-        )
+        matching = [pattern] if pattern in known else [n for n in known if fnmatchcase(n, pattern)]
         if not matching:
             near = get_close_matches(pattern, known, n=3) or known
             raise ValueError(

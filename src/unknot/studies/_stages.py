@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 
 from .._files import write_json
-from .._typing import Array, Points
+from .._typing import Array
 from .._workspace import Part, Parts
 from ._data import StudyData, snippets_of, thumbnails_of
-from ._format import PARTS, open_zarr, read_graph, read_zarr, write_graph, write_zarr
+from ._format import PARTS, blocks, open_zarr, read_graph, read_zarr, write_graph, write_zarr
 from ._saving import write_scores
 from ._settings import StudySettings
 
 DEAD = "dead: all points are at one place, which says nothing of the classes"
+
+# A layer of more bytes is read from disk a part at a time wherever it is needed.
+WHOLE_BYTES = 600_000_000
 
 OnStage = Callable[[str, str, float, bool], None]
 
@@ -29,6 +32,7 @@ class Stages:
     folder: Path
     settings: StudySettings
     n_jobs: int | None = None
+    whole_bytes: int = WHOLE_BYTES
     on_start: Callable[[str, str], None] = lambda layer, stage: None
     on_done: OnStage = lambda layer, stage, seconds, reused: None
     parts: list[Part] = field(default_factory=list)
@@ -66,14 +70,13 @@ class Source:
         """The array's place in the study's folder."""
         return f"{PARTS}/{self.part.path.name}/{self.name}"
 
-    def read(self) -> Points:
-        """Read all samples, flattened."""
+    def read(self, whole_bytes: int) -> Any:
+        """Read all samples, flattened; of more than so many bytes, return the array on disk."""
+        stored = open_zarr(self.part.path, self.name)
+        if 4 * stored.size > whole_bytes:
+            return stored
         points = read_zarr(self.part.path, self.name)
         return np.ascontiguousarray(points.reshape(len(points), -1))
-
-    def open(self) -> Any:
-        """Open the array where it lies."""
-        return open_zarr(self.part.path, self.name)
 
 
 def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Part, dict[str, Any]]:
@@ -123,7 +126,7 @@ def study_layer(
         What the manifest says of it, and the part with the map that the next layer starts from.
     """
     settings = stages.settings
-    memory = _Held(source)
+    memory = _Held(source, stages.whole_bytes)
 
     def find_neighbours(folder: Path) -> dict[str, Any]:
         from ..neighbors import nearest_neighbors
@@ -131,7 +134,12 @@ def study_layer(
         points = memory.points
         if is_dead(points):
             return {"dead": True, "graph": None}
-        graph = nearest_neighbors(points, settings.n_neighbors, n_jobs=stages.n_jobs)
+        graph = nearest_neighbors(
+            points,
+            settings.n_neighbors,
+            n_jobs=stages.n_jobs,
+            max_memory=stages.whole_bytes // 2,
+        )
         return {"dead": False, "graph": write_graph(folder, graph)}
 
     # The source's name is in the fingerprint: one part holds the points of all layers.
@@ -192,6 +200,7 @@ def study_layer(
             graph=read_graph(stages.folder, graph or {}),
             random_state=settings.random_state,
             n_jobs=stages.n_jobs,
+            max_memory=stages.whole_bytes // 2,
             **settings.options,
         )
         write_scores(folder / "scores.json", scores)
@@ -221,14 +230,14 @@ def study_layer(
 
 def score_control(
     stages: Stages, control: str, number: int, name: str, source: Source, labels: Array
-) -> str:
+) -> Path:
     """Measure a layer of a control, natively and without intervals; return where the scores lie."""
     settings = stages.settings
 
     def work(folder: Path) -> dict[str, Any]:
         from ..metrics import measure
 
-        points = source.read()
+        points = source.read(stages.whole_bytes)
         if is_dead(points):
             scores = no_scores(points, labels, settings)
         else:
@@ -257,32 +266,33 @@ def score_control(
         },
         [source.part],
         work,
+        kept=False,
     )
-    return f"{PARTS}/{part.path.name}/scores.json"
+    return part.path / "scores.json"
 
 
 class _Held:
     """A layer's points, read when first needed and held while the layer is worked on."""
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, whole_bytes: int) -> None:
         self._source = source
-        self._points: Points | None = None
+        self._whole_bytes = whole_bytes
+        self._points: Any = None
 
     @property
-    def points(self) -> Points:
+    def points(self) -> Any:
         if self._points is None:
-            self._points = self._source.read()
+            self._points = self._source.read(self._whole_bytes)
         return self._points
 
 
-def is_dead(points: Array) -> bool:
+def is_dead(points: Any) -> bool:
     """Whether all points are at one place."""
-    return all(bool((points[start : start + 1024] == points[0]).all()) for start in range(
-        0, len(points), 1024
-    ))
+    first = np.asarray(points[:1])
+    return all(bool((np.asarray(points[block]) == first).all()) for block in blocks(points))
 
 
-def no_scores(points: Array, labels: Array, settings: StudySettings) -> Any:
+def no_scores(points: Any, labels: Array, settings: StudySettings) -> Any:
     """Return scores of a dead layer: none, and why."""
     from ..metrics import Scores
 
@@ -291,9 +301,9 @@ def no_scores(points: Array, labels: Array, settings: StudySettings) -> Any:
         scores={},
         classes=classes,
         counts=counts,
-        n_features=points.shape[1],
+        n_features=int(np.prod(points.shape[1:])),
         settings={"k": settings.k, "random_state": settings.random_state, **settings.options},
-        skipped={name: "all points are at one place" for name in settings.measures},
+        skipped=dict.fromkeys(settings.measures, "all points are at one place"),
         notes=(DEAD,),
         shared_seconds={},
     )

@@ -263,19 +263,38 @@ class Study(Mapping[str, LayerStudy]):
             },
         )
 
-    def curves(self, measures: Sequence[str] | None = None, **options: Any) -> Figure:
-        """Draw each measure over the layers, with the controls; as `figures.layer_curves`.
+    def curves(
+        self, measures: Sequence[str] | None = None, *, over: str = "layers", **options: Any
+    ) -> Figure:
+        """Draw each measure over the layers, with the controls, or over the epochs.
 
-        Views of other layers are left out.
+        Options are those of `figures.layer_curves` or `figures.epoch_curves`. Views of other layers
+        are left out.
         """
-        from ..figures import layer_curves
+        from ..figures import epoch_curves, layer_curves
 
+        if over not in ("layers", "epochs"):
+            raise ValueError(f"over must be 'layers' or 'epochs'; got {over!r}")
+        own = [name for name in self.scores if self.layers[name].same_as is None]
+        if over == "epochs":
+            if self.epochs is None:
+                raise ValueError(f"the study of {self.name!r} has no epochs")
+            there = {
+                epoch: {name: study.scores[name] for name in own if name in study.scores}
+                for epoch, study in self.epochs.items()
+            }
+            return epoch_curves(there, measures, **{"title": self.name, **options})
         table = self.scores
-        own = [name for name in table if self.layers[name].same_as is None]
-        others = {
-            control: {layer: there.get(layer, {}) for layer in own}
-            for control, there in self.controls.items()
-        }
+        others: dict[str, Any] = {}
+        for control, scored in self.controls.items():
+            # The inputs' scores are those of the model, maps included, which a control has not.
+            measured = {name for layer in scored if layer != "inputs" for name in scored[layer]}
+            others[control] = {
+                layer: {name: scored[layer][name] for name in scored[layer] if name in measured}
+                if layer in scored
+                else {}
+                for layer in own
+            }
         return layer_curves(
             {layer: table[layer] for layer in own},
             measures,

@@ -119,7 +119,7 @@ class ScoreTable(Mapping[str, Scores]):
                         continue
                     for code, value in zip(scores.classes, score.per_class, strict=True):
                         rows.append(
-                            {column: None for column in _COLUMNS}
+                            dict.fromkeys(_COLUMNS)
                             | {key: whole[key] for key in _COLUMNS[:6]}
                             | {
                                 "class": self.class_names[int(code)],

@@ -34,7 +34,7 @@ def test_scores_are_those_of_measure(study, layers):
         layer.map,
         MEASURES,
         k=6,
-        max_samples=400,
+        max_samples=300,
         probe_samples=1000,
         n_resamples=20,
         n_permutations=3,
@@ -99,8 +99,10 @@ def test_a_sample_takes_rows_of_arrays_too(digits, layers):
     part = unknot.study(layers, digits, n_samples=60, layers="fc2", **fast(max_iter=250))
     assert list(part) == ["inputs", "fc2"]
     assert len(part.labels) == 60
-    rows = [np.flatnonzero((digits.inputs == image).all(axis=(1, 2, 3)))[0]
-            for image in part["inputs"].points[:]]
+    rows = [
+        np.flatnonzero((digits.inputs == image).all(axis=(1, 2, 3)))[0]
+        for image in part["inputs"].points[:]
+    ]
     np.testing.assert_array_equal(part["fc2"].points, layers["fc2"][rows])
     assert set(part.labels) == set(range(10))
 
@@ -169,9 +171,9 @@ def test_bad_data_are_named(digits, layers):
         unknot.study(layers, 3)
     with pytest.raises(ValueError, match="the layers hold 200 samples; got 10"):
         unknot.study(layers, (digits.inputs[:10], digits.labels[:10]))
+    bad = layers["fc2"].copy()
+    bad[3, 2] = np.nan
     with pytest.raises(ValueError, match="NaN"):
-        bad = layers["fc2"].copy()
-        bad[3, 2] = np.nan
         unknot.study({"fc2": bad}, digits, **fast())
     with pytest.raises(ValueError, match="at least 4 samples; got 2"):
         unknot.study({"a": np.eye(2)}, (None, [0, 1]))
@@ -233,3 +235,16 @@ def test_figures(study):
     assert len(study.curves(["neighborhood_hit", "nc1"]).axes) == 2
     with pytest.raises(ValueError, match="no maps to draw"):
         study.select("dead").figure()
+
+
+def test_layers_larger_than_the_memory_are_read_in_parts(study, digits, layers, tmp_path):
+    small = unknot.study(
+        layers, digits, out=tmp_path / "s", name="made up", **fast(max_memory=5000)
+    )
+    for name in ("inputs", "fc1", "fc2"):
+        np.testing.assert_array_equal(small[name].graph.indices, study[name].graph.indices)
+        np.testing.assert_array_equal(small[name].points[:], study[name].points[:])
+        for measure in ("neighborhood_hit", "two_nn", "nc1"):
+            mine, theirs = small.scores.value(name, measure), study.scores.value(name, measure)
+            assert mine == pytest.approx(theirs, rel=1e-5)
+    assert "all points are at one place" in small["dead"].notes[0]
