@@ -35,3 +35,13 @@ def notebook(session: nox.Session) -> None:
 def baselines(session: nox.Session) -> None:
     """Draw the images that the tests of the figures compare with."""
     session.run("pytest", "tests/figures", "--mpl-generate-path=tests/figures/baseline")
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """Check and build the page's program, and compare it with the one that is committed."""
+    with session.chdir("web"):
+        session.run("npm", "ci", "--no-audit", "--no-fund", external=True)
+        session.run("npm", "run", "check", external=True)
+        session.run("npm", "run", "build", external=True)
+    session.run("git", "diff", "--exit-code", "--", "src/unknot/report/static", external=True)

@@ -26,6 +26,7 @@ _PUBLIC = {
     "networks": "networks",
     "PCA": "projection",
     "projection": "projection",
+    "report": "report",
     "Representations": "representations",
     "save": "training",
     "Scores": "metrics",
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
     from . import neighbors as neighbors
     from . import networks as networks
     from . import projection as projection
+    from . import report as report
     from . import studies as studies
     from .datasets import Dataset as Dataset
     from .datasets import load_dataset as load_dataset

@@ -3,14 +3,17 @@
 import os
 import sys
 
-from . import embed as embed
-
 # Each adds its command; the order is that of the help.
+# isort: off
 from . import lab as lab
-from . import measure as measure
-from . import show as show
-from . import study as study
 from . import train as train
+from . import embed as embed
+from . import measure as measure
+from . import study as study
+from . import show as show
+from . import report as report
+
+# isort: on
 from ._app import app
 
 __all__ = ["app", "main"]

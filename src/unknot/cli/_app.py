@@ -17,6 +17,10 @@ app = typer.Typer(
 )
 
 
+# The page in a study's folder.
+PAGE = "report.html"
+
+
 class Backend(StrEnum):
     """Keras' backends."""
 

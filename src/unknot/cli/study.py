@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from ._app import BackendOption, JobsOption, SeedOption, app
+from ._app import PAGE, BackendOption, JobsOption, SeedOption, app
 
 if TYPE_CHECKING:
     from ..studies import Study
@@ -82,6 +82,7 @@ def study(
     """
     from .._keras import import_keras
     from ..datasets import load_dataset
+    from ..report import write_report
     from ..representations import load_model
     from ..studies import study as study_model
 
@@ -116,10 +117,12 @@ def study(
         n_jobs=jobs,
         on_stage=told,
     )
+    page = write_report(found, folder / PAGE, n_jobs=jobs)
     console.print()
     print_study(console, found)
     console.print(
-        f"Everything is in {folder}; unknot show {folder} draws the figures.",
+        f"Everything is in {folder}; open {page} in a browser, or draw the figures with "
+        f"unknot show {folder}.",
         highlight=False,
         markup=False,
         soft_wrap=True,

@@ -1,0 +1,35 @@
+"""``unknot report``."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ._app import PAGE, JobsOption, app
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", help="The page. (default: DIR/report.html)")
+    ] = None,
+    compare: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Show another study beside it: another model, the same samples."
+        ),
+    ] = None,
+    title: Annotated[
+        str | None, typer.Option(help="Above the page. (default: the model's name)")
+    ] = None,
+    jobs: JobsOption = None,
+) -> None:
+    """Write the page of a study: one HTML file, to open in a browser and explore."""
+    from ..report import write_report
+    from ..studies import Study
+
+    study = Study.load(folder)
+    other = None if compare is None else Study.load(compare)
+    path = write_report(study, out or folder / PAGE, other=other, title=title, n_jobs=jobs)
+    typer.echo(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB.")

@@ -1,0 +1,170 @@
+"""What the page shows of one layer: its map, points, neighbours, shapes and scores."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array, Labels
+from ..metrics import Ellipses, Score, Scores
+from ..metrics.neighborhood import confusion_of_graph, hit_of_graph
+from ..metrics.shapes import ellipses_of_map, hulls_of_map
+from ..neighbors import NeighborGraph, nearest_neighbors
+from ..studies import LayerStudy
+from ._packing import pack, pack_map, pack_shares
+
+_K = 6  # neighbours of a Neighborhood Hit, where the scores do not say
+_DEPTH = 0.95
+
+
+def layer_entry(
+    layer: LayerStudy, labels: Labels, n_classes: int, n_neighbors: int, n_jobs: int | None
+) -> dict[str, Any]:
+    """Build the entry of a layer; one that is a view of another repeats nothing of it."""
+    entry: dict[str, Any] = {
+        "name": str(layer.name),
+        "kind": str(layer.kind),
+        "shape": [int(size) for size in layer.shape],
+        "sameAs": None if layer.same_as is None else str(layer.same_as),
+        "notes": [str(note) for note in layer.notes],
+        "klDivergence": finite(layer.kl_divergence),
+        **dict.fromkeys(("map", "hits", "mapHits", "neighbors", "confusion")),
+        **dict.fromkeys(("hulls", "peeled", "ellipses")),
+        "scores": {},
+    }
+    if layer.same_as is not None:
+        return entry
+    if layer.scores is not None:
+        entry["scores"] = scores_entry(layer.scores, n_classes)
+        entry["notes"] += [str(note) for note in layer.scores.notes if note not in entry["notes"]]
+    present, codes = np.unique(labels, return_inverse=True)
+    k = min(_neighbours_of_hit(layer), len(labels) - 1)
+    if layer.graph is not None:
+        entry.update(_graph_entry(layer.graph, codes, present, n_classes, k, n_neighbors))
+    if layer.map is not None:
+        map_ = checked_map(layer.map, layer.name, len(labels))
+        entry["map"] = pack_map(map_)
+        entry.update(_shapes_entry(map_.astype(np.float64), codes, present, n_classes))
+        if k >= 1:
+            near = nearest_neighbors(map_, k, n_jobs=n_jobs)
+            entry["mapHits"] = pack_shares(hit_of_graph(near, k, codes, present).per_point)
+    return entry
+
+
+def scores_entry(scores: Scores, n_classes: int) -> dict[str, Any]:
+    """Build the scores of a layer: those measured, and why the others are missing."""
+    places = np.asarray(scores.classes).astype(np.int64)
+    entry = {name: _score_entry(score, places, n_classes) for name, score in scores.items()}
+    for name, reason in scores.skipped.items():
+        entry[name] = {
+            **dict.fromkeys(("value", "interval", "null", "nullInterval", "perClass")),
+            "reason": str(reason),
+            "notes": [],
+        }
+    return entry
+
+
+def checked_map(map_: Any, name: str, n_samples: int) -> Array:
+    """Return a map as float32 (n_samples, 2).
+
+    Raises
+    ------
+    ValueError
+        If it has another shape, or a value is not finite.
+    """
+    array = np.asarray(map_, dtype=np.float32)
+    if array.shape != (n_samples, 2) or not np.isfinite(array).all():
+        raise ValueError(
+            f"the map of {name!r} must be finite and have the shape ({n_samples}, 2); "
+            f"got {array.shape} with {int((~np.isfinite(array)).sum())} values that are not finite"
+        )
+    return array
+
+
+def finite(value: Any) -> float | None:
+    """Return a number, or None for what JSON cannot say: NaN, infinity, nothing."""
+    return float(value) if value is not None and math.isfinite(value) else None
+
+
+def _neighbours_of_hit(layer: LayerStudy) -> int:
+    settings: Mapping[str, Any] = {} if layer.scores is None else layer.scores.settings
+    return int(settings.get("k", _K))
+
+
+def _graph_entry(
+    graph: NeighborGraph, codes: Labels, present: Array, n_classes: int, k: int, n_neighbors: int
+) -> dict[str, Any]:
+    entry: dict[str, Any] = {}
+    shown = min(n_neighbors, graph.k)
+    if shown:
+        indices = np.ascontiguousarray(graph.indices[:, :shown]).ravel()
+        entry["neighbors"] = {"k": shown, "indices": pack(indices)}
+    if 1 <= k <= graph.k:
+        entry["hits"] = pack_shares(hit_of_graph(graph, k, codes, present).per_point)
+        table = np.zeros((n_classes, n_classes))
+        table[np.ix_(present, present)] = confusion_of_graph(graph, k, codes, present).per_pair
+        entry["confusion"] = [[_rounded(value) for value in row] for row in table.tolist()]
+    return entry
+
+
+def _shapes_entry(
+    map_: Array, codes: Labels, present: Array, n_classes: int
+) -> dict[str, list[Any]]:
+    """Build the shapes of every class; a class without points has none."""
+    entry: dict[str, list[Any]] = {
+        "hulls": [[] for _ in range(n_classes)],
+        "peeled": [[] for _ in range(n_classes)],
+        "ellipses": [None] * n_classes,
+    }
+    for name, depth in (("hulls", 1.0), ("peeled", _DEPTH)):
+        outlines = hulls_of_map(map_, codes, present, depth).vertices
+        for place, outline in zip(present, outlines, strict=True):
+            entry[name][place] = [[[_rounded(x), _rounded(y)] for x, y in outline.tolist()]]
+    ellipses = ellipses_of_map(map_, codes, present)
+    for number, place in enumerate(present):
+        entry["ellipses"][place] = _ellipse(ellipses, number)
+    return entry
+
+
+def _ellipse(ellipses: Ellipses, number: int) -> dict[str, Any]:
+    return {
+        "center": [_rounded(value) for value in ellipses.means[number].tolist()],
+        "axes": [_rounded(value) for value in ellipses.semi_axes[number].tolist()],
+        "angle": _rounded(float(ellipses.angles[number])),
+    }
+
+
+def _score_entry(score: Score, places: Array, n_classes: int) -> dict[str, Any]:
+    value = finite(score.value)
+    entry: dict[str, Any] = {
+        "value": value,
+        "interval": _bounds(score.interval),
+        "null": finite(score.null),
+        "nullInterval": _bounds(score.null_interval),
+        "perClass": None,
+        "notes": [str(note) for note in score.notes],
+    }
+    if value is None:
+        entry["reason"] = f"it came out as {score.value}"
+    if score.no_interval:
+        entry["notes"].append(f"no interval: {score.no_interval}")
+    if score.no_null:
+        entry["notes"].append(f"no value by chance: {score.no_null}")
+    if score.per_class is not None:
+        per_class: list[float | None] = [None] * n_classes
+        for place, of_class in zip(places, score.per_class, strict=True):
+            per_class[place] = finite(of_class)
+        entry["perClass"] = per_class
+    return entry
+
+
+def _bounds(bounds: Any) -> list[float] | None:
+    if bounds is None or not all(map(math.isfinite, bounds)):
+        return None
+    return [float(bound) for bound in bounds]
+
+
+def _rounded(value: float) -> float:
+    """Keep five digits: more than a screen has."""
+    return float(f"{value:.5g}")

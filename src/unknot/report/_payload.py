@@ -1,0 +1,236 @@
+"""Everything that the page shows of a study, as plain values that JSON has."""
+
+import tempfile
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from .. import __version__
+from .._typing import Array
+from ..metrics import measure_names
+from ..studies import Study
+from ._layers import checked_map, finite, layer_entry
+from ._packing import Packed, pack, pack_map, pack_shares
+from ._thumbnails import image_uri, sprite_sheets
+
+FORMAT = 1
+_LONGEST_SNIPPET = 400
+_DPI = 130  # of the still figure, 10 inches wide
+
+
+def build_payload(
+    study: Study,
+    *,
+    other: Study | None = None,
+    title: str | None = None,
+    n_neighbors: int = 8,
+    n_jobs: int | None = None,
+) -> dict[str, Any]:
+    """Build what the page shows of a study, or of two to compare.
+
+    Parameters
+    ----------
+    study : Study
+        Of one model.
+    other : Study, optional
+        Of another model and the same samples, in the same order.
+    title : str, optional
+        Above the page; by default the name of the model, or of both.
+    n_neighbors : int, default 8
+        Neighbours of each point that are highlighted with it; 0 for none.
+    n_jobs : int, optional
+        Threads; every core by default.
+
+    Returns
+    -------
+    dict
+        Plain values, as JSON has them: maps and other long columns packed in base64, thumbnails as
+        sheets in WebP.
+
+    Raises
+    ------
+    ValueError
+        If n_neighbors is negative, a map is not finite, or the other study is of other samples.
+    """
+    if n_neighbors < 0:
+        raise ValueError(f"n_neighbors must be 0 or more; got {n_neighbors}")
+    studies = [study] if other is None else [study, other]
+    if other is not None:
+        _check_same_samples(study, other)
+    first_name, *more = names = _names_of(studies)
+    thumbnails = next((each.thumbnails for each in studies if each.thumbnails is not None), None)
+    snippets = next((each.snippets for each in studies if each.snippets is not None), None)
+    return {
+        "format": FORMAT,
+        "title": title if title is not None else " and ".join([first_name, *more]),
+        "unknot": __version__,
+        "nSamples": len(study.labels),
+        "classNames": [str(name) for name in study.class_names],
+        "labels": pack(study.labels),
+        "predictions": _predictions(study),
+        "confidence": _confidence(study),
+        "thumbnails": None if thumbnails is None else sprite_sheets(thumbnails),
+        "snippets": None if snippets is None else [_shortened(str(text)) for text in snippets],
+        "measures": _measures(studies),
+        "models": [
+            _model_entry(each, name, n_neighbors, n_jobs)
+            for each, name in zip(studies, names, strict=True)
+        ],
+        "figure": _figure(study),
+        "settings": _settings(studies, names),
+    }
+
+
+def _check_same_samples(study: Study, other: Study) -> None:
+    if len(study.labels) != len(other.labels):
+        raise ValueError(
+            f"other must be of the same {len(study.labels):,} samples; it is of "
+            f"{len(other.labels):,}"
+        )
+    if tuple(study.class_names) != tuple(other.class_names):
+        raise ValueError(
+            "other must have the same classes; one has "
+            f"{_some(study.class_names)}, the other {_some(other.class_names)}"
+        )
+    differing = np.flatnonzero(study.labels != other.labels)
+    if len(differing):
+        raise ValueError(
+            "other must be of the same samples in the same order; the labels of "
+            f"{len(differing):,} differ, the first of sample {int(differing[0])}"
+        )
+
+
+def _some(names: Any) -> str:
+    shown = ", ".join(map(repr, names[:5]))
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
+
+
+def _names_of(studies: list[Study]) -> list[str]:
+    names = [str(study.name) for study in studies]
+    if len(set(names)) < len(names):
+        names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
+    return names
+
+
+def _model_entry(study: Study, name: str, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
+    n_classes = len(study.class_names)
+    return {
+        "name": name,
+        "accuracy": finite(study.accuracy),
+        "predictions": _predictions(study),
+        "confidence": _confidence(study),
+        "layers": [
+            layer_entry(layer, study.labels, n_classes, n_neighbors, n_jobs)
+            for layer in study.layers.values()
+        ],
+        "epochs": _epochs(study),
+        "controls": [
+            {"name": str(control), "scores": {str(key): _values(s) for key, s in scores.items()}}
+            for control, scores in study.controls.items()
+        ],
+    }
+
+
+def _predictions(study: Study) -> Packed | None:
+    return None if study.predictions is None else pack(study.predictions)
+
+
+def _confidence(study: Study) -> Packed | None:
+    """Pack the probability of each predicted class."""
+    if study.probabilities is None or study.predictions is None:
+        return None
+    rows = np.arange(len(study.predictions))
+    return pack_shares(np.nan_to_num(np.asarray(study.probabilities)[rows, study.predictions]))
+
+
+def _values(scores: Mapping[str, Any] | None) -> dict[str, float | None]:
+    return {name: finite(score.value) for name, score in (scores or {}).items()}
+
+
+def _measures(studies: list[Study]) -> list[dict[str, Any]]:
+    """List the measures that any layer has, in the order in which they are always listed."""
+    found: dict[str, dict[str, Any]] = {}
+    for study in studies:
+        for layer in study.layers.values():
+            for name, score in (layer.scores or {}).items():
+                found.setdefault(name, _measure_entry(score))
+    order = {name: place for place, name in enumerate(measure_names())}
+    return sorted(found.values(), key=lambda entry: order.get(entry["name"], len(order)))
+
+
+def _measure_entry(score: Any) -> dict[str, Any]:
+    return {
+        "name": score.name,
+        "title": score.title,
+        "family": score.family,
+        "space": score.space,
+        "better": score.better,
+        "range": [finite(end) for end in score.range],
+    }
+
+
+def _epochs(study: Study) -> dict[str, Any] | None:
+    if study.epochs is None:
+        return None
+    epochs = sorted(study.epochs)
+    slices = [study.epochs[epoch] for epoch in epochs]
+    layers = {}
+    for name in slices[0].layers if slices else ():
+        captured = [there.layers[name] for there in slices]
+        scores = [_values(layer.scores) for layer in captured]
+        measures = dict.fromkeys(measure for values in scores for measure in values)
+        layers[str(name)] = {
+            "maps": [_map_or_none(layer.map, name, len(study.labels)) for layer in captured],
+            "scores": {measure: [values.get(measure) for values in scores] for measure in measures},
+        }
+    return {"epochs": [int(epoch) for epoch in epochs], "layers": layers}
+
+
+def _map_or_none(map_: Array | None, name: str, n_samples: int) -> dict[str, Any] | None:
+    return None if map_ is None else pack_map(checked_map(map_, name, n_samples))
+
+
+def _figure(study: Study) -> str | None:
+    """Draw the strip of maps, for a browser that cannot draw the points."""
+    from ..figures import save_figure
+
+    if all(layer.map is None for layer in study.layers.values()):
+        return None
+    with warnings.catch_warnings():
+        # Of names in scripts that the figure's font lacks; the page itself shows them.
+        warnings.filterwarnings("ignore", message=r"Glyph \d+")
+        with tempfile.TemporaryDirectory() as folder:
+            path = save_figure(study.figure(), Path(folder) / "maps.png", dpi=_DPI)
+            return image_uri(path.read_bytes())
+
+
+def _settings(studies: list[Study], names: list[str]) -> dict[str, str]:
+    """Say how the studies were made, as keys and text."""
+    settings: dict[str, str] = {}
+    for study, name in zip(studies, names, strict=True):
+        before = f"{name}: " if len(studies) > 1 else ""
+        for heading, values in (
+            ("", study.settings),
+            ("version of ", study.versions),
+            ("seconds of ", study.seconds),
+        ):
+            for key, value in values.items():
+                settings[f"{before}{heading}{key}"] = _as_text(value)
+    return settings
+
+
+def _as_text(value: Any) -> str:
+    if isinstance(value, float):
+        return f"{value:.4g}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key}: {_as_text(item)}" for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return ", ".join(map(_as_text, value))
+    return str(value)
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= _LONGEST_SNIPPET else text[: _LONGEST_SNIPPET - 1] + "…"

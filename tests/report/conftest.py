@@ -1,0 +1,21 @@
+"""The studies and pages that the tests of the page share."""
+
+import pytest
+from report_studies import full_study
+
+from unknot.report import build_payload, write_report
+
+
+@pytest.fixture(scope="session")
+def study():
+    return full_study()
+
+
+@pytest.fixture(scope="session")
+def payload(study):
+    return build_payload(study)
+
+
+@pytest.fixture(scope="session")
+def report(study, tmp_path_factory):
+    return write_report(study, tmp_path_factory.mktemp("report") / "report.html")

@@ -1,0 +1,109 @@
+"""Small studies of every kind that the page has to show."""
+
+from dataclasses import replace
+
+import numpy as np
+
+import unknot
+from unknot.studies import LayerStudy, Study
+
+MEASURES = [
+    "neighborhood_hit", "map_neighborhood_hit", "two_nn", "linear_probe", "best_ellipses", "nc1",
+]  # fmt: skip
+HOSTILE = (
+    "<img src=x onerror=alert(1)>",
+    "</script><script>alert(2)</script>",
+    "\"quoted\" & 'single'",
+    "<!-- comment",
+    "שלום עולם",
+    "🐈‍⬛ cat",
+    "\u202ereversed",
+    "a\nnew\tline",
+    "{{ template }} ${js} %s",
+    "x" * 120,
+)
+
+
+def clouds_of(labels, spread, rng, n_classes):
+    """A map on which the classes lie on a circle, as wide as spread."""
+    turns = 2 * np.pi * labels / n_classes
+    centres = 10 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    return (centres + rng.normal(scale=spread, size=centres.shape)).astype(np.float32)
+
+
+def study_of(
+    n_samples=600,
+    n_classes=10,
+    n_layers=6,
+    *,
+    name="a network",
+    class_names=None,
+    thumbnails=None,
+    measured=True,
+    seed=0,
+):
+    """A study whose classes come apart from layer to layer."""
+    rng = np.random.default_rng(seed)
+    labels = np.sort(np.arange(n_samples) % n_classes).astype(np.int64)
+    rng.shuffle(labels)
+    layers = {}
+    for number in range(n_layers):
+        title = "inputs" if number == 0 else f"fc{number}"
+        map_ = clouds_of(labels, 8.0 / (number + 1), rng, n_classes)
+        graph = unknot.nearest_neighbors(map_, min(10, n_samples - 1))
+        scores = None
+        if measured:
+            scores = unknot.measure(
+                map_, labels, map_, MEASURES, graph=graph, map_graph=graph, n_resamples=20,
+                n_permutations=3,
+            )  # fmt: skip
+        kind = "input" if number == 0 else "Dense"
+        layers[title] = LayerStudy(title, kind, (2,), map_, graph, map_, 1.5, scores)
+    probabilities = rng.dirichlet(np.ones(n_classes), size=n_samples).astype(np.float32)
+    # One sample in eleven is taken for the next class.
+    said = (labels + (np.arange(n_samples) % 11 == 0)) % n_classes
+    probabilities[np.arange(n_samples), said] += 1.0
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    names = class_names or tuple(str(number) for number in range(n_classes))
+    return Study(
+        name, layers, labels, tuple(names), probabilities.argmax(axis=1), probabilities, thumbnails,
+        settings={"k": 6, "random_state": 0}, versions={"unknot": "0.1.0"}, seconds={"maps": 1.25},
+    )  # fmt: skip
+
+
+def pictures_of(labels, side=12):
+    """A picture of each sample: a bar as long as its class, and a pixel that says its index."""
+    pictures = np.zeros((len(labels), side, side), dtype=np.uint8)
+    for index, label in enumerate(labels):
+        pictures[index, 2:-2, : 1 + label % side] = 200
+        pictures[index, 0, index % side] = 255
+    return pictures
+
+
+def full_study(n_samples=600, seed=0, name="a network"):
+    """A study with everything: views, a dead layer, controls, epochs, thumbnails."""
+    study = study_of(n_samples, name=name, seed=seed)
+    layers = dict(study.layers)
+    layers["dropout"] = LayerStudy("dropout", "Dropout", (2,), same_as="fc5")
+    dead = unknot.measure(
+        np.zeros((n_samples, 3)), study.labels, measures=["neighborhood_hit", "nc1"],
+        n_resamples=0, n_permutations=0,
+    )  # fmt: skip
+    layers["dead"] = LayerStudy(
+        "dead", "ReLU", (3,), scores=dead, notes=("dead: all points are at one place",)
+    )
+    untrained = {name: layer.scores for name, layer in study.layers.items()}
+    epochs = {
+        epoch: replace(
+            study,
+            layers={
+                name: replace(layer, map=layer.map * np.float32(epoch / 5))
+                for name, layer in study.layers.items()
+            },
+        )
+        for epoch in (5, 1)
+    }
+    return replace(
+        study, layers=layers, controls={"untrained": untrained}, epochs=epochs,
+        thumbnails=pictures_of(study.labels),
+    )  # fmt: skip

@@ -1,0 +1,114 @@
+"""The widget in JupyterLab: what a person does reaches Python, and the reverse."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import urllib.request
+from pathlib import Path
+
+import pytest
+from report_browser import chromium
+
+CELLS = (
+    """
+import sys
+sys.path.insert(0, {tests!r})
+from report_studies import full_study
+from unknot.report import Widget
+widget = Widget(full_study(200))
+widget
+""",
+    "widget.layer, widget.selection = 'fc2', [3, 1, 4]",
+    "print('the layer is', widget.layer, 'and', len(widget.selection), 'are selected')",
+)
+
+
+@pytest.fixture
+def notebook(tmp_path):
+    """The address of a notebook in a running JupyterLab."""
+    pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
+    nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
+    here = str(Path(__file__).parent)
+    cells = [nbformat.v4.new_code_cell(cell.format(tests=here).strip()) for cell in CELLS]
+    root = tmp_path / "notebooks"
+    root.mkdir()
+    # With its kernel named, no dialogue asks for one.
+    kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    written = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
+    nbformat.write(written, root / "study.ipynb")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    environment = {
+        **os.environ,
+        **{
+            f"JUPYTER_{kind}_DIR": str(tmp_path / kind.lower())
+            for kind in ("CONFIG", "DATA", "RUNTIME")
+        },
+        "JUPYTER_NO_CONFIG": "1",
+    }
+    command = [
+        sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root", "--ip=127.0.0.1",
+        f"--port={port}", "--ServerApp.port_retries=0", f"--ServerApp.root_dir={root}",
+        "--IdentityProvider.token=", "--LabApp.check_for_updates_class="
+        "jupyterlab.handlers.announcements.NeverCheckForUpdate", "--LabApp.news_url=",
+    ]  # fmt: skip
+    log = (tmp_path / "log").open("w")
+    server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
+    try:
+        address = f"http://127.0.0.1:{port}"
+        _wait_for(address + "/api", server, tmp_path / "log")
+        yield address + "/lab/tree/study.ipynb?reset"
+    finally:
+        server.terminate()
+        try:
+            server.wait(20)
+        except subprocess.TimeoutExpired:
+            server.kill()
+            server.wait()
+        log.close()
+
+
+def _wait_for(address, server, log):
+    for _ in range(600):
+        if server.poll() is not None:
+            pytest.fail(f"JupyterLab ended: {log.read_text()[-2000:]}")
+        try:
+            with urllib.request.urlopen(address, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"JupyterLab did not answer: {log.read_text()[-2000:]}")
+
+
+def run_cell(page, number):
+    page.locator(".jp-CodeCell .jp-InputArea-editor").nth(number).click()
+    page.keyboard.press("Control+Enter")
+
+
+def test_the_widget_is_linked_both_ways(notebook):
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+        page.goto(notebook)
+        page.locator(".jp-CodeCell").nth(2).wait_for(timeout=60_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        run_cell(page, 0)
+        slider = page.get_by_test_id("layer-slider")
+        slider.wait_for(timeout=90_000)
+        assert slider.get_attribute("aria-valuetext").startswith("inputs")
+
+        run_cell(page, 1)
+        page.wait_for_function(
+            "document.querySelector('[data-testid=layer-slider]').ariaValueText.startsWith('fc2')"
+        )
+        title = page.get_by_test_id("selection").locator("h2")
+        assert title.inner_text() == "3 points selected"
+
+        slider.focus()
+        page.keyboard.press("ArrowRight")
+        page.get_by_test_id("clear-selection").click()
+        run_cell(page, 2)
+        said = page.locator(".jp-OutputArea-output").get_by_text("the layer is")
+        assert said.inner_text(timeout=20_000).strip() == ("the layer is fc3 and 0 are selected")

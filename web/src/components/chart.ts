@@ -1,0 +1,261 @@
+import { areaY, dot, lineY, plot } from "@observablehq/plot";
+import { type Context, change } from "../context.ts";
+import { describeScore, formatInterval, formatNumber, measureTitle, shorten } from "../data/format.ts";
+import type { Measure } from "../data/payload.ts";
+import { lineColours } from "../data/palette.ts";
+import type { Study } from "../data/study.ts";
+import { h, s } from "../dom.ts";
+import { type ViewState, scoreOf } from "../state/view-state.ts";
+
+interface Spot {
+  at: number;
+  value: number;
+  low: number | null;
+  high: number | null;
+}
+
+interface Curve {
+  name: string;
+  kind: "model" | "control" | "null";
+  spots: Spot[];
+  colour: string;
+}
+
+type Axis = "layers" | "epochs";
+type Drawn = (SVGSVGElement | HTMLElement) & { scale(name: string): Scale | undefined };
+interface Scale {
+  apply(value: number): number;
+  invert?(pixel: number): number;
+}
+
+const HEIGHT = 168;
+const MARGIN = { top: 10, right: 28, bottom: 34, left: 44 };
+/** Characters of a name under a tick, and pixels of one. */
+const LONGEST = 10;
+const LETTER = 6.2;
+
+/** One measure over the layers, or over the epochs of one layer. */
+export class Chart {
+  readonly element: HTMLElement;
+  private readonly ctx: Context;
+  private readonly measure: Measure;
+  private readonly value = h("b", {});
+  private readonly interval = h("small", {});
+  private readonly body = h("div", { class: "chart-body" });
+  private readonly marks = s("g", { class: "marks" });
+  private drawn: Drawn | null = null;
+  private key = "";
+
+  constructor(ctx: Context, measure: Measure) {
+    this.ctx = ctx;
+    this.measure = measure;
+    const title = measureTitle(measure, ctx.study.payload.measures);
+    this.element = h(
+      "figure",
+      { class: "chart", "data-testid": `chart-${measure.name}` },
+      h("figcaption", {}, h("span", {}, title), h("span", { class: "now" }, this.value, this.interval)),
+      this.body,
+    );
+    this.body.addEventListener("click", (event) => this.go(event));
+  }
+
+  update(state: ViewState, axis: Axis): void {
+    const { dark } = this.ctx.fleeting.get();
+    const width = Math.floor(this.body.clientWidth || this.element.clientWidth);
+    if (width < 80) return;
+    const position = axis === "layers" ? [state.model, state.epoch] : [state.model, state.layer];
+    const key = [axis, ...position, dark, width].join();
+    if (key !== this.key) {
+      this.key = key;
+      this.redraw(state, axis, width, dark);
+    }
+    this.mark(state, axis);
+  }
+
+  private redraw(state: ViewState, axis: Axis, width: number, dark: boolean): void {
+    const { study } = this.ctx;
+    const curves = curvesOf(study, state, this.measure, axis, lineColours(dark));
+    const names = axis === "layers" ? layerNames(study, state.model) : epochNames(study, state.model);
+    const bands = curves.flatMap(({ spots, colour, kind }) =>
+      kind === "model" && spots.some(({ low }) => low !== null) ? [{ spots, colour }] : [],
+    );
+    const models = curves.filter(({ kind }) => kind === "model");
+    const others = curves.filter(({ kind }) => kind !== "model");
+    const chart = plot({
+      width,
+      height: HEIGHT,
+      marginTop: MARGIN.top,
+      marginRight: MARGIN.right,
+      marginBottom: MARGIN.bottom,
+      marginLeft: MARGIN.left,
+      style: { background: "none", overflow: "visible", fontFamily: "inherit", fontSize: "11px" },
+      x: {
+        type: "linear",
+        domain: names.length > 1 ? [0, names.length - 1] : [-0.5, 0.5],
+        ticks: places(names, width),
+        tickFormat: (i: number) => shorten(names[i] ?? "", LONGEST),
+        tickSize: 4,
+        label: null,
+      },
+      y: { nice: true, grid: true, ticks: 4, tickSize: 0, label: null, tickFormat: axisNumber, zero: false },
+      marks: [
+        ...bands.map(({ spots, colour }) =>
+          areaY(spots.filter(({ low }) => low !== null), {
+            x: "at",
+            y1: "low",
+            y2: "high",
+            fill: colour,
+            fillOpacity: 0.18,
+          }),
+        ),
+        ...others.map(({ spots, kind, colour }) =>
+          lineY(spots, {
+            x: "at",
+            y: "value",
+            stroke: colour,
+            strokeWidth: 1.25,
+            strokeDasharray: kind === "null" ? "1,3" : "5,3",
+            strokeLinecap: "round",
+          }),
+        ),
+        ...models.map(({ spots, colour }) => lineY(spots, { x: "at", y: "value", stroke: colour, strokeWidth: 2 })),
+        ...models.map(({ spots, colour }) => dot(spots, { x: "at", y: "value", r: 2.5, fill: colour })),
+      ],
+    });
+    const what = measureTitle(this.measure, study.payload.measures);
+    const words = models.map(({ name, spots }) => {
+      const list = spots.map(({ at, value }) => `${names[at] ?? at} ${formatNumber(value)}`);
+      return `${name}: ${list.join(", ") || "no values"}`;
+    });
+    // Plot names its groups by their marks, which tells a listener nothing.
+    for (const group of chart.querySelectorAll("g")) group.removeAttribute("aria-label");
+    chart.setAttribute("role", "img");
+    chart.setAttribute("aria-label", `${what} over the ${axis}. ${words.join(". ")}`);
+    this.drawn = chart as unknown as Drawn;
+    this.body.replaceChildren(chart);
+    chart.append(this.marks);
+    this.element.classList.toggle("empty", curves.every(({ spots }) => !spots.length));
+  }
+
+  /** The current place, without drawing the rest anew. */
+  private mark(state: ViewState, axis: Axis): void {
+    const { study, fleeting } = this.ctx;
+    const score = scoreOf(study, state.model, state.layer, state.epoch, this.measure.name);
+    this.value.textContent = formatNumber(score?.value);
+    const missing = !score || score.value === null;
+    this.interval.textContent = missing
+      ? ` ${score?.reason ?? "not measured at this layer"}`
+      : score.interval
+        ? ` ${formatInterval(score.interval)}`
+        : "";
+    this.element.title = describeScore(score);
+    const x = this.drawn?.scale("x");
+    const y = this.drawn?.scale("y");
+    if (!x || !y) return this.marks.replaceChildren();
+    const [colour, second] = lineColours(fleeting.get().dark);
+    const at = axis === "layers" ? state.layer : (state.epoch ?? 0);
+    const parts: SVGElement[] = [this.rule(x.apply(at), "here")];
+    if (!missing) parts.push(this.spot(x.apply(at), y.apply(score.value as number), colour));
+    const { other } = state;
+    if (other && axis === "layers") {
+      const there = scoreOf(study, other.model, other.layer, state.epoch, this.measure.name);
+      const place = sameLayer(study, state.model, other.model, other.layer);
+      if (place >= 0) parts.push(this.rule(x.apply(place), "there"));
+      if (place >= 0 && there?.value != null) {
+        const tint = other.model === state.model ? colour : second;
+        parts.push(this.spot(x.apply(place), y.apply(there.value), tint));
+      }
+    }
+    this.marks.replaceChildren(...parts);
+  }
+
+  private rule(x: number, kind: string): SVGElement {
+    return s("line", { class: kind, x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom });
+  }
+
+  private spot(cx: number, cy: number, fill: string): SVGElement {
+    return s("circle", { cx, cy, r: 5, fill });
+  }
+
+  private go(event: MouseEvent): void {
+    const x = this.drawn?.scale("x");
+    if (!x?.invert) return;
+    const box = this.body.getBoundingClientRect();
+    const at = Math.round(x.invert(event.clientX - box.left));
+    change(this.ctx, this.key.startsWith("layers") ? { layer: at } : { epoch: at });
+  }
+}
+
+function curvesOf(
+  study: Study,
+  state: ViewState,
+  measure: Measure,
+  axis: Axis,
+  colours: [string, string],
+): Curve[] {
+  const spot = (model: number, layer: number, epoch: number | null, at: number): Spot[] => {
+    const score = scoreOf(study, model, layer, epoch, measure.name);
+    if (!score || score.value === null || !Number.isFinite(score.value)) return [];
+    const [low, high] = score.interval ?? [null, null];
+    return [{ at, value: score.value, low, high }];
+  };
+  if (axis === "epochs") {
+    const epochs = study.model(state.model).epochs?.epochs ?? [];
+    const spots = epochs.flatMap((_, epoch) => spot(state.model, state.layer, epoch, epoch));
+    return [{ name: study.model(state.model).name, kind: "model", spots, colour: colours[0] }];
+  }
+  const order = [state.model, ...study.models.keys()].filter((m, i, all) => all.indexOf(m) === i);
+  const models = order.map((m, rank): Curve => {
+    const layers = study.model(m).layers;
+    const spots = layers.flatMap((_, i) => {
+      const at = sameLayer(study, state.model, m, i);
+      return at < 0 ? [] : spot(m, i, m === state.model ? state.epoch : null, at);
+    });
+    return { name: study.model(m).name, kind: "model", spots, colour: colours[rank] ?? colours[1] };
+  });
+  const layers = study.model(state.model).layers;
+  const grey = "var(--muted)";
+  const chance = layers.flatMap((_, at): Spot[] => {
+    const value = study.score(state.model, at, measure.name)?.null;
+    return value === null || value === undefined ? [] : [{ at, value, low: null, high: null }];
+  });
+  const controls = study.model(state.model).controls.map(({ name, scores }): Curve => {
+    const spots = layers.flatMap((_, at): Spot[] => {
+      const value = scores[study.layer(state.model, at).name]?.[measure.name];
+      return value === null || value === undefined ? [] : [{ at, value, low: null, high: null }];
+    });
+    return { name, kind: "control", spots, colour: grey };
+  });
+  return [...models, ...controls, { name: "chance", kind: "null", spots: chance, colour: grey }];
+}
+
+/** Where a layer of one model stands on the axis of another: by name, else by place. */
+export function sameLayer(study: Study, axis: number, model: number, layer: number): number {
+  if (axis === model) return layer;
+  const named = study.indexOf(axis, study.listed(model, layer).name);
+  if (named >= 0) return named;
+  const [from, to] = [study.model(model).layers.length, study.model(axis).layers.length];
+  return from === to ? layer : Math.round((layer / Math.max(1, from - 1)) * (to - 1));
+}
+
+function layerNames(study: Study, model: number): string[] {
+  return study.model(model).layers.map(({ name }) => name);
+}
+
+function epochNames(study: Study, model: number): string[] {
+  return (study.model(model).epochs?.epochs ?? []).map(String);
+}
+
+/** Which ticks are named, so that names do not run into each other. */
+function places(names: string[], width: number): number[] {
+  const longest = Math.max(...names.map((name) => Math.min(LONGEST, [...name].length)));
+  const cell = (width - MARGIN.left - MARGIN.right) / Math.max(1, names.length - 1);
+  const every = Math.max(1, Math.ceil((longest * LETTER + 10) / cell));
+  return [...names.keys()].filter((i) => i % every === 0);
+}
+
+function axisNumber(value: number): string {
+  const size = Math.abs(value);
+  if (size >= 1e5 || (size > 0 && size < 1e-3)) return value.toExponential(0);
+  return String(Number(value.toPrecision(4))).replace("-", "\u2212");
+}

@@ -1,0 +1,136 @@
+import { type Context, change } from "../context.ts";
+import { measureTitle } from "../data/format.ts";
+import { lineColours } from "../data/palette.ts";
+import type { Measure } from "../data/payload.ts";
+import { bdi, h, press, s } from "../dom.ts";
+import { Chart } from "./chart.ts";
+
+/** Small charts of the chosen measures over the layers. */
+export function curves(ctx: Context): HTMLElement {
+  const { study } = ctx;
+  const charts = new Map<string, Chart>();
+  const grid = h("div", { class: "charts" });
+  const key = h("ul", { class: "key" });
+  const axes = h("div", { class: "segmented", role: "group", "aria-label": "Curves over" });
+  let axis: "layers" | "epochs" = "layers";
+  const buttons = (["layers", "epochs"] as const).map((name) => {
+    const button = h("button", { type: "button", "data-testid": `axis-${name}`, onclick: () => turn(name) }, `over ${name}`);
+    press(button, name === axis);
+    return button;
+  });
+  axes.append(...buttons);
+  const hasEpochs = study.models.some(({ epochs }) => (epochs?.epochs.length ?? 0) > 1);
+  axes.hidden = !hasEpochs;
+
+  function turn(name: "layers" | "epochs"): void {
+    axis = name;
+    buttons.forEach((button, i) => press(button, (i === 0) === (axis === "layers")));
+    update();
+  }
+
+  function update(): void {
+    const state = ctx.store.get();
+    for (const name of state.measures) charts.get(name)?.update(state, axis);
+  }
+
+  let waiting = 0;
+  const later = () => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(update);
+  };
+
+  const choose = () => {
+    const { measures } = ctx.store.get();
+    for (const name of measures) {
+      const measure = study.measure(name);
+      if (measure && !charts.has(name)) charts.set(name, new Chart(ctx, measure));
+    }
+    grid.replaceChildren(...measures.flatMap((name) => charts.get(name)?.element ?? []));
+    later();
+  };
+  const legend = () => key.replaceChildren(...keyEntries(ctx));
+  ctx.onDestroy(ctx.store.watch(["measures"], choose));
+  ctx.onDestroy(ctx.store.watch(["model"], legend));
+  ctx.onDestroy(ctx.store.subscribe(later));
+  ctx.onDestroy(
+    ctx.fleeting.subscribe((now, before) => {
+      if (now.dark === before.dark) return;
+      legend();
+      later();
+    }),
+  );
+  const observer = new ResizeObserver(later);
+  observer.observe(grid);
+  ctx.onDestroy(() => observer.disconnect());
+  ctx.onDestroy(() => cancelAnimationFrame(waiting));
+  return h(
+    "section",
+    { class: "curves", "aria-labelledby": "unknot-curves", "data-testid": "curves" },
+    h("div", { class: "title-row" }, h("h2", { id: "unknot-curves" }, "Scores over the layers"), axes, key),
+    grid,
+    chooser(ctx),
+  );
+}
+
+/** Which lines are whose. */
+function keyEntries(ctx: Context): HTMLElement[] {
+  const { study, store, fleeting } = ctx;
+  const { model } = store.get();
+  const colours = lineColours(fleeting.get().dark);
+  const order = [model, ...study.models.keys()].filter((m, i, all) => all.indexOf(m) === i);
+  const models = order.map((m, rank) => entry(study.model(m).name, colours[rank] ?? colours[1], null));
+  const controls = study.model(model).controls.map(({ name }) => entry(name, "var(--muted)", "5 3"));
+  const known = study.model(model).layers.some(({ scores }) =>
+    Object.values(scores).some((score) => score.null !== null),
+  );
+  const chance = known ? [entry("chance", "var(--muted)", "1 3")] : [];
+  return [...models, ...controls, ...chance];
+}
+
+function entry(name: string, colour: string, dashes: string | null): HTMLElement {
+  const line = s("line", { x1: 1, y1: 4, x2: 27, y2: 4, "stroke-dasharray": dashes });
+  line.style.stroke = colour;
+  const sample = s("svg", { class: "line-sample", viewBox: "0 0 28 8", "aria-hidden": "true" }, line);
+  return h("li", {}, sample, bdi(name));
+}
+
+/** All measures by family, each to be drawn or not. */
+function chooser(ctx: Context): HTMLElement {
+  const { measures } = ctx.study.payload;
+  const families = new Map<string, Measure[]>();
+  for (const measure of measures) {
+    families.set(measure.family, [...(families.get(measure.family) ?? []), measure]);
+  }
+  const boxes = new Map<string, HTMLInputElement>();
+  const groups = [...families].map(([family, members]) =>
+    h(
+      "fieldset",
+      {},
+      h("legend", {}, family),
+      ...members.map((measure) => {
+        const box = h("input", {
+          type: "checkbox",
+          "data-testid": `measure-${measure.name}`,
+          onchange: () => {
+            const now = ctx.store.get().measures;
+            const next = box.checked ? [...now, measure.name] : now.filter((n) => n !== measure.name);
+            change(ctx, { measures: measures.map(({ name }) => name).filter((n) => next.includes(n)) });
+          },
+        });
+        boxes.set(measure.name, box);
+        return h("label", {}, box, ` ${measureTitle(measure, measures)}`);
+      }),
+    ),
+  );
+  ctx.onDestroy(
+    ctx.store.watch(["measures"], (state) => {
+      for (const [name, box] of boxes) box.checked = state.measures.includes(name);
+    }),
+  );
+  return h(
+    "details",
+    { class: "chooser", "data-testid": "chooser" },
+    h("summary", {}, `Choose measures (${measures.length})`),
+    h("div", { class: "families" }, ...groups),
+  );
+}

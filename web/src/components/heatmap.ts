@@ -1,0 +1,211 @@
+import { type Context, change } from "../context.ts";
+import { formatPercent, shorten } from "../data/format.ts";
+import { bdi, h, s } from "../dom.ts";
+import type { ViewState } from "../state/view-state.ts";
+
+/** With more classes than this only the most tangled ones have a row and a column. */
+const MOST = 100;
+/** Up to so many classes, the cells say their percentages. */
+const WORDS = 12;
+const PAIRS = 8;
+/** Characters of a name in the list of pairs. */
+const NAME = 16;
+/** Of many cells, those with less than this share are left to the ground they stand on. */
+const FAINTEST = 0.002;
+const CELL = 30;
+
+export interface Pair {
+  a: number;
+  b: number;
+  /** Mean share of either's neighbours that are of the other. */
+  share: number;
+}
+
+/** Which classes have each other's points as neighbours; a click shows a pair alone. */
+export function heatmap(ctx: Context): HTMLElement {
+  const picture = h("div", { class: "heat", "data-testid": "heatmap" });
+  const list = h("ol", { class: "pairs", "data-testid": "pairs" });
+  const readout = h("p", { class: "hint readout" }, DIRECTIONS);
+  const missing = h("p", { class: "hint", hidden: true });
+  const element = h(
+    "section",
+    { class: "tangled", "aria-labelledby": "unknot-tangled" },
+    h("h2", { id: "unknot-tangled" }, "Which classes are tangled"),
+    missing,
+    h("div", { class: "tangled-body" }, h("div", {}, picture, readout), h("div", {}, h("h3", {}, "Most tangled pairs"), list)),
+  );
+  const alone = ctx.study.classNames.length < 2;
+  missing.textContent = alone
+    ? "There is only one class."
+    : "Neighbours of classes are not measured at this layer.";
+  let waiting = 0;
+  const draw = () => {
+    const state = ctx.store.get();
+    const layer = ctx.study.layer(state.model, state.layer);
+    const confusion = alone ? null : layer.confusion;
+    element.classList.toggle("empty", !confusion);
+    missing.hidden = confusion !== null;
+    if (!confusion) return;
+    picture.replaceChildren(table(ctx, confusion, state, readout));
+    const focused = document.activeElement?.getAttribute("data-testid");
+    list.replaceChildren(...worstPairs(confusion, PAIRS).map((pair) => item(ctx, pair, state)));
+    if (focused?.startsWith("pair-")) {
+      list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
+    }
+  };
+  const later = () => {
+    cancelAnimationFrame(waiting);
+    waiting = requestAnimationFrame(draw);
+  };
+  ctx.onDestroy(ctx.store.watch(["model", "layer", "classes"], later));
+  ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && later()));
+  ctx.onDestroy(() => cancelAnimationFrame(waiting));
+  return element;
+}
+
+const DIRECTIONS = "Rows: a class; columns: of which class its neighbours are. Click a cell to see the pair alone.";
+
+function table(
+  ctx: Context,
+  confusion: number[][],
+  state: ViewState,
+  readout: HTMLElement,
+): SVGElement {
+  const rows = mostTangled(confusion, MOST);
+  const names = ctx.study.classNames;
+  const many = rows.length > WORDS;
+  const cell = many ? Math.max(5, Math.min(18, 480 / rows.length)) : CELL;
+  const named = cell >= 11;
+  const gap = many ? (cell > 8 ? 1 : 0) : 2;
+  const longest = Math.max(...rows.map((i) => [...(names[i] ?? "")].length));
+  const margin = named ? Math.min(92, 12 + 6.6 * Math.min(12, longest)) : 6;
+  const side = margin + rows.length * cell;
+  const most = Math.max(1e-9, ...rows.flatMap((i) => rows.map((j) => (i === j ? 0 : at(confusion, i, j)))));
+  const chosen = new Set(state.classes ?? []);
+  const svg = s("svg", {
+    viewBox: `0 0 ${side} ${side}`,
+    class: "heat-svg",
+    role: "img",
+    "aria-label": `Confusion of neighbours of ${rows.length} classes; the most tangled pairs are listed beside it`,
+  });
+  if (many) {
+    const length = rows.length * cell;
+    svg.append(s("rect", { class: "cells", x: margin, y: margin, width: length, height: length }));
+  }
+  svg.style.maxWidth = `${Math.round(side * 1.25)}px`;
+  rows.forEach((i, row) => {
+    rows.forEach((j, column) => {
+      const share = at(confusion, i, j);
+      const strength = i === j ? 0 : share / most;
+      if (many && i !== j && share < FAINTEST) return;
+      const on = chosen.size > 0 && chosen.has(i) && chosen.has(j) && (i !== j || chosen.size === 1);
+      const x = margin + column * cell;
+      const y = margin + row * cell;
+      const rect = s("rect", {
+        x,
+        y,
+        width: cell - gap,
+        height: cell - gap,
+        rx: many ? 0 : 3,
+        class: `${i === j ? "own" : "cell"}${on ? " on" : ""}`,
+        "data-testid": `cell-${i}-${j}`,
+      });
+      rect.style.setProperty("--strength", strength.toFixed(3));
+      svg.append(rect);
+      if (!many && (i === j || share >= 0.0005)) {
+        const kind = i === j ? "own-text" : strength > 0.55 ? "cell-text strong" : "cell-text";
+        const middle = (cell - gap) / 2;
+        svg.append(s("text", { x: x + middle, y: y + middle, class: kind }, percent(share)));
+      }
+    });
+    if (named) {
+      const name = shorten(names[i] ?? "", 12);
+      const along = margin + row * cell + (cell - gap) / 2;
+      svg.append(s("text", { x: margin - 6, y: along, class: "row-name" }, name));
+      const turned = longest > 2 ? `rotate(-90 ${along} ${margin - 6})` : null;
+      const kind = turned ? "column-name turned" : "column-name";
+      svg.append(s("text", { x: along, y: margin - 6, class: kind, transform: turned }, name));
+    }
+  });
+  const target = (event: MouseEvent): [number, number] | null => {
+    const box = svg.getBoundingClientRect();
+    const index = (offset: number) => rows[Math.floor((offset * (side / box.width) - margin) / cell)];
+    const [row, column] = [index(event.clientY - box.top), index(event.clientX - box.left)];
+    return row === undefined || column === undefined ? null : [row, column];
+  };
+  svg.addEventListener("click", (event) => {
+    const pair = target(event);
+    if (pair) toggle(ctx, pair);
+  });
+  svg.addEventListener("pointermove", (event) => {
+    const pair = target(event);
+    if (pair) readout.replaceChildren(...sentence(ctx, confusion, pair));
+  });
+  svg.addEventListener("pointerleave", () => readout.replaceChildren(DIRECTIONS));
+  return svg;
+}
+
+function sentence({ study }: Context, confusion: number[][], [i, j]: [number, number]): Node[] {
+  const name = (index: number) => h("b", {}, bdi(study.classNames[index] ?? ""));
+  const share = formatPercent(at(confusion, i, j));
+  if (i === j) return [h("span", {}, `${share} of the neighbours of `, name(i), " are of its own class.")];
+  return [h("span", {}, `${share} of the neighbours of `, name(i), " are of class ", name(j), ".")];
+}
+
+function item(ctx: Context, { a, b, share }: Pair, state: ViewState): HTMLElement {
+  const { classNames } = ctx.study;
+  const pressed = state.classes?.length === 2 && state.classes.includes(a) && state.classes.includes(b);
+  return h(
+    "li",
+    {},
+    h(
+      "button",
+      {
+        type: "button",
+        "aria-pressed": String(pressed),
+        "data-testid": `pair-${a}-${b}`,
+        onclick: () => toggle(ctx, [a, b]),
+      },
+      h("span", {}, bdi(shorten(classNames[a] ?? "", NAME)), " – ", bdi(shorten(classNames[b] ?? "", NAME))),
+      h("span", { class: "count" }, formatPercent(share)),
+    ),
+  );
+}
+
+/** Show these classes alone, or all again if they were. */
+function toggle(ctx: Context, [a, b]: [number, number]): void {
+  const wanted = [...new Set([a, b])].sort((x, y) => x - y);
+  const now = ctx.store.get().classes;
+  const already = now?.length === wanted.length && wanted.every((i) => now.includes(i));
+  change(ctx, { classes: already ? null : wanted });
+}
+
+export function worstPairs(confusion: number[][], count: number): Pair[] {
+  const pairs: Pair[] = [];
+  for (let a = 0; a < confusion.length; a++) {
+    for (let b = a + 1; b < confusion.length; b++) {
+      const share = (at(confusion, a, b) + at(confusion, b, a)) / 2;
+      if (share > 0) pairs.push({ a, b, share });
+    }
+  }
+  return pairs.sort((p, q) => q.share - p.share || p.a - q.a || p.b - q.b).slice(0, count);
+}
+
+/** The classes with the most neighbours of others, in the order of the classes. */
+export function mostTangled(confusion: number[][], count: number): number[] {
+  const all = confusion.map((_, i) => i);
+  if (all.length <= count) return all;
+  const worst = all.sort((i, j) => at(confusion, i, i) - at(confusion, j, j)).slice(0, count);
+  return worst.sort((i, j) => i - j);
+}
+
+function at(confusion: number[][], row: number, column: number): number {
+  const share = confusion[row]?.[column];
+  return share !== undefined && Number.isFinite(share) ? share : 0;
+}
+
+/** Short enough for a cell: "<.1", "4.1", "98". */
+function percent(share: number): string {
+  const value = 100 * share;
+  return value >= 9.95 ? value.toFixed(0) : value.toFixed(1);
+}

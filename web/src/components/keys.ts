@@ -1,0 +1,43 @@
+import { type Context, change } from "../context.ts";
+import { stepLayer } from "./layers.ts";
+import { toggle } from "./player.ts";
+
+/** Elements that use the space bar, or the arrow keys, themselves. */
+const TAKES_SPACE = "button, summary, input, select, textarea, a";
+const TAKES_ARROWS = "input, select, textarea, .scroller";
+
+export function listenForKeys(ctx: Context, target: HTMLElement | Document): void {
+  const listener = (event: Event) => {
+    const { key, ctrlKey, metaKey, altKey, defaultPrevented } = event as KeyboardEvent;
+    if (ctrlKey || metaKey || altKey || defaultPrevented) return;
+    const from = event.target instanceof Element ? event.target : null;
+    if (key === "ArrowRight" || key === "ArrowLeft") {
+      if (from?.closest(TAKES_ARROWS)) return;
+      ctx.fleeting.set({ playing: false });
+      stepLayer(ctx, key === "ArrowRight" ? 1 : -1);
+    } else if (key === " ") {
+      if (from?.closest(TAKES_SPACE) && !from.matches('input[type="range"]')) return;
+      toggle(ctx);
+    } else if (key === "l") {
+      if (from?.closest("input:not([type=range]), select, textarea")) return;
+      ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });
+    } else if (key === "Escape") {
+      stepOut(ctx);
+    } else return;
+    event.preventDefault();
+  };
+  target.addEventListener("keydown", listener);
+  ctx.onDestroy(() => target.removeEventListener("keydown", listener));
+}
+
+/** Take back one thing, the most passing first. */
+export function stepOut(ctx: Context): void {
+  const { fleeting, store } = ctx;
+  const { lasso, playing } = fleeting.get();
+  const { focus, selection, classes } = store.get();
+  if (playing) fleeting.set({ playing: false });
+  else if (lasso) fleeting.set({ lasso: false });
+  else if (focus !== null) change(ctx, { focus: null });
+  else if (selection.length) change(ctx, { selection: [] });
+  else if (classes) change(ctx, { classes: null });
+}

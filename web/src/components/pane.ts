@@ -1,0 +1,250 @@
+import type { Context } from "../context.ts";
+import { change, reducedMotion } from "../context.ts";
+import type { Coords } from "../data/pack.ts";
+import { bdi, h } from "../dom.ts";
+import { type Colouring, colouring, shown } from "../map/colouring.ts";
+import type { Affine } from "../map/geometry.ts";
+import { toScreen } from "../map/geometry.ts";
+import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
+import { Scatter } from "../map/scatter.ts";
+import { classColours } from "../data/palette.ts";
+import { same } from "../state/store.ts";
+import type { Place, ViewState } from "../state/view-state.ts";
+import { pointCard } from "./point-card.ts";
+
+const MOVE = 700;
+
+interface Shown extends Pick<ViewState, "overlays" | "classes" | "selection"> {
+  coords: Coords;
+  colours: Colouring;
+  dark: boolean;
+}
+
+/** One map of the page: its points, shapes, and what is under the pointer. */
+export class Pane {
+  readonly element: HTMLElement;
+  private readonly ctx: Context;
+  private readonly where: (state: ViewState) => Place & { epoch: number | null };
+  private readonly canvas: HTMLCanvasElement;
+  private readonly overlay = new OverlayView();
+  private readonly tooltip = h("div", { class: "tooltip", hidden: true, "data-testid": "tooltip" });
+  private readonly empty = h("p", { class: "no-map", hidden: true, "data-testid": "no-map" });
+  private scatter: Scatter | null = null;
+  private coords: Coords | null = null;
+  private last: { key: string; colouring: Colouring } | null = null;
+  private pointed = false;
+  private gone = false;
+  private shownLast: Shown | null = null;
+
+  constructor(
+    ctx: Context,
+    name: string,
+    where: (state: ViewState) => Place & { epoch: number | null },
+  ) {
+    this.ctx = ctx;
+    this.where = where;
+    this.canvas = h("canvas", {
+      "data-testid": `${name}-canvas`,
+      role: "img",
+      tabindex: "0",
+      "aria-label": "Map of the points; left and right arrow keys change the layer",
+    });
+    this.element = h(
+      "div",
+      { class: "pane", "data-testid": name },
+      this.overlay.under,
+      this.canvas,
+      this.overlay.over,
+      this.empty,
+      this.tooltip,
+    );
+  }
+
+  /** To be called once the element is in the document. */
+  start(): void {
+    // WebGL takes a while to wake up: let the page be painted before.
+    requestAnimationFrame(() => setTimeout(() => this.gone || this.open()));
+  }
+
+  private open(): void {
+    const { ctx } = this;
+    try {
+      this.scatter = new Scatter(this.canvas, {
+        hover: (point) => {
+          this.pointed = point !== null;
+          ctx.fleeting.set({ hovered: point });
+        },
+        click: (point) => {
+          const focus = ctx.store.get().focus === point ? null : point;
+          change(ctx, { focus });
+        },
+        lasso: (points, event) => this.select(points, event),
+        view: (affine) => this.overlay.move(affine),
+        settled: () => this.rest(true),
+      });
+    } catch {
+      this.element.classList.add("without-webgl");
+      this.element.replaceChildren(noWebGL(ctx.study.payload.figure));
+      ctx.fleeting.set({ still: true });
+      return;
+    }
+    this.overlay.move(this.scatter.affine());
+    this.scatter.setLasso(ctx.fleeting.get().lasso);
+    this.update(ctx.store.get(), null);
+  }
+
+  destroy(): void {
+    this.gone = true;
+    this.scatter?.destroy();
+    this.scatter = null;
+    this.element.remove();
+  }
+
+  update(state: ViewState, before: ViewState | null): void {
+    if (!this.scatter) return;
+    const { study, fleeting } = this.ctx;
+    const { dark } = fleeting.get();
+    const { model, layer, epoch } = this.where(state);
+    const coords = study.coords(model, layer, epoch);
+    this.describe(model, layer, coords !== null);
+    this.element.classList.toggle("mapless", !coords);
+    const moved = coords !== this.coords;
+    this.coords = coords ?? this.coords;
+    if (!coords) return;
+    const colours = this.colouring({ ...state, model, layer }, dark);
+    this.point();
+    const { overlays, classes, selection } = state;
+    const now: Shown = { coords, colours, dark, overlays, classes, selection };
+    if (this.isShown(now)) return;
+    this.shownLast = now;
+    this.scatter.show({
+      x: coords.x,
+      y: coords.y,
+      categories: colours.categories,
+      colours: colours.colours,
+      faint: faintOutside(state.selection, study.n),
+      last: colours.last,
+      only: shown(study, state.classes),
+      dark,
+      duration: moved && before && !reducedMotion() ? MOVE : 0,
+    });
+    this.rest(!moved);
+    this.overlay.draw(
+      epoch === null || epoch === (study.model(model).epochs?.epochs.length ?? 0) - 1
+        ? shapesOf(study.layer(model, layer), coords, state.overlays, state.classes)
+        : [],
+      colours.ofClasses ? classColours(study.classNames.length, dark) : null,
+      study.classNames,
+    );
+  }
+
+  /** Whether the points lie still; shapes are shown only then. */
+  private rest(still: boolean): void {
+    this.overlay.hide(!still);
+    this.element.dataset["moving"] = String(!still);
+  }
+
+  /** Whether this is on the screen already: large things by identity, the state's by content. */
+  private isShown(now: Shown): boolean {
+    const last = this.shownLast;
+    return (
+      last !== null &&
+      last.coords === now.coords &&
+      last.colours === now.colours &&
+      last.dark === now.dark &&
+      same(last.overlays, now.overlays) &&
+      same(last.classes, now.classes) &&
+      same(last.selection, now.selection)
+    );
+  }
+
+  /** Show what is hovered, or else what is held, with its neighbours. */
+  point(): void {
+    if (!this.scatter) return;
+    const { study, fleeting, store } = this.ctx;
+    const state = store.get();
+    const { model, layer } = this.where(state);
+    const { hovered } = fleeting.get();
+    const point = hovered ?? state.focus;
+    const neighbors = point === null ? [] : study.neighbors(model, layer, point);
+    const classes = state.classes;
+    const visible = neighbors.filter((i) => !classes || classes.includes(study.labels[i] as number));
+    this.overlay.mark(this.coords, point, visible);
+    this.showTooltip(this.pointed ? hovered : null);
+  }
+
+  setLasso(on: boolean): void {
+    this.scatter?.setLasso(on);
+    this.element.classList.toggle("lassoing", on);
+  }
+
+  zoom(factor: number): void {
+    this.scatter?.zoom(factor);
+  }
+
+  reset(): void {
+    this.scatter?.reset();
+    if (this.scatter) this.overlay.move(this.scatter.affine());
+  }
+
+  /** How the map lies on the screen, and its size, for pictures of it. */
+  view(): { affine: Affine; width: number; height: number } {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const affine = this.scatter?.affine() ?? { kx: 1, ky: -1, tx: 0, ty: 0 };
+    return { affine, width, height };
+  }
+
+  private colouring(state: ViewState, dark: boolean): Colouring {
+    const key = [state.colour, state.model, state.colour === "hit" && state.layer, dark].join();
+    if (this.last?.key !== key) {
+      this.last = { key, colouring: colouring(this.ctx.study, state, dark) };
+    }
+    return this.last.colouring;
+  }
+
+  private describe(model: number, layer: number, mapped: boolean): void {
+    const listed = this.ctx.study.listed(model, layer);
+    this.canvas.setAttribute(
+      "aria-label",
+      `Map of the points at layer ${listed.name}; left and right arrow keys change the layer`,
+    );
+    this.empty.hidden = mapped;
+    if (!mapped) {
+      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(listed.name), "."));
+    }
+  }
+
+  private select(points: number[], event: { ctrlKey: boolean; metaKey: boolean; altKey: boolean }): void {
+    const { ctx } = this;
+    const before = new Set(ctx.store.get().selection);
+    if (event.altKey) for (const point of points) before.delete(point);
+    else if (event.ctrlKey || event.metaKey) for (const point of points) before.add(point);
+    const adds = event.altKey || event.ctrlKey || event.metaKey;
+    change(ctx, { selection: adds ? [...before] : points });
+    ctx.announce(`${ctx.store.get().selection.length} points selected`);
+  }
+
+  private showTooltip(point: number | null): void {
+    const { tooltip } = this;
+    tooltip.hidden = point === null || !this.coords || !this.scatter;
+    if (point === null || !this.coords || !this.scatter) return;
+    tooltip.replaceChildren(pointCard(this.ctx, this.where(this.ctx.store.get()), point, 84));
+    const [x, y] = toScreen(
+      this.scatter.affine(),
+      this.coords.x[point] as number,
+      this.coords.y[point] as number,
+    );
+    const { clientWidth: width, clientHeight: height } = this.element;
+    const { offsetWidth: w, offsetHeight: hgt } = tooltip;
+    const left = x + 18 + w > width ? x - 18 - w : x + 18;
+    tooltip.style.left = `${Math.max(4, Math.min(left, width - w - 4))}px`;
+    tooltip.style.top = `${Math.max(4, Math.min(y - hgt / 2, height - hgt - 4))}px`;
+  }
+}
+
+function faintOutside(selection: number[], n: number): Uint8Array | null {
+  if (!selection.length) return null;
+  const faint = new Uint8Array(n).fill(1);
+  for (const i of selection) faint[i] = 0;
+  return faint;
+}

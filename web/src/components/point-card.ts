@@ -1,0 +1,51 @@
+import type { Context } from "../context.ts";
+import { formatPercent, shorten } from "../data/format.ts";
+import { classColours } from "../data/palette.ts";
+import { bdi, h } from "../dom.ts";
+import type { Place } from "../state/view-state.ts";
+
+const SNIPPET = 280;
+
+/** A point in words and its picture. */
+export function pointCard(ctx: Context, place: Place, point: number, side: number): HTMLElement {
+  const { study, sprites } = ctx;
+  const { model, layer } = place;
+  const label = study.labels[point] as number;
+  const prediction = study.predictions(model)?.[point];
+  const confidence = study.confidence(model)?.[point];
+  const snippet = study.payload.snippets?.[point];
+  const facts = h("dl", { class: "facts" });
+  const fact = (term: string, ...value: (Node | string)[]) => {
+    facts.append(h("div", {}, h("dt", {}, term), h("dd", {}, ...value)));
+  };
+  fact("Label", className(ctx, label));
+  if (prediction !== undefined) {
+    const sure = confidence !== undefined && h("small", {}, `  ${formatPercent(confidence, 0)} sure`);
+    const mark = prediction !== label && h("strong", { class: "wrong" }, "  wrong");
+    fact("Predicted", h("span", {}, className(ctx, prediction), mark, sure));
+  }
+  const hit = study.hits(model, layer)?.[point];
+  const mapHit = study.mapHits(model, layer)?.[point];
+  if (hit !== undefined) fact("NH", formatPercent(hit, 0));
+  if (mapHit !== undefined) fact("NH on map", formatPercent(mapHit, 0));
+  fact("Sample", `#${point}`);
+  return h(
+    "div",
+    { class: "point-card" },
+    sprites?.thumb(point, side),
+    h(
+      "div",
+      {},
+      snippet && h("p", { class: "snippet", dir: "auto" }, shorten(snippet, SNIPPET)),
+      facts,
+    ),
+  );
+}
+
+/** A class's name with a dot of its colour. */
+export function className({ study, fleeting }: Context, index: number): HTMLElement {
+  const colour = classColours(study.classNames.length, fleeting.get().dark)[index];
+  const dot = h("i", { class: "dot" });
+  dot.style.background = colour ?? "";
+  return h("span", { class: "class-name" }, dot, bdi(study.classNames[index] ?? `class ${index}`));
+}

@@ -1,0 +1,97 @@
+import { h } from "../dom.ts";
+
+export interface Step {
+  name: string;
+  /** Nothing to see there. */
+  greyed: boolean;
+  /** A remark for pointer and reader, such as what it is a view of. */
+  remark: string | null;
+}
+
+export interface StepperOptions {
+  /** For tests and styles: "layer", "other-layer", "epoch". */
+  id: string;
+  label: string;
+  steps: Step[];
+  onStep(index: number): void;
+}
+
+/** Room for a name under its tick, in pixels: of a letter, between names, and at most. */
+const LETTER = 7.4;
+const GAP = 10;
+const MOST = 120;
+
+/** A slider over named steps, each of which has a tick that can be clicked. */
+export class Stepper {
+  readonly element: HTMLElement;
+  readonly input: HTMLInputElement;
+  private readonly options: StepperOptions;
+  private readonly ticks: HTMLButtonElement[];
+  private readonly observer: ResizeObserver;
+  private readonly longest: number;
+  private value = 0;
+
+  constructor(options: StepperOptions) {
+    this.options = options;
+    const { id, label, steps, onStep } = options;
+    this.longest = Math.max(0, ...steps.map(({ name }) => [...name].length));
+    this.input = h("input", {
+      type: "range",
+      min: "0",
+      max: String(Math.max(0, steps.length - 1)),
+      step: "1",
+      "aria-label": label,
+      "data-testid": `${id}-slider`,
+      oninput: () => onStep(Number(this.input.value)),
+    });
+    this.input.disabled = steps.length < 2;
+    this.ticks = steps.map(({ name, greyed, remark }, i) =>
+      h(
+        "button",
+        {
+          type: "button",
+          class: `tick${greyed ? " greyed" : remark ? " view" : ""}`,
+          tabindex: "-1",
+          "aria-hidden": "true",
+          "data-testid": `${id}-tick-${i}`,
+          title: remark ? `${name} (${remark})` : name,
+          onclick: () => onStep(i),
+        },
+        h("bdi", {}, name),
+      ),
+    );
+    const row = h("div", { class: "ticks" }, ...this.ticks);
+    this.element = h("div", { class: "stepper" }, this.input, row);
+    this.element.style.setProperty("--steps", String(steps.length));
+    this.observer = new ResizeObserver(() => this.thin());
+    this.observer.observe(row);
+  }
+
+  set(value: number): void {
+    const { steps, label } = this.options;
+    this.value = value;
+    const step = steps[value];
+    this.input.value = String(value);
+    const remark = step?.remark ? `, ${step.remark}` : "";
+    this.input.setAttribute("aria-valuetext", `${step?.name ?? ""}, ${value + 1} of ${steps.length}${remark}`);
+    this.input.setAttribute("aria-label", label);
+    this.ticks.forEach((tick, i) => tick.classList.toggle("current", i === value));
+    this.thin();
+  }
+
+  destroy(): void {
+    this.observer.disconnect();
+  }
+
+  /** Leave out the names there is no room for, never the current one's. */
+  private thin(): void {
+    const cell = this.element.clientWidth / Math.max(1, this.ticks.length);
+    const room = Math.min(MOST, this.longest * LETTER + GAP);
+    const every = Math.max(1, Math.ceil(room / Math.max(1, cell)));
+    this.ticks.forEach((tick, i) => {
+      const near = every > 1 && i !== this.value && Math.abs(i - this.value) < every;
+      tick.classList.toggle("bare", near || (i % every !== 0 && i !== this.value));
+    });
+    this.element.style.setProperty("--room", `${cell * every}px`);
+  }
+}

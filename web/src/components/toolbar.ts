@@ -1,0 +1,194 @@
+import { type Context, change } from "../context.ts";
+import { h, press } from "../dom.ts";
+import { icon } from "../icons.ts";
+import { COLOURS, type Colour, OVERLAYS, type Overlay, colours } from "../state/view-state.ts";
+import { sameLayer } from "./chart.ts";
+
+const COLOUR_NAMES: Record<Colour, string> = {
+  class: "Class",
+  prediction: "Predicted",
+  hit: "Neighbours",
+  correct: "Correct",
+};
+const COLOUR_HINTS: Record<Colour, string> = {
+  class: "Colour by class",
+  prediction: "Colour by the class the model predicts",
+  hit: "Colour by the share of neighbours of the same class",
+  correct: "Colour by whether the prediction is right",
+};
+const OVERLAY_NAMES: Record<Overlay, string> = {
+  hulls: "Hulls",
+  peeled: "Peeled hulls",
+  ellipses: "Ellipses",
+};
+
+export interface Actions {
+  savePng(): void;
+  saveSvg(): void;
+}
+
+/** What the map shows, and what can be done with it. */
+export function toolbar(ctx: Context, actions: Actions): HTMLElement {
+  return h(
+    "div",
+    {
+      class: ctx.study.models.length < 2 ? "toolbar of-map" : "toolbar",
+      role: "group",
+      "aria-label": "View",
+    },
+    models(ctx),
+    colourButtons(ctx),
+    overlayButtons(ctx),
+    h("span", { class: "spring" }),
+    compareButton(ctx),
+    saveMenu(actions),
+  );
+}
+
+function models(ctx: Context): HTMLElement | null {
+  const { study, store } = ctx;
+  if (study.models.length < 2) return null;
+  const buttons = study.models.map(({ name }, model) =>
+    h(
+      "button",
+      {
+        type: "button",
+        "data-testid": `model-${model}`,
+        onclick: () => {
+          const state = store.get();
+          change(ctx, { model, layer: sameLayer(study, model, state.model, state.layer) });
+        },
+      },
+      h("bdi", {}, name),
+    ),
+  );
+  ctx.onDestroy(store.watch(["model"], (state) => buttons.forEach((b, i) => press(b, i === state.model))));
+  return group("Model", buttons);
+}
+
+function colourButtons(ctx: Context): HTMLElement {
+  const buttons = COLOURS.map((colour) =>
+    h(
+      "button",
+      {
+        type: "button",
+        title: COLOUR_HINTS[colour],
+        "data-testid": `colour-${colour}`,
+        onclick: () => change(ctx, { colour }),
+      },
+      COLOUR_NAMES[colour],
+    ),
+  );
+  ctx.onDestroy(
+    ctx.store.watch(["colour", "model"], (state) => {
+      const possible = colours(ctx.study, state.model);
+      buttons.forEach((button, i) => {
+        press(button, COLOURS[i] === state.colour);
+        button.hidden = !possible.includes(COLOURS[i] as Colour);
+      });
+    }),
+  );
+  return group("Colour", buttons);
+}
+
+function overlayButtons(ctx: Context): HTMLElement {
+  const buttons = OVERLAYS.map((overlay) =>
+    h(
+      "button",
+      {
+        type: "button",
+        "data-testid": `overlay-${overlay}`,
+        onclick: () => {
+          const now = ctx.store.get().overlays;
+          const overlays = now.includes(overlay) ? now.filter((o) => o !== overlay) : [...now, overlay];
+          change(ctx, { overlays });
+        },
+      },
+      OVERLAY_NAMES[overlay],
+    ),
+  );
+  const element = group("Shapes", buttons);
+  ctx.onDestroy(
+    ctx.store.watch(["overlays", "model"], (state) => {
+      const layers = ctx.study.model(state.model).layers;
+      buttons.forEach((button, i) => {
+        const overlay = OVERLAYS[i] as Overlay;
+        press(button, state.overlays.includes(overlay));
+        button.hidden = !layers.some((layer) => layer[overlay]);
+      });
+      element.hidden = buttons.every(({ hidden }) => hidden);
+    }),
+  );
+  return element;
+}
+
+function compareButton(ctx: Context): HTMLElement {
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: "with-icon of-map",
+      title: "Show a second map beside this one",
+      "data-testid": "compare",
+      onclick: () => {
+        const { other, model, layer } = ctx.store.get();
+        change(ctx, { other: other ? null : beside(ctx, model, layer) });
+      },
+    },
+    icon("compare"),
+    "Compare",
+  );
+  ctx.onDestroy(ctx.store.watch(["other"], ({ other }) => press(button, other !== null)));
+  return button;
+}
+
+/** What one wants to see beside a place: the other model's, or else the first or last layer. */
+function beside({ study }: Context, model: number, layer: number): { model: number; layer: number } {
+  if (study.models.length > 1) {
+    const other = model === 0 ? 1 : 0;
+    return { model: other, layer: sameLayer(study, other, model, layer) };
+  }
+  const mapped = [...study.model(model).layers.keys()].filter((i) => study.hasMap(model, i));
+  const last = mapped.at(-1) ?? layer;
+  return { model, layer: last === layer ? (mapped[0] ?? layer) : last };
+}
+
+function saveMenu({ savePng, saveSvg }: Actions): HTMLElement {
+  const menu = h("details", { class: "menu of-map", "data-testid": "save-menu" });
+  const entry = (id: string, text: string, save: () => void) =>
+    h(
+      "button",
+      {
+        type: "button",
+        "data-testid": id,
+        onclick: () => {
+          menu.open = false;
+          save();
+        },
+      },
+      text,
+    );
+  menu.append(
+    h("summary", { class: "with-icon" }, icon("save"), "Save"),
+    h("div", { class: "menu-body" }, entry("save-png", "Picture as PNG", savePng), entry("save-svg", "Picture as SVG", saveSvg)),
+  );
+  menu.addEventListener("focusout", (event) => {
+    if (!menu.contains(event.relatedTarget as Node | null)) menu.open = false;
+  });
+  menu.addEventListener("keydown", (event) => {
+    if (event.key !== "Escape" || !menu.open) return;
+    event.stopPropagation();
+    menu.open = false;
+    menu.querySelector("summary")?.focus();
+  });
+  return menu;
+}
+
+function group(label: string, buttons: HTMLElement[]): HTMLElement {
+  return h(
+    "div",
+    { class: label === "Model" ? "group" : "group of-map", role: "group", "aria-label": label },
+    h("span", { class: "group-label", "aria-hidden": "true" }, label),
+    h("div", { class: "segmented" }, ...buttons),
+  );
+}

@@ -1,0 +1,35 @@
+import type { Sprites } from "./data/sprites.ts";
+import type { Study } from "./data/study.ts";
+import type { Store } from "./state/store.ts";
+import { type ViewState, settle } from "./state/view-state.ts";
+
+/** What passes quickly and no link restores. */
+export interface Fleeting {
+  hovered: number | null;
+  dark: boolean;
+  lasso: boolean;
+  playing: boolean;
+  /** There is no WebGL, and no map that moves. */
+  still: boolean;
+}
+
+/** What every component is given. */
+export interface Context {
+  study: Study;
+  store: Store<ViewState>;
+  fleeting: Store<Fleeting>;
+  sprites: Sprites | null;
+  /** Say to those who listen instead of look. */
+  announce(text: string): void;
+  /** Run when the view is taken down. */
+  onDestroy(cleanup: () => void): void;
+}
+
+/** Change the state to what fits the data. */
+export function change({ study, store }: Context, wanted: Partial<ViewState>): void {
+  store.set(settle(study, { ...store.get(), ...wanted }));
+}
+
+export function reducedMotion(): boolean {
+  return matchMedia("(prefers-reduced-motion: reduce)").matches;
+}

@@ -1,0 +1,78 @@
+import type { Measure, Score } from "./payload.ts";
+
+/** Whether a measure is a share, told as a percentage. */
+export function isShare(measure: Measure | undefined): boolean {
+  return measure?.range[1] === 1 && (measure.range[0] === 0 || measure.range[0] === -1);
+}
+
+/** Three or four digits that matter, whatever the size. */
+export function formatNumber(value: number | null | undefined): string {
+  if (value === null || value === undefined || !Number.isFinite(value)) return "n/a";
+  const size = Math.abs(value);
+  if (size !== 0 && (size < 0.001 || size >= 1e6)) return minus(value.toExponential(2));
+  if (size < 10) return minus(value.toFixed(3));
+  if (size < 1000) return minus(value.toFixed(1));
+  return minus(Math.round(value).toLocaleString("en-US"));
+}
+
+export function formatPercent(share: number | null | undefined, digits = 1): string {
+  if (share === null || share === undefined || !Number.isFinite(share)) return "n/a";
+  return `${minus((share * 100).toFixed(digits))}\u00a0%`;
+}
+
+export function formatCount(count: number): string {
+  return count.toLocaleString("en-US");
+}
+
+/** "0.983–0.987", or with "to" where a dash would be taken for a minus. */
+export function formatInterval([low, high]: [number, number]): string {
+  return `${formatNumber(low)}${low < 0 || high < 0 ? " to " : "–"}${formatNumber(high)}`;
+}
+
+/** "1 class", "2 classes". */
+export function plural(count: number, one: string, many: string): string {
+  return `${formatCount(count)} ${count === 1 ? one : many}`;
+}
+
+/** "0.985, 95 % interval 0.983 to 0.987, chance 0.100", or "n/a: why". */
+export function describeScore(score: Score | null): string {
+  if (!score) return "n/a: not measured at this layer";
+  if (score.value === null) return `n/a: ${score.reason ?? "no value"}`;
+  const parts = [formatNumber(score.value)];
+  if (score.interval) {
+    const [low, high] = score.interval.map(formatNumber);
+    parts.push(`95 % interval ${low} to ${high}`);
+  }
+  if (score.null !== null) parts.push(`chance ${formatNumber(score.null)}`);
+  return parts.join(", ");
+}
+
+/** "16 × 12 × 12". */
+export function formatShape(shape: number[]): string {
+  return shape.join(" × ");
+}
+
+/** A measure's title, with its space where another has the same title. */
+export function measureTitle(measure: Measure, all: Measure[]): string {
+  const title = capital(measure.title || measure.name);
+  const shared = all.some((other) => other !== measure && other.title === measure.title);
+  return shared && measure.space ? `${title}, ${spaceName(measure.space)}` : title;
+}
+
+function spaceName(space: string): string {
+  return space === "map" ? "on the map" : space;
+}
+
+function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
+function minus(text: string): string {
+  return text.replace("-", "\u2212");
+}
+
+/** The beginning of a long name. */
+export function shorten(text: string, length: number): string {
+  const characters = [...text];
+  return characters.length <= length ? text : `${characters.slice(0, length - 1).join("")}…`;
+}

@@ -1,0 +1,65 @@
+import type { MapCoords, Packed } from "./payload.ts";
+
+export type Numbers = Uint8Array | Uint16Array | Uint32Array;
+
+const WIDTH = { u8: 1, u16: 2, u32: 4 } as const;
+
+/** Decode base64 of little-endian numbers. */
+export function unpack(packed: Packed): Numbers {
+  const width = WIDTH[packed.dtype];
+  if (!width) throw new Error(`dtype must be u8, u16 or u32; got ${packed.dtype}`);
+  const text = atob(packed.data);
+  if (text.length % width) {
+    throw new Error(`${text.length} bytes are no whole number of ${packed.dtype}`);
+  }
+  const bytes = new Uint8Array(text.length);
+  for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
+  if (packed.dtype === "u8") return bytes;
+  const view = new DataView(bytes.buffer);
+  const length = text.length / width;
+  if (packed.dtype === "u16") {
+    return Uint16Array.from({ length }, (_, i) => view.getUint16(2 * i, true));
+  }
+  return Uint32Array.from({ length }, (_, i) => view.getUint32(4 * i, true));
+}
+
+/** Decode as shares: 0..255 stands for 0..1. */
+export function unpackShares(packed: Packed): Float32Array {
+  return Float32Array.from(unpack(packed), (byte) => byte / 255);
+}
+
+/** Coordinates of one map, fitted with equal aspect into the square from -1 to 1. */
+export interface Coords {
+  x: Float32Array;
+  y: Float32Array;
+  /** From the map's own units: (value - centre) * scale. */
+  center: [number, number];
+  scale: number;
+}
+
+/** Share of the square's half side that the points fill: the rest is margin. */
+const FILL = 0.94;
+
+export function unpackCoords(map: MapCoords): Coords {
+  const center: [number, number] = [
+    (map.xRange[0] + map.xRange[1]) / 2,
+    (map.yRange[0] + map.yRange[1]) / 2,
+  ];
+  const xSpan = map.xRange[1] - map.xRange[0];
+  const ySpan = map.yRange[1] - map.yRange[0];
+  const span = Math.max(xSpan, ySpan);
+  const scale = span > 0 ? (2 * FILL) / span : 1;
+  return {
+    x: spread(map.x, xSpan * scale),
+    y: spread(map.y, ySpan * scale),
+    center,
+    scale,
+  };
+}
+
+function spread(packed: Packed, span: number): Float32Array {
+  const numbers = unpack(packed);
+  const out = new Float32Array(numbers.length);
+  for (let i = 0; i < out.length; i++) out[i] = ((numbers[i] as number) / 65535 - 0.5) * span;
+  return out;
+}

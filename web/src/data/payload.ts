@@ -1,0 +1,113 @@
+/** What the page is given: the contract with the Python that writes it. */
+
+export interface Packed {
+  dtype: "u8" | "u16" | "u32";
+  /** Base64 of little-endian numbers. */
+  data: string;
+}
+
+/** u16, 0..65535 over the range. */
+export interface MapCoords {
+  x: Packed;
+  y: Packed;
+  xRange: [number, number];
+  yRange: [number, number];
+}
+
+export type Point = [number, number];
+export type Polygon = Point[];
+
+export interface Ellipse {
+  center: Point;
+  axes: [number, number];
+  /** Radians. */
+  angle: number;
+}
+
+export interface Score {
+  value: number | null;
+  reason?: string;
+  interval: [number, number] | null;
+  null: number | null;
+  nullInterval: [number, number] | null;
+  perClass: (number | null)[] | null;
+  notes: string[];
+}
+
+export interface Layer {
+  name: string;
+  kind: string;
+  shape: number[];
+  sameAs: string | null;
+  notes: string[];
+  map: MapCoords | null;
+  klDivergence: number | null;
+  /** u8: point-wise Neighborhood Hit in the representation, 0..255 for 0..1. */
+  hits: Packed | null;
+  mapHits: Packed | null;
+  /** n*k row-major, nearest first, in the representation. */
+  neighbors: { k: number; indices: Packed } | null;
+  /** Row i: share of class i's neighbours that are of class j. */
+  confusion: number[][] | null;
+  hulls: Polygon[][] | null;
+  peeled: Polygon[][] | null;
+  ellipses: (Ellipse | null)[] | null;
+  scores: Record<string, Score>;
+}
+
+export interface EpochAxis {
+  epochs: number[];
+  layers: Record<
+    string,
+    { maps: (MapCoords | null)[]; scores: Record<string, (number | null)[]> }
+  >;
+}
+
+export interface Controls {
+  name: string;
+  scores: Record<string, Record<string, number | null>>;
+}
+
+export interface Model {
+  name: string;
+  accuracy: number | null;
+  predictions: Packed | null;
+  confidence: Packed | null;
+  layers: Layer[];
+  epochs: EpochAxis | null;
+  controls: Controls[];
+}
+
+export interface Measure {
+  name: string;
+  title: string;
+  family: string;
+  space: string;
+  better: "more" | "less" | null;
+  range: [number | null, number | null];
+}
+
+export interface Thumbnails {
+  sheets: string[];
+  perSheet: number;
+  columns: number;
+  width: number;
+  height: number;
+}
+
+export interface Payload {
+  format: 1;
+  title: string;
+  unknot: string;
+  nSamples: number;
+  classNames: string[];
+  labels: Packed;
+  predictions: Packed | null;
+  confidence: Packed | null;
+  thumbnails: Thumbnails | null;
+  snippets: string[] | null;
+  measures: Measure[];
+  models: Model[];
+  figure: string | null;
+  settings: Record<string, unknown>;
+}

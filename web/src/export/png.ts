@@ -1,0 +1,125 @@
+import { shorten } from "../data/format.ts";
+import { DASHES, LINES } from "../map/overlay.ts";
+import { COLUMN, FILL, FONT, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
+import type { Overlay } from "../state/view-state.ts";
+import type { Panel, Scene } from "./scene.ts";
+
+/** Pixels of the picture to one of the screen, so that it can be printed. */
+const SCALE = 2;
+
+/** A picture as PNG. */
+export function toPng(scene: Scene): Promise<Blob> {
+  const layout = layoutOf(scene);
+  const { ground, ink } = inks(scene.dark);
+  const canvas = document.createElement("canvas");
+  canvas.width = layout.width * SCALE;
+  canvas.height = layout.height * SCALE;
+  const pen = canvas.getContext("2d");
+  if (!pen) return Promise.reject(new Error("the browser gives no canvas to draw on"));
+  pen.scale(SCALE, SCALE);
+  pen.fillStyle = ground;
+  pen.fillRect(0, 0, layout.width, layout.height);
+  write(pen, shorten(scene.title, 80), PAD, 28, ink, `600 16px ${FONT}`);
+  scene.panels.forEach((panel, i) => drawPanel(pen, panel, layout.lefts[i] as number, inks(scene.dark)));
+  pen.save();
+  pen.translate(layout.legendLeft, HEAD);
+  write(pen, shorten(scene.legend.title, 26), 0, 14, ink, `600 13px ${FONT}`);
+  scene.legend.entries.forEach(({ label, colour }, i) => {
+    const x = Math.floor(i / layout.rows) * COLUMN;
+    const y = ROW * (1 + (i % layout.rows)) + 14;
+    disc(pen, x + 6, y - 4, 5, colour);
+    write(pen, shorten(label, 22), x + 18, y, ink, `13px ${FONT}`);
+  });
+  scene.legend.lines.forEach((kind, i) => {
+    const { x, y } = lineAt(layout, i);
+    pen.strokeStyle = ink;
+    pen.lineWidth = 1.5;
+    pen.setLineDash(dashes(kind));
+    pen.beginPath();
+    pen.moveTo(x, y - 4);
+    pen.lineTo(x + 22, y - 4);
+    pen.stroke();
+    write(pen, LINES[kind], x + 30, y, ink, `12px ${FONT}`);
+  });
+  pen.restore();
+  return new Promise((resolve, reject) => {
+    canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))));
+  });
+}
+
+function drawPanel(
+  pen: CanvasRenderingContext2D,
+  panel: Panel,
+  left: number,
+  { ground, ink, muted }: ReturnType<typeof inks>,
+): void {
+  const { width, height, affine, radius } = panel;
+  pen.save();
+  pen.translate(left, HEAD);
+  const title = shorten(panel.title, 40);
+  write(pen, title, 0, -14, ink, `600 13px ${FONT}`);
+  const offset = pen.measureText(title).width + 8;
+  write(pen, panel.subtitle, offset, -14, muted, `13px ${FONT}`);
+  pen.strokeStyle = muted;
+  pen.globalAlpha = 0.4;
+  pen.strokeRect(0, 0, width, height);
+  pen.beginPath();
+  pen.rect(0, 0, width, height);
+  pen.clip();
+  const place = new DOMMatrix([affine.kx, 0, 0, affine.ky, affine.tx, affine.ty]);
+  const outlines = panel.shapes.map(({ path }) => {
+    const outline = new Path2D();
+    outline.addPath(new Path2D(path), place);
+    return outline;
+  });
+  panel.shapes.forEach(({ colour, filled }, i) => {
+    pen.fillStyle = colour;
+    pen.globalAlpha = FILL;
+    if (filled) pen.fill(outlines[i] as Path2D);
+  });
+  for (const { x, y, colour, opacity } of panel.dots) {
+    pen.globalAlpha = opacity;
+    disc(pen, x, y, radius, colour);
+  }
+  pen.globalAlpha = 1;
+  pen.lineWidth = 1.5;
+  panel.shapes.forEach(({ colour, kind }, i) => {
+    pen.strokeStyle = colour;
+    pen.setLineDash(dashes(kind));
+    pen.stroke(outlines[i] as Path2D);
+  });
+  pen.setLineDash([]);
+  pen.textAlign = "center";
+  for (const { text, at: [x, y] } of panel.names) {
+    pen.font = `600 13px ${FONT}`;
+    pen.strokeStyle = ground;
+    pen.lineWidth = 3;
+    pen.strokeText(text, x, y);
+    write(pen, text, x, y, ink, pen.font);
+  }
+  pen.restore();
+}
+
+function dashes(kind: Overlay): number[] {
+  return DASHES[kind]?.split(" ").map(Number) ?? [];
+}
+
+function disc(pen: CanvasRenderingContext2D, x: number, y: number, r: number, colour: string): void {
+  pen.fillStyle = colour;
+  pen.beginPath();
+  pen.arc(x, y, r, 0, 2 * Math.PI);
+  pen.fill();
+}
+
+function write(
+  pen: CanvasRenderingContext2D,
+  text: string,
+  x: number,
+  y: number,
+  colour: string,
+  font: string,
+): void {
+  pen.font = font;
+  pen.fillStyle = colour;
+  pen.fillText(text, x, y);
+}

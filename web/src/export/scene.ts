@@ -1,0 +1,115 @@
+import { formatNumber, measureTitle } from "../data/format.ts";
+import { classColours } from "../data/palette.ts";
+import type { Point } from "../data/payload.ts";
+import type { Study } from "../data/study.ts";
+import { type LegendEntry, colouring, shown } from "../map/colouring.ts";
+import { type Affine, toScreen } from "../map/geometry.ts";
+import { type Shape, namesOf, shapesOf } from "../map/overlay.ts";
+import { pointSize, pointZoom } from "../map/scatter.ts";
+import { inks } from "./layout.ts";
+import { type Overlay, type Place, type ViewState, scoreOf } from "../state/view-state.ts";
+
+export interface Dot {
+  x: number;
+  y: number;
+  colour: string;
+  opacity: number;
+}
+
+export interface Panel {
+  title: string;
+  subtitle: string;
+  width: number;
+  height: number;
+  affine: Affine;
+  radius: number;
+  /** In pixels of the panel, in the order of drawing; those outside it are left out. */
+  dots: Dot[];
+  /** Filled, with points over them, in the colour of their class; or else in ink, as lines only. */
+  shapes: (Shape & { colour: string; filled: boolean })[];
+  /** Names of shapes whose colours do not tell their classes. */
+  names: { text: string; at: Point }[];
+}
+
+/** A picture of the maps, as plain as it can be drawn anywhere. */
+export interface Scene {
+  title: string;
+  dark: boolean;
+  panels: Panel[];
+  legend: { title: string; entries: LegendEntry[]; lines: Overlay[] };
+}
+
+export interface Look {
+  place: Place;
+  affine: Affine;
+  width: number;
+  height: number;
+}
+
+export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Look[]): Scene {
+  const { title, entries } = colouring(study, state, dark);
+  const used = entries.filter(({ class: index }) => index === null || !state.classes || state.classes.includes(index));
+  return {
+    title: study.payload.title,
+    dark,
+    panels: looks.map((look) => panelOf(study, state, dark, look)),
+    legend: { title, entries: used, lines: state.overlays },
+  };
+}
+
+function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Panel {
+  const { place, affine, width, height } = look;
+  const { model, layer } = place;
+  const main = model === state.model && layer === state.layer;
+  const epoch = model === state.model ? state.epoch : null;
+  const coords = study.coords(model, layer, epoch);
+  const title = study.listed(model, layer).name;
+  const subtitle = subtitleOf(study, state, place, epoch);
+  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], names: [] };
+  if (!coords) return panel;
+  const { categories, colours, last, ofClasses } = colouring(study, { ...state, ...place }, dark);
+  const only = shown(study, state.classes);
+  panel.radius = (pointSize(only?.length ?? study.n) / 2) * pointZoom(affine, height);
+  const chosen = state.selection.length ? new Set(state.selection) : null;
+  const add = (i: number) => {
+    const x = affine.tx + affine.kx * (coords.x[i] as number);
+    const y = affine.ty + affine.ky * (coords.y[i] as number);
+    if (x < 0 || y < 0 || x > width || y > height) return;
+    const opacity = chosen && !chosen.has(i) ? 0.08 : 0.85;
+    panel.dots.push({ x, y, colour: colours[categories[i] as number] as string, opacity });
+  };
+  const late = new Set(last ?? []);
+  const order = only ?? Array.from({ length: study.n }, (_, i) => i);
+  for (const i of order) if (!late.has(i)) add(i);
+  for (const i of order) if (late.has(i)) add(i);
+  if (main || !study.model(model).epochs) {
+    const { ink } = inks(dark);
+    const tints = classColours(study.classNames.length, dark);
+    panel.shapes = shapesOf(study.layer(model, layer), coords, state.overlays, state.classes).map(
+      (shape) => ({
+        ...shape,
+        colour: ofClasses ? (tints[shape.class] ?? ink) : ink,
+        filled: ofClasses,
+      }),
+    );
+    if (!ofClasses) {
+      panel.names = namesOf(panel.shapes, study.classNames).map(({ text, at }) => ({
+        text,
+        at: toScreen(affine, at[0], at[1]),
+      }));
+    }
+  }
+  return panel;
+}
+
+function subtitleOf(study: Study, state: ViewState, { model, layer }: Place, epoch: number | null): string {
+  const parts: string[] = [];
+  if (study.models.length > 1) parts.push(study.model(model).name);
+  const [name] = state.measures;
+  const measure = name === undefined ? undefined : study.measure(name);
+  if (measure) {
+    const score = scoreOf(study, model, layer, epoch, measure.name);
+    parts.push(`${measureTitle(measure, study.payload.measures)} ${formatNumber(score?.value)}`);
+  }
+  return parts.join(" · ");
+}

@@ -1,0 +1,58 @@
+import type { Context } from "../context.ts";
+import { toCsv } from "../data/csv.ts";
+import type { Study } from "../data/study.ts";
+import { download } from "../dom.ts";
+import type { Place } from "../state/view-state.ts";
+
+/** The selected samples as a table: what they are, and where they lie at this layer. */
+export function selectionCsv(study: Study, { model, layer }: Place, selection: number[]): string {
+  const names = study.classNames;
+  const predictions = study.predictions(model);
+  const confidence = study.confidence(model);
+  const hits = study.hits(model, layer);
+  const map = study.layer(model, layer).map && study.coords(model, layer);
+  const snippets = study.payload.snippets;
+  const header = ["sample", "label", "class"];
+  if (predictions) header.push("prediction", "predicted_class");
+  if (confidence) header.push("confidence");
+  header.push("model", "layer");
+  if (hits) header.push("neighborhood_hit");
+  if (map) header.push("x", "y");
+  if (snippets) header.push("snippet");
+  const rows = selection.map((i) => {
+    const label = study.labels[i] as number;
+    const row: (string | number)[] = [i, label, names[label] ?? ""];
+    const predicted = predictions?.[i];
+    if (predicted !== undefined) row.push(predicted, names[predicted] ?? "");
+    if (confidence) row.push(round(confidence[i] as number));
+    row.push(study.model(model).name, study.listed(model, layer).name);
+    if (hits) row.push(round(hits[i] as number));
+    if (map) {
+      row.push(
+        fixed((map.x[i] as number) / map.scale + map.center[0], map.scale),
+        fixed((map.y[i] as number) / map.scale + map.center[1], map.scale),
+      );
+    }
+    if (snippets) row.push(snippets[i] ?? "");
+    return row;
+  });
+  return toCsv(header, rows);
+}
+
+/** Coordinates have 16 bits over their span: digits beyond that are noise. */
+function fixed(value: number, scale: number): number {
+  const digits = Math.min(15, Math.max(0, Math.round(5 + Math.log10(scale))));
+  // Adding zero makes -0 a plain 0.
+  return Number(value.toFixed(digits)) + 0;
+}
+
+function round(value: number): number {
+  return Number(value.toPrecision(6));
+}
+
+export function saveCsv({ study, store }: Context): void {
+  const state = store.get();
+  const text = selectionCsv(study, state, state.selection);
+  // The mark tells spreadsheets that the text is UTF-8.
+  download("selection.csv", new Blob(["\ufeff", text], { type: "text/csv" }));
+}

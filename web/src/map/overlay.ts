@@ -1,0 +1,164 @@
+import type { Coords } from "../data/pack.ts";
+import { shorten } from "../data/format.ts";
+import type { Layer, Point } from "../data/payload.ts";
+import { h, s } from "../dom.ts";
+import type { Overlay } from "../state/view-state.ts";
+import { type Affine, ellipsePath, middle, place, polygonPath, toScreen } from "./geometry.ts";
+
+export interface Shape {
+  class: number;
+  kind: Overlay;
+  /** Where its name stands. */
+  center: Point;
+  /** In the square from -1 to 1. */
+  path: string;
+}
+
+/** The shapes of the classes on one map. */
+export function shapesOf(
+  layer: Layer,
+  coords: Coords,
+  overlays: Overlay[],
+  classes: number[] | null,
+): Shape[] {
+  const shapes: Shape[] = [];
+  const add = (kind: Overlay, index: number, path: string, center: Point) => {
+    if (!path || (classes && !classes.includes(index))) return;
+    shapes.push({ class: index, kind, path, center: place(coords, center) });
+  };
+  for (const kind of overlays) {
+    if (kind === "ellipses") {
+      layer.ellipses?.forEach((ellipse, i) => {
+        if (ellipse) add(kind, i, ellipsePath(coords, ellipse), ellipse.center);
+      });
+    } else {
+      layer[kind]?.forEach((polygons, i) => {
+        add(kind, i, polygonPath(coords, polygons), middle(polygons.flat()));
+      });
+    }
+  }
+  return shapes;
+}
+
+/** One name for each class, where its first shape has its middle. */
+export function namesOf(shapes: Shape[], names: string[]): { text: string; at: Point }[] {
+  const found = new Map<number, { text: string; at: Point }>();
+  for (const { class: index, center } of shapes) {
+    if (!found.has(index)) found.set(index, { text: shorten(names[index] ?? "", 18), at: center });
+  }
+  return [...found.values()];
+}
+
+export const DASHES: Record<Overlay, string | null> = {
+  hulls: null,
+  peeled: "6 3",
+  ellipses: "2 3",
+};
+
+export const LINES: Record<Overlay, string> = {
+  hulls: "convex hull of a class",
+  peeled: "hull of its 95\u00a0% deepest points",
+  ellipses: "best-fitting ellipse of a class",
+};
+
+/** What is drawn with the points: shapes of classes, a ring round a point, lines to neighbours. */
+export class OverlayView {
+  /** Under the points. */
+  readonly under = s("svg", { class: "overlay under", "aria-hidden": "true" });
+  /** Over the points. */
+  readonly over = s("svg", { class: "overlay", "aria-hidden": "true" });
+  private readonly fills = s("g", { class: "fills" });
+  private readonly shapes = s("g", { class: "shapes" });
+  private readonly names = s("g", { class: "names" });
+  private readonly links = s("g", { class: "links" });
+  private affine: Affine = { kx: 1, ky: -1, tx: 0, ty: 0 };
+  private named: { text: string; at: Point }[] = [];
+  private marked: { coords: Coords; point: number; neighbors: number[] } | null = null;
+
+  constructor() {
+    this.under.append(this.fills);
+    this.over.append(this.shapes, this.names, this.links);
+  }
+
+  move(affine: Affine): void {
+    this.affine = affine;
+    const { kx, ky, tx, ty } = affine;
+    for (const group of [this.fills, this.shapes]) {
+      group.setAttribute("transform", `translate(${tx} ${ty}) scale(${kx} ${ky})`);
+    }
+    this.drawNames();
+    this.drawLinks();
+  }
+
+  /** Shapes in the colours of their classes; without colours, in ink and with their names. */
+  draw(shapes: Shape[], colours: string[] | null, names: string[]): void {
+    const tint = (index: number) => colours?.[index] ?? "currentColor";
+    this.fills.replaceChildren(
+      ...(colours ? shapes : []).map(({ class: index, path }) =>
+        s("path", { d: path, fill: tint(index) }),
+      ),
+    );
+    this.shapes.replaceChildren(
+      ...shapes.map(({ class: index, kind, path }) =>
+        s("path", { d: path, stroke: tint(index), "stroke-dasharray": DASHES[kind] }),
+      ),
+    );
+    this.named = colours ? [] : namesOf(shapes, names);
+    this.drawNames();
+  }
+
+  /** Shapes belong to a map at rest: they are hidden while points move. */
+  hide(hidden: boolean): void {
+    this.under.classList.toggle("moving", hidden);
+    this.over.classList.toggle("moving", hidden);
+  }
+
+  mark(coords: Coords | null, point: number | null, neighbors: number[]): void {
+    this.marked = coords && point !== null ? { coords, point, neighbors } : null;
+    this.drawLinks();
+  }
+
+  private drawNames(): void {
+    this.names.replaceChildren(
+      ...this.named.map(({ text, at }) => {
+        const [x, y] = toScreen(this.affine, at[0], at[1]);
+        return s("text", { x, y }, text);
+      }),
+    );
+  }
+
+  private drawLinks(): void {
+    if (!this.marked) {
+      if (this.links.firstChild) this.links.replaceChildren();
+      return;
+    }
+    const { coords, point, neighbors } = this.marked;
+    const at = (i: number) => toScreen(this.affine, coords.x[i] as number, coords.y[i] as number);
+    const [x, y] = at(point);
+    const lines = neighbors.map((i) => {
+      const [x2, y2] = at(i);
+      return s("line", { x1: x, y1: y, x2, y2 });
+    });
+    const rings = neighbors.map((i) => {
+      const [cx, cy] = at(i);
+      return s("circle", { class: "neighbor", cx, cy, r: 4 });
+    });
+    this.links.replaceChildren(...lines, ...rings, s("circle", { class: "ring", cx: x, cy: y, r: 8 }));
+  }
+}
+
+/** What stands in the map's place where it cannot be drawn. */
+export function noWebGL(figure: string | null): HTMLElement {
+  const message = h(
+    "p",
+    { role: "status", "data-testid": "no-webgl" },
+    "This browser has no WebGL, which the moving map needs. The curves, the table and the pairs below work without it.",
+  );
+  const image = figure && /^data:image\//.test(figure);
+  return h(
+    "div",
+    { class: "no-webgl" },
+    message,
+    image && h("img", { src: figure, alt: "Maps of the layers, as a still figure" }),
+  );
+}

@@ -1,0 +1,254 @@
+import createScatterplot, { createRenderer } from "regl-scatterplot";
+import type { Affine } from "./geometry.ts";
+
+/** All points as they are to be drawn. */
+export interface Frame {
+  x: Float32Array;
+  y: Float32Array;
+  categories: Uint16Array;
+  colours: string[];
+  /** Points outside a selection are 1 and drawn faintly; null where nothing is selected. */
+  faint: Uint8Array | null;
+  /** Points drawn last; null for the order of the data. */
+  last: number[] | null;
+  /** The only points drawn; null for all. */
+  only: number[] | null;
+  dark: boolean;
+  /** Milliseconds the points take to their new places; 0 for at once. */
+  duration: number;
+}
+
+export interface ScatterEvents {
+  hover(point: number | null): void;
+  click(point: number): void;
+  lasso(points: number[], event: Pick<MouseEvent, "ctrlKey" | "metaKey" | "altKey">): void;
+  view(affine: Affine): void;
+  settled(): void;
+}
+
+type Plot = ReturnType<typeof createScatterplot>;
+type Renderer = ReturnType<typeof createRenderer>;
+
+/** A duration that can be cut short while a transition runs: the library reads it every frame. */
+class Duration {
+  milliseconds = 0;
+  valueOf(): number {
+    return this.milliseconds;
+  }
+}
+
+/** regl-scatterplot, made to follow one frame after the other and to skip those overtaken. */
+export class Scatter {
+  private readonly plot: Plot;
+  private readonly renderer: Renderer;
+  private readonly canvas: HTMLCanvasElement;
+  private readonly observer: ResizeObserver;
+  private readonly cleanups: (() => void)[] = [];
+  private readonly duration = new Duration();
+  private readonly settled: () => void;
+  private waiting: Frame | null = null;
+  private busy = false;
+  private drawn: Frame | null = null;
+  private gone = false;
+  private lassoing = false;
+  private picked: number[] = [];
+  private modifiers = { ctrlKey: false, metaKey: false, altKey: false };
+
+  /** Throws where there is no WebGL with what the library needs. */
+  constructor(canvas: HTMLCanvasElement, events: ScatterEvents) {
+    this.canvas = canvas;
+    this.settled = () => events.settled();
+    const hidden = document.createElement("canvas");
+    const box = canvas.getBoundingClientRect();
+    this.renderer = createRenderer({ canvas: hidden });
+    if (!this.renderer.isSupported) {
+      this.renderer.destroy();
+      throw new Error("WebGL lacks float textures");
+    }
+    this.fit(box.width, box.height);
+    this.observer = new ResizeObserver(([entry]) => {
+      if (entry) this.fit(entry.contentRect.width, entry.contentRect.height);
+      requestAnimationFrame(() => this.gone || events.view(this.affine()));
+    });
+    this.observer.observe(canvas);
+    this.plot = createScatterplot({
+      canvas,
+      renderer: this.renderer,
+      spatialIndexUseWorker: false,
+      colorBy: "valueA",
+      opacityBy: "valueB",
+      opacity: [0.85, 0.07],
+      deselectOnDblClick: false,
+      deselectOnEscape: false,
+      lassoInitiator: false,
+      pointOutlineWidth: 0,
+      pointSizeSelected: 0,
+      // Turning a map has no meaning here; the keys are left to changes of a selection.
+      actionKeyMap: { lasso: "shift" },
+    } as Parameters<typeof createScatterplot>[0]);
+    this.listen(events);
+  }
+
+  show(frame: Frame): void {
+    this.waiting = frame;
+    this.duration.milliseconds = 0;
+    if (!this.busy) void this.work();
+  }
+
+  setLasso(on: boolean): void {
+    void this.plot.set({ mouseMode: on ? "lasso" : "panZoom" });
+  }
+
+  zoom(factor: number): void {
+    const { camera } = this;
+    camera.scale([factor, factor], [0, 0]);
+    this.plot.redraw();
+  }
+
+  reset(): void {
+    this.plot.reset();
+  }
+
+  /** How the map's square lies on the canvas, in CSS pixels. */
+  affine(): Affine {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const view = this.camera.view;
+    return affineOf(view, width, height);
+  }
+
+  destroy(): void {
+    this.gone = true;
+    this.observer.disconnect();
+    for (const cleanup of this.cleanups) cleanup();
+    const gl = this.renderer.canvas.getContext("webgl");
+    this.plot.destroy();
+    this.renderer.destroy();
+    gl?.getExtension("WEBGL_lose_context")?.loseContext();
+  }
+
+  private get camera(): { view: Float32Array; scale(by: number[], at: number[]): void } {
+    return this.plot.get("camera");
+  }
+
+  private fit(width: number, height: number): void {
+    this.renderer.resize(Math.max(1, width), Math.max(1, height));
+    this.renderer.refresh();
+  }
+
+  private async work(): Promise<void> {
+    this.busy = true;
+    while (this.waiting && !this.gone) {
+      const frame = this.waiting;
+      this.waiting = null;
+      this.duration.milliseconds = frame.duration;
+      await this.draw(frame);
+      this.drawn = frame;
+    }
+    this.busy = false;
+    if (!this.gone) this.settled();
+  }
+
+  private async draw(frame: Frame): Promise<void> {
+    const { x, y, categories, faint, drawn } = { ...frame, drawn: this.drawn };
+    const points = Array.from(x, (_, i) => [
+      x[i] as number,
+      y[i] as number,
+      categories[i] as number,
+      faint ? (faint[i] as number) : 0,
+    ]);
+    void this.plot.set({
+      // A palette of one colour would be taken for one that does not depend on the points.
+      pointColor: frame.colours.length > 1 ? frame.colours : [...frame.colours, ...frame.colours],
+      pointSize: pointSize(frame.only?.length ?? points.length),
+      backgroundColor: frame.dark ? "#14171a" : "#ffffff",
+      lassoColor: frame.dark ? "#8ab4ff" : "#1f4fc4",
+      pointOrder: frame.last && orderOf(points.length, frame.last),
+    });
+    const moves = drawn !== null && frame.duration > 0 && drawn.x.length === x.length;
+    await this.plot.draw(points, {
+      transition: moves,
+      transitionDuration: this.duration as unknown as number,
+      transitionEasing: easeInOut,
+      zDataType: "categorical",
+      wDataType: "categorical",
+      ...(frame.only ? { filter: frame.only } : {}),
+    });
+  }
+
+  private listen(events: ScatterEvents): void {
+    const { plot } = this;
+    plot.subscribe("pointOver", (point) => events.hover(point));
+    plot.subscribe("pointOut", () => events.hover(null));
+    plot.subscribe("lassoStart", () => {
+      this.lassoing = true;
+      this.picked = [];
+    });
+    plot.subscribe("select", ({ points }) => {
+      if (this.lassoing) this.picked = [...points];
+      else if (points.length === 1) events.click(points[0] as number);
+      plot.deselect({ preventEvent: true });
+    });
+    plot.subscribe("lassoEnd", () => {
+      if (!this.lassoing) return;
+      this.lassoing = false;
+      events.lasso(this.picked, this.modifiers);
+    });
+    plot.subscribe("view", () => events.view(this.affine()));
+    const remember = ({ ctrlKey, metaKey, altKey }: MouseEvent) => {
+      this.modifiers = { ctrlKey, metaKey, altKey };
+    };
+    addEventListener("mouseup", remember, true);
+    this.cleanups.push(() => removeEventListener("mouseup", remember, true));
+    this.cleanups.push(followTouch(this.canvas, () => plot.get("mouseMode") === "lasso"));
+  }
+}
+
+/** All points, those named at the end, where they are drawn over the others. */
+export function orderOf(count: number, last: number[]): number[] {
+  const late = new Set(last);
+  const order: number[] = [];
+  for (let i = 0; i < count; i++) if (!late.has(i)) order.push(i);
+  return order.concat(last);
+}
+
+export function affineOf(view: ArrayLike<number>, width: number, height: number): Affine {
+  const [scale, x, y] = [view[0] as number, view[12] as number, view[13] as number];
+  const half = height / 2;
+  return { kx: scale * half, ky: -scale * half, tx: width / 2 + x * half, ty: half - y * half };
+}
+
+/** Many points are drawn small, a few large. */
+export function pointSize(count: number): number {
+  return Math.min(9, Math.max(2, 34 / Math.max(1, count) ** 0.23));
+}
+
+/** How much larger points are drawn when one looks nearer, as regl-scatterplot has it. */
+export function pointZoom({ kx }: Affine, height: number): number {
+  return Math.asinh(Math.max(1, kx / (height / 2))) / Math.asinh(1);
+}
+
+function easeInOut(t: number): number {
+  // A duration cut to nothing divides by it.
+  if (!(t < 1)) return 1;
+  return t < 0.5 ? 4 * t ** 3 : 1 - (-2 * t + 2) ** 3 / 2;
+}
+
+/** The library knows the mouse only: let one finger draw a lasso, and leave the rest to the page. */
+function followTouch(canvas: HTMLCanvasElement, active: () => boolean): () => void {
+  const forward = (event: PointerEvent) => {
+    if (event.pointerType !== "touch" || !event.isPrimary || !active()) return;
+    const type = { pointerdown: "mousedown", pointermove: "mousemove", pointerup: "mouseup" };
+    const name = type[event.type as keyof typeof type];
+    const { clientX, clientY } = event;
+    const target = name === "mousedown" ? canvas : window;
+    target.dispatchEvent(
+      new MouseEvent(name, { clientX, clientY, buttons: 1, bubbles: true, cancelable: true }),
+    );
+    event.preventDefault();
+  };
+  const types = ["pointerdown", "pointermove", "pointerup"] as const;
+  for (const type of types) canvas.addEventListener(type, forward);
+  return () => {
+    for (const type of types) canvas.removeEventListener(type, forward);
+  };
+}

@@ -1,0 +1,158 @@
+import type { Study } from "../data/study.ts";
+import {
+  COLOURS,
+  type Colour,
+  OVERLAYS,
+  type Overlay,
+  type Place,
+  type ViewState,
+  initialState,
+} from "./view-state.ts";
+
+/** More selected points than this are written as bits instead of a list that can be read. */
+const READABLE = 300;
+
+/** The state as a URL's fragment, without the "#"; only what differs from a page just opened. */
+export function encodeState(study: Study, state: ViewState): string {
+  const start = initialState(study);
+  const parts: string[] = [];
+  const put = (key: string, value: string) => parts.push(`${key}=${encodeURIComponent(value)}`);
+  if (state.model !== 0) put("model", modelName(study, state.model));
+  put("layer", layerName(study, state));
+  if (state.epoch !== start.epoch && state.epoch !== null) {
+    put("epoch", String(study.model(state.model).epochs?.epochs[state.epoch] ?? ""));
+  }
+  if (state.other) {
+    put("beside", layerName(study, state.other));
+    if (state.other.model !== state.model) put("beside-model", modelName(study, state.other.model));
+  }
+  if (state.colour !== "class") put("colour", state.colour);
+  if (state.overlays.length) put("overlays", state.overlays.join(","));
+  if (state.classes) put("classes", state.classes.join(","));
+  if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
+  if (state.focus !== null) put("point", String(state.focus));
+  if (state.measures.join() !== start.measures.join()) put("measures", state.measures.join(","));
+  if (state.worst !== null) put("worst", String(state.worst));
+  return parts.join("&").replaceAll("%2C", ",");
+}
+
+/** Read a fragment; what is unknown or broken is passed over. */
+export function decodeState(study: Study, fragment: string): Partial<ViewState> {
+  const values = parse(fragment);
+  const state: Partial<ViewState> = {};
+  const model = findModel(study, values.get("model")) ?? 0;
+  if (values.has("model")) state.model = model;
+  const layer = findLayer(study, model, values.get("layer"));
+  if (layer !== null) state.layer = layer;
+  const epoch = study.model(model).epochs?.epochs.indexOf(Number(values.get("epoch") ?? NaN));
+  if (epoch !== undefined && epoch >= 0) state.epoch = epoch;
+  const otherModel = findModel(study, values.get("beside-model")) ?? model;
+  const other = findLayer(study, otherModel, values.get("beside"));
+  if (other !== null) state.other = { model: otherModel, layer: other };
+  const colour = values.get("colour") as Colour | undefined;
+  if (colour && COLOURS.includes(colour)) state.colour = colour;
+  const overlays = values.get("overlays")?.split(",") ?? [];
+  if (overlays.length) state.overlays = OVERLAYS.filter((o: Overlay) => overlays.includes(o));
+  const classes = integers(values.get("classes"));
+  if (classes.length) state.classes = classes;
+  const selection = values.get("selection");
+  if (selection) state.selection = decodeSelection(selection, study.n);
+  const [focus] = integers(values.get("point"));
+  if (focus !== undefined) state.focus = focus;
+  const measures = values.get("measures");
+  if (measures !== undefined) state.measures = measures.split(",");
+  const [worst] = integers(values.get("worst"));
+  if (worst !== undefined) state.worst = worst;
+  return state;
+}
+
+/** "3-5,9", or for many points "~" and one bit a point. */
+export function encodeSelection(selection: number[], n: number): string {
+  if (selection.length > READABLE) {
+    const bytes = new Uint8Array(Math.ceil(n / 8));
+    for (const i of selection) bytes[i >> 3] = (bytes[i >> 3] as number) | (1 << (i & 7));
+    let text = "";
+    for (const byte of bytes) text += String.fromCharCode(byte);
+    return `~${btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
+  }
+  const runs: string[] = [];
+  for (let i = 0; i < selection.length; ) {
+    let end = i;
+    while (selection[end + 1] === (selection[end] as number) + 1) end++;
+    runs.push(end > i ? `${selection[i]}-${selection[end]}` : `${selection[i]}`);
+    i = end + 1;
+  }
+  return runs.join(",");
+}
+
+export function decodeSelection(text: string, n: number): number[] {
+  if (text.startsWith("~")) return decodeBits(text.slice(1), n);
+  const found: number[] = [];
+  for (const run of text.split(",")) {
+    const match = /^(\d{1,9})(?:-(\d{1,9}))?$/.exec(run);
+    if (!match) continue;
+    const first = Number(match[1]);
+    const last = Math.min(Number(match[2] ?? match[1]), n - 1);
+    for (let i = first; i <= last; i++) found.push(i);
+  }
+  return found;
+}
+
+function decodeBits(text: string, n: number): number[] {
+  let bytes: string;
+  try {
+    bytes = atob(text.replaceAll("-", "+").replaceAll("_", "/"));
+  } catch {
+    return [];
+  }
+  const found: number[] = [];
+  for (let i = 0; i < Math.min(n, bytes.length * 8); i++) {
+    if (bytes.charCodeAt(i >> 3) & (1 << (i & 7))) found.push(i);
+  }
+  return found;
+}
+
+function parse(fragment: string): Map<string, string> {
+  const values = new Map<string, string>();
+  for (const part of fragment.replace(/^#/, "").split("&")) {
+    const at = part.indexOf("=");
+    if (at < 1) continue;
+    try {
+      values.set(part.slice(0, at), decodeURIComponent(part.slice(at + 1)));
+    } catch {
+      // A broken escape: as if it were not there.
+    }
+  }
+  return values;
+}
+
+/** A name, or "*3" for the third where names repeat. */
+function layerName(study: Study, { model, layer }: Place): string {
+  const { name } = study.listed(model, layer);
+  return study.indexOf(model, name) === layer && !name.startsWith("*") ? name : `*${layer + 1}`;
+}
+
+function modelName(study: Study, model: number): string {
+  const { name } = study.model(model);
+  const first = study.models.findIndex((other) => other.name === name);
+  return first === model && !name.startsWith("*") ? name : `*${model + 1}`;
+}
+
+function findLayer(study: Study, model: number, text: string | undefined): number | null {
+  return find(study.model(model).layers, text);
+}
+
+function findModel(study: Study, text: string | undefined): number | null {
+  return find(study.models, text);
+}
+
+function find(things: { name: string }[], text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const numbered = /^\*(\d{1,6})$/.exec(text);
+  const index = numbered ? Number(numbered[1]) - 1 : things.findIndex(({ name }) => name === text);
+  return index >= 0 && index < things.length ? index : null;
+}
+
+function integers(text: string | undefined): number[] {
+  return (text ?? "").split(",").filter((part) => /^\d{1,9}$/.test(part)).map(Number);
+}

@@ -1,0 +1,131 @@
+import type { Context, Fleeting } from "./context.ts";
+import { change } from "./context.ts";
+import { about } from "./components/about.ts";
+import { announceLayers } from "./components/announcer.ts";
+import { curves } from "./components/curves.ts";
+import { header } from "./components/header.ts";
+import { heatmap } from "./components/heatmap.ts";
+import { held } from "./components/held.ts";
+import { listenForKeys } from "./components/keys.ts";
+import { legend } from "./components/legend.ts";
+import { reading } from "./components/reading.ts";
+import { selected } from "./components/selected.ts";
+import { Stage } from "./components/stage.ts";
+import { table } from "./components/table.ts";
+import { toolbar } from "./components/toolbar.ts";
+import { worst } from "./components/worst.ts";
+import type { Payload } from "./data/payload.ts";
+import { Sprites } from "./data/sprites.ts";
+import { Study } from "./data/study.ts";
+import { download, h } from "./dom.ts";
+import { toPng } from "./export/png.ts";
+import { sceneOf } from "./export/scene.ts";
+import { toSvg } from "./export/svg.ts";
+import { linkAddress } from "./state/address.ts";
+import { Store } from "./state/store.ts";
+import { type ViewState, initialState, settle } from "./state/view-state.ts";
+
+export interface MountOptions {
+  /** What to show first. */
+  state?: Partial<ViewState>;
+  /** Called after every change. */
+  onState?: (state: ViewState) => void;
+  /** Keep the state in the URL's fragment, and take the keys of the whole document. */
+  deepLinks?: boolean;
+}
+
+export interface View {
+  setState(change: Partial<ViewState>): void;
+  getState(): ViewState;
+  destroy(): void;
+}
+
+/** Build the whole view inside an element. */
+export function build(root: HTMLElement, payload: Payload, options: MountOptions): View {
+  const study = new Study(payload);
+  const cleanups: (() => void)[] = [];
+  const live = h("p", { class: "live", "aria-live": "polite", "data-testid": "live" });
+  const ctx: Context = {
+    study,
+    store: new Store<ViewState>(settle(study, { ...initialState(study), ...options.state })),
+    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: false, still: false }),
+    sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
+    announce: (text) => {
+      live.textContent = text;
+    },
+    onDestroy: (cleanup) => cleanups.push(cleanup),
+  };
+  if (options.deepLinks) cleanups.push(linkAddress(study, ctx.store));
+
+  const stage = new Stage(ctx);
+  const scene = () => sceneOf(study, ctx.store.get(), ctx.fleeting.get().dark, stage.looks());
+  const save = {
+    savePng: () => void toPng(scene()).then((blob) => download("unknot.png", blob)),
+    saveSvg: () => download("unknot.svg", new Blob([toSvg(scene())], { type: "image/svg+xml" })),
+  };
+  const page = h(
+    "div",
+    { class: "unknot", "data-testid": "unknot" },
+    header(ctx),
+    h(
+      "main",
+      {},
+      toolbar(ctx, save),
+      h(
+        "div",
+        { class: "desk" },
+        stage.element,
+        h("div", { class: "margin" }, reading(ctx), held(ctx), selected(ctx), legend(ctx)),
+      ),
+      curves(ctx),
+      h("div", { class: "knots" }, heatmap(ctx), worst(ctx)),
+      table(ctx),
+      about(ctx),
+    ),
+    live,
+  );
+  ctx.onDestroy(followTheme(ctx, page, options.deepLinks ?? false));
+  root.replaceChildren(page);
+  stage.start();
+  ctx.onDestroy(
+    ctx.fleeting.watch(["still"], ({ still }) => {
+      page.classList.toggle("still", still);
+    }),
+  );
+  listenForKeys(ctx, options.deepLinks ? document : page);
+  announceLayers(ctx);
+  const { onState } = options;
+  if (onState) ctx.onDestroy(ctx.store.subscribe(onState));
+
+  return {
+    setState: (wanted) => change(ctx, wanted),
+    getState: () => ctx.store.get(),
+    destroy: () => {
+      for (const cleanup of cleanups.splice(0)) cleanup();
+      ctx.sprites?.destroy();
+      page.remove();
+    },
+  };
+}
+
+/** The ground of the notebook, where it says so, or else what the system prefers. */
+function prefersDark(): boolean {
+  const notebook = document.body?.dataset["jpThemeLight"];
+  if (notebook) return notebook === "false";
+  return matchMedia("(prefers-color-scheme: dark)").matches;
+}
+
+/** Follow the system's ground until a person chooses, and set what styles go by. */
+function followTheme({ fleeting }: Context, page: HTMLElement, whole: boolean): () => void {
+  const query = matchMedia("(prefers-color-scheme: dark)");
+  const follow = () => fleeting.set({ dark: prefersDark() });
+  query.addEventListener("change", follow);
+  const stop = fleeting.watch(["dark"], ({ dark }) => {
+    page.dataset["theme"] = dark ? "dark" : "light";
+    if (whole) document.documentElement.dataset["theme"] = dark ? "dark" : "light";
+  });
+  return () => {
+    stop();
+    query.removeEventListener("change", follow);
+  };
+}

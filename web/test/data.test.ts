@@ -1,0 +1,160 @@
+import { describe, expect, it } from "vitest";
+import { toCsv } from "../src/data/csv.ts";
+import {
+  describeScore,
+  formatInterval,
+  formatNumber,
+  formatPercent,
+  measureTitle,
+  plural,
+  shorten,
+} from "../src/data/format.ts";
+import { unpack, unpackCoords, unpackShares } from "../src/data/pack.ts";
+import { blobOf } from "../src/data/sprites.ts";
+import { Study } from "../src/data/study.ts";
+import { pack, payload, score, study } from "./example.ts";
+
+describe("packing", () => {
+  it("reads little-endian numbers of each width", () => {
+    // 0x0102 is 258, stored as 02 01.
+    expect([...unpack({ dtype: "u16", data: btoa("\x02\x01\xff\xff") })]).toEqual([258, 65535]);
+    expect([...unpack({ dtype: "u32", data: btoa("\x01\x00\x00\x80") })]).toEqual([2147483649]);
+    expect([...unpack(pack([0, 7, 255], "u8"))]).toEqual([0, 7, 255]);
+  });
+
+  it("refuses bytes that are no whole number, and unknown types", () => {
+    expect(() => unpack({ dtype: "u16", data: btoa("abc") })).toThrow("3 bytes");
+    expect(() => unpack({ dtype: "f4" as "u8", data: "" })).toThrow("f4");
+  });
+
+  it("reads shares", () => {
+    expect(unpackShares(pack([0, 51, 255], "u8"))).toEqual(new Float32Array([0, 0.2, 1]));
+  });
+
+  it("fits a map into the square with equal aspect", () => {
+    const coords = unpackCoords({
+      x: pack([0, 65535], "u16"),
+      y: pack([0, 65535], "u16"),
+      xRange: [-10, 10],
+      yRange: [0, 10],
+    });
+    // The wider side, 20 units, spans 2 * 0.94; the other half of that.
+    expect(coords.scale).toBeCloseTo(0.094);
+    expect(coords.x[1]).toBeCloseTo(0.94);
+    expect(coords.y[1]).toBeCloseTo(0.47);
+    expect(coords.center).toEqual([0, 5]);
+  });
+
+  it("puts a map of one place in the middle", () => {
+    const coords = unpackCoords({
+      x: pack([0, 0], "u16"),
+      y: pack([9, 9], "u16"),
+      xRange: [3, 3],
+      yRange: [4, 4],
+    });
+    expect([...coords.x, ...coords.y].map(Math.abs)).toEqual([0, 0, 0, 0]);
+  });
+});
+
+describe("the study", () => {
+  it("follows a view to its layer and says which layers have no map", () => {
+    const s = study();
+    expect(s.layer(0, 2).name).toBe("fc=1&2");
+    expect([0, 1, 2, 3].map((i) => s.hasMap(0, i))).toEqual([true, true, true, false]);
+    expect(s.coords(0, 2)).toBe(s.coords(0, 1));
+  });
+
+  it("does not follow views in a circle", () => {
+    const p = payload();
+    for (const l of p.models[0]?.layers ?? []) Object.assign(l, { map: null, sameAs: l.name });
+    expect(new Study(p).hasMap(0, 1)).toBe(false);
+  });
+
+  it("finds neighbours, nearest first", () => {
+    expect(study().neighbors(0, 0, 1)).toEqual([0, 2, 3]);
+    expect(study().neighbors(0, 3, 1)).toEqual([]);
+  });
+
+  it("falls back on the payload's predictions for the first model only", () => {
+    const p = payload({ predictions: pack([1, 1, 1, 1], "u8") });
+    for (const m of p.models) m.predictions = null;
+    const s = new Study(p);
+    expect([...(s.predictions(0) ?? [])]).toEqual([1, 1, 1, 1]);
+    expect(s.predictions(1)).toBeNull();
+  });
+
+  it("refuses another format", () => {
+    expect(() => new Study(payload({ format: 2 as 1 }))).toThrow("format 2");
+  });
+
+  it("counts its classes and names the nameless", () => {
+    const s = study({ classNames: ["cat", " "] });
+    expect(s.counts).toEqual([2, 2]);
+    expect(s.classNames).toEqual(["cat", "(no name)"]);
+  });
+});
+
+describe("words for numbers", () => {
+  it("shows the digits that matter", () => {
+    expect([0.98765, 12.34, 1234.5, 0.00001, 0, -0.5].map(formatNumber)).toEqual([
+      "0.988",
+      "12.3",
+      "1,235",
+      "1.00e\u22125",
+      "0.000",
+      "\u22120.500",
+    ]);
+  });
+
+  it("says n/a for what is no number", () => {
+    expect([null, undefined, Number.NaN, Infinity].map(formatNumber)).toEqual(Array(4).fill("n/a"));
+    expect(formatPercent(null)).toBe("n/a");
+  });
+
+  it("describes a score with its interval and chance, or why there is none", () => {
+    expect(describeScore(score(0.9))).toBe("0.900, 95 % interval 0.890 to 0.910, chance 0.500");
+    expect(describeScore(score(null, { reason: "dead layer" }))).toBe("n/a: dead layer");
+    expect(describeScore(null)).toContain("not measured");
+  });
+
+  it("writes an interval so that no dash is taken for a minus", () => {
+    expect(formatInterval([0.1, 0.2])).toBe("0.100–0.200");
+    expect(formatInterval([-0.1, 0.2])).toBe("\u22120.100 to 0.200");
+  });
+
+  it("tells measures of one title apart by their space", () => {
+    const [a, b] = payload().measures as [never, never];
+    const twin = { ...(b as object), title: "hit", space: "map" } as never;
+    expect(measureTitle(a, [a, twin])).toBe("Hit, native");
+    expect(measureTitle(twin, [a, twin])).toBe("Hit, on the map");
+    expect(measureTitle(a, [a, b])).toBe("Hit");
+  });
+
+  it("shortens by characters, not by halves of them", () => {
+    expect(shorten("😀😀😀😀", 3)).toBe("😀😀…");
+    expect(shorten("abc", 3)).toBe("abc");
+  });
+
+  it("counts in one and in many", () => {
+    expect([plural(1, "point", "points"), plural(2000, "point", "points")]).toEqual([
+      "1 point",
+      "2,000 points",
+    ]);
+  });
+});
+
+describe("CSV", () => {
+  it("quotes what needs it and defuses formulas", () => {
+    expect(toCsv(["a", "b"], [['say "hi", you', "=1+1"], [-1, "line\nbreak"]])).toBe(
+      'a,b\r\n"say ""hi"", you",\'=1+1\r\n-1,"line\nbreak"\r\n',
+    );
+  });
+});
+
+describe("sprites", () => {
+  it("takes pictures only", () => {
+    expect(blobOf("data:image/png;base64,AAAA").size).toBe(3);
+    expect(() => blobOf("data:text/html;base64,AAAA")).toThrow("thumbnails");
+    expect(() => blobOf("https://example.org/x.png")).toThrow("thumbnails");
+  });
+});

@@ -1,0 +1,187 @@
+import { describe, expect, it } from "vitest";
+import { mostTangled, worstPairs } from "../src/components/heatmap.ts";
+import { classMix } from "../src/components/selected.ts";
+import { worstPoints } from "../src/components/worst.ts";
+import { classColours, inkOn, luminance, shareColours } from "../src/data/palette.ts";
+import { selectionCsv } from "../src/export/selection.ts";
+import { layoutOf } from "../src/export/layout.ts";
+import { sceneOf } from "../src/export/scene.ts";
+import { toSvg } from "../src/export/svg.ts";
+import { colouring, shown } from "../src/map/colouring.ts";
+import { ellipsePath, place, polygonPath, toScreen } from "../src/map/geometry.ts";
+import { namesOf, shapesOf } from "../src/map/overlay.ts";
+import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
+import { initialState } from "../src/state/view-state.ts";
+import { study } from "./example.ts";
+
+const coords = { x: new Float32Array(), y: new Float32Array(), center: [1, 2] as [number, number], scale: 0.5 };
+
+describe("geometry", () => {
+  it("goes from the map's units to the square, and on to the screen", () => {
+    expect(place(coords, [3, 4])).toEqual([1, 1]);
+    // A view not moved: the square's height fills the canvas, its middle is the canvas' middle.
+    const view = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+    const affine = affineOf(view, 400, 200);
+    expect(toScreen(affine, 0, 0)).toEqual([200, 100]);
+    expect(toScreen(affine, 1, 1)).toEqual([300, 0]);
+  });
+
+  it("draws polygons closed, and leaves out what is no polygon", () => {
+    expect(polygonPath(coords, [[[1, 2], [3, 2], [3, 4]], [[0, 0]]])).toBe("M0 0L1 0L1 1Z");
+  });
+
+  it("turns ellipses by their angle", () => {
+    const path = ellipsePath(coords, { center: [1, 2], axes: [2, 1], angle: Math.PI / 2 });
+    // The first point lies at the end of the long axis, which points up.
+    expect(path.startsWith("M0 1L")).toBe(true);
+  });
+
+  it("makes shapes of the classes shown, each named once", () => {
+    const s = study();
+    const map = s.coords(0, 0);
+    if (!map) throw new Error("the example has a map");
+    const shapes = shapesOf(s.layer(0, 0), map, ["hulls", "ellipses"], null);
+    expect(shapes.map(({ class: c, kind }) => [c, kind])).toEqual([[0, "hulls"], [0, "ellipses"]]);
+    expect(shapesOf(s.layer(0, 0), map, ["hulls"], [1])).toEqual([]);
+    expect(namesOf(shapes, s.classNames).map(({ text }) => text)).toEqual(["cat"]);
+  });
+
+  it("draws late points last", () => {
+    expect(orderOf(5, [1, 3])).toEqual([0, 2, 4, 1, 3]);
+  });
+
+  it("draws many points smaller than few", () => {
+    expect(pointSize(70_000)).toBeLessThan(pointSize(1000));
+    expect(pointSize(0)).toBeLessThan(10);
+  });
+});
+
+describe("colours", () => {
+  it.each([1, 2, 10, 11, 37, 100])("differ for %i classes, on light and dark", (count) => {
+    for (const dark of [false, true]) {
+      const all = classColours(count, dark);
+      expect(new Set(all).size).toBe(count);
+      for (const colour of all) expect(colour).toMatch(/^#[0-9a-f]{6}$/);
+    }
+  });
+
+  it("stand out from dark ground", () => {
+    const ground = luminance("#14171a");
+    for (const colour of [...classColours(10, true), ...classColours(100, true)]) {
+      expect((luminance(colour) + 0.05) / (ground + 0.05)).toBeGreaterThan(2.9);
+    }
+  });
+
+  it("of shares get lighter from tangled to not on light ground, darker on dark", () => {
+    for (const dark of [false, true]) {
+      const lights = shareColours(dark, 7).map(luminance);
+      const sorted = [...lights].sort((a, b) => (dark ? b - a : a - b));
+      expect(lights).toEqual(sorted);
+    }
+  });
+
+  it("take the ink that reads better", () => {
+    expect([inkOn("#000000"), inkOn("#ffffff")]).toEqual(["#ffffff", "#111111"]);
+  });
+});
+
+describe("colouring", () => {
+  const s = study();
+  const state = initialState(s);
+
+  it("by class counts its points", () => {
+    const { categories, entries, ofClasses } = colouring(s, state, false);
+    expect([...categories]).toEqual([0, 0, 1, 1]);
+    expect(entries.map(({ count }) => count)).toEqual([2, 2]);
+    expect(ofClasses).toBe(true);
+  });
+
+  it("by correctness finds the wrong ones and draws them last", () => {
+    // Labels 0 0 1 1, predictions 0 0 1 0: the last is wrong.
+    const { categories, last } = colouring(s, { ...state, colour: "correct" }, false);
+    expect([...categories]).toEqual([0, 0, 0, 1]);
+    expect(last).toEqual([3]);
+  });
+
+  it("by neighbours counts them where there are few", () => {
+    // Shares 1, 2/3, 1/3 and 0 of k = 3.
+    const { categories, entries } = colouring(s, { ...state, colour: "hit" }, false);
+    expect([...categories]).toEqual([3, 2, 1, 0]);
+    expect(entries.map(({ label }) => label)).toEqual(["0 of 3", "1 of 3", "2 of 3", "3 of 3"]);
+  });
+
+  it("by neighbours falls back on classes where a layer has none", () => {
+    expect(colouring(s, { ...state, colour: "hit", layer: 3 }, false).title).toBe("Class");
+  });
+
+  it("keeps the points of the classes shown", () => {
+    expect(shown(s, [1])).toEqual([2, 3]);
+    expect(shown(s, null)).toBeNull();
+  });
+});
+
+describe("what is tangled", () => {
+  it("ranks pairs by the mean of both directions", () => {
+    const confusion = [
+      [0.8, 0.2, 0],
+      [0.4, 0.6, 0],
+      [0.1, 0, 0.9],
+    ];
+    expect(worstPairs(confusion, 5)).toEqual([
+      { a: 0, b: 1, share: expect.closeTo(0.3) },
+      { a: 0, b: 2, share: expect.closeTo(0.05) },
+    ]);
+    expect(mostTangled(confusion, 2)).toEqual([0, 1]);
+  });
+
+  it("finds the worst points of a class, the worst first", () => {
+    expect(worstPoints(study(), { model: 0, layer: 0 }, null, 9).map(({ point }) => point)).toEqual([
+      3, 2, 1,
+    ]);
+    expect(worstPoints(study(), { model: 0, layer: 0 }, 0, 9).map(({ point }) => point)).toEqual([1]);
+  });
+
+  it("mixes the classes of a selection", () => {
+    expect(classMix(study(), [0, 2, 3])).toEqual([
+      { class: 1, count: 2, share: expect.closeTo(2 / 3) },
+      { class: 0, count: 1, share: expect.closeTo(1 / 3) },
+    ]);
+  });
+});
+
+describe("what is saved", () => {
+  it("is a row for each point selected, in the map's own units", () => {
+    const lines = selectionCsv(study(), { model: 0, layer: 0 }, [1, 3]).trim().split("\r\n");
+    expect(lines).toEqual([
+      "sample,label,class,prediction,predicted_class,confidence,model,layer,neighborhood_hit,x,y",
+      "1,0,cat,0,cat,0.8,a,inputs,0.666667,10,0",
+      `3,1,"'=dog ""x"", y",0,cat,0.2,a,inputs,0,10,10`,
+    ]);
+  });
+
+  it("is a picture with circles, shapes and the whole legend, as text only", () => {
+    const s = study({ title: "<script>" });
+    const state = { ...initialState(s), overlays: ["hulls" as const] };
+    const affine = { kx: 100, ky: -100, tx: 100, ty: 100 };
+    const scene = sceneOf(s, state, false, [
+      { place: { model: 0, layer: 0 }, affine, width: 200, height: 200 },
+    ]);
+    const svg = new DOMParser().parseFromString(toSvg(scene), "image/svg+xml");
+    expect(svg.querySelectorAll("parsererror, script").length).toBe(0);
+    // Four points and two dots of the legend; a hull's inside and its outline.
+    expect(svg.querySelectorAll("circle").length).toBe(6);
+    expect(svg.querySelectorAll("path").length).toBe(2);
+    expect(svg.documentElement.textContent).toContain("<script>");
+    expect(svg.documentElement.textContent).toContain("cat");
+    expect(svg.documentElement.textContent).toContain("convex hull of a class");
+  });
+
+  it("gives a long legend more columns", () => {
+    const entry = { label: "x", colour: "#000000", count: 1, class: null };
+    const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
+    const of = (n: number) =>
+      layoutOf({ title: "", dark: false, panels: [panel], legend: { title: "", entries: Array(n).fill(entry), lines: [] } });
+    // 200 px hold 8 rows of 20 px under the title.
+    expect([of(8).rows, of(8).width < of(9).width, of(16).width]).toEqual([8, true, of(9).width]);
+  });
+});
