@@ -47,8 +47,12 @@ def scan_distances(
         block = points[start : start + COLUMNS] - origin
         norms[start : start + COLUMNS] = np.einsum("ij,ij->i", block, block)
 
+    blocks = max(1, -(-len(rows) // ROWS))
+    # Of one size, for the threads to share.
+    size = -(-len(rows) // blocks)
+
     def scan(number: int) -> None:
-        part = slice(number * ROWS, min((number + 1) * ROWS, len(rows)))
+        part = slice(number * size, min((number + 1) * size, len(rows)))
         own = rows[part]
         queries = points[own] - origin
         squares = np.empty((len(own), len(points)))
@@ -61,7 +65,6 @@ def scan_distances(
         for consume in consumers:
             consume(part, squares)
 
-    blocks = -(-len(rows) // ROWS)
     # Each thread holds a block of distances; together they hold no more than a copy of the points.
     most = max(1, WHOLE_BYTES // (8 * ROWS * len(points)))
     with single_threaded_blas(), Team(min(resolve_n_jobs(n_jobs), blocks, most)) as team:

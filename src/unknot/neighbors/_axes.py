@@ -23,6 +23,10 @@ REFINING = 208
 SAMPLE = 8192
 # Beyond this many features, the axes come from the sample's Gram matrix instead of the covariance.
 MANY_FEATURES = 1024
+# Fewer points, of many more features, are not worth a rotation; more are if the axes say enough
+# of their squared lengths.
+FEW = 4096
+ENOUGH = 0.8
 ROUNDING = 2.0**-24
 
 
@@ -79,14 +83,15 @@ class Axes:
         """Fit a frame to points; no rotation where it would cost more than it saves."""
         n, n_features = points.shape
         origin, scale = frame(points, team)
-        if n_features <= LEADING + REFINING // 2 or n < 4 * n_features:
+        if n_features <= LEADING + REFINING // 2 or n < min(4 * n_features, FEW):
             return cls(origin, scale, None)
-        sample = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
-        return cls(
-            origin,
-            scale,
-            _principal_axes(centred(sample, slice(0, len(sample)), origin, scale), team),
-        )
+        some = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
+        sample = centred(some, slice(0, len(some)), origin, scale)
+        basis = _principal_axes(sample, team)
+        if n < 4 * n_features and _share(sample[: 4 * LEADING], basis) < ENOUGH:
+            # Most pairs would be computed in full, which a matrix product does faster.
+            return cls(origin, scale, None)
+        return cls(origin, scale, basis)
 
     def coordinates(self, points: Array, team: Team) -> Coordinates:
         """Project points onto the axes."""
@@ -158,6 +163,13 @@ def centred(points: Array, rows: slice, origin: Array, scale: float) -> Array:
     result = np.empty((rows.stop - rows.start, points.shape[1]), np.float32)
     centre_rows(points, rows.start, rows.stop, origin, scale, result)
     return result
+
+
+def _share(points: Array, basis: Array) -> float:
+    """Compute how much of the squared lengths of centred points lies along the axes."""
+    along = points @ basis
+    whole = float(np.einsum("ij,ij->", points, points))
+    return float(np.einsum("ij,ij->", along, along)) / whole if whole > 0 else 1.0
 
 
 def _principal_axes(sample: Array, team: Team) -> Array:

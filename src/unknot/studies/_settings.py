@@ -29,7 +29,7 @@ DEFAULT_OPTIONS: Final = {
     "max_samples": 300,
     "probe_samples": 1000,
     "n_resamples": 50,
-    "n_permutations": 5,
+    "n_permutations": 3,
 }
 # Layers of the control with more numbers than this are projected to so many.
 CONTROL_FEATURES: Final = 512
