@@ -48,6 +48,7 @@ def test_layers_stand_in_order(payload, study):
 
 def test_hits_are_those_of_the_measure(payload, study):
     of = study.layers["fc1"]
+    assert layer(payload, "fc1")["hitK"] == 6
     # In this study the points are the map itself.
     expected = neighborhood_hit(of.map, study.labels, 6).per_point
     for field in ("hits", "mapHits"):

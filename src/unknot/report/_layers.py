@@ -40,6 +40,7 @@ def layer_entry(
         entry["notes"] += [str(note) for note in layer.scores.notes if note not in entry["notes"]]
     present, codes = np.unique(labels, return_inverse=True)
     k = min(_neighbours_of_hit(layer), len(labels) - 1)
+    entry["hitK"] = k
     if layer.graph is not None:
         entry.update(_graph_entry(layer.graph, codes, present, n_classes, k, n_neighbors))
     if layer.map is not None:

@@ -2,12 +2,13 @@ import { type Context, change } from "../context.ts";
 import { measureTitle } from "../data/format.ts";
 import { lineColours } from "../data/palette.ts";
 import type { Measure } from "../data/payload.ts";
-import { bdi, h, press, s } from "../dom.ts";
+import { bdi, freshId, h, press, s } from "../dom.ts";
 import { Chart } from "./chart.ts";
 
 /** Small charts of the chosen measures over the layers. */
 export function curves(ctx: Context): HTMLElement {
   const { study } = ctx;
+  const id = freshId("curves");
   const charts = new Map<string, Chart>();
   const grid = h("div", { class: "charts" });
   const key = h("ul", { class: "key" });
@@ -22,8 +23,11 @@ export function curves(ctx: Context): HTMLElement {
   const hasEpochs = study.models.some(({ epochs }) => (epochs?.epochs.length ?? 0) > 1);
   axes.hidden = !hasEpochs;
 
+  const heading = h("h2", { id }, "Scores over the layers");
   function turn(name: "layers" | "epochs"): void {
     axis = name;
+    heading.textContent = `Scores over the ${name}`;
+    legend();
     buttons.forEach((button, i) => press(button, (i === 0) === (axis === "layers")));
     update();
   }
@@ -48,7 +52,7 @@ export function curves(ctx: Context): HTMLElement {
     grid.replaceChildren(...measures.flatMap((name) => charts.get(name)?.element ?? []));
     later();
   };
-  const legend = () => key.replaceChildren(...keyEntries(ctx));
+  const legend = () => key.replaceChildren(...keyEntries(ctx, axis));
   ctx.onDestroy(ctx.store.watch(["measures"], choose));
   ctx.onDestroy(ctx.store.watch(["model"], legend));
   ctx.onDestroy(ctx.store.subscribe(later));
@@ -65,18 +69,19 @@ export function curves(ctx: Context): HTMLElement {
   ctx.onDestroy(() => cancelAnimationFrame(waiting));
   return h(
     "section",
-    { class: "curves", "aria-labelledby": "unknot-curves", "data-testid": "curves" },
-    h("div", { class: "title-row" }, h("h2", { id: "unknot-curves" }, "Scores over the layers"), axes, key),
+    { class: "curves", "aria-labelledby": id, "data-testid": "curves" },
+    h("div", { class: "title-row" }, heading, axes, key),
     grid,
     chooser(ctx),
   );
 }
 
 /** Which lines are whose. */
-function keyEntries(ctx: Context): HTMLElement[] {
+function keyEntries(ctx: Context, axis: "layers" | "epochs"): HTMLElement[] {
   const { study, store, fleeting } = ctx;
   const { model } = store.get();
   const colours = lineColours(fleeting.get().dark);
+  if (axis === "epochs") return [entry(study.model(model).name, colours[0], null)];
   const order = [model, ...study.models.keys()].filter((m, i, all) => all.indexOf(m) === i);
   const models = order.map((m, rank) => entry(study.model(m).name, colours[rank] ?? colours[1], null));
   const controls = study.model(model).controls.map(({ name }) => entry(name, "var(--muted)", "5 3"));

@@ -1,6 +1,6 @@
 import { type Context, change } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
-import { bdi, h, s } from "../dom.ts";
+import { bdi, freshId, h, s } from "../dom.ts";
 import type { ViewState } from "../state/view-state.ts";
 
 /** With more classes than this only the most tangled ones have a row and a column. */
@@ -23,14 +23,15 @@ export interface Pair {
 
 /** Which classes have each other's points as neighbours; a click shows a pair alone. */
 export function heatmap(ctx: Context): HTMLElement {
+  const id = freshId("tangled");
   const picture = h("div", { class: "heat", "data-testid": "heatmap" });
   const list = h("ol", { class: "pairs", "data-testid": "pairs" });
   const readout = h("p", { class: "hint readout" }, DIRECTIONS);
   const missing = h("p", { class: "hint", hidden: true });
   const element = h(
     "section",
-    { class: "tangled", "aria-labelledby": "unknot-tangled" },
-    h("h2", { id: "unknot-tangled" }, "Which classes are tangled"),
+    { class: "tangled", "aria-labelledby": id },
+    h("h2", { id }, "Which classes are tangled"),
     missing,
     h("div", { class: "tangled-body" }, h("div", {}, picture, readout), h("div", {}, h("h3", {}, "Most tangled pairs"), list)),
   );

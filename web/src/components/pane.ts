@@ -12,7 +12,10 @@ import { same } from "../state/store.ts";
 import type { Place, ViewState } from "../state/view-state.ts";
 import { pointCard } from "./point-card.ts";
 
+/** Milliseconds the points take from map to map. */
 const MOVE = 700;
+/** Narrower maps have smaller pictures over them. */
+const NARROW = 480;
 
 interface Shown extends Pick<ViewState, "overlays" | "classes" | "selection"> {
   coords: Coords;
@@ -228,7 +231,7 @@ export class Pane {
     const { tooltip } = this;
     tooltip.hidden = point === null || !this.coords || !this.scatter;
     if (point === null || !this.coords || !this.scatter) return;
-    tooltip.replaceChildren(pointCard(this.ctx, this.where(this.ctx.store.get()), point, 84));
+    tooltip.replaceChildren(pointCard(this.ctx, this.where(this.ctx.store.get()), point, this.element.clientWidth < NARROW ? 52 : 84));
     const [x, y] = toScreen(
       this.scatter.affine(),
       this.coords.x[point] as number,

@@ -19,7 +19,7 @@ export interface StepperOptions {
 /** Room for a name under its tick, in pixels: of a letter, between names, and at most. */
 const LETTER = 7.4;
 const GAP = 10;
-const MOST = 120;
+const MOST = 88;
 
 /** A slider over named steps, each of which has a tick that can be clicked. */
 export class Stepper {

@@ -1,7 +1,7 @@
 import { type Context, change } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
 import type { Study } from "../data/study.ts";
-import { bdi, h, press } from "../dom.ts";
+import { bdi, freshId, h, press } from "../dom.ts";
 import type { Place, ViewState } from "../state/view-state.ts";
 
 /** How many are shown: pictures, or words. */
@@ -27,6 +27,7 @@ export function worstPoints(
 
 export function worst(ctx: Context): HTMLElement {
   const { study, sprites } = ctx;
+  const id = freshId("worst");
   const strip = h("ul", { class: "strip", "data-testid": "worst" });
   const select = h(
     "select",
@@ -63,8 +64,8 @@ export function worst(ctx: Context): HTMLElement {
   ctx.onDestroy(() => cancelAnimationFrame(waiting));
   return h(
     "section",
-    { class: "worst", "aria-labelledby": "unknot-worst" },
-    h("div", { class: "title-row" }, h("h2", { id: "unknot-worst" }, "Worst points of"), select),
+    { class: "worst", "aria-labelledby": id },
+    h("div", { class: "title-row" }, h("h2", { id }, "Worst points of"), select),
     h("p", { class: "hint" }, "Least share of neighbours of their own class, at this layer. Click one to find it on the map."),
     none,
     strip,

@@ -33,7 +33,8 @@ export function colouring(study: Study, state: Wanted, dark: boolean): Colouring
     const hits = native ?? study.mapHits(model, layer);
     const where = native ? "in the representation" : "on the map";
     if (hits) {
-      const k = study.layer(model, layer).neighbors?.k ?? null;
+      const { hitK, neighbors } = study.layer(model, layer);
+      const k = hitK ?? neighbors?.k ?? null;
       return byShare(hits, k, `Neighbours of the same class, ${where}`, dark);
     }
   }

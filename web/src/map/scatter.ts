@@ -29,6 +29,9 @@ export interface ScatterEvents {
 type Plot = ReturnType<typeof createScatterplot>;
 type Renderer = ReturnType<typeof createRenderer>;
 
+/** A lasso that ends where it began is followed by a click, for so many milliseconds not meant. */
+const CLICK = 250;
+
 /** A duration that can be cut short while a transition runs: the library reads it every frame. */
 class Duration {
   milliseconds = 0;
@@ -51,6 +54,7 @@ export class Scatter {
   private drawn: Frame | null = null;
   private gone = false;
   private lassoing = false;
+  private lassoed = Number.NEGATIVE_INFINITY;
   private picked: number[] = [];
   private modifiers = { ctrlKey: false, metaKey: false, altKey: false };
 
@@ -185,12 +189,15 @@ export class Scatter {
     });
     plot.subscribe("select", ({ points }) => {
       if (this.lassoing) this.picked = [...points];
-      else if (points.length === 1) events.click(points[0] as number);
+      else if (points.length === 1 && performance.now() - this.lassoed > CLICK) {
+        events.click(points[0] as number);
+      }
       plot.deselect({ preventEvent: true });
     });
     plot.subscribe("lassoEnd", () => {
       if (!this.lassoing) return;
       this.lassoing = false;
+      this.lassoed = performance.now();
       events.lasso(this.picked, this.modifiers);
     });
     plot.subscribe("view", () => events.view(this.affine()));
