@@ -25,7 +25,7 @@ Replicate = Callable[["Inputs", "Space", Any], Array]
 
 # For the null of the silhouette and of the linear probe, so many points are enough: it is narrow.
 NULL_ROWS = 512
-PROBE_ROWS = 1000
+PROBE_ROWS = 500
 PROBE_RUNS = 3
 
 
@@ -179,7 +179,8 @@ def _products(weights: Array, values: Array) -> Array:
 
 def silhouette_null(inputs: Inputs, space: Space) -> Array:
     """Silhouettes of a few points with permuted labels, all permutations in one pass."""
-    sample = stratified(inputs.codes, NULL_ROWS, inputs.random_state)
+    few = min(NULL_ROWS, inputs.settings["max_samples"] or NULL_ROWS)
+    sample = stratified(inputs.codes, few, inputs.random_state)
     shuffled = [other.codes for other in inputs.shuffled]
     collected = DistanceSums(shuffled, len(sample.rows), len(inputs.classes))
     with inputs.clock.shared(f"distances of sampled points{space.name}"):
