@@ -11,7 +11,7 @@ from rich.console import Console
 
 import unknot
 from unknot.lab import LabSettings, _studies, run_lab
-from unknot.lab._settings import MEASURES, NETWORKS, STUDIED
+from unknot.lab._settings import HITS, NETWORKS, STUDIED
 from unknot.lab._summary import conclusion, tables
 
 MAPS = {
@@ -76,7 +76,7 @@ def test_results_have_every_number(run):
     assert list(results["studies"]["lenet"]["layers"]) == ["inputs", "pool2", "fc1"]
     for study in results["studies"].values():
         for numbers in study["layers"].values():
-            assert {*MEASURES, "kl_divergence"} <= set(numbers)
+            assert set(numbers) == {*HITS, "linear_probe", "two_nn", "kl_divergence"}
     assert results["versions"]["unknot"] == unknot.__version__
 
 

@@ -6,7 +6,7 @@ from typing import Final
 NETWORKS: Final = ("logistic_regression", "perceptron", "lenet")
 STUDIED: Final = ("perceptron", "lenet")
 HIDDEN_LAYER: Final = "fc1"
-MEASURES: Final = ("neighborhood_hit", "map_neighborhood_hit", "linear_probe", "two_nn")
+HITS: Final = ("neighborhood_hit", "map_neighborhood_hit")
 TITLES: Final = {
     "logistic_regression": "Logistic regression",
     "perceptron": "Perceptron",
@@ -48,6 +48,8 @@ class LabSettings:
         The layers of perceptron and LeNet that are studied, beside the inputs; ``fc1`` among them.
     untrained : bool
         Whether the same layers are measured with fresh weights.
+    measures : list of str
+        What is measured of each layer beside the Neighborhood Hit.
     mistakes : list of str
         The networks whose wrong images are drawn.
     """
@@ -68,11 +70,12 @@ class LabSettings:
     # The convolutions cost most, and show what the pooling after them does.
     layers: dict[str, list[str]] = field(
         default_factory=lambda: {
-            "perceptron": ["fc1", "probabilities"],
+            "perceptron": ["fc1"],
             "lenet": ["pool1", "pool2", "fc1", "probabilities"],
         }
     )
     untrained: bool = True
+    measures: list[str] = field(default_factory=lambda: ["linear_probe", "two_nn"])
     mistakes: list[str] = field(default_factory=lambda: list(NETWORKS))
 
     def __post_init__(self) -> None:
@@ -91,10 +94,11 @@ class LabSettings:
             backend=backend,
             epochs={"logistic_regression": 5, "perceptron": 8, "lenet": 2},
             train_samples=10_000,
-            test_samples=1_500,
-            map_train_samples=2_500,
+            test_samples=1_000,
+            map_train_samples=2_000,
             layers={"perceptron": ["fc1"], "lenet": ["pool2", "fc1"]},
             untrained=False,
+            measures=["two_nn"],
             mistakes=["lenet"],
         )
 

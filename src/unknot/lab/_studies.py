@@ -11,9 +11,11 @@ from ..studies import Study, StudyError, study
 from ..studies._format import MANIFEST
 from ..studies._sharing import share_inputs
 from ..training import load
-from ._settings import MEASURES, STUDIED, TITLES, LabSettings
+from ._settings import HITS, STUDIED, TITLES, LabSettings
 
 PAGE = "report.html"
+# Each permutation of the labels trains another linear probe, which takes most of the time.
+_OPTIONS = {"n_permutations": 3}
 
 
 def study_networks(
@@ -59,7 +61,7 @@ def _study_network(
     folder = workspace.path(folder_of(network))
     manifest = f"{folder_of(network)}/{MANIFEST}"
     model = workspace.path(f"models/{network}.keras")
-    layers = settings.layers[network]
+    layers, measures = settings.layers[network], [*HITS, *settings.measures]
 
     def work(_: str) -> dict[str, Any]:
         for other in STUDIED:
@@ -69,13 +71,14 @@ def _study_network(
             load(model),
             test,
             layers=layers,
-            measures=MEASURES,
+            measures=measures,
             out=folder,
             name=TITLES[network],
             perplexity=settings.perplexity,
             k=settings.k,
             max_iter=settings.iterations,
             untrained=settings.untrained,
+            measure_options=_OPTIONS,
             random_state=settings.seed,
         )
         return {"folder": folder_of(network), "layers": _numbers(found)}
@@ -88,7 +91,8 @@ def _study_network(
         {
             "model": checksum(model),
             "layers": layers,
-            "measures": list(MEASURES),
+            "measures": measures,
+            "options": _OPTIONS,
             "untrained": settings.untrained,
             "samples": len(test),
             "seed": settings.seed,
