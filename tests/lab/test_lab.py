@@ -1,6 +1,7 @@
 """The whole lab, small: what it writes, that it goes on where it was, that it says the truth."""
 
 import json
+import shutil
 from xml.etree import ElementTree
 
 import numpy as np
@@ -9,8 +10,8 @@ from PIL import Image
 from rich.console import Console
 
 import unknot
-from unknot.lab import LabSettings, run_lab
-from unknot.lab._settings import NETWORKS
+from unknot.lab import LabSettings, _studies, run_lab
+from unknot.lab._settings import HITS, NETWORKS, STUDIED
 from unknot.lab._summary import conclusion, tables
 
 MAPS = {
@@ -30,6 +31,7 @@ def tiny():
         test_samples=300,
         map_train_samples=400,
         iterations=300,
+        layers={"perceptron": ["fc1"], "lenet": ["pool2", "fc1"]},
     )
 
 
@@ -45,7 +47,14 @@ def run(tiny, tmp_path_factory):
 def test_results_have_every_number(run):
     folder, results, _ = run
     assert json.loads((folder / "results.json").read_text()) == results
-    assert set(results) == {"models", "maps", "settings", "versions", "seconds_total"}
+    assert set(results) == {
+        "models",
+        "studies",
+        "maps",
+        "settings",
+        "versions",
+        "seconds_total",
+    }
     assert set(results["models"]) == set(NETWORKS)
     for model in results["models"].values():
         assert {
@@ -63,6 +72,11 @@ def test_results_have_every_number(run):
         assert ("kl_divergence" in map_) == name.endswith("tsne")
         assert len(map_["neighborhood_hit_per_class"]) == 10
         assert map_["n_samples"] == (400 if name == "pixels_train_tsne" else 300)
+    assert list(results["studies"]["perceptron"]["layers"]) == ["inputs", "fc1"]
+    assert list(results["studies"]["lenet"]["layers"]) == ["inputs", "pool2", "fc1"]
+    for study in results["studies"].values():
+        for numbers in study["layers"].values():
+            assert set(numbers) == {*HITS, "linear_probe", "two_nn", "kl_divergence"}
     assert results["versions"]["unknot"] == unknot.__version__
 
 
@@ -83,9 +97,75 @@ def test_what_is_measured_is_what_was_written(run):
     assert unknot.metrics.neighborhood_hit(map_, shuffled, k=6).value < 0.2
 
 
+def test_maps_and_hidden_layers_are_those_of_the_studies(run):
+    folder, results, _ = run
+    inputs = []
+    for network in STUDIED:
+        study = unknot.Study.load(folder / f"studies/{network}")
+        assert study.accuracy == pytest.approx(results["models"][network]["test_accuracy"])
+        map_ = results["maps"][f"{network}_hidden_tsne"]
+        layer = study["fc1"]
+        np.testing.assert_array_equal(
+            layer.map, np.load(folder / f"maps/{network}_hidden_tsne.npy")
+        )
+        np.testing.assert_array_equal(
+            layer.points[:], np.load(folder / f"representations/{network}_fc1.npy")
+        )
+        assert map_["kl_divergence"] == layer.kl_divergence
+        assert results["studies"][network]["layers"]["fc1"]["kl_divergence"] == layer.kl_divergence
+        assert map_["seconds"] == study.seconds["fc1: neighbours"] + study.seconds["fc1: map"]
+        assert list(study.controls) == ["untrained"]
+        inputs.append(study["inputs"])
+    pixels = np.load(folder / "maps/pixels_test_tsne.npy")
+    for layer in inputs:
+        np.testing.assert_array_equal(layer.map, pixels)
+        assert layer.kl_divergence == results["maps"]["pixels_test_tsne"]["kl_divergence"]
+
+
+def test_the_pixels_are_mapped_once(run):
+    seconds = [unknot.Study.load(run[0] / f"studies/{network}").seconds for network in STUDIED]
+    for stage in ("neighbours", "map", "scores"):
+        # A time that is the same to the last digit was taken once.
+        assert seconds[0][f"inputs: {stage}"] == seconds[1][f"inputs: {stage}"] > 0
+
+
+def test_the_page_compares_both_networks(run):
+    page = (run[0] / "report.html").read_text(encoding="utf-8")
+    data = page.partition('id="unknot-data">')[2].partition("</script>")[0]
+    models = json.loads(data)["models"]
+    assert [model["name"] for model in models] == ["LeNet", "Perceptron"]
+    assert [layer["name"] for layer in models[0]["layers"]] == ["inputs", "pool2", "fc1"]
+    assert [layer["name"] for layer in models[1]["layers"]] == ["inputs", "fc1"]
+    hit = run[1]["studies"]["lenet"]["layers"]["pool2"]["neighborhood_hit"]
+    assert models[0]["layers"][1]["scores"]["neighborhood_hit"]["value"] == hit
+
+
+def test_a_damaged_study_is_done_again_where_it_is_damaged(run, tiny, tmp_path, monkeypatch):
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder)
+    before = folder / "studies/lenet"
+    kept = (before / "study.json").read_bytes()
+    (damaged,) = before.glob("parts/001-map-*")
+    shutil.rmtree(damaged)
+    stages = []
+    original = _studies.study
+    monkeypatch.setattr(
+        _studies,
+        "study",
+        lambda *args, **options: original(
+            *args, **options, on_stage=lambda *stage: stages.append(stage)
+        ),
+    )
+    assert run_lab(folder, settings=tiny, console=Console(quiet=True))["maps"] == run[1]["maps"]
+    redone = [(layer, stage) for layer, stage, _, reused in stages if not reused]
+    assert redone == [("pool2", "map")]
+    assert (before / "study.json").read_bytes() == kept
+
+
 def test_every_figure_is_drawn_in_both_formats(run):
     folder, _, _ = run
-    names = {"learning_curves", "comparison", *MAPS, *(f"{name}_mistakes" for name in NETWORKS)}
+    names = {"learning_curves", "comparison", "lenet_layers", "lenet_curves", *MAPS}
+    names |= {f"{name}_mistakes" for name in NETWORKS}
     assert {path.stem for path in (folder / "figures").iterdir()} == names
     for name in names:
         with Image.open(folder / f"figures/{name}.png") as image:
@@ -101,6 +181,10 @@ def test_what_is_printed_is_the_run(run):
     assert f"test accuracy {accuracy:.2f} %" in printed
     assert f"{results['maps']['pixels_test_tsne']['kl_divergence']:.4f}" in printed
     assert "Neighborhood Hit of the maps:" in printed
+    assert f"LeNet pool2 {results['studies']['lenet']['layers']['pool2']['kl_divergence']:.4f}" in (
+        " ".join(printed.replace("│", " ").split())
+    )
+    assert f"Open {run[0] / 'report.html'} in a browser" in printed
 
 
 def test_a_second_run_does_nothing_again(run, tiny):
@@ -109,7 +193,7 @@ def test_a_second_run_does_nothing_again(run, tiny):
     console = Console(width=100)
     with console.capture() as captured:
         again = run_lab(folder, settings=tiny, console=console)
-    assert captured.get().count("done before") == 3 + 5 + 10
+    assert captured.get().count("done before") == 3 + 2 + 5 + 12 + 1
     assert again == results
     changed = {path.name for path, time in before.items() if path.stat().st_mtime_ns != time}
     assert changed == {"results.json", "summary.txt"}
@@ -117,7 +201,6 @@ def test_a_second_run_does_nothing_again(run, tiny):
 
 def test_a_changed_setting_redoes_what_depends_on_it(run, tiny, tmp_path):
     import dataclasses
-    import shutil
 
     folder = tmp_path / "copy"
     shutil.copytree(run[0], folder)
@@ -129,11 +212,15 @@ def test_a_changed_setting_redoes_what_depends_on_it(run, tiny, tmp_path):
     redone = [line.strip() for line in lines if line.startswith("  ") and "done before" not in line]
     assert [line.partition(":")[0] for line in redone if ": " in line] == [
         "LeNet",
+        "LeNet, layer by layer",
         "LeNet fc1, t-SNE",
         "figures/learning_curves",
         "figures/lenet_mistakes",
         "figures/lenet_hidden_tsne",
         "figures/comparison",
+        "figures/lenet_layers",
+        "figures/lenet_curves",
+        "report.html",
     ]
     assert results["models"]["lenet"]["epochs"] == 2
 
@@ -183,7 +270,7 @@ def test_the_conclusion_follows_the_numbers(run):
     assert "The hidden layers untangle the classes" in conclusion(results)
     results["maps"]["lenet_hidden_tsne"]["neighborhood_hit"] = 0.5
     assert "do not come apart step by step" in conclusion(results)
-    assert len(tables(results)) == 2
+    assert len(tables(results)) == 3
 
 
 def test_a_full_run_leaves_nothing_out():
@@ -200,4 +287,6 @@ def test_faults_name_the_argument(tmp_path):
         run_lab(tmp_path / "new", seed=-1)
     with pytest.raises(ValueError, match="backend must be one of"):
         run_lab(tmp_path / "new", backend="abacus")
+    with pytest.raises(ValueError, match="layers must name fc1 of the perceptron"):
+        LabSettings(layers={"lenet": ["fc1"]})
     assert not (tmp_path / "new").exists()

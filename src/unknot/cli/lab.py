@@ -20,9 +20,10 @@ def lab(
 ) -> None:
     """Do the five exercises of the deep-learning lab on MNIST, into one folder.
 
-    Trains a logistic regression, a perceptron and a LeNet, saves and loads them, maps pixels and
-    hidden layers by t-SNE and PCA, measures and draws the maps, and says what the numbers say. What
-    is done already is not done again: a run that was stopped goes on where it was.
+    Trains a logistic regression, a perceptron and a LeNet, saves and loads them, studies perceptron
+    and LeNet layer by layer, maps pixels and hidden layers by t-SNE and PCA, measures and draws the
+    maps, writes report.html, to be opened in a browser, and says what the numbers say. What is done
+    already is not done again: a run that was stopped goes on where it was.
     """
     from ..lab import run_lab
 

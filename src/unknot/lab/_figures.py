@@ -13,6 +13,7 @@ from ..datasets import Dataset
 from ..training import History
 from ._maps import split_of_map
 from ._settings import NETWORKS, TITLES, LabSettings
+from ._studies import load_study
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,6 +26,7 @@ def draw_figures(
     settings: LabSettings,
     data: Dataset,
     trained: Mapping[str, Step],
+    studied: Mapping[str, Step],
     mapped: Mapping[str, Step],
 ) -> Iterator[tuple[str, Step]]:
     """Draw each figure that is not drawn yet; yield its name and step when it is done."""
@@ -71,6 +73,12 @@ def draw_figures(
             f"({100 * n_wrong / len(test):.2f} %), the most confident first",
         )
 
+    def layers() -> "Figure":
+        return load_study(workspace, "lenet").figure(title="LeNet, layer by layer")
+
+    def layer_curves() -> "Figure":
+        return load_study(workspace, "lenet").curves(title="LeNet, layer by layer")
+
     def draw(name: str, needs: list[Step], figure: Callable[[], "Figure"]) -> tuple[str, Step]:
         files = [f"figures/{name}.{ending}" for ending in FORMATS]
 
@@ -90,3 +98,5 @@ def draw_figures(
     for name, step in mapped.items():
         yield draw(name, [step], partial(panel, name))
     yield draw("comparison", list(mapped.values()), comparison)
+    yield draw("lenet_layers", [studied["study_lenet"]], layers)
+    yield draw("lenet_curves", [studied["study_lenet"]], layer_curves)

@@ -10,12 +10,10 @@ from .. import networks
 from .._files import write_array
 from .._workspace import Step, Workspace
 from ..datasets import Dataset, Split
-from ..representations import extract
 from ..training import History, load, save, train
 from ._settings import NETWORKS, LabSettings
 
 FORMATS = (".keras", ".h5", ".yaml")
-HIDDEN_LAYER = "fc1"
 
 
 def train_networks(
@@ -29,9 +27,6 @@ def train_networks(
 def _train_network(name: str, workspace: Workspace, settings: LabSettings, data: Dataset) -> Step:
     files = [f"models/{name}{ending}" for ending in (*FORMATS, ".weights.h5")]
     files += [f"histories/{name}.csv", f"predictions/{name}.npy"]
-    hidden = f"representations/{name}_{HIDDEN_LAYER}.npy"
-    has_hidden = name != "logistic_regression"
-    files += [hidden] if has_hidden else []
     test = data.test
     assert test is not None
 
@@ -46,9 +41,6 @@ def _train_network(name: str, workspace: Workspace, settings: LabSettings, data:
             reloaded[ending] = _score(load(path), test) == (loss, accuracy)
         probabilities = model.predict(test.inputs, batch_size=1000, verbose=0)
         write_array(workspace.path(f"predictions/{name}.npy"), probabilities)
-        if has_hidden:
-            layers = extract(model, test.inputs, HIDDEN_LAYER, progress=False)
-            write_array(workspace.path(hidden), layers[HIDDEN_LAYER])
         for suffix in (".keras", ".csv", ".fingerprint"):
             workspace.partial(name, suffix).unlink(missing_ok=True)
         return {

@@ -26,16 +26,18 @@ def run_lab(
 ) -> dict[str, Any]:
     """Do the five exercises of the lab on MNIST, into one folder.
 
-    Three networks are trained, saved in every format and loaded again; the pixels and the hidden
-    layers are mapped and measured; the figures are drawn. What the folder holds already, from the
+    Three networks are trained, saved in every format and loaded again; perceptron and LeNet are
+    studied layer by layer; the pixels and the hidden layers are mapped and measured; the figures
+    are drawn, and the page of both networks is written. What the folder holds already, from the
     same settings, is not done again; what a changed setting touches is. A run that was killed goes
     on where it was, a training at its last checkpoint.
 
     Parameters
     ----------
     out : path
-        The folder. It gets ``models/``, ``histories/``, ``predictions/``, ``representations/``,
-        ``maps/``, ``figures/``, ``results.json`` and ``summary.txt``.
+        The folder. It gets ``models/``, ``histories/``, ``predictions/``, ``studies/``,
+        ``representations/``, ``maps/``, ``figures/``, ``report.html``, ``results.json`` and
+        ``summary.txt``.
     quick : bool
         Do a subset in seconds, on fewer images and epochs; what is left out is said.
     seed : int
@@ -50,8 +52,8 @@ def run_lab(
     Returns
     -------
     dict
-        What ``results.json`` holds: ``models``, ``maps``, ``settings``, ``versions``,
-        ``seconds_total`` (of all steps, also those done in an earlier run).
+        What ``results.json`` holds: ``models``, ``studies``, ``maps``, ``settings``,
+        ``versions``, ``seconds_total`` (of all steps, also those done in an earlier run).
 
     Raises
     ------
@@ -74,6 +76,7 @@ def run_lab(
     from ._figures import draw_figures
     from ._maps import draw_maps
     from ._networks import train_networks
+    from ._studies import PAGE, study_networks, write_page
 
     console = console or Console()
     workspace = Workspace(Path(out))
@@ -84,17 +87,25 @@ def run_lab(
         console.print(settings.left_out)
 
     trained = _told(train_networks(workspace, settings, data), console)
-    mapped = _told(draw_maps(workspace, settings, data, trained), console)
-    drawn = _told(draw_figures(workspace, settings, data, trained, mapped), console)
-    steps = [*trained.values(), *mapped.values(), *drawn.values()]
+    studied = _told(study_networks(workspace, settings, data, trained), console)
+    mapped = _told(draw_maps(workspace, settings, data, studied), console)
+    drawn = _told(draw_figures(workspace, settings, data, trained, studied, mapped), console)
+    written = _told(write_page(workspace, studied), console)
+    steps = [step for done in (trained, studied, mapped, drawn, written) for step in done.values()]
     results = collect_results(
         settings,
         {name: step.result for name, step in trained.items()},
+        {name.removeprefix("study_"): step.result for name, step in studied.items()},
         {name: step.result for name, step in mapped.items()},
         sum(step.seconds for step in steps),
     )
     write_json(workspace.path("results.json"), results)
     _print_summary(results, workspace, console)
+    console.print(
+        f"Open {workspace.path(PAGE)} in a browser: every layer of both networks, to explore.",
+        highlight=False,
+        soft_wrap=True,
+    )
     return results
 
 
@@ -102,8 +113,10 @@ def _told(steps: Iterable[tuple[str, Step]], console: Console) -> dict[str, Step
     """Collect the steps as they are done, and say of each what came of it."""
     done = {}
     for name, step in steps:
-        what = "done before" if step.reused else f"{step.seconds:.1f} s"
         found = step.result
+        what = "done before" if step.reused else f"{step.seconds:.1f} s"
+        if "study" in found and not step.reused:
+            what = f"from {found['study']}"
         if "test_accuracy" in found:
             what += f", test accuracy {100 * found['test_accuracy']:.2f} %"
         if "neighborhood_hit" in found:

@@ -4,10 +4,15 @@ from dataclasses import dataclass, field
 from typing import Final
 
 NETWORKS: Final = ("logistic_regression", "perceptron", "lenet")
+STUDIED: Final = ("perceptron", "lenet")
+HIDDEN_LAYER: Final = "fc1"
+HITS: Final = ("neighborhood_hit", "map_neighborhood_hit")
 TITLES: Final = {
     "logistic_regression": "Logistic regression",
     "perceptron": "Perceptron",
     "lenet": "LeNet",
+    "study_perceptron": "Perceptron, layer by layer",
+    "study_lenet": "LeNet, layer by layer",
     "pixels_train_tsne": "Train pixels, t-SNE",
     "pixels_test_tsne": "Test pixels, t-SNE",
     "pixels_test_pca": "Test pixels, PCA",
@@ -39,6 +44,12 @@ class LabSettings:
         Of t-SNE.
     k : int
         Neighbours of the Neighborhood Hit.
+    layers : dict of str to list of str
+        The layers of perceptron and LeNet that are studied, beside the inputs; ``fc1`` among them.
+    untrained : bool
+        Whether the same layers are measured with fresh weights.
+    measures : list of str
+        What is measured of each layer beside the Neighborhood Hit.
     mistakes : list of str
         The networks whose wrong images are drawn.
     """
@@ -56,7 +67,24 @@ class LabSettings:
     perplexity: float = 30.0
     iterations: int = 1000
     k: int = 6
+    # The convolutions cost most, and show what the pooling after them does.
+    layers: dict[str, list[str]] = field(
+        default_factory=lambda: {
+            "perceptron": ["fc1"],
+            "lenet": ["pool1", "pool2", "fc1", "probabilities"],
+        }
+    )
+    untrained: bool = True
+    measures: list[str] = field(default_factory=lambda: ["linear_probe", "two_nn"])
     mistakes: list[str] = field(default_factory=lambda: list(NETWORKS))
+
+    def __post_init__(self) -> None:
+        for network in STUDIED:
+            if HIDDEN_LAYER not in self.layers.get(network, ()):
+                raise ValueError(
+                    f"layers must name {HIDDEN_LAYER} of the {network}, which is compared; "
+                    f"got {self.layers.get(network)}"
+                )
 
     @classmethod
     def quick(cls, seed: int, backend: str) -> "LabSettings":
@@ -66,8 +94,11 @@ class LabSettings:
             backend=backend,
             epochs={"logistic_regression": 5, "perceptron": 8, "lenet": 2},
             train_samples=10_000,
-            test_samples=1_500,
-            map_train_samples=2_500,
+            test_samples=1_000,
+            map_train_samples=2_000,
+            layers={"perceptron": ["fc1"], "lenet": ["pool2", "fc1"]},
+            untrained=False,
+            measures=["two_nn"],
             mistakes=["lenet"],
         )
 
@@ -82,7 +113,7 @@ class LabSettings:
             f"A quick run: trained on {self.train_samples:,} of {whole.train_samples:,} images "
             f"for {epochs} epochs; tested on {self.test_samples:,} of {whole.test_samples:,} "
             f"images; mapped {self.map_train_samples:,} of {whole.map_train_samples:,} training "
-            "images; drew the mistakes of "
+            f"images; studied {', '.join(self.layers['lenet'])} of LeNet; drew the mistakes of "
             f"{', '.join(TITLES[name] for name in self.mistakes)}. "
             "Its numbers are not those of the whole lab."
         )

@@ -18,12 +18,14 @@ _MORE_LIBRARIES = ("scikit-learn", "matplotlib")
 def collect_results(
     settings: LabSettings,
     models: Mapping[str, dict[str, Any]],
+    studies: Mapping[str, dict[str, Any]],
     maps: Mapping[str, dict[str, Any]],
     seconds_total: float,
 ) -> dict[str, Any]:
     """Return what ``results.json`` holds."""
     return {
         "models": dict(models),
+        "studies": dict(studies),
         "maps": dict(maps),
         "settings": asdict(settings),
         "versions": {"unknot": __version__, "python": python_version(), **_installed()},
@@ -42,7 +44,7 @@ def _installed() -> dict[str, str]:
 
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
-    """Return the networks and the maps as tables for the terminal."""
+    """Return the networks, the maps and the layers as tables for the terminal."""
     networks = Table(title="The networks", title_justify="left")
     for heading in ("network", "parameters", "epochs", "test loss", "accuracy", "s/epoch"):
         networks.add_column(
@@ -72,7 +74,21 @@ def tables(results: Mapping[str, Any]) -> list[Table]:
             f"{100 * map_['neighborhood_hit']:.1f} %",
             f"{map_['seconds']:.1f}",
         )
-    return [networks, maps]
+    layers = Table(title="The studies, layer by layer", title_justify="left")
+    for heading in ("layer", "KL", "NH native", "NH map", "linear probe", "dimension"):
+        layers.add_column(heading, justify="left" if heading == "layer" else "right", no_wrap=True)
+    for network, study in results["studies"].items():
+        for layer, found in study["layers"].items():
+            layers.add_row(
+                f"{TITLES[network]} {layer}",
+                f"{found['kl_divergence']:.4f}" if "kl_divergence" in found else "-",
+                *(
+                    _hit(found, measure) if measure in found else "-"
+                    for measure in ("neighborhood_hit", "map_neighborhood_hit", "linear_probe")
+                ),
+                f"{found['two_nn']:.1f}" if "two_nn" in found else "-",
+            )
+    return [networks, maps, layers]
 
 
 def conclusion(results: Mapping[str, Any]) -> str:
