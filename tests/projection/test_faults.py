@@ -231,3 +231,24 @@ def test_compiled_kernels_are_kept(tmp_path):
     assert len(kept) > 10
     subprocess.run(run, check=True, env=environment, capture_output=True)
     assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")} == kept
+
+
+def test_compiled_now_or_before_gives_the_same_bytes(tmp_path):
+    # Numba keeps several copies of an inner function, optimised apart; where they round in different
+    # ways, a process that compiles its kernels differs from the next, which loads them.
+    code = """
+import sys
+sys.path.insert(0, {folder!r})
+import hashlib, unknot
+from test_faults import points_of
+tsne = unknot.TSNE(max_iter=300, random_state=0, n_jobs=2).fit(points_of(0))
+print(hashlib.sha256(tsne.embedding_.tobytes()).hexdigest())
+""".format(folder=str(Path(__file__).parent))
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
+    command = [sys.executable, "-c", code]
+    runs = [
+        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
+        for _ in range(2)
+    ]
+    assert runs[0] == runs[1] != ""

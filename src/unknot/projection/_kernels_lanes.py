@@ -2,7 +2,8 @@
 
 The compiler does not see that the rows of a transform do not overlap, and so leaves its loops
 scalar. Here each operation is a vector instruction of LLVM's from the start, which splits it into
-as many registers as the machine needs.
+as many registers as the machine needs. Each is rounded as it stands: Numba keeps several copies of a
+function, optimised apart, and which one runs must not show in the result.
 """
 
 import operator
@@ -13,7 +14,6 @@ from numba.core import cgutils
 from numba.extending import intrinsic, models, overload, register_model
 
 LANES = 16
-_FLAGS = ("contract", "nsz", "arcp", "reassoc")
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _CHOICE = ir.VectorType(ir.IntType(32), LANES)
 _FLOAT_BYTES = 4
@@ -134,6 +134,18 @@ def root(typing, values):
 
 
 @intrinsic
+def fused(typing, a, b, c):
+    """Compute a b + c, rounded once."""
+
+    def generate(context, builder, signature, arguments):
+        kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
+        name = f"llvm.fma.v{LANES}f32"
+        return builder.call(cgutils.get_or_insert_function(builder.module, kind, name), arguments)
+
+    return _lanes(_lanes, _lanes, _lanes), generate
+
+
+@intrinsic
 def lane(typing, values, number):
     """Read one lane."""
 
@@ -147,7 +159,7 @@ def _define(symbol, instruction):
     @intrinsic
     def operate(typing, left, right):
         def generate(context, builder, signature, arguments):
-            return getattr(builder, instruction)(*arguments, flags=_FLAGS)
+            return getattr(builder, instruction)(*arguments)
 
         return _lanes(_lanes, _lanes), generate
 

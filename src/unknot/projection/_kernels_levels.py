@@ -10,9 +10,8 @@ from numba import njit
 
 from .._kernels_together import barrier, next_task
 from ._kernels_fourier import convolve_strips, transform_back_strips, transform_strips
-from ._kernels_lanes import load, splat, store
+from ._kernels_lanes import fused, load, splat, store
 
-FAST = {"reassoc", "contract", "nsz", "arcp"}
 LANES = np.uint64(16)
 STRIP = 32
 # A plain 0 would be a type of its own, and the kernels compiled anew for it.
@@ -21,7 +20,7 @@ START = np.int64(0)
 BAND = 8
 
 
-@njit(fastmath=FAST)
+@njit
 def restrict(charges, first, last, weights, coarse):
     """Gather the charges of coarse rows first to last from the sum of partial fine meshes."""
     parts, rows, columns = charges.shape
@@ -41,7 +40,7 @@ def restrict(charges, first, last, weights, coarse):
                 some = load(flat, row * ny + column)
                 for part in range(np.uint64(1), np.uint64(parts)):
                     some = some + load(flat, (part * nx + row) * ny + column)
-                total = total + weights[tap] * some
+                total = fused(splat(weights[tap]), some, total)
             store(line, column + np.uint64(10), total)
         out = coarse[at]
         for to in range(columns // 4 + 3):
@@ -52,7 +51,7 @@ def restrict(charges, first, last, weights, coarse):
             out[to] = total
 
 
-@njit(fastmath=FAST)
+@njit
 def add_coarse(coarse, first, weights, potential):
     """Add the coarse potential to 32 columns of the fine one, from column ``first`` on."""
     rows, columns = potential.shape
@@ -81,16 +80,17 @@ def add_coarse(coarse, first, weights, potential):
             d = load(across, at + np.uint64(3 * STRIP))
             to = np.uint64(4 * quad * columns + first + part * 16)
             for rest in range(4):
-                some = load(flat, to) + weights[rest + 6] * b + weights[rest + 2] * c
+                some = fused(splat(weights[rest + 6]), b, load(flat, to))
+                some = fused(splat(weights[rest + 2]), c, some)
                 if rest <= 2:
-                    some = some + weights[rest + 10] * a
+                    some = fused(splat(weights[rest + 10]), a, some)
                 if rest >= 2:
-                    some = some + weights[rest - 2] * d
+                    some = fused(splat(weights[rest - 2]), d, some)
                 store(flat, to, some)
                 to += np.uint64(columns)
 
 
-@njit(fastmath=FAST, inline="always")
+@njit(inline="always")
 def convolve(charges, mesh, re, im, potential):
     """Do a whole convolution on one thread."""
     spectrum_re, spectrum_im = mesh.spectrum_re, mesh.spectrum_im
@@ -111,7 +111,7 @@ def convolve(charges, mesh, re, im, potential):
     )
 
 
-@njit(fastmath=FAST, inline="always")
+@njit(inline="always")
 def solve(thread, n_threads, shared, charges, solver, buffers, potential):
     """Compute the potential of the sum of partial meshes of charges; all threads together.
 

@@ -18,6 +18,8 @@ GROWTH = 32
 # At least so many cells across the map, whatever its span.
 MIN_CELLS = 50
 
+# What may be rounded in more than one way is compiled into its caller (``forceinline``): of other
+# functions Numba keeps several copies, and which one runs depends on what was compiled before.
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
@@ -73,7 +75,7 @@ def cross_correlation(s, w):
     )
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FAST, forceinline=True)
 def spread(x, y, first, last, x0, y0, per_unit, charge):
     """Spread a unit charge of every point over the 4 x 4 nodes around it."""
     charge[:, :] = np.float32(0)
@@ -92,7 +94,7 @@ def spread(x, y, first, last, x0, y0, per_unit, charge):
             row[3] += wx[k] * wy[3]
 
 
-@njit(fastmath=FAST)
+@njit(fastmath=FAST, forceinline=True)
 def gather(chunk, n_chunks, x, y, n, origin, per_unit, potential, near, x_field, y_field, sums):
     """Read grad phi at every point of a chunk, and the sum of phi over them.
 
