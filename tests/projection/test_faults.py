@@ -234,16 +234,16 @@ def test_compiled_kernels_are_kept(tmp_path):
 
 
 def test_compiled_now_or_before_gives_the_same_bytes(tmp_path):
-    # Numba keeps several copies of an inner function, optimised apart; where they round in different
-    # ways, a process that compiles its kernels differs from the next, which loads them.
-    code = """
+    # Numba keeps several copies of an inner function, optimised apart; where they round in
+    # different ways, a process that compiles its kernels differs from the next, which loads them.
+    code = f"""
 import sys
-sys.path.insert(0, {folder!r})
+sys.path.insert(0, {str(Path(__file__).parent)!r})
 import hashlib, unknot
 from test_faults import points_of
 tsne = unknot.TSNE(max_iter=300, random_state=0, n_jobs=2).fit(points_of(0))
 print(hashlib.sha256(tsne.embedding_.tobytes()).hexdigest())
-""".format(folder=str(Path(__file__).parent))
+"""
     environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
     environment["PYTHONPATH"] = os.pathsep.join(sys.path)
     command = [sys.executable, "-c", code]

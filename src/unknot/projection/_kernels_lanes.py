@@ -2,8 +2,8 @@
 
 The compiler does not see that the rows of a transform do not overlap, and so leaves its loops
 scalar. Here each operation is a vector instruction of LLVM's from the start, which splits it into
-as many registers as the machine needs. Each is rounded as it stands: Numba keeps several copies of a
-function, optimised apart, and which one runs must not show in the result.
+as many registers as the machine needs. Each is rounded as it stands: Numba keeps several copies of
+a function, optimised apart, and which one runs must not show in the result.
 """
 
 import operator
