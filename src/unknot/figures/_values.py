@@ -27,6 +27,8 @@ def measured(given: Any) -> Measured:
     known = {
         field: getattr(given, field) for field in Measured._fields[1:] if hasattr(given, field)
     }
+    if known.get("title") and getattr(given, "space", None) == "map":
+        known["title"] += ", on the map"
     return Measured(float(given), **known)
 
 
