@@ -190,7 +190,8 @@ def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLin
         if key not in known:
             continue
         found = measured(known[key])
-        short = _SHORT_NAMES.get(measure) or headline(found.title or measure)
+        title = (found.title or measure).removesuffix(", on the map")
+        short = _SHORT_NAMES.get(measure) or headline(title)
         text = _number(found.value, share=measure in _SHORT_NAMES or found.range == (0.0, 1.0))
         said.append(f"{where}{text}" if said else f"{short} {where}{text}")
     if text_width(", ".join(said), NORMAL) * HINTED <= width:
