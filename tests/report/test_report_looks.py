@@ -1,12 +1,10 @@
 """How the page looks: dark and light, narrow, for many classes, without WebGL, and to everyone."""
 
-import io
+import re
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-from PIL import Image
 from report_browser import Opened, chromium, launched, payload_of
 from report_studies import HOSTILE, pictures_of, study_of
 
@@ -73,10 +71,17 @@ def sideways(page):
 
 
 def luminance(page):
-    """How bright the ground is, from 0 to 255."""
-    corner = page.page.screenshot(clip={"x": 1, "y": 300, "width": 4, "height": 4})
-    with Image.open(io.BytesIO(corner)) as image:
-        return np.array(image.convert("L")).mean()
+    """How bright the ground is at the page's edge, from 0 to 255."""
+    colour = page.page.evaluate(
+        """() => {
+            let there = document.elementFromPoint(1, 300);
+            const clear = (element) => getComputedStyle(element).backgroundColor.endsWith(", 0)");
+            while (clear(there) && there.parentElement) there = there.parentElement;
+            return getComputedStyle(there).backgroundColor;
+        }"""
+    )
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
+    return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
 def findings(page):
