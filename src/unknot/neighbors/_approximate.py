@@ -16,7 +16,8 @@ from .._team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from . import _exact
 from ._axes import Axes
-from ._kernels import unheap, visit_neighbors
+from ._kernels import visit_neighbors
+from ._tiles import TILE, Meeting, Tiles, tree_order
 
 # Points in a cell, on average; and cells visited for each.
 CELL = 400
@@ -57,7 +58,8 @@ def search(
         points = points[order]
         coordinates = coordinates.ordered(order)
         places = np.arange(n, dtype=np.int32)
-        tiles = _exact.Tiles(points, coordinates, places, slices, team)
+        tiles = Tiles(points, coordinates, places, slices, team)
+        meeting = Meeting(tiles, tiles)
         # Even were they the smallest, the tiles visited must hold k others.
         sizes = np.sort([some.stop - some.start for some in slices])
         visited = max(VISITED, int(np.searchsorted(np.cumsum(sizes), k + 1)) + 1)
@@ -65,8 +67,8 @@ def search(
         far = np.empty((n, k), np.float32)
 
         def answer(block: int) -> None:
-            heaps = _exact.fill(tiles, block, tiles, k, axes.scale, visited)
-            unheap(*heaps, places[slices[block]], False, far, near)
+            heaps = _exact.search_block(meeting, block, k, axes.scale, visited)
+            heaps.empty_into(places[slices[block]], False, far, near)
 
         team.run(answer, len(slices))
         for _ in range(ROUNDS):
@@ -95,7 +97,7 @@ def _cells(lead: Array, team: Team) -> Int32[Array, " samples"]:
             counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres
         ).astype(np.float32)
     # Numbered along a tree, so that cells which are near in space are near in memory.
-    return _nearest_centre(lead, centres[_exact.tree_order(centres, 8)], team)
+    return _nearest_centre(lead, centres[tree_order(centres, 8)], team)
 
 
 def _nearest_centre(points: Array, centres: Array, team: Team) -> Int32[Array, " samples"]:
@@ -103,10 +105,10 @@ def _nearest_centre(points: Array, centres: Array, team: Team) -> Int32[Array, "
     nearest = np.empty(len(points), np.int32)
 
     def assign(block: int) -> None:
-        rows = slice(block * _exact.TILE, (block + 1) * _exact.TILE)
+        rows = slice(block * TILE, (block + 1) * TILE)
         nearest[rows] = np.argmax(points[rows] @ centres.T - half_norms, axis=1)
 
-    team.run(assign, -(-len(points) // _exact.TILE))
+    team.run(assign, -(-len(points) // TILE))
     return nearest
 
 
@@ -114,9 +116,9 @@ def _slices(cells: Array) -> list[slice]:
     """Cut places sorted by cell into tiles of one cell each, none too large."""
     bounds = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
     return [
-        slice(start, min(start + _exact.TILE, stop))
+        slice(start, min(start + TILE, stop))
         for first, stop in pairwise(bounds)
-        for start in range(first, stop, _exact.TILE)
+        for start in range(first, stop, TILE)
     ]
 
 

@@ -1,23 +1,23 @@
 """Exact search by tiles: a matrix product bounds every distance, few are computed in full.
 
-Points are ordered by a tree of median splits, so that a block of queries shares its candidates;
-a block visits the nearest tiles first, so that the k-th distance shrinks at once. Tiles are small
-enough for their products to stay in the cache of a core.
+Points are ordered by a tree of median splits, so that a tile's points share their candidates;
+tiles meet the nearest first, so that the k-th distances shrink at once. Two tiles of the points
+searched meet once, for both: half the products suffice.
 """
 
 from __future__ import annotations
+
+from functools import partial
 
 import numpy as np
 
 from .._team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
-from ._axes import ROUNDING, Axes, Coordinates
-from ._kernels import shift_tile, unheap, visit_tile
+from ._axes import Axes
+from ._tiles import Heaps, Meeting, Tiles
 
-TILE = 512
-# A split needs to know its direction only roughly.
-SPLIT_SAMPLE = 1024
-POWER_ITERATIONS = 8
+# Centres and radii are rounded.
+SLACK = 1e-5
 
 
 def search(
@@ -50,151 +50,100 @@ def search(
     with single_threaded_blas(), Team(n_threads) as team:
         axes = Axes.principal(points, team)
         base = Tiles.along_tree(points, axes.coordinates(points, team), team)
-        asked = base
-        if queries is not None:
+        if queries is None:
+            asked = base
+            heaps = search_all_pairs(base, k, axes.scale, team)
+        else:
             asked = Tiles.along_tree(queries, axes.coordinates(queries, team), team)
-        indices = np.empty((len(asked.points), k), np.int32)
-        distances = np.empty((len(asked.points), k), np.float32)
+            meeting = Meeting(asked, base)
+        indices = np.empty((len(asked.order), k), np.int32)
+        distances = np.empty((len(asked.order), k), np.float32)
 
         def answer(block: int) -> None:
-            heap_distances, heap_indices = fill(asked, block, base, k, axes.scale)
-            rows = asked.order[asked.slices[block]]
-            unheap(heap_distances, heap_indices, rows, half_square, distances, indices)
+            rows = asked.slices[block]
+            if queries is None:
+                some = heaps.of(rows)
+            else:
+                some = search_block(meeting, block, k, axes.scale)
+            some.empty_into(asked.order[rows], half_square, distances, indices)
 
         team.run(answer, len(asked.slices))
     return indices, distances
 
 
-class Tiles:
-    """Points in an order cut into tiles, with the centre and radius of each.
-
-    Attributes
-    ----------
-    points : ndarray of shape (n_samples, n_features), float32
-        In the caller's order.
-    order : ndarray of shape (n_samples,), int32
-        The point at each place of the tiles' order.
-    coordinates : Coordinates
-        In the tiles' order.
-    slices : list of slice
-        Places of each tile, at most 512.
-    centres : ndarray of shape (n_tiles, n_lead), float32
-    radii : ndarray of shape (n_tiles,), float32
-        The greatest distance of a tile's leading coordinates from its centre.
-    """
-
-    def __init__(
-        self,
-        points: Array,
-        coordinates: Coordinates,
-        order: Array,
-        slices: list[slice],
-        team: Team,
-    ) -> None:
-        self.points = points
-        self.order = order
-        self.coordinates = coordinates.ordered(order)
-        self.slices = slices
-        self.centres = np.empty((len(slices), coordinates.lead.shape[1]), np.float32)
-        self.radii = np.empty(len(slices), np.float32)
-
-        def describe(number: int) -> None:
-            lead = self.coordinates.lead[slices[number]]
-            self.centres[number] = lead.mean(axis=0)
-            self.radii[number] = np.sqrt(((lead - self.centres[number]) ** 2).sum(axis=1).max())
-
-        team.run(describe, len(slices))
-
-    @classmethod
-    def along_tree(cls, points: Array, coordinates: Coordinates, team: Team) -> Tiles:
-        """Cut points into tiles of 512 along a tree of median splits."""
-        n = len(points)
-        slices = [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
-        return cls(points, coordinates, tree_order(coordinates.lead, TILE), slices, team)
-
-
-def tree_order(coordinates: Array, leaf: int) -> Int32[Array, " samples"]:
-    """Order points so that leaves, and pairs of leaves, and so on, are compact.
-
-    Every part larger than a leaf is split near the median along its own principal direction.
-    """
-    done = []
-    waiting = [np.arange(len(coordinates), dtype=np.int32)]
-    while waiting:
-        some = waiting.pop()
-        if len(some) <= leaf:
-            done.append(some)
-            continue
-        values = coordinates[some] @ _direction(coordinates[some[:: -(-len(some) // SPLIT_SAMPLE)]])
-        middle = (len(some) // leaf + 1) // 2 * leaf
-        split = np.argpartition(values, middle)
-        waiting += [some[split[middle:]], some[split[:middle]]]
-    return np.concatenate(done)
-
-
-def _direction(sample: Array) -> Array:
-    """Find, by power iteration, about the direction in which a sample varies most."""
-    centred = sample - sample.mean(axis=0)
-    direction: Array = centred[np.argmax(np.einsum("ij,ij->i", centred, centred))]
-    for _ in range(POWER_ITERATIONS):
-        direction = (centred @ direction) @ centred
-        direction /= max(float(np.linalg.norm(direction)), 1e-30)
-    return direction
-
-
-def fill(
-    asked: Tiles, block: int, base: Tiles, k: int, scale: float, max_tiles: int | None = None
-) -> tuple[Array, Array]:
-    """Fill one heap for each query of a block, with squared distances in the points' units.
+def search_block(
+    meeting: Meeting, block: int, k: int, scale: float, max_tiles: int | None = None
+) -> Heaps:
+    """Fill one heap for each query of a block; other queries are left alone.
 
     With ``max_tiles`` only so many of the nearest tiles are visited: no longer exact.
     """
-    rows = asked.slices[block]
-    n_queries = rows.stop - rows.start
-    n_lead = base.centres.shape[1]
-    heap_distances = np.full((n_queries, k), np.inf)
-    heap_indices = np.full((n_queries, k), -1, np.int32)
-    # The error of a product of m terms is at most m roundings of its factors' norms, and
-    # |a||b| <= (|a|^2 + |b|^2) / 2: it is subtracted from the squared norms.
-    shrink = np.float32(1 - (n_lead + 8) * ROUNDING)
-    centre = asked.centres[block]
-    own_lead = np.empty((n_queries, n_lead), np.float32)
-    own_norms = np.empty(n_queries, np.float32)
-    shift_tile(asked.coordinates.lead[rows], centre, shrink, own_lead, own_norms)
-    shifted = np.empty((TILE, n_lead), np.float32)
-    norms = np.empty(TILE, np.float32)
-    products = np.empty(n_queries * TILE, np.float32)
-    bounds = np.empty(TILE, np.float32)
-    columns = np.empty(TILE, np.int32)
-    apart = np.sqrt(((base.centres - centre) ** 2).sum(axis=1))
-    nearest_first = np.argsort(apart, kind="stable")
-    errors = asked.coordinates.errors[rows] + base.coordinates.errors.max()
-    for tile in nearest_first[:max_tiles]:
-        gap = float(apart[tile] - asked.radii[block] - base.radii[tile]) * (1 - 1e-5)
-        if gap > float(np.sqrt(heap_distances[:, 0].max()) * scale + errors.max()):
-            continue
-        columns_of = base.slices[tile]
-        width = columns_of.stop - columns_of.start
-        shift_tile(base.coordinates.lead[columns_of], centre, shrink, shifted, norms)
-        part = products[: n_queries * width].reshape(n_queries, width)
-        np.dot(own_lead, shifted[:width].T, out=part)
-        visit_tile(
-            part,
-            own_norms,
-            norms[:width],
-            errors,
-            asked.points,
-            asked.order[rows],
-            asked.coordinates.refine[rows],
-            base.points,
-            base.coordinates.refine[columns_of],
-            base.coordinates.n_axes,
-            base.order[columns_of],
-            rows.start - columns_of.start if asked is base else -(2**30),
-            scale,
-            heap_distances,
-            heap_indices,
-            bounds,
-            columns,
-        )
-    return heap_distances, heap_indices
+    asked, base = meeting.asked, meeting.base
+    errors = asked.coordinates.errors[asked.slices[block]] + base.slack
+    heaps = Heaps.unfilled(errors, k, scale)
+    apart = base.distances_to(asked.centres[block])
+    gaps = (apart - asked.radii[block] - base.radii) * (1 - SLACK)
+    for tile in np.argsort(apart, kind="stable")[:max_tiles]:
+        if gaps[tile] <= heaps.reach():
+            meeting.meet(block, int(tile), heaps, None)
+    return heaps
+
+
+def search_all_pairs(tiles: Tiles, k: int, scale: float, team: Team) -> Heaps:
+    """Fill a heap for each of the points of all tiles, in the tiles' order."""
+    heaps = Heaps.unfilled(tiles.coordinates.errors + tiles.slack, k, scale)
+    meet_all(tiles, heaps, tiles, heaps, team)
+    return heaps
+
+
+def meet_all(asked: Tiles, near: Heaps, base: Tiles, far: Heaps, team: Team) -> None:
+    """Let every tile meet every other, or those of another set of points, nearest ones first.
+
+    Pairs that have no tile in common meet at the same time; nothing is changed by two threads.
+    """
+    same = asked is base
+    apart = np.stack([base.distances_to(centre) for centre in asked.centres])
+    gaps = (apart - asked.radii[:, None] - base.radii) * (1 - SLACK)
+    meeting = Meeting(asked, base)
+    near_of = [near.of(rows) for rows in asked.slices]
+    far_of = near_of if same else [far.of(rows) for rows in base.slices]
+    for batch in _batches(apart, same):
+        wanted = []
+        for block, tile in batch:
+            gap = gaps[block, tile]
+            one = near_of[block] if gap <= near_of[block].reach() else None
+            other = far_of[tile] if gap <= far_of[tile].reach() else None
+            if same and block == tile:
+                other = None
+            if one is not None or other is not None:
+                wanted.append(partial(meeting.meet, block, tile, one, other))
+        team.run(lambda number, calls=wanted: calls[number](), len(wanted))
+
+
+def _batches(apart: Array, same: bool) -> list[list[tuple[int, int]]]:
+    """Put pairs of tiles into batches in which no tile stands twice.
+
+    For each tile the batches come in about the order of distance: a pair's place in the order is
+    the better of the two ranks that its tiles have for each other.
+    """
+    ranks = np.minimum(_ranks(apart), _ranks(apart.T).T)
+    first, second = np.triu_indices(len(apart)) if same else np.indices(apart.shape).reshape(2, -1)
+    in_order = np.argsort(ranks[first, second], kind="stable")
+    free = [0] * len(apart)
+    free_too = free if same else [0] * apart.shape[1]
+    batches: list[list[tuple[int, int]]] = []
+    for one, other in zip(first[in_order].tolist(), second[in_order].tolist(), strict=True):
+        turn = max(free[one], free_too[other])
+        if turn == len(batches):
+            batches.append([])
+        batches[turn].append((one, other))
+        free[one] = free_too[other] = turn + 1
+    return batches
+
+
+def _ranks(apart: Array) -> Array:
+    """Rank the entries of every row, the smallest first."""
+    order = np.argsort(apart, axis=1, kind="stable")
+    ranks = np.empty_like(order)
+    np.put_along_axis(ranks, order, np.arange(apart.shape[1])[None], axis=1)
+    return ranks

@@ -9,8 +9,6 @@ from numba import njit
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
-LANES = 64
-
 
 @njit(nogil=True, cache=True)
 def hash_rows(points, first, last, hashes):
@@ -76,92 +74,6 @@ def shell_sort(keys, values, n):
             values[p] = value
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
-def visit_tile(
-    products,
-    query_norms,
-    tile_norms,
-    errors,
-    queries,
-    query_ids,
-    query_refine,
-    points,
-    tile_refine,
-    n_axes,
-    tile_ids,
-    own,
-    scale,
-    heap_distances,
-    heap_indices,
-    bounds,
-    columns,
-):
-    """Offer the points of a tile to the heaps of a block of queries.
-
-    With a, b the leading coordinates of query and point (relative to the block's centre, the norm
-    of what the axes leave out among them), |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is a lower bound of
-    the squared distance. Where it does not exceed the k-th distance found so far, the next axes
-    are added to it (``refine``: n_axes coordinates, then the norms left out before and after
-    them); where the bound still holds, the distance itself is computed and put on the heap.
-
-    A bound may be too high by rounding: ``errors[b]`` is how far a distance may be off, and the
-    norms come diminished by the error of the product. Only a heap's own distances decide ties.
-    ``own`` is the column of query 0 itself, or below -n_queries if queries are not points;
-    ``scale`` takes the points' units to the coordinates'.
-    """
-    width = products.shape[1]
-    k = heap_distances.shape[1]
-    for b in range(products.shape[0]):
-        row = products[b]
-        worst = np.sqrt(heap_distances[b, 0]) * scale + errors[b]
-        limit = np.float32(worst * worst)
-        cut = limit - query_norms[b]
-        n = 0
-        for start in range(0, width, LANES):
-            stop = min(start + LANES, width)
-            some = row[start:stop]
-            norms = tile_norms[start:stop]
-            hits = np.int32(0)
-            for t in range(some.shape[0]):
-                hits += np.int32(norms[t] - np.float32(2) * some[t] <= cut)
-            if hits > 0:
-                for t in range(some.shape[0]):
-                    v = norms[t] - np.float32(2) * some[t]
-                    if v <= cut and start + t != own + b:
-                        bounds[n] = v + query_norms[b]
-                        columns[n] = start + t
-                        n += 1
-        if n == 0:
-            continue
-        shell_sort(bounds, columns, n)
-        point = queries[query_ids[b]]
-        axes = query_refine[b]
-        for t in range(n):
-            if bounds[t] > limit:
-                break
-            c = columns[t]
-            if n_axes > 0:
-                other = tile_refine[c]
-                left = axes[n_axes] - other[n_axes]
-                s = bounds[t] - left * left
-                u = axes[:n_axes]
-                v = other[:n_axes]
-                more = np.float32(0)
-                for q in range(u.shape[0]):
-                    w = u[q] - v[q]
-                    more += w * w
-                left = axes[n_axes + 1] - other[n_axes + 1]
-                if s + more + left * left > limit:
-                    continue
-            j = tile_ids[c]
-            d = squared_distance(point, points[j])
-            top = heap_distances[b, 0]
-            if d < top or (d == top and j < heap_indices[b, 0]):
-                sift_down(heap_distances[b], heap_indices[b], k, d, j)
-                worst = np.sqrt(heap_distances[b, 0]) * scale + errors[b]
-                limit = np.float32(worst * worst)
-
-
 @njit(nogil=True, cache=True)
 def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
     """Empty heaps of squared distances into ascending rows of distances, or half their squares."""
@@ -185,20 +97,6 @@ def centre_rows(points, first, last, origin, scale, out):
         to = out[i - first]
         for t in range(row.shape[0]):
             to[t] = np.float32((np.float64(row[t]) - origin[t]) * scale)
-
-
-@njit(nogil=True, cache=True, fastmath=FAST)
-def shift_tile(lead, centre, shrink, shifted, norms):
-    """Take coordinates relative to a centre; ``norms``: their squared lengths times ``shrink``."""
-    for i in range(lead.shape[0]):
-        row = lead[i]
-        out = shifted[i]
-        s = np.float32(0)
-        for t in range(row.shape[0]):
-            u = row[t] - centre[t]
-            out[t] = u
-            s += u * u
-        norms[i] = s * shrink
 
 
 @njit(nogil=True, cache=True)

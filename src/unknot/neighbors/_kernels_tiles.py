@@ -1,0 +1,167 @@
+"""Compiled kernels of the meeting of two tiles: no validation, arrays allocated by the caller.
+
+With a, b the leading coordinates of two points (relative to one centre, the norm of what the axes
+leave out among them), |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is a lower bound of their squared distance.
+The product of two tiles bounds the distances of all their pairs; those whose bound does not exceed
+the k-th distance found so far are collected for each query, along the rows of the product for one
+tile and along its columns for the other, and offered to the queries' heaps.
+
+Bounds may be too high by rounding: the norms come diminished by the error of the product, and a
+query's limit is raised by how far a distance may be off (``errors``). Only the distances in a heap
+decide ties.
+"""
+
+import numpy as np
+from numba import njit
+
+from ._kernels import FAST, shell_sort, sift_down, squared_distance
+
+LANES = 64
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def shift_tile(lead, centre, shrink, shifted, norms):
+    """Take coordinates relative to a centre; ``norms``: their squared lengths times ``shrink``."""
+    for i in range(lead.shape[0]):
+        row = lead[i]
+        out = shifted[i]
+        s = np.float32(0)
+        for t in range(row.shape[0]):
+            u = row[t] - centre[t]
+            out[t] = u
+            s += u * u
+        norms[i] = s * shrink
+
+
+@njit(nogil=True, cache=True)
+def collect_rows(products, row_norms, column_norms, limits, own, starts, members, bounds):
+    """For the query of each row, list the columns whose bound does not exceed its limit.
+
+    ``members[starts[b]:starts[b + 1]]`` are the columns of row b, ``bounds`` their bounds. ``own``
+    is the column of row 0 itself, or below -n_rows if the columns are not the rows.
+    """
+    width = products.shape[1]
+    n = 0
+    starts[0] = 0
+    for b in range(products.shape[0]):
+        row = products[b]
+        cut = limits[b] - row_norms[b]
+        for start in range(0, width, LANES):
+            some = row[start : start + LANES]
+            norms = column_norms[start : start + LANES]
+            hits = np.int32(0)
+            for t in range(some.shape[0]):
+                hits += np.int32(norms[t] - np.float32(2) * some[t] <= cut)
+            if hits > 0:
+                for t in range(some.shape[0]):
+                    v = norms[t] - np.float32(2) * some[t]
+                    if v <= cut and start + t != own + b:
+                        members[n] = start + t
+                        bounds[n] = v + row_norms[b]
+                        n += 1
+        starts[b + 1] = n
+
+
+@njit(nogil=True, cache=True)
+def collect_columns(products, row_norms, column_norms, limits, cuts, starts, members, bounds):
+    """For the query of each column, list the rows whose bound does not exceed its limit."""
+    width = products.shape[1]
+    for t in range(width):
+        cuts[t] = limits[t] - column_norms[t]
+        starts[t] = 0
+    starts[width] = 0
+    count = starts[1:]
+    for b in range(products.shape[0]):
+        row = products[b]
+        norm = row_norms[b]
+        for t in range(width):
+            count[t] += np.int32(norm - np.float32(2) * row[t] <= cuts[t])
+    for t in range(width):
+        count[t] += starts[t]
+    # Filled in from their starts on, after which every start has come to the next.
+    for b in range(products.shape[0]):
+        row = products[b]
+        norm = row_norms[b]
+        for start in range(0, width, LANES):
+            some = row[start : start + LANES]
+            most = cuts[start : start + LANES]
+            hits = np.int32(0)
+            for t in range(some.shape[0]):
+                hits += np.int32(norm - np.float32(2) * some[t] <= most[t])
+            if hits > 0:
+                for t in range(some.shape[0]):
+                    v = norm - np.float32(2) * some[t]
+                    if v <= most[t]:
+                        n = starts[start + t]
+                        members[n] = b
+                        bounds[n] = v + column_norms[start + t]
+                        starts[start + t] = n + 1
+    for t in range(width, 0, -1):
+        starts[t] = starts[t - 1]
+    starts[0] = 0
+
+
+@njit(nogil=True, cache=True, fastmath=FAST)
+def offer(
+    starts,
+    members,
+    bounds,
+    queries,
+    query_ids,
+    query_refine,
+    errors,
+    points,
+    point_ids,
+    point_refine,
+    n_axes,
+    first,
+    scale,
+    limits,
+    heap_distances,
+    heap_indices,
+):
+    """Offer the queries of a tile the points collected for them, by ascending bound.
+
+    Where a bound still does not exceed the query's limit, the next axes are added to it
+    (``refine``: n_axes coordinates, then the norms left out before and after them); where it holds
+    even then, the distance itself is computed and put on the heap, and the limit comes down to the
+    k-th. ``scale`` takes the points' units to the coordinates'; a point stands on the heap as
+    ``first`` plus its row.
+    """
+    k = heap_distances.shape[1]
+    for b in range(starts.shape[0] - 1):
+        n = starts[b + 1] - starts[b]
+        if n == 0:
+            continue
+        places = members[starts[b] : starts[b + 1]]
+        least = bounds[starts[b] : starts[b + 1]]
+        shell_sort(least, places, n)
+        limit = limits[b]
+        point = queries[query_ids[b]]
+        axes = query_refine[b]
+        for t in range(n):
+            if least[t] > limit:
+                break
+            c = places[t]
+            if n_axes > 0:
+                other = point_refine[c]
+                left = axes[n_axes] - other[n_axes]
+                s = least[t] - left * left
+                u = axes[:n_axes]
+                v = other[:n_axes]
+                more = np.float32(0)
+                for q in range(u.shape[0]):
+                    w = u[q] - v[q]
+                    more += w * w
+                left = axes[n_axes + 1] - other[n_axes + 1]
+                if s + more + left * left > limit:
+                    continue
+            j = point_ids[c]
+            d = squared_distance(point, points[j])
+            j += first
+            top = heap_distances[b, 0]
+            if d < top or (d == top and j < heap_indices[b, 0]):
+                sift_down(heap_distances[b], heap_indices[b], k, d, j)
+                worst = np.sqrt(heap_distances[b, 0]) * scale + errors[b]
+                limit = np.float32(worst * worst)
+        limits[b] = limit
