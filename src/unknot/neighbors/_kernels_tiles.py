@@ -16,7 +16,7 @@ from numba import njit
 
 from ._kernels import FAST, shell_sort, sift_down, squared_distance
 
-LANES = 64
+LANES = 32
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)
@@ -34,71 +34,77 @@ def shift_tile(lead, centre, shrink, shifted, norms):
 
 
 @njit(nogil=True, cache=True)
-def collect_rows(products, row_norms, column_norms, limits, own, starts, members, bounds):
-    """For the query of each row, list the columns whose bound does not exceed its limit.
+def collect(
+    products,
+    row_norms,
+    column_norms,
+    row_limits,
+    column_limits,
+    own,
+    cuts,
+    places,
+    values,
+    row_starts,
+    row_members,
+    row_bounds,
+    column_starts,
+    column_members,
+    column_bounds,
+):
+    """List the columns that a row's limit lets pass, and the rows that a column's does.
 
-    ``members[starts[b]:starts[b + 1]]`` are the columns of row b, ``bounds`` their bounds. ``own``
-    is the column of row 0 itself, or below -n_rows if the columns are not the rows.
+    ``row_members[row_starts[b]:row_starts[b + 1]]`` are the columns for the query of row b,
+    ``row_bounds`` their bounds; and so for columns. Of queries that want nothing the limit is
+    -inf. ``own`` is the column of row 0 itself, or below -n_rows if the columns are not the rows.
+    ``cuts``, ``places`` and ``values`` have room for a row, all entries and all entries.
     """
-    width = products.shape[1]
+    height, width = products.shape
     n = 0
-    starts[0] = 0
-    for b in range(products.shape[0]):
+    m = 0
+    row_starts[0] = 0
+    for t in range(width):
+        cuts[t] = column_limits[t] - column_norms[t]
+        column_starts[t] = 0
+    column_starts[width] = 0
+    for b in range(height):
         row = products[b]
-        cut = limits[b] - row_norms[b]
+        norm = row_norms[b]
+        cut = row_limits[b] - norm
         for start in range(0, width, LANES):
             some = row[start : start + LANES]
             norms = column_norms[start : start + LANES]
-            hits = np.int32(0)
-            for t in range(some.shape[0]):
-                hits += np.int32(norms[t] - np.float32(2) * some[t] <= cut)
-            if hits > 0:
-                for t in range(some.shape[0]):
-                    v = norms[t] - np.float32(2) * some[t]
-                    if v <= cut and start + t != own + b:
-                        members[n] = start + t
-                        bounds[n] = v + row_norms[b]
-                        n += 1
-        starts[b + 1] = n
-
-
-@njit(nogil=True, cache=True)
-def collect_columns(products, row_norms, column_norms, limits, cuts, starts, members, bounds):
-    """For the query of each column, list the rows whose bound does not exceed its limit."""
-    width = products.shape[1]
-    for t in range(width):
-        cuts[t] = limits[t] - column_norms[t]
-        starts[t] = 0
-    starts[width] = 0
-    count = starts[1:]
-    for b in range(products.shape[0]):
-        row = products[b]
-        norm = row_norms[b]
-        for t in range(width):
-            count[t] += np.int32(norm - np.float32(2) * row[t] <= cuts[t])
-    for t in range(width):
-        count[t] += starts[t]
-    # Filled in from their starts on, after which every start has come to the next.
-    for b in range(products.shape[0]):
-        row = products[b]
-        norm = row_norms[b]
-        for start in range(0, width, LANES):
-            some = row[start : start + LANES]
             most = cuts[start : start + LANES]
             hits = np.int32(0)
             for t in range(some.shape[0]):
-                hits += np.int32(norm - np.float32(2) * some[t] <= most[t])
+                twice = np.float32(2) * some[t]
+                hits += np.int32(norms[t] - twice <= cut) | np.int32(norm - twice <= most[t])
             if hits > 0:
                 for t in range(some.shape[0]):
-                    v = norm - np.float32(2) * some[t]
+                    twice = np.float32(2) * some[t]
+                    v = norms[t] - twice
+                    if v <= cut and start + t != own + b:
+                        row_members[n] = start + t
+                        row_bounds[n] = v + norm
+                        n += 1
+                    v = norm - twice
                     if v <= most[t]:
-                        n = starts[start + t]
-                        members[n] = b
-                        bounds[n] = v + column_norms[start + t]
-                        starts[start + t] = n + 1
+                        places[m] = (start + t) * height + b
+                        values[m] = v + norms[t]
+                        m += 1
+                        column_starts[start + t + 1] += 1
+        row_starts[b + 1] = n
+    for t in range(width):
+        column_starts[t + 1] += column_starts[t]
+    # Filled in from their starts on, after which every start has come to the next.
+    for h in range(m):
+        t = places[h] // height
+        at = column_starts[t]
+        column_members[at] = places[h] - t * height
+        column_bounds[at] = values[h]
+        column_starts[t] = at + 1
     for t in range(width, 0, -1):
-        starts[t] = starts[t - 1]
-    starts[0] = 0
+        column_starts[t] = column_starts[t - 1]
+    column_starts[0] = 0
 
 
 @njit(nogil=True, cache=True, fastmath=FAST)

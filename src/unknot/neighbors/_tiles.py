@@ -14,12 +14,14 @@ from .._team import Team
 from .._typing import Array, Float32, Float64, Int32
 from ._axes import ROUNDING, Coordinates
 from ._kernels import unheap
-from ._kernels_tiles import collect_columns, collect_rows, offer, shift_tile
+from ._kernels_tiles import collect, offer, shift_tile
 
 TILE = 512
 # A split needs to know its direction only roughly.
 SPLIT_SAMPLE = 1024
 POWER_ITERATIONS = 8
+# The limits of queries that ask for nothing.
+NOTHING = np.full(TILE, -np.inf, np.float32)
 
 
 class Tiles:
@@ -174,6 +176,15 @@ class Heaps:
         unheap(self.distances, self.indices, rows, half_square, distances, indices)
 
 
+class _Hits:
+    """For each query of a tile, the points whose distance may be within its limit."""
+
+    def __init__(self) -> None:
+        self.starts = np.empty(TILE + 1, np.int32)
+        self.members = np.empty(TILE * TILE, np.int32)
+        self.bounds = np.empty(TILE * TILE, np.float32)
+
+
 class _Room(threading.local):
     """What a thread needs for the meeting of two tiles."""
 
@@ -181,10 +192,10 @@ class _Room(threading.local):
         self.shifted = np.empty((2, TILE, n_lead), np.float32)
         self.norms = np.empty((2, TILE), np.float32)
         self.products = np.empty(TILE * TILE, np.float32)
-        self.starts = np.empty(TILE + 1, np.int32)
-        self.members = np.empty(TILE * TILE, np.int32)
-        self.bounds = np.empty(TILE * TILE, np.float32)
         self.cuts = np.empty(TILE, np.float32)
+        self.places = np.empty(TILE * TILE, np.int32)
+        self.values = np.empty(TILE * TILE, np.float32)
+        self.near, self.far = _Hits(), _Hits()
 
 
 class Meeting:
@@ -221,32 +232,36 @@ class Meeting:
         shift_tile(base.coordinates.lead[columns], centre, shrink, shifted, norms)
         products = room.products[: n_rows * n_columns].reshape(n_rows, n_columns)
         np.dot(own, shifted.T, out=products)
-        hits = room.members, room.bounds
+        collect(
+            products,
+            own_norms,
+            norms,
+            NOTHING if near is None else near.limits,
+            NOTHING if far is None else far.limits,
+            rows.start - columns.start if asked is base else -TILE,
+            room.cuts,
+            room.places,
+            room.values,
+            room.near.starts,
+            room.near.members,
+            room.near.bounds,
+            room.far.starts,
+            room.far.members,
+            room.far.bounds,
+        )
         if near is not None:
-            itself = rows.start - columns.start if asked is base else -TILE
-            starts = room.starts[: n_rows + 1]
-            collect_rows(products, own_norms, norms, near.limits, itself, starts, *hits)
-            _offer(starts, *hits, asked, rows, near, base, columns)
+            _offer(room.near, near, asked, rows, base, columns)
         if far is not None:
-            starts = room.starts[: n_columns + 1]
-            collect_columns(products, own_norms, norms, far.limits, room.cuts, starts, *hits)
-            _offer(starts, *hits, base, columns, far, asked, rows)
+            _offer(room.far, far, base, columns, asked, rows)
 
 
 def _offer(
-    starts: Array,
-    members: Array,
-    bounds: Array,
-    asked: Tiles,
-    rows: slice,
-    heaps: Heaps,
-    base: Tiles,
-    columns: slice,
+    hits: _Hits, heaps: Heaps, asked: Tiles, rows: slice, base: Tiles, columns: slice
 ) -> None:
     offer(
-        starts,
-        members,
-        bounds,
+        hits.starts[: rows.stop - rows.start + 1],
+        hits.members,
+        hits.bounds,
         asked.points,
         asked.order[rows],
         asked.coordinates.refine[rows],
