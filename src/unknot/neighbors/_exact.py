@@ -7,6 +7,7 @@ searched meet once, for both: half the products suffice.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import numpy as np
@@ -117,7 +118,11 @@ def meet_all(asked: Tiles, near: Heaps, base: Tiles, far: Heaps, team: Team) -> 
                 other = None
             if one is not None or other is not None:
                 wanted.append(partial(meeting.meet, block, tile, one, other))
-        team.run(lambda number, calls=wanted: calls[number](), len(wanted))
+
+        def meet(number: int, calls: Sequence[Callable[[], None]] = wanted) -> None:
+            calls[number]()
+
+        team.run(meet, len(wanted))
 
 
 def _batches(apart: Array, same: bool) -> list[list[tuple[int, int]]]:

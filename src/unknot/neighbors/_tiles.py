@@ -5,6 +5,7 @@ Tiles are small enough for the product of two to stay in the cache of a core.
 
 from __future__ import annotations
 
+import math
 import threading
 from dataclasses import dataclass
 
@@ -80,11 +81,12 @@ class Tiles:
     @property
     def slack(self) -> np.float32:
         """How far the place of any of the points may be off."""
-        return self.coordinates.errors.max()
+        return np.float32(self.coordinates.errors.max())
 
     def distances_to(self, centre: Array) -> Float32[Array, " tiles"]:
         """Compute how far the tiles' centres are from a point."""
-        return np.sqrt(((self.centres - centre) ** 2).sum(axis=1))
+        apart: Array = np.sqrt(((self.centres - centre) ** 2).sum(axis=1))
+        return apart
 
 
 def tree_order(coordinates: Array, leaf: int) -> Int32[Array, " samples"]:
@@ -169,7 +171,7 @@ class Heaps:
 
     def reach(self) -> float:
         """Compute the distance beyond which nothing can be near any of the queries."""
-        return float(self.limits.max()) ** 0.5
+        return math.sqrt(self.limits.max())
 
     def empty_into(self, rows: Array, half_square: bool, distances: Array, indices: Array) -> None:
         """Write the heaps as ascending rows of a result, which ends them."""

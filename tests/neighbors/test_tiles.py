@@ -1,0 +1,103 @@
+import numpy as np
+import pytest
+
+from unknot._team import Team
+from unknot.neighbors import _exact
+from unknot.neighbors._axes import Axes
+from unknot.neighbors._kernels_tiles import collect
+from unknot.neighbors._tiles import Heaps, Meeting, Tiles
+
+
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (130, 64), (40, 200)])
+@pytest.mark.parametrize("own", [-512, 0, 3])
+def test_collected_as_by_the_slow_twin(height, width, own):
+    rng = np.random.default_rng(height * width)
+    products = rng.normal(size=(height, width)).astype(np.float32)
+    row_norms, column_norms = (rng.uniform(1, 3, n).astype(np.float32) for n in (height, width))
+    row_limits, column_limits = (
+        rng.choice(np.float32([-np.inf, 0.5, 2, np.inf]), n) for n in (height, width)
+    )
+    size = height * width
+    places, row_members, column_members = (np.empty(size, np.int32) for _ in range(3))
+    values, row_bounds, column_bounds = (np.empty(size, np.float32) for _ in range(3))
+    row_starts, column_starts = np.empty(height + 1, np.int32), np.empty(width + 1, np.int32)
+    collect(
+        products,
+        row_norms,
+        column_norms,
+        row_limits,
+        column_limits,
+        own,
+        np.empty(width, np.float32),
+        places,
+        values,
+        row_starts,
+        row_members,
+        row_bounds,
+        column_starts,
+        column_members,
+        column_bounds,
+    )
+    bounds = row_norms[:, None] + column_norms - 2 * products
+    slack = 1e-5
+    for limits, starts, members, found, table in (
+        (row_limits, row_starts, row_members, row_bounds, bounds),
+        (column_limits, column_starts, column_members, column_bounds, bounds.T),
+    ):
+        for b, limit in enumerate(limits):
+            there = members[starts[b] : starts[b + 1]]
+            assert np.all(np.diff(there) > 0)
+            np.testing.assert_allclose(found[starts[b] : starts[b + 1]], table[b, there], atol=1e-6)
+            wanted = set(np.flatnonzero(table[b] <= limit - slack))
+            allowed = set(np.flatnonzero(table[b] <= limit + slack))
+            if table is bounds:
+                wanted -= {own + b}
+                allowed -= {own + b}
+            assert wanted <= set(there) <= allowed
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_every_pair_of_tiles_is_in_one_batch_that_holds_each_once(same):
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(9, 3))
+    others = centres if same else rng.normal(size=(5, 3))
+    apart = np.linalg.norm(centres[:, None] - others, axis=2)
+    batches = _exact._batches(apart, same)
+    pairs = [pair for batch in batches for pair in batch]
+    expected = {(i, j) for i in range(9) for j in range(len(others)) if not same or i <= j}
+    assert sorted(pairs) == sorted(expected)
+    for batch in batches:
+        tiles = [(0, i) for i, _ in batch] + [(int(not same), j) for i, j in batch if i != j]
+        if not same:
+            tiles = [(0, i) for i, _ in batch] + [(1, j) for _, j in batch]
+        assert len(tiles) == len(set(tiles))
+    turn = {pair: number for number, batch in enumerate(batches) for pair in batch}
+    for i in range(9):
+        nearest = int(np.argmin(np.where(np.arange(len(others)) == i, np.inf, apart[i])))
+        pair = (min(i, nearest), max(i, nearest)) if same else (i, nearest)
+        assert turn[pair] < len(batches) / 2
+
+
+def test_one_meeting_serves_both_tiles():
+    rng = np.random.default_rng(1)
+    points = rng.normal(size=(1000, 40)).astype(np.float32)
+    with Team(1) as team:
+        axes = Axes.principal(points, team)
+        tiles = Tiles.along_tree(points, axes.coordinates(points, team), team)
+    errors = tiles.coordinates.errors + tiles.slack
+    heaps = Heaps.unfilled(errors, 4, axes.scale)
+    first, second = tiles.slices
+    Meeting(tiles, tiles).meet(0, 1, heaps.of(first), heaps.of(second))
+    ordered = points[tiles.order].astype(np.float64)
+    squares = ((ordered[:, None] - ordered) ** 2).sum(axis=2)
+    for rows, columns in ((first, second), (second, first)):
+        block = squares[rows, columns]
+        np.testing.assert_allclose(
+            np.sort(heaps.distances[rows], axis=1), np.sort(block, axis=1)[:, :4], rtol=1e-12
+        )
+        nearest = tiles.order[columns][np.argsort(block, axis=1)[:, :4]]
+        np.testing.assert_array_equal(
+            np.sort(heaps.indices[rows], axis=1), np.sort(nearest, axis=1)
+        )
+    worst = heaps.distances[:, 0] ** 0.5 * axes.scale + errors
+    np.testing.assert_allclose(heaps.limits, worst**2, rtol=1e-6)
