@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -50,3 +51,20 @@ def _close_figures():
     import matplotlib.pyplot as plt
 
     plt.close("all")
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command in this process; return exit code, standard output and standard error."""
+    from unknot import cli
+
+    monkeypatch.setenv("COLUMNS", "140")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["unknot", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return run

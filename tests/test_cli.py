@@ -14,20 +14,6 @@ from unknot.lab import LabSettings
 
 
 @pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command in this process; return exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["unknot", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return run
-
-
-@pytest.fixture
 def clouds(tmp_path):
     """Two clouds of 60 points in 5 dimensions, far apart."""
     rng = np.random.default_rng(0)

@@ -127,16 +127,30 @@ def draw_panels(
     return fig
 
 
-def check_measures(scores: Iterable[Measures], measures: Sequence[str] | None) -> list[str]:
-    """Return the measures to draw: those asked for, or all that occur."""
-    found = list(dict.fromkeys(measure for layer in scores for measure in layer))
-    wanted = found if measures is None else list(measures)
-    if not wanted:
-        raise ValueError("there are no measures to draw")
-    for measure in wanted:
-        if measure not in found:
-            raise ValueError(f"no layer has the measure {measure!r}; there are {', '.join(found)}")
-    return wanted
+def check_measures(layers: Iterable[Measures], measures: Sequence[str] | None) -> list[str]:
+    """Return the measures to draw: those asked for, or all that a layer has."""
+    return wanted(layers, measures, "measure", of="layer")
+
+
+def wanted(
+    holders: Iterable[Iterable[str]], asked: Sequence[str] | None, kind: str, *, of: str
+) -> list[str]:
+    """Return the names to draw: those asked for, or all that the holders have, in their order.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one that was asked for is nowhere; ``kind`` says of what the names
+        are, ``of`` what holds them.
+    """
+    found = list(dict.fromkeys(name for holder in holders for name in holder))
+    names = found if asked is None else list(asked)
+    if not names:
+        raise ValueError(f"there are no {kind}s to draw")
+    for name in names:
+        if name not in found:
+            raise ValueError(f"no {of} has the {kind} {name!r}; there are {', '.join(found)}")
+    return names
 
 
 def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:

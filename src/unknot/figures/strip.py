@@ -34,10 +34,12 @@ from ._layout import (
     write_panel_title,
     write_title,
 )
+from ._names import densest_places, write_names
 from ._palette import FRAME, GRID, INK, MUTED
-from ._shapes import check_map, densest_places, scatter, set_view, view_of, write_names
+from ._shapes import check_map, scatter
 from ._style import LARGE, NORMAL, PAGE, UnknotFigure, in_house_style
 from ._values import headline, measured
+from ._view import set_view, view_of
 
 _GAP = 0.16
 _WIDEST = 3.2  # inches of a panel where there are few
