@@ -20,6 +20,8 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("unknot", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("unknot")
 
+# What takes longest goes first, so that workers beside each other (pytest -n 2) end together.
+LONGEST = ("test_backends.py", "test_faults.py", "test_metrics_suite.py")
 SOURCE = Path(__file__).parents[1] / "src"
 
 
@@ -34,6 +36,10 @@ def _checked_modules() -> list[str]:
 
 
 install_import_hook(_checked_modules(), "checker.check")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
