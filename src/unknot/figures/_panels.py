@@ -96,8 +96,10 @@ def draw_panels(
     panels = [_panel(measure, lines) for measure in measures]
     handles, labels = _legend_entries(panels, lines)
 
+    n_rows = math.ceil(len(panels) / columns)
+    if n_rows > 1:  # four panels stand two by two, not three and one
+        columns = math.ceil(len(panels) / n_rows)
     n_columns = min(columns, len(panels))
-    n_rows = math.ceil(len(panels) / n_columns)
     width = (PAGE - 2 * MARGIN - (columns - 1) * _GAP) / columns
     whole = 2 * MARGIN + n_columns * (width + _GAP) - _GAP
     across = axis(width - _TICKS_LEFT)
