@@ -191,7 +191,7 @@ def test_progress_shows_epochs_numbers_and_time_left(images, capsys):
 @pytest.mark.parametrize(
     ("columns", "numbers"),
     [
-        (140, r"loss 0\.\d{4}  accuracy 0\.\d{4}  val_loss .*  val_accuracy .* s/epoch"),
+        (140, r"loss 0\.\d{4}  accuracy \d\.\d{4}  val_loss .*  val_accuracy .* s/epoch"),
         (80, r"epoch 2/2 val_loss 0\.\d{4}  val_accuracy \d\.\d{4} 0:00:00"),
         (50, r"epoch 2/2  0:00:00"),
     ],
