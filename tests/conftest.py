@@ -22,6 +22,8 @@ settings.load_profile("unknot")
 
 # What takes longest goes first, so that workers beside each other (pytest -n 2) end together.
 LONGEST = ("test_backends.py", "test_faults.py", "test_metrics_suite.py")
+# They hold no doctests, and several folders' could not be collected as modules of one name.
+collect_ignore_glob = ["*/conftest.py"]
 SOURCE = Path(__file__).parents[1] / "src"
 
 
