@@ -27,8 +27,14 @@ def tests(session: nox.Session) -> None:
 
 @nox.session
 def notebook(session: nox.Session) -> None:
-    """Run the examples in their quick form."""
+    """Run the examples in their quick form; nothing is stored."""
     session.run("jupyter", "execute", "examples/lab.ipynb", env={"UNKNOT_QUICK": "1"})
+
+
+@nox.session
+def examples(session: nox.Session) -> None:
+    """Run the examples in full, and store what they show."""
+    session.run("python", "examples/store.py")
 
 
 @nox.session

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import sys
 from pathlib import Path
 
 import matplotlib as mpl
@@ -19,6 +20,10 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 settings.register_profile("unknot", deadline=None, derandomize=bool(os.environ.get("CI")))
 settings.load_profile("unknot")
 
+# What takes longest goes first, so that workers beside each other (pytest -n 2) end together.
+LONGEST = ("test_backends.py", "test_faults.py", "test_metrics_suite.py")
+# They hold no doctests, and several folders' could not be collected as modules of one name.
+collect_ignore_glob = ["*/conftest.py"]
 SOURCE = Path(__file__).parents[1] / "src"
 
 
@@ -33,6 +38,10 @@ def _checked_modules() -> list[str]:
 
 
 install_import_hook(_checked_modules(), "checker.check")
+
+
+def pytest_collection_modifyitems(items):
+    items.sort(key=lambda item: item.path.name not in LONGEST)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -50,3 +59,20 @@ def _close_figures():
     import matplotlib.pyplot as plt
 
     plt.close("all")
+
+
+@pytest.fixture
+def call(monkeypatch, capsys):
+    """Run a command in this process; return exit code, standard output and standard error."""
+    from unknot import cli
+
+    monkeypatch.setenv("COLUMNS", "140")
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["unknot", *map(str, arguments)])
+        with pytest.raises(SystemExit) as caught:
+            cli.main()
+        captured = capsys.readouterr()
+        return caught.value.code, captured.out, captured.err
+
+    return run

@@ -36,7 +36,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         temporary.replace(target)
-    except BaseException:
+    except BaseException:  # Ctrl-C leaves no temporary file either
         with suppress(FileNotFoundError):
             temporary.unlink()
         raise

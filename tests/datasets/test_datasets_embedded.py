@@ -71,7 +71,7 @@ def test_embedded_can_be_renamed():
         ("minst", "called 'minst'; did you mean 'mnist'"),
         ("MNIST", "did you mean 'mnist'"),
         ("digit", "did you mean 'digits'"),
-        ("no/such/folder", "called 'no/such/folder'; The names are 'digits' and 'mnist'"),
+        ("no/such/folder", "called 'no/such/folder'. The names are 'digits' and 'mnist'"),
     ],
 )
 def test_unknown_name(source, message):

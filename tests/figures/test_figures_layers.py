@@ -112,6 +112,15 @@ def test_wrong_predictions_are_ringed(maps, digits):
     assert "predicted wrongly (0)" in words(layer_strip(maps, labels, predictions=labels))
 
 
+@pytest.mark.parametrize(("n", "n_wrong"), [(1797, 3), (1797, 1700), (100, 90), (10, 10)])
+def test_rings_go_around_their_dots(maps, digits, n, n_wrong):
+    predictions = digits[1][:n].copy()
+    predictions[:n_wrong] += 1
+    fig = layer_strip({"x": maps["layer 0"][:n]}, digits[1][:n], predictions=predictions)
+    dots, rings = fig.axes[0].collections
+    assert rings.get_sizes()[0] > dots.get_sizes()[0]
+
+
 @pytest.mark.parametrize("n_maps", [1, 2, 5, 6, 13])
 @pytest.mark.parametrize("columns", [None, 1, 4])
 def test_strips_of_any_length(maps, digits, n_maps, columns):

@@ -25,8 +25,9 @@ from unknot.figures import (
     lab_panel,
     save_figure,
 )
+from unknot.figures._names import densest_places
 from unknot.figures._palette import SAFE
-from unknot.figures._shapes import densest_places, point_style
+from unknot.figures._shapes import point_style
 from unknot.figures._style import UnknotFigure
 
 FASHION = [

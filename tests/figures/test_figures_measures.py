@@ -121,6 +121,18 @@ def test_layers_of_any_number_and_name(n_layers, name):
     assert fig.legends == []
 
 
+@pytest.mark.parametrize(
+    ("n_measures", "options", "across", "inches"),
+    [(1, {}, 1, 3.3), (3, {}, 3, 10), (4, {}, 2, 10), (5, {}, 3, 10), (6, {"columns": 4}, 3, 10)],
+)
+def test_no_panel_stands_alone_in_a_row(n_measures, options, across, inches):
+    scores = {layer: dict.fromkeys("abcdef"[:n_measures], 0.5) for layer in ("x", "y")}
+    fig = layer_curves(scores, **options)
+    lefts = {round(ax.get_position().x0, 3) for ax in fig.axes}
+    assert len(lefts) == across
+    assert fig.get_figwidth() == pytest.approx(inches, abs=0.1)
+
+
 def test_gaps_where_a_layer_lacks_a_measure():
     fig = layer_curves({"x": {"a": 1.0}, "y": {"b": 2}, "z": {"a": 3.0, "b": np.float32(4)}})
     first, second = (lines_of(ax, "value")[0].get_ydata() for ax in fig.axes)

@@ -1,3 +1,5 @@
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import yaml
@@ -14,45 +16,48 @@ def ending(request):
     return request.param
 
 
-@pytest.fixture
-def trained(model, images):
-    train(model, images, epochs=1, random_state=0, progress=False)
-    return model
-
-
-def test_a_loaded_model_is_the_saved_one(trained, images, ending, tmp_path):
+@pytest.fixture(scope="module", params=[perceptron, lenet], ids=lambda f: f.__name__)
+def saved(request, images, tmp_path_factory):
+    """A trained model saved in every format, and what it did: scores, layers, training on."""
     inputs, labels = images
-    path = tmp_path / f"model{ending}"
-    before = trained.evaluate(inputs, labels, verbose=0), trained.predict(inputs, verbose=0)
-    save(trained, path)
-    loaded = load(path)
-    assert loaded.evaluate(inputs, labels, verbose=0) == before[0]
-    np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), before[1])
+    folder = tmp_path_factory.mktemp("saved")
+    model = request.param(2, (16, 16, 1), random_state=1)
+    train(model, images, epochs=1, random_state=0, progress=False)
+    for ending in ENDINGS:
+        save(model, folder / f"model{ending}")
+    return SimpleNamespace(
+        folder=folder,
+        scores=model.evaluate(inputs, labels, verbose=0),
+        predictions=model.predict(inputs, verbose=0),
+        layers=dict(extract(model, inputs, progress=False)),
+        further=train(model, images, epochs=2, random_state=1, progress=False)["loss"],
+    )
 
 
-def test_a_loaded_model_is_extracted_from_and_popped(trained, images, ending, tmp_path):
+def test_a_loaded_model_is_the_saved_one(saved, images, ending):
+    inputs, labels = images
+    loaded = load(saved.folder / f"model{ending}")
+    assert loaded.evaluate(inputs, labels, verbose=0) == saved.scores
+    np.testing.assert_array_equal(loaded.predict(inputs, verbose=0), saved.predictions)
+
+
+def test_a_loaded_model_is_extracted_from_and_popped(saved, images, ending):
     inputs = images[0]
-    path = tmp_path / f"model{ending}"
-    save(trained, path)
-    expected = extract(trained, inputs, progress=False)
-    loaded = load(path)
+    loaded = load(saved.folder / f"model{ending}")
     layers = extract(loaded, inputs, progress=False)
-    assert list(layers) == list(expected)
+    assert list(layers) == list(saved.layers)
     for name in layers:
-        np.testing.assert_array_equal(layers[name], expected[name])
+        np.testing.assert_array_equal(layers[name], saved.layers[name])
     loaded.pop()
     last = list(layers)[-2]
     np.testing.assert_allclose(loaded.predict(inputs, verbose=0), layers[last], atol=1e-6)
     assert list(extract(loaded, inputs, progress=False)) == list(layers)[:-1]
 
 
-def test_a_loaded_model_trains_on_as_the_saved_one(trained, images, ending, tmp_path):
-    path = tmp_path / f"model{ending}"
-    save(trained, path)
-    loaded = load(path)
+def test_a_loaded_model_trains_on_as_the_saved_one(saved, images, ending):
+    loaded = load(saved.folder / f"model{ending}")
     ours = train(loaded, images, epochs=2, random_state=1, progress=False)
-    theirs = train(trained, images, epochs=2, random_state=1, progress=False)
-    np.testing.assert_allclose(ours["loss"], theirs["loss"], rtol=1e-6)
+    np.testing.assert_allclose(ours["loss"], saved.further, rtol=1e-6)
 
 
 @pytest.mark.parametrize("ending", [".keras", ".h5"])

@@ -1,4 +1,5 @@
 import csv
+import re
 import signal
 import subprocess
 import sys
@@ -182,7 +183,28 @@ def test_progress_shows_epochs_numbers_and_time_left(images, capsys):
     assert "perceptron: epoch 1/2  loss" in shown
     assert "accuracy" in shown
     assert "s/epoch" in shown
-    assert "left" in shown
+    first, last = shown.splitlines()
+    assert "left" in first
+    assert "left" not in last
+
+
+@pytest.mark.parametrize(
+    ("columns", "numbers"),
+    [
+        (140, r"loss 0\.\d{4}  accuracy \d\.\d{4}  val_loss .*  val_accuracy .* s/epoch"),
+        (80, r"epoch 2/2 val_loss 0\.\d{4}  val_accuracy \d\.\d{4} 0:00:00"),
+        (50, r"epoch 2/2  0:00:00"),
+    ],
+)
+def test_a_bar_shows_as_many_numbers_as_there_is_room_for(
+    images, capsys, monkeypatch, columns, numbers
+):
+    for name, value in {"TTY_COMPATIBLE": "1", "NO_COLOR": "1", "COLUMNS": str(columns)}.items():
+        monkeypatch.setenv(name, value)
+    train(perceptron(2, (16, 16, 1)), images, validate=images, epochs=2)
+    last = re.sub(r"\x1b\[[?0-9;]*[A-Za-z]", "", capsys.readouterr().err).split("\r")[-1]
+    assert re.search(numbers, last), last
+    assert "epoch 2/2" in last
 
 
 def test_the_history_survives_its_csv(images, tmp_path):

@@ -204,51 +204,46 @@ def test_fuzz_gives_a_map_or_a_clear_error(data):
     assert np.isfinite(tsne.transform(points)).all()
 
 
-COLD = """
-import time
-began = time.perf_counter()
+FIRST = """
+import hashlib, sys
 import numpy as np
+sys.path.insert(0, {folder!r})
 import unknot
+from test_faults import points_of
 points = np.random.default_rng(0).normal(size=(4000, 400)).astype(np.float32)
 unknot.TSNE(max_iter=10).fit(points)
-first = time.perf_counter() - began
-began = time.perf_counter()
-unknot.TSNE(max_iter=10).fit(points)
-print(first - (time.perf_counter() - began))
-"""
-
-
-def test_compiled_kernels_are_kept(tmp_path):
-    # What is compiled is on disk after the first process; the second finds all of it there.
-    environment = {
-        **os.environ,
-        "PYTHONPATH": os.pathsep.join(sys.path),
-        "NUMBA_CACHE_DIR": str(tmp_path),
-    }
-    run = [sys.executable, "-c", COLD]
-    subprocess.run(run, check=True, env=environment, capture_output=True)
-    kept = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")}
-    assert len(kept) > 10
-    subprocess.run(run, check=True, env=environment, capture_output=True)
-    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.nbc")} == kept
-
-
-def test_compiled_now_or_before_gives_the_same_bytes(tmp_path):
-    # Numba keeps several copies of an inner function, optimised apart; where they round in
-    # different ways, a process that compiles its kernels differs from the next, which loads them.
-    code = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
-import hashlib, unknot
-from test_faults import points_of
 tsne = unknot.TSNE(max_iter=300, random_state=0, n_jobs=2).fit(points_of(0))
 print(hashlib.sha256(tsne.embedding_.tobytes()).hexdigest())
 """
-    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
-    environment["PYTHONPATH"] = os.pathsep.join(sys.path)
-    command = [sys.executable, "-c", code]
-    runs = [
-        subprocess.run(command, env=environment, capture_output=True, text=True, check=True).stdout
-        for _ in range(2)
-    ]
-    assert runs[0] == runs[1] != ""
+
+
+@pytest.fixture(scope="module")
+def compiled_and_loaded(tmp_path_factory):
+    """What two processes print, and the compiled kernels on disk after each; none before."""
+    cache = tmp_path_factory.mktemp("cache")
+    environment = {
+        **os.environ,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+        "NUMBA_CACHE_DIR": str(cache),
+    }
+    command = [sys.executable, "-c", FIRST.format(folder=str(Path(__file__).parent))]
+    printed, kept = [], []
+    for _ in range(2):
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        printed.append(done.stdout)
+        kept.append({path: path.stat().st_mtime_ns for path in cache.rglob("*.nbc")})
+    return printed, kept
+
+
+def test_compiled_kernels_are_kept(compiled_and_loaded):
+    # What is compiled is on disk after the first process; the second finds all of it there.
+    _, (first, second) = compiled_and_loaded
+    assert len(first) > 10
+    assert second == first
+
+
+def test_compiled_now_or_before_gives_the_same_bytes(compiled_and_loaded):
+    # Numba keeps several copies of an inner function, optimised apart; where they round in
+    # different ways, a process that compiles its kernels differs from the next, which loads them.
+    (first, second), _ = compiled_and_loaded
+    assert first == second != ""

@@ -79,7 +79,7 @@ def test_other_weights_are_another_model(perceptron):
 
 
 def test_a_torch_module(data, tmp_path):
-    import torch
+    torch = pytest.importorskip("torch")
 
     torch.manual_seed(0)
     model = torch.nn.Sequential(
@@ -106,7 +106,7 @@ def test_a_torch_module(data, tmp_path):
 
 
 def test_an_onnx_model(perceptron, data, tmp_path):
-    import torch
+    torch = pytest.importorskip("torch")
 
     model = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 10), torch.nn.Softmax(1))
     path = tmp_path / "model.onnx"

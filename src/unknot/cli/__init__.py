@@ -22,7 +22,7 @@ __all__ = ["app", "main"]
 def main() -> None:
     """Run the command line; every error is one line on standard error and exit code 2."""
     try:
-        code = app(standalone_mode=False)
+        code = app(prog_name="unknot", standalone_mode=False)
     except BrokenPipeError:
         # The reader of our output has gone; Python must not try to write the rest at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -32,14 +32,19 @@ def main() -> None:
     except Exception as error:  # the last stop: the user gets a line, not a traceback
         if os.environ.get("UNKNOT_TRACEBACK"):
             raise
-        print(f"unknot: {_one_line(error)}", file=sys.stderr)
+        if line := _one_line(error):
+            print(f"unknot: {line}", file=sys.stderr)
         code = 2
     sys.exit(code or 0)
 
 
 def _one_line(error: Exception) -> str:
+    """Say what is wrong; nothing where the help was printed instead."""
     if callable(usage := getattr(error, "format_message", None)):  # a wrong use of the command
-        return f"{' '.join(usage().split())} (unknot --help says more)"
+        said = " ".join(usage().split())
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "unknot"
+        return said and f"{said} ({command} --help says more)"
     text = " ".join(str(error).split())
     if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and text:
         return text

@@ -81,7 +81,18 @@ class Split:
         return len(self.class_names)
 
     def take(self, indices: Sequence[int] | Array) -> "Split":
-        """Return the samples at these indices, in their order, as a new split."""
+        """Return the samples at these indices, in their order, as a new split.
+
+        Parameters
+        ----------
+        indices : array-like of int (n_chosen,), or of bool (n_samples,)
+            Which samples; one may come several times.
+
+        Raises
+        ------
+        IndexError
+            If there is no sample at an index.
+        """
         chosen = np.asarray(indices)
         return Split(self.inputs[chosen], self.labels[chosen], self.class_names)
 

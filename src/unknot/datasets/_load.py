@@ -167,8 +167,8 @@ def _refuse_options(
 
 def _not_found(source: str) -> DatasetError:
     near = difflib.get_close_matches(source.lower(), EMBEDDED, n=1, cutoff=0.5)
-    hint = f"did you mean {near[0]!r}? " if near else ""
+    hint = f"; did you mean {near[0]!r}?" if near else "."
     return DatasetError(
-        f"no data set and no file or folder is called {source!r}; {hint}"
+        f"no data set and no file or folder is called {source!r}{hint} "
         f"The names are {' and '.join(map(repr, EMBEDDED))}"
     )

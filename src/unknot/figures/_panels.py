@@ -96,8 +96,10 @@ def draw_panels(
     panels = [_panel(measure, lines) for measure in measures]
     handles, labels = _legend_entries(panels, lines)
 
+    n_rows = math.ceil(len(panels) / columns)
+    if n_rows > 1:  # four panels stand two by two, not three and one
+        columns = math.ceil(len(panels) / n_rows)
     n_columns = min(columns, len(panels))
-    n_rows = math.ceil(len(panels) / n_columns)
     width = (PAGE - 2 * MARGIN - (columns - 1) * _GAP) / columns
     whole = 2 * MARGIN + n_columns * (width + _GAP) - _GAP
     across = axis(width - _TICKS_LEFT)
@@ -127,16 +129,30 @@ def draw_panels(
     return fig
 
 
-def check_measures(scores: Iterable[Measures], measures: Sequence[str] | None) -> list[str]:
-    """Return the measures to draw: those asked for, or all that occur."""
-    found = list(dict.fromkeys(measure for layer in scores for measure in layer))
-    wanted = found if measures is None else list(measures)
-    if not wanted:
-        raise ValueError("there are no measures to draw")
-    for measure in wanted:
-        if measure not in found:
-            raise ValueError(f"no layer has the measure {measure!r}; there are {', '.join(found)}")
-    return wanted
+def check_measures(layers: Iterable[Measures], measures: Sequence[str] | None) -> list[str]:
+    """Return the measures to draw: those asked for, or all that a layer has."""
+    return wanted(layers, measures, "measure", of="layer")
+
+
+def wanted(
+    holders: Iterable[Iterable[str]], asked: Sequence[str] | None, kind: str, *, of: str
+) -> list[str]:
+    """Return the names to draw: those asked for, or all that the holders have, in their order.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one that was asked for is nowhere; ``kind`` says of what the names
+        are, ``of`` what holds them.
+    """
+    found = list(dict.fromkeys(name for holder in holders for name in holder))
+    names = found if asked is None else list(asked)
+    if not names:
+        raise ValueError(f"there are no {kind}s to draw")
+    for name in names:
+        if name not in found:
+            raise ValueError(f"no {of} has the {kind} {name!r}; there are {', '.join(found)}")
+    return names
 
 
 def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -12,18 +12,15 @@ from numpy.typing import ArrayLike
 from .._typing import Array, Float64, Labels
 from .._validation import check_labels, check_points
 from ._classes import class_key
-from ._layout import halo, literal, spread_labels, text_width
-from ._palette import FRAME, INK, class_colors
-from ._style import NORMAL, in_house_style
+from ._names import write_names
+from ._palette import class_colors
+from ._style import in_house_style
+from ._view import panel_size, set_limits
 
 if TYPE_CHECKING:
     from ..metrics import ConvexHulls, Ellipses
 else:  # importing them would import SciPy
     ConvexHulls = Ellipses = Any
-
-# More names than this on a map hide the map.
-MOST_NAMES_ON_MAP = 26
-_LONGEST_NAME_ON_MAP = 0.95  # inches
 
 
 @in_house_style
@@ -94,6 +91,11 @@ def draw_hulls(
         ``"safe"``, the name of a matplotlib colour map, or a colour for each class.
     names_on_map : bool
         Whether to write each class's name in the middle of its hull, where there is room for all.
+
+    Raises
+    ------
+    ValueError
+        If there is not one name, or one colour, for each class.
     """
     names = _names_of(hulls, class_names)
     hull_patches(ax, hulls, class_colors(len(names), palette))
@@ -128,6 +130,11 @@ def draw_ellipses(
         ``"safe"``, the name of a matplotlib colour map, or a colour for each class.
     names_on_map : bool
         Whether to write each class's name at its centre, where there is room for all.
+
+    Raises
+    ------
+    ValueError
+        If there is not one name, or one colour, for each class.
     """
     names = _names_of(ellipses, class_names)
     ellipse_patches(ax, ellipses, class_colors(len(names), palette))
@@ -236,122 +243,6 @@ def ellipse_extent(ellipses: Ellipses) -> Float64[Array, "corners 2"]:
     major, minor = ellipses.semi_axes.T
     reach = np.stack([np.hypot(major * cos, minor * sin), np.hypot(major * sin, minor * cos)], 1)
     return np.concatenate([ellipses.means - reach, ellipses.means + reach])
-
-
-class View(NamedTuple):
-    """The part of a map that is shown, in its own units."""
-
-    center: tuple[float, float]
-    width: float
-    height: float
-
-
-def view_of(shown: Sequence[Array], flattest: float = 1.0) -> View:
-    """Frame all that is shown, with a small margin.
-
-    Parameters
-    ----------
-    shown : sequence of arrays (n, 2)
-        Points, corners.
-    flattest : float
-        The least height, as a share of the width; 1 for a square. What is taller than wide is
-        always shown in a square.
-    """
-    corners = np.concatenate([np.asarray(each, np.float64).reshape(-1, 2) for each in shown])
-    low, high = corners.min(axis=0), corners.max(axis=0)
-    extent = high - low
-    # All points at one place are shown in the middle of a view of side 1.
-    width = float(extent.max()) * 1.07 or 1.0
-    height = min(max(float(extent[1]) + width - float(extent.max()), flattest * width), width)
-    middle = (low + high) / 2
-    return View((float(middle[0]), float(middle[1])), width, height)
-
-
-def set_view(ax: Axes, view: View) -> None:
-    """Show a view on axes of its proportions, with equal scales and no ticks."""
-    (x, y), width, height = view
-    ax.set_xlim(x - width / 2, x + width / 2)
-    ax.set_ylim(y - height / 2, y + height / 2)
-    ax.set_aspect("equal", adjustable="box")
-    ax.set_xticks([])
-    ax.set_yticks([])
-    ax.spines[:].set_color(FRAME)
-
-
-def set_limits(ax: Axes, shown: Sequence[Array]) -> None:
-    """Make axes square, with equal scales and no ticks, around this and what they show already."""
-    corners = list(shown)
-    if not ax.get_autoscale_on():  # the limits were set here before: keep what they hold
-        # Less the margin, which is added again.
-        (x, y), half = (
-            (np.mean(ax.get_xlim()), np.mean(ax.get_ylim())),
-            np.ptp(ax.get_xlim()) / 2.14,
-        )
-        corners.append(np.array([[x - half, y - half], [x + half, y + half]]))
-    set_view(ax, view_of(corners))
-
-
-def panel_size(ax: Axes) -> tuple[float, float]:
-    """Width and height of axes in inches."""
-    box, dpi = ax.get_window_extent(), ax.figure.dpi
-    return float(box.width / dpi), float(box.height / dpi)
-
-
-def densest_places(points: Array, codes: Labels, n_classes: int) -> Float64[Array, "classes 2"]:
-    """Find where each class is densest, so that its name lies on its points.
-
-    The mean, or the median, of a class in two pieces would lie between them.
-    """
-    from scipy.ndimage import gaussian_filter
-
-    bins = 32
-    low, high = points.min(axis=0), points.max(axis=0)
-    cell = np.maximum((high - low) / bins, np.finfo(np.float32).tiny)
-    places = np.empty((n_classes, 2))
-    for code in range(n_classes):
-        own = points[codes == code]
-        cells = np.minimum((own - low) // cell, bins - 1).astype(np.int64)
-        counts = np.zeros((bins, bins))
-        np.add.at(counts, (cells[:, 0], cells[:, 1]), 1.0)
-        smooth = gaussian_filter(counts, sigma=3.0, mode="constant")
-        peak = np.array(np.unravel_index(np.argmax(smooth), smooth.shape)) + 0.5
-        distances = np.square((own - low) / cell - peak).sum(axis=1)
-        places[code] = own[np.argmin(distances)]
-    return places
-
-
-def write_names(ax: Axes, places: Float64[Array, "classes 2"], names: Sequence[str]) -> bool:
-    """Write each class's name at its place, moved apart where they would overlap.
-
-    Returns
-    -------
-    bool
-        False, and nothing is written, if there are too many names, or too long ones, for the map.
-    """
-    widths = [text_width(name, NORMAL, bold=True) for name in names]
-    if len(names) > MOST_NAMES_ON_MAP or max(widths) > _LONGEST_NAME_ON_MAP:
-        return False
-    panel = panel_size(ax)
-    low = np.array([ax.get_xlim()[0], ax.get_ylim()[0]])
-    per_inch = (ax.get_xlim()[1] - low[0]) / panel[0]
-    sizes = np.stack([np.array(widths) + 0.08, np.full(len(names), NORMAL / 72 + 0.06)], axis=1)
-    placed = spread_labels((places - low) / per_inch, sizes, panel)
-    if placed is None:
-        return False
-    for (x, y), name in zip(placed * per_inch + low, names, strict=True):
-        ax.text(
-            x,
-            y,
-            literal(name),
-            fontsize=NORMAL,
-            fontweight="bold",
-            color=INK,
-            ha="center",
-            va="center_baseline",
-            path_effects=halo(),
-            zorder=5,
-        )
-    return True
 
 
 def _names_of(result: Any, class_names: Sequence[str] | None) -> list[str]:

@@ -11,7 +11,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from .._typing import Array
 from ._layout import text_width
-from ._panels import Line, Measures, check_measures, draw_panels
+from ._panels import Line, Measures, check_measures, draw_panels, wanted
 from ._style import NORMAL, SMALL, in_house_style
 
 # Layers in their order, from dark to light; the lightest of the colour map vanish on white.
@@ -51,7 +51,7 @@ def epoch_curves(
     title : str
         Above the panels.
     columns : int, default 3
-        Panels beside each other.
+        Panels beside each other at most; fewer and wider ones where that leaves no more rows.
 
     Returns
     -------
@@ -73,8 +73,8 @@ def epoch_curves(
     """
     epochs = _check_epochs(scores)
     there = [scores[epoch] for epoch in epochs]
-    shown = _check_layers(there, layers)
-    wanted = check_measures(
+    shown = wanted(there, layers, "layer", of="epoch")
+    drawn = check_measures(
         [each[layer] for each in there for layer in shown if layer in each], measures
     )
     places = np.linspace(0, _LIGHTEST, len(shown)) if len(shown) > 1 else [0.0]
@@ -85,7 +85,7 @@ def epoch_curves(
     }
     numbers = np.array(epochs, dtype=np.float64)
     return draw_panels(
-        wanted,
+        drawn,
         lines,
         numbers,
         lambda width: _EpochAxis(numbers, width),
@@ -101,17 +101,6 @@ def _check_epochs(scores: Mapping[int, object]) -> list[int]:
         if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
             raise ValueError(f"epochs must be whole numbers from 0 up; got {epoch!r}")
     return sorted(scores)
-
-
-def _check_layers(there: list[Mapping[str, Measures]], layers: Sequence[str] | None) -> list[str]:
-    found = list(dict.fromkeys(layer for each in there for layer in each))
-    shown = found if layers is None else list(layers)
-    if not shown:
-        raise ValueError("there are no layers to draw")
-    for layer in shown:
-        if layer not in found:
-            raise ValueError(f"no epoch has the layer {layer!r}; there are {', '.join(found)}")
-    return shown
 
 
 class _EpochAxis:

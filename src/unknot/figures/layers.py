@@ -49,7 +49,7 @@ def layer_curves(
     title : str
         Above the panels.
     columns : int, default 3
-        Panels beside each other.
+        Panels beside each other at most; fewer and wider ones where that leaves no more rows.
 
     Returns
     -------

@@ -24,19 +24,11 @@ from ._layout import (
     write_panel_title,
     write_title,
 )
+from ._names import densest_places, write_names
 from ._palette import FRAME
-from ._shapes import (
-    check_map,
-    densest_places,
-    ellipse_extent,
-    ellipse_patches,
-    hull_patches,
-    scatter,
-    set_view,
-    view_of,
-    write_names,
-)
+from ._shapes import check_map, ellipse_extent, ellipse_patches, hull_patches, scatter
 from ._style import NORMAL, PAGE, UnknotFigure, in_house_style
+from ._view import set_view, view_of
 
 if TYPE_CHECKING:
     from ..metrics import ConvexHulls, Ellipses, NeighborhoodHit

@@ -34,10 +34,12 @@ from ._layout import (
     write_panel_title,
     write_title,
 )
+from ._names import densest_places, write_names
 from ._palette import FRAME, GRID, INK, MUTED
-from ._shapes import check_map, densest_places, scatter, set_view, view_of, write_names
+from ._shapes import check_map, point_style, scatter
 from ._style import LARGE, NORMAL, PAGE, UnknotFigure, in_house_style
 from ._values import headline, measured
+from ._view import set_view, view_of
 
 _GAP = 0.16
 _WIDEST = 3.2  # inches of a panel where there are few
@@ -151,7 +153,7 @@ def layer_strip(
             set_view(ax, view_of([points[name]]))
             scatter(ax, points[name], codes, key.colors)
             if wrong is not None:
-                _ring(ax, points[name][wrong], side)
+                _ring(ax, points[name][wrong], side, point_style(len(points[name]), side)[0])
             write_names(ax, densest_places(points[name], codes, len(key.names)), key.names)
         top += side + _GAP
     add_legend(fig, handles, names)
@@ -229,9 +231,10 @@ def _draw_nothing(ax: Axes, reason: str, side: float) -> None:
     )
 
 
-def _ring(ax: Axes, points: Array, side: float) -> None:
-    """Ring points: smaller where there are many, so that rings stay apart."""
+def _ring(ax: Axes, points: Array, side: float, point_size: float) -> None:
+    """Ring points, around their dots: smaller where there are many, so that rings stay apart."""
     size = float(np.clip(0.02 * (side * 72) ** 2 / max(len(points), 1), 3.0, 22.0))
+    size = max(size, 1.5 * point_size)
     width = 0.5 if size < 8 else 0.8
     ax.scatter(
         points[:, 0],

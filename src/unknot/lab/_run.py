@@ -82,7 +82,12 @@ def run_lab(
     workspace = Workspace(Path(out))
     _check_writable(workspace.folder)
     data = _dataset(settings)
-    console.print(f"The lab on MNIST, with Keras on {settings.backend}, into {workspace.folder}")
+    console.print(
+        f"The lab on MNIST, with Keras on {settings.backend}, into {workspace.folder}",
+        highlight=False,
+        markup=False,
+        soft_wrap=True,
+    )
     if settings.left_out:
         console.print(settings.left_out)
 
@@ -104,6 +109,7 @@ def run_lab(
     console.print(
         f"Open {workspace.path(PAGE)} in a browser: every layer of both networks, to explore.",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )
     return results
@@ -162,5 +168,6 @@ def _print_summary(results: dict[str, Any], workspace: Workspace, console: Conso
         f"Everything is in {workspace.folder}; the maps side by side are "
         f"{workspace.path('figures/comparison.png')}.",
         highlight=False,
+        markup=False,
         soft_wrap=True,
     )

@@ -1,6 +1,6 @@
 """What the lab found: ``results.json``, two tables, and the conclusion drawn from the numbers."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib import metadata
 from platform import python_version
@@ -13,6 +13,20 @@ from ._settings import TITLES, LabSettings
 
 _LIBRARIES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numba", "numpy", "scipy")
 _MORE_LIBRARIES = ("scikit-learn", "matplotlib")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
+# Heading and form of each number of a layer.
+_OF_LAYERS: dict[str, tuple[str, Callable[[float], str]]] = {
+    "kl_divergence": ("KL", "{:.4f}".format),
+    "neighborhood_hit": ("NH native", _percent),
+    "map_neighborhood_hit": ("NH map", _percent),
+    "linear_probe": ("linear probe", _percent),
+    "two_nn": ("dimension", "{:.1f}".format),
+}
 
 
 def collect_results(
@@ -70,25 +84,31 @@ def tables(results: Mapping[str, Any]) -> list[Table]:
             TITLES[name],
             f"{map_['n_samples']:,}",
             f"{map_['kl_divergence']:.4f}" if "kl_divergence" in map_ else "-",
-            f"{100 * map_['neighborhood_hit_native']:.1f} %",
-            f"{100 * map_['neighborhood_hit']:.1f} %",
+            _hit(map_, "neighborhood_hit_native"),
+            _hit(map_),
             f"{map_['seconds']:.1f}",
         )
-    layers = Table(title="The studies, layer by layer", title_justify="left")
-    for heading in ("layer", "KL", "NH native", "NH map", "linear probe", "dimension"):
-        layers.add_column(heading, justify="left" if heading == "layer" else "right", no_wrap=True)
-    for network, study in results["studies"].items():
-        for layer, found in study["layers"].items():
-            layers.add_row(
-                f"{TITLES[network]} {layer}",
-                f"{found['kl_divergence']:.4f}" if "kl_divergence" in found else "-",
-                *(
-                    _hit(found, measure) if measure in found else "-"
-                    for measure in ("neighborhood_hit", "map_neighborhood_hit", "linear_probe")
-                ),
-                f"{found['two_nn']:.1f}" if "two_nn" in found else "-",
-            )
-    return [networks, maps, layers]
+    return [networks, maps, _table_of_layers(results["studies"])]
+
+
+def _table_of_layers(studies: Mapping[str, Any]) -> Table:
+    """Return the layers with those of their measures that were taken in this run."""
+    rows = {
+        f"{TITLES[network]} {layer}": found
+        for network, study in studies.items()
+        for layer, found in study["layers"].items()
+    }
+    taken = [each for each in _OF_LAYERS if any(each in found for found in rows.values())]
+    table = Table(title="The studies, layer by layer", title_justify="left")
+    table.add_column("layer", no_wrap=True)
+    for measure in taken:
+        table.add_column(_OF_LAYERS[measure][0], justify="right", no_wrap=True)
+    for name, found in rows.items():
+        cells = (
+            _OF_LAYERS[measure][1](found[measure]) if measure in found else "-" for measure in taken
+        )
+        table.add_row(name, *cells)
+    return table
 
 
 def conclusion(results: Mapping[str, Any]) -> str:
@@ -114,7 +134,7 @@ def conclusion(results: Mapping[str, Any]) -> str:
 
 
 def _hit(map_: Mapping[str, Any], key: str = "neighborhood_hit") -> str:
-    return f"{100 * map_[key]:.1f} %"
+    return _percent(map_[key])
 
 
 def _untangling(maps: Mapping[str, dict[str, Any]]) -> str:

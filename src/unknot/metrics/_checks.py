@@ -39,6 +39,25 @@ def check_labelled(
     return checked, codes, classes
 
 
+def check_mapped(
+    points: ArrayLike, map_: ArrayLike, *, min_samples: int = 1
+) -> tuple[Array, Array]:
+    """Return a representation and its map, both as float32 (n_samples, n).
+
+    Raises
+    ------
+    ValueError
+        If they are not of as many samples, or `unknot._validation.check_points` refuses one.
+    """
+    x = check_points(points, min_samples=min_samples)
+    y = check_points(map_, name="map_")
+    if len(x) != len(y):
+        raise ValueError(
+            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
+        )
+    return x, y
+
+
 def require_classes(classes: Array, min_classes: int, measure: str) -> None:
     """Raise `UndefinedMeasureError` if there are fewer classes than the measure needs."""
     if len(classes) < min_classes:

@@ -86,6 +86,11 @@ def distance_consistency(points: ArrayLike, labels: ArrayLike) -> DistanceConsis
     DistanceConsistency
         ``value``, ``per_class`` and ``per_point``.
 
+    Raises
+    ------
+    ValueError
+        If points or labels have the wrong shape, or hold NaN or infinity.
+
     References
     ----------
     [Sips2009]_.

@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Array, Float64, Int64
-from .._validation import check_labels, check_points
-from ._checks import check_count
+from .._validation import check_labels
+from ._checks import check_count, check_mapped
 from ._distances import Sample, scan_distances, stratified
 from ._results import Result, announced
 from .neighborhood import checked_graph
@@ -289,12 +289,7 @@ def class_continuity(
 
 
 def _check_pair(points: ArrayLike, map_: ArrayLike, k: int) -> tuple[Array, Array, int]:
-    x = check_points(points, min_samples=3)
-    y = check_points(map_, name="map_")
-    if len(x) != len(y):
-        raise ValueError(
-            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
-        )
+    x, y = check_mapped(points, map_, min_samples=3)
     return x, y, check_neighbors(k, len(x))
 
 

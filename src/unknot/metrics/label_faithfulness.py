@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Array
-from .._validation import check_labels, check_points
-from ._checks import require_classes
+from .._validation import check_labels
+from ._checks import check_mapped, require_classes
 from ._moments import class_moments
 from ._results import PairResult, announced
 from .clusters import nearer_own
@@ -101,12 +101,7 @@ def label_continuity(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> P
 def _separations(
     points: ArrayLike, map_: ArrayLike, labels: ArrayLike, measure: str
 ) -> tuple[tuple[Array, Array], Array, Array]:
-    x = check_points(points)
-    y = check_points(map_, name="map_")
-    if len(x) != len(y):
-        raise ValueError(
-            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
-        )
+    x, y = check_mapped(points, map_)
     codes, classes = check_labels(labels, len(x))
     require_classes(classes, 2, measure)
     native, shown = (

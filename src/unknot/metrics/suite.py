@@ -31,7 +31,19 @@ K_FAITHFUL = 10
 
 
 def measure_names() -> dict[str, str]:
-    """Return the names of all measures that `measure` knows, with what a person calls each."""
+    """Return the names of all measures that `measure` knows, with what a person calls each.
+
+    Returns
+    -------
+    dict of str to str
+        Name -> title. What is measured on the map as it is natively begins with ``map_`` there.
+
+    Examples
+    --------
+    >>> from unknot.metrics import measure_names
+    >>> measure_names()["map_neighborhood_hit"]
+    'Neighborhood Hit, on the map'
+    """
     names = {}
     for entry in MEASURES:
         if entry.spaces != "map":

@@ -14,6 +14,7 @@ from rich.progress import (
 
 from .._console import moves
 
+_BAR = 12  # characters
 SECONDS_BETWEEN_LINES = 10.0  # where the output is a file, which shows no moving bar
 
 
@@ -27,9 +28,12 @@ class TrainingProgress:
         self.epochs = epochs
         self.done = done
         self.printed_at = time.perf_counter()
+        # Name, bar, count of epochs and time left, with the gaps between them.
+        taken = len(name) + _BAR + len(f"epoch {epochs}/{epochs}") + len("0:00:00") + 5
+        self.room = self.console.width - taken
         self.bar = Progress(
             TextColumn("{task.description}"),
-            BarColumn(),
+            BarColumn(bar_width=_BAR),
             TextColumn("epoch"),
             MofNCompleteColumn(),
             TextColumn("{task.fields[numbers]}"),
@@ -57,18 +61,24 @@ class TrainingProgress:
 
     def finished(self, epoch: int, row: dict[str, float]) -> None:
         """Show the numbers of a finished epoch."""
-        named = {name: row[name] for name in row if name not in ("epoch", "seconds")}
-        numbers = "  ".join(f"{name} {value:.4f}" for name, value in named.items())
-        numbers += f"  {row['seconds']:.2f} s/epoch"
-        self.bar.update(self.task, completed=epoch, numbers=numbers)
+        shown = [f"{name} {row[name]:.4f}" for name in row if name not in ("epoch", "seconds")]
+        validated = [each for each in shown if each.startswith("val_")]
+        seconds = f"{row['seconds']:.2f} s/epoch"
+        # On a narrow screen what matters most: how well it does on other data.
+        best = validated or shown
+        choices = ["  ".join(each) for each in ([*shown, seconds], shown, best, best[-1:])]
+        numbers = choices[0]
+        fitting = next((each for each in choices if len(each) <= self.room), "")
+        self.bar.update(self.task, completed=epoch, numbers=fitting)
         now = time.perf_counter()
         if not self.live and (
             epoch in (self.done + 1, self.epochs) or now - self.printed_at > SECONDS_BETWEEN_LINES
         ):
             self.printed_at = now
             left = row["seconds"] * (self.epochs - epoch)
+            remains = f"  about {left:.0f} s left" if epoch < self.epochs else ""
             self.console.print(
-                f"{self.name}: epoch {epoch}/{self.epochs}  {numbers}  about {left:.0f} s left",
+                f"{self.name}: epoch {epoch}/{self.epochs}  {numbers}{remains}",
                 highlight=False,
                 soft_wrap=True,
             )
