@@ -180,11 +180,13 @@ def _principal_axes(sample: Array, team: Team) -> Array:
         blocks = np.array_split(sample, 8)
         products = np.empty((8, n_features, n_features), np.float32)
         team.run(lambda number: np.dot(blocks[number].T, blocks[number], out=products[number]), 8)
-        vectors = np.linalg.eigh(products.sum(axis=0))[1][:, ::-1]
+        # In float64, where the axes come out orthonormal to float32.
+        covariance = products.sum(axis=0, dtype=np.float64)
+        basis = np.linalg.eigh(covariance)[1][:, ::-1][:, :n_axes]
     else:
         few = sample[:: max(1, len(sample) // MANY_FEATURES)][:MANY_FEATURES].astype(np.float64)
         _, left = np.linalg.eigh(few @ few.T)
         vectors = few.T @ left[:, ::-1][:, :n_axes]
-    # Orthonormal whatever the eigenvectors' rounding; null directions are completed by QR itself.
-    basis = np.linalg.qr(vectors[:, :n_axes].astype(np.float64))[0]
+        # Null directions are completed by QR itself.
+        basis = np.linalg.qr(vectors)[0]
     return np.ascontiguousarray(basis, dtype=np.float32)

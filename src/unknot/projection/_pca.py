@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import linalg
 from sklearn import decomposition
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
@@ -18,8 +19,10 @@ from ._parameters import Whole
 
 # Up to so many features the directions come from the covariance matrix.
 COVARIANCE_FEATURES = 2048
-# Partial sums of the covariance: their number, not the threads', decides the rounding.
+# Partial sums of the covariance, of at least so many rows: their number, not the threads', decides
+# the rounding.
 PARTS = 16
+ROWS = 1250
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,8 +54,9 @@ class Components:
         mean, scale = frame(points, team)
         if n_features <= COVARIANCE_FEATURES:
             covariance = _covariance(points, mean, scale, team)
-            values, vectors = np.linalg.eigh(covariance)
-            directions, variances = vectors.T[::-1][:few], values[::-1][:few].clip(0)
+            leading = [n_features - few, n_features - 1]
+            values, vectors = linalg.eigh(covariance, subset_by_index=leading)
+            directions, variances = vectors.T[::-1], values[::-1].clip(0)
             total = float(np.trace(covariance))
         else:
             scaled = centred(points, slice(0, n), mean, scale)
@@ -85,15 +89,16 @@ class Components:
 
 def _covariance(points: Array, mean: Array, scale: float, team: Team) -> Array:
     n, n_features = points.shape
-    parts = np.zeros((PARTS, n_features, n_features))
+    n_parts = min(PARTS, max(1, n // ROWS))
+    parts = np.zeros((n_parts, n_features, n_features))
 
     def add(part: int) -> None:
-        first, last = n * part // PARTS, n * (part + 1) // PARTS
+        first, last = n * part // n_parts, n * (part + 1) // n_parts
         for rows in row_blocks(last - first, n_features):
             some = centred(points, slice(first + rows.start, first + rows.stop), mean, scale)
             parts[part] += some.T @ some
 
-    team.run(add, PARTS)
+    team.run(add, n_parts)
     covariance: Array = parts.sum(axis=0) / max(n - 1, 1)
     return covariance
 
