@@ -394,9 +394,13 @@ def test_two_layers_side_by_side_are_linked(opened):
     canvases = opened.page.locator("canvas[role=img]")
     assert canvases.count() == 2
     opened.page.get_by_test_id("worst").get_by_role("button").first.click()
-    opened.page.evaluate("scrollTo(0, 0)")
     ring = opened.page.locator(".overlay .ring")
     assert ring.count() == 2
+    opened.open("layer=fc1&beside=dropout&point=17")
+    opened.until(layer="fc1", beside="dropout")
+    opened.page.evaluate("scrollTo(0, 0)")
+    opened.settled()
+    opened.settled("other-map")
     # What is pointed at on one map is ringed on the other, and a lasso selects on both.
     held = middle(ring.last)
     opened.page.mouse.move(*middle(opened.page.get_by_test_id("map-canvas")))

@@ -52,7 +52,7 @@ def study():
     else:
         few = replace(mnist, train=mnist.train.sample(3000), test=mnist.test.sample(500))
         found = unknot.study(
-            lenet_of(few, epochs=1), few.test, layers=["inputs", "conv2", "pool2", "fc1"],
+            lenet_of(few, epochs=1), few.test, layers=["conv2", "pool2", "fc1"],
             measures=["neighborhood_hit", "map_neighborhood_hit"], max_iter=250, untrained=False,
         )  # fmt: skip
     return replace(found, name="LeNet on MNIST")
