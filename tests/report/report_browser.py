@@ -92,6 +92,13 @@ class Opened:
             timeout=10_000,
         )
 
+    def settled(self, pane="map"):
+        """Wait until the points of a map lie still and are on the screen."""
+        self.page.locator(f"[data-testid={pane}][data-moving=false]").wait_for()
+        self.page.evaluate(
+            "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
+        )
+
     def check(self):
         """Nothing left the page, nothing failed in it, and nothing popped up."""
         outside = [u for u in self.requests if not u.startswith(("data:", "blob:"))]

@@ -10,6 +10,12 @@ from unknot.studies import LayerStudy, Study
 MEASURES = [
     "neighborhood_hit", "map_neighborhood_hit", "two_nn", "linear_probe", "best_ellipses", "nc1",
 ]  # fmt: skip
+# As `unknot.extract` reports it, of a layer that was pooled and projected.
+REDUCTION = {
+    "pool": "mean over a grid of 4 × 4", "shape": [4, 4, 32], "projection": "sparse random",
+    "from": 512, "to": 256, "random_state": 0, "pairs": 2016, "smallest_ratio": 0.91,
+    "largest_ratio": 1.08, "typical_change": 0.031, "largest_change": 0.09,
+}  # fmt: skip
 HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "</script><script>alert(2)</script>",
@@ -40,6 +46,7 @@ def study_of(
     class_names=None,
     thumbnails=None,
     measured=True,
+    graphs=True,
     seed=0,
 ):
     """A study whose classes come apart from layer to layer."""
@@ -50,7 +57,7 @@ def study_of(
     for number in range(n_layers):
         title = "inputs" if number == 0 else f"fc{number}"
         map_ = clouds_of(labels, 8.0 / (number + 1), rng, n_classes)
-        graph = unknot.nearest_neighbors(map_, min(10, n_samples - 1))
+        graph = unknot.nearest_neighbors(map_, min(10, n_samples - 1)) if graphs else None
         scores = None
         if measured:
             scores = unknot.measure(
@@ -84,6 +91,7 @@ def full_study(n_samples=600, seed=0, name="a network"):
     """A study with everything: views, a dead layer, controls, epochs, thumbnails."""
     study = study_of(n_samples, name=name, seed=seed)
     layers = dict(study.layers)
+    layers["fc2"] = replace(layers["fc2"], reduction=REDUCTION)
     layers["dropout"] = LayerStudy("dropout", "Dropout", (2,), same_as="fc5")
     dead = unknot.measure(
         np.zeros((n_samples, 3)), study.labels, measures=["neighborhood_hit", "nc1"],
@@ -97,7 +105,8 @@ def full_study(n_samples=600, seed=0, name="a network"):
         epoch: replace(
             study,
             layers={
-                name: replace(layer, map=layer.map * np.float32(epoch / 5))
+                # At the first epoch the maps lie on their side.
+                name: replace(layer, map=layer.map if epoch == 5 else layer.map[:, ::-1].copy())
                 for name, layer in study.layers.items()
             },
         )

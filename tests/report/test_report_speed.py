@@ -1,9 +1,13 @@
-"""Many points: how long the page takes is printed (pytest -s); what it does is asserted."""
+"""Many points: how long the page takes; a machine busy with other things gets more time."""
+
+import time
+from dataclasses import replace
 
 import pytest
 from report_browser import Opened, chromium
 from report_studies import pictures_of, study_of
 
+import unknot
 from unknot.report import write_report
 
 # When the first map is drawn, and how long scripts run for a change of layer.
@@ -15,12 +19,25 @@ async layer => {
     const begin = performance.now();
     document.querySelector(`[data-testid=layer-tick-${layer}]`).click();
     const handler = performance.now() - begin;
-    await new Promise(resolve => setTimeout(resolve, 1500));
+    const pane = document.querySelector("[data-testid=map]");
+    do await new Promise(requestAnimationFrame); while (pane.dataset.moving === "true");
     observer.disconnect();
     return [handler, tasks.map(task => task.duration)];
 }
 """
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
+
+
+BUSY = 3
+
+
+def many(n_samples):
+    """A study of six layers, whose neighbours, which take long to find, are those of the first."""
+    study = study_of(n_samples, measured=False, graphs=False)
+    graph = unknot.nearest_neighbors(study.layers["inputs"].map, 10)
+    layers = {name: replace(layer, graph=graph) for name, layer in study.layers.items()}
+    pictures = pictures_of(study.labels, side=28)
+    return replace(study, layers=layers, thumbnails=pictures)
 
 
 @pytest.fixture(scope="module")
@@ -31,12 +48,13 @@ def browser():
 
 @pytest.mark.parametrize("n_samples", [10_000, 70_000])
 def test_many_points_open_and_respond(browser, tmp_path, n_samples):
-    study = study_of(n_samples, measured=False)
-    object.__setattr__(study, "thumbnails", pictures_of(study.labels, side=28))
+    study = many(n_samples)
+    begin = time.perf_counter()
     path = write_report(study, tmp_path / "report.html")
+    writing = time.perf_counter() - begin
     page = Opened(browser, path)
-    page.page.get_by_test_id("layer-name").wait_for()
-    page.page.wait_for_timeout(500)
+    page.settled()
+    drawn = page.page.evaluate("performance.now()")
     paint = page.page.evaluate(PAINT)
     session = page.context.new_cdp_session(page.page)
     session.send("Performance.enable")
@@ -48,13 +66,19 @@ def test_many_points_open_and_respond(browser, tmp_path, n_samples):
     before = script_seconds()
     handler, tasks = page.page.evaluate(LAYER_CHANGE, 3)
     page.until(layer="fc3")
+    scripts = 1000 * (script_seconds() - before)
     print(
-        f"\n{n_samples:,} points: {path.stat().st_size / 1e6:.1f} MB, first paint {paint:.0f} ms; "
-        f"a layer change: handler {handler:.0f} ms, scripts in all "
-        f"{1000 * (script_seconds() - before):.0f} ms, long tasks {[round(task) for task in tasks]}"
+        f"\n{n_samples:,} points: {path.stat().st_size / 1e6:.1f} MB written in {writing:.1f} s, "
+        f"first paint {paint:.0f} ms, first map {drawn:.0f} ms; a layer change: handler "
+        f"{handler:.0f} ms, scripts in all {scripts:.0f} ms, long tasks "
+        f"{[round(task) for task in tasks]}"
     )
     page.page.get_by_test_id("legend-4").click()
     page.until(classes="4")
     assert path.stat().st_size < (12e6 if n_samples == 10_000 else 60e6)
+    if n_samples == 10_000:
+        assert drawn < BUSY * 2000
+        assert scripts < BUSY * 100
+        assert writing < BUSY * 5
     page.check()
     page.close()

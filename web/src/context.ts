@@ -9,6 +9,8 @@ export interface Fleeting {
   dark: boolean;
   lasso: boolean;
   playing: boolean;
+  /** The help is open. */
+  help: boolean;
   /** There is no WebGL, and no map that moves. */
   still: boolean;
 }
@@ -19,6 +21,8 @@ export interface Context {
   store: Store<ViewState>;
   fleeting: Store<Fleeting>;
   sprites: Sprites | null;
+  /** Look so many times nearer, or at the whole map. */
+  zoom(factor: number | null): void;
   /** Say to those who listen instead of look. */
   announce(text: string): void;
   /** Run when the view is taken down. */
@@ -28,8 +32,4 @@ export interface Context {
 /** Change the state to what fits the data. */
 export function change({ study, store }: Context, wanted: Partial<ViewState>): void {
   store.set(settle(study, { ...store.get(), ...wanted }));
-}
-
-export function reducedMotion(): boolean {
-  return matchMedia("(prefers-reduced-motion: reduce)").matches;
 }

@@ -6,6 +6,7 @@ import { curves } from "./components/curves.ts";
 import { header } from "./components/header.ts";
 import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
+import { help } from "./components/help.ts";
 import { listenForKeys } from "./components/keys.ts";
 import { legend } from "./components/legend.ts";
 import { reading } from "./components/reading.ts";
@@ -48,8 +49,9 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   const ctx: Context = {
     study,
     store: new Store<ViewState>(settle(study, { ...initialState(study), ...options.state })),
-    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: false, still: false }),
+    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: false, help: false, still: false }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
+    zoom: (factor) => stage.zoom(factor),
     announce: (text) => {
       live.textContent = text;
     },
@@ -57,7 +59,12 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   };
   if (options.deepLinks) cleanups.push(linkAddress(study, ctx.store));
 
-  const stage = new Stage(ctx);
+  const stage: Stage = new Stage(ctx);
+  const margin = h("div", { class: "margin" }, reading(ctx), selected(ctx), held(ctx), legend(ctx));
+  const desk = h("div", { class: "desk" }, stage.element, margin);
+  // What was just held or selected stands above what may have been scrolled to.
+  ctx.onDestroy(ctx.store.watch(["focus", "selection"], () => margin.scrollTo?.({ top: 0 })));
+  ctx.onDestroy(ctx.store.watch(["other"], ({ other }) => desk.classList.toggle("comparing", other !== null)));
   const scene = () => sceneOf(study, ctx.store.get(), ctx.fleeting.get().dark, stage.looks());
   const save = {
     savePng: () => void toPng(scene()).then((blob) => download("unknot.png", blob)),
@@ -71,17 +78,13 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
       "main",
       {},
       toolbar(ctx, save),
-      h(
-        "div",
-        { class: "desk" },
-        stage.element,
-        h("div", { class: "margin" }, reading(ctx), held(ctx), selected(ctx), legend(ctx)),
-      ),
+      desk,
       curves(ctx),
       h("div", { class: "knots" }, heatmap(ctx), worst(ctx)),
       table(ctx),
       about(ctx),
     ),
+    help(ctx),
     live,
   );
   ctx.onDestroy(followTheme(ctx, page, options.deepLinks ?? false));

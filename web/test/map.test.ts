@@ -7,9 +7,12 @@ import { selectionCsv } from "../src/export/selection.ts";
 import { layoutOf } from "../src/export/layout.ts";
 import { sceneOf } from "../src/export/scene.ts";
 import { toSvg } from "../src/export/svg.ts";
-import { colouring, shown } from "../src/map/colouring.ts";
+import { rowsFor } from "../src/components/stepper.ts";
+import { ticksOf } from "../src/components/chart.ts";
+import { colouring, countShown, shown } from "../src/map/colouring.ts";
 import { ellipsePath, place, polygonPath, toScreen } from "../src/map/geometry.ts";
-import { namesOf, shapesOf } from "../src/map/overlay.ts";
+import { shapesOf } from "../src/map/overlay.ts";
+import { labelsOf, roomFor } from "../src/map/labels.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
 import { initialState } from "../src/state/view-state.ts";
 import { study } from "./example.ts";
@@ -36,14 +39,33 @@ describe("geometry", () => {
     expect(path.startsWith("M0 1L")).toBe(true);
   });
 
-  it("makes shapes of the classes shown, each named once", () => {
+  it("makes shapes of the classes shown", () => {
     const s = study();
     const map = s.coords(0, 0);
     if (!map) throw new Error("the example has a map");
     const shapes = shapesOf(s.layer(0, 0), map, ["hulls", "ellipses"], null);
     expect(shapes.map(({ class: c, kind }) => [c, kind])).toEqual([[0, "hulls"], [0, "ellipses"]]);
     expect(shapesOf(s.layer(0, 0), map, ["hulls"], [1])).toEqual([]);
-    expect(namesOf(shapes, s.classNames).map(({ text }) => text)).toEqual(["cat"]);
+  });
+
+  it("names a class where it is densest, not between its pieces", () => {
+    // Nine points of the first class at the left, three at the right; the second lies between.
+    const x = Float32Array.from([...Array(9).fill(-0.8), ...Array(3).fill(0.8), 0, 0.02]);
+    const map = { ...coords, x, y: new Float32Array(14) };
+    const codes = [...Array(12).fill(0), 1, 1];
+    const labels = labelsOf(map, codes, ["split", "mid", "none"], null);
+    expect(labels.map(({ text, count }) => [text, count])).toEqual([["split", 12], ["mid", 2]]);
+    expect(labels[0]?.at[0]).toBeCloseTo(-0.8);
+    expect(labels[1]?.at[0]).toBeCloseTo(0, 1);
+    expect(labelsOf(map, codes, ["split", "mid", "none"], [1]).map(({ class: c }) => c)).toEqual([1]);
+  });
+
+  it("leaves out names that would lie on those of larger classes, until one looks nearer", () => {
+    const label = (index: number, x: number, count: number) => ({ class: index, text: "name", at: [x, 0] as [number, number], count });
+    const labels = [label(0, 0, 5), label(1, 0.1, 9), label(2, 0.9, 1)];
+    const at = (k: number) => roomFor(labels, { kx: k, ky: -k, tx: 0, ty: 0 }).map(({ class: c }) => c);
+    expect(at(100)).toEqual([1, 2]);
+    expect(at(1000)).toEqual([0, 1, 2]);
   });
 
   it("draws late points last", () => {
@@ -53,6 +75,24 @@ describe("geometry", () => {
   it("draws many points smaller than few", () => {
     expect(pointSize(70_000)).toBeLessThan(pointSize(1000));
     expect(pointSize(0)).toBeLessThan(10);
+  });
+});
+
+describe("names under a slider and an axis", () => {
+  const names = ["inputs", "conv1", "pool1", "conv2", "pool2", "flatten", "fc1", "probabilities"];
+
+  it("stand on as few rows as they need, all of them", () => {
+    expect(rowsFor(names, 100)).toBe(1);
+    expect(rowsFor(names, 54)).toBe(2);
+    expect(rowsFor(names, 33)).toBe(3);
+    expect(rowsFor(names, 10)).toBeNull();
+  });
+
+  it("are turned where they would run into each other", () => {
+    expect(ticksOf(names, 700)).toMatchObject({ at: [0, 1, 2, 3, 4, 5, 6, 7], turned: false });
+    expect(ticksOf(names, 300)).toMatchObject({ at: [0, 1, 2, 3, 4, 5, 6, 7], turned: true });
+    expect(ticksOf(Array(100).fill("layer"), 300).at.length).toBeLessThan(25);
+    expect(ticksOf(["one"], 300).at).toEqual([0]);
   });
 });
 
@@ -86,6 +126,17 @@ describe("colours", () => {
 });
 
 describe("colouring", () => {
+  it("counts the points that are shown, of each colour", () => {
+    const s = study();
+    const counts = (colour: "class" | "prediction", classes: number[] | null) =>
+      countShown(s, colouring(s, { ...initialState(s), colour }, false), classes).map(({ count }) => count);
+    // Labels 0 0 1 1, predictions 0 0 1 0.
+    expect(counts("class", null)).toEqual([2, 2]);
+    expect(counts("class", [1])).toEqual([0, 2]);
+    expect(counts("prediction", null)).toEqual([3, 1]);
+    expect(counts("prediction", [1])).toEqual([1, 1]);
+  });
+
   const s = study();
   const state = initialState(s);
 

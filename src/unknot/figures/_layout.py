@@ -14,6 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
+from .._text import whole_text
 from .._typing import Array, Float64
 from ._palette import INK, MUTED
 from ._style import LARGE, NORMAL, SMALL, TITLE, UnknotFigure
@@ -43,8 +44,8 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 
 
 def literal(text: str) -> str:
-    """Keep matplotlib from reading dollar signs as mathematics."""
-    return text.replace("$", r"\$")
+    """Keep matplotlib from reading dollar signs as mathematics, and from halves of characters."""
+    return whole_text(text).replace("$", r"\$")
 
 
 def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[str]:

@@ -35,8 +35,12 @@ _PAGE = """\
 <style>{style}</style>
 </head>
 <body>
-<div id="unknot"></div>
-<noscript>This page draws with JavaScript, which is switched off here.</noscript>
+<div id="unknot"><div class="unknot opening">
+<h1 dir="auto">{title}</h1>
+<p role="status">Opening {n_samples:,} samples …</p>
+</div></div>
+<noscript><style>.opening {{ display: none }}</style>
+This page draws with JavaScript, which is switched off here.</noscript>
 <script type="application/json" id="unknot-data">{data}</script>
 <script type="module">{script}</script>
 </body>
@@ -92,12 +96,12 @@ def page_of(payload: dict[str, Any]) -> bytes:
         policy=_POLICY.format(hash=f"sha256-{digest}"),
         version=payload["unknot"],
         title=html.escape(payload["title"]),
+        n_samples=payload["nSamples"],
         style=_style(),
         data=to_json(payload).replace("<", "\\u003c"),
         script=script,
     )
-    # Halves of characters, which file names can hold, stand for no text.
-    return page.encode("utf-8", "replace")
+    return page.encode("utf-8")
 
 
 def to_json(payload: dict[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
+from .._text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import Study
@@ -63,7 +64,7 @@ def build_payload(
     first_name, *more = names = _names_of(studies)
     thumbnails = next((each.thumbnails for each in studies if each.thumbnails is not None), None)
     snippets = next((each.snippets for each in studies if each.snippets is not None), None)
-    return {
+    payload: dict[str, Any] = {
         "format": FORMAT,
         "title": title if title is not None else " and ".join([first_name, *more]),
         "unknot": __version__,
@@ -82,6 +83,19 @@ def build_payload(
         "figure": _figure(study),
         "settings": _settings(studies, names),
     }
+    whole: dict[str, Any] = _whole(payload)
+    return whole
+
+
+def _whole(value: Any) -> Any:
+    """Mend every text in plain values."""
+    if isinstance(value, str):
+        return whole_text(value)
+    if isinstance(value, dict):
+        return {whole_text(key): _whole(item) for key, item in value.items()}
+    if isinstance(value, list) and value and not isinstance(value[0], float):
+        return [_whole(item) for item in value]
+    return value
 
 
 def _check_same_samples(study: Study, other: Study) -> None:

@@ -1,13 +1,6 @@
 import type { Context } from "../context.ts";
 import { h } from "../dom.ts";
-
-const KEYS: [string, string][] = [
-  ["← →", "one layer back, one on"],
-  ["space", "play, pause"],
-  ["l", "lasso on or off (or hold Shift and drag)"],
-  ["Ctrl, Alt", "held at the end of a lasso: add to the selection, take away"],
-  ["Esc", "leave the lasso, let a point go, clear the selection, show all classes"],
-];
+import { KEYS } from "./help.ts";
 
 /** How to use the page, and how what it shows was made. */
 export function about({ study }: Context): HTMLElement {

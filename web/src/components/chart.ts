@@ -28,11 +28,16 @@ interface Scale {
   invert?(pixel: number): number;
 }
 
-const HEIGHT = 168;
-const MARGIN = { top: 10, right: 28, bottom: 34, left: 44 };
+const HEIGHT = 134;
+const MARGIN = { top: 10, right: 28, left: 44 };
 /** Characters of a name under a tick, and pixels of one. */
-const LONGEST = 10;
+const LONGEST = 13;
 const LETTER = 6.2;
+const GAP = 8;
+/** Below the axis, and between turned names. */
+const BELOW = 24;
+const TURNED = 13;
+const ANGLE = -38;
 
 /** One measure over the layers, or over the epochs of one layer. */
 export class Chart {
@@ -59,41 +64,45 @@ export class Chart {
     this.body.addEventListener("click", (event) => this.go(event));
   }
 
-  update(state: ViewState, axis: Axis): void {
+  update(state: ViewState, axis: Axis, left: Set<string>): void {
     const { dark } = this.ctx.fleeting.get();
     const width = Math.floor(this.body.clientWidth || this.element.clientWidth);
     if (width < 80) return;
     const position = axis === "layers" ? [state.model, state.epoch] : [state.model, state.layer];
-    const key = [axis, ...position, dark, width].join();
+    const key = [axis, ...position, dark, width, ...left].join();
     if (key !== this.key) {
       this.key = key;
-      this.redraw(state, axis, width, dark);
+      this.redraw(state, axis, width, dark, left);
     }
     this.mark(state, axis);
   }
 
-  private redraw(state: ViewState, axis: Axis, width: number, dark: boolean): void {
+  private redraw(state: ViewState, axis: Axis, width: number, dark: boolean, left: Set<string>): void {
     const { study } = this.ctx;
-    const curves = curvesOf(study, state, this.measure, axis, lineColours(dark));
+    const curves = curvesOf(study, state, this.measure, axis, lineColours(dark)).filter(
+      ({ name, kind }) => kind === "model" || !left.has(name),
+    );
     const names = axis === "layers" ? layerNames(study, state.model) : epochNames(study, state.model);
     const bands = curves.flatMap(({ spots, colour, kind }) =>
       kind === "model" && spots.some(({ low }) => low !== null) ? [{ spots, colour }] : [],
     );
+    const ticks = ticksOf(names, width);
     const models = curves.filter(({ kind }) => kind === "model");
     const others = curves.filter(({ kind }) => kind !== "model");
     const chart = plot({
       width,
-      height: HEIGHT,
+      height: HEIGHT + ticks.below,
       marginTop: MARGIN.top,
       marginRight: MARGIN.right,
-      marginBottom: MARGIN.bottom,
+      marginBottom: ticks.below,
       marginLeft: MARGIN.left,
       style: { background: "none", overflow: "visible", fontFamily: "inherit", fontSize: "11px" },
       x: {
         type: "linear",
         domain: names.length > 1 ? [0, names.length - 1] : [-0.5, 0.5],
-        ticks: places(names, width),
+        ticks: ticks.at,
         tickFormat: (i: number) => shorten(names[i] ?? "", LONGEST),
+        tickRotate: ticks.turned ? ANGLE : 0,
         tickSize: 4,
         label: null,
       },
@@ -170,7 +179,7 @@ export class Chart {
   }
 
   private rule(x: number, kind: string): SVGElement {
-    return s("line", { class: kind, x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT - MARGIN.bottom });
+    return s("line", { class: kind, x1: x, x2: x, y1: MARGIN.top, y2: HEIGHT });
   }
 
   private spot(cx: number, cy: number, fill: string): SVGElement {
@@ -246,12 +255,16 @@ function epochNames(study: Study, model: number): string[] {
   return (study.model(model).epochs?.epochs ?? []).map(String);
 }
 
-/** Which ticks are named, so that names do not run into each other. */
-function places(names: string[], width: number): number[] {
-  const longest = Math.max(...names.map((name) => Math.min(LONGEST, [...name].length)));
+/** Which ticks are named, whether their names are turned, and the room they take. */
+export function ticksOf(names: string[], width: number): { at: number[]; turned: boolean; below: number } {
+  const widths = names.map((name) => Math.min(LONGEST, [...name].length) * LETTER);
+  const longest = Math.max(...widths);
   const cell = (width - MARGIN.left - MARGIN.right) / Math.max(1, names.length - 1);
-  const every = Math.max(1, Math.ceil((longest * LETTER + 10) / cell));
-  return [...names.keys()].filter((i) => i % every === 0);
+  const free = widths.every((own, i) => (own + (widths[i + 1] ?? 0)) / 2 + GAP <= cell);
+  if (free || names.length < 2) return { at: [...names.keys()], turned: false, below: BELOW };
+  const every = Math.max(1, Math.ceil(TURNED / cell));
+  const at = [...names.keys()].filter((i) => i % every === 0);
+  return { at, turned: true, below: BELOW + Math.round(longest * Math.sin((-ANGLE * Math.PI) / 180)) };
 }
 
 function axisNumber(value: number): string {

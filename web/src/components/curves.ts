@@ -32,9 +32,17 @@ export function curves(ctx: Context): HTMLElement {
     update();
   }
 
+  /** The controls that are not drawn, which leaves more room for the rest. */
+  const left = new Set<string>();
+  function leave(name: string): void {
+    if (!left.delete(name)) left.add(name);
+    legend();
+    update();
+  }
+
   function update(): void {
     const state = ctx.store.get();
-    for (const name of state.measures) charts.get(name)?.update(state, axis);
+    for (const name of state.measures) charts.get(name)?.update(state, axis, left);
   }
 
   let waiting = 0;
@@ -49,10 +57,11 @@ export function curves(ctx: Context): HTMLElement {
       const measure = study.measure(name);
       if (measure && !charts.has(name)) charts.set(name, new Chart(ctx, measure));
     }
+    grid.dataset["count"] = String(measures.length);
     grid.replaceChildren(...measures.flatMap((name) => charts.get(name)?.element ?? []));
     later();
   };
-  const legend = () => key.replaceChildren(...keyEntries(ctx, axis));
+  const legend = () => key.replaceChildren(...keyEntries(ctx, axis, left, leave));
   ctx.onDestroy(ctx.store.watch(["measures"], choose));
   ctx.onDestroy(ctx.store.watch(["model"], legend));
   ctx.onDestroy(ctx.store.subscribe(later));
@@ -77,18 +86,32 @@ export function curves(ctx: Context): HTMLElement {
 }
 
 /** Which lines are whose. */
-function keyEntries(ctx: Context, axis: "layers" | "epochs"): HTMLElement[] {
+function keyEntries(
+  ctx: Context,
+  axis: "layers" | "epochs",
+  left: Set<string>,
+  leave: (name: string) => void,
+): HTMLElement[] {
   const { study, store, fleeting } = ctx;
   const { model } = store.get();
   const colours = lineColours(fleeting.get().dark);
   if (axis === "epochs") return [entry(study.model(model).name, colours[0], null)];
+  const toggled = (name: string, dashes: string) => {
+    const button = h(
+      "button",
+      { type: "button", "data-testid": `curve-${name}`, title: "Draw it, or leave it out", onclick: () => leave(name) },
+      ...entry(name, "var(--muted)", dashes).childNodes,
+    );
+    press(button, !left.has(name));
+    return h("li", {}, button);
+  };
   const order = [model, ...study.models.keys()].filter((m, i, all) => all.indexOf(m) === i);
   const models = order.map((m, rank) => entry(study.model(m).name, colours[rank] ?? colours[1], null));
-  const controls = study.model(model).controls.map(({ name }) => entry(name, "var(--muted)", "5 3"));
+  const controls = study.model(model).controls.map(({ name }) => toggled(name, "5 3"));
   const known = study.model(model).layers.some(({ scores }) =>
     Object.values(scores).some((score) => score.null !== null),
   );
-  const chance = known ? [entry("chance", "var(--muted)", "1 3")] : [];
+  const chance = known ? [toggled("chance", "1 3")] : [];
   return [...models, ...controls, ...chance];
 }
 

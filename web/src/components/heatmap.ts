@@ -39,6 +39,8 @@ export function heatmap(ctx: Context): HTMLElement {
   missing.textContent = alone
     ? "There is only one class."
     : "Neighbours of classes are not measured at this layer.";
+  /** Row and column at which the arrow keys are. */
+  const cursor: [number, number] = [0, 0];
   let waiting = 0;
   const draw = () => {
     const state = ctx.store.get();
@@ -47,7 +49,10 @@ export function heatmap(ctx: Context): HTMLElement {
     element.classList.toggle("empty", !confusion);
     missing.hidden = confusion !== null;
     if (!confusion) return;
-    picture.replaceChildren(table(ctx, confusion, state, readout));
+    const visited = picture.contains(picture.ownerDocument.activeElement);
+    const drawn = table(ctx, confusion, state, readout, cursor);
+    picture.replaceChildren(drawn);
+    if (visited) drawn.focus();
     const focused = document.activeElement?.getAttribute("data-testid");
     list.replaceChildren(...worstPairs(confusion, PAIRS).map((pair) => item(ctx, pair, state)));
     if (focused?.startsWith("pair-")) {
@@ -66,11 +71,20 @@ export function heatmap(ctx: Context): HTMLElement {
 
 const DIRECTIONS = "Rows: a class; columns: of which class its neighbours are. Click a cell to see the pair alone.";
 
+/** Steps of the arrow keys over the cells, down and to the right. */
+const STEPS: Record<string, [number, number]> = {
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+};
+
 function table(
   ctx: Context,
   confusion: number[][],
   state: ViewState,
   readout: HTMLElement,
+  cursor: [number, number],
 ): SVGElement {
   const rows = mostTangled(confusion, MOST);
   const names = ctx.study.classNames;
@@ -86,8 +100,10 @@ function table(
   const svg = s("svg", {
     viewBox: `0 0 ${side} ${side}`,
     class: "heat-svg",
-    role: "img",
-    "aria-label": `Confusion of neighbours of ${rows.length} classes; the most tangled pairs are listed beside it`,
+    role: "application",
+    tabindex: "0",
+    "aria-roledescription": "table of colours",
+    "aria-label": `Confusion of neighbours of ${rows.length} classes: arrow keys go over the cells, Enter shows a pair alone; the most tangled pairs are listed beside it`,
   });
   if (many) {
     const length = rows.length * cell;
@@ -143,6 +159,36 @@ function table(
     if (pair) readout.replaceChildren(...sentence(ctx, confusion, pair));
   });
   svg.addEventListener("pointerleave", () => readout.replaceChildren(DIRECTIONS));
+  const ring = s("rect", { class: "cursor", width: cell - gap, height: cell - gap, rx: many ? 0 : 3 });
+  const visit = () => {
+    const [row, column] = cursor;
+    const pair: [number, number] = [rows[row] ?? 0, rows[column] ?? 0];
+    ring.setAttribute("x", String(margin + column * cell));
+    ring.setAttribute("y", String(margin + row * cell));
+    svg.append(ring);
+    const words = sentence(ctx, confusion, pair);
+    readout.replaceChildren(...words);
+    ctx.announce(words.map((word) => word.textContent).join(""));
+  };
+  const within = (place: number) => Math.min(rows.length - 1, Math.max(0, place));
+  const move = (row: number, column: number) => cursor.splice(0, 2, within(row), within(column));
+  move(...cursor);
+  svg.addEventListener("focus", () => svg.matches(":focus-visible") && visit());
+  svg.addEventListener("blur", () => {
+    ring.remove();
+    readout.replaceChildren(DIRECTIONS);
+  });
+  svg.addEventListener("keydown", (event) => {
+    const step = STEPS[event.key];
+    if (step) {
+      move(cursor[0] + step[0], cursor[1] + step[1]);
+      visit();
+    } else if (event.key === "Enter" || event.key === " ") {
+      toggle(ctx, [rows[cursor[0]] ?? 0, rows[cursor[1]] ?? 0]);
+    } else return;
+    event.preventDefault();
+    event.stopPropagation();
+  });
   return svg;
 }
 

@@ -1,10 +1,16 @@
 import { type Context, change } from "../context.ts";
-import { h } from "../dom.ts";
+import { shorten } from "../data/format.ts";
+import { classColours } from "../data/palette.ts";
+import { bdi, h } from "../dom.ts";
 import { pointCard } from "./point-card.ts";
 
-/** The point whose details stay open through the layers. */
+/** Characters of a neighbour's text. */
+const WORDS = 60;
+const NAME = 10;
+
+/** The point whose details stay open through the layers, and its neighbours at this one. */
 export function held(ctx: Context): HTMLElement {
-  const body = h("div", {});
+  const body = h("div", { class: "held-body" });
   const element = h(
     "section",
     { class: "held", "aria-label": "The point held", "data-testid": "held" },
@@ -19,9 +25,37 @@ export function held(ctx: Context): HTMLElement {
   const draw = () => {
     const { focus, model, layer } = ctx.store.get();
     element.hidden = focus === null;
-    body.replaceChildren(focus === null ? "" : pointCard(ctx, { model, layer }, focus, 72));
+    if (focus === null) return body.replaceChildren();
+    const near = ctx.study.neighbors(model, layer, focus);
+    body.replaceChildren(
+      pointCard(ctx, { model, layer }, focus, 84),
+      near.length ? neighbours(ctx, near) : "",
+    );
   };
   ctx.onDestroy(ctx.store.watch(["focus", "model", "layer"], draw));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return element;
+}
+
+function neighbours(ctx: Context, near: number[]): HTMLElement {
+  const items = near.map((point) => h("li", {}, neighbour(ctx, point)));
+  const words = ctx.sprites ? "" : " words";
+  return h("div", { class: `near${words}` }, h("h3", {}, "Its nearest neighbours here"), h("ul", { "data-testid": "near" }, ...items));
+}
+
+function neighbour(ctx: Context, point: number): HTMLElement {
+  const { study, sprites } = ctx;
+  const label = study.labels[point] as number;
+  const snippet = study.payload.snippets?.[point];
+  const words = sprites ? null : (snippet ?? `#${point}`);
+  const dot = h("i", { class: "dot" });
+  dot.style.background = classColours(study.classNames.length, ctx.fleeting.get().dark)[label] ?? "";
+  const name = study.classNames[label] ?? "";
+  return h(
+    "button",
+    { type: "button", title: `Sample ${point}, ${name}: hold this point`, onclick: () => change(ctx, { focus: point }) },
+    sprites?.thumb(point, 40),
+    h("span", { class: "class-name" }, dot, bdi(shorten(name, NAME))),
+    words && h("span", { class: "snippet" }, bdi(shorten(words, WORDS))),
+  );
 }

@@ -5,6 +5,9 @@ import { toggle } from "./player.ts";
 /** Elements that use the space bar, or the arrow keys, themselves. */
 const TAKES_SPACE = "button, summary, input, select, textarea, a";
 const TAKES_ARROWS = "input, select, textarea, .scroller";
+const TYPED = "input:not([type=range]):not([type=checkbox]), select, textarea";
+/** How much nearer; null for the whole map. */
+const ZOOMS: Record<string, number | null> = { "+": 1.4, "=": 1.4, "-": 1 / 1.4, "0": null };
 
 export function listenForKeys(ctx: Context, target: HTMLElement | Document): void {
   const listener = (event: Event) => {
@@ -19,9 +22,19 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
       if (from?.closest(TAKES_SPACE) && !from.matches('input[type="range"]')) return;
       toggle(ctx);
     } else if (key === "l") {
-      if (from?.closest("input:not([type=range]), select, textarea")) return;
+      if (from?.closest(TYPED)) return;
       ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });
+    } else if (key === "n") {
+      if (from?.closest(TYPED)) return;
+      change(ctx, { names: !ctx.store.get().names });
+    } else if (key in ZOOMS) {
+      if (from?.closest(TYPED)) return;
+      ctx.zoom(ZOOMS[key] ?? null);
+    } else if (key === "?") {
+      if (from?.closest(TYPED)) return;
+      ctx.fleeting.set({ help: !ctx.fleeting.get().help });
     } else if (key === "Escape") {
+      if (ctx.fleeting.get().help) return;
       stepOut(ctx);
     } else return;
     event.preventDefault();

@@ -1,43 +1,85 @@
 import { type Context, change } from "../context.ts";
-import { formatCount } from "../data/format.ts";
+import { formatCount, formatNumber, measureTitle } from "../data/format.ts";
+import type { Measure } from "../data/payload.ts";
 import { bdi, h, press, s } from "../dom.ts";
-import { type LegendEntry, colouring } from "../map/colouring.ts";
+import { type LegendEntry, colouring, countShown } from "../map/colouring.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
-import type { Overlay } from "../state/view-state.ts";
+import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
 
 /** Names of more characters get a row of their own. */
 const LONG = 9;
+const MANY = 12;
 
-/** What the colours and lines mean; classes in it can be shown alone. */
+/** What the colours and lines mean, with the score of each class; classes can be shown alone. */
 export function legend(ctx: Context): HTMLElement {
   const title = h("h2", {});
+  const heads = h("p", { class: "heads" });
   const list = h("ul", { class: "entries", "data-testid": "legend" });
   const lines = h("ul", { class: "line-entries" });
-  const hint = h("p", { class: "hint" }, "Click a class to show it alone, Ctrl-click for several.");
+  const hint = h("p", { class: "hint" });
   const draw = () => {
     const state = ctx.store.get();
     const { dark } = ctx.fleeting.get();
-    const { title: text, entries } = colouring(ctx.study, state, dark);
-    title.textContent = text;
+    const colours = colouring(ctx.study, state, dark);
+    const entries = countShown(ctx.study, colours, state.classes);
+    title.textContent = colours.title;
+    const ofClasses = entries[0]?.class !== null;
+    const scored = state.colour === "class" ? scoresOfClasses(ctx, state) : null;
+    heads.replaceChildren(
+      h("span", {}, state.classes ? "points shown" : "points"),
+      scored ? h("span", { title: scored.title }, scored.short) : "",
+    );
     const focused = (list.getRootNode() as Document).activeElement?.getAttribute("data-testid");
     // With two maps of two models, the numbers of one of them would mislead.
-    list.classList.toggle("uncounted", state.other !== null && entries[0]?.class === null);
-    list.classList.toggle("many", entries.length > 24);
-    list.classList.toggle("long", entries.some(({ label }) => [...label].length > LONG));
-    list.replaceChildren(...entries.map((entry) => item(ctx, entry)));
+    list.classList.toggle("uncounted", state.other !== null && !ofClasses);
+    heads.hidden = (state.other !== null && !ofClasses) || entries.length > 2 * MANY || (!scored && entries.length > MANY);
+    list.classList.toggle("many", entries.length > 2 * MANY);
+    list.classList.toggle("single", scored !== null || !ofClasses || entries.some(({ label }) => [...label].length > LONG));
+    list.replaceChildren(...entries.map((entry) => item(ctx, entry, scored)));
     if (focused) list.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
     lines.replaceChildren(...state.overlays.map(line));
     lines.hidden = !state.overlays.length;
-    hint.hidden = entries[0]?.class === null || entries.length < 2;
+    hint.hidden = !ofClasses || entries.length < 2;
+    hint.textContent =
+      state.colour === "prediction"
+        ? "Click a class to see the points labelled so; Ctrl-click for several."
+        : "Click a class to see it alone; Ctrl-click for several.";
   };
   ctx.onDestroy(
-    ctx.store.watch(["model", "layer", "other", "colour", "overlays", "classes"], draw),
+    ctx.store.watch(["model", "layer", "epoch", "other", "colour", "overlays", "classes", "measures"], draw),
   );
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
-  return h("section", { class: "legend", "aria-label": "Legend" }, title, list, lines, hint);
+  return h("section", { class: "legend", "aria-label": "Legend" }, h("div", { class: "legend-head" }, title, heads), list, lines, hint);
 }
 
-function item(ctx: Context, { label, colour, count, class: index }: LegendEntry): HTMLElement {
+interface ClassScores {
+  title: string;
+  short: string;
+  values: (number | null)[];
+}
+
+/** Of the first measure shown that has a score for each class; with two maps there is no one layer. */
+function scoresOfClasses({ study }: Context, state: ViewState): ClassScores | null {
+  if (state.other) return null;
+  for (const name of state.measures) {
+    const measure = study.measure(name);
+    const values = scoreOf(study, state.model, state.layer, state.epoch, name)?.perClass;
+    if (!measure || !values) continue;
+    const title = `${measureTitle(measure, study.payload.measures)}, of each class`;
+    return { title, short: shortTitle(measure), values };
+  }
+  return null;
+}
+
+function shortTitle({ name, title }: Measure): string {
+  return name === "neighborhood_hit" ? "NH" : name === "map_neighborhood_hit" ? "NH on map" : title;
+}
+
+function item(
+  ctx: Context,
+  { label, colour, count, class: index }: LegendEntry,
+  scored: ClassScores | null,
+): HTMLElement {
   const dot = h("i", { class: "dot" });
   dot.style.background = colour;
   const amount = h("span", { class: "count" }, formatCount(count));
@@ -58,6 +100,7 @@ function item(ctx: Context, { label, colour, count, class: index }: LegendEntry)
     dot,
     bdi(label),
     amount,
+    scored && h("span", { class: "of-class", title: scored.title }, formatNumber(scored.values[index])),
   );
   press(button, classes?.includes(index) ?? false);
   return h("li", {}, button);

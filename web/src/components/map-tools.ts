@@ -1,10 +1,9 @@
 import type { Context } from "../context.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
-import type { Pane } from "./pane.ts";
 
 /** Buttons on the map itself: lasso, and how near one looks. */
-export function mapTools(ctx: Context, panes: () => Pane[]): HTMLElement {
+export function mapTools(ctx: Context): HTMLElement {
   const tool = (
     id: string,
     name: Parameters<typeof icon>[0],
@@ -15,13 +14,12 @@ export function mapTools(ctx: Context, panes: () => Pane[]): HTMLElement {
     ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });
   });
   ctx.onDestroy(ctx.fleeting.watch(["lasso"], (now) => press(lasso, now.lasso)));
-  const each = (act: (pane: Pane) => void) => () => panes().forEach(act);
   return h(
     "div",
     { class: "map-tools", role: "group", "aria-label": "Map" },
     lasso,
-    tool("zoom-in", "plus", "Nearer", each((pane) => pane.zoom(1.4))),
-    tool("zoom-out", "minus", "Farther", each((pane) => pane.zoom(1 / 1.4))),
-    tool("zoom-fit", "fit", "Whole map", each((pane) => pane.reset())),
+    tool("zoom-in", "plus", "Nearer (+)", () => ctx.zoom(1.4)),
+    tool("zoom-out", "minus", "Farther (\u2212)", () => ctx.zoom(1 / 1.4)),
+    tool("zoom-fit", "fit", "Whole map (0, or double-click)", () => ctx.zoom(null)),
   );
 }

@@ -1,10 +1,11 @@
 import type { Context } from "../context.ts";
-import { change, reducedMotion } from "../context.ts";
+import { change } from "../context.ts";
 import type { Coords } from "../data/pack.ts";
-import { bdi, h } from "../dom.ts";
+import { bdi, h, reducedMotion } from "../dom.ts";
 import { type Colouring, colouring, shown } from "../map/colouring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
+import { type Label, labelsOf } from "../map/labels.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { Scatter } from "../map/scatter.ts";
 import { classColours } from "../data/palette.ts";
@@ -17,7 +18,7 @@ const MOVE = 700;
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
-interface Shown extends Pick<ViewState, "overlays" | "classes" | "selection"> {
+interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "selection"> {
   coords: Coords;
   colours: Colouring;
   dark: boolean;
@@ -35,6 +36,7 @@ export class Pane {
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
   private last: { key: string; colouring: Colouring } | null = null;
+  private named: { key: unknown[]; labels: Label[] } | null = null;
   private pointed = false;
   private gone = false;
   private shownLast: Shown | null = null;
@@ -116,10 +118,11 @@ export class Pane {
     if (!coords) return;
     const colours = this.colouring({ ...state, model, layer }, dark);
     this.point();
-    const { overlays, classes, selection } = state;
-    const now: Shown = { coords, colours, dark, overlays, classes, selection };
+    const { overlays, names, classes, selection } = state;
+    const now: Shown = { coords, colours, dark, overlays, names, classes, selection };
     if (this.isShown(now)) return;
     this.shownLast = now;
+    const duration = moved && before && !reducedMotion() ? MOVE : 0;
     this.scatter.show({
       x: coords.x,
       y: coords.y,
@@ -129,7 +132,7 @@ export class Pane {
       last: colours.last,
       only: shown(study, state.classes),
       dark,
-      duration: moved && before && !reducedMotion() ? MOVE : 0,
+      duration,
     });
     this.rest(!moved);
     this.overlay.draw(
@@ -137,8 +140,19 @@ export class Pane {
         ? shapesOf(study.layer(model, layer), coords, state.overlays, state.classes)
         : [],
       colours.ofClasses ? classColours(study.classNames.length, dark) : null,
-      study.classNames,
     );
+    // Shapes whose colours do not tell their classes are named whatever was chosen.
+    const told = names || (overlays.length > 0 && !colours.ofClasses);
+    this.overlay.name(told ? this.labels(coords, classes) : [], duration);
+  }
+
+  private labels(coords: Coords, classes: number[] | null): Label[] {
+    const key = [coords, classes];
+    if (!this.named || this.named.key.some((part, i) => part !== key[i])) {
+      const { labels, classNames } = this.ctx.study;
+      this.named = { key, labels: labelsOf(coords, labels, classNames, classes) };
+    }
+    return this.named.labels;
   }
 
   /** Whether the points lie still; shapes are shown only then. */
@@ -155,6 +169,7 @@ export class Pane {
       last.coords === now.coords &&
       last.colours === now.colours &&
       last.dark === now.dark &&
+      last.names === now.names &&
       same(last.overlays, now.overlays) &&
       same(last.classes, now.classes) &&
       same(last.selection, now.selection)
@@ -187,7 +202,6 @@ export class Pane {
 
   reset(): void {
     this.scatter?.reset();
-    if (this.scatter) this.overlay.move(this.scatter.affine());
   }
 
   /** How the map lies on the screen, and its size, for pictures of it. */

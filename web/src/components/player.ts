@@ -1,5 +1,5 @@
-import { type Context, change, reducedMotion } from "../context.ts";
-import { h, press } from "../dom.ts";
+import { type Context, change } from "../context.ts";
+import { h, press, reducedMotion } from "../dom.ts";
 import { icon } from "../icons.ts";
 import { nextLayer } from "./layers.ts";
 
@@ -26,7 +26,10 @@ export function player(ctx: Context): HTMLElement {
     const state = ctx.store.get();
     const next = nextLayer(ctx, state, 1);
     if (next === state.layer) ctx.fleeting.set({ playing: false });
-    else change(ctx, { layer: next });
+    else {
+      change(ctx, { layer: next });
+      if (nextLayer(ctx, ctx.store.get(), 1) === next) ctx.fleeting.set({ playing: false });
+    }
   };
   ctx.onDestroy(
     ctx.fleeting.watch(["playing"], ({ playing }) => {

@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import { describeScore, formatInterval, formatNumber, formatShape, measureTitle } from "../data/format.ts";
+import { describeScore, formatDifference, formatInterval, formatNumber, formatShape, measureTitle } from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
 import { bdi, h } from "../dom.ts";
 import { type Place, type ViewState, scoreOf } from "../state/view-state.ts";
@@ -13,12 +13,10 @@ export function reading(ctx: Context): HTMLElement {
   });
   const draw = (state: ViewState) => {
     const here: Place = { model: state.model, layer: state.layer };
-    const places = state.other ? [here, state.other] : [here];
-    element.classList.toggle("double", places.length > 1);
     element.replaceChildren(
-      ...places.map((place) => heading(ctx, place)),
-      scores(ctx, state, places),
-      ...remarks(ctx, places),
+      ...(state.other
+        ? [comparison(ctx, state, here, state.other), ...remarks(ctx, [here, state.other])]
+        : [heading(ctx, here), about(ctx, state, here), scores(ctx, state, here), ...remarks(ctx, [here])]),
     );
   };
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "other", "measures"], draw));
@@ -26,56 +24,87 @@ export function reading(ctx: Context): HTMLElement {
 }
 
 function heading({ study }: Context, { model, layer }: Place): HTMLElement {
-  const { name, kind, shape, sameAs, map } = study.listed(model, layer);
-  const view = sameAs !== null && !map;
-  const facts = [kind, formatShape(shape)].filter(Boolean).join(" · ");
-  return h(
-    "div",
-    { class: "heading" },
-    h("h2", { "data-testid": "layer-name" }, bdi(name)),
-    h(
-      "p",
-      {},
-      study.models.length > 1 && bdi(study.model(model).name),
-      study.models.length > 1 && " · ",
-      bdi(facts),
-      view && h("span", {}, " · same as ", bdi(sameAs)),
-    ),
-  );
+  return h("h2", { "data-testid": "layer-name" }, bdi(study.listed(model, layer).name));
 }
 
-function scores({ study }: Context, state: ViewState, places: Place[]): HTMLElement {
-  const rows = state.measures.map((name, i) => {
+/** What the layer is, and how well its map tells its distances. */
+function about({ study }: Context, state: ViewState, { model, layer }: Place): HTMLElement {
+  const { kind, shape, sameAs, map } = study.listed(model, layer);
+  const divergence = study.divergence(model, layer, model === state.model ? state.epoch : null);
+  const parts: (Node | string)[] = [];
+  if (study.models.length > 1) parts.push(bdi(study.model(model).name));
+  for (const fact of [kind, formatShape(shape)]) if (fact) parts.push(bdi(fact));
+  if (sameAs !== null && !map) parts.push(h("span", {}, "same as ", bdi(sameAs)));
+  if (divergence !== null) {
+    const title = "Kullback–Leibler divergence of the map from the distances in the layer: t-SNE makes it as small as it can";
+    parts.push(h("span", { title, "data-testid": "divergence" }, `map KL ${divergence.toFixed(3)}`));
+  }
+  const line = h("p", { class: "layer-facts" });
+  parts.forEach((part, i) => line.append(i ? " · " : "", part));
+  return line;
+}
+
+function scores({ study }: Context, state: ViewState, { model, layer }: Place): HTMLElement {
+  const rows = state.measures.map((name) => {
     const measure = study.measure(name);
     if (!measure) return null;
-    const values = places.map(({ model, layer }) =>
-      value(scoreOf(study, model, layer, state.epoch, name), name),
-    );
     const title = measureTitle(measure, study.payload.measures);
-    return h("div", { class: i === 0 ? "score first" : "score" }, h("dt", {}, title), ...values);
+    const cell = h("dd", {});
+    fill(cell, scoreOf(study, model, layer, state.epoch, name), name);
+    return h("div", { class: "score" }, h("dt", {}, title), cell);
   });
   return h("dl", { class: "scores" }, ...rows);
 }
 
-function value(score: Score | null, name: string): HTMLElement {
-  const text = describeScore(score);
-  const missing = !score || score.value === null;
-  const interval = score?.interval;
+/** Two places side by side, and how much more or less the second has. */
+function comparison(ctx: Context, state: ViewState, here: Place, there: Place): HTMLElement {
+  const { study } = ctx;
+  const places = [here, there];
+  const head = places.map((place) => h("th", { scope: "col" }, heading(ctx, place), about(ctx, state, place)));
+  const rows = state.measures.flatMap((name) => {
+    const measure = study.measure(name);
+    if (!measure) return [];
+    const found = places.map(({ model, layer }) => scoreOf(study, model, layer, state.epoch, name));
+    const cells = found.map((score) => {
+      const cell = h("td", {});
+      fill(cell, score, name);
+      return cell;
+    });
+    const [one, other] = found.map((score) => score?.value ?? null);
+    const known = one !== null && one !== undefined && other !== null && other !== undefined;
+    const change = known ? formatDifference(other - one) : "";
+    const title = measureTitle(measure, study.payload.measures);
+    return [h("tr", {}, h("th", { scope: "row" }, title), ...cells, h("td", { class: "difference" }, change))];
+  });
+  const difference = h("th", { scope: "col", class: "difference" }, "change");
   return h(
-    "dd",
-    { title: text, class: missing ? "missing" : null, "data-testid": `value-${name}` },
-    h("b", {}, formatNumber(score?.value)),
-    interval &&
-      !missing &&
-      h("small", {}, ` ${formatInterval(interval)}`),
-    missing && h("small", {}, ` ${text.replace(/^n\/a: /, "")}`),
+    "table",
+    { class: "comparison" },
+    h("thead", {}, h("tr", {}, h("td", {}), ...head, difference)),
+    h("tbody", {}, ...rows),
   );
 }
 
+function fill(cell: HTMLElement, score: Score | null, name: string): void {
+  const text = describeScore(score);
+  const missing = !score || score.value === null;
+  cell.title = text;
+  cell.classList.toggle("missing", missing);
+  cell.dataset["testid"] = `value-${name}`;
+  cell.append(h("b", {}, formatNumber(score?.value)));
+  if (missing) cell.append(h("small", {}, ` ${text.replace(/^n\/a: /, "")}`));
+  else if (score.interval) cell.append(h("small", {}, ` ${formatInterval(score.interval)}`));
+}
+
 function remarks({ study }: Context, places: Place[]): HTMLElement[] {
-  const notes = places.flatMap(({ model, layer }) => [
-    ...study.listed(model, layer).notes,
-    ...study.layer(model, layer).notes,
-  ]);
-  return [...new Set(notes)].map((note) => h("p", { class: "note" }, note));
+  const notes = places.flatMap(({ model, layer }) => {
+    const [listed, shown] = [study.listed(model, layer), study.layer(model, layer)];
+    const said = [listed.reduction, shown.reduction, ...listed.notes, ...shown.notes].filter((note) => note != null);
+    return said.map(sentence).map((note) => (places.length > 1 ? `${listed.name}: ${note}` : note));
+  });
+  return [...new Set(notes)].map((note) => h("p", { class: "note", dir: "auto" }, note));
+}
+
+function sentence(text: string): string {
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 }

@@ -29,10 +29,10 @@ export class Stage {
     this.ctx = ctx;
     this.main = new Pane(ctx, "map", ({ model, layer, epoch }) => ({ model, layer, epoch }));
     this.play = player(ctx);
-    const frame = h("div", { class: "frame" }, this.main.element, mapTools(ctx, () => this.panes));
+    const frame = h("div", { class: "frame" }, filterChip(ctx), this.main.element, mapTools(ctx));
     const left = h("div", { class: "side" }, frame, this.leftSlider);
     this.sides.append(left, this.right);
-    this.element = h("section", { class: "stage", "aria-label": "Map" }, filterChip(ctx), this.sides, this.epochSlider);
+    this.element = h("section", { class: "stage", "aria-label": "Map" }, this.sides, this.epochSlider);
     ctx.onDestroy(() => {
       this.main.destroy();
       this.second?.destroy();
@@ -60,6 +60,14 @@ export class Stage {
         }
       }),
     );
+  }
+
+  /** Look nearer, or at the whole map. */
+  zoom(factor: number | null): void {
+    for (const pane of this.panes) {
+      if (factor === null) pane.reset();
+      else pane.zoom(factor);
+    }
   }
 
   /** How the maps lie on the screen, for pictures of them. */

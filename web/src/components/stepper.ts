@@ -19,7 +19,8 @@ export interface StepperOptions {
 /** Room for a name under its tick, in pixels: of a letter, between names, and at most. */
 const LETTER = 7.4;
 const GAP = 10;
-const MOST = 88;
+const MOST = 96;
+const ROWS = 3;
 
 /** A slider over named steps, each of which has a tick that can be clicked. */
 export class Stepper {
@@ -83,15 +84,31 @@ export class Stepper {
     this.observer.disconnect();
   }
 
-  /** Leave out the names there is no room for, never the current one's. */
+  /** Names stand on as few rows as they need; where three are too few, some are left out. */
   private thin(): void {
     const cell = this.element.clientWidth / Math.max(1, this.ticks.length);
-    const room = Math.min(MOST, this.longest * LETTER + GAP);
-    const every = Math.max(1, Math.ceil(room / Math.max(1, cell)));
+    const rows = rowsFor(this.options.steps.map(({ name }) => name), cell);
+    const every = rows ? 1 : Math.max(1, Math.ceil(Math.min(MOST, this.longest * LETTER + GAP) / Math.max(1, cell)));
     this.ticks.forEach((tick, i) => {
       const near = every > 1 && i !== this.value && Math.abs(i - this.value) < every;
       tick.classList.toggle("bare", near || (i % every !== 0 && i !== this.value));
+      tick.style.setProperty("--row", String(rows ? i % rows : 0));
     });
-    this.element.style.setProperty("--room", `${cell * every}px`);
+    this.element.classList.toggle("rows", (rows ?? 1) > 1);
+    this.element.style.setProperty("--rows", String(rows ?? 1));
+    this.element.style.setProperty("--room", `${Math.max(cell * (rows ?? every), MOST)}px`);
   }
+}
+
+/** On how many rows names stand in turn, so that none runs into the next of its row; null for too many. */
+export function rowsFor(names: string[], cell: number): number | null {
+  const widths = names.map((name) => Math.min(MOST, [...name].length * LETTER + GAP));
+  for (let rows = 1; rows <= ROWS; rows++) {
+    const free = widths.every((width, i) => {
+      const next = widths[i + rows];
+      return next === undefined || (width + next) / 2 <= rows * cell;
+    });
+    if (free) return rows;
+  }
+  return null;
 }

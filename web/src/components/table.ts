@@ -1,5 +1,5 @@
 import { type Context, change } from "../context.ts";
-import { describeScore, formatNumber, formatShape, measureTitle } from "../data/format.ts";
+import { describeScore, formatCount, formatNumber, formatShape, measureTitle } from "../data/format.ts";
 import { bdi, h } from "../dom.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
 
@@ -8,11 +8,13 @@ export function table(ctx: Context): HTMLElement {
   const { study } = ctx;
   const measures = study.payload.measures;
   const holder = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Table of scores" });
+  const classes = h("div", { "data-testid": "class-table" });
   const details = h(
     "details",
     { class: "table", "data-testid": "table" },
     h("summary", {}, "All scores as a table"),
     holder,
+    classes,
   );
   const draw = (state: ViewState) => {
     if (!details.open) return;
@@ -21,6 +23,7 @@ export function table(ctx: Context): HTMLElement {
       {},
       h("th", { scope: "col" }, "Layer"),
       h("th", { scope: "col" }, "Shape"),
+      h("th", { scope: "col" }, "KL of the map"),
       ...measures.map((measure) => h("th", { scope: "col" }, measureTitle(measure, measures))),
     );
     const rows = study.model(state.model).layers.map(({ name, shape }, layer) =>
@@ -33,6 +36,7 @@ export function table(ctx: Context): HTMLElement {
           h("button", { type: "button", class: "link", onclick: () => change(ctx, { layer }) }, bdi(name)),
         ),
         h("td", {}, formatShape(shape)),
+        h("td", {}, study.divergence(state.model, layer, state.epoch)?.toFixed(3) ?? "n/a"),
         ...measures.map((measure) => {
           const score = scoreOf(study, state.model, layer, state.epoch, measure.name);
           const missing = !score || score.value === null;
@@ -41,8 +45,40 @@ export function table(ctx: Context): HTMLElement {
       ),
     );
     holder.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows)));
+    classes.replaceChildren(...ofClasses(ctx, state));
   };
   details.addEventListener("toggle", () => draw(ctx.store.get()));
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch"], draw));
   return details;
+}
+
+/** The scores of each class at the layer shown, of the measures that have them. */
+function ofClasses({ study }: Context, state: ViewState): HTMLElement[] {
+  const found = study.payload.measures.flatMap((measure) => {
+    const values = scoreOf(study, state.model, state.layer, state.epoch, measure.name)?.perClass;
+    return values ? [{ title: measureTitle(measure, study.payload.measures), values }] : [];
+  });
+  if (!found.length) return [];
+  const head = ["Class", "Points", ...found.map(({ title }) => title)].map((text) => h("th", { scope: "col" }, text));
+  const rows = study.classNames.map((name, i) =>
+    h(
+      "tr",
+      {},
+      h("th", { scope: "row" }, bdi(name)),
+      h("td", {}, formatCount(study.counts[i] ?? 0)),
+      ...found.map(({ values }) => {
+        const value = values[i] ?? null;
+        return h("td", { class: value === null ? "missing" : null }, formatNumber(value));
+      }),
+    ),
+  );
+  const { name } = study.listed(state.model, state.layer);
+  return [
+    h("h3", {}, "Of each class at ", bdi(name)),
+    h(
+      "div",
+      { class: "scroller", tabindex: "0", role: "region", "aria-label": `Scores of each class at ${name}` },
+      h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)),
+    ),
+  ];
 }

@@ -107,7 +107,18 @@ function overlayButtons(ctx: Context): HTMLElement {
       OVERLAY_NAMES[overlay],
     ),
   );
-  const element = group("Shapes", buttons);
+  const names = h(
+    "button",
+    {
+      type: "button",
+      title: "Name each class where it is densest",
+      "data-testid": "names",
+      onclick: () => change(ctx, { names: !ctx.store.get().names }),
+    },
+    "Names",
+  );
+  ctx.onDestroy(ctx.store.watch(["names"], (state) => press(names, state.names)));
+  const element = group("On the map", [names, ...buttons]);
   ctx.onDestroy(
     ctx.store.watch(["overlays", "model"], (state) => {
       const layers = ctx.study.model(state.model).layers;
@@ -116,7 +127,6 @@ function overlayButtons(ctx: Context): HTMLElement {
         press(button, state.overlays.includes(overlay));
         button.hidden = !layers.some((layer) => layer[overlay]);
       });
-      element.hidden = buttons.every(({ hidden }) => hidden);
     }),
   );
   return element;

@@ -5,14 +5,20 @@ export function isShare(measure: Measure | undefined): boolean {
   return measure?.range[1] === 1 && (measure.range[0] === 0 || measure.range[0] === -1);
 }
 
-/** Three or four digits that matter, whatever the size. */
+/** Three digits that matter, whatever the size. */
 export function formatNumber(value: number | null | undefined): string {
   if (value === null || value === undefined || !Number.isFinite(value)) return "n/a";
   const size = Math.abs(value);
   if (size !== 0 && (size < 0.001 || size >= 1e6)) return minus(value.toExponential(2));
-  if (size < 10) return minus(value.toFixed(3));
+  if (size <= 1) return minus(value.toFixed(3));
+  if (size < 9.995) return minus(value.toFixed(2));
   if (size < 1000) return minus(value.toFixed(1));
   return minus(Math.round(value).toLocaleString("en-US"));
+}
+
+/** "+0.060", "−1.2": how much more or less. */
+export function formatDifference(value: number): string {
+  return `${value > 0 ? "+" : ""}${formatNumber(value)}`;
 }
 
 export function formatPercent(share: number | null | undefined, digits = 1): string {

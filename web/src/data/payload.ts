@@ -40,6 +40,8 @@ export interface Layer {
   shape: number[];
   sameAs: string | null;
   notes: string[];
+  /** What was done to a layer of many numbers before it was measured, with its distortion. */
+  reduction?: string | null;
   map: MapCoords | null;
   klDivergence: number | null;
   /** u8: point-wise Neighborhood Hit in the representation, 0..255 for 0..1. */

@@ -62,6 +62,12 @@ export class Study {
     return map && this.once(map, () => unpackCoords(map));
   }
 
+  /** Kullback-Leibler divergence of a map; those of earlier epochs are not known. */
+  divergence(model: number, layer: number, epoch: number | null = null): number | null {
+    const last = (this.model(model).epochs?.epochs.length ?? 0) - 1;
+    return epoch === null || epoch === last ? this.layer(model, layer).klDivergence : null;
+  }
+
   predictions(model: number): Numbers | null {
     const packed = this.model(model).predictions ?? (model === 0 ? this.payload.predictions : null);
     return packed && this.once(packed, () => unpack(packed));

@@ -90,10 +90,12 @@ function drawPanel(
   });
   pen.setLineDash([]);
   pen.textAlign = "center";
+  pen.textBaseline = "middle";
   for (const { text, at: [x, y] } of panel.names) {
-    pen.font = `600 13px ${FONT}`;
+    pen.font = `600 15px ${FONT}`;
+    pen.lineJoin = "round";
     pen.strokeStyle = ground;
-    pen.lineWidth = 3;
+    pen.lineWidth = 3.5;
     pen.strokeText(text, x, y);
     write(pen, text, x, y, ink, pen.font);
   }

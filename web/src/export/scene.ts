@@ -4,7 +4,8 @@ import type { Point } from "../data/payload.ts";
 import type { Study } from "../data/study.ts";
 import { type LegendEntry, colouring, shown } from "../map/colouring.ts";
 import { type Affine, toScreen } from "../map/geometry.ts";
-import { type Shape, namesOf, shapesOf } from "../map/overlay.ts";
+import { labelsOf, roomFor } from "../map/labels.ts";
+import { type Shape, shapesOf } from "../map/overlay.ts";
 import { pointSize, pointZoom } from "../map/scatter.ts";
 import { inks } from "./layout.ts";
 import { type Overlay, type Place, type ViewState, scoreOf } from "../state/view-state.ts";
@@ -27,7 +28,7 @@ export interface Panel {
   dots: Dot[];
   /** Filled, with points over them, in the colour of their class; or else in ink, as lines only. */
   shapes: (Shape & { colour: string; filled: boolean })[];
-  /** Names of shapes whose colours do not tell their classes. */
+  /** Names of classes. */
   names: { text: string; at: Point }[];
 }
 
@@ -92,12 +93,10 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
         filled: ofClasses,
       }),
     );
-    if (!ofClasses) {
-      panel.names = namesOf(panel.shapes, study.classNames).map(({ text, at }) => ({
-        text,
-        at: toScreen(affine, at[0], at[1]),
-      }));
-    }
+  }
+  if (state.names || (panel.shapes.length && !ofClasses)) {
+    const labels = labelsOf(coords, study.labels, study.classNames, state.classes);
+    panel.names = roomFor(labels, affine).map(({ text, at }) => ({ text, at: toScreen(affine, at[0], at[1]) }));
   }
   return panel;
 }

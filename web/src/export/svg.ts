@@ -79,7 +79,7 @@ function panelOf(panel: Panel, left: number, muted: string, ground: string): SVG
       ),
       s("g", { transform: place }, ...lines),
       ...panel.names.map(({ text, at: [x, y] }) =>
-        s("text", { x, y, "text-anchor": "middle", ...halo, "font-weight": 600 }, text),
+        s("text", { x, y, "text-anchor": "middle", "dominant-baseline": "central", "font-size": 15, ...halo, "font-weight": 600 }, text),
       ),
     ),
     s("rect", { width, height, fill: "none", stroke: muted, "stroke-opacity": 0.4 }),

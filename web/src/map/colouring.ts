@@ -127,6 +127,14 @@ function where(codes: Uint16Array, test: (code: number) => boolean): number[] {
   return found;
 }
 
+/** The same legend, with how many of the shown points have each colour. */
+export function countShown(study: Study, { entries, categories }: Colouring, classes: number[] | null): LegendEntry[] {
+  const points = shown(study, classes);
+  if (!points) return entries;
+  const counts = count(points.map((i) => categories[i] as number), entries.length);
+  return entries.map((entry, i) => ({ ...entry, count: counts[i] as number }));
+}
+
 /** Indices of the points of the shown classes; null for all. */
 export function shown(study: Study, classes: number[] | null): number[] | null {
   if (!classes) return null;

@@ -25,11 +25,6 @@ export function polygonPath(coords: Coords, polygons: Polygon[]): string {
     .join("");
 }
 
-export function middle(points: Point[]): Point {
-  const n = Math.max(1, points.length);
-  return [points.reduce((sum, [x]) => sum + x, 0) / n, points.reduce((sum, [, y]) => sum + y, 0) / n];
-}
-
 const ELLIPSE_POINTS = 64;
 
 /** An ellipse as a closed path; `axes` are its semi-axes. */

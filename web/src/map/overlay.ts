@@ -1,15 +1,13 @@
 import type { Coords } from "../data/pack.ts";
-import { shorten } from "../data/format.ts";
-import type { Layer, Point } from "../data/payload.ts";
+import type { Layer } from "../data/payload.ts";
 import { h, s } from "../dom.ts";
 import type { Overlay } from "../state/view-state.ts";
-import { type Affine, ellipsePath, middle, place, polygonPath, toScreen } from "./geometry.ts";
+import { type Affine, ellipsePath, polygonPath, toScreen } from "./geometry.ts";
+import { type Label, roomFor } from "./labels.ts";
 
 export interface Shape {
   class: number;
   kind: Overlay;
-  /** Where its name stands. */
-  center: Point;
   /** In the square from -1 to 1. */
   path: string;
 }
@@ -22,31 +20,22 @@ export function shapesOf(
   classes: number[] | null,
 ): Shape[] {
   const shapes: Shape[] = [];
-  const add = (kind: Overlay, index: number, path: string, center: Point) => {
+  const add = (kind: Overlay, index: number, path: string) => {
     if (!path || (classes && !classes.includes(index))) return;
-    shapes.push({ class: index, kind, path, center: place(coords, center) });
+    shapes.push({ class: index, kind, path });
   };
   for (const kind of overlays) {
     if (kind === "ellipses") {
       layer.ellipses?.forEach((ellipse, i) => {
-        if (ellipse) add(kind, i, ellipsePath(coords, ellipse), ellipse.center);
+        if (ellipse) add(kind, i, ellipsePath(coords, ellipse));
       });
     } else {
       layer[kind]?.forEach((polygons, i) => {
-        add(kind, i, polygonPath(coords, polygons), middle(polygons.flat()));
+        add(kind, i, polygonPath(coords, polygons));
       });
     }
   }
   return shapes;
-}
-
-/** One name for each class, where its first shape has its middle. */
-export function namesOf(shapes: Shape[], names: string[]): { text: string; at: Point }[] {
-  const found = new Map<number, { text: string; at: Point }>();
-  for (const { class: index, center } of shapes) {
-    if (!found.has(index)) found.set(index, { text: shorten(names[index] ?? "", 18), at: center });
-  }
-  return [...found.values()];
 }
 
 export const DASHES: Record<Overlay, string | null> = {
@@ -72,7 +61,8 @@ export class OverlayView {
   private readonly names = s("g", { class: "names" });
   private readonly links = s("g", { class: "links" });
   private affine: Affine = { kx: 1, ky: -1, tx: 0, ty: 0 };
-  private named: { text: string; at: Point }[] = [];
+  private labels: Label[] = [];
+  private readonly texts = new Map<number, SVGTextElement>();
   private marked: { coords: Coords; point: number; neighbors: number[] } | null = null;
 
   constructor() {
@@ -90,8 +80,8 @@ export class OverlayView {
     this.drawLinks();
   }
 
-  /** Shapes in the colours of their classes; without colours, in ink and with their names. */
-  draw(shapes: Shape[], colours: string[] | null, names: string[]): void {
+  /** Shapes in the colours of their classes, or else in ink. */
+  draw(shapes: Shape[], colours: string[] | null): void {
     const tint = (index: number) => colours?.[index] ?? "currentColor";
     this.fills.replaceChildren(
       ...(colours ? shapes : []).map(({ class: index, path }) =>
@@ -103,7 +93,13 @@ export class OverlayView {
         s("path", { d: path, stroke: tint(index), "stroke-dasharray": DASHES[kind] }),
       ),
     );
-    this.named = colours ? [] : namesOf(shapes, names);
+  }
+
+  /** Names of classes; those on the map already travel to their new places in so many milliseconds. */
+  name(labels: Label[], duration: number): void {
+    this.labels = labels;
+    this.names.style.setProperty("--travel", `${duration}ms`);
+    this.names.classList.toggle("travelling", duration > 0);
     this.drawNames();
   }
 
@@ -111,6 +107,7 @@ export class OverlayView {
   hide(hidden: boolean): void {
     this.under.classList.toggle("moving", hidden);
     this.over.classList.toggle("moving", hidden);
+    if (!hidden) this.names.classList.remove("travelling");
   }
 
   mark(coords: Coords | null, point: number | null, neighbors: number[]): void {
@@ -119,12 +116,24 @@ export class OverlayView {
   }
 
   private drawNames(): void {
-    this.names.replaceChildren(
-      ...this.named.map(({ text, at }) => {
-        const [x, y] = toScreen(this.affine, at[0], at[1]);
-        return s("text", { x, y }, text);
-      }),
-    );
+    const room = roomFor(this.labels, this.affine);
+    const wanted = new Set(room.map(({ class: index }) => index));
+    for (const [index, text] of this.texts) {
+      if (wanted.has(index)) continue;
+      text.remove();
+      this.texts.delete(index);
+    }
+    for (const { class: index, text, at } of room) {
+      let element = this.texts.get(index);
+      if (!element) {
+        element = s("text");
+        this.texts.set(index, element);
+        this.names.append(element);
+      }
+      const [x, y] = toScreen(this.affine, at[0], at[1]);
+      if (element.textContent !== text) element.textContent = text;
+      element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+    }
   }
 
   private drawLinks(): void {

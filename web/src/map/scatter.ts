@@ -1,4 +1,5 @@
 import createScatterplot, { createRenderer } from "regl-scatterplot";
+import { reducedMotion } from "../dom.ts";
 import type { Affine } from "./geometry.ts";
 
 /** All points as they are to be drawn. */
@@ -32,6 +33,9 @@ type Renderer = ReturnType<typeof createRenderer>;
 /** A lasso that ends where it began is followed by a click, for so many milliseconds not meant. */
 const CLICK = 250;
 
+/** Milliseconds of a change of the view. */
+const GLIDE = 260;
+
 /** A duration that can be cut short while a transition runs: the library reads it every frame. */
 class Duration {
   milliseconds = 0;
@@ -49,6 +53,8 @@ export class Scatter {
   private readonly cleanups: (() => void)[] = [];
   private readonly duration = new Duration();
   private readonly settled: () => void;
+  private readonly seen: () => void;
+  private gliding = 0;
   private waiting: Frame | null = null;
   private busy = false;
   private drawn: Frame | null = null;
@@ -62,6 +68,7 @@ export class Scatter {
   constructor(canvas: HTMLCanvasElement, events: ScatterEvents) {
     this.canvas = canvas;
     this.settled = () => events.settled();
+    this.seen = () => events.view(this.affine());
     const hidden = document.createElement("canvas");
     const box = canvas.getBoundingClientRect();
     this.renderer = createRenderer({ canvas: hidden });
@@ -104,13 +111,34 @@ export class Scatter {
   }
 
   zoom(factor: number): void {
-    const { camera } = this;
-    camera.scale([factor, factor], [0, 0]);
-    this.plot.redraw();
+    const { view } = this.camera;
+    const [scale, x, y] = [factor * (view[0] as number), factor * (view[12] as number), factor * (view[13] as number)];
+    this.glide([scale, x, y]);
   }
 
   reset(): void {
-    this.plot.reset();
+    this.glide([1, 0, 0]);
+  }
+
+  /** Move the view smoothly to a scale and a shift. */
+  private glide(to: [number, number, number]): void {
+    cancelAnimationFrame(this.gliding);
+    const { view } = this.camera;
+    const from = [view[0] as number, view[12] as number, view[13] as number];
+    const begin = performance.now();
+    const step = (now: number) => {
+      if (this.gone) return;
+      const share = reducedMotion() ? 1 : Math.min(1, Math.max(0, (now - begin) / GLIDE));
+      const eased = 1 - (1 - share) ** 3;
+      // Scales multiply: so their logarithms go evenly, and the shift with the scale.
+      const scale = (from[0] as number) ** (1 - eased) * to[0] ** eased;
+      const along = from[0] === to[0] ? eased : (scale - (from[0] as number)) / (to[0] - (from[0] as number));
+      const [x, y] = [1, 2].map((i) => (from[i] as number) + along * ((to[i] as number) - (from[i] as number)));
+      this.plot.view([scale, 0, 0, 0, 0, scale, 0, 0, 0, 0, 1, 0, x as number, y as number, 0, 1]);
+      this.seen();
+      if (share < 1) this.gliding = requestAnimationFrame(step);
+    };
+    this.gliding = requestAnimationFrame(step);
   }
 
   /** How the map's square lies on the canvas, in CSS pixels. */
@@ -204,6 +232,17 @@ export class Scatter {
     const remember = ({ ctrlKey, metaKey, altKey }: MouseEvent) => {
       this.modifiers = { ctrlKey, metaKey, altKey };
     };
+    const whole = () => this.reset();
+    const halt = () => cancelAnimationFrame(this.gliding);
+    this.canvas.addEventListener("dblclick", whole);
+    this.canvas.addEventListener("pointerdown", halt);
+    this.canvas.addEventListener("wheel", halt, { passive: true });
+    this.cleanups.push(() => {
+      halt();
+      this.canvas.removeEventListener("dblclick", whole);
+      this.canvas.removeEventListener("pointerdown", halt);
+      this.canvas.removeEventListener("wheel", halt);
+    });
     addEventListener("mouseup", remember, true);
     this.cleanups.push(() => removeEventListener("mouseup", remember, true));
     this.cleanups.push(followTouch(this.canvas, () => plot.get("mouseMode") === "lasso"));

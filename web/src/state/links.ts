@@ -28,6 +28,7 @@ export function encodeState(study: Study, state: ViewState): string {
   }
   if (state.colour !== "class") put("colour", state.colour);
   if (state.overlays.length) put("overlays", state.overlays.join(","));
+  if (!state.names) put("names", "off");
   if (state.classes) put("classes", state.classes.join(","));
   if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
   if (state.focus !== null) put("point", String(state.focus));
@@ -53,6 +54,7 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   if (colour && COLOURS.includes(colour)) state.colour = colour;
   const overlays = values.get("overlays")?.split(",") ?? [];
   if (overlays.length) state.overlays = OVERLAYS.filter((o: Overlay) => overlays.includes(o));
+  if (values.get("names") === "off") state.names = false;
   const classes = integers(values.get("classes"));
   if (classes.length) state.classes = classes;
   const selection = values.get("selection");

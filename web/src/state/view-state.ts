@@ -22,6 +22,8 @@ export interface ViewState {
   other: Place | null;
   colour: Colour;
   overlays: Overlay[];
+  /** Whether the classes are named on the map. */
+  names: boolean;
   /** The only classes shown; null for all. */
   classes: number[] | null;
   /** Sample indices, ascending. */
@@ -69,6 +71,7 @@ export function initialState(study: Study): ViewState {
     other: null,
     colour: "class",
     overlays: [],
+    names: true,
     classes: null,
     selection: [],
     focus: null,
@@ -95,6 +98,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     },
     colour: colours(study, model).includes(wanted.colour) ? wanted.colour : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
+    names: wanted.names,
     classes: classes && classes.length > 0 && classes.length < study.classNames.length ? classes : null,
     selection: indices(wanted.selection, study.n),
     focus: within(wanted.focus, study.n),

@@ -1,0 +1,62 @@
+import type { Context } from "../context.ts";
+import { freshId, h } from "../dom.ts";
+import { icon } from "../icons.ts";
+
+export const KEYS: [string, string][] = [
+  ["← →", "one layer back, one on"],
+  ["Space", "play, pause"],
+  ["+ −", "nearer, farther"],
+  ["0", "the whole map (or double-click it)"],
+  ["L", "lasso on or off (or hold Shift and drag)"],
+  ["Ctrl, Alt", "held at the end of a lasso: add to the selection, take away"],
+  ["N", "names of the classes on or off"],
+  ["Esc", "leave the lasso, let a point go, clear the selection, show all classes"],
+  ["?", "this help"],
+];
+
+const WAYS: [string, string][] = [
+  ["Slide", "through the layers and watch the classes come apart; the points keep their colours."],
+  ["Point", "at a dot to see its sample, label, prediction and neighbours; click it to keep it in view."],
+  ["Draw", "a lasso round points: they stay selected through the layers, and can be saved."],
+  ["Click", "a class, or a cell of the table of confusions, to see one class or a pair alone."],
+  ["Compare", "two layers, or two models, with linked points and selections."],
+];
+
+const WORDS: [string, string][] = [
+  ["NH", "Neighborhood Hit: of a point's nearest neighbours, the share that is of its own class. 1 is untangled."],
+  ["native", "measured in the layer itself; on the map: in the picture of it, which loses something."],
+  ["map KL", "how far the map is from the distances in the layer; t-SNE makes it as small as it can."],
+  ["chance", "what the same measure gives where the labels are mixed at random."],
+  ["untrained", "the same network before it has learnt anything."],
+];
+
+/** What can be done here, and with which keys. */
+export function help({ fleeting, onDestroy }: Context): HTMLElement {
+  const id = freshId("help");
+  const list = (items: [string, string][], key: boolean) =>
+    h("dl", {}, ...items.map(([term, what]) => h("div", {}, h("dt", {}, key ? h("kbd", {}, term) : term), h("dd", {}, what))));
+  const close = h(
+    "button",
+    { type: "button", class: "icon-only", "aria-label": "Close", title: "Close", onclick: () => fleeting.set({ help: false }) },
+    icon("close"),
+  );
+  const dialog = h(
+    "dialog",
+    { class: "help", "aria-labelledby": id, "data-testid": "help" },
+    h("div", { class: "title-row" }, h("h2", { id }, "How to use this page"), close),
+    list(WAYS, false),
+    h("h3", {}, "Words"),
+    list(WORDS, false),
+    h("h3", {}, "Keys"),
+    list(KEYS, true),
+  );
+  dialog.addEventListener("close", () => fleeting.set({ help: false }));
+  dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
+  onDestroy(
+    fleeting.watch(["help"], (now) => {
+      if (now.help && !dialog.open) dialog.showModal();
+      else if (!now.help && dialog.open) dialog.close();
+    }),
+  );
+  return dialog;
+}
