@@ -36,9 +36,8 @@ def locked(folder: Path) -> Iterator[None]:
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise FolderInUseError(
-                    errno.EBUSY,
                     f"{folder} is being written by another run: wait until it has ended, or give "
-                    "another folder",
+                    "another folder"
                 ) from None
             if error.errno not in (errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS):
                 raise

@@ -1,6 +1,7 @@
 """The command ``unknot``: one file a command, which reads files and calls the package."""
 
 import os
+import re
 import sys
 
 # Each adds its command; the order is that of the help.
@@ -40,7 +41,7 @@ def main() -> None:
 def _one_line(error: Exception) -> str:
     if callable(usage := getattr(error, "format_message", None)):  # a wrong use of the command
         return f"{' '.join(usage().split())} (unknot --help says more)"
-    text = " ".join(str(error).split())
+    text = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
     if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and text:
         return text
     if isinstance(error, MemoryError):
