@@ -183,3 +183,10 @@ def test_a_closed_pipe_is_quiet(clouds):
         check=False,
     )
     assert done.stderr == ""
+
+
+def test_errors_of_the_system_are_said_without_their_numbers():
+    from unknot.cli import _one_line
+
+    assert _one_line(OSError(28, "the disk is full")) == "the disk is full"
+    assert _one_line(ValueError("k [Errno 2] stays")) == "k [Errno 2] stays"

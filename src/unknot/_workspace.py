@@ -12,6 +12,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,7 @@ from typing import Any
 
 from . import __version__
 from ._files import write_json
+from ._threads import resolve_n_jobs
 
 RECORD = "part.json"
 SECONDS = "seconds.json"
@@ -240,14 +242,14 @@ def _valid_part(path: Path, fingerprint: str) -> dict[str, Any] | None:
 
 def _listed(folder: Path) -> dict[str, list[Any]]:
     """Size and checksum of every file of a part, but for its record and times."""
-    return {
-        name: [path.stat().st_size, checksum(path)]
-        for name, path in sorted(
-            (path.relative_to(folder).as_posix(), path)
-            for path in folder.rglob("*")
-            if path.is_file() and path.name not in (RECORD, SECONDS)
-        )
+    files = {
+        path.relative_to(folder).as_posix(): path
+        for path in folder.rglob("*")
+        if path.is_file() and path.name not in (RECORD, SECONDS)
     }
+    with ThreadPoolExecutor(resolve_n_jobs(None)) as pool:
+        sums = dict(zip(files, pool.map(checksum, files.values()), strict=True))
+    return {name: [files[name].stat().st_size, sums[name]] for name in sorted(files)}
 
 
 def fingerprint_of(name: str, settings: Mapping[str, Any], needs: Sequence[Step]) -> str:

@@ -7,11 +7,13 @@ from unknot.metrics import (
     MeasureWarning,
     UndefinedMeasureError,
     _moments,
+    _permuted,
     class_distance_variance,
     nc1,
     nc2,
 )
-from unknot.metrics._moments import class_moments, permuted_moments, resampled_moments
+from unknot.metrics._moments import class_moments, resampled_moments
+from unknot.metrics._permuted import permuted_moments
 from unknot.metrics.clusters import nearer_own, shares_of_table
 
 ALL = (nc1, nc2, class_distance_variance)
@@ -143,7 +145,8 @@ def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
     for c in range(classes):
         own = np.flatnonzero(labels == c)
         weights[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=6)
-    for b, fast in enumerate(resampled_moments(points, labels, classes, weights)):
+    observed = class_moments(points, labels, classes)
+    for b, fast in enumerate(resampled_moments(points, labels, observed, weights)):
         rows = np.repeat(np.arange(len(labels)), weights[b])
         slow = class_moments(points[rows], labels[rows], classes)
         np.testing.assert_allclose(fast.counts, slow.counts)
@@ -158,12 +161,13 @@ def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
 def test_permuted_moments_are_those_of_the_permuted_labels(
     rng, monkeypatch, classes, offset, together
 ):
-    monkeypatch.setattr(_moments, "TOGETHER", together)
+    monkeypatch.setattr(_permuted, "TOGETHER", together)
     monkeypatch.setattr(_moments, "BLOCK_BYTES", 8 * 5 * 40)
     labels = np.concatenate([np.arange(classes), rng.integers(0, classes, size=90)])
     points = (rng.normal(size=(len(labels), 5)) + offset + labels[:, None]).astype(np.float32)
     permuted = [rng.permutation(labels) for _ in range(5)]
-    found = list(permuted_moments(points, permuted, classes, n_jobs=2))
+    observed = class_moments(points, labels, classes)
+    found = list(permuted_moments(points, permuted, observed, n_jobs=2))
     assert len(found) == 5
     for codes, (fast, shares) in zip(permuted, found, strict=True):
         slow = class_moments(points, codes, classes)

@@ -3,7 +3,8 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from unknot.metrics import MeasureWarning, UndefinedMeasureError, linear_probe
-from unknot.metrics.linear import deal_folds
+from unknot.metrics._softmax import fit_folds
+from unknot.metrics.linear import deal_folds, probes_by_chance
 
 
 @pytest.fixture
@@ -142,3 +143,25 @@ def test_fewer_than_two_classes_of_two_points_are_refused(labels):
 def test_bad_arguments_are_named(arguments, match):
     with pytest.raises(ValueError, match=match):
         linear_probe(np.eye(4), [0, 0, 1, 1], **arguments)
+
+
+def test_labellings_trained_together_are_answered_as_alone(rng):
+    labels = np.stack([np.arange(90) % 3, rng.permutation(np.arange(90) % 3)])
+    points = (rng.normal(size=(90, 8)) + 3 * np.eye(8)[labels[0]]).astype(np.float32)
+    folds = np.stack([deal_folds(each, 5, 0) for each in labels])
+    together, _ = fit_folds(points, labels, folds, 1.0)
+    for run in range(2):
+        alone, _ = fit_folds(points, labels[run : run + 1], folds[run : run + 1], 1.0)
+        # Trained until all are done, some go a step further together than alone.
+        assert np.mean(together[run] == alone[0]) > 0.97
+    assert np.mean(together[0] == labels[0]) > 0.9
+
+
+def test_probes_by_chance_know_nothing_of_the_labels(rng):
+    labels = np.concatenate([np.arange(400) % 4, [4]])
+    points = (rng.normal(size=(401, 10)) + 9 * np.eye(10)[labels]).astype(np.float32)
+    found = probes_by_chance(points, labels, np.arange(5), 200, 3, random_state=0)
+    assert found.shape == (3,)
+    assert len(set(found)) > 1
+    np.testing.assert_allclose(found, 1 / 4, atol=0.15)
+    assert linear_probe(points[:400], labels[:400]).value > 0.9

@@ -161,3 +161,40 @@ def test_the_disk_may_be_full(layers, digits, tmp_path, monkeypatch):
         **fast(),
     )
     assert [reused for *_, reused in stages][:5] == [True] * 4 + [False]
+
+
+def test_two_runs_do_not_write_to_one_folder(layers, digits, tmp_path):
+    target = tmp_path / "study"
+    target.mkdir()
+    holder = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time, pathlib; from unknot._lock import locked\n"
+            "with locked(pathlib.Path(sys.argv[1])):\n"
+            "    print('held', flush=True); time.sleep(60)",
+            target,
+        ],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert holder.stdout.readline() == "held\n"
+        for write in (
+            lambda: unknot.study(layers, (None, digits.labels), out=target, **fast()),
+            lambda: unknot.Study(
+                "model",
+                {"fc1": unknot.studies.LayerStudy("fc1", "array", (12,))},
+                digits.labels,
+                digits.class_names,
+            ).save(target),
+        ):
+            with pytest.raises(OSError, match="is being written by another run: wait until"):
+                write()
+    finally:
+        holder.kill()
+        holder.wait()
+        holder.stdout.close()
+    # The lock of a killed process is gone.
+    found = unknot.study(layers, (None, digits.labels), out=target, **fast())
+    assert set(found) == set(layers)

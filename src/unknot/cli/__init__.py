@@ -1,6 +1,7 @@
 """The command ``unknot``: one file a command, which reads files and calls the package."""
 
 import os
+import re
 import sys
 
 # Each adds its command; the order is that of the help.
@@ -45,7 +46,7 @@ def _one_line(error: Exception) -> str:
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "unknot"
         return said and f"{said} ({command} --help says more)"
-    text = " ".join(str(error).split())
+    text = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
     if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and text:
         return text
     if isinstance(error, MemoryError):

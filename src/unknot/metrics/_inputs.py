@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -12,8 +10,10 @@ import numpy as np
 
 from .._stored import Rows, StoredPoints
 from .._typing import Array
+from ._clock import Clock
 from ._distances import Consumer, Sample, scan_distances, stratified
-from ._moments import ClassMoments, class_moments, permuted_moments, resampled_moments
+from ._moments import ClassMoments, class_moments, resampled_moments
+from ._permuted import permuted_moments
 from .capacity import ManifoldCapacity, capacity_of_points
 from .clusters import DistanceSums, nearer_own, shares_of_table
 from .faithfulness import NeighborRanks
@@ -21,26 +21,7 @@ from .faithfulness import NeighborRanks
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
 
-
-class Clock:
-    """Seconds spent on each shared input, so that no measure is charged for what others use too."""
-
-    def __init__(self) -> None:
-        self.seconds: dict[str, float] = {}
-        self._depth = 0
-
-    @contextmanager
-    def shared(self, name: str) -> Iterator[None]:
-        """Count the time spent inside under a name; within another shared input, under that."""
-        self._depth += 1
-        start = time.perf_counter()
-        try:
-            yield
-        finally:
-            self._depth -= 1
-            if self._depth == 0:
-                spent = time.perf_counter() - start
-                self.seconds[name] = self.seconds.get(name, 0.0) + spent
+NULL_ROWS = 512
 
 
 class Space:
@@ -84,12 +65,13 @@ class Space:
     @cached_property
     def resampled(self) -> list[ClassMoments]:
         """Means and spreads of the classes in every resample."""
+        moments = self.moments
         with self.inputs.clock.shared(f"resampled class moments{self.name}"):
             return list(
                 resampled_moments(
                     self.points,
                     self.codes,
-                    len(self.classes),
+                    moments,
                     self.inputs.weights,
                     self.inputs.n_jobs,
                 )
@@ -112,12 +94,13 @@ class Space:
 
     @cached_property
     def _of_shuffled(self) -> list[tuple[ClassMoments, Array]]:
+        moments = self.moments
         with self.inputs.clock.shared(f"class moments, labels permuted{self.name}"):
             return list(
                 permuted_moments(
                     self.points,
                     [other.codes for other in self.inputs.shuffled],
-                    len(self.classes),
+                    moments,
                     self.inputs.n_jobs,
                 )
             )
@@ -132,7 +115,20 @@ class Space:
     @property
     def sums(self) -> Array:
         """Sums of the sampled points' distances to each class."""
-        return self._scan[0]
+        return self._scan[0][:, 0]
+
+    @cached_property
+    def sums_by_chance(self) -> tuple[Sample, Array]:
+        """Sampled points, and sums of their distances to each class of every permutation."""
+        inputs = self.inputs
+        sample = inputs.few_rows
+        if sample is inputs.sample:
+            return sample, self._scan[0][:, 1:]
+        shuffled = [other.codes for other in inputs.shuffled]
+        sums = DistanceSums(shuffled, len(sample.rows), len(self.classes))
+        with inputs.clock.shared(f"distances of sampled points{self.name}"):
+            scan_distances(self.points, sample.rows, [sums], inputs.n_jobs)
+        return sample, sums.sums
 
     @property
     def ranks(self) -> Array | None:
@@ -144,10 +140,14 @@ class Space:
 
     @cached_property
     def _scan(self) -> tuple[Array, Array | None]:
-        """Sums and ranks, from one pass over the distances."""
+        """Sums of every labelling, and ranks, from one pass over the distances."""
         inputs = self.inputs
         rows = inputs.sample.rows
-        sums = DistanceSums([self.codes], len(rows), len(self.classes))
+        labellings = [self.codes]
+        if inputs.few_rows is inputs.sample:
+            # Distances to so few points say what permuted labels would give as well.
+            labellings += [permuted.codes for permuted in inputs.shuffled]
+        sums = DistanceSums(labellings, len(rows), len(self.classes))
         consumers: list[Consumer] = [sums]
         other = inputs.other(self)
         ranks = None
@@ -156,7 +156,7 @@ class Space:
             consumers.append(ranks)
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
             scan_distances(self.points, rows, consumers, inputs.n_jobs)
-        return sums.sums[:, 0], None if ranks is None else ranks.ranks
+        return sums.sums, None if ranks is None else ranks.ranks
 
 
 class Inputs:
@@ -243,6 +243,14 @@ class Inputs:
             drawn = self.root.sample
             return Sample(drawn.rows, drawn.weights, self.codes[drawn.rows], drawn.sizes)
         return stratified(self.codes, self.settings["max_samples"], self.random_state)
+
+    @cached_property
+    def few_rows(self) -> Sample:
+        """Points that are enough for the silhouette by chance: this is narrow."""
+        asked = self.settings["max_samples"]
+        if asked is not None and asked <= NULL_ROWS:
+            return self.sample
+        return stratified(self.codes, NULL_ROWS, self.random_state)
 
     @cached_property
     def weights(self) -> Array:

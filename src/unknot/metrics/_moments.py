@@ -25,8 +25,10 @@ class ClassMoments:
     ----------
     counts : array of float64 (n_classes,)
         Points of each class.
+    origin : array of float64 (n_features,)
+        The mean of all points, or near it.
     means : array of float64 (n_classes, n_features)
-        Class means, relative to an arbitrary origin.
+        Class means, relative to the origin.
     variances : array of float64 (n_classes,)
         Mean squared distance of a class's points to its mean.
     reaches : array of float64 (n_classes,)
@@ -39,6 +41,7 @@ class ClassMoments:
     """
 
     counts: Array
+    origin: Array
     means: Array
     variances: Array
     reaches: Array
@@ -67,8 +70,8 @@ def blocks_of(points: Rows, width: int) -> list[Array]:
     return [everything[start : start + step] for start in range(0, len(points), step)]
 
 
-def class_means(points: Rows, members: list[Array], origin: Array, team: Team) -> Array:
-    """Means of the classes relative to the origin, in float64 (n_classes, n_features)."""
+def class_totals(points: Rows, members: list[Array], team: Team) -> Array:
+    """Sum the points of each class, in float64 (n_classes, n_features)."""
     totals = np.zeros((len(members), points.shape[1]))
     for part, block in parts_of(points):
 
@@ -77,8 +80,7 @@ def class_means(points: Rows, members: list[Array], origin: Array, team: Team) -
                 totals[c] += block[rows].sum(axis=0, dtype=np.float64)
 
         team.run(add, len(members))
-    counts = np.array([len(own) for own in members], dtype=np.float64)
-    return np.asarray(totals / counts[:, None] - origin)
+    return totals
 
 
 def class_moments(
@@ -89,12 +91,13 @@ def class_moments(
     The second pass takes the points relative to their class mean, so that a large offset of all
     points costs no digits.
     """
-    origin = points.mean(axis=0, dtype=np.float64)
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.array([len(own) for own in members], dtype=np.float64)
     variances, reaches, whitened = np.zeros((3, n_classes))
     with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
-        means = class_means(points, members, origin, team)
+        totals = class_totals(points, members, team)
+        origin = totals.sum(axis=0) / len(points)
+        means = totals / counts[:, None] - origin
         whitener, rank = between_whitener(means)
 
         for part, block in parts_of(points):
@@ -109,7 +112,7 @@ def class_moments(
 
             team.run(spread, n_classes)
     return ClassMoments(
-        counts, means, variances / counts, reaches / counts, whitened / counts, rank
+        counts, origin, means, variances / counts, reaches / counts, whitened / counts, rank
     )
 
 
@@ -122,19 +125,21 @@ def between_whitener(means: Array) -> tuple[Array, int]:
     n_classes = len(means)
     centred = means - means.mean(axis=0)
     scale = np.abs(means).max()
-    _, s, vt = np.linalg.svd(centred, full_matrices=False)
+    # The few axes that the means span first: of many features, that is most of the work.
+    basis, corners = np.linalg.qr(centred.T)
+    _, s, vt = np.linalg.svd(corners.T, full_matrices=False)
     # The C rows sum to zero: one singular value is always rounding.
     kept = s > max(s[0] * 1e-10, scale * 1e-13)
     kept[n_classes - 1 :] = False
     whitener = np.zeros((means.shape[1], n_classes))
-    whitener[:, : len(s)] = vt.T * np.divide(
-        np.sqrt(n_classes), s, out=np.zeros_like(s), where=kept
+    whitener[:, : len(s)] = (
+        basis @ vt.T * np.divide(np.sqrt(n_classes), s, out=np.zeros_like(s), where=kept)
     )
     return whitener, int(kept.sum())
 
 
 def resampled_moments(
-    points: Rows, codes: Array, n_classes: int, weights: Array, n_jobs: int | None = None
+    points: Rows, codes: Array, moments: ClassMoments, weights: Array, n_jobs: int | None = None
 ) -> Iterator[ClassMoments]:
     """Yield the moments of each resample of the points.
 
@@ -143,26 +148,27 @@ def resampled_moments(
 
     Parameters
     ----------
+    moments : ClassMoments
+        Those of the points themselves.
     weights : array (n_resamples, n_samples)
         How often each point is in each resample. No class is empty in any.
     """
     # The means of all resamples that are computed together, and their axes, fit in this.
-    at_once = max(1, 2**27 // (16 * n_classes * points.shape[1]))
+    at_once = max(1, 2**27 // (16 * moments.means.size))
     for start in range(0, len(weights), at_once):
         part = weights[start : start + at_once]
         with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
-            resampled = _resampled(points, codes, n_classes, part, team)
+            resampled = _resampled(points, codes, moments, part, team)
         yield from resampled
 
 
 def _resampled(
-    points: Rows, codes: Array, n_classes: int, weights: Array, team: Team
+    points: Rows, codes: Array, moments: ClassMoments, weights: Array, team: Team
 ) -> list[ClassMoments]:
-    n_resamples, n_features = len(weights), points.shape[1]
-    origin = points.mean(axis=0, dtype=np.float64)
+    origin, centres = moments.origin, moments.means
+    n_resamples, (n_classes, n_features) = len(weights), centres.shape
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.stack([weights[:, own].sum(axis=1) for own in members], axis=1).astype(float)
-    centres = class_means(points, members, origin, team)
     # Resampled means, relative to the classes' own.
     shifts = np.zeros((n_resamples, n_classes, n_features))
 
@@ -176,7 +182,13 @@ def _resampled(
         team.run(shift, n_classes)
     shifts /= counts[:, :, None]
     means = shifts + centres
-    whiteners, ranks = zip(*(between_whitener(mean) for mean in means), strict=True)
+    whiteners = np.empty((n_resamples, n_features, n_classes))
+    ranks = np.empty(n_resamples, dtype=np.int64)
+
+    def whiten(b: int) -> None:
+        whiteners[b], ranks[b] = between_whitener(means[b])
+
+    team.run(whiten, n_resamples)
     # The largest product of all, of deviations from class means: float32 is enough for resamples.
     axes = np.concatenate(whiteners, axis=1).astype(np.float32)
     variances, reaches, whitened = np.zeros((3, n_resamples, n_classes))
@@ -205,93 +217,12 @@ def _resampled(
     return [
         ClassMoments(
             counts[b],
+            origin,
             means[b],
             variances[b] / counts[b],
             reaches[b] / counts[b],
             whitened[b] / counts[b],
-            ranks[b],
+            int(ranks[b]),
         )
         for b in range(n_resamples)
     ]
-
-
-# Classes of all permutations that are computed together.
-TOGETHER = 512
-
-
-def permuted_moments(
-    points: Rows, permuted: list[Array], n_classes: int, n_jobs: int | None = None
-) -> Iterator[tuple[ClassMoments, Array]]:
-    """Yield, for each permutation of the labels, the class moments and the consistency of points.
-
-    The latter is the share of each point that `clusters.shares_of_table` finds. Many permutations
-    are computed together, as matrix products: in two passes through the points, not three for each.
-    """
-    at_once = max(1, TOGETHER // n_classes)
-    for start in range(0, len(permuted), at_once):
-        codes = np.stack(permuted[start : start + at_once], axis=1)
-        with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
-            found = _permuted(points, codes, n_classes, team)
-        yield from found
-
-
-def _permuted(
-    points: Rows, codes: Array, n_classes: int, team: Team
-) -> list[tuple[ClassMoments, Array]]:
-    (n_samples, n_features), runs = points.shape, codes.shape[1]
-    width = runs * n_classes
-    origin = points.mean(axis=0, dtype=np.float64)
-    # The column of each point's class among those of all permutations.
-    columns = codes + np.arange(runs) * n_classes
-    blocks = blocks_of(points, max(n_features, 2 * width))
-    sums = np.zeros((width, n_features))
-    # Parts of the sum are added in the order of the blocks, whoever computes them.
-    for first in range(0, len(blocks), 2 * team.n_threads):
-        some = blocks[first : first + 2 * team.n_threads]
-        parts = np.empty((len(some), width, n_features))
-
-        def add(number: int, some: list[Array] = some, parts: Array = parts) -> None:
-            rows = some[number]
-            there = np.zeros((len(rows), width))
-            np.put_along_axis(there, columns[rows], 1.0, axis=1)
-            np.matmul(there.T, points[rows] - origin, out=parts[number])
-
-        team.run(add, len(some))
-        for part in parts:
-            sums += part
-    counts = np.stack([np.bincount(own, minlength=n_classes) for own in codes.T]).astype(float)
-    means = sums / counts.reshape(-1, 1)
-    each = means.reshape(runs, n_classes, n_features)
-    whiteners, ranks = zip(*(between_whitener(mean) for mean in each), strict=True)
-    axes = np.concatenate(whiteners, axis=1)
-    # Where the mean of each class stands on the axes of its permutation.
-    stand = np.stack([mean @ whitener for mean, whitener in zip(each, whiteners, strict=True)])
-    stand = stand.reshape(width, n_classes)
-    lengths = np.einsum("ij,ij->i", means, means)
-    squares, whitened, shares = np.empty((3, n_samples, runs))
-
-    def compare(number: int) -> None:
-        rows = blocks[number]
-        own = columns[rows]
-        centred = points[rows] - origin
-        sizes = np.einsum("ij,ij->i", centred, centred)
-        to_all = lengths - 2.0 * (centred @ means.T)
-        to_own = np.take_along_axis(to_all, own, axis=1)
-        squares[rows] = np.maximum(to_own + sizes[:, None], 0.0)
-        rounding = 1e-12 * (sizes + lengths.max())[:, None, None]
-        ahead = to_all.reshape(len(rows), runs, n_classes) - to_own[:, :, None]
-        beaten = (ahead < -rounding).any(axis=2)
-        shares[rows] = ~beaten / (np.abs(ahead) <= rounding).sum(axis=2)
-        inside = (centred @ axes).reshape(len(rows), runs, n_classes) - stand[own]
-        whitened[rows] = np.square(inside).sum(axis=2)
-
-    team.run(compare, len(blocks))
-    found = []
-    for r in range(runs):
-        variances, reaches, inner = (
-            np.bincount(codes[:, r], weights=values, minlength=n_classes) / counts[r]
-            for values in (squares[:, r], np.sqrt(squares[:, r]), whitened[:, r])
-        )
-        moments = ClassMoments(counts[r], each[r], variances, reaches, inner, ranks[r])
-        found.append((moments, shares[:, r]))
-    return found

@@ -9,10 +9,10 @@ import numpy as np
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array
+from ._lbfgs import Memory, inner
 
-ROWS = 4096
-# Steps of L-BFGS that are remembered.
-MEMORY = 10
+# Points that one thread takes at a time.
+ROWS = 512
 MAX_ITERATIONS = 300
 # Training ends when a step can lower the mean loss by less than this, relative to the loss ...
 RELATIVE = 3e-4
@@ -21,15 +21,23 @@ ABSOLUTE = 1e-7
 
 
 class FoldedSoftmax:
-    """Losses of the classifiers of all folds, each without its fold, on blocks of points.
+    """Losses of several classifiers, each trained without its fold, on blocks of points.
 
-    The weights of all folds stand side by side, (features + 1, folds, classes), so that one product
-    of each block of points serves all of them. The last feature is a constant 1. The penalty is for
-    points of ``width`` features, in units of the root mean square of these.
+    The weights of all stand one below the other, (classifiers, classes, features + 1), so that one
+    product of each block of points serves all of them. The last feature is a constant 1. The
+    penalty is for points of ``width`` features, in units of the root mean square of these.
+
+    Parameters
+    ----------
+    points : array of float32 (n_samples, n_features)
+    codes : array of int64 (n_classifiers, n_samples)
+        The class of each point, for each classifier.
+    held : array of bool (n_classifiers, n_samples)
+        Which points each is not trained on.
     """
 
     def __init__(
-        self, points: Array, codes: Array, folds: Array, penalty: float, team: Team, width: int
+        self, points: Array, codes: Array, held: Array, penalty: float, team: Team, width: int
     ) -> None:
         origin = points.mean(axis=0, dtype=np.float64)
         n_samples, n_features = points.shape
@@ -39,67 +47,84 @@ class FoldedSoftmax:
         self.x[:, :-1] /= np.float32(np.sqrt(power / (n_samples * width)) or 1.0)
         self.x[:, -1] = 1.0
         self.codes = codes
-        self.folds = folds
-        self.n_folds = int(folds.max()) + 1
+        self.held = held
         self.n_classes = int(codes.max()) + 1
-        self.trained = n_samples - np.bincount(folds, minlength=self.n_folds)
+        self.shape = len(codes), self.n_classes, n_features + 1
+        self.trained = n_samples - held.sum(axis=1)
         # The loss is the mean over the points trained on, and the penalty is in its units.
         self.decay = penalty / self.trained
         self.team = team
-        self.blocks = [
-            slice(start, min(start + ROWS, n_samples)) for start in range(0, n_samples, ROWS)
-        ]
+        self.blocks = cut(n_samples, ROWS)
 
     def logits(self, weights: Array) -> Array:
-        """Compute the outputs of every classifier for every point (n_samples, folds, classes)."""
-        flat = weights.reshape(len(weights), -1).astype(np.float32)
-        out = np.empty((len(self.x), flat.shape[1]), dtype=np.float32)
-        self._each(lambda block: np.matmul(self.x[block], flat, out=out[block]))
-        return out.reshape(len(self.x), self.n_folds, self.n_classes)
+        """Compute the outputs of every classifier for every point (classifiers, classes, samples).
 
-    def losses(self, logits: Array) -> Array:
-        """Mean loss of each fold's classifier over the points it is trained on."""
-        parts = np.empty((len(self.blocks), self.n_folds))
+        Both arrays are float32.
+        """
+        flat = weights.reshape(-1, weights.shape[2])
+        out = np.empty((len(flat), len(self.x)), dtype=np.float32)
 
-        def add(block: slice) -> None:
-            z = logits[block]
-            own = np.take_along_axis(z, self.codes[block][:, None, None], axis=2)[:, :, 0]
-            top = z.max(axis=2)
-            loss = np.log(np.exp(z - top[:, :, None]).sum(axis=2)) + top - own
-            loss[np.arange(len(z)), self.folds[block]] = 0.0
-            parts[block.start // ROWS] = loss.sum(axis=0, dtype=np.float64)
+        def multiply(number: int) -> None:
+            block = self.blocks[number]
+            out[:, block] = flat @ self.x[block].T
 
-        self._each(add)
-        return np.asarray(parts.sum(axis=0) / self.trained)
+        self.team.run(multiply, len(self.blocks))
+        return out.reshape(*self.shape[:2], -1)
 
-    def gradients(self, logits: Array) -> Array:
-        """Compute the derivative of each loss by its weights (features + 1, folds, classes)."""
-        shape = self.x.shape[1], self.n_folds * self.n_classes
-        parts = np.empty((len(self.blocks), *shape), dtype=np.float32)
+    def losses(self, logits: Array) -> tuple[Array, Array]:
+        """Mean loss of each classifier over the points it is trained on; the probabilities."""
+        parts = np.empty((len(self.blocks), len(logits)))
+        probabilities = np.empty_like(logits)
+        places = np.arange(len(logits))[:, None]
 
-        def add(block: slice) -> None:
-            z = logits[block]
-            p = np.exp(z - z.max(axis=2, keepdims=True))
-            p /= p.sum(axis=2, keepdims=True)
-            rows = np.arange(len(z))
-            p[rows, :, self.codes[block]] -= 1.0
-            p[rows, self.folds[block]] = 0.0
-            np.matmul(self.x[block].T, p.reshape(len(z), -1), out=parts[block.start // ROWS])
+        def add(number: int) -> None:
+            block = self.blocks[number]
+            z, p = logits[:, :, block], probabilities[:, :, block]
+            own = z[places, self.codes[:, block], np.arange(z.shape[2])]
+            top = z.max(axis=1)
+            np.exp(np.subtract(z, top[:, None], out=p), out=p)
+            total = p.sum(axis=1)
+            p /= total[:, None]
+            loss = np.log(total) + top - own
+            loss[self.held[:, block]] = 0.0
+            parts[number] = loss.sum(axis=1, dtype=np.float64)
 
-        self._each(add)
-        total = parts.sum(axis=0, dtype=np.float64)
-        return np.asarray(total.reshape(-1, self.n_folds, self.n_classes) / self.trained[:, None])
+        self.team.run(add, len(self.blocks))
+        return np.asarray(parts.sum(axis=0) / self.trained), probabilities
+
+    def gradients(self, probabilities: Array) -> Array:
+        """Compute the derivative of each loss by its weights (classifiers, classes, features + 1).
+
+        The probabilities are used up.
+        """
+        flat = probabilities.reshape(-1, probabilities.shape[2])
+        parts = np.empty((len(self.blocks), len(flat), self.x.shape[1]), dtype=np.float32)
+        places = np.arange(len(probabilities))[:, None]
+
+        def add(number: int) -> None:
+            block = self.blocks[number]
+            p = probabilities[:, :, block]
+            p[places, self.codes[:, block], np.arange(p.shape[2])] -= 1.0
+            p *= ~self.held[:, None, block]
+            np.matmul(flat[:, block], self.x[block], out=parts[number])
+
+        self.team.run(add, len(self.blocks))
+        total = parts.sum(axis=0, dtype=np.float64).reshape(self.shape)
+        return np.asarray(total / self.trained[:, None, None])
 
     def second_moments(self) -> Array:
         """Mean of x x' over all points."""
         width = self.x.shape[1]
         total = np.zeros((width, width))
-        for block in self.blocks:
-            total += self.x[block].T @ self.x[block]
+        for start in range(0, len(self.x), 4096):
+            block = self.x[start : start + 4096]
+            total += block.T @ block
         return total / len(self.x)
 
-    def _each(self, task: Callable[[slice], object]) -> None:
-        self.team.run(lambda number: task(self.blocks[number]), len(self.blocks))
+
+def cut(n: int, size: int) -> list[slice]:
+    """Cut n rows into blocks."""
+    return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def fit_folds(
@@ -107,16 +132,24 @@ def fit_folds(
 ) -> tuple[Array, bool]:
     """Train a classifier without each fold; return the predictions for the fold, and convergence.
 
-    L-BFGS on all folds in step, from weights of 0. Its first guess of the inverse Hessian is that
-    of Boehning's bound, 1/2 S (x) (I - 11'/C) with S the second moments of the points: the number
-    of steps then does not grow with the spread of the covariance's eigenvalues.
+    Several labellings of the same points are done together: codes, folds and predictions are
+    (labellings, n_samples). L-BFGS on all folds in step, from weights of 0. Its first guess of the
+    inverse Hessian is that of Boehning's bound, 1/2 S (x) (I - 11'/C) with S the second moments of
+    the points: the number of steps then does not grow with the spread of the covariance's
+    eigenvalues.
     """
+    runs, n_samples = codes.shape
+    n_folds = int(folds.max()) + 1
+    held = (folds[:, None] == np.arange(n_folds)[:, None]).reshape(-1, n_samples)
     with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
         turned = _turned(points, team)
-        model = FoldedSoftmax(turned, codes, folds, penalty, team, points.shape[1])
+        labels = np.repeat(codes, n_folds, axis=0)
+        model = FoldedSoftmax(turned, labels, held, penalty, team, points.shape[1])
         weights, converged = _minimise(model)
-        own = model.logits(weights)[np.arange(len(codes)), folds]
-    return own.argmax(axis=1), converged
+        answers = model.logits(weights.astype(np.float32)).argmax(axis=1)
+    # Each point's answer is that of the classifier that has not seen it.
+    there = answers.reshape(runs, n_folds, n_samples)
+    return np.take_along_axis(there, folds[:, None], axis=1)[:, 0], converged
 
 
 def _turned(points: Array, team: Team) -> Array:
@@ -131,13 +164,14 @@ def _turned(points: Array, team: Team) -> Array:
     # In float32 the products would be off by more than the smallest of what they are made of.
     centred = points - points.mean(axis=0, dtype=np.float64)
     gram = np.empty((n_samples, n_samples))
-    rows = range(0, n_samples, 256)
+    blocks = cut(n_samples, 128)
 
     def multiply(number: int) -> None:
-        block = slice(rows[number], rows[number] + 256)
-        np.matmul(centred[block], centred.T, out=gram[block])
+        # Of the symmetric table, the part below the diagonal.
+        block = blocks[-1 - number]
+        np.matmul(centred[block], centred[: block.stop].T, out=gram[block, : block.stop])
 
-    team.run(multiply, len(rows))
+    team.run(multiply, len(blocks))
     # Points with the same products: rows of the Cholesky factor. Centred points are dependent, so
     # each gets a direction of its own as well, about a thousandth as long as they are.
     from scipy.linalg import cholesky
@@ -149,26 +183,28 @@ def _turned(points: Array, team: Team) -> Array:
 
 def _minimise(model: FoldedSoftmax) -> tuple[Array, bool]:
     precondition = _preconditioner(model)
-    decay = np.zeros((model.x.shape[1], model.n_folds, 1))
-    decay[:-1] = model.decay[:, None]
-    weights = np.zeros((model.x.shape[1], model.n_folds, model.n_classes))
-    logits = np.zeros((len(model.x), model.n_folds, model.n_classes), dtype=np.float32)
-    losses = model.losses(logits)
-    gradient = model.gradients(logits)
-    history: list[tuple[Array, Array, Array]] = []
+    decay = np.zeros((len(model.codes), 1, model.shape[2]))
+    decay[:, 0, :-1] = model.decay[:, None]
+    weights = np.zeros(model.shape)
+    logits = np.zeros((*model.shape[:2], len(model.x)), dtype=np.float32)
+    losses, probabilities = model.losses(logits)
+    gradient = model.gradients(probabilities)
+    downhill = precondition(gradient)
+    memory = Memory(*model.shape)
     for _ in range(MAX_ITERATIONS):
-        step = -_apply_history(gradient, history, precondition)
-        slope = _dot(step, gradient)
+        step = -memory.newton(gradient, downhill)
+        slope = inner(step, gradient)
         # A step of Newton's lowers a quadratic by half of its slope.
         if np.all(-0.5 * slope <= RELATIVE * losses + ABSOLUTE):
             return weights, True
-        moved = model.logits(step)
-        along, square = _dot(decay * weights, step), _dot(decay * step, step)
-        length = np.ones(model.n_folds)
+        moved = model.logits(step.astype(np.float32))
+        along, square = inner(decay * weights, step), inner(decay * step, step)
+        size = inner(decay * weights, weights)
+        length = np.ones(len(slope))
         for _ in range(30):
-            trial = logits + length.astype(np.float32)[:, None] * moved
-            reached = model.losses(trial)
-            reached += _dot(decay * weights, weights) / 2 + length * along + length**2 * square / 2
+            trial = logits + length.astype(np.float32)[:, None, None] * moved
+            reached, probabilities = model.losses(trial)
+            reached += size / 2 + length * along + length**2 * square / 2
             # Float32 sums of the loss have errors of their own, which must not end the training.
             high = reached > losses + 1e-4 * length * slope + 1e-7 * losses
             if not high.any():
@@ -176,45 +212,14 @@ def _minimise(model: FoldedSoftmax) -> tuple[Array, bool]:
             length[high] *= 0.5
         else:
             return weights, False
-        delta = length[:, None] * step
+        delta = length[:, None, None] * step
         weights = weights + delta
         logits, losses = trial, reached
-        fresh = model.gradients(logits) + decay * weights
-        change = fresh - gradient
-        gradient = fresh
-        curvature = _dot(delta, change)
-        usable = curvature > 1e-12 * _dot(delta, delta)
-        inverse = np.divide(1.0, curvature, out=np.zeros_like(curvature), where=usable)
-        history = [*history[1 - MEMORY :], (delta, change, inverse)]
+        fresh = model.gradients(probabilities) + decay * weights
+        ahead = precondition(fresh)
+        memory.add(delta, fresh - gradient, ahead - downhill)
+        gradient, downhill = fresh, ahead
     return weights, False
-
-
-def _dot(first: Array, second: Array) -> Array:
-    """Inner product of the weights of each fold."""
-    return np.asarray(np.einsum("dfc,dfc->f", first, second))
-
-
-def _apply_history(
-    gradient: Array,
-    history: list[tuple[Array, Array, Array]],
-    precondition: Callable[[Array], Array],
-) -> Array:
-    """L-BFGS in two loops, on every fold."""
-    direction = gradient
-    shares = []
-    for delta, change, inverse in reversed(history):
-        share = inverse * _dot(delta, direction)
-        direction = direction - share[:, None] * change
-        shares.append(share)
-    direction = precondition(direction)
-    if history:
-        delta, change, inverse = history[-1]
-        curvature = _dot(change, precondition(change))
-        scale = np.where(inverse > 0, 1.0 / np.maximum(inverse * curvature, 1e-30), 1.0)
-        direction = direction * scale[:, None]
-    for (delta, change, inverse), share in zip(history, reversed(shares), strict=True):
-        direction = direction + (share - inverse * _dot(change, direction))[:, None] * delta
-    return direction
 
 
 def _preconditioner(model: FoldedSoftmax) -> Callable[[Array], Array]:
@@ -227,9 +232,17 @@ def _preconditioner(model: FoldedSoftmax) -> Callable[[Array], Array]:
     factor = cho_factor(0.5 * moments + ridge * identity, overwrite_a=True)
     # One product in float32 takes a quarter of the time of two triangular solves.
     inverse = cho_solve(factor, identity, overwrite_b=True).astype(np.float32)
+    blocks = cut(len(inverse), ROWS)
 
     def apply(direction: Array) -> Array:
-        flat = direction.reshape(len(direction), -1).astype(np.float32)
-        return (inverse @ flat).astype(np.float64).reshape(direction.shape)
+        flat = direction.reshape(-1, direction.shape[2]).astype(np.float32)
+        out = np.empty(flat.shape)
+
+        def multiply(number: int) -> None:
+            # The inverse is symmetric.
+            out[:, blocks[number]] = flat @ inverse[blocks[number]].T
+
+        model.team.run(multiply, len(blocks))
+        return out.reshape(direction.shape)
 
     return apply

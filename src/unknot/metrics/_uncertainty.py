@@ -10,11 +10,10 @@ import numpy as np
 from .._team import Team
 from .._threads import resolve_n_jobs
 from .._typing import Array
-from ._distances import scan_distances, stratified
-from .clusters import DistanceSums, silhouettes
+from .clusters import silhouettes
 from .dimension import IntrinsicDimension, ParticipationRatio, estimate_dimension
 from .label_faithfulness import separations
-from .linear import probe
+from .linear import probes_by_chance
 from .similarity import Similarity
 
 if TYPE_CHECKING:
@@ -23,8 +22,7 @@ if TYPE_CHECKING:
 # Values of a measure in each resample: (n_resamples,).
 Replicate = Callable[["Inputs", "Space", Any], Array]
 
-# For the null of the silhouette and of the linear probe, so many points are enough: it is narrow.
-NULL_ROWS = 512
+# For the null of the linear probe, so many points are enough: it is narrow.
 PROBE_ROWS = 500
 PROBE_RUNS = 3
 
@@ -179,32 +177,23 @@ def _products(weights: Array, values: Array) -> Array:
 
 def silhouette_null(inputs: Inputs, space: Space) -> Array:
     """Silhouettes of a few points with permuted labels, all permutations in one pass."""
-    few = min(NULL_ROWS, inputs.settings["max_samples"] or NULL_ROWS)
-    sample = stratified(inputs.codes, few, inputs.random_state)
-    shuffled = [other.codes for other in inputs.shuffled]
-    collected = DistanceSums(shuffled, len(sample.rows), len(inputs.classes))
-    with inputs.clock.shared(f"distances of sampled points{space.name}"):
-        scan_distances(space.points, sample.rows, [collected], inputs.n_jobs)
+    sample, sums = space.sums_by_chance
     return np.array(
         [
-            silhouettes(collected.sums[:, run], codes[sample.rows], sample.sizes).mean()
-            for run, codes in enumerate(shuffled)
+            silhouettes(sums[:, run], other.codes[sample.rows], sample.sizes).mean()
+            for run, other in enumerate(inputs.shuffled)
         ]
     )
 
 
 def probe_null(inputs: Inputs, space: Space) -> Array:
     """Linear probes of a few points with permuted labels."""
-    return np.array(
-        [
-            probe(
-                space.points,
-                other.codes,
-                inputs.classes,
-                max_samples=PROBE_ROWS,
-                random_state=inputs.random_state,
-                n_jobs=inputs.n_jobs,
-            ).value
-            for other in inputs.shuffled[:PROBE_RUNS]
-        ]
+    return probes_by_chance(
+        space.points,
+        inputs.codes,
+        inputs.classes,
+        PROBE_ROWS,
+        min(PROBE_RUNS, inputs.settings["n_permutations"]),
+        inputs.random_state,
+        inputs.n_jobs,
     )

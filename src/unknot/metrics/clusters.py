@@ -118,14 +118,12 @@ def nearer_own(
     (to within rounding) and 0 where the other is nearer. Its own column holds 1.
     """
     table = np.empty((len(points), len(moments.means)), dtype=np.int8)
-    # The moments' means are relative to the mean of all points.
-    origin = points.mean(axis=0, dtype=np.float64)
     lengths = np.einsum("ij,ij->i", moments.means, moments.means)
     blocks = blocks_of(points, points.shape[1])
 
     def compare(number: int) -> None:
         rows = blocks[number]
-        centred = points[rows] - origin
+        centred = points[rows] - moments.origin
         squares = lengths - 2.0 * (centred @ moments.means.T)
         size = np.einsum("ij,ij->i", centred, centred)
         rounding = 1e-12 * (size + lengths.max())[:, None]

@@ -12,6 +12,9 @@ from ._distances import stratified
 from ._results import ClassResult, UndefinedMeasureError, announced, some
 from ._softmax import fit_folds
 
+N_FOLDS = 5
+PENALTY = 1.0
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class LinearProbe(ClassResult):
@@ -46,8 +49,8 @@ def linear_probe(
     points: ArrayLike,
     labels: ArrayLike,
     *,
-    n_folds: int = 5,
-    penalty: float = 1.0,
+    n_folds: int = N_FOLDS,
+    penalty: float = PENALTY,
     max_samples: int | None = None,
     random_state: int | None = 0,
     n_jobs: int | None = None,
@@ -115,8 +118,8 @@ def probe(
     points: Rows,
     codes: Array,
     classes: Array,
-    n_folds: int = 5,
-    penalty: float = 1.0,
+    n_folds: int = N_FOLDS,
+    penalty: float = PENALTY,
     max_samples: int | None = None,
     random_state: int | None = 0,
     n_jobs: int | None = None,
@@ -147,7 +150,8 @@ def probe(
         )
     n_folds = int(min(n_folds, np.bincount(own).max()))
     folds = deal_folds(own, n_folds, random_state)
-    predicted, converged = fit_folds(points[used], own, folds, penalty, n_jobs)
+    found, converged = fit_folds(points[used], own[None], folds[None], penalty, n_jobs)
+    predicted = found[0]
     if not converged:
         notes.append("the linear probe's training was stopped before it had wholly converged")
     right = (predicted == own).astype(np.float64)
@@ -164,6 +168,31 @@ def probe(
         classes=classes,
         notes=tuple(notes),
     )
+
+
+def probes_by_chance(
+    points: Rows,
+    codes: Array,
+    classes: Array,
+    max_samples: int,
+    n_runs: int,
+    random_state: int,
+    n_jobs: int | None = None,
+) -> Array:
+    """Accuracies of linear probes with permuted labels (n_runs,), all trained together.
+
+    Labels are permuted among the points that are drawn.
+    """
+    sizes = np.bincount(codes, minlength=len(classes))
+    used = np.flatnonzero(sizes[codes] >= 2)
+    own = np.unique(codes[used], return_inverse=True)[1]
+    sample = stratified(own, max_samples, random_state)
+    n_folds = int(min(N_FOLDS, np.bincount(sample.codes).max()))
+    rng = np.random.default_rng([random_state, 4])
+    permuted = np.stack([rng.permutation(sample.codes) for _ in range(n_runs)])
+    folds = np.stack([deal_folds(labels, n_folds, random_state) for labels in permuted])
+    predicted, _ = fit_folds(points[used[sample.rows]], permuted, folds, PENALTY, n_jobs)
+    return np.asarray((predicted == permuted).mean(axis=1))
 
 
 def deal_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:

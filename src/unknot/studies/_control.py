@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .._typing import Array
 from .._workspace import Part, Parts
 from ._data import StudyData
 from ._extraction import Extracted, deciding, extract_control
 from ._format import PARTS
-from ._stages import Source, Stages, score_control
+from ._saving import write_scores
+from ._stages import Source, Stages, is_dead, no_scores
 
 
 def control_scores(
@@ -55,7 +57,7 @@ def control_scores(
             name = layer["name"]
             if name in there and there[name]["same_as"] is None and layer["same_as"] is None:
                 source = Source(fresh.part, there[name]["points"])
-                scores[name] = score_control(stages, control, number, name, source, data.labels)
+                scores[name] = _score_control(stages, control, number, name, source, data.labels)
 
     def gather(folder: Path) -> dict[str, Any]:
         for number, path in enumerate(scores.values()):
@@ -73,3 +75,46 @@ def control_scores(
         elif same_as in paths:
             paths[name] = paths[same_as]
     return paths, ""
+
+
+def _score_control(
+    stages: Stages, control: str, number: int, name: str, source: Source, labels: Array
+) -> Path:
+    """Measure a layer of a control, natively and without intervals; return where the scores lie."""
+    settings = stages.settings
+
+    def work(folder: Path) -> dict[str, Any]:
+        from ..metrics import measure
+
+        points = source.read(stages.whole_bytes)
+        if is_dead(points):
+            scores = no_scores(points, labels, settings)
+        else:
+            scores = measure(
+                points,
+                labels,
+                None,
+                settings.native_measures,
+                k=settings.k,
+                random_state=settings.random_state,
+                n_jobs=stages.n_jobs,
+                **{**settings.options, "n_resamples": 0, "n_permutations": 0},
+            )
+        write_scores(folder / "scores.json", scores)
+        return {}
+
+    part = stages.do(
+        f"{control}-{number:03d}-scores",
+        (f"{name} ({control})", "scores"),
+        {
+            "source": source.name,
+            "measures": list(settings.native_measures),
+            "k": settings.k,
+            "options": settings.options,
+            "random_state": settings.random_state,
+        },
+        [source.part],
+        work,
+        kept=False,
+    )
+    return part.path / "scores.json"

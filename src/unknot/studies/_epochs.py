@@ -10,13 +10,16 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from .._lock import locked
 from .._workspace import Part
 from ._data import take_data
 from ._extraction import Extracted, extract_layers
+from ._layers import layers_of, study_layers
 from ._loading import load_study
+from ._memory import in_memory
 from ._models import model_fingerprint
 from ._progress import showing
-from ._run import in_memory, layers_of, model_name, study_layers, whole_bytes
+from ._run import model_name, whole_bytes
 from ._saving import check_folder, finish
 from ._settings import StudySettings
 from ._stages import Stages, prepare_data
@@ -150,18 +153,19 @@ class EpochRecorder:
             raise ValueError(f"epoch must be a whole number from 0 up; got {epoch!r}")
         if not self.wants(epoch):
             return
-        if self._whole is None:
-            self._whole = prepare_data(self._stages, self._data, self._data.fingerprint)
         self._name = self._name or model_name(model)
-        self._captured[int(epoch)] = extract_layers(
-            self._stages,
-            model,
-            model_fingerprint(model),
-            self._data,
-            self._whole[0],
-            self._options,
-            prefix=f"epoch-{epoch:04d}-",
-        )
+        with locked(self._folder):
+            if self._whole is None:
+                self._whole = prepare_data(self._stages, self._data, self._data.fingerprint)
+            self._captured[int(epoch)] = extract_layers(
+                self._stages,
+                model,
+                model_fingerprint(model),
+                self._data,
+                self._whole[0],
+                self._options,
+                prefix=f"epoch-{epoch:04d}-",
+            )
 
     def study(self) -> Study:
         """Measure and draw the layers at each captured epoch.
@@ -180,7 +184,11 @@ class EpochRecorder:
         """
         if not self._captured or self._whole is None:
             raise ValueError("nothing was captured yet: call capture(model, epoch) while training")
-        data_part, whole = self._whole
+        with locked(self._folder):
+            found = self._study(*self._whole)
+        return in_memory(found) if self._temporary else found
+
+    def _study(self, data_part: Part, whole: dict[str, Any]) -> Study:
         epochs: dict[str, Any] = {}
         maps: dict[str, Part] = {}
         stages = self._stages
@@ -216,8 +224,7 @@ class EpochRecorder:
             stages.parts,
             stages.seconds,
         )
-        found_study = load_study(self._folder)
-        return in_memory(found_study) if self._temporary else found_study
+        return load_study(self._folder)
 
     # What Keras, and `unknot.train`, call while they train.
 

@@ -32,7 +32,7 @@ class LayerStudy:
         Of one sample.
     points : array-like (n_samples, *shape), or None
         An array, or one that lies on disk and is read where it is sliced. None where it was not
-        kept.
+        kept, and of a view, whose points are those of the layer it is `same_as`.
     graph : NeighborGraph or None
         The nearest neighbours in the representation; read when it is first asked for.
     map : array of float32 (n_samples, 2), or None

@@ -5,30 +5,25 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from .._typing import Array
-from .._workspace import Part
+from .._lock import locked
 from ._control import control_scores
 from ._data import StudyData, take_data
-from ._extraction import Extracted, extract_layers
-from ._format import StudyError
-from ._layer import LayerStudy
+from ._extraction import extract_layers
+from ._layers import layers_of, study_layers
 from ._loading import load_study
+from ._memory import in_memory
 from ._models import model_fingerprint
 from ._progress import showing
 from ._saving import check_folder, finish
 from ._settings import StudySettings
-from ._stages import DEAD, WHOLE_BYTES, OnStage, Source, Stages, prepare_data, study_layer
+from ._stages import WHOLE_BYTES, OnStage, Stages, prepare_data
 from ._study import Study
 from ._versions import versions
-
-# A study without a folder keeps its points in memory up to so many bytes.
-IN_MEMORY = 10**9
 
 
 def study(
@@ -125,7 +120,8 @@ def study(
     FileExistsError
         If `out` holds something else than a study.
     OSError
-        If the disk is full; what was finished is kept, and a new run goes on from there.
+        If the disk is full; what was finished is kept, and a new run goes on from there. If another
+        process is writing to `out`.
 
     Examples
     --------
@@ -181,7 +177,8 @@ def study(
 
     if out is not None:
         check_folder(Path(out))
-        return run(Path(out))
+        with locked(Path(out)):
+            return run(Path(out))
     with tempfile.TemporaryDirectory(prefix="unknot-study-") as folder:
         return in_memory(run(Path(folder)))
 
@@ -239,67 +236,6 @@ def _run(
     )
 
 
-def layers_of(
-    extracted: Extracted, data_part: Any
-) -> tuple[list[dict[str, Any]], dict[str, Source]]:
-    """Return what every layer is, the inputs first, and where the points of each lie."""
-    described: list[dict[str, Any]] = []
-    sources: dict[str, Source] = {}
-    shape = data_part.result["shape"]
-    if shape is not None:
-        described.append(
-            {
-                "name": "inputs",
-                "kind": "input",
-                "shape": shape,
-                "same_as": None,
-                "notes": [],
-                "reduction": None,
-            }
-        )
-        sources["inputs"] = Source(data_part, "inputs")
-    for layer in extracted.layers:
-        described.append({key: value for key, value in layer.items() if key != "points"})
-        if layer["same_as"] is None:
-            sources[layer["name"]] = Source(extracted.part, layer["points"])
-    return described, sources
-
-
-def study_layers(
-    stages: Stages,
-    prefix: str,
-    described: list[dict[str, Any]],
-    sources: Mapping[str, Source],
-    labels: Array,
-    before: dict[str, Part] | None = None,
-) -> list[dict[str, Any]]:
-    """Study every layer that is no view; return what the manifest says of all.
-
-    The map of a layer starts from its own in `before`, which gets the new one, or else from that
-    of the layer before.
-    """
-    found: dict[str, dict[str, Any]] = {}
-    previous = None
-    maps: dict[str, Part] = {} if before is None else before
-    for number, layer in enumerate(described):
-        name = layer["name"]
-        if layer["same_as"] is not None:
-            base = found[layer["same_as"]]
-            results = {key: base[key] for key in ("graph", "map", "kl_divergence", "scores")}
-            found[name] = {**layer, "points": None, **results}
-            continue
-        source = sources[name]
-        # The data are the same at every epoch.
-        own = "" if name == "inputs" else prefix
-        start = previous if name == "inputs" else maps.get(name, previous)
-        results, mapped = study_layer(stages, f"{own}{number:03d}-", name, source, start, labels)
-        if mapped is not None:
-            maps[name] = previous = mapped
-        said = [*layer["notes"], *([DEAD] if results.pop("dead") else [])]
-        found[name] = {**layer, "notes": said, "points": source.path, **results}
-    return list(found.values())
-
-
 def whole_bytes(max_memory: int | str | None) -> int:
     """Return how large a layer may be that is read whole; a number that is the same on each run."""
     from ..representations._store import memory_budget
@@ -318,21 +254,3 @@ def model_name(model: Any) -> str:
     from ..representations._adapter import find_adapter
 
     return find_adapter(model).name
-
-
-def in_memory(found: Study) -> Study:
-    """Read everything, so that the temporary folder can go."""
-    size = sum(4 * layer.points.size for layer in found.layers.values() if layer.points is not None)
-    if size > IN_MEMORY:
-        raise StudyError(
-            f"the points of all layers take {size / 1e9:.1f} GB: give a folder (out=), or go "
-            "without them (keep_points=False)"
-        )
-    layers = {name: _read(layer) for name, layer in found.layers.items()}
-    epochs = found.epochs and {epoch: in_memory(there) for epoch, there in found.epochs.items()}
-    return replace(found, layers=layers, epochs=epochs)
-
-
-def _read(layer: LayerStudy) -> LayerStudy:
-    points = None if layer.points is None else np.asarray(layer.points[...])
-    return replace(layer, points=points)

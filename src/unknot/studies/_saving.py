@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from .._files import write_json
+from .._lock import LOCK, locked
 from .._workspace import Part, Parts
 from ._format import FORMAT, MANIFEST, PARTS, SECONDS, VERSION, write_graph, write_zarr
 from ._layer import LayerStudy
@@ -24,6 +25,11 @@ def save_study(study: Study, folder: str | os.PathLike[str]) -> None:
     """Save a study; as `Study.save`."""
     path = Path(folder)
     check_folder(path)
+    with locked(path):
+        _save(study, path)
+
+
+def _save(study: Study, path: Path) -> None:
     if _reads_from(study, path):
         raise ValueError(
             f"this study reads its points from {path}, where it is saved already; choose another "
@@ -69,7 +75,7 @@ def check_folder(path: Path) -> None:
     if (
         path.is_dir()
         and any(path.iterdir())
-        and not any((path / known).exists() for known in (MANIFEST, PARTS))
+        and not any((path / known).exists() for known in (MANIFEST, PARTS, LOCK))
     ):
         raise FileExistsError(f"{path} holds something else; name a new or empty folder")
     path.mkdir(parents=True, exist_ok=True)

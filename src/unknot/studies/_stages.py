@@ -228,49 +228,6 @@ def study_layer(
     }, mapped
 
 
-def score_control(
-    stages: Stages, control: str, number: int, name: str, source: Source, labels: Array
-) -> Path:
-    """Measure a layer of a control, natively and without intervals; return where the scores lie."""
-    settings = stages.settings
-
-    def work(folder: Path) -> dict[str, Any]:
-        from ..metrics import measure
-
-        points = source.read(stages.whole_bytes)
-        if is_dead(points):
-            scores = no_scores(points, labels, settings)
-        else:
-            scores = measure(
-                points,
-                labels,
-                None,
-                settings.native_measures,
-                k=settings.k,
-                random_state=settings.random_state,
-                n_jobs=stages.n_jobs,
-                **{**settings.options, "n_resamples": 0, "n_permutations": 0},
-            )
-        write_scores(folder / "scores.json", scores)
-        return {}
-
-    part = stages.do(
-        f"{control}-{number:03d}-scores",
-        (f"{name} ({control})", "scores"),
-        {
-            "source": source.name,
-            "measures": list(settings.native_measures),
-            "k": settings.k,
-            "options": settings.options,
-            "random_state": settings.random_state,
-        },
-        [source.part],
-        work,
-        kept=False,
-    )
-    return part.path / "scores.json"
-
-
 class _Held:
     """A layer's points, read when first needed and held while the layer is worked on."""
 

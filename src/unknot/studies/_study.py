@@ -241,27 +241,9 @@ class Study(Mapping[str, LayerStudy]):
 
         Views of other layers are left out.
         """
-        from ..figures import layer_strip
+        from ._figures import strip
 
-        own = {name: layer for name, layer in self.layers.items() if layer.same_as is None}
-        maps: dict[str, Any] = {
-            name: "; ".join(layer.notes) or None if layer.map is None else layer.map
-            for name, layer in own.items()
-        }
-        if all(isinstance(map_, str | None) for map_ in maps.values()):
-            raise ValueError(f"the study of {self.name!r} has no maps to draw")
-        scores = {name: each for name, each in self.scores.items() if name in own}
-        return layer_strip(
-            maps,
-            self.labels,
-            **{
-                "class_names": self.class_names,
-                "scores": scores,
-                "predictions": self.predictions,
-                "title": self.name,
-                **options,
-            },
-        )
+        return strip(self, options)
 
     def curves(
         self, measures: Sequence[str] | None = None, *, over: str = "layers", **options: Any
@@ -271,35 +253,9 @@ class Study(Mapping[str, LayerStudy]):
         Options are those of `figures.layer_curves` or `figures.epoch_curves`. Views of other layers
         are left out.
         """
-        from ..figures import epoch_curves, layer_curves
+        from ._figures import curves
 
-        if over not in ("layers", "epochs"):
-            raise ValueError(f"over must be 'layers' or 'epochs'; got {over!r}")
-        own = [name for name in self.scores if self.layers[name].same_as is None]
-        if over == "epochs":
-            if self.epochs is None:
-                raise ValueError(f"the study of {self.name!r} has no epochs")
-            there = {
-                epoch: {name: study.scores[name] for name in own if name in study.scores}
-                for epoch, study in self.epochs.items()
-            }
-            return epoch_curves(there, measures, **{"title": self.name, **options})
-        table = self.scores
-        others: dict[str, Any] = {}
-        for control, scored in self.controls.items():
-            # The inputs' scores are those of the model, maps included, which a control has not.
-            measured = {name for layer in scored if layer != "inputs" for name in scored[layer]}
-            others[control] = {
-                layer: {name: scored[layer][name] for name in scored[layer] if name in measured}
-                if layer in scored
-                else {}
-                for layer in own
-            }
-        return layer_curves(
-            {layer: table[layer] for layer in own},
-            measures,
-            **{"others": others, "title": self.name, **options},
-        )
+        return curves(self, measures, over, options)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save everything into a folder: Zarr and JSON, as ``unknot study`` does.

@@ -1,0 +1,71 @@
+"""The figures of a study."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+    from ._study import Study
+
+
+def strip(study: Study, options: dict[str, Any]) -> Figure:
+    """Draw the maps of the layers side by side; as `Study.figure`."""
+    from ..figures import layer_strip
+
+    own = {name: layer for name, layer in study.layers.items() if layer.same_as is None}
+    maps: dict[str, Any] = {
+        name: "; ".join(layer.notes) or None if layer.map is None else layer.map
+        for name, layer in own.items()
+    }
+    if all(isinstance(map_, str | None) for map_ in maps.values()):
+        raise ValueError(f"the study of {study.name!r} has no maps to draw")
+    scores = {name: each for name, each in study.scores.items() if name in own}
+    return layer_strip(
+        maps,
+        study.labels,
+        **{
+            "class_names": study.class_names,
+            "scores": scores,
+            "predictions": study.predictions,
+            "title": study.name,
+            **options,
+        },
+    )
+
+
+def curves(
+    study: Study, measures: Sequence[str] | None, over: str, options: dict[str, Any]
+) -> Figure:
+    """Draw each measure over the layers or the epochs; as `Study.curves`."""
+    from ..figures import epoch_curves, layer_curves
+
+    if over not in ("layers", "epochs"):
+        raise ValueError(f"over must be 'layers' or 'epochs'; got {over!r}")
+    own = [name for name in study.scores if study.layers[name].same_as is None]
+    if over == "epochs":
+        if study.epochs is None:
+            raise ValueError(f"the study of {study.name!r} has no epochs")
+        found = {
+            epoch: {name: there.scores[name] for name in own if name in there.scores}
+            for epoch, there in study.epochs.items()
+        }
+        return epoch_curves(found, measures, **{"title": study.name, **options})
+    table = study.scores
+    others: dict[str, Any] = {}
+    for control, scored in study.controls.items():
+        # The inputs' scores are those of the model, maps included, which a control has not.
+        measured = {name for layer in scored if layer != "inputs" for name in scored[layer]}
+        others[control] = {
+            layer: {name: scored[layer][name] for name in scored[layer] if name in measured}
+            if layer in scored
+            else {}
+            for layer in own
+        }
+    return layer_curves(
+        {layer: table[layer] for layer in own},
+        measures,
+        **{"others": others, "title": study.name, **options},
+    )
