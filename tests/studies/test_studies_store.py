@@ -2,6 +2,7 @@
 
 import errno
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -100,6 +101,10 @@ def test_folders_that_hold_no_study(tmp_path, folder):
     with pytest.raises(FileNotFoundError, match="none does not exist; give the folder of a study"):
         Study.load(tmp_path / "none")
     with pytest.raises(StudyError, match=r"is not the folder of a study: it has no study\.json"):
+        Study.load(tmp_path)
+    inside = tmp_path / "studies" / "lenet"
+    shutil.copytree(folder, inside)
+    with pytest.raises(StudyError, match=rf"Did you mean {re.escape(str(inside))}\?"):
         Study.load(tmp_path)
     (tmp_path / "study.json").write_text("{}")
     with pytest.raises(StudyError, match=r"study\.json is of something else"):

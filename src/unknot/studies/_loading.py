@@ -62,7 +62,10 @@ def read_manifest(path: Path) -> dict[str, Any]:
                 f"{path} holds a study that is not finished; run the same unknot study again, and "
                 "it goes on where it was"
             )
-        raise StudyError(f"{path} is not the folder of a study: it has no {MANIFEST}")
+        below = [*path.glob(f"*/{MANIFEST}"), *path.glob(f"*/*/{MANIFEST}")]
+        inside = sorted(str(each.parent) for each in below)
+        remedy = f". Did you mean {' or '.join(inside[:5])}?" if inside else ""
+        raise StudyError(f"{path} is not the folder of a study: it has no {MANIFEST}{remedy}")
     manifest = read_json(path, MANIFEST)
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise StudyError(f"{path} is not the folder of a study: {MANIFEST} is of something else")
