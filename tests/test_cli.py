@@ -44,6 +44,22 @@ def test_no_command_at_all_prints_the_help(call):
     assert "measure" in out
 
 
+BUSY = """
+import sys, time, zarr
+from zarr.core import sync
+zarr.zeros(3)[:]
+sync.loop[0].call_soon_threadsafe(time.sleep, 1)
+sys.argv = ["unknot", "--version"]
+from unknot.cli import main
+main()
+"""
+
+
+def test_ends_without_a_traceback_where_zarr_is_slow_to_end():
+    done = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 def test_version(call):
     from unknot import __version__
 

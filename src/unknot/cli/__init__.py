@@ -1,5 +1,6 @@
 """The command ``unknot``: one file a command, which reads files and calls the package."""
 
+import atexit
 import os
 import re
 import sys
@@ -36,7 +37,17 @@ def main() -> None:
         if line := _one_line(error):
             print(f"unknot: {line}", file=sys.stderr)
         code = 2
+    atexit.register(_wait_for_zarr)
     sys.exit(code or 0)
+
+
+def _wait_for_zarr() -> None:
+    """Let Zarr's thread end: Zarr waits a fifth of a second at exit, then prints a traceback."""
+    zarr = sys.modules.get("zarr.core.sync")
+    loop, thread = (getattr(zarr, name, [None])[0] for name in ("loop", "iothread"))
+    if loop is not None and thread is not None:
+        loop.call_soon_threadsafe(loop.stop)
+        thread.join(timeout=10)
 
 
 def _one_line(error: Exception) -> str:

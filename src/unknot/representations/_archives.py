@@ -81,6 +81,6 @@ def _items(node: Any) -> Iterator[tuple[str, Any]]:
 def _refusal(file: Path, what: str) -> ValueError:
     return ValueError(
         f"{file} holds {what}, which can run any code when it is loaded. Export the model without "
-        "it, save its weights (state_dict) and name a factory, or say trust_pickle=True if you "
-        "trust whoever wrote it"
+        "it, save its weights (state_dict) and name a factory, or say trust_pickle=True "
+        "(--trust-pickle) if you trust whoever wrote it"
     )

@@ -121,7 +121,7 @@ def _load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
             raise ValueError(
                 f"{file} is a pickle that can run any code when it is loaded. Save the weights "
                 "(state_dict) and name a factory, save it with torch.export or TorchScript, or "
-                "say trust_pickle=True if you trust whoever wrote it"
+                "say trust_pickle=True (--trust-pickle) if you trust whoever wrote it"
             ) from error
         content = torch.load(file, map_location="cpu", weights_only=False)
     except Exception as error:
@@ -157,7 +157,7 @@ def _with_weights(torch: Any, file: Path, content: Any, factory: Factory | None)
     if factory is None:
         raise ValueError(
             f"{file} holds weights and no model; name what builds it, such as "
-            'factory="my_module:make_model"'
+            'factory="my_module:make_model" (--factory my_module:make_model)'
         )
     model = _call_factory(factory)
     if not isinstance(model, torch.nn.Module):
