@@ -86,7 +86,7 @@ def let_others_run(typing):
     return types.void(), generate
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def barrier(shared, n_threads):
     """Wait for all threads, and start to count tasks anew; False if one has given up."""
     now = read(shared, ROUND)
@@ -105,7 +105,7 @@ def barrier(shared, n_threads):
     return read(shared, GIVEN_UP) == 0
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def next_task(shared):
     """Take the next task of those that all threads share."""
     return add(shared, TASK, 1)

@@ -19,7 +19,7 @@ from ._kernels import FAST, shell_sort, sift_down, squared_distance
 LANES = 32
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=FAST, no_cfunc_wrapper=True)
 def shift_tile(lead, centre, shrink, shifted, norms):
     """Take coordinates relative to a centre; ``norms``: their squared lengths times ``shrink``."""
     for i in range(lead.shape[0]):
@@ -33,7 +33,7 @@ def shift_tile(lead, centre, shrink, shifted, norms):
         norms[i] = s * shrink
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
 def collect(
     products,
     row_norms,
@@ -107,7 +107,7 @@ def collect(
     column_starts[0] = 0
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=FAST, no_cfunc_wrapper=True)
 def offer(
     starts,
     members,

@@ -4,7 +4,7 @@ import numpy as np
 from numba import njit
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
 def conditional_rows(distances, first, last, log_perplexity, p):
     """Fill rows of p_{j|i} = exp(-beta_i d_ij^2) / sum, of the wanted entropy.
 
@@ -59,7 +59,7 @@ def conditional_rows(distances, first, last, log_perplexity, p):
             p[i, t] = e[t] / s
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
 def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
     """Rename samples, put rows in the new order, and sort each by its new column numbers."""
     k = indices.shape[1]
@@ -79,7 +79,7 @@ def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
             values[q] = value
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
 def count_columns(columns, starts):
     """Set ``starts[j + 1]`` to the number of entries in columns 0 to j."""
     starts[:] = 0
@@ -90,7 +90,7 @@ def count_columns(columns, starts):
         starts[j + 1] += starts[j]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
 def transpose(columns, values, fill, rows, transposed):
     """Gather the entries of every column; their rows come out ascending. ``fill``: the starts."""
     for i in range(columns.shape[0]):
@@ -101,7 +101,7 @@ def transpose(columns, values, fill, rows, transposed):
             transposed[q] = values[i, t]
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
 def measure_union(columns, values, starts, rows, transposed, first, last, lengths, largest):
     """Count, for every sample, those it has as neighbours or that have it; find the largest sum."""
     k = columns.shape[1]
@@ -127,7 +127,7 @@ def measure_union(columns, values, starts, rows, transposed, first, last, length
         largest[i] = most
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
 def merge_union(
     columns, values, starts, rows, transposed, first, last, largest, total, ptr, index, weight, sums
 ):

@@ -11,7 +11,7 @@ from ._kernels_optimizer import natural_log
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
 def repel(y, first, last, field, phi):
     """Sum over all other points: phi_i = sum_j w_ij and field_i, its gradient.
 
@@ -46,7 +46,7 @@ def repel(y, first, last, field, phi):
         field[2, i] = np.float32(-2) * fc
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
 def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
     """Sum over the affinities: force_i = sum_j p_ij w_ij (y_i - y_j).
 
@@ -89,7 +89,7 @@ def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
             logs[i] = np.float64(some) * np.float64(scale[i])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
 def step(
     y, force, field, velocity, gain, exaggeration, inverse_z, learning_rate, momentum, max_step
 ):

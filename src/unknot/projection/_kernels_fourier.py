@@ -17,13 +17,13 @@ TILE = np.uint64(256)
 NEAR = np.uint64(256)
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def butterfly_2(a, b):
     """Transform two complex numbers."""
     return (a[0] + b[0], a[1] + b[1]), (a[0] - b[0], a[1] - b[1])
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def butterfly_3(a, b, c):
     """Transform three complex numbers."""
     half = splat(np.float32(-0.5))
@@ -37,7 +37,7 @@ def butterfly_3(a, b, c):
     return (a[0] + sr, a[1] + si), (mr + di, mi - dr), (mr - di, mi + dr)
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def butterfly_4(a, b, c, d):
     """Transform four complex numbers."""
     s, t = butterfly_2(a, c)
@@ -46,20 +46,20 @@ def butterfly_4(a, b, c, d):
     return y0, (t[0] + v[1], t[1] - v[0]), y2, (t[0] - v[1], t[1] + v[0])
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def take(re, im, at):
     """Read a complex number."""
     return load(re, at), load(im, at)
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def put(re, im, at, value):
     """Write a complex number."""
     store(re, at, value[0])
     store(im, at, value[1])
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def turn(value, twiddles, at):
     """Multiply a complex number by a twiddle factor."""
     c = splat(twiddles[at])
@@ -68,7 +68,7 @@ def turn(value, twiddles, at):
     return fused(c, value[0], minus * value[1]), fused(c, value[1], s * value[0])
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def split(re, im, first, last, size, radix, twiddles, table):
     """Transform blocks of a size, by decimation in frequency, into ``radix`` blocks each."""
     m = size // radix
@@ -97,7 +97,7 @@ def split(re, im, first, last, size, radix, twiddles, table):
             put(re, im, c, turn(y2, twiddles, t + np.uint64(2)))
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def unite(re, im, first, last, size, radix, twiddles, table):
     """Transform ``radix`` blocks into one of a size, by decimation in time."""
     m = size // radix
@@ -128,7 +128,7 @@ def unite(re, im, first, last, size, radix, twiddles, table):
             put(re, im, c, y2)
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def forward(re, im, radices, tables, twiddles):
     """Transform by decimation in frequency: ordered in, permuted out.
 
@@ -151,7 +151,7 @@ def forward(re, im, radices, tables, twiddles):
             part //= radices[later]
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def forward_permuted(re, im, radices, tables, twiddles):
     """Transform by decimation in time: permuted in, ordered out.
 
@@ -177,7 +177,7 @@ def forward_permuted(re, im, radices, tables, twiddles):
         unite(re, im, np.uint64(0), n, size, radices[stage], twiddles, tables[stage])
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def clear(re, im, first, last):
     """Set elements first to last to zero."""
     nothing = splat(np.float32(0))
@@ -186,7 +186,7 @@ def clear(re, im, first, last):
         store(im, row * SIXTEEN, nothing)
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def transform_strips(charges, first, last, plan, re, im, spectrum_re, spectrum_im):
     """Transform strips of 32 columns of the sum of partial meshes into half their spectrum.
 
@@ -232,7 +232,7 @@ def transform_strips(charges, first, last, plan, re, im, spectrum_re, spectrum_i
             transpose(im, tile + TILE, spectrum_im, to + TILE)
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def convolve_strips(first, last, columns, plan, influence, re, im, spectrum_re, spectrum_im):
     """Convolve blocks of 16 frequencies, over all columns, in place.
 
@@ -263,7 +263,7 @@ def convolve_strips(first, last, columns, plan, influence, re, im, spectrum_re, 
             put(spectrum_re, spectrum_im, start + at, take(re, im, at))
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def transform_back_strips(spectrum_re, spectrum_im, first, last, plan, re, im, potential):
     """Transform half the spectrum of strips of 32 columns back to the potential at their nodes."""
     radices, tables, twiddles, positions = plan

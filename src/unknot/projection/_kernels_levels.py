@@ -20,7 +20,7 @@ START = np.int64(0)
 BAND = 8
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def restrict(charges, first, last, weights, coarse):
     """Gather the charges of coarse rows first to last from the sum of partial fine meshes."""
     parts, rows, columns = charges.shape
@@ -51,7 +51,7 @@ def restrict(charges, first, last, weights, coarse):
             out[to] = total
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def add_coarse(coarse, first, weights, potential):
     """Add the coarse potential to 32 columns of the fine one, from column ``first`` on."""
     rows, columns = potential.shape

@@ -75,7 +75,7 @@ def cross_correlation(s, w):
     )
 
 
-@njit(fastmath=FAST, forceinline=True)
+@njit(fastmath=FAST, forceinline=True, no_cfunc_wrapper=True)
 def spread(x, y, first, last, x0, y0, per_unit, charge):
     """Spread a unit charge of every point over the 4 x 4 nodes around it."""
     charge[:, :] = np.float32(0)
@@ -94,7 +94,7 @@ def spread(x, y, first, last, x0, y0, per_unit, charge):
             row[3] += wx[k] * wy[3]
 
 
-@njit(fastmath=FAST, forceinline=True)
+@njit(fastmath=FAST, forceinline=True, no_cfunc_wrapper=True)
 def gather(chunk, n_chunks, x, y, n, origin, per_unit, potential, near, x_field, y_field, sums):
     """Read grad phi at every point of a chunk, and the sum of phi over them.
 
@@ -169,7 +169,7 @@ def fits(bounds, layout):
     rows, columns, step, spacing = layout
     width = width_of(bounds)
     if width < MIN_CELLS * spacing:
-        if step >= spacing or rung_of(width) != np.round(4 * np.log2(step)):
+        if step >= spacing or rung_of(width) != np.rint(4 * np.log2(step)):
             return False
     elif step != spacing:
         return False
@@ -217,7 +217,7 @@ def find_potential(
     return solve(thread, n_threads, shared, charges, solver, buffers, potential)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST)
+@njit(nogil=True, cache=True, fastmath=FAST, no_cfunc_wrapper=True)
 def find_field(
     thread,
     n_threads,

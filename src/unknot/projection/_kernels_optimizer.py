@@ -39,7 +39,7 @@ def natural_log(x):
     return np.float32(e) * np.float32(0.6931472) + s * series
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True)
+@njit(fastmath=FAST, error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
 def attract(chunk, n_chunks, x, y, affinities, x_pull, y_pull, with_log, sums):
     """Sum p_ij w_ij (y_i - y_j) for the points of a chunk; w_ij = 1 / (1 + |y_i - y_j|^2).
 
@@ -76,7 +76,7 @@ def attract(chunk, n_chunks, x, y, affinities, x_pull, y_pull, with_log, sums):
     sums[chunk, LOG_SUM] = logs
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def change_gain(gain, gradient, velocity):
     """Let a gain grow by 0.2 where gradient and velocity differ in sign, else shrink to 0.8."""
     less = splat(np.float32(0.8)) * gain
@@ -86,7 +86,7 @@ def change_gain(gain, gradient, velocity):
     return choose_less(gradient * velocity, nothing, gain + splat(np.float32(0.2)), less)
 
 
-@njit
+@njit(no_cfunc_wrapper=True)
 def move(chunk, n_chunks, n, state, exaggeration, push, learning_rate, momentum, max_step, sums):
     """Take one step of gradient descent, for the points of a chunk, sixteen at a time.
 
@@ -171,7 +171,7 @@ def bounds_of(sums):
     return x_low, x_high, y_low, y_high
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy")
+@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
 def descend_together(
     thread,
     n_threads,

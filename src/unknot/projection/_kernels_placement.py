@@ -66,7 +66,7 @@ def cost_at(
     return cost
 
 
-@njit(nogil=True, cache=True, error_model="numpy")
+@njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
 def place(
     first,
     last,
