@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 from scipy import linalg
-from sklearn import decomposition
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -59,6 +58,8 @@ class Components:
             directions, variances = vectors.T[::-1], values[::-1].clip(0)
             total = float(np.trace(covariance))
         else:
+            from sklearn import decomposition
+
             scaled = centred(points, slice(0, n), mean, scale)
             # Points without any variance are divided by it.
             with np.errstate(invalid="ignore", divide="ignore"):
