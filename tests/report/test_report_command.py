@@ -1,28 +1,11 @@
 """The commands that write the page."""
 
 import re
-import sys
 
 import numpy as np
 import pytest
 from report_browser import payload_of
 from report_studies import study_of
-
-from unknot import cli
-
-
-@pytest.fixture
-def call(monkeypatch, capsys):
-    """Run a command in this process; return exit code, standard output and standard error."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["unknot", *map(str, arguments)])
-        with pytest.raises(SystemExit) as caught:
-            cli.main()
-        captured = capsys.readouterr()
-        return caught.value.code, captured.out, captured.err
-
-    return run
 
 
 @pytest.fixture(scope="module")
