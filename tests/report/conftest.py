@@ -1,6 +1,7 @@
 """The studies and pages that the tests of the page share."""
 
 import pytest
+from report_browser import chromium
 from report_studies import full_study
 
 from unknot.report import build_payload, write_report
@@ -19,3 +20,10 @@ def payload(study):
 @pytest.fixture(scope="session")
 def report(study, tmp_path_factory):
     return write_report(study, tmp_path_factory.mktemp("report") / "report.html")
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """Chromium, launched once for each file of tests."""
+    with chromium() as running:
+        yield running

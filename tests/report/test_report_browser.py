@@ -8,17 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PIL import Image
-from report_browser import Opened, chromium
+from report_browser import Opened
 from report_studies import study_of
 
 from unknot.report import write_report
 from unknot.report._packing import unpack
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from report_browser import Opened, chromium
+from report_browser import Opened
 
 # Whether boxes of elements that are to be seen lie on each other.
 OVERLAPS = """
@@ -16,12 +16,6 @@ selector => {
         .filter(([, b]) => !apart(a, b)).map(([other]) => `${one} on ${other}`))];
 }
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

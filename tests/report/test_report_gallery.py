@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from report_browser import Opened, chromium
+from report_browser import Opened
 
 import unknot
 from unknot.report import write_report
@@ -56,12 +56,6 @@ def study():
             measures=["neighborhood_hit", "map_neighborhood_hit"], max_iter=250, untrained=False,
         )  # fmt: skip
     return replace(found, name="LeNet on MNIST")
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

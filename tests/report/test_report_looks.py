@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_browser import Opened, chromium, launched, payload_of
+from report_browser import Opened, launched, payload_of
 from report_studies import HOSTILE, pictures_of, study_of
 
 from unknot.report import write_report
@@ -17,12 +17,6 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
     return /webgl/i.test(kind) ? null : original.call(this, kind, ...rest);
 };
 """
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.fixture

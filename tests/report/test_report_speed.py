@@ -4,7 +4,7 @@ import time
 from dataclasses import replace
 
 import pytest
-from report_browser import Opened, chromium
+from report_browser import Opened
 from report_studies import pictures_of, study_of
 
 import unknot
@@ -38,12 +38,6 @@ def many(n_samples):
     layers = {name: replace(layer, graph=graph) for name, layer in study.layers.items()}
     pictures = pictures_of(study.labels, side=28)
     return replace(study, layers=layers, thumbnails=pictures)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as running:
-        yield running
 
 
 @pytest.mark.parametrize("n_samples", [10_000, 70_000])
