@@ -14,9 +14,38 @@ decide ties.
 import numpy as np
 from numba import njit
 
-from ._kernels import FAST, shell_sort, sift_down, squared_distance
+from ._kernels import FAST, sift_down, squared_distance
 
 LANES = 32
+# Bounds are put into so many classes, and so few are not worth it.
+CLASSES = 64
+FEW = 16
+
+
+@njit(fastmath=FAST, inline="always")
+def nearly_sort(bounds, places, limit, counts, near_bounds, near_places):
+    """Order bounds up to a limit by classes of equal width, those above it last.
+
+    A full sort mispredicts a branch at every other comparison, and costs more than the distances.
+    """
+    least = bounds[0]
+    most = bounds[0]
+    for t in range(1, bounds.shape[0]):
+        least = min(least, bounds[t])
+        most = max(most, bounds[t])
+    per_unit = np.float32(CLASSES - 1) / max(min(most, limit) - least, np.float32(1e-30))
+    counts[:] = 0
+    for t in range(bounds.shape[0]):
+        of = np.int32(min((bounds[t] - least) * per_unit, np.float32(CLASSES - 1)))
+        counts[of + 1] += 1
+    for of in range(CLASSES):
+        counts[of + 1] += counts[of]
+    for t in range(bounds.shape[0]):
+        of = np.int32(min((bounds[t] - least) * per_unit, np.float32(CLASSES - 1)))
+        to = counts[of]
+        near_places[to] = places[t]
+        near_bounds[to] = bounds[t]
+        counts[of] = to + 1
 
 
 @njit(nogil=True, cache=True, fastmath=FAST, no_cfunc_wrapper=True)
@@ -123,16 +152,20 @@ def offer(
     first,
     scale,
     limits,
+    counts,
+    near_bounds,
+    near_places,
     heap_distances,
     heap_indices,
 ):
-    """Offer the queries of a tile the points collected for them, by ascending bound.
+    """Offer the queries of a tile the points collected for them, about by ascending bound.
 
     Where a bound still does not exceed the query's limit, the next axes are added to it
     (``refine``: n_axes coordinates, then the norms left out before and after them); where it holds
     even then, the distance itself is computed and put on the heap, and the limit comes down to the
     k-th. ``scale`` takes the points' units to the coordinates'; a point stands on the heap as
-    ``first`` plus its row.
+    ``first`` plus its row. ``counts`` has room for the classes of `nearly_sort` and one,
+    ``near_bounds`` and ``near_places`` for the points of a tile.
     """
     k = heap_distances.shape[1]
     for b in range(starts.shape[0] - 1):
@@ -141,13 +174,16 @@ def offer(
             continue
         places = members[starts[b] : starts[b + 1]]
         least = bounds[starts[b] : starts[b + 1]]
-        shell_sort(least, places, n)
         limit = limits[b]
+        if n > FEW:
+            nearly_sort(least, places, limit, counts, near_bounds, near_places)
+            least = near_bounds[:n]
+            places = near_places[:n]
         point = queries[query_ids[b]]
         axes = query_refine[b]
         for t in range(n):
             if least[t] > limit:
-                break
+                continue
             c = places[t]
             if n_axes > 0:
                 other = point_refine[c]

@@ -15,7 +15,7 @@ from .._team import Team
 from .._typing import Array, Float32, Float64, Int32
 from ._axes import ROUNDING, Coordinates
 from ._kernels import unheap
-from ._kernels_tiles import collect, offer, shift_tile
+from ._kernels_tiles import CLASSES, collect, offer, shift_tile
 
 TILE = 512
 # A split needs to know its direction only roughly.
@@ -198,6 +198,11 @@ class _Room(threading.local):
         self.places = np.empty(TILE * TILE, np.int32)
         self.values = np.empty(TILE * TILE, np.float32)
         self.near, self.far = _Hits(), _Hits()
+        self.sorting = (
+            np.empty(CLASSES + 1, np.int32),
+            np.empty(TILE, np.float32),
+            np.empty(TILE, np.int32),
+        )
 
 
 class Meeting:
@@ -252,13 +257,19 @@ class Meeting:
             room.far.bounds,
         )
         if near is not None:
-            _offer(room.near, near, asked, rows, base, columns)
+            _offer(room, room.near, near, asked, rows, base, columns)
         if far is not None:
-            _offer(room.far, far, base, columns, asked, rows)
+            _offer(room, room.far, far, base, columns, asked, rows)
 
 
 def _offer(
-    hits: _Hits, heaps: Heaps, asked: Tiles, rows: slice, base: Tiles, columns: slice
+    room: _Room,
+    hits: _Hits,
+    heaps: Heaps,
+    asked: Tiles,
+    rows: slice,
+    base: Tiles,
+    columns: slice,
 ) -> None:
     offer(
         hits.starts[: rows.stop - rows.start + 1],
@@ -275,6 +286,7 @@ def _offer(
         base.first,
         heaps.scale,
         heaps.limits,
+        *room.sorting,
         heaps.distances,
         heaps.indices,
     )
