@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+from projection_checks import entries
 
 import unknot
 from unknot._team import Team
@@ -42,11 +43,9 @@ def slow_joint(graph, perplexity):
 
 
 def dense(affinities, order):
-    n = len(order)
-    p = np.zeros((n, n))
-    rows = np.repeat(np.arange(n), np.diff(affinities.ptr))
-    values = affinities.weight * affinities.scale[rows].astype(np.float64)
-    p[order[rows], order[affinities.index]] = values
+    p = np.zeros((len(order), len(order)))
+    rows, columns, values = entries(affinities)
+    p[order[rows], order[columns]] = values
     return p
 
 
@@ -129,15 +128,28 @@ def test_more_than_65536_samples_take_wider_indices():
     with Team(2) as team:
         affinities = joint(NeighborGraph(indices, distances), 2.0, order, team)
     assert affinities.index.dtype == np.int32
-    rows = np.repeat(np.arange(n), np.diff(affinities.ptr))
+    rows, columns, values = entries(affinities)
     assert len(rows) == 6 * n
-    values = affinities.weight * affinities.scale[rows].astype(np.float64)
     assert abs(values.sum() - 1) < 1e-4
     # Sums of p do not depend on n; values near 1/2N are far from float32's smallest.
     p = slow_conditional(distances[:1], 2.0)[0]
     np.testing.assert_allclose(np.unique(values.round(12)), np.sort(p / (2 * n)), rtol=1e-4)
-    there = order[rows], order[affinities.index]
+    there = order[rows], order[columns]
     assert np.all(np.isin((there[1] - there[0]) % n, [1, 2, 3, n - 1, n - 2, n - 3]))
+
+
+def test_another_order_names_the_samples_anew():
+    graph = sample_graph()
+    rng = np.random.default_rng(2)
+    first, then = (rng.permutation(300).astype(np.int32) for _ in range(2))
+    with Team(2) as team:
+        affinities = joint(graph, 10.0, first, team)
+        again = affinities.reordered(then, team)
+    # Row r is now that of the sample in place then[r] of the first order.
+    np.testing.assert_array_equal(dense(again, first[then]), dense(affinities, first))
+    assert not np.array_equal(again.scale, affinities.scale)
+    assert again.index.dtype == affinities.index.dtype
+    assert again.negative_entropy == affinities.negative_entropy
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,10 @@
 import numpy as np
 import pytest
+from projection_checks import entries
 
 import unknot
 from unknot._team import Team
-from unknot.projection import _kernels_exact, _kernels_optimizer
+from unknot.projection import _descent, _kernels_exact, _kernels_optimizer
 from unknot.projection._affinities import joint
 from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend
 from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, attract, move
@@ -17,9 +18,9 @@ def problem():
     graph = unknot.nearest_neighbors(points, 30)
     with Team(1) as team:
         affinities = joint(graph, 10.0, np.arange(400, dtype=np.int32), team)
-    rows = np.repeat(np.arange(400), np.diff(affinities.ptr))
+    rows, columns, values = entries(affinities)
     p = np.zeros((400, 400))
-    p[rows, affinities.index] = affinities.weight * affinities.scale[rows].astype(np.float64)
+    p[rows, columns] = values
     return affinities, p
 
 
@@ -130,6 +131,30 @@ def test_steps_equal_slow_twin(problem, rate):
             assert np.median(away) < allowed
 
 
+def test_the_order_in_memory_changes_nothing_but_rounding(problem, monkeypatch):
+    affinities, _ = problem
+    y = np.random.default_rng(9).normal(size=(400, 2)).astype(np.float32)
+    phase = Phase(4, 2.0, 0.5, 50.0)
+    with Team(2) as team:
+        plain = MeshEngine(affinities, y, 0.5, team)
+        monkeypatch.setattr(_descent, "SORTED_FROM", 400)
+        ordered = MeshEngine(affinities, y, 0.5, team)
+        np.testing.assert_array_equal(ordered.map_(), y)
+        for _ in range(2):
+            # As between two phases, from where the points have come to.
+            plain.advance(phase, 3)
+            ordered.advance(phase, 3)
+            (kl, norm), (kl_too, norm_too) = plain.measure(phase), ordered.measure(phase)
+            assert kl_too == pytest.approx(kl, rel=1e-4)
+            assert norm_too == pytest.approx(norm, rel=1e-3)
+            np.testing.assert_allclose(ordered.map_(), plain.map_(), atol=1e-3)
+            before = [engine.map_(before=True) for engine in (ordered, plain)]
+            np.testing.assert_allclose(*before, atol=1e-3)
+            plain.restart()
+            ordered.restart()
+    assert not np.array_equal(plain.map_(), y)
+
+
 def test_logarithm_equals_the_library():
     x = np.concatenate([np.linspace(1, 4, 10_001), np.logspace(0, 12, 10_001)]).astype(np.float32)
     natural_log = _kernels_optimizer.natural_log
@@ -138,13 +163,18 @@ def test_logarithm_equals_the_library():
     np.testing.assert_allclose(found, np.log(x.astype(np.float64)), rtol=2e-6, atol=1e-7)
 
 
-def test_attraction_of_the_mesh_engine_equals_slow_twin(problem):
+@pytest.mark.parametrize("is_wide", [False, True])
+def test_attraction_of_the_mesh_engine_equals_slow_twin(problem, is_wide):
     affinities, p = problem
     y = np.random.default_rng(7).normal(size=(400, 2)).astype(np.float32)
-    rows = (affinities.ptr, affinities.index, affinities.weight, affinities.scale)
+    narrow, wide = affinities.narrow_and_wide
+    assert (len(narrow), len(wide)) == (len(affinities.index), 0)
+    if is_wide:
+        narrow, wide = narrow[:0], narrow.astype(np.int32)
+    rows = (affinities.ptr, narrow, wide, affinities.weight, affinities.scale)
     x_pull, y_pull, sums = np.empty(400, np.float32), np.empty(400, np.float32), np.zeros((3, 7))
     for chunk in range(3):
-        attract(chunk, 3, *np.ascontiguousarray(y.T), rows, x_pull, y_pull, True, sums)
+        attract(chunk, 3, y.ravel(), rows, x_pull, y_pull, True, sums)
     d = y[:, None].astype(np.float64) - y
     r = 1 + (d**2).sum(axis=-1)
     true = ((p / r)[..., None] * d).sum(axis=1)
@@ -223,7 +253,7 @@ def test_stops_when_the_gradient_vanishes():
 @pytest.mark.parametrize("n", [1, 15, 16, 400, 403])
 def test_steps_by_sixteen_equal_slow_twin(n):
     rng = np.random.default_rng(8)
-    rows = rng.normal(size=(10, -(-n // 16) * 16)).astype(np.float32)
+    rows = rng.normal(size=(12, -(-n // 16) * 16)).astype(np.float32)
     rows[4:6] = rng.uniform(0.005, 3, size=rows[4:6].shape)
     rows[:2, n:], rows[2:, n:] = rows[:2, n - 1 : n], 0
     y, velocity, gain, pull, field = (
@@ -241,6 +271,7 @@ def test_steps_by_sixteen_equal_slow_twin(n):
     np.testing.assert_allclose(rows[4:6, :n], gain, rtol=1e-5)
     np.testing.assert_allclose(rows[2:4, :n], velocity, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(rows[:2, :n], y, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(rows[10:].reshape(-1, 2), rows[:2].T)
     np.testing.assert_array_equal(rows[:2, n:], np.repeat(rows[:2, n - 1 : n], len(rows[0]) - n, 1))
     np.testing.assert_allclose(sums[:, GRADIENT].sum(), (g**2).sum(), rtol=1e-5)
     bounds = (rows[0].min(), rows[0].max(), rows[1].min(), rows[1].max())

@@ -163,20 +163,61 @@ def test_spread_equals_slow_twin():
     np.testing.assert_allclose(charge.sum(), 35, rtol=1e-6)
 
 
-def test_gather_reads_a_cubic_polynomial_and_its_gradient():
+def gathered(x, y, n, potential, near):
+    """Field and sums of n points on a mesh that begins at (-2, -3), with 2 nodes a unit."""
+    x_field, y_field, sums = np.empty(64, np.float32), np.empty(64, np.float32), np.zeros(4)
+    place = ((np.float32(-2), np.float32(-3)), np.float32(2), potential)
+    room = np.empty(528, np.float32)
+    for chunk in range(4):
+        _kernels_mesh.gather(chunk, 4, x, y, n, *place, near, room, x_field, y_field, sums)
+    return x_field, y_field, sums
+
+
+@pytest.mark.parametrize("n", [64, 51])
+def test_gather_reads_a_cubic_polynomial_and_its_gradient(n):
     # Splines of degree 3 on the coefficients of a linear function reproduce it, and its slope.
     i, j = np.meshgrid(np.arange(20.0), np.arange(24.0), indexing="ij")
     potential = (3 * i - 2 * j + 5).astype(np.float32)
     x, y = np.random.default_rng(4).uniform(0, 5, size=(2, 64)).astype(np.float32)
-    x_field, y_field, sums = np.empty(64, np.float32), np.empty(64, np.float32), np.zeros(4)
-    place = ((np.float32(-2), np.float32(-3)), np.float32(2), potential)
-    near = np.zeros((4, 4), np.float32)
-    for chunk in range(4):
-        _kernels_mesh.gather(chunk, 4, x, y, 64, *place, near, x_field, y_field, sums)
-    np.testing.assert_allclose(x_field, 6, rtol=1e-4)
-    np.testing.assert_allclose(y_field, -4, rtol=1e-4)
-    values = 3 * (x + 2) * 2 - 2 * (y + 3) * 2 + 5
+    x_field, y_field, sums = gathered(x, y, n, potential, np.zeros((4, 4), np.float32))
+    np.testing.assert_allclose(x_field, np.where(np.arange(64) < n, 6, 0), rtol=1e-4)
+    np.testing.assert_allclose(y_field, np.where(np.arange(64) < n, -4, 0), rtol=1e-4)
+    values = np.where(np.arange(64) < n, 3 * (x + 2) * 2 - 2 * (y + 3) * 2 + 5, 0)
     np.testing.assert_allclose(sums, values.reshape(4, 16).sum(axis=1), rtol=1e-4)
+
+
+def test_gather_leaves_out_what_a_point_does_to_itself():
+    rng = np.random.default_rng(5)
+    near = rng.random((4, 4)).astype(np.float32)
+    x, y = rng.uniform(0, 5, size=(2, 64)).astype(np.float32)
+    x_field, y_field, sums = gathered(x, y, 64, np.zeros((20, 24), np.float32), near)
+
+    def own(u, v, at_u, at_v):
+        """The potential at (u, v) of a unit charge spread from (at_u, at_v), at near's nodes."""
+        nodes = np.arange(16)
+        wu, wv = (np.array([cubic(c - k) for k in nodes]) for c in (u, v))
+        au, av = (np.array([cubic(c - k) for k in nodes]) for c in (at_u, at_v))
+        away = np.abs(nodes[:, None] - nodes)
+        table = np.where(
+            (away[:, :, None, None] < 4) & (away < 4),
+            near[np.minimum(away, 3)[:, :, None, None], np.minimum(away, 3)],
+            0,
+        )
+        return np.einsum("i,j,ijkl,k,l->", wu, au, table, wv, av)
+
+    phi = 0.0
+    for point in range(16):
+        u, v = (x[point] + 2) * 2.0, (y[point] + 3) * 2.0 - 4
+        phi -= own(u - 2, v, u - 2, v)
+        h = 1e-3
+        gradient = [
+            own(u - 2 + h * a, v + h * b, u - 2, v) - own(u - 2 - h * a, v - h * b, u - 2, v)
+            for a, b in ((1, 0), (0, 1))
+        ]
+        np.testing.assert_allclose(
+            [x_field[point], y_field[point]], -2 * np.array(gradient) / (2 * h), atol=2e-3
+        )
+    np.testing.assert_allclose(sums[0], phi, rtol=1e-4)
 
 
 def test_any_number_of_threads_gives_the_same_bytes():

@@ -19,6 +19,7 @@ from ._kernels_lanes import LANES
 from ._kernels_optimizer import (
     GRADIENT,
     LOG_SUM,
+    ROWS,
     X_HIGH,
     X_LOW,
     Y_HIGH,
@@ -27,6 +28,7 @@ from ._kernels_optimizer import (
     descend_together,
 )
 from ._mesh import CHUNKS, Mesh
+from ._start import curve_order
 
 # No point moves farther than this in one iteration, in units of the map.
 MAX_STEP = 5.0
@@ -34,6 +36,8 @@ MAX_STEP = 5.0
 RETURN_AFTER = 0.1
 # Rows of the exact sum in one task.
 EXACT_ROWS = 256
+# The coordinates of fewer points stay in a core's caches in any order.
+SORTED_FROM = 30_000
 
 
 @dataclass(frozen=True)
@@ -97,13 +101,13 @@ class MeshEngine(Engine):
     def __init__(self, affinities: Affinities, start: Array, spacing: float, team: Team) -> None:
         n, self._n_components = start.shape
         self._n = n
-        self._affinities = affinities
+        self._order = np.arange(n, dtype=np.int32)
+        self._given = self._affinities = affinities
         self._team = team
         # On a line points are dense, and a mesh along it costs next to nothing.
         self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
-        self._state = np.zeros((10, -(-n // LANES) * LANES), np.float32)
-        self._state[: self._n_components, :n] = start.T
-        self._state[:, n:] = self._state[:, n - 1 : n]
+        self._state = np.zeros((ROWS, -(-n // LANES) * LANES), np.float32)
+        self._place(start.T)
         self._old = self._state[:2].copy()
         self._sums = np.zeros((CHUNKS, 7))
         x, y = self._state[:2]
@@ -112,8 +116,19 @@ class MeshEngine(Engine):
         self._seconds_of_a_step = 0.0
         self.restart()
 
+    def _place(self, map_: Array) -> None:
+        """Put the points in their places."""
+        self._state[: self._n_components, : self._n] = map_
+        self._state[:2, self._n :] = self._state[:2, self._n - 1 : self._n]
+        self._state[10:].reshape(-1, 2)[:] = self._state[:2].T
+
     def restart(self) -> None:
-        """Forget velocities and gains."""
+        """Forget velocities and gains; keep points that are near each other near in memory."""
+        if self._n >= SORTED_FROM:
+            map_ = self.map_()
+            self._order = curve_order(map_)
+            self._affinities = self._given.reordered(self._order, self._team)
+            self._place(map_[self._order].T)
         self._state[2:4] = 0
         self._state[4:6] = 1
 
@@ -146,7 +161,7 @@ class MeshEngine(Engine):
             measure,
             self._n,
             self._state.reshape(-1),
-            (p.ptr, p.index, p.weight, p.scale),
+            (p.ptr, *p.narrow_and_wide, p.weight, p.scale),
             mesh.layout,
             mesh.charges,
             mesh.solver,
@@ -165,7 +180,9 @@ class MeshEngine(Engine):
     def map_(self, *, before: bool = False) -> Array:
         """Return a copy of the map, or of the one before the last measured step."""
         rows = self._old if before else self._state
-        return np.ascontiguousarray(rows[: self._n_components, : self._n].T)
+        map_ = np.empty((self._n, self._n_components), np.float32)
+        map_[self._order] = rows[: self._n_components, : self._n].T
+        return map_
 
 
 class ExactEngine(Engine):

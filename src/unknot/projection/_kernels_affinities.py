@@ -159,3 +159,16 @@ def merge_union(
             if v > 0.0:
                 s += v / total * np.log(v / total)
         sums[i] = s
+
+
+@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+def permute_rows(ptr, index, weight, order, rank, first, last, new_ptr, new_index, new_weight):
+    """Put row and column ``order[r]`` in the place r; ``rank`` is the inverse of ``order``."""
+    for r in range(first, last):
+        start = ptr[order[r]]
+        columns = index[start : ptr[order[r] + 1]]
+        to_index = new_index[new_ptr[r] : new_ptr[r + 1]]
+        to_weight = new_weight[new_ptr[r] : new_ptr[r + 1]]
+        for e in range(columns.shape[0]):
+            to_index[e] = rank[columns[e]]
+            to_weight[e] = weight[start + e]

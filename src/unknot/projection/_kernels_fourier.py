@@ -8,7 +8,7 @@ they count (`_fourier.Plan` has their positions); backward, they are taken in th
 import numpy as np
 from numba import njit
 
-from ._kernels_lanes import fused, load, splat, store, transpose
+from ._kernels_lanes import fused, keep_apart, load, splat, store, transpose
 
 SIXTEEN = np.uint64(16)
 ONE = np.uint64(1)
@@ -17,13 +17,13 @@ TILE = np.uint64(256)
 NEAR = np.uint64(256)
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def butterfly_2(a, b):
     """Transform two complex numbers."""
     return (a[0] + b[0], a[1] + b[1]), (a[0] - b[0], a[1] - b[1])
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def butterfly_3(a, b, c):
     """Transform three complex numbers."""
     half = splat(np.float32(-0.5))
@@ -37,7 +37,7 @@ def butterfly_3(a, b, c):
     return (a[0] + sr, a[1] + si), (mr + di, mi - dr), (mr - di, mi + dr)
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def butterfly_4(a, b, c, d):
     """Transform four complex numbers."""
     s, t = butterfly_2(a, c)
@@ -46,20 +46,20 @@ def butterfly_4(a, b, c, d):
     return y0, (t[0] + v[1], t[1] - v[0]), y2, (t[0] - v[1], t[1] + v[0])
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def take(re, im, at):
     """Read a complex number."""
     return load(re, at), load(im, at)
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def put(re, im, at, value):
     """Write a complex number."""
     store(re, at, value[0])
     store(im, at, value[1])
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def turn(value, twiddles, at):
     """Multiply a complex number by a twiddle factor."""
     c = splat(twiddles[at])
@@ -68,7 +68,7 @@ def turn(value, twiddles, at):
     return fused(c, value[0], minus * value[1]), fused(c, value[1], s * value[0])
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def split(re, im, first, last, size, radix, twiddles, table):
     """Transform blocks of a size, by decimation in frequency, into ``radix`` blocks each."""
     m = size // radix
@@ -97,7 +97,7 @@ def split(re, im, first, last, size, radix, twiddles, table):
             put(re, im, c, turn(y2, twiddles, t + np.uint64(2)))
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def unite(re, im, first, last, size, radix, twiddles, table):
     """Transform ``radix`` blocks into one of a size, by decimation in time."""
     m = size // radix
@@ -135,6 +135,7 @@ def forward(re, im, radices, tables, twiddles):
     y_k = sum_p x_p exp(-2 pi i k p / n), n the product of the radices. Blocks that fit in the
     first cache are finished one after the other.
     """
+    keep_apart()
     n = ONE
     for radix in radices:
         n *= radix
@@ -158,6 +159,7 @@ def forward_permuted(re, im, radices, tables, twiddles):
     Called with ``im`` and ``re`` exchanged it is `forward`'s inverse, times n: to exchange real
     and imaginary parts before and after a transform turns its exponent's sign.
     """
+    keep_apart()
     n = ONE
     for radix in radices:
         n *= radix
@@ -177,7 +179,7 @@ def forward_permuted(re, im, radices, tables, twiddles):
         unite(re, im, np.uint64(0), n, size, radices[stage], twiddles, tables[stage])
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def clear(re, im, first, last):
     """Set elements first to last to zero."""
     nothing = splat(np.float32(0))
@@ -186,7 +188,7 @@ def clear(re, im, first, last):
         store(im, row * SIXTEEN, nothing)
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def transform_strips(charges, first, last, plan, re, im, spectrum_re, spectrum_im):
     """Transform strips of 32 columns of the sum of partial meshes into half their spectrum.
 
@@ -194,6 +196,7 @@ def transform_strips(charges, first, last, plan, re, im, spectrum_re, spectrum_i
     (Z_k + Z*_-k) / 2 and (Z_k - Z*_-k) / 2i; the halves are left to the influence function.
     ``spectrum``, flat, has the shape (frequencies / 16, columns, 16).
     """
+    keep_apart()
     radices, tables, twiddles, positions = plan
     parts, rows, columns = charges.shape
     flat = charges.reshape(-1)
@@ -232,13 +235,14 @@ def transform_strips(charges, first, last, plan, re, im, spectrum_re, spectrum_i
             transpose(im, tile + TILE, spectrum_im, to + TILE)
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def convolve_strips(first, last, columns, plan, influence, re, im, spectrum_re, spectrum_im):
     """Convolve blocks of 16 frequencies, over all columns, in place.
 
     ``influence``, flat, has the shape (frequencies / 16, length, 16), its rows at the positions of
     their frequencies.
     """
+    keep_apart()
     radices, tables, twiddles = plan
     length = ONE
     for radix in radices:
@@ -263,9 +267,10 @@ def convolve_strips(first, last, columns, plan, influence, re, im, spectrum_re, 
             put(spectrum_re, spectrum_im, start + at, take(re, im, at))
 
 
-@njit(no_cfunc_wrapper=True)
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def transform_back_strips(spectrum_re, spectrum_im, first, last, plan, re, im, potential):
     """Transform half the spectrum of strips of 32 columns back to the potential at their nodes."""
+    keep_apart()
     radices, tables, twiddles, positions = plan
     rows, columns = potential.shape
     flat = potential.reshape(-1)

@@ -10,7 +10,7 @@ from numba import njit
 
 from .._kernels_together import barrier, next_task
 from ._kernels_fourier import convolve_strips, transform_back_strips, transform_strips
-from ._kernels_lanes import fused, load, splat, store
+from ._kernels_lanes import fused, keep_apart, load, splat, store
 
 LANES = np.uint64(16)
 STRIP = 32
@@ -21,18 +21,24 @@ BAND = 8
 
 
 @njit(no_cfunc_wrapper=True)
-def restrict(charges, first, last, weights, coarse):
-    """Gather the charges of coarse rows first to last from the sum of partial fine meshes."""
+def restrict(charges, first, last, weights, line, coarse):
+    """Gather the charges of coarse rows first to last from the sum of partial fine meshes.
+
+    ``line`` has room for a fine row and 32 nodes more.
+    """
+    keep_apart()
     parts, rows, columns = charges.shape
     flat = charges.reshape(-1)
     nx = np.uint64(rows)
     ny = np.uint64(columns)
     # Fine column c lies at c + 10, zeros around.
-    line = np.zeros(columns + 32, np.float32)
+    store(line, np.uint64(0), splat(np.float32(0)))
+    store(line, ny + np.uint64(10), splat(np.float32(0)))
+    store(line, ny + np.uint64(16), splat(np.float32(0)))
     for at in range(first, last):
         top = 4 * (at - 1) - 6
-        low = max(0, -top)
-        high = min(13, rows - top)
+        low = -top if top < 0 else 0
+        high = rows - top if rows - top < 13 else 13
         for column in range(np.uint64(0), ny, LANES):
             total = splat(np.float32(0))
             for tap in range(low, high):
@@ -52,12 +58,15 @@ def restrict(charges, first, last, weights, coarse):
 
 
 @njit(no_cfunc_wrapper=True)
-def add_coarse(coarse, first, weights, potential):
-    """Add the coarse potential to 32 columns of the fine one, from column ``first`` on."""
+def add_coarse(coarse, first, weights, across, potential):
+    """Add the coarse potential to 32 columns of the fine one, from column ``first`` on.
+
+    ``across`` has room for 32 columns of the coarse mesh.
+    """
+    keep_apart()
     rows, columns = potential.shape
     flat = potential.reshape(-1)
     n_coarse = rows // 4 + 3
-    across = np.empty((n_coarse + 1) * STRIP, np.float32)
     for row in range(n_coarse):
         line = coarse[row]
         out = across[row * STRIP : (row + 1) * STRIP]
@@ -132,8 +141,8 @@ def solve(thread, n_threads, shared, charges, solver, buffers, potential):
             transform_strips(charges, task, task + 1, fine.down, re, im, fine_re, fine_im)
         else:
             first = (task - fine.n_strips) * BAND
-            last = min(first + BAND, rows)
-            restrict(charges, first, last, solver.weights, solver.coarse_charges[0])
+            last = first + BAND if first + BAND < rows else rows
+            restrict(charges, first, last, solver.weights, re, solver.coarse_charges[0])
         task = next_task(shared)
     if not barrier(shared, n_threads):
         return False
@@ -162,6 +171,6 @@ def solve(thread, n_threads, shared, charges, solver, buffers, potential):
     while task < fine.n_strips:
         transform_back_strips(fine_re, fine_im, task, task + 1, fine.down, re, im, potential)
         if two:
-            add_coarse(solver.coarse_potential, task * STRIP, solver.weights, potential)
+            add_coarse(solver.coarse_potential, task * STRIP, solver.weights, re, potential)
         task = next_task(shared)
     return barrier(shared, n_threads)

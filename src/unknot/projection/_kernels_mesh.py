@@ -9,8 +9,25 @@ from numba import njit
 from numba.extending import register_jitable
 
 from .._kernels_together import barrier, next_task
+from ._kernels_lanes import (
+    first_of,
+    keep_apart,
+    load,
+    read_whole,
+    store,
+    store_whole,
+    total,
+    transpose,
+    weigh_square,
+    whole,
+)
 from ._kernels_levels import solve
 
+LANES = np.uint64(16)
+# Where in a room of 528 numbers are the weights of sixteen points, a point a row, and the nodes
+# that these begin at.
+TURNED = np.uint64(256)
+CORNERS = np.uint64(512)
 # Nodes left free around the points: a point reaches one node before its cell and two after.
 MARGIN = 2
 # The mesh grows by so many nodes at a time: its influence function is computed anew.
@@ -27,15 +44,17 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 def spline(t):
     """Weigh the nodes a - 1 .. a + 2 for a fraction t in [0, 1)."""
     sixth = np.float32(1 / 6)
+    third = np.float32(2 / 3)
+    half = np.float32(0.5)
     one = np.float32(1)
-    three = np.float32(3)
+    r = one - t
     t2 = t * t
-    t3 = t2 * t
+    r2 = r * r
     return (
-        (one - three * t + three * t2 - t3) * sixth,
-        (np.float32(4) - np.float32(6) * t2 + three * t3) * sixth,
-        (one + three * t + three * t2 - three * t3) * sixth,
-        t3 * sixth,
+        sixth * (r2 * r),
+        third + t2 * (half * t - one),
+        third + r2 * (half * r - one),
+        sixth * (t2 * t),
     )
 
 
@@ -43,16 +62,18 @@ def spline(t):
 def spline_slope(t):
     """Differentiate `spline` by t."""
     half = np.float32(0.5)
-    t2 = t * t
+    more = np.float32(1.5)
+    two = np.float32(2)
+    r = np.float32(1) - t
     return (
-        (np.float32(2) * t - np.float32(1) - t2) * half,
-        (np.float32(3) * t2 - np.float32(4) * t) * half,
-        (np.float32(1) + np.float32(2) * t - np.float32(3) * t2) * half,
-        t2 * half,
+        np.float32(-0.5) * (r * r),
+        t * (more * t - two),
+        r * (two - more * r),
+        half * (t * t),
     )
 
 
-@njit(fastmath=FAST, inline="always")
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def self_correlation(w):
     """Sum w_a w_b over nodes 0, 1, 2 and 3 apart."""
     two = np.float32(2)
@@ -64,7 +85,7 @@ def self_correlation(w):
     )
 
 
-@njit(fastmath=FAST, inline="always")
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def cross_correlation(s, w):
     """Sum s_a w_b over nodes 0, 1, 2 and 3 apart."""
     return (
@@ -94,50 +115,86 @@ def spread(x, y, first, last, x0, y0, per_unit, charge):
             row[3] += wx[k] * wy[3]
 
 
-@njit(fastmath=FAST, forceinline=True, no_cfunc_wrapper=True)
-def gather(chunk, n_chunks, x, y, n, origin, per_unit, potential, near, x_field, y_field, sums):
-    """Read grad phi at every point of a chunk, and the sum of phi over them.
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def weigh(row, weights):
+    """Sum the products of four numbers with four weights."""
+    return (row[0] * weights[0] + row[1] * weights[1]) + (row[2] * weights[2] + row[3] * weights[3])
+
+
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def own_share(wx, wy, sx, sy, near):
+    """Compute what points at fractions of a cell get of their own charge: phi and its gradient."""
+    cx = self_correlation(wx)
+    cy = self_correlation(wy)
+    dx = cross_correlation(sx, wx)
+    dy = cross_correlation(sy, wy)
+    across = (weigh(near[0], cy), weigh(near[1], cy), weigh(near[2], cy), weigh(near[3], cy))
+    sloped = (weigh(near[0], dy), weigh(near[1], dy), weigh(near[2], dy), weigh(near[3], dy))
+    return weigh(cx, across), weigh(dx, across), weigh(cx, sloped)
+
+
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def put_four(room, at, weights):
+    """Write four times sixteen weights."""
+    store(room, at, weights[0])
+    store(room, at + LANES, weights[1])
+    store(room, at + np.uint64(2) * LANES, weights[2])
+    store(room, at + np.uint64(3) * LANES, weights[3])
+
+
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def add_four(room, at):
+    """Add four times sixteen numbers."""
+    one = load(room, at) + load(room, at + LANES)
+    return one + (load(room, at + np.uint64(2) * LANES) + load(room, at + np.uint64(3) * LANES))
+
+
+@njit(no_cfunc_wrapper=True)
+def gather(
+    chunk, n_chunks, x, y, n, origin, per_unit, potential, near, room, x_field, y_field, sums
+):
+    """Read grad phi at every point of a chunk, and the sum of phi over them, sixteen at a time.
 
     Both without what a point's own charge adds: on a mesh it pushes itself, by where it is in its
     cell. ``near`` holds the potential of a unit charge at the nodes up to 3 away in each direction.
+    Of ``x`` and ``y``, a multiple of 16, what is beyond n is on the mesh, too; the field there is
+    zero. ``room`` is for 528 numbers.
     """
-    total = 0.0
-    for i in range(n * chunk // n_chunks, n * (chunk + 1) // n_chunks):
-        u = (x[i] - origin[0]) * per_unit
-        v = (y[i] - origin[1]) * per_unit
-        a = np.uint32(u)
-        b = np.uint32(v)
-        tu = u - np.float32(a)
-        tv = v - np.float32(b)
-        wx = spline(tu)
-        wy = spline(tv)
-        sx = spline_slope(tu)
-        sy = spline_slope(tv)
-        phi = np.float32(0)
-        gx = np.float32(0)
-        gy = np.float32(0)
-        for k in range(4):
-            row = potential[a + k - 1][b - 1 : b + 3]
-            p = row[0] * wy[0] + row[1] * wy[1] + row[2] * wy[2] + row[3] * wy[3]
-            s = row[0] * sy[0] + row[1] * sy[1] + row[2] * sy[2] + row[3] * sy[3]
-            phi += wx[k] * p
-            gx += sx[k] * p
-            gy += wx[k] * s
-        cx = self_correlation(wx)
-        cy = self_correlation(wy)
-        dx = cross_correlation(sx, wx)
-        dy = cross_correlation(sy, wy)
-        for k in range(4):
-            row = near[k]
-            p = row[0] * cy[0] + row[1] * cy[1] + row[2] * cy[2] + row[3] * cy[3]
-            s = row[0] * dy[0] + row[1] * dy[1] + row[2] * dy[2] + row[3] * dy[3]
-            phi -= cx[k] * p
-            gx -= dx[k] * p
-            gy -= cx[k] * s
-        x_field[i] = gx * per_unit
-        y_field[i] = gy * per_unit
-        total += np.float64(phi)
-    sums[chunk] = total
+    keep_apart()
+    columns = np.uint64(potential.shape[1])
+    flat = potential.reshape(-1)
+    one = np.float32(1)
+    groups = len(x) // 16
+    total_phi = 0.0
+    for group in range(groups * chunk // n_chunks, groups * (chunk + 1) // n_chunks):
+        at = np.uint64(group * 16)
+        u = per_unit * (load(x, at) - origin[0])
+        v = per_unit * (load(y, at) - origin[1])
+        a = whole(u)
+        b = whole(v)
+        wx = spline(u - a)
+        wy = spline(v - b)
+        sx = spline_slope(u - a)
+        sy = spline_slope(v - b)
+        own_phi, own_x, own_y = own_share(wx, wy, sx, sy, near)
+        # Whole numbers below 2^24 are exact.
+        store_whole(room, CORNERS, np.float32(columns) * (a - one) + (b - one))
+        put_four(room, np.uint64(0), wx)
+        put_four(room, np.uint64(64), sx)
+        put_four(room, np.uint64(128), wy)
+        put_four(room, np.uint64(192), sy)
+        transpose(room, np.uint64(0), room, TURNED)
+        for number in range(LANES):
+            place = TURNED + number * LANES
+            corner = read_whole(room, CORNERS + number)
+            store(room, place, weigh_square(flat, corner, columns, load(room, place)))
+        transpose(room, TURNED, room, np.uint64(0))
+        count = np.uint64(n) - at if at < np.uint64(n) else np.uint64(0)
+        phi = add_four(room, np.uint64(0)) - own_phi
+        store(y_field, at, first_of(per_unit * (add_four(room, np.uint64(64)) - own_y), count))
+        store(x_field, at, first_of(per_unit * (add_four(room, np.uint64(128)) - own_x), count))
+        total_phi += np.float64(total(first_of(phi, count)))
+    sums[chunk] = total_phi
 
 
 @register_jitable
@@ -224,6 +281,7 @@ def find_field(
     shared,
     x,
     y,
+    n,
     origin,
     per_unit,
     charges,
@@ -235,7 +293,6 @@ def find_field(
     sums,
 ):
     """Compute the potential and, where ``sums`` has room for them, the field at every point."""
-    n = len(x)
     if not find_potential(
         thread,
         n_threads,
@@ -264,6 +321,7 @@ def find_field(
             per_unit,
             potential,
             solver.near,
+            buffers[2 * thread],
             x_field,
             y_field,
             sums,

@@ -1,8 +1,7 @@
 """Compiled kernels of the gradient descent: arrays allocated by the caller, nothing validated.
 
-Coordinates are separate float32 arrays, and rows of the sparse affinities slices of them, so that
-the compiler sees no negative indices and emits gathers. ``error_model="numpy"`` lets it divide
-without a branch.
+Sixteen neighbours, or sixteen points, are handled as one. ``error_model="numpy"`` lets the compiler
+divide without a branch.
 """
 
 import numpy as np
@@ -10,13 +9,32 @@ from numba import njit
 from numba.extending import register_jitable
 
 from .._kernels_together import barrier, next_task
-from ._kernels_lanes import choose_less, lane, load, root, splat, store
+from ._kernels_lanes import (
+    choose_less,
+    first_of,
+    fused,
+    greatest,
+    keep_apart,
+    least,
+    load,
+    load_small,
+    pairs_at,
+    part_floats,
+    root,
+    splat,
+    store,
+    store_pairs,
+    total,
+)
 from ._kernels_mesh import find_origin, find_potential, fits, gather, normaliser
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 # Columns of the sums that every chunk of points leaves.
 X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
+# Of a descent's state.
+ROWS = 12
+LANES = np.uint64(16)
 
 
 @njit(fastmath=FAST, error_model="numpy", inline="always")
@@ -39,51 +57,73 @@ def natural_log(x):
     return np.float32(e) * np.float32(0.6931472) + s * series
 
 
-@njit(fastmath=FAST, error_model="numpy", forceinline=True, no_cfunc_wrapper=True)
-def attract(chunk, n_chunks, x, y, affinities, x_pull, y_pull, with_log, sums):
-    """Sum p_ij w_ij (y_i - y_j) for the points of a chunk; w_ij = 1 / (1 + |y_i - y_j|^2).
-
-    p_ij = weight * scale_i. Leaves in ``sums``, if asked to, sum_ij p_ij log(1 + |y_i - y_j|^2).
-    """
-    ptr, index, weight, scale = affinities
-    n = len(scale)
-    logs = 0.0
-    for i in range(n * chunk // n_chunks, n * (chunk + 1) // n_chunks):
-        px = x[i]
-        py = y[i]
-        ax = np.float32(0)
-        ay = np.float32(0)
-        columns = index[ptr[i] : ptr[i + 1]]
-        weights = weight[ptr[i] : ptr[i + 1]]
-        for e in range(columns.shape[0]):
-            # Known not to be negative, the index needs no second register.
-            j = np.uint32(columns[e]) & np.uint32(0x7FFFFFFF)
-            dx = px - x[j]
-            dy = py - y[j]
-            w = np.float32(weights[e]) / (np.float32(1) + dx * dx + dy * dy)
-            ax += w * dx
-            ay += w * dy
-        if with_log:
-            some = np.float32(0)
-            for e in range(columns.shape[0]):
-                j = np.uint32(columns[e]) & np.uint32(0x7FFFFFFF)
-                dx = px - x[j]
-                dy = py - y[j]
-                some += np.float32(weights[e]) * natural_log(np.float32(1) + dx * dx + dy * dy)
-            logs += np.float64(some) * np.float64(scale[i])
-        x_pull[i] = ax * scale[i]
-        y_pull[i] = ay * scale[i]
-    sums[chunk, LOG_SUM] = logs
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def logs_of(x):
+    """Compute log x as `natural_log` does, in each lane."""
+    one = np.float32(1)
+    e, m = part_floats(x)
+    root_2 = splat(np.float32(1.4142135))
+    e = choose_less(root_2, m, e + one, e)
+    m = choose_less(root_2, m, np.float32(0.5) * m, m)
+    s = (m - one) / (m + one)
+    q = s * s
+    series = fused(splat(np.float32(2 / 7)), q, splat(np.float32(2 / 5)))
+    series = fused(series, q, splat(np.float32(2 / 3)))
+    series = fused(series, q, splat(np.float32(2)))
+    return fused(s, series, np.float32(0.6931472) * e)
 
 
 @njit(no_cfunc_wrapper=True)
+def attract(chunk, n_chunks, pairs, affinities, x_pull, y_pull, with_log, sums):
+    """Sum p_ij w_ij (y_i - y_j) for the points of a chunk; w_ij = 1 / (1 + |y_i - y_j|^2).
+
+    p_ij = weight * scale_i, and ``pairs`` are the points' x and y. Leaves in ``sums``, if asked to,
+    sum_ij p_ij log(1 + |y_i - y_j|^2). Of the indices in 16 bits and those in 32 one array is
+    empty: to compile all this anew for the other kind takes longer than most descents.
+    """
+    keep_apart()
+    ptr, narrow, wide, weight, scale = affinities
+    n = len(scale)
+    one = splat(np.float32(1))
+    nothing = splat(np.float32(0))
+    all_logs = 0.0
+    for i in range(n * chunk // n_chunks, n * (chunk + 1) // n_chunks):
+        px = splat(pairs[2 * i])
+        py = splat(pairs[2 * i + 1])
+        ax = nothing
+        ay = nothing
+        logs = nothing
+        end = np.uint64(ptr[i + 1])
+        for at in range(np.uint64(ptr[i]), end, LANES):
+            p = load_small(weight, at)
+            if at + LANES > end:
+                p = first_of(p, end - at)
+            if len(wide):
+                x, y = pairs_at(pairs, wide, at)
+            else:
+                x, y = pairs_at(pairs, narrow, at)
+            dx = px - x
+            dy = py - y
+            r = fused(dx, dx, fused(dy, dy, one))
+            w = p / r
+            ax = fused(w, dx, ax)
+            ay = fused(w, dy, ay)
+            if with_log:
+                logs = fused(p, logs_of(r), logs)
+        x_pull[i] = total(ax) * scale[i]
+        y_pull[i] = total(ay) * scale[i]
+        all_logs += np.float64(total(logs)) * np.float64(scale[i])
+    sums[chunk, LOG_SUM] = all_logs
+
+
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def change_gain(gain, gradient, velocity):
     """Let a gain grow by 0.2 where gradient and velocity differ in sign, else shrink to 0.8."""
-    less = splat(np.float32(0.8)) * gain
-    least = splat(np.float32(0.01))
-    less = choose_less(less, least, least, less)
+    less = np.float32(0.8) * gain
+    floor = splat(np.float32(0.01))
+    less = choose_less(less, floor, floor, less)
     nothing = splat(np.float32(0))
-    return choose_less(gradient * velocity, nothing, gain + splat(np.float32(0.2)), less)
+    return choose_less(gradient * velocity, nothing, gain + np.float32(0.2), less)
 
 
 @njit(no_cfunc_wrapper=True)
@@ -92,71 +132,71 @@ def move(chunk, n_chunks, n, state, exaggeration, push, learning_rate, momentum,
 
     g_i = 4 (exaggeration * pull_i + grad phi(y_i) / (2 Z)), push = 1 / 2Z. No step is longer than
     ``max_step``. Leaves in ``sums`` the bounds of the new map and the squared length of the
-    gradient. ``state``, flat, has ten rows of a multiple of 16: x, y, their velocities, gains,
-    pulls and fields; forces on what is beyond the last point are zero, and it stays with that.
+    gradient. ``state``, flat, has twelve rows of a multiple of 16: x, y, their velocities, gains,
+    pulls and fields, and in two rows the pairs (x, y); forces on what is beyond the last point are
+    zero, and it stays with that.
     """
-    stride = np.uint64(len(state) // 10)
-    groups = len(state) // 160
+    keep_apart()
+    stride = np.uint64(len(state) // ROWS)
+    groups = len(state) // (ROWS * 16)
+    last = np.uint64(n - 1)
     x_low = splat(np.float32(np.inf))
     x_high = splat(np.float32(-np.inf))
     y_low = x_low
     y_high = x_high
-    squares = splat(np.float32(0))
-    total = 0.0
-    four = np.float32(4)
+    limit = splat(max_step)
+    one = splat(np.float32(1))
+    squares = 0.0
+    pull = np.float32(4) * exaggeration
+    push = np.float32(4) * push
     for group in range(groups * chunk // n_chunks, groups * (chunk + 1) // n_chunks):
         at = np.uint64(group * 16)
-        x = load(state, at)
-        y = load(state, at + stride)
-        vx = load(state, at + np.uint64(2) * stride)
-        vy = load(state, at + np.uint64(3) * stride)
-        gx = (four * exaggeration) * load(state, at + np.uint64(6) * stride) + (four * push) * load(
-            state, at + np.uint64(8) * stride
-        )
-        gy = (four * exaggeration) * load(state, at + np.uint64(7) * stride) + (four * push) * load(
-            state, at + np.uint64(9) * stride
-        )
-        squares = gx * gx + gy * gy
-        for number in range(np.uint64(16)):
-            total += np.float64(lane(squares, number))
-        x_gain = change_gain(load(state, at + np.uint64(4) * stride), gx, vx)
-        y_gain = change_gain(load(state, at + np.uint64(5) * stride), gy, vy)
-        store(state, at + np.uint64(4) * stride, x_gain)
-        store(state, at + np.uint64(5) * stride, y_gain)
+        at_y = at + stride
+        at_vx = at_y + stride
+        at_vy = at_vx + stride
+        at_x_gain = at_vy + stride
+        at_y_gain = at_x_gain + stride
+        at_x_pull = at_y_gain + stride
+        at_y_pull = at_x_pull + stride
+        at_x_field = at_y_pull + stride
+        at_y_field = at_x_field + stride
+        gx = pull * load(state, at_x_pull) + push * load(state, at_x_field)
+        gy = pull * load(state, at_y_pull) + push * load(state, at_y_field)
+        squares += np.float64(total(gx * gx + gy * gy))
+        vx = load(state, at_vx)
+        vy = load(state, at_vy)
+        x_gain = change_gain(load(state, at_x_gain), gx, vx)
+        y_gain = change_gain(load(state, at_y_gain), gy, vy)
+        store(state, at_x_gain, x_gain)
+        store(state, at_y_gain, y_gain)
         vx = momentum * vx - learning_rate * (x_gain * gx)
         vy = momentum * vy - learning_rate * (y_gain * gy)
         length = root(vx * vx + vy * vy)
-        limit = splat(max_step)
-        one = splat(np.float32(1))
         short = choose_less(limit, length, limit / length, one)
         vx = short * vx
         vy = short * vy
-        x = x + vx
-        y = y + vy
+        store(state, at_vx, vx)
+        store(state, at_vy, vy)
+        x = load(state, at) + vx
+        y = load(state, at_y) + vy
         store(state, at, x)
-        store(state, at + stride, y)
-        store(state, at + np.uint64(2) * stride, vx)
-        store(state, at + np.uint64(3) * stride, vy)
-        if at + np.uint64(16) > np.uint64(n):
-            for beyond in range(np.uint64(n), stride):
-                state[beyond] = state[n - 1]
-                state[beyond + stride] = state[np.uint64(n - 1) + stride]
+        store(state, at_y, y)
+        if at + LANES > last:
+            for beyond in range(last, stride):
+                state[beyond] = state[last]
+                state[beyond + stride] = state[last + stride]
             x = load(state, at)
-            y = load(state, at + stride)
+            y = load(state, at_y)
+        store_pairs(state, np.uint64(10) * stride + at + at, x, y)
         x_low = choose_less(x, x_low, x, x_low)
         x_high = choose_less(x_high, x, x, x_high)
         y_low = choose_less(y, y_low, y, y_low)
         y_high = choose_less(y_high, y, y, y_high)
-    sums[chunk, X_LOW] = lane(x_low, np.uint64(0))
-    sums[chunk, X_HIGH] = lane(x_high, np.uint64(0))
-    sums[chunk, Y_LOW] = lane(y_low, np.uint64(0))
-    sums[chunk, Y_HIGH] = lane(y_high, np.uint64(0))
-    for number in range(np.uint64(1), np.uint64(16)):
-        sums[chunk, X_LOW] = min(sums[chunk, X_LOW], lane(x_low, number))
-        sums[chunk, X_HIGH] = max(sums[chunk, X_HIGH], lane(x_high, number))
-        sums[chunk, Y_LOW] = min(sums[chunk, Y_LOW], lane(y_low, number))
-        sums[chunk, Y_HIGH] = max(sums[chunk, Y_HIGH], lane(y_high, number))
-    sums[chunk, GRADIENT] = total
+    sums[chunk, X_LOW] = least(x_low)
+    sums[chunk, X_HIGH] = greatest(x_high)
+    sums[chunk, Y_LOW] = least(y_low)
+    sums[chunk, Y_HIGH] = greatest(y_high)
+    sums[chunk, GRADIENT] = squares
 
 
 @register_jitable
@@ -164,10 +204,11 @@ def bounds_of(sums):
     """Return the least and greatest x, then y, of a map whose chunks have theirs in ``sums``."""
     x_low, x_high, y_low, y_high = sums[0, X_LOW], sums[0, X_HIGH], sums[0, Y_LOW], sums[0, Y_HIGH]
     for chunk in range(1, len(sums)):
-        x_low = min(x_low, sums[chunk, X_LOW])
-        x_high = max(x_high, sums[chunk, X_HIGH])
-        y_low = min(y_low, sums[chunk, Y_LOW])
-        y_high = max(y_high, sums[chunk, Y_HIGH])
+        row = sums[chunk]
+        x_low = row[X_LOW] if row[X_LOW] < x_low else x_low
+        x_high = row[X_HIGH] if row[X_HIGH] > x_high else x_high
+        y_low = row[Y_LOW] if row[Y_LOW] < y_low else y_low
+        y_high = row[Y_HIGH] if row[Y_HIGH] > y_high else y_high
     return x_low, x_high, y_low, y_high
 
 
@@ -195,10 +236,11 @@ def descend_together(
     ``settings``: exaggeration, learning rate, momentum, greatest step. Leaves in ``done`` the
     number of steps taken and Z of the last.
     """
-    stride = len(state) // 10
+    stride = len(state) // ROWS
     x, y = state[:stride], state[stride : 2 * stride]
     x_pull, y_pull = state[6 * stride : 7 * stride], state[7 * stride : 8 * stride]
-    x_field, y_field = state[8 * stride : 9 * stride], state[9 * stride :]
+    x_field, y_field = state[8 * stride : 9 * stride], state[9 * stride : 10 * stride]
+    pairs = state[10 * stride :]
     exaggeration, learning_rate, momentum, max_step = settings
     step = layout[2]
     per_unit = np.float32(1 / step)
@@ -235,11 +277,12 @@ def descend_together(
                 per_unit,
                 potential,
                 solver.near,
+                buffers[2 * thread],
                 x_field,
                 y_field,
                 sums[:, PHI_SUM],
             )
-            attract(chunk, n_chunks, x, y, affinities, x_pull, y_pull, with_log, sums)
+            attract(chunk, n_chunks, pairs, affinities, x_pull, y_pull, with_log, sums)
             chunk = next_task(shared)
         if not barrier(shared, n_threads):
             return

@@ -16,6 +16,7 @@ import numpy as np
 from .._kernels_together import give_up, new_shared
 from .._team import Team
 from .._typing import Array, Float32
+from ._kernels_lanes import LANES
 from ._kernels_mesh import (
     GROWTH,
     MIN_CELLS,
@@ -85,7 +86,12 @@ class Mesh:
         """
         sums = np.zeros(CHUNKS)
         self.lay(bounds)
-        self._find(x, y, bounds, x_field, y_field, sums)
+        n = len(x)
+        # Sixteen at a time.
+        x, y = (np.pad(values, (0, -n % LANES), mode="edge") for values in (x, y))
+        fields = np.empty((2, len(x)), np.float32)
+        self._find(x, y, bounds, fields[0], fields[1], sums)
+        x_field[:], y_field[:] = fields[:, :n]
         return float(normaliser(sums.sum(), self.solver.offset, self._n_points))
 
     def solve(
@@ -147,10 +153,10 @@ class Mesh:
         origin = find_origin(bounds, (rows, columns), step)
         shared, n_threads = new_shared(), self._team.n_threads
         mesh = (self.charges, self.solver, self.buffers, self.potential)
-        place = (origin, np.float32(1 / step))
+        points = (x, y, self._n_points, origin, np.float32(1 / step))
         self._team.together(
             lambda thread: find_field(
-                thread, n_threads, shared, x, y, *place, *mesh, x_field, y_field, sums
+                thread, n_threads, shared, *points, *mesh, x_field, y_field, sums
             ),
             lambda: give_up(shared),
         )

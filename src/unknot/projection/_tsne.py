@@ -202,7 +202,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             affinities = joint(graph, self.perplexity_, order, team)
             self.timings_["affinities"] = time.perf_counter() - began
             self._say(
-                f"{len(affinities.index)} affinities of perplexity {self.perplexity_:g} in "
+                f"{affinities.ptr[-1]} affinities of perplexity {self.perplexity_:g} in "
                 f"{self.timings_['affinities']:.3f} s"
             )
             began = time.perf_counter()
