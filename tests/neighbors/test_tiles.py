@@ -1,10 +1,11 @@
 import numpy as np
 import pytest
+from numba import njit
 
 from unknot._team import Team
 from unknot.neighbors import _exact
 from unknot.neighbors._axes import Axes
-from unknot.neighbors._kernels_tiles import collect
+from unknot.neighbors._kernels_tiles import CLASSES, collect, nearly_sort
 from unknot.neighbors._tiles import Heaps, Meeting, Tiles
 
 
@@ -101,3 +102,28 @@ def test_one_meeting_serves_both_tiles():
         )
     worst = heaps.distances[:, 0] ** 0.5 * axes.scale + errors
     np.testing.assert_allclose(heaps.limits, worst**2, rtol=1e-6)
+
+
+@pytest.mark.parametrize("limit", [np.inf, 7.0, 0.5, -1.0])
+@pytest.mark.parametrize("spread", [10.0, 0.0, 1e-30, 1e30])
+def test_bounds_are_put_in_order_by_classes(spread, limit):
+    @njit
+    def run(bounds, places, limit, counts, near_bounds, near_places):
+        nearly_sort(bounds, places, limit, counts, near_bounds, near_places)
+
+    n = 400
+    rng = np.random.default_rng(0)
+    bounds = (spread * rng.uniform(0, 1, n)).astype(np.float32)
+    places = rng.permutation(n).astype(np.int32)
+    near_bounds, near_places = np.empty(n, np.float32), np.full(n, -1, np.int32)
+    room = (np.empty(CLASSES + 1, np.int32), near_bounds, near_places)
+    run(bounds, places, np.float32(limit), *room)
+    # Each is there once, with its place.
+    assert sorted(near_places) == list(range(n))
+    np.testing.assert_array_equal(near_bounds, bounds[np.argsort(places)][near_places])
+    # None comes before one that is smaller by more than the width of a class.
+    least = bounds.min()
+    width = max(min(bounds.max(), limit) - least, 0) / (CLASSES - 1)
+    before = np.maximum.accumulate(near_bounds)
+    counted = (before - near_bounds)[before <= limit]
+    assert (counted <= 1.01 * width).all()

@@ -211,6 +211,9 @@ class Scripted(Engine):
         self.advance(phase, 1)
         return self.divergences(self.steps - 1), self.norm
 
+    def place(self, map_):
+        raise AssertionError("nothing was drawn together")
+
     def restart(self):
         self.restarts.append(self.steps)
 
@@ -218,12 +221,12 @@ class Scripted(Engine):
         return np.full((2, 2), self.steps - before, np.float32)
 
 
-def run(engine, watch=lambda report: False, patience=300, min_gradient_norm=1e-7):
+def run(engine, watch=lambda report: False, patience=300, min_gradient_norm=1e-7, report_every=50):
     phases = [Phase(100, 12.0, 0.5, 1.0), Phase(900, 1.0, 0.8, 1.0)]
     return descend(
         engine,
         phases,
-        report_every=50,
+        report_every=report_every,
         watch=watch,
         patience=patience,
         min_gradient_norm=min_gradient_norm,
@@ -246,8 +249,48 @@ def test_stops_without_progress_in_the_last_phase_only():
     assert report.iteration == 450
 
 
-def test_stops_when_the_gradient_vanishes():
-    assert run(Scripted(lambda step: -float(step), norm=1e-8)).iteration == 100
+def test_a_vanished_gradient_ends_a_phase():
+    # The first phase at its first look, 50; the last at its second, when the divergence has fallen.
+    engine = Scripted(lambda step: -float(step), norm=1e-8)
+    assert run(engine).iteration == 150
+    assert engine.restarts == [0, 51]
+
+
+def test_how_often_progress_is_looked_at_does_not_depend_on_the_reports():
+    seen = []
+    report = run(Scripted(float), lambda r: bool(seen.append(r.iteration)), report_every=80)
+    # The least value of the last phase is at its first look, 100; more than 300 later is 450.
+    assert report.iteration == 450
+    assert seen == [80, 160, 240, 320, 400, 450]
+
+
+class Gathering(Scripted):
+    """An engine whose points are drawn together, tenfold at every step of the first phase."""
+
+    def __init__(self):
+        super().__init__(lambda step: 1.0)
+        self.placed = []
+
+    def map_(self, *, before=False):
+        spread = 1e-4 if self.placed else 1e-4 * 0.1 ** (self.steps - before)
+        return np.array([[spread, 0], [-spread, 0]], np.float32)
+
+    def place(self, map_):
+        self.placed.append((self.steps, map_))
+
+
+def test_a_map_drawn_together_begins_again():
+    engine = Gathering()
+    start = engine.map_()
+    run(engine)
+    ((at, placed),) = engine.placed
+    assert at == 100
+    np.testing.assert_array_equal(placed, start)
+
+
+def test_a_vanished_gradient_is_no_end_where_nothing_has_been_gained():
+    # All points may lie together when the last phase begins: 300 iterations are left to part them.
+    assert run(Scripted(lambda step: 1.0, norm=0.0)).iteration == 450
 
 
 @pytest.mark.parametrize("n", [1, 15, 16, 400, 403])

@@ -68,6 +68,27 @@ def test_mnist_5k_is_told_apart():
 
 
 @pytest.mark.parametrize("method", ["exact", "mesh"])
+def test_a_map_drawn_together_by_exaggeration_unfolds(method):
+    # Few points with many neighbours each: twelvefold attraction draws all of them into one.
+    train = unknot.load_dataset("mnist").train
+    pixels, labels = train.inputs[:500].reshape(500, -1), train.labels[:500]
+    seen = {}
+    tsne = unknot.TSNE(
+        random_state=0,
+        method=method,
+        callback=lambda iteration, kl, map_: seen.update({iteration: map_.std(axis=0).max()}),
+    ).fit(pixels)
+    assert seen[150] < 1e-6
+    assert seen[200] > 1
+    assert tsne.n_iter_ == 1000
+    rarely = unknot.TSNE(random_state=0, method=method, callback_every=1000).fit(pixels)
+    np.testing.assert_array_equal(rarely.embedding_, tsne.embedding_)
+    assert tsne.embedding_.std() > 5
+    assert tsne.kl_divergence_ < 1
+    assert hit(tsne.embedding_, labels) > 0.7
+
+
+@pytest.mark.parametrize("method", ["exact", "mesh"])
 def test_divergence_is_that_of_the_map(blobs, method):
     points, _ = blobs
     tsne = quick(method=method).fit(points)

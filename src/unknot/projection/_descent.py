@@ -28,8 +28,10 @@ from ._kernels_optimizer import (
     descend_together,
 )
 from ._mesh import CHUNKS, Mesh
-from ._start import curve_order
+from ._start import SPREAD, curve_order
 
+# Iterations between looks for progress.
+LOOK = 50
 # No point moves farther than this in one iteration, in units of the map.
 MAX_STEP = 5.0
 # Seconds of steps between looks for an interrupt.
@@ -84,6 +86,10 @@ class Engine(ABC):
         """Take one step; return KL and gradient norm of the map before it."""
 
     @abstractmethod
+    def place(self, map_: Array) -> None:
+        """Put the points somewhere else."""
+
+    @abstractmethod
     def restart(self) -> None:
         """Forget velocities and gains."""
 
@@ -107,20 +113,20 @@ class MeshEngine(Engine):
         # On a line points are dense, and a mesh along it costs next to nothing.
         self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
         self._state = np.zeros((ROWS, -(-n // LANES) * LANES), np.float32)
-        self._place(start.T)
-        self._old = self._state[:2].copy()
         self._sums = np.zeros((CHUNKS, 7))
-        x, y = self._state[:2]
-        self._sums[:, X_LOW], self._sums[:, X_HIGH] = x.min(), x.max()
-        self._sums[:, Y_LOW], self._sums[:, Y_HIGH] = y.min(), y.max()
+        self.place(start)
+        self._old = self._state[:2].copy()
         self._seconds_of_a_step = 0.0
         self.restart()
 
-    def _place(self, map_: Array) -> None:
-        """Put the points in their places."""
-        self._state[: self._n_components, : self._n] = map_
+    def place(self, map_: Array) -> None:
+        """Put the points somewhere else."""
+        x, y = self._state[:2]
+        self._state[: self._n_components, : self._n] = map_[self._order].T
         self._state[:2, self._n :] = self._state[:2, self._n - 1 : self._n]
         self._state[10:].reshape(-1, 2)[:] = self._state[:2].T
+        self._sums[:, X_LOW], self._sums[:, X_HIGH] = x.min(), x.max()
+        self._sums[:, Y_LOW], self._sums[:, Y_HIGH] = y.min(), y.max()
 
     def restart(self) -> None:
         """Forget velocities and gains; keep points that are near each other near in memory."""
@@ -128,7 +134,7 @@ class MeshEngine(Engine):
             map_ = self.map_()
             self._order = curve_order(map_)
             self._affinities = self._given.reordered(self._order, self._team)
-            self._place(map_[self._order].T)
+            self.place(map_)
         self._state[2:4] = 0
         self._state[4:6] = 1
 
@@ -193,11 +199,15 @@ class ExactEngine(Engine):
         self._affinities = affinities
         self._team = team
         self._map = np.zeros((3, n), np.float32)
-        self._map[: self._n_components] = start.T
+        self.place(start)
         self._old = self._map.copy()
         self._force, self._field, self._velocity = np.zeros((3, 3, n), np.float32)
         self._gain = np.ones((3, n), np.float32)
         self._phi, self._logs = np.zeros((2, n))
+
+    def place(self, map_: Array) -> None:
+        """Put the points somewhere else."""
+        self._map[: self._n_components] = map_.T
 
     def restart(self) -> None:
         """Forget velocities and gains."""
@@ -260,33 +270,56 @@ def descend(
 ) -> Report:
     """Run the phases, or until there is no more progress, or until ``watch`` says to stop.
 
-    Progress is looked at every ``report_every`` iterations, in the last phase only: the descent
-    ends if the KL divergence has had no new least value for more than ``patience`` iterations, or
-    the gradient is shorter than ``min_gradient_norm``.
+    ``watch`` is told every ``report_every`` iterations. Progress is looked at every 50: the last
+    phase ends if the KL divergence has had no new least value for more than ``patience``
+    iterations, or, once it has fallen, if the gradient is shorter than ``min_gradient_norm``.
+
+    Strong attraction can draw all points together, for which there is next to no gradient. Another
+    phase than the last ends there, and the one after it begins from the start: what is left of
+    the map is rounding.
     """
-    done = 0
-    for number, phase in enumerate(phases):
+    start = engine.map_()
+    gathered = min(_spread(start), SPREAD) / 10
+    done = end = 0
+    for phase in phases:
+        is_last = phase is phases[-1]
+        if done > 0 and _spread(engine.map_()) < gathered:
+            engine.place(start)
         engine.restart()
-        least, least_at = math.inf, done
-        end = done + phase.n_iter
+        first = least = math.inf
+        least_at = done
+        end += phase.n_iter
         while done < end:
-            # The map after every report_every steps is looked at with the step that follows.
-            if done % report_every or done == 0:
-                steps = min(end, done - done % report_every + report_every) - done
+            # The map after so many steps is looked at with the step that follows.
+            is_reported, is_looked_at = (done > 0 and done % n == 0 for n in (report_every, LOOK))
+            if not (is_reported or is_looked_at):
+                steps = min(n - done % n for n in (report_every, LOOK, end))
                 engine.advance(phase, steps)
                 done += steps
                 continue
             kl, norm = engine.measure(phase)
             report = Report(done, kl, norm, engine.map_(before=True))
-            stop = watch(report)
-            if number == len(phases) - 1:
-                if kl < least:
-                    least, least_at = kl, done
-                stop = stop or done - least_at > patience or norm <= min_gradient_norm
-            if stop:
+            if is_reported and watch(report):
                 return report
             done += 1
+            if not is_looked_at:
+                continue
+            first = kl if least == math.inf else first
+            if kl < least:
+                least, least_at = kl, report.iteration
+            is_flat = norm <= min_gradient_norm
+            if is_flat and not is_last:
+                break
+            if is_last and (report.iteration - least_at > patience or (is_flat and least < first)):
+                if not is_reported:
+                    watch(report)
+                return report
     kl, norm = engine.measure(phases[-1])
     report = Report(done, kl, norm, engine.map_(before=True))
     watch(report)
     return report
+
+
+def _spread(map_: Array) -> float:
+    """Return the standard deviation of a map along the axis in which it is largest."""
+    return float(map_.std(axis=0, dtype=np.float64).max())

@@ -61,9 +61,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         Iterations in all.
     n_iter_without_progress : int, default=300
         After the first phase, stop when the KL divergence has found no new least value for so many
-        iterations. Looked at every ``callback_every`` iterations.
+        iterations. Looked at every 50 iterations.
     min_grad_norm : float, default=1e-7
-        After the first phase, stop when the gradient is no longer than this.
+        End the first phase, or stop after it, when the gradient is no longer than this. If the
+        first phase has drawn all points together, as it can where each has most others for
+        neighbours, the next begins from the start.
     metric : {"euclidean", "cosine", "precomputed"}, default="euclidean"
         With "precomputed", ``fit`` takes a `NeighborGraph`, an (n_samples, n_samples) matrix of
         distances, or a sparse one of the nearest.
