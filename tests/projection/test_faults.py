@@ -179,8 +179,8 @@ def test_fuzz_gives_a_map_or_a_clear_error(data):
             {
                 "n_components": st.sampled_from([1, 2, 3]),
                 "perplexity": st.sampled_from([0.1, 1.0, 3.0, 30.0, 1e6]),
-                "learning_rate": st.sampled_from(["auto", 1e-3, 1e4, 1e12]),
-                "early_exaggeration": st.sampled_from([1.0, 12.0, 1e6]),
+                "learning_rate": st.sampled_from(["auto", 1e-3, 1e4, 1e12, 1e38]),
+                "early_exaggeration": st.sampled_from([1.0, 12.0, 1e6, 1e38]),
                 "metric": st.sampled_from(["euclidean", "cosine"]),
                 "method": st.sampled_from(["auto", "mesh", "exact"]),
                 "init": st.sampled_from(["pca", "random"]),

@@ -268,6 +268,14 @@ def test_degenerate_points(points, method):
     assert np.isfinite(tsne.transform(points[:2])).all()
 
 
+@pytest.mark.parametrize("method", ["exact", "mesh"])
+@pytest.mark.parametrize("options", [{"learning_rate": 1e38}, {"early_exaggeration": 1e38}])
+def test_settings_that_overflow_leave_points_on_the_map(blobs, method, options):
+    tsne = quick(method=method, **options).fit(blobs[0])
+    assert np.isfinite(tsne.embedding_).all()
+    assert np.isfinite(tsne.kl_divergence_)
+
+
 def test_perplexity_is_adjusted_with_a_warning(blobs):
     points, _ = blobs
     with pytest.warns(UserWarning, match=r"perplexity 30 is more than 40 samples allow; using 13"):

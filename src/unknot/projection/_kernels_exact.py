@@ -93,7 +93,7 @@ def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
 def step(
     y, force, field, velocity, gain, exaggeration, inverse_z, learning_rate, momentum, max_step
 ):
-    """Move all points as `attract_and_step` does; return the squared length of the gradient."""
+    """Move all points as `move` does; return the squared length of the gradient."""
     squares = 0.0
     push = np.float32(0.5) * inverse_z
     for i in range(y.shape[1]):
@@ -110,7 +110,9 @@ def step(
             length += v * v
         length = np.sqrt(length)
         for d in range(3):
-            if length > max_step:
+            if not length < np.float32(np.inf):
+                velocity[d, i] = np.float32(0)
+            elif length > max_step:
                 velocity[d, i] *= max_step / length
             y[d, i] += velocity[d, i]
     return squares

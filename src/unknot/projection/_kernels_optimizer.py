@@ -140,12 +140,14 @@ def move(chunk, n_chunks, n, state, exaggeration, push, learning_rate, momentum,
     stride = np.uint64(len(state) // ROWS)
     groups = len(state) // (ROWS * 16)
     last = np.uint64(n - 1)
-    x_low = splat(np.float32(np.inf))
-    x_high = splat(np.float32(-np.inf))
+    infinity = splat(np.float32(np.inf))
+    nothing = splat(np.float32(0))
+    one = splat(np.float32(1))
+    limit = splat(max_step)
+    x_low = infinity
+    x_high = nothing - infinity
     y_low = x_low
     y_high = x_high
-    limit = splat(max_step)
-    one = splat(np.float32(1))
     squares = 0.0
     pull = np.float32(4) * exaggeration
     push = np.float32(4) * push
@@ -173,8 +175,9 @@ def move(chunk, n_chunks, n, state, exaggeration, push, learning_rate, momentum,
         vy = momentum * vy - learning_rate * (y_gain * gy)
         length = root(vx * vx + vy * vy)
         short = choose_less(limit, length, limit / length, one)
-        vx = short * vx
-        vy = short * vy
+        # What overflows, as a rate of 1e38 may, stays where it is.
+        vx = choose_less(length, infinity, short * vx, nothing)
+        vy = choose_less(length, infinity, short * vy, nothing)
         store(state, at_vx, vx)
         store(state, at_vy, vy)
         x = load(state, at) + vx
