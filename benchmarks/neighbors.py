@@ -146,7 +146,7 @@ def recall_of(found, true):
     return hits / true.size
 
 
-def race(case, rounds):
+def race(case, engines, rounds):
     points = CASES[case]()
     true, rows = true_neighbors(points), chosen_rows(len(points))
     runs = {}
@@ -154,7 +154,7 @@ def race(case, rounds):
         points_path, neighbors_path = Path(folder) / "points.npy", Path(folder) / "near.npy"
         np.save(points_path, points)
         for _ in range(rounds):
-            for engine in ENGINES:
+            for engine in engines:
                 if (engine, case) in TOO_LARGE:
                     continue
                 command = [sys.executable, __file__, "--run", engine, points_path, neighbors_path]
@@ -190,13 +190,15 @@ def table(case, runs):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--cases", nargs="+", choices=CASES, default=["mnist-60k", "mixture-1m"])
+    parser.add_argument("--engines", nargs="+", choices=ENGINES, default=list(ENGINES))
     parser.add_argument("--rounds", type=int, default=1)
     parser.add_argument("--run", nargs=3, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         measure(*options.run)
         return
-    text = "\n".join(table(case, race(case, options.rounds)) for case in options.cases)
+    tables = [table(case, race(case, options.engines, options.rounds)) for case in options.cases]
+    text = "\n".join(tables)
     begin, end = "<!-- neighbours: begin -->\n", "<!-- neighbours: end -->"
     before, _, rest = PAGE.read_text().partition(begin)
     PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")

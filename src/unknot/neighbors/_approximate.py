@@ -1,9 +1,9 @@
 """Approximate search for very many points: the cells around each, then neighbours of neighbours.
 
-Libraries of approximate indices were measured first. Those whose builds are fast insert points
-from several threads, so that two runs differ; others bring a thread pool that does not survive a
-fork. Here every stage reads what the one before has finished: the graph is the same for any number
-of threads.
+Libraries of approximate indices were measured first (``benchmarks/neighbors.py``). Those whose
+builds are fast insert points from several threads, so that two runs differ; others bring a thread
+pool that does not survive a fork; all take longer at a like recall. Here every stage reads what the
+one before has finished: the graph is the same for any number of threads.
 """
 
 from __future__ import annotations

@@ -6,9 +6,24 @@ Coordinates are a float32 array (3, n), those not in use zero: one kernel for 1,
 import numpy as np
 from numba import njit
 
-from ._kernels_optimizer import natural_log
-
 FAST = {"reassoc", "contract", "nsz", "arcp"}
+
+
+@njit(fastmath=FAST, error_model="numpy", inline="always")
+def natural_log(x):
+    """Compute log x of a float32 x >= 1 as `logs_of` does, in a form that vectorises."""
+    bits = np.float32(x).view(np.int32)
+    e = (bits >> 23) - 127
+    m = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32)
+    big = m > np.float32(1.4142135)
+    m = m * np.float32(0.5) if big else m
+    e = e + 1 if big else e
+    s = (m - np.float32(1)) / (m + np.float32(1))
+    q = s * s
+    series = np.float32(2 / 7) * q + np.float32(2 / 5)
+    series = series * q + np.float32(2 / 3)
+    series = series * q + np.float32(2)
+    return np.float32(e) * np.float32(0.6931472) + s * series
 
 
 @njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)

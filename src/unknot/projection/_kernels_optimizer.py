@@ -37,29 +37,12 @@ ROWS = 12
 LANES = np.uint64(16)
 
 
-@njit(fastmath=FAST, error_model="numpy", inline="always")
-def natural_log(x):
-    """Compute log x of a float32 x >= 1 to 1e-7 in a form that vectorises.
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def logs_of(x):
+    """Compute log x of x >= 1 to 1e-7, in each lane.
 
     x = m 2^e with m in [1/sqrt 2, sqrt 2), log m = 2 artanh(s), s = (m - 1) / (m + 1).
     """
-    bits = np.float32(x).view(np.int32)
-    e = (bits >> 23) - 127
-    m = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32)
-    big = m > np.float32(1.4142135)
-    m = m * np.float32(0.5) if big else m
-    e = e + 1 if big else e
-    s = (m - np.float32(1)) / (m + np.float32(1))
-    q = s * s
-    series = np.float32(2 / 7) * q + np.float32(2 / 5)
-    series = series * q + np.float32(2 / 3)
-    series = series * q + np.float32(2)
-    return np.float32(e) * np.float32(0.6931472) + s * series
-
-
-@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
-def logs_of(x):
-    """Compute log x as `natural_log` does, in each lane."""
     one = np.float32(1)
     e, m = part_floats(x)
     root_2 = splat(np.float32(1.4142135))
