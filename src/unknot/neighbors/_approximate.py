@@ -2,8 +2,9 @@
 
 Libraries of approximate indices were measured first (``benchmarks/neighbors.py``). Those whose
 builds are fast insert points from several threads, so that two runs differ; others bring a thread
-pool that does not survive a fork; all take longer at a like recall. Here every stage reads what the
-one before has finished: the graph is the same for any number of threads.
+pool that does not survive a fork; for a million points all take three times as long, or longer, at
+a recall above 0.99. Here every stage reads what the one before has finished: the graph is the same
+for any number of threads.
 """
 
 from __future__ import annotations
