@@ -115,9 +115,9 @@ class MeshEngine(Engine):
         self._state = np.zeros((ROWS, -(-n // LANES) * LANES), np.float32)
         self._sums = np.zeros((CHUNKS, 7))
         self.place(start)
+        self._state[4:6] = 1
         self._old = self._state[:2].copy()
         self._seconds_of_a_step = 0.0
-        self.restart()
 
     def place(self, map_: Array) -> None:
         """Put the points somewhere else."""
@@ -132,9 +132,11 @@ class MeshEngine(Engine):
         """Forget velocities and gains; keep points that are near each other near in memory."""
         if self._n >= SORTED_FROM:
             map_ = self.map_()
-            self._order = curve_order(map_)
-            self._affinities = self._given.reordered(self._order, self._team)
-            self.place(map_)
+            order = curve_order(map_)
+            if not np.array_equal(order, self._order):
+                self._order = order
+                self._affinities = self._given.reordered(order, self._team)
+                self.place(map_)
         self._state[2:4] = 0
         self._state[4:6] = 1
 
