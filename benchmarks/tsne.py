@@ -27,32 +27,34 @@ from tsne_report import write_report
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "tsne.json"
 ENGINES = ("unknot", "openTSNE", "scikit-learn", "scikit-learn-intelex")
-# scikit-learn's trees take hours there.
-TOO_LARGE = {("scikit-learn", "mixture-1m"), ("scikit-learn", "mixture-200k")}
 ROUNDS = {"iris": 5, "mnist-10k": 3, "mnist-60k": 3, "mixture-200k": 1, "mixture-1m": 1}
 
 
-def run(engine, case, threads, points_path, map_path, cache=None):
+def run(engine, case, threads, points_path, map_path, cache=None, limit=None):
+    """What a run of an engine measured; None if it was stopped after so many seconds."""
     environment = {**os.environ}
     for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         environment[name] = str(threads)
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = str(cache)
     arguments = [engine, case, threads, points_path, map_path]
-    done = subprocess.run(
-        [sys.executable, str(HERE / "tsne_engines.py"), *map(str, arguments)],
-        env=environment,
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-    )
+    try:
+        done = subprocess.run(
+            [sys.executable, str(HERE / "tsne_engines.py"), *map(str, arguments)],
+            env=environment,
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
+            timeout=limit,
+        )
+    except subprocess.TimeoutExpired:
+        return None
     return json.loads(done.stdout.splitlines()[-1])
 
 
 def load_results():
-    if RESULTS.is_file():
-        return json.loads(RESULTS.read_text())
-    return {"runs": [], "first_calls": []}
+    known = json.loads(RESULTS.read_text()) if RESULTS.is_file() else {}
+    return {"runs": [], "stopped": [], "first_calls": [], **known}
 
 
 def store(results):
@@ -69,13 +71,14 @@ def store(results):
     temporary.replace(RESULTS)
 
 
-def measure_case(case, engines, rounds, threads, results):
+def measure_case(case, engines, rounds, threads, limit, results):
+    done = [r["engine"] for r in results["runs"] if r["case"] == case]
+    too_slow = {r["engine"] for r in results["stopped"] if r["case"] == case}
     wanted = [
-        (round_, engine)
+        engine
         for round_ in range(rounds)
         for engine in engines
-        if (engine, case) not in TOO_LARGE
-        and sum(r["engine"] == engine and r["case"] == case for r in results["runs"]) <= round_
+        if engine not in too_slow and done.count(engine) <= round_
     ]
     if not wanted:
         return
@@ -84,8 +87,16 @@ def measure_case(case, engines, rounds, threads, results):
         points_path, map_path = Path(folder) / "points.npy", Path(folder) / "map.npy"
         np.save(points_path, points)
         affinities = common_affinities(points)
-        for _, engine in wanted:
-            record = run(engine, case, threads, points_path, map_path)
+        for engine in wanted:
+            if engine in too_slow:
+                continue
+            record = run(engine, case, threads, points_path, map_path, limit=limit)
+            if record is None:
+                too_slow.add(engine)
+                results["stopped"].append({"engine": engine, "case": case, "limit": limit})
+                store(results)
+                print(case, engine, f"stopped after {limit:.0f} s", flush=True)
+                continue
             record |= {
                 "n_samples": len(points),
                 "threads": threads,
@@ -117,6 +128,7 @@ def main():
     parser.add_argument("--engines", nargs="+", choices=ENGINES, default=ENGINES)
     parser.add_argument("--rounds", type=int, help="of each case; by default 1 to 5 by its size")
     parser.add_argument("--threads", type=int, default=len(os.sched_getaffinity(0)))
+    parser.add_argument("--limit", type=float, default=3600, help="seconds of a run, then stopped")
     parser.add_argument("--report", action="store_true", help="measure nothing")
     options = parser.parse_args()
     results = load_results()
@@ -125,7 +137,7 @@ def main():
             measure_first_calls(options.threads, results)
         for case in options.cases:
             rounds = options.rounds or ROUNDS[case]
-            measure_case(case, options.engines, rounds, options.threads, results)
+            measure_case(case, options.engines, rounds, options.threads, options.limit, results)
     write_report(results)
 
 

@@ -27,7 +27,7 @@ def medians(runs):
     }
 
 
-def table_of(case, found):
+def table_of(case, found, stopped):
     rows = [
         "| | neighbours + affinities, s | optimisation, s | total, s | times unknot's "
         "| KL reported | exact KL | peak memory, GB | runs |",
@@ -44,6 +44,13 @@ def table_of(case, found):
             f"| {of['seconds'] / ours:.1f} | {of['kl']:.4f} | {of['exact_kl']:.4f} "
             f"| {of['peak_bytes'] / 1e9:.2f} | {of['rounds']} |"
         )
+    for run in stopped:
+        if run["case"] == case:
+            seconds = run["limit"]
+            rows.append(
+                f"| {run['engine']} |  |  | stopped after {seconds:.0f} | > {seconds / ours:.0f} "
+                "|  |  |  | 1 |"
+            )
     return "\n".join(rows)
 
 
@@ -66,7 +73,8 @@ def text_of(results):
         if (case, "unknot") not in found:
             continue
         n, threads = found[case, "unknot"]["n_samples"], results["runs"][0]["threads"]
-        parts += [f"### {case}: {n:,} points, {threads} threads", "", table_of(case, found), ""]
+        parts += [f"### {case}: {n:,} points, {threads} threads", ""]
+        parts += [table_of(case, found, results["stopped"]), ""]
         rival = found.get((case, "scikit-learn"))
         reached = rival and time_to_reach(results["runs"], case, rival["exact_kl"])
         if reached:
