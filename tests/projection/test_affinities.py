@@ -57,7 +57,7 @@ def sample_graph(n=300, k=30, seed=0):
 def test_two_equidistant_neighbours_share_equally():
     # Perplexity 2 of two equal distances: p = (1/2, 1/2), entropy log 2.
     with Team(1) as team:
-        p = conditional(np.array([[3.0, 3.0]], np.float32), 2.0, team)
+        p, _ = conditional(np.array([[3.0, 3.0]], np.float32), 2.0, team)
     assert p.tolist() == [[0.5, 0.5]]
 
 
@@ -65,17 +65,30 @@ def test_two_equidistant_neighbours_share_equally():
 def test_conditional_equals_slow_twin(perplexity):
     graph = sample_graph()
     with Team(2) as team:
-        p = conditional(graph.distances, perplexity, team)
+        p, _ = conditional(graph.distances, perplexity, team)
     np.testing.assert_allclose(p, slow_conditional(graph.distances, perplexity), atol=1e-4)
     entropy = -(p * np.log(np.maximum(p, 1e-30))).sum(axis=1)
     np.testing.assert_allclose(entropy, np.log(perplexity), atol=1e-5)
+
+
+def test_sigma_is_that_of_the_gaussian():
+    graph = sample_graph()
+    with Team(2) as team:
+        p, sigma = conditional(graph.distances, 10.0, team)
+        assert joint(graph, 10.0, np.arange(300, dtype=np.int32), team).mean_sigma == sigma.mean()
+        _, twice = conditional(2 * graph.distances, 10.0, team)
+        _, ties = conditional(np.ones((1, 5), np.float32), 2.0, team)
+    gaussian = np.exp(-(graph.distances.astype(np.float64) ** 2) / (2 * sigma[:, None] ** 2))
+    np.testing.assert_allclose(p, gaussian / gaussian.sum(axis=1, keepdims=True), rtol=1e-5)
+    np.testing.assert_allclose(twice, 2 * sigma, rtol=1e-5)
+    assert ties.tolist() == [0.0]
 
 
 @pytest.mark.parametrize("scale", [1e-15, 1e-3, 1.0, 1e6, 1e17])
 def test_scale_of_distances_does_not_matter(scale):
     graph = sample_graph()
     with Team(1) as team:
-        p = conditional(graph.distances, 10.0, team)
+        p, _ = conditional(graph.distances, 10.0, team)
         scaled = conditional((graph.distances * scale).astype(np.float32), 10.0, team)
     np.testing.assert_allclose(scaled, p, rtol=1e-4, atol=1e-7)
 
@@ -92,7 +105,7 @@ def test_ties_that_put_the_entropy_out_of_reach():
         np.float32,
     )
     with Team(1) as team:
-        p = conditional(rows, 2.0, team)
+        p, _ = conditional(rows, 2.0, team)
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(p[0], 1 / 6, rtol=1e-6)
     np.testing.assert_allclose(p[1], [0.25] * 4 + [0, 0], atol=1e-6)

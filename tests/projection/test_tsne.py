@@ -1,5 +1,6 @@
 import io
 import pickle
+import re
 from contextlib import redirect_stdout
 from importlib.resources import files
 
@@ -210,7 +211,7 @@ def test_verbose_and_progress(blobs):
     text = out.getvalue()
     assert "30 nearest neighbours of 200 samples" in text
     assert "(exact)" in text
-    assert "affinities of perplexity 10" in text
+    assert re.search(r"affinities of perplexity 10 in \d\.\d+ s, mean sigma [\d.]+\n", text)
     assert "Iteration 50: KL divergence = " in text
     assert "Iteration 300: KL divergence = " in text
     assert "300/300" in text

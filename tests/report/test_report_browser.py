@@ -417,6 +417,9 @@ def test_two_layers_side_by_side_are_linked(opened):
 def test_two_models_are_compared(browser, two_models):
     page = Opened(browser, two_models, reduced_motion="reduce")
     assert page.page.locator("h1").inner_text() == "good and poor"
+    tools = page.page.locator(".toolbar > *:visible")
+    middles = {round(middle(tools.nth(i))[1]) for i in range(tools.count())}
+    assert max(middles) - min(middles) < 5  # one row, at the width of 1280
     page.page.get_by_test_id("compare").click()
     page.until(**{"beside": "inputs", "beside-model": "poor"})
     page.page.get_by_test_id("compare").click()

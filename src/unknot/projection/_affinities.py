@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._team import Team
-from .._typing import Array, Float32, Int32, Int64
+from .._typing import Array, Float32, Float64, Int32, Int64
 from ..neighbors import NeighborGraph
 from ._kernels_affinities import (
     conditional_rows,
@@ -40,6 +40,8 @@ class Affinities:
     scale : ndarray of shape (n_samples,), float32
     negative_entropy : float
         sum_ij p_ij log p_ij, the part of the KL divergence that no map changes.
+    mean_sigma : float
+        The standard deviation of a sample's Gaussian, on average, in units of the distances.
     """
 
     ptr: Int64[Array, " rows"]
@@ -47,6 +49,7 @@ class Affinities:
     weight: Array
     scale: Float32[Array, " samples"]
     negative_entropy: float
+    mean_sigma: float
 
     @property
     def narrow_and_wide(self) -> tuple[Array, Array]:
@@ -69,7 +72,8 @@ class Affinities:
             permute_rows(*old, order, rank, *rows, ptr, index, weight)
 
         team.run(permute, -(-n // BLOCK))
-        return Affinities(ptr, index, weight, self.scale[order], self.negative_entropy)
+        scale = self.scale[order]
+        return replace(self, ptr=ptr, index=index, weight=weight, scale=scale)
 
 
 def rank_of(order: Int32[Array, " samples"]) -> Int32[Array, " samples"]:
@@ -94,18 +98,19 @@ def neighbors_for(perplexity: float, n_samples: int) -> int:
 
 def conditional(
     distances: Float32[Array, "samples k"], perplexity: float, team: Team
-) -> Float32[Array, "samples k"]:
-    """Compute p_{j|i}, whose entropy is log(perplexity) in every row where ties allow it."""
+) -> tuple[Float32[Array, "samples k"], Float64[Array, " samples"]]:
+    """Compute p_{j|i}, of entropy log(perplexity) where ties allow it, and each row's sigma."""
     n = len(distances)
     p = np.empty(distances.shape, np.float32)
+    sigma = np.empty(n)
     blocks = -(-n // BLOCK)
 
     def search(block: int) -> None:
         last = min(n, (block + 1) * BLOCK)
-        conditional_rows(distances, block * BLOCK, last, float(np.log(perplexity)), p)
+        conditional_rows(distances, block * BLOCK, last, float(np.log(perplexity)), p, sigma)
 
     team.run(search, blocks)
-    return p
+    return p, sigma
 
 
 def joint(
@@ -113,7 +118,7 @@ def joint(
 ) -> Affinities:
     """Compute p_ij = (p_{j|i} + p_{i|j}) / 2N [vanDerMaaten2008], row r for sample ``order[r]``."""
     n, k = graph.n_samples, graph.k
-    p = conditional(graph.distances, perplexity, team)
+    p, sigma = conditional(graph.distances, perplexity, team)
     rank = rank_of(order)
     columns = np.empty((n, k), np.int32)
     values = np.empty((n, k), np.float32)
@@ -149,4 +154,5 @@ def joint(
 
     team.run(merge, blocks)
     scale = (largest / (65535 * total)).astype(np.float32)
-    return Affinities(ptr, index, weight, scale, float(sums.sum()))
+    mean_sigma = float(sigma.mean())
+    return Affinities(ptr, index, weight, scale, float(sums.sum()), mean_sigma)

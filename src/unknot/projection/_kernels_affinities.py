@@ -5,13 +5,14 @@ from numba import njit
 
 
 @njit(nogil=True, cache=True, no_cfunc_wrapper=True)
-def conditional_rows(distances, first, last, log_perplexity, p):
-    """Fill rows of p_{j|i} = exp(-beta_i d_ij^2) / sum, of the wanted entropy.
+def conditional_rows(distances, first, last, log_perplexity, p, sigma):
+    """Fill rows of p_{j|i} = exp(-beta_i d_ij^2) / sum, of the wanted entropy, and of sigma_i.
 
     With a_j = d_j^2 - min_j d_j^2, S = sum exp(-beta a), E and V the mean and variance of a
     under p: H = log S + beta E and dH / d log beta = -beta^2 V. Newton's steps in log beta, kept
     inside the bracket; a step that leaves it is replaced by bisection. Where ties put the entropy
-    out of reach, beta goes to where p no longer changes.
+    out of reach, beta goes to where p no longer changes. sigma = (2 beta)^(-1/2) is the Gaussian's
+    standard deviation, 0 where all distances are equal and any would do.
     """
     k = distances.shape[1]
     a = np.empty(k)
@@ -27,6 +28,7 @@ def conditional_rows(distances, first, last, log_perplexity, p):
         if mean == 0.0:
             for t in range(k):
                 p[i, t] = 1.0 / k
+            sigma[i] = 0.0
             continue
         low = -40.0
         high = 80.0
@@ -57,6 +59,7 @@ def conditional_rows(distances, first, last, log_perplexity, p):
                 at = 0.5 * (low + high)
         for t in range(k):
             p[i, t] = e[t] / s
+        sigma[i] = np.sqrt(0.5 / beta)
 
 
 @njit(nogil=True, cache=True, no_cfunc_wrapper=True)

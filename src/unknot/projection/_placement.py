@@ -41,7 +41,7 @@ def place_points(
             mesh = Mesh(len(map_), spacing, team)
             bounds = (float(low[0]), float(high[0]), float(low[1]), float(high[1]))
             frame = mesh.solve(y[0], y[1], bounds)
-        p = conditional(distances, perplexity, team)
+        p, _ = conditional(distances, perplexity, team)
 
         def put(block: int) -> None:
             first, last = block * BLOCK, min(len(indices), (block + 1) * BLOCK)

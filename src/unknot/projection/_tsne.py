@@ -205,7 +205,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             self.timings_["affinities"] = time.perf_counter() - began
             self._say(
                 f"{affinities.ptr[-1]} affinities of perplexity {self.perplexity_:g} in "
-                f"{self.timings_['affinities']:.3f} s"
+                f"{self.timings_['affinities']:.3f} s, mean sigma {affinities.mean_sigma:.4g}"
             )
             began = time.perf_counter()
             report = self._optimise(affinities, start[order], order, team)
