@@ -89,7 +89,7 @@ def test_scale_of_distances_does_not_matter(scale):
     graph = sample_graph()
     with Team(1) as team:
         p, _ = conditional(graph.distances, 10.0, team)
-        scaled = conditional((graph.distances * scale).astype(np.float32), 10.0, team)
+        scaled, _ = conditional((graph.distances * scale).astype(np.float32), 10.0, team)
     np.testing.assert_allclose(scaled, p, rtol=1e-4, atol=1e-7)
 
 

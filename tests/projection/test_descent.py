@@ -7,7 +7,7 @@ from unknot._team import Team
 from unknot.projection import _descent, _kernels_exact, _kernels_optimizer
 from unknot.projection._affinities import joint
 from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend
-from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, attract, move
+from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, NOTCH, attract, move
 
 
 @pytest.fixture(scope="module")
@@ -98,12 +98,21 @@ def test_gradient_norm_and_divergence_are_those_of_the_map_before_the_step(probl
             assert np.abs(engine.map_() - y).max() > 0
 
 
-def slow_steps(p, y, phase, n_steps):
-    """The slow twin of gains, momentum and the step's limit."""
+def slow_steps(p, y, phase, n_steps, notch):
+    """The slow twin of gains, momentum, the step's limit and the notch that repulsion goes through.
+
+    The notch in its plain form, out_t = (1 + a) / 2 (in_t + in_t-1) - a out_t-1.
+    """
     y = y.astype(np.float64)
     velocity, gain = np.zeros_like(y), np.ones_like(y)
+    before = settled = None
     for _ in range(n_steps):
-        g = gradient(p, y, phase.exaggeration)
+        repulsion = gradient(p, y, 0)
+        if settled is None:
+            before = settled = repulsion
+        settled = (1 + notch) / 2 * (repulsion + before) - notch * settled
+        before = repulsion
+        g = gradient(p, y, phase.exaggeration) - repulsion + settled
         gain = np.where(g * velocity < 0, gain + 0.2, np.maximum(gain * 0.8, 0.01))
         velocity = phase.momentum * velocity - phase.learning_rate * gain * g
         length = np.linalg.norm(velocity, axis=1, keepdims=True)
@@ -118,14 +127,14 @@ def test_steps_equal_slow_twin(problem, rate):
     y = np.random.default_rng(5).normal(size=(400, 2)).astype(np.float32)
     phase = Phase(4, 4.0, 0.8, rate)
     n_steps = 4 if rate < 100 else 1
-    true = slow_steps(p, y, phase, n_steps)
-    if rate > 100:  # the limit was met
-        np.testing.assert_allclose(np.linalg.norm(true - y, axis=1).max(), 5, rtol=1e-5)
     with Team(3) as team:
-        for engine, allowed in (
-            (ExactEngine(affinities, y, team), 1e-3),
-            (MeshEngine(affinities, y, 0.2, team), 0.02),
+        for engine, notch, allowed in (
+            (ExactEngine(affinities, y, team), 1, 1e-3),
+            (MeshEngine(affinities, y, 0.2, team), NOTCH, 0.02),
         ):
+            true = slow_steps(p, y, phase, n_steps, notch)
+            if rate > 100:  # the limit was met
+                np.testing.assert_allclose(np.linalg.norm(true - y, axis=1).max(), 5, rtol=1e-5)
             engine.advance(phase, n_steps)
             away = np.linalg.norm(engine.map_() - true, axis=1)
             assert np.median(away) < allowed
@@ -293,20 +302,24 @@ def test_a_vanished_gradient_is_no_end_where_nothing_has_been_gained():
     assert run(Scripted(lambda step: 1.0, norm=0.0)).iteration == 450
 
 
+@pytest.mark.parametrize("is_first", [False, True])
+@pytest.mark.parametrize("aside", [0, 1])
 @pytest.mark.parametrize("n", [1, 15, 16, 400, 403])
-def test_steps_by_sixteen_equal_slow_twin(n):
+def test_steps_by_sixteen_equal_slow_twin(n, aside, is_first):
     rng = np.random.default_rng(8)
-    rows = rng.normal(size=(12, -(-n // 16) * 16)).astype(np.float32)
+    rows = rng.normal(size=(14, -(-n // 16) * 16)).astype(np.float32)
     rows[4:6] = rng.uniform(0.005, 3, size=rows[4:6].shape)
     rows[:2, n:], rows[2:, n:] = rows[:2, n - 1 : n], 0
-    y, velocity, gain, pull, field = (
-        rows[i : i + 2, :n].astype(np.float64) for i in range(0, 10, 2)
+    y, velocity, gain, pull, field, _, kept = (
+        rows[i : i + 2, :n].astype(np.float64) for i in range(0, 14, 2)
     )
     sums = np.zeros((4, 7))
-    settings = [np.float32(value) for value in (12.0, 0.01, 2.0, 0.8, 1.5)]
+    push, settings = np.float32(0.01), tuple(map(np.float32, (12.0, 2.0, 0.8, 1.5, aside)))
     for chunk in range(4):
-        move(chunk, 4, n, rows.reshape(-1), *settings, sums)
-    g = 4 * (12 * pull + 0.01 * field)
+        move(chunk, 4, n, is_first, rows.reshape(-1), push, settings, sums)
+    settled = field if is_first else 0.85 * field + kept
+    g = 4 * (12 * pull + 0.01 * settled)
+    g[1] *= aside
     gain = np.where(g * velocity < 0, gain + 0.2, np.maximum(gain * 0.8, 0.01))
     velocity = 0.8 * velocity - 2 * gain * g
     velocity *= np.minimum(1, 1.5 / np.linalg.norm(velocity, axis=0))
@@ -314,11 +327,27 @@ def test_steps_by_sixteen_equal_slow_twin(n):
     np.testing.assert_allclose(rows[4:6, :n], gain, rtol=1e-5)
     np.testing.assert_allclose(rows[2:4, :n], velocity, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(rows[:2, :n], y, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(rows[10:].reshape(-1, 2), rows[:2].T)
+    np.testing.assert_array_equal(rows[10:12].reshape(-1, 2), rows[:2].T)
+    np.testing.assert_allclose(rows[12:, :n], 0.85 * field - 0.7 * settled, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(rows[:2, n:], np.repeat(rows[:2, n - 1 : n], len(rows[0]) - n, 1))
     np.testing.assert_allclose(sums[:, GRADIENT].sum(), (g**2).sum(), rtol=1e-5)
     bounds = (rows[0].min(), rows[0].max(), rows[1].min(), rows[1].max())
     assert _kernels_optimizer.bounds_of(sums) == bounds
+
+
+def test_what_alternates_is_left_out_of_a_field():
+    is_right, step = np.array([[1.0], [-2.0]]), np.arange(60)
+    seen = []
+    rows = np.zeros((14, 16), np.float32)
+    for number in step:
+        rows[:8] = 0
+        rows[8:10] = is_right + 5 * (-1) ** number
+        settings = tuple(map(np.float32, (1.0, 1.0, 0.0, 1e9, 1.0)))
+        move(0, 1, 16, number == 0, rows.reshape(-1), np.float32(0.25), settings, np.zeros((1, 7)))
+        # From gains of 0 at rest: 0 * 0.8, but no less than 0.01.
+        seen.append(rows[2:4, 0] / -0.01)
+    assert np.abs(seen[0] - is_right[:, 0]).max() == pytest.approx(5, rel=1e-4)
+    np.testing.assert_allclose(seen[-1], is_right[:, 0], rtol=1e-4)
 
 
 def test_stops_when_asked():

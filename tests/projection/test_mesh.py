@@ -240,6 +240,21 @@ def test_property_points_at_the_bounds_stay_on_the_mesh(seed, exponent):
     assert 0 < z <= 50 * 49 * (1 + 1e-3)
 
 
+@given(seed=st.integers(0, 2**32 - 1), turn=st.integers(0, 1))
+def test_property_meshes_that_take_turns_are_half_a_step_apart_and_hold_the_map(seed, turn):
+    rng = np.random.default_rng(seed)
+    step = float(2.0 ** rng.integers(-20, 0))
+    low = rng.normal(scale=100 * step, size=2)
+    span = rng.uniform(0, 200, size=2) * step
+    shape = tuple(int(_kernels_mesh.nodes_across(width, step)) for width in span)
+    bounds = tuple(np.stack([low, low + span], axis=1).reshape(-1).tolist())
+    origin = np.array(_kernels_mesh.find_origin(bounds, shape, step, turn))
+    np.testing.assert_array_equal(origin / step % 1, 0.5 * turn)
+    first, last = (low - origin) / step, (low + span - origin) / step
+    assert (first >= 1.2).all()
+    assert (last <= np.array(shape) - 2.2).all()
+
+
 def test_coincident_points():
     field, z = mesh_field(np.ones((10, 2)))
     np.testing.assert_allclose(field, 0, atol=1e-6)

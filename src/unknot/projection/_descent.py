@@ -101,7 +101,7 @@ class Engine(ABC):
 class MeshEngine(Engine):
     """Repulsion from a particle mesh; 1 or 2 components.
 
-    A map of 1 component is one of 2 that lies on the line y = 0 and cannot leave it.
+    A map of 1 component is one of 2 that lies on the line y = 0 and is held there.
     """
 
     def __init__(self, affinities: Affinities, start: Array, spacing: float, team: Team) -> None:
@@ -124,7 +124,8 @@ class MeshEngine(Engine):
         x, y = self._state[:2]
         self._state[: self._n_components, : self._n] = map_[self._order].T
         self._state[:2, self._n :] = self._state[:2, self._n - 1 : self._n]
-        self._state[10:].reshape(-1, 2)[:] = self._state[:2].T
+        self._steps = 0
+        self._state[10:12].reshape(-1, 2)[:] = self._state[:2].T
         self._sums[:, X_LOW], self._sums[:, X_HIGH] = x.min(), x.max()
         self._sums[:, Y_LOW], self._sums[:, Y_HIGH] = y.min(), y.max()
 
@@ -163,8 +164,10 @@ class MeshEngine(Engine):
         mesh, p = self._mesh, self._affinities
         mesh.lay(bounds_of(self._sums))
         shared, n_threads, done = new_shared(), self._team.n_threads, np.zeros(2)
-        settings = (phase.exaggeration, phase.learning_rate, phase.momentum, MAX_STEP)
+        aside = self._n_components - 1
+        settings = (phase.exaggeration, phase.learning_rate, phase.momentum, MAX_STEP, aside)
         arguments = (
+            self._steps,
             n_steps,
             measure,
             self._n,
@@ -183,6 +186,7 @@ class MeshEngine(Engine):
             lambda thread: descend_together(thread, n_threads, shared, *arguments),
             lambda: give_up(shared),
         )
+        self._steps += int(done[0])
         return int(done[0]), float(done[1])
 
     def map_(self, *, before: bool = False) -> Array:

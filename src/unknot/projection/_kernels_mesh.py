@@ -245,14 +245,18 @@ def normaliser(total, offset, n):
 
 
 @register_jitable
-def find_origin(bounds, shape, step):
-    """Place a mesh so that a map, within least and greatest x, then y, is in its middle."""
+def find_origin(bounds, shape, step, turn):
+    """Place a mesh round the middle of a map, within least and greatest x, then y.
+
+    Nodes are at multiples of ``step``, or, if it is their turn, half a step beside these. In the
+    middle this leaves each side of a mesh with at least 1.25 nodes beyond the points.
+    """
     x_low, x_high, y_low, y_high = bounds
     nx, ny = shape
-    return (
-        np.float32((x_low + x_high) / 2 - (nx - 1) / 2 * step),
-        np.float32((y_low + y_high) / 2 - (ny - 1) / 2 * step),
-    )
+    beside = 0.5 * turn
+    x_nodes = np.rint((x_low + x_high) / (2 * step) - (nx - 1) / 2 - 0.25) + beside
+    y_nodes = np.rint((y_low + y_high) / (2 * step) - (ny - 1) / 2 - 0.25) + beside
+    return np.float32(step * x_nodes), np.float32(step * y_nodes)
 
 
 @njit(fastmath=FAST, inline="always")

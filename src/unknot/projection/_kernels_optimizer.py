@@ -32,8 +32,10 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 # Columns of the sums that every chunk of points leaves.
 X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
+# What of a field's last alternations is taken out of the next.
+NOTCH = np.float32(0.7)
 # Of a descent's state.
-ROWS = 12
+ROWS = 14
 LANES = np.uint64(16)
 
 
@@ -54,6 +56,22 @@ def logs_of(x):
     series = fused(series, q, splat(np.float32(2 / 3)))
     series = fused(series, q, splat(np.float32(2)))
     return fused(s, series, np.float32(0.6931472) * e)
+
+
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def settle(field, kept, is_first):
+    """Take out of a field what changes its sign at every step; return it, and what to keep.
+
+    A filter with a notch there, (1 + NOTCH) / 2 (1 + z^-1) / (1 + NOTCH z^-1): 1 for what stays,
+    and next to no delay. On a mesh, points that crowd in a cell push all of them somewhere, by
+    where in the cell they are; half a step aside, they push them back by nearly as much.
+    """
+    one = np.float32(1)
+    share = np.float32(0.5) * (one + NOTCH)
+    if is_first:
+        kept = (one - share) * field
+    settled = share * field + kept
+    return settled, share * field - NOTCH * settled
 
 
 @njit(no_cfunc_wrapper=True)
@@ -110,16 +128,18 @@ def change_gain(gain, gradient, velocity):
 
 
 @njit(no_cfunc_wrapper=True)
-def move(chunk, n_chunks, n, state, exaggeration, push, learning_rate, momentum, max_step, sums):
+def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
     """Take one step of gradient descent, for the points of a chunk, sixteen at a time.
 
-    g_i = 4 (exaggeration * pull_i + grad phi(y_i) / (2 Z)), push = 1 / 2Z. No step is longer than
-    ``max_step``. Leaves in ``sums`` the bounds of the new map and the squared length of the
-    gradient. ``state``, flat, has twelve rows of a multiple of 16: x, y, their velocities, gains,
-    pulls and fields, and in two rows the pairs (x, y); forces on what is beyond the last point are
-    zero, and it stays with that.
+    g_i = 4 (exaggeration * pull_i + grad phi(y_i) / (2 Z)), push = 1 / 2Z, with a field that is
+    settled. No step is longer than ``max_step``; of those along y ``aside`` is taken, 1 or 0.
+    Leaves in ``sums`` the bounds of the new map and the squared length of the gradient. ``state``,
+    flat, has fourteen rows of a multiple of 16: x, y, their velocities, gains, pulls and fields, in
+    two rows the pairs (x, y), and what is kept of the fields; forces on what is beyond the last
+    point are zero, and it stays with that.
     """
     keep_apart()
+    exaggeration, learning_rate, momentum, max_step, aside = settings
     stride = np.uint64(len(state) // ROWS)
     groups = len(state) // (ROWS * 16)
     last = np.uint64(n - 1)
@@ -145,8 +165,14 @@ def move(chunk, n_chunks, n, state, exaggeration, push, learning_rate, momentum,
         at_y_pull = at_x_pull + stride
         at_x_field = at_y_pull + stride
         at_y_field = at_x_field + stride
-        gx = pull * load(state, at_x_pull) + push * load(state, at_x_field)
-        gy = pull * load(state, at_y_pull) + push * load(state, at_y_field)
+        at_x_kept = at_y_field + np.uint64(3) * stride
+        at_y_kept = at_x_kept + stride
+        x_field, kept = settle(load(state, at_x_field), load(state, at_x_kept), is_first)
+        store(state, at_x_kept, kept)
+        y_field, kept = settle(load(state, at_y_field), load(state, at_y_kept), is_first)
+        store(state, at_y_kept, kept)
+        gx = pull * load(state, at_x_pull) + push * x_field
+        gy = aside * (pull * load(state, at_y_pull) + push * y_field)
         squares += np.float64(total(gx * gx + gy * gy))
         vx = load(state, at_vx)
         vy = load(state, at_vy)
@@ -203,6 +229,7 @@ def descend_together(
     thread,
     n_threads,
     shared,
+    before,
     n_steps,
     with_log,
     n,
@@ -219,15 +246,15 @@ def descend_together(
 ):
     """Take steps of gradient descent as long as the mesh fits; all threads together.
 
-    ``settings``: exaggeration, learning rate, momentum, greatest step. Leaves in ``done`` the
-    number of steps taken and Z of the last.
+    ``before`` is the number of steps since the points were placed, and ``settings`` are
+    exaggeration, learning rate, momentum, greatest step and what of a step along y is taken.
+    Leaves in ``done`` the number of steps taken and Z of the last.
     """
     stride = len(state) // ROWS
     x, y = state[:stride], state[stride : 2 * stride]
     x_pull, y_pull = state[6 * stride : 7 * stride], state[7 * stride : 8 * stride]
     x_field, y_field = state[8 * stride : 9 * stride], state[9 * stride : 10 * stride]
-    pairs = state[10 * stride :]
-    exaggeration, learning_rate, momentum, max_step = settings
+    pairs = state[10 * stride : 12 * stride]
     step = layout[2]
     per_unit = np.float32(1 / step)
     n_chunks = sums.shape[0]
@@ -235,7 +262,7 @@ def descend_together(
         bounds = bounds_of(sums)
         if number > 0 and not fits(bounds, layout):
             break
-        origin = find_origin(bounds, potential.shape, step)
+        origin = find_origin(bounds, potential.shape, step, (before + number) % 2)
         if not find_potential(
             thread,
             n_threads,
@@ -279,18 +306,7 @@ def descend_together(
         push = np.float32(0.5 / z)
         chunk = next_task(shared)
         while chunk < n_chunks:
-            move(
-                chunk,
-                n_chunks,
-                n,
-                state,
-                exaggeration,
-                push,
-                learning_rate,
-                momentum,
-                max_step,
-                sums,
-            )
+            move(chunk, n_chunks, n, before + number == 0, state, push, settings, sums)
             chunk = next_task(shared)
         if not barrier(shared, n_threads):
             return

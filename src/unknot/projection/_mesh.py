@@ -109,7 +109,7 @@ class Mesh:
         nothing = np.empty(0, np.float32)
         self._find(x, y, bounds, nothing, nothing, np.zeros(0))
         rows, columns, step, _ = self.layout
-        x0, y0 = find_origin(bounds, (rows, columns), step)
+        x0, y0 = find_origin(bounds, (rows, columns), step, 0)
         offset = self.solver.offset * self._n_points
         return float(x0), float(y0), float(np.float32(1 / step)), offset, self.potential
 
@@ -150,7 +150,7 @@ class Mesh:
         sums: Array,
     ) -> None:
         rows, columns, step, _ = self.layout
-        origin = find_origin(bounds, (rows, columns), step)
+        origin = find_origin(bounds, (rows, columns), step, 0)
         shared, n_threads = new_shared(), self._team.n_threads
         mesh = (self.charges, self.solver, self.buffers, self.potential)
         points = (x, y, self._n_points, origin, np.float32(1 / step))
