@@ -27,7 +27,14 @@ from tsne_report import write_report
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "tsne.json"
 ENGINES = ("unknot", "openTSNE", "scikit-learn", "scikit-learn-intelex")
-ROUNDS = {"iris": 5, "mnist-10k": 3, "mnist-60k": 3, "mixture-200k": 1, "mixture-1m": 1}
+ROUNDS = {
+    "iris": 5,
+    "mnist-10k": 3,
+    "clusters-10k": 3,
+    "mnist-60k": 3,
+    "mixture-200k": 1,
+    "mixture-1m": 1,
+}
 
 
 def run(engine, case, threads, points_path, map_path, cache=None, limit=None):

@@ -32,9 +32,18 @@ def mixture(n):
     return points[rng.permutation(n)]
 
 
+def clusters(n):
+    """Points of 50 features in clusters of some 35, far apart, as a last layer leaves them."""
+    rng = np.random.default_rng(0)
+    centres = rng.normal(scale=3.0, size=(n // 35, 50))
+    points = centres[rng.integers(len(centres), size=n)] + rng.normal(size=(n, 50))
+    return points.astype(np.float32)
+
+
 CASES = {
     "iris": lambda: load_iris().data.astype(np.float32),
     "mnist-10k": lambda: mnist(10_000),
+    "clusters-10k": lambda: clusters(10_000),
     "mnist-60k": mnist,
     "mixture-200k": lambda: mixture(200_000),
     "mixture-1m": lambda: mixture(1_000_000),
