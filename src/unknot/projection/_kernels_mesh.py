@@ -248,8 +248,8 @@ def normaliser(total, offset, n):
 def find_origin(bounds, shape, step, turn):
     """Place a mesh round the middle of a map, within least and greatest x, then y.
 
-    Nodes are at multiples of ``step``, or, if it is their turn, half a step beside these. In the
-    middle this leaves each side of a mesh with at least 1.25 nodes beyond the points.
+    Nodes are at multiples of ``step``, or, at every other turn, half a step beside these. At least
+    1.25 steps are left between the points and each edge.
     """
     x_low, x_high, y_low, y_high = bounds
     nx, ny = shape

@@ -32,7 +32,7 @@ FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 # Columns of the sums that every chunk of points leaves.
 X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
-# What of a field's last alternations is taken out of the next.
+# The nearer to 1, the narrower the notch of `settle`.
 NOTCH = np.float32(0.7)
 # Of a descent's state.
 ROWS = 14

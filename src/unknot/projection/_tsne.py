@@ -87,7 +87,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     mesh_spacing : float, default=0.5
         Distance of the mesh's nodes, in units of the map. The repulsive force is off by about 4 %
         (root mean square) at 0.5, 1 % at 0.35 and 0.3 % at 0.25; the mesh's cost goes with the
-        inverse square. Errors are much smaller while the map is small, and average out.
+        inverse square. Errors are much smaller while the map is small, and largely cancel
+        from one iteration to the next.
     callback : callable, optional
         Called as ``callback(iteration, kl_divergence, map)`` every ``callback_every`` iterations
         and at the end, with a copy of the map. The fit stops there if it returns true.
