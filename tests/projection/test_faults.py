@@ -146,6 +146,50 @@ def test_interrupt_ends_a_fit_and_leaves_nothing_behind(wait):
         assert process.wait(60) == 0
 
 
+INTERRUPTED_IN_THE_COMPILER = """
+import signal, threading, time
+import numpy as np
+import unknot
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def compilers():
+    return {thread for thread in threading.enumerate() if thread.name == "unknot-compiler"}
+
+
+def interrupt_a_long_compilation():
+    known = set()
+    while not known & compilers():
+        known = compilers()
+        time.sleep(1)
+    signal.raise_signal(signal.SIGINT)
+
+
+threading.Thread(target=interrupt_a_long_compilation, daemon=True).start()
+try:
+    points = np.random.default_rng(0).normal(size=(4000, 10)).astype(np.float32)
+    unknot.TSNE(max_iter=300, perplexity=5, n_jobs=2).fit(points)
+except KeyboardInterrupt:
+    print("interrupted", len(compilers()) > 0, flush=True)
+"""
+
+
+def test_an_interrupt_does_not_wait_for_the_compiler_nor_does_the_process_end_badly(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IN_THE_COMPILER],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "NUMBA_CACHE_DIR": str(tmp_path),
+        },
+    )
+    assert (process.returncode, process.stdout) == (0, "interrupted True\n"), process.stderr
+
+
 def test_an_error_in_the_callback_reaches_the_caller():
     def fail(iteration, kl, map_):
         raise RuntimeError("no more")

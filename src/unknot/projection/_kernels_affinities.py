@@ -1,10 +1,11 @@
 """Compiled kernels of the affinities: arrays allocated by the caller, nothing validated."""
 
 import numpy as np
-from numba import njit
+
+from .._compiler import kernel
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def conditional_rows(distances, first, last, log_perplexity, p, sigma):
     """Fill rows of p_{j|i} = exp(-beta_i d_ij^2) / sum, of the wanted entropy, and of sigma_i.
 
@@ -62,7 +63,7 @@ def conditional_rows(distances, first, last, log_perplexity, p, sigma):
         sigma[i] = np.sqrt(0.5 / beta)
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
     """Rename samples, put rows in the new order, and sort each by its new column numbers."""
     k = indices.shape[1]
@@ -82,7 +83,7 @@ def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
             values[q] = value
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def count_columns(columns, starts):
     """Set ``starts[j + 1]`` to the number of entries in columns 0 to j."""
     starts[:] = 0
@@ -93,7 +94,7 @@ def count_columns(columns, starts):
         starts[j + 1] += starts[j]
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def transpose(columns, values, fill, rows, transposed):
     """Gather the entries of every column; their rows come out ascending. ``fill``: the starts."""
     for i in range(columns.shape[0]):
@@ -104,7 +105,7 @@ def transpose(columns, values, fill, rows, transposed):
             transposed[q] = values[i, t]
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def measure_union(columns, values, starts, rows, transposed, first, last, lengths, largest):
     """Count, for every sample, those it has as neighbours or that have it; find the largest sum."""
     k = columns.shape[1]
@@ -130,7 +131,7 @@ def measure_union(columns, values, starts, rows, transposed, first, last, length
         largest[i] = most
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def merge_union(
     columns, values, starts, rows, transposed, first, last, largest, total, ptr, index, weight, sums
 ):
@@ -164,7 +165,7 @@ def merge_union(
         sums[i] = s
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def permute_rows(ptr, index, weight, order, rank, first, last, new_ptr, new_index, new_weight):
     """Put row and column ``order[r]`` in the place r; ``rank`` is the inverse of ``order``."""
     for r in range(first, last):
