@@ -84,20 +84,32 @@ def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
 
 
 @kernel()
-def count_columns(columns, starts):
-    """Set ``starts[j + 1]`` to the number of entries in columns 0 to j."""
-    starts[:] = 0
-    for i in range(columns.shape[0]):
-        for t in range(columns.shape[1]):
-            starts[columns[i, t] + 1] += 1
-    for j in range(starts.shape[0] - 1):
-        starts[j + 1] += starts[j]
+def count_columns(columns, first, last, counts):
+    """Count the entries of some rows in each column."""
+    counts[:] = 0
+    for i in range(first, last):
+        row = columns[i]
+        for t in range(row.shape[0]):
+            counts[row[t]] += 1
 
 
 @kernel()
-def transpose(columns, values, fill, rows, transposed):
-    """Gather the entries of every column; their rows come out ascending. ``fill``: the starts."""
-    for i in range(columns.shape[0]):
+def lay_out_columns(counts, starts):
+    """Turn what each part of the rows has in each column into the place of its first entry."""
+    place = 0
+    for j in range(counts.shape[1]):
+        starts[j] = place
+        for part in range(counts.shape[0]):
+            count = counts[part, j]
+            counts[part, j] = place
+            place += count
+    starts[counts.shape[1]] = place
+
+
+@kernel()
+def transpose(columns, values, first, last, fill, rows, transposed):
+    """Put the entries of some rows where ``fill`` tells, by column; rows come out ascending."""
+    for i in range(first, last):
         for t in range(columns.shape[1]):
             q = fill[columns[i, t]]
             fill[columns[i, t]] = q + 1
