@@ -15,7 +15,7 @@ from unknot._team import Team
 SOURCE = """
 import threading
 
-from numba import types
+from numba import njit, types
 from numba.extending import intrinsic
 
 from unknot._compiler import kernel
@@ -46,6 +46,11 @@ def slow(number):
 @kernel()
 def quick(number):
     return 1 + number
+
+
+@njit
+def another(number):
+    return quick(number)
 
 
 @kernel()
@@ -96,6 +101,11 @@ def test_an_interrupt_does_not_wait_for_other_threads_that_wait_for_the_compiler
     assert answers == {task: 7 + task for task in range(10)}
     assert kernels.times_begun == kernels.times_ended == 1
     assert threading.active_count() <= before + 1  # the interrupting thread may be ending
+
+
+def test_a_kernel_that_another_function_calls(kernels):
+    assert kernels.another(1) == 2
+    assert kernels.quick(1) == 2
 
 
 def test_an_error_of_the_compiler_reaches_the_caller(kernels):

@@ -60,8 +60,8 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
         compile_ = dispatcher.compile
 
         def compile_elsewhere(signature: object) -> object:
-            # Kernels that this one calls are compiled on the way.
-            if isinstance(threading.current_thread(), _Compilation):
+            # Whoever is compiling has the lock, and needs this on the way.
+            if global_compiler_lock.is_locked():
                 return compile_(signature)
             compilation = _Compilation(compile_, signature)
             compilation.start()
