@@ -1,5 +1,6 @@
 """What every test runs under: array shapes checked, no display, skips failing where told so."""
 
+import importlib.util
 import os
 import signal
 import sys
@@ -11,7 +12,9 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# The one that is chosen where nothing is said; TensorFlow is not to be had for every Python.
+INSTALLED = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+os.environ.setdefault("KERAS_BACKEND", INSTALLED[0] if INSTALLED else "tensorflow")
 # A job in the background inherits that Ctrl-C is ignored, which several tests are about.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
