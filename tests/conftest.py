@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
@@ -79,3 +80,22 @@ def call(monkeypatch, capsys):
         return caught.value.code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def poisoned_memory(monkeypatch):
+    """Let new arrays hold NaN, or large integers, where they hold whatever was there before."""
+
+    def poison(make):
+        def poisoned(*args, **options):
+            array = make(*args, **options)
+            if array.dtype.kind == "f":
+                array.fill(np.nan)
+            elif array.dtype.kind in "iu":
+                array.fill(np.iinfo(array.dtype).max)
+            return array
+
+        return poisoned
+
+    for make in (np.empty, np.empty_like):
+        monkeypatch.setattr(np, make.__name__, poison(make))

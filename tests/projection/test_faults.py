@@ -65,6 +65,12 @@ def test_same_seed_same_bytes_for_any_number_of_threads_and_from_run_to_run():
     assert digest(seed=1, n_jobs=1) != one[0]  # the check can fail
 
 
+def test_what_memory_held_before_has_no_influence(request):
+    before = digest(max_iter=60)
+    request.getfixturevalue("poisoned_memory")
+    assert digest(max_iter=60) == before
+
+
 def test_several_python_threads_at_once():
     alone = [digest(seed, n_jobs=2, max_iter=20) for seed in range(3)]
     together = [None] * 6
