@@ -1,17 +1,21 @@
 """What every test runs under: array shapes checked, no display, skips failing where told so."""
 
+import importlib.util
 import os
 import signal
 import sys
 from pathlib import Path
 
 import matplotlib as mpl
+import numpy as np
 import pytest
 from hypothesis import settings
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
-os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+# The one that is chosen where nothing is said; TensorFlow is not to be had for every Python.
+INSTALLED = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
+os.environ.setdefault("KERAS_BACKEND", INSTALLED[0] if INSTALLED else "tensorflow")
 # A job in the background inherits that Ctrl-C is ignored, which several tests are about.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
@@ -76,3 +80,22 @@ def call(monkeypatch, capsys):
         return caught.value.code, captured.out, captured.err
 
     return run
+
+
+@pytest.fixture
+def poisoned_memory(monkeypatch):
+    """Let new arrays hold NaN, or large integers, where they hold whatever was there before."""
+
+    def poison(make):
+        def poisoned(*args, **options):
+            array = make(*args, **options)
+            if array.dtype.kind == "f":
+                array.fill(np.nan)
+            elif array.dtype.kind in "iu":
+                array.fill(np.iinfo(array.dtype).max)
+            return array
+
+        return poisoned
+
+    for make in (np.empty, np.empty_like):
+        monkeypatch.setattr(np, make.__name__, poison(make))

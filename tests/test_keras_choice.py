@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -81,6 +82,7 @@ def test_what_cannot_be_had_says_what_to_do(code, missing, message, tmp_path):
     assert message in err
 
 
+@pytest.mark.skipif(not find_spec("tensorflow"), reason="TensorFlow is not installed")
 def test_the_backends_greeting_is_withheld():
     _, err = run("import_keras('tensorflow')")
     assert err == ""

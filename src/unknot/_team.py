@@ -20,6 +20,15 @@ from types import TracebackType
 
 from threadpoolctl import threadpool_limits
 
+# Seconds between looks whether the one for whom a thread works has left.
+LOOK = 0.05
+
+_here = threading.local()
+
+
+class AbandonedError(Exception):
+    """Whoever asked for this work has left."""
+
 
 class _Job:
     """Tasks 0..n-1 of one call, taken one at a time by whoever is free."""
@@ -53,6 +62,7 @@ class _Job:
 
     def help(self) -> None:
         """Take tasks until none is left: the part of the other threads, never interrupted."""
+        _here.job = self
         while (number := self._take(1)) >= 0:
             error: BaseException | None = None
             try:
@@ -67,11 +77,16 @@ class _Job:
                 if self._waiting and not self._helping and self._next >= self._end:
                     self._waiting = False
                     self._idle.release()
+        _here.job = None
 
     def stop(self) -> None:
         """Hand out no further task."""
         with self._lock:
             self._end = 0
+
+    def is_stopped(self) -> bool:
+        """Whether no further task is handed out, as one failed or the caller has left."""
+        return self._end == 0
 
     def wait(self) -> None:
         """Return when no task is running and none will start.
@@ -172,6 +187,20 @@ class Team:
             raise
         if job.error is not None:
             raise job.error
+
+
+def wait_for(event: threading.Event) -> None:
+    """Wait for what another thread does.
+
+    Raises
+    ------
+    AbandonedError
+        If this is a thread of a team whose caller has left, or another of its tasks has failed.
+    """
+    job: _Job | None = getattr(_here, "job", None)
+    while not event.wait(LOOK):
+        if job is not None and job.is_stopped():
+            raise AbandonedError
 
 
 def _serve(inbox: queue.SimpleQueue[_Job | None]) -> None:

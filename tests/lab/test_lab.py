@@ -1,6 +1,7 @@
 """The whole lab, small: what it writes, that it goes on where it was, that it says the truth."""
 
 import json
+import os
 import shutil
 from xml.etree import ElementTree
 
@@ -26,6 +27,7 @@ MAPS = {
 @pytest.fixture(scope="module")
 def tiny():
     return LabSettings(
+        backend=os.environ["KERAS_BACKEND"],
         epochs={"logistic_regression": 2, "perceptron": 3, "lenet": 1},
         train_samples=1000,
         test_samples=300,

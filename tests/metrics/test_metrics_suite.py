@@ -62,6 +62,19 @@ def test_every_measure_is_there_with_all_that_is_said_of_it(rng):
     assert scores["map_silhouette"].space == "map"
 
 
+# Fewer samples than features, and more.
+@pytest.mark.parametrize("features", [8, 300])
+def test_what_memory_held_before_has_no_influence(rng, features, request):
+    points, labels, map_ = blobs(rng, features=features)
+    before = measure(points, labels, map_, **FAST)
+    request.getfixturevalue("poisoned_memory")
+    after = measure(points, labels, map_, **FAST)
+    for name, score in before.items():
+        np.testing.assert_equal(after[name].value, score.value, err_msg=name)
+        np.testing.assert_equal(after[name].interval, score.interval, err_msg=name)
+        np.testing.assert_equal(after[name].per_class, score.per_class, err_msg=name)
+
+
 def test_scores_are_those_of_the_functions(rng):
     points, labels, map_ = blobs(rng)
     scores = measure(points, labels, map_, n_resamples=0, n_permutations=0)

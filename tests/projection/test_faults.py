@@ -65,6 +65,12 @@ def test_same_seed_same_bytes_for_any_number_of_threads_and_from_run_to_run():
     assert digest(seed=1, n_jobs=1) != one[0]  # the check can fail
 
 
+def test_what_memory_held_before_has_no_influence(request):
+    before = digest(max_iter=60)
+    request.getfixturevalue("poisoned_memory")
+    assert digest(max_iter=60) == before
+
+
 def test_several_python_threads_at_once():
     alone = [digest(seed, n_jobs=2, max_iter=20) for seed in range(3)]
     together = [None] * 6
@@ -144,6 +150,50 @@ def test_interrupt_ends_a_fit_and_leaves_nothing_behind(wait):
         process.send_signal(signal.SIGINT)
         assert process.stdout.readline() == "interrupted\n"
         assert process.wait(60) == 0
+
+
+INTERRUPTED_IN_THE_COMPILER = """
+import signal, threading, time
+import numpy as np
+import unknot
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+def compilers():
+    return {thread for thread in threading.enumerate() if thread.name == "unknot-compiler"}
+
+
+def interrupt_a_long_compilation():
+    known = set()
+    while not known & compilers():
+        known = compilers()
+        time.sleep(1)
+    signal.raise_signal(signal.SIGINT)
+
+
+threading.Thread(target=interrupt_a_long_compilation, daemon=True).start()
+try:
+    points = np.random.default_rng(0).normal(size=(4000, 10)).astype(np.float32)
+    unknot.TSNE(max_iter=300, perplexity=5, n_jobs=2).fit(points)
+except KeyboardInterrupt:
+    print("interrupted", len(compilers()) > 0, flush=True)
+"""
+
+
+def test_an_interrupt_does_not_wait_for_the_compiler_nor_does_the_process_end_badly(tmp_path):
+    process = subprocess.run(
+        [sys.executable, "-c", INTERRUPTED_IN_THE_COMPILER],
+        capture_output=True,
+        text=True,
+        check=False,
+        env={
+            **os.environ,
+            "PYTHONPATH": os.pathsep.join(sys.path),
+            "NUMBA_CACHE_DIR": str(tmp_path),
+        },
+    )
+    assert (process.returncode, process.stdout) == (0, "interrupted True\n"), process.stderr
 
 
 def test_an_error_in_the_callback_reaches_the_caller():

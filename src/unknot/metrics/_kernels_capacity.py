@@ -1,7 +1,8 @@
 """Mean-field capacity, compiled: the projections on a cone that its anchors are made of."""
 
-import numba
 import numpy as np
+
+from .._compiler import kernel
 
 # Gains below this, relative to the largest entry of the linear term, are rounding.
 TOLERANCE = 1e-11
@@ -11,7 +12,7 @@ DEPENDENT = 1e-12
 FAST = {"reassoc", "contract", "nsz"}
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
+@kernel(fastmath=FAST)
 def append_column(gram, active, size, new, linear, factor, inner):
     """Extend the Cholesky factor L of the active part of the Gram matrix by one column.
 
@@ -42,7 +43,7 @@ def append_column(gram, active, size, new, linear, factor, inner):
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def solve_transposed(factor, size, inner, out):
     """Solve L' out = inner, with L lower triangular."""
     for i in range(size):
@@ -54,7 +55,7 @@ def solve_transposed(factor, size, inner, out):
             out[j] -= row[j] * out[i]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inner, trial):
     """Minimise 1/2 a'Ga - b'a over a >= 0, by the active sets of Lawson and Hanson.
 
@@ -129,7 +130,7 @@ def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inne
     return -1
 
 
-@numba.njit(nogil=True, cache=True, fastmath=FAST)
+@kernel(fastmath=FAST)
 def anchors(points, gram, draws, kappa, out):
     """Anchor point of a manifold for each draw; returns how many draws found none.
 

@@ -4,8 +4,9 @@ Loops in place of array expressions: they compile in a fraction of the time, and
 small.
 """
 
-import numba
 import numpy as np
+
+from .._compiler import kernel
 
 MAX_ITERATIONS = 2000
 # The search ends when the gradient, or the relative gain of a step, is below these.
@@ -13,7 +14,7 @@ GRADIENT = 1e-6
 GAIN = 1e-9
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def inner_product(first, second):
     """Sum of the products of the entries of two matrices."""
     total = 0.0
@@ -23,7 +24,7 @@ def inner_product(first, second):
     return total
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def combine(first, factor, second, out):
     """Write first + factor * second."""
     for i in range(first.shape[0]):
@@ -31,7 +32,7 @@ def combine(first, factor, second, out):
             out[i, j] = first[i, j] + factor * second[i, j]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def shared_correlation(centres, products, directions, along, slope, gradient):
     """Half the sum of squared correlations between centres without their part along directions.
 
@@ -79,7 +80,7 @@ def shared_correlation(centres, products, directions, along, slope, gradient):
     return cost
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def remove_part(vectors, column, directions, other):
     """Take off what a column has along another one, of length 1."""
     share = 0.0
@@ -89,7 +90,7 @@ def remove_part(vectors, column, directions, other):
         vectors[i, column] -= share * directions[i, other]
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def orthonormalise(vectors):
     """Make the columns orthonormal, in their order (Gram and Schmidt, twice for the rounding)."""
     for k in range(vectors.shape[1]):
@@ -104,7 +105,7 @@ def orthonormalise(vectors):
                 vectors[i, k] /= length
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def to_tangent(directions, vectors):
     """Take off what only turns the directions within their own span: V'D = 0."""
     for k in range(vectors.shape[1]):
@@ -112,7 +113,7 @@ def to_tangent(directions, vectors):
             remove_part(vectors, k, directions, j)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def minimise_correlation(centres, products, directions):
     """Minimise the shared correlation over orthonormal directions, in place, from those given.
 

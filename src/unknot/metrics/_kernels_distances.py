@@ -1,10 +1,11 @@
 """Distances from a few points to all, compiled: what is counted along each row."""
 
-import numba
 import numpy as np
 
+from .._compiler import kernel
 
-@numba.njit(nogil=True, cache=True)
+
+@kernel()
 def finish_distances(products, norms, own, own_norms):
     """Turn products (b, n) of rows into squared distances |x|^2 + |y|^2 - 2 x.y, never below 0.
 
@@ -19,7 +20,7 @@ def finish_distances(products, norms, own, own_norms):
         row[own[i]] = 0.0
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def class_sums(squares, codes, sums):
     """Add the distance (not squared) to each point to the sum of its class.
 
@@ -34,7 +35,7 @@ def class_sums(squares, codes, sums):
                 own[run, codes[j, run]] += distance
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def ranks(squares, own, targets, out):
     """Rank of each target among all points by distance from the row's own: 1 is the nearest.
 

@@ -1,10 +1,11 @@
 """Convex polygons, compiled: the area two of them share."""
 
-import numba
 import numpy as np
 
+from .._compiler import kernel
 
-@numba.njit(nogil=True, cache=True)
+
+@kernel()
 def polygon_area(polygon):
     """Area by the shoelace formula, 1/2 sum x_i y_{i+1} - x_{i+1} y_i; counter-clockwise is > 0."""
     twice = 0.0
@@ -14,7 +15,7 @@ def polygon_area(polygon):
     return 0.5 * twice
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def intersection_area(subject, clip, work):
     """Area of the intersection of two convex counter-clockwise polygons.
 
@@ -59,7 +60,7 @@ def intersection_area(subject, clip, work):
     return max(0.0, polygon_area(work[source, :size]))
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def boxes_meet(first, second):
     """Whether the smallest upright rectangles about two polygons share any area."""
     for axis in range(2):
@@ -75,7 +76,7 @@ def boxes_meet(first, second):
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def all_intersection_areas(vertices, starts, areas):
     """Fill ``areas`` (C, C) with the area each pair of polygons shares.
 
@@ -95,7 +96,7 @@ def all_intersection_areas(vertices, starts, areas):
             areas[b, a] = shared
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def layer_corners(points, alive, corners):
     """Corners of the hull of the points that are alive, counter-clockwise; returns their number.
 
@@ -127,7 +128,7 @@ def layer_corners(points, alive, corners):
     return max(count, 1)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def peeled_corners(points, fewest, alive, corners):
     """Corners of the hull of what is left when outer layers go while ``fewest`` points remain.
 
@@ -152,7 +153,7 @@ def peeled_corners(points, fewest, alive, corners):
             return count
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def cut_by_edge(start, end, x, y, along_x, along_y, low, high):
     """Cut the interval of t for which start + t (end - start) lies left of an edge through (x, y).
 
@@ -169,7 +170,7 @@ def cut_by_edge(start, end, x, y, along_x, along_y, low, high):
     return low, high if room >= 0.0 else -1.0
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def share_inside(flat, other):
     """Share of a segment's length (of a point: 1 or 0) that lies inside a convex outline.
 
@@ -196,7 +197,7 @@ def share_inside(flat, other):
     return max(0.0, high - low)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def squared_length(outline):
     """Squared distance between the first and the last corner."""
     last = len(outline) - 1
@@ -204,7 +205,7 @@ def squared_length(outline):
     return dx * dx + dy * dy
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def fill_flat_overlaps(vertices, starts, areas, overlap):
     """Fill in the overlap of each pair of which one hull at least has no area.
 

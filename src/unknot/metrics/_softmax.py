@@ -163,7 +163,8 @@ def _turned(points: Array, team: Team) -> Array:
         return points
     # In float32 the products would be off by more than the smallest of what they are made of.
     centred = points - points.mean(axis=0, dtype=np.float64)
-    gram = np.empty((n_samples, n_samples))
+    # Zeros rather than what memory held before: SciPy looks whether all of it is finite.
+    gram = np.zeros((n_samples, n_samples))
     blocks = cut(n_samples, 128)
 
     def multiply(number: int) -> None:

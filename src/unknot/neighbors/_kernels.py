@@ -7,10 +7,12 @@ finite. For given arrays the sum's order is fixed by the compiled code, not by t
 import numpy as np
 from numba import njit
 
+from .._compiler import kernel
+
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def hash_rows(points, first, last, hashes):
     """Hash the bits of rows to 64 bits: FNV-1a on words, with a mixing of high bits.
 
@@ -74,7 +76,7 @@ def shell_sort(keys, values, n):
             values[p] = value
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
     """Empty heaps of squared distances into ascending rows of distances, or half their squares."""
     k = heap_distances.shape[1]
@@ -89,7 +91,7 @@ def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
                 sift_down(hd, hi, last, hd[last], hi[last])
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def centre_rows(points, first, last, origin, scale, out):
     """Take points relative to an origin, in float64, and round them to float32."""
     for i in range(first, last):
@@ -99,7 +101,7 @@ def centre_rows(points, first, last, origin, scale, out):
             to[t] = np.float32((np.float64(row[t]) - origin[t]) * scale)
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def expand_groups(
     near, near_distances, members, starts, candidates, away, ignored, indices, distances
 ):
@@ -139,7 +141,7 @@ def expand_groups(
                     taken += 1
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def visit_neighbors(points, first, last, reach, near, far, seen, new_near, new_far):
     """Offer every point the nearest ``reach`` neighbours of its nearest ``reach`` neighbours.
 

@@ -14,6 +14,7 @@ decide ties.
 import numpy as np
 from numba import njit
 
+from .._compiler import kernel
 from ._kernels import FAST, sift_down, squared_distance
 
 LANES = 32
@@ -48,7 +49,7 @@ def nearly_sort(bounds, places, limit, counts, near_bounds, near_places):
         counts[of] = to + 1
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, no_cfunc_wrapper=True)
+@kernel(fastmath=FAST)
 def shift_tile(lead, centre, shrink, shifted, norms):
     """Take coordinates relative to a centre; ``norms``: their squared lengths times ``shrink``."""
     for i in range(lead.shape[0]):
@@ -62,7 +63,7 @@ def shift_tile(lead, centre, shrink, shifted, norms):
         norms[i] = s * shrink
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def collect(
     products,
     row_norms,
@@ -136,7 +137,7 @@ def collect(
     column_starts[0] = 0
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, no_cfunc_wrapper=True)
+@kernel(fastmath=FAST)
 def offer(
     starts,
     members,

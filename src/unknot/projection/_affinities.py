@@ -12,6 +12,7 @@ from ..neighbors import NeighborGraph
 from ._kernels_affinities import (
     conditional_rows,
     count_columns,
+    lay_out_columns,
     measure_union,
     merge_union,
     permute_rows,
@@ -21,6 +22,8 @@ from ._kernels_affinities import (
 from ._kernels_lanes import LANES
 
 BLOCK = 2048
+# Parts of the rows, of which each has places of its own in every column.
+PARTS = 8
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,8 +137,15 @@ def joint(
     starts = np.empty(n + 1, np.int64)
     rows = np.empty(n * k, np.int32)
     transposed = np.empty(n * k, np.float32)
-    count_columns(columns, starts)
-    transpose(columns, values, starts[:-1].copy(), rows, transposed)
+    counts = np.empty((PARTS, n), np.int64)
+    parts = [(part * n // PARTS, (part + 1) * n // PARTS) for part in range(PARTS)]
+    team.run(lambda part: count_columns(columns, *parts[part], counts[part]), PARTS)
+    lay_out_columns(counts, starts)
+
+    def gather(part: int) -> None:
+        transpose(columns, values, *parts[part], counts[part], rows, transposed)
+
+    team.run(gather, PARTS)
     union = (columns, values, starts, rows, transposed)
     lengths = np.empty(n, np.int64)
     largest = np.empty(n)

@@ -6,7 +6,7 @@ import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -36,6 +36,8 @@ LOOK = 50
 MAX_STEP = 5.0
 # Seconds of steps between looks for an interrupt.
 RETURN_AFTER = 0.1
+# How much finer the mesh is on which a final map is measured.
+FINER = 2
 # Rows of the exact sum in one task.
 EXACT_ROWS = 256
 # The coordinates of fewer points stay in a core's caches in any order.
@@ -85,6 +87,10 @@ class Engine(ABC):
     def measure(self, phase: Phase) -> tuple[float, float]:
         """Take one step; return KL and gradient norm of the map before it."""
 
+    def kl_of(self, report: Report) -> float:
+        """Return the KL divergence of a reported map, more closely where that is possible."""
+        return report.kl_divergence
+
     @abstractmethod
     def place(self, map_: Array) -> None:
         """Put the points somewhere else."""
@@ -110,6 +116,7 @@ class MeshEngine(Engine):
         self._order = np.arange(n, dtype=np.int32)
         self._given = self._affinities = affinities
         self._team = team
+        self._spacing = spacing
         # On a line points are dense, and a mesh along it costs next to nothing.
         self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
         self._state = np.zeros((ROWS, -(-n // LANES) * LANES), np.float32)
@@ -158,6 +165,14 @@ class MeshEngine(Engine):
         sums = self._sums
         kl = self._affinities.negative_entropy + float(sums[:, LOG_SUM].sum()) + math.log(z)
         return kl, math.sqrt(float(sums[:, GRADIENT].sum()))
+
+    def kl_of(self, report: Report) -> float:
+        """Return the KL divergence of a reported map, from a finer mesh.
+
+        Where a cluster lies within a cell, this mesh's divergence is 3 % too low.
+        """
+        finer = MeshEngine(self._given, report.map_, self._spacing / FINER, self._team)
+        return finer.measure(Phase(1, 1.0, 0.0, 0.0))[0]
 
     def _descend(self, phase: Phase, n_steps: int, *, measure: bool) -> tuple[int, float]:
         """Take at most so many steps; return how many, and Z before the last."""
@@ -276,7 +291,8 @@ def descend(
 ) -> Report:
     """Run the phases, or until there is no more progress, or until ``watch`` says to stop.
 
-    ``watch`` is told every ``report_every`` iterations. Progress is looked at every 50: the last
+    ``watch`` is told every ``report_every`` iterations and of the last map, of which the divergence
+    is taken once more, as closely as the engine can. Progress is looked at every 50: the last
     phase ends if the KL divergence has had no new least value for more than ``patience``
     iterations, or, once it has fallen, if the gradient is shorter than ``min_gradient_norm``.
 
@@ -306,7 +322,7 @@ def descend(
             kl, norm = engine.measure(phase)
             report = Report(done, kl, norm, engine.map_(before=True))
             if is_reported and watch(report):
-                return report
+                return _closely(report, engine)
             done += 1
             if not is_looked_at:
                 continue
@@ -317,13 +333,18 @@ def descend(
             if is_flat and not is_last:
                 break
             if is_last and (report.iteration - least_at > patience or (is_flat and least < first)):
+                report = _closely(report, engine)
                 if not is_reported:
                     watch(report)
                 return report
     kl, norm = engine.measure(phases[-1])
-    report = Report(done, kl, norm, engine.map_(before=True))
+    report = _closely(Report(done, kl, norm, engine.map_(before=True)), engine)
     watch(report)
     return report
+
+
+def _closely(report: Report, engine: Engine) -> Report:
+    return replace(report, kl_divergence=engine.kl_of(report))
 
 
 def _spread(map_: Array) -> float:

@@ -1,10 +1,11 @@
 """Compiled kernels of the affinities: arrays allocated by the caller, nothing validated."""
 
 import numpy as np
-from numba import njit
+
+from .._compiler import kernel
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def conditional_rows(distances, first, last, log_perplexity, p, sigma):
     """Fill rows of p_{j|i} = exp(-beta_i d_ij^2) / sum, of the wanted entropy, and of sigma_i.
 
@@ -62,7 +63,7 @@ def conditional_rows(distances, first, last, log_perplexity, p, sigma):
         sigma[i] = np.sqrt(0.5 / beta)
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
     """Rename samples, put rows in the new order, and sort each by its new column numbers."""
     k = indices.shape[1]
@@ -82,21 +83,33 @@ def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
             values[q] = value
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
-def count_columns(columns, starts):
-    """Set ``starts[j + 1]`` to the number of entries in columns 0 to j."""
-    starts[:] = 0
-    for i in range(columns.shape[0]):
-        for t in range(columns.shape[1]):
-            starts[columns[i, t] + 1] += 1
-    for j in range(starts.shape[0] - 1):
-        starts[j + 1] += starts[j]
+@kernel()
+def count_columns(columns, first, last, counts):
+    """Count the entries of some rows in each column."""
+    counts[:] = 0
+    for i in range(first, last):
+        row = columns[i]
+        for t in range(row.shape[0]):
+            counts[row[t]] += 1
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
-def transpose(columns, values, fill, rows, transposed):
-    """Gather the entries of every column; their rows come out ascending. ``fill``: the starts."""
-    for i in range(columns.shape[0]):
+@kernel()
+def lay_out_columns(counts, starts):
+    """Turn what each part of the rows has in each column into the place of its first entry."""
+    place = 0
+    for j in range(counts.shape[1]):
+        starts[j] = place
+        for part in range(counts.shape[0]):
+            count = counts[part, j]
+            counts[part, j] = place
+            place += count
+    starts[counts.shape[1]] = place
+
+
+@kernel()
+def transpose(columns, values, first, last, fill, rows, transposed):
+    """Put the entries of some rows where ``fill`` tells, by column; rows come out ascending."""
+    for i in range(first, last):
         for t in range(columns.shape[1]):
             q = fill[columns[i, t]]
             fill[columns[i, t]] = q + 1
@@ -104,7 +117,7 @@ def transpose(columns, values, fill, rows, transposed):
             transposed[q] = values[i, t]
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def measure_union(columns, values, starts, rows, transposed, first, last, lengths, largest):
     """Count, for every sample, those it has as neighbours or that have it; find the largest sum."""
     k = columns.shape[1]
@@ -130,7 +143,7 @@ def measure_union(columns, values, starts, rows, transposed, first, last, length
         largest[i] = most
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def merge_union(
     columns, values, starts, rows, transposed, first, last, largest, total, ptr, index, weight, sums
 ):
@@ -164,7 +177,7 @@ def merge_union(
         sums[i] = s
 
 
-@njit(nogil=True, cache=True, no_cfunc_wrapper=True)
+@kernel()
 def permute_rows(ptr, index, weight, order, rank, first, last, new_ptr, new_index, new_weight):
     """Put row and column ``order[r]`` in the place r; ``rank`` is the inverse of ``order``."""
     for r in range(first, last):

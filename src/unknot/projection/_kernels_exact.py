@@ -6,6 +6,8 @@ Coordinates are a float32 array (3, n), those not in use zero: one kernel for 1,
 import numpy as np
 from numba import njit
 
+from .._compiler import kernel
+
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
@@ -26,7 +28,7 @@ def natural_log(x):
     return np.float32(e) * np.float32(0.6931472) + s * series
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
+@kernel(fastmath=FAST, error_model="numpy")
 def repel(y, first, last, field, phi):
     """Sum over all other points: phi_i = sum_j w_ij and field_i, its gradient.
 
@@ -61,7 +63,7 @@ def repel(y, first, last, field, phi):
         field[2, i] = np.float32(-2) * fc
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
+@kernel(fastmath=FAST, error_model="numpy")
 def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
     """Sum over the affinities: force_i = sum_j p_ij w_ij (y_i - y_j).
 
@@ -104,7 +106,7 @@ def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
             logs[i] = np.float64(some) * np.float64(scale[i])
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
+@kernel(fastmath=FAST, error_model="numpy")
 def step(
     y, force, field, velocity, gain, exaggeration, inverse_z, learning_rate, momentum, max_step
 ):

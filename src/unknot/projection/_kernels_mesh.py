@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
+from .._compiler import kernel
 from .._kernels_together import barrier, next_task
 from ._kernels_lanes import (
     first_of,
@@ -278,7 +279,7 @@ def find_potential(
     return solve(thread, n_threads, shared, charges, solver, buffers, potential)
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, no_cfunc_wrapper=True)
+@kernel(fastmath=FAST)
 def find_field(
     thread,
     n_threads,

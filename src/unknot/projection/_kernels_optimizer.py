@@ -8,6 +8,7 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
+from .._compiler import kernel
 from .._kernels_together import barrier, next_task
 from ._kernels_lanes import (
     choose_less,
@@ -224,7 +225,7 @@ def bounds_of(sums):
     return x_low, x_high, y_low, y_high
 
 
-@njit(nogil=True, cache=True, fastmath=FAST, error_model="numpy", no_cfunc_wrapper=True)
+@kernel(fastmath=FAST, error_model="numpy")
 def descend_together(
     thread,
     n_threads,

@@ -3,6 +3,7 @@
 import numpy as np
 from numba import njit
 
+from .._compiler import kernel
 from ._kernels_mesh import spline, spline_slope
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
@@ -66,7 +67,7 @@ def cost_at(
     return cost
 
 
-@njit(nogil=True, cache=True, error_model="numpy", no_cfunc_wrapper=True)
+@kernel(error_model="numpy")
 def place(
     first,
     last,

@@ -101,7 +101,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     embedding_ : ndarray of shape (n_samples, n_components), float32
         The map.
     kl_divergence_ : float
-        sum_ij p_ij log(p_ij / q_ij) of the map, in nats; with the mesh's Z.
+        sum_ij p_ij log(p_ij / q_ij) of the map, in nats. Z is a mesh's of half the
+        spacing, or the exact sum, by ``method_``.
     n_iter_ : int
         Iterations run.
     learning_rate_ : float

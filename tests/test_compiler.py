@@ -1,0 +1,136 @@
+"""Kernels whose compilation takes until a test lets it end."""
+
+import importlib
+import multiprocessing
+import os
+import signal
+import sys
+import threading
+
+import pytest
+from numba.core.errors import TypingError
+
+from unknot._team import Team
+
+SOURCE = """
+import threading
+
+from numba import njit, types
+from numba.extending import intrinsic
+
+from unknot._compiler import kernel
+
+started, may_end = threading.Event(), threading.Event()
+times_begun = times_ended = 0
+
+
+@intrinsic
+def seven(typing):
+    global times_begun, times_ended
+    times_begun += 1
+    started.set()
+    assert may_end.wait(60)
+    times_ended += 1
+
+    def generate(context, builder, signature, arguments):
+        return context.get_constant(types.int64, 7)
+
+    return types.int64(), generate
+
+
+@kernel()
+def slow(number):
+    return seven() + number
+
+
+@kernel()
+def quick(number):
+    return 1 + number
+
+
+@njit
+def another(number):
+    return quick(number)
+
+
+@kernel()
+def wrong(number):
+    return number.no_such_thing
+"""
+
+
+@pytest.fixture
+def kernels(tmp_path, monkeypatch):
+    """A module of its own for each test, with nothing compiled."""
+    (tmp_path / "slow_kernels.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "slow_kernels", raising=False)
+    module = importlib.import_module("slow_kernels")
+    yield module
+    module.may_end.set()
+
+
+def interrupt_when(event):
+    def wait_and_interrupt():
+        assert event.wait(60)
+        signal.raise_signal(signal.SIGINT)
+
+    threading.Thread(target=wait_and_interrupt).start()
+
+
+def test_an_interrupt_does_not_wait_for_the_compiler(kernels):
+    interrupt_when(kernels.started)
+    with pytest.raises(KeyboardInterrupt):
+        kernels.slow(1)
+    assert kernels.times_ended == 0
+    kernels.may_end.set()
+    assert kernels.slow(1) == 8
+    assert kernels.times_begun == kernels.times_ended == 1  # what had begun was not in vain
+
+
+def test_an_interrupt_does_not_wait_for_other_threads_that_wait_for_the_compiler(kernels):
+    before = threading.active_count()
+    interrupt_when(kernels.started)
+    with pytest.raises(KeyboardInterrupt), Team(3) as team:
+        team.run(kernels.slow, 10)
+    assert kernels.times_ended == 0
+    kernels.may_end.set()
+    answers = {}
+    with Team(3) as team:
+        team.run(lambda task: answers.update({task: kernels.slow(task)}), 10)
+    assert answers == {task: 7 + task for task in range(10)}
+    assert kernels.times_begun == kernels.times_ended == 1
+    assert threading.active_count() <= before + 1  # the interrupting thread may be ending
+
+
+def test_a_kernel_that_another_function_calls(kernels):
+    assert kernels.another(1) == 2
+    assert kernels.quick(1) == 2
+
+
+def test_an_error_of_the_compiler_reaches_the_caller(kernels):
+    with pytest.raises(TypingError, match="no_such_thing"):
+        kernels.wrong(1)
+    with pytest.raises(TypingError, match="no_such_thing"), Team(2) as team:
+        team.run(kernels.wrong, 5)
+
+
+# The test's own use of fork warns where other threads are about; that is its point.
+@pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
+@pytest.mark.filterwarnings("ignore:os.fork\\(\\) was called:RuntimeWarning")
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_process_that_forks_while_it_compiles_leaves_the_child_a_compiler(kernels):
+    compiling = threading.Thread(target=kernels.slow, args=(1,))
+    compiling.start()
+    assert kernels.started.wait(60)
+    threading.Timer(0.2, kernels.may_end.set).start()
+    ours, theirs = multiprocessing.get_context("fork").Pipe()
+    child = multiprocessing.get_context("fork").Process(
+        target=lambda: theirs.send(kernels.quick(1) + kernels.slow(1))
+    )
+    child.start()
+    assert ours.poll(60)
+    assert ours.recv() == 10
+    child.join()
+    compiling.join()
+    assert child.exitcode == 0
