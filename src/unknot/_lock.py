@@ -28,8 +28,13 @@ def locked(folder: Path) -> Iterator[None]:
     ------
     FolderInUseError
         If somebody else has it.
+    OSError
+        If the lock is no ordinary file: it is not followed where it links to another one.
     """
-    handle = os.open(folder / LOCK, os.O_RDWR | os.O_CREAT, 0o666)
+    path = folder / LOCK
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        raise OSError(f"{path} is not an ordinary file, as a lock must be; remove it")
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
         try:
             _take(handle)

@@ -12,6 +12,9 @@ from ._keras import import_keras
 
 __all__ = ["lenet", "logistic_regression", "perceptron"]
 
+# Keras would number it by how many models the process has built, and so would the saved file.
+INPUT_LAYER = "images"
+
 
 def logistic_regression(
     n_classes: int = 10,
@@ -45,7 +48,7 @@ def logistic_regression(
     keras, dense, _ = _layers(n_classes, input_shape, random_state)
     return keras.Sequential(
         [
-            keras.Input(input_shape),
+            keras.Input(input_shape, name=INPUT_LAYER),
             keras.layers.Flatten(name="flatten"),
             dense(n_classes, "softmax", name="probabilities"),
         ],
@@ -79,7 +82,7 @@ def perceptron(
     keras, dense, _ = _layers(n_classes, input_shape, random_state)
     return keras.Sequential(
         [
-            keras.Input(input_shape),
+            keras.Input(input_shape, name=INPUT_LAYER),
             keras.layers.Flatten(name="flatten"),
             dense(100, "sigmoid", name="fc1"),
             dense(n_classes, "softmax", name="probabilities"),
@@ -124,7 +127,7 @@ def lenet(
     keras, dense, convolution = _layers(n_classes, input_shape, random_state)
     return keras.Sequential(
         [
-            keras.Input(input_shape),
+            keras.Input(input_shape, name=INPUT_LAYER),
             convolution(16, name="conv1"),
             keras.layers.MaxPooling2D(2, name="pool1"),
             convolution(32, name="conv2"),

@@ -5,7 +5,7 @@ import pytest
 
 import unknot
 from unknot.studies._data import StudyData, snippets_of, take_data, thumbnails_of
-from unknot.studies._models import answers, model_fingerprint
+from unknot.studies._models import answers
 
 NAMES = ("a", "b", "c")
 
@@ -122,12 +122,3 @@ def test_classes_in_another_order_are_suspected():
     labels = np.arange(40) % 4
     outputs = np.eye(4, dtype=np.float32)[(labels + 1) % 4]
     assert "outputs stand in the order" in answers(outputs, tuple("abcd"), labels, named=True)[3][0]
-
-
-def test_models_are_told_by_their_weights():
-    arrays = {"a": np.zeros((3, 2))}
-    assert model_fingerprint(arrays) == model_fingerprint({"a": np.zeros((3, 2))})
-    assert model_fingerprint(arrays) != model_fingerprint({"a": np.ones((3, 2))})
-    assert model_fingerprint(arrays) != model_fingerprint({"b": np.zeros((3, 2))})
-    with pytest.raises(TypeError, match="has no weights to tell it by"):
-        model_fingerprint(object())

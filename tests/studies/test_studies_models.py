@@ -7,7 +7,7 @@ import pytest
 from studies_settings import fast
 
 import unknot
-from unknot.studies._models import model_fingerprint
+from unknot.representations._fingerprint import model_fingerprint
 
 
 @pytest.fixture(scope="module")
@@ -69,13 +69,17 @@ def test_a_keras_model_is_resumed(keras_study, perceptron, data):
     assert again.scores.to_dict() == keras_study[0].scores.to_dict()
 
 
-def test_other_weights_are_another_model(perceptron):
+def test_other_weights_are_another_model(perceptron, data):
     import keras
 
     other = keras.models.clone_model(perceptron)
-    assert model_fingerprint(other) != model_fingerprint(perceptron)
+    assert model_fingerprint(other, data.test.inputs) != model_fingerprint(
+        perceptron, data.test.inputs
+    )
     other.set_weights(perceptron.get_weights())
-    assert model_fingerprint(other) == model_fingerprint(perceptron)
+    assert model_fingerprint(other, data.test.inputs) == model_fingerprint(
+        perceptron, data.test.inputs
+    )
 
 
 def test_a_torch_module(data, tmp_path):
@@ -89,7 +93,7 @@ def test_a_torch_module(data, tmp_path):
         torch.nn.Dropout(0.5),
         torch.nn.Linear(24, 10),
     )
-    before = model_fingerprint(model)
+    before = model_fingerprint(model, data.test.inputs)
     study = unknot.study(model, data.test, out=tmp_path / "s", n_samples=100, **fast())
     kinds = [layer.kind for layer in study.values()]
     assert kinds == ["input", "Flatten", "Linear", "ReLU", "Dropout", "Linear"]
@@ -99,10 +103,10 @@ def test_a_torch_module(data, tmp_path):
     assert study.probabilities.shape == (100, 10)
     np.testing.assert_allclose(study.probabilities.sum(axis=1), 1, atol=1e-5)
     assert list(study.controls["untrained"]) == names
-    assert model_fingerprint(model) == before
+    assert model_fingerprint(model, data.test.inputs) == before
     with torch.no_grad():
         model[1].weight += 1
-    assert model_fingerprint(model) != before
+    assert model_fingerprint(model, data.test.inputs) != before
 
 
 def test_an_onnx_model(perceptron, data, tmp_path):

@@ -86,7 +86,7 @@ def test_another_study_is_replaced_whole(study, tmp_path, monkeypatch):
 
 def test_what_is_no_study_is_left_alone(study, tmp_path):
     (tmp_path / "thesis.txt").write_text("")
-    with pytest.raises(FileExistsError, match="holds something else; name a new or empty folder"):
+    with pytest.raises(FileExistsError, match="holds something else than an unknot study; name a"):
         study.save(tmp_path)
     with pytest.raises(FileExistsError, match=r"thesis\.txt is a file; name a folder"):
         study.save(tmp_path / "thesis.txt")

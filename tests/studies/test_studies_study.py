@@ -169,7 +169,7 @@ def test_bad_data_are_named(digits, layers):
         unknot.study(layers, (digits.inputs, digits.labels[:10]))
     with pytest.raises(TypeError, match="data must be a Dataset, a Split"):
         unknot.study(layers, 3)
-    with pytest.raises(ValueError, match="the layers hold 200 samples; got 10"):
+    with pytest.raises(ValueError, match="each of the 10 samples of data; got the shape"):
         unknot.study(layers, (digits.inputs[:10], digits.labels[:10]))
     bad = layers["fc2"].copy()
     bad[3, 2] = np.nan

@@ -3,16 +3,20 @@
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from rich.console import Console
 
 from .._files import write_json, write_text
+from .._folders import claim
 from .._keras import configured_backend, import_keras
+from .._lock import locked
 from .._workspace import Step, Workspace
 from ..datasets import Dataset, load_dataset
 from ._settings import TITLES, LabSettings
 from ._summary import collect_results, conclusion, tables
+
+FORMAT: Final = "unknot lab"
 
 
 def run_lab(
@@ -59,8 +63,10 @@ def run_lab(
     ------
     ValueError
         If a setting is out of range.
+    FileExistsError
+        If the folder holds something else than a lab.
     OSError
-        If the folder cannot be written; it is named.
+        If the folder cannot be written, or another lab is at work there; it is named.
     MissingExtraError
         If Keras or the backend is not installed.
     KeyboardInterrupt
@@ -73,14 +79,19 @@ def run_lab(
         chosen = configured_backend() or "tensorflow"
         settings = LabSettings.quick(seed, chosen) if quick else LabSettings(seed, chosen)
     import_keras(settings.backend, feature="The lab")
+    folder = Path(out)
+    _check_writable(folder)
+    claim(folder, FORMAT)
+    with locked(folder):
+        return _run(Workspace(folder), settings, console or Console())
+
+
+def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[str, Any]:
     from ._figures import draw_figures
     from ._maps import draw_maps
     from ._networks import train_networks
     from ._studies import PAGE, study_networks, write_page
 
-    console = console or Console()
-    workspace = Workspace(Path(out))
-    _check_writable(workspace.folder)
     data = _dataset(settings)
     console.print(
         f"The lab on MNIST, with Keras on {settings.backend}, into {workspace.folder}",
@@ -145,10 +156,7 @@ def _dataset(settings: LabSettings) -> Dataset:
 
 
 def _check_writable(folder: Path) -> None:
-    if folder.exists() and not folder.is_dir():
-        raise NotADirectoryError(f"out: {folder} is a file; name a folder")
-    folder.mkdir(parents=True, exist_ok=True)
-    if not os.access(folder, os.W_OK):
+    if folder.is_dir() and not os.access(folder, os.W_OK):
         raise PermissionError(f"out: {folder} cannot be written to; name another folder")
 
 

@@ -83,9 +83,6 @@ def _study_network(
         )
         return {"folder": folder_of(network), "layers": _numbers(found)}
 
-    if not _is_whole(folder):
-        # The study does again what is missing, and nothing else.
-        (folder / MANIFEST).unlink(missing_ok=True)
     return workspace.do(
         f"study_{network}",
         {
@@ -103,6 +100,8 @@ def _study_network(
         [trained[network]],
         [manifest],
         work,
+        # The study does again what is missing, and nothing else.
+        is_whole=lambda: _is_whole(folder),
     )
 
 

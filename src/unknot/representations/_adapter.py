@@ -54,6 +54,9 @@ class Adapter(Protocol):
     def check(self, samples: Samples) -> None:
         """Raise a ValueError if the inputs are not what the model says it takes."""
 
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield what tells the model from others without running it: weights, description, code."""
+
     def running(
         self, sink: Sink, wanted: Collection[str] | None
     ) -> AbstractContextManager[RunBatch]:

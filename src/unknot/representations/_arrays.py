@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._typing import Array
 from ._adapter import Adapter, RunBatch, Sink
 from ._samples import Batch, Samples
 
@@ -53,6 +54,10 @@ class ArraysAdapter:
 
     def check(self, samples: Samples) -> None:
         """All was checked."""
+
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the arrays."""
+        yield from self._arrays.items()
 
     @contextmanager
     def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:

@@ -113,7 +113,8 @@ def plan(
 ) -> dict[str, Column]:
     """Give each layer a place in memory or on disk.
 
-    Views in memory share the values of their base; on disk exact ones have a copy.
+    Views in memory share the values of their base, and so do those of a numbered store; on disk
+    otherwise exact ones have a copy.
     """
     columns: dict[str, Column] = {}
     for entry in found:
@@ -129,7 +130,10 @@ def plan(
     on_disk += [
         column
         for column in columns.values()
-        if column.base in on_disk and column.base is not None and column.base.reducer.exact
+        if not places.numbered
+        and column.base is not None
+        and column.base in on_disk
+        and column.base.reducer.exact
     ]
     for column in on_disk:
         if column.base is not None:
@@ -157,7 +161,7 @@ def finish(columns: dict[str, Column], places: Store) -> dict[str, Any]:
             arrays[name] = column.place.array
         elif column.place is None and column.base is not None:
             shared = arrays[column.base.layer.name]
-            if column.base.reducer.exact:
+            if column.base.reducer.exact and isinstance(shared, np.ndarray):
                 shared = shared.reshape(len(shared), *column.layer.shape)
             arrays[name] = shared
     return {name: arrays[name] for name in columns}

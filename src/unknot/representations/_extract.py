@@ -25,7 +25,6 @@ from ._samples import Samples, check_inputs
 from ._store import Store, memory_budget
 
 CAPTURED_BYTES: Final = 256_000_000
-"""What the layers may hand over in one batch; larger batches are run in parts."""
 
 
 def extract(
@@ -97,17 +96,52 @@ def extract(
     OSError
         If the disk is full; nothing is left there.
     """
+    return extract_to(
+        Store(store),
+        memory_budget(max_memory),
+        model,
+        inputs,
+        layers,
+        batch_size=batch_size,
+        batch_bytes=batch_bytes(max_memory),
+        pool=pool,
+        project=project,
+        random_state=random_state,
+        progress=progress,
+    )
+
+
+def batch_bytes(max_memory: int | str | None) -> int:
+    """Return what the layers may hand over in one batch; larger batches are run in parts."""
+    if max_memory is None:
+        return CAPTURED_BYTES
+    return min(CAPTURED_BYTES, memory_budget(max_memory))
+
+
+def extract_to(
+    store: Store,
+    budget: int,
+    model: Any,
+    inputs: Any,
+    layers: Which,
+    *,
+    batch_size: int,
+    batch_bytes: int,
+    pool: Pool,
+    project: int | None,
+    random_state: int,
+    progress: bool,
+) -> Representations:
+    """Extract as `extract` does, with so many bytes of memory, and what is larger in a store."""
     adapter = find_adapter(model)
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}")
     check_reductions(pool, project)
-    budget = memory_budget(max_memory)
     samples = prepare(adapter, inputs)
     found, notes = choose(probe(adapter, samples), layers, adapter.name)
     found = among_themselves(found)
     captured = sum(4 * int(np.prod(entry.layer.shape)) for entry in found)
-    affordable = CAPTURED_BYTES if max_memory is None else min(CAPTURED_BYTES, budget)
-    size = adapter.batch_size or min(batch_size, max(1, affordable // captured), samples.n_samples)
+    size = adapter.batch_size or min(batch_size, max(1, batch_bytes // captured), samples.n_samples)
     while True:
         reducers = {
             entry.layer.name: Reducer(
@@ -120,7 +154,7 @@ def extract(
             )
             for entry in found
         }
-        with Store(store).open() as places:
+        with store.open() as places:
             columns = plan(found, reducers, samples.n_samples, places, budget)
             try:
                 output = _run(adapter, samples, columns, size, progress=progress)

@@ -17,6 +17,7 @@ import numpy as np
 from .._keras import import_keras
 from .._typing import Array
 from ._adapter import Adapter, Naming, RunBatch, Sink
+from ._code import code_of
 from ._samples import Batch, Samples, cast, map_batch
 
 Captured = dict[str, Any]  # in the order of the calls
@@ -68,6 +69,17 @@ class KerasAdapter:
                     f"got {actual[1:]}. Reshape the inputs"
                 )
             self.batch_size = shape[0]
+
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the weights, the configuration, and the code of classes that are not Keras' own."""
+        for number, array in enumerate(self._model.get_weights()):
+            yield str(number), np.asarray(array)
+        try:
+            yield "configuration", str(self._model.to_json())
+        except (NotImplementedError, TypeError, ValueError):
+            yield "layers", repr(list(self._layers))  # a class that does not describe itself
+        for layer in (self._model, *self._layers.values()):
+            yield from code_of(type(layer))
 
     @contextmanager
     def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:

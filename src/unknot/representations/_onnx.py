@@ -51,6 +51,10 @@ class OnnxAdapter:
         first = self._inputs[0].shape
         self.batch_size = first[0] if first and isinstance(first[0], int) else None
 
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the whole model."""
+        yield "onnx", np.frombuffer(self._model.SerializeToString(), np.uint8)
+
     def check(self, samples: Samples) -> None:
         """Compare numbers, names and shapes of the inputs with the model's."""
         if len(samples.parts) != len(self._inputs):

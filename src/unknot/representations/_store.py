@@ -2,7 +2,9 @@
 
 import ctypes
 import errno
+import json
 import mmap
+import os
 import re
 import shutil
 import sys
@@ -17,6 +19,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from .._folders import is_link, read_regular
 from .._typing import Array
 
 DEFAULT_BYTES: Final = 1_000_000_000
@@ -116,22 +119,23 @@ class InMemory:
 class OnDisk:
     """Rows in one Zarr array, in chunks of whole samples; rows come in order."""
 
-    def __init__(self, folder: Path, name: str, n_samples: int, shape: tuple[int, ...]) -> None:
+    def __init__(self, place: Path, name: str, n_samples: int, shape: tuple[int, ...]) -> None:
         import zarr
+        from zarr.codecs import Crc32cCodec
 
-        self._name, self._folder = name, str(folder)
+        self._name, self._folder = name, str(place.parent)
         size = max(1, CHUNK_BYTES // (4 * int(np.prod(shape))))
         self._chunk = np.empty((min(size, n_samples), *shape), np.float32)
         self._start = self._filled = 0
         # Samples that were never written are NaN, not silently 0. Activations hardly compress,
-        # and compressing them takes longer than running most models.
+        # and compressing them takes longer than running most models; a checksum is cheap.
         self._array: Any = zarr.create_array(
-            store=str(folder / directory_name(name)),
+            store=str(place),
             shape=(n_samples, *shape),
             chunks=self._chunk.shape,
             dtype="float32",
             fill_value=float("nan"),
-            compressors=None,
+            compressors=Crc32cCodec(),
             attributes={"layer": name},
             config={"write_empty_chunks": True},
         )
@@ -178,16 +182,22 @@ class Store:
     folder : path or None
         Where they are kept. None is a temporary folder, of which each array is removed with the
         last object that reads it.
+    numbered : bool
+        Name the arrays by their number, in which case views have none of their own; else by their
+        layer.
     """
 
-    def __init__(self, folder: Any) -> None:
+    def __init__(self, folder: Any, *, numbered: bool = False) -> None:
         self._temporary = folder is None
         self._folder = None if folder is None else Path(folder)
+        self.numbered = numbered
+        self._names: dict[str, str] = {}
         self.writing: Path | None = None
 
     @contextmanager
     def open(self) -> Iterator["Store"]:
         """Remove everything that was written if an error comes."""
+        self._names.clear()
         try:
             yield self
         except BaseException:
@@ -211,9 +221,13 @@ class Store:
 
     def column(self, name: str, n_samples: int, shape: tuple[int, ...]) -> OnDisk:
         """Return a place on disk for a layer."""
+        number = f"{len(self._names):03d}"
+        self._names[name] = number if self.numbered else directory_name(name)
+        if self._folder is not None:
+            _check_free(self._folder / self._names[name], name)
         if self.writing is None:
             self.writing = Path(tempfile.mkdtemp(prefix=".unknot-", dir=self._folder))
-        return OnDisk(self.writing, name, n_samples, shape)
+        return OnDisk(self.writing / self._names[name], name, n_samples, shape)
 
     def finish(self, names: Sequence[str]) -> dict[str, Any]:
         """Give the arrays their final place and open them for reading."""
@@ -222,9 +236,9 @@ class Store:
         final = self.writing if self._folder is None else self._folder
         if self._folder is not None:
             for name in names:
-                _replace(self.writing / directory_name(name), final / directory_name(name))
+                _replace(self.writing / self._names[name], final / self._names[name])
             self._remove()
-        return {name: self._opened(final / directory_name(name)) for name in names}
+        return {name: self._opened(final / self._names[name]) for name in names}
 
     def _opened(self, path: Path) -> Any:
         import zarr
@@ -244,6 +258,27 @@ class Store:
 def directory_name(layer: str) -> str:
     """Return the name of a layer's array in a store: what file systems do not take is ``%XX``."""
     return f"{quote(layer, safe='[]() ,')}.zarr"
+
+
+def _check_free(path: Path, layer: str) -> None:
+    """Raise a FileExistsError if something else than an array of a layer lies in its place."""
+    if not os.path.lexists(path):
+        return
+    try:
+        written = json.loads(read_regular(path / "zarr.json"))["attributes"]["layer"] == layer
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        written = False
+    names = (Path(place, name) for place, _, files in os.walk(path) for name in files)
+    ours = re.compile(r"zarr\.json|c(/\d+)+")
+    if (
+        not written
+        or is_link(path)
+        or not all(ours.fullmatch(name.relative_to(path).as_posix()) for name in names)
+    ):
+        raise FileExistsError(
+            f"store: {path} exists and holds something else than a layer {layer!r} of unknot; "
+            "name another folder"
+        )
 
 
 def _replace(new: Path, old: Path) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 
 from .._typing import Array
 from ._adapter import Adapter, Naming, RunBatch, Sink
+from ._code import code_of, plain_attributes
 from ._samples import Batch, Samples, map_batch
 
 
@@ -69,6 +70,31 @@ class TorchAdapter:
                 "Reshape the inputs, channels first for images"
             ) from error
 
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """See `Adapter`."""
+        raise NotImplementedError
+
+    @contextmanager
+    def seeded(self, seed: int) -> Iterator[None]:
+        """Let models that draw random numbers draw the same each time, and none of the user's."""
+        devices = [self._device] if self._device.type == "cuda" else []
+        with self._torch.random.fork_rng(devices=devices):
+            self._torch.manual_seed(seed)
+            yield
+
+    def _state(self, model: Any) -> Iterator[tuple[str, Array | str]]:
+        """Yield the tensors of a model's state, as bytes."""
+        for name, value in model.state_dict().items():
+            if not isinstance(value, self._torch.Tensor):
+                continue  # what a module adds of its own; it shows in what it computes
+            tensor = value.detach().cpu()
+            if tensor.layout is not self._torch.strided:
+                tensor = tensor.to_dense()
+            tensor = tensor.int_repr() if tensor.is_quantized else tensor
+            tensor = self._torch.view_as_real(tensor) if tensor.is_complex() else tensor
+            content = tensor.contiguous().reshape(-1).view(self._torch.uint8).numpy()
+            yield f"{name} {value.dtype} {tuple(value.shape)}", content
+
     def _try(self, batch: Batch) -> None:
         with self.running(lambda *_: None, ()) as run:
             run(batch)
@@ -119,6 +145,15 @@ class ModuleAdapter(TorchAdapter):
         inside = {name: module for name, module in model.named_modules() if name}
         self._modules = inside or {self.name: model}
 
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield weights, modules, their numbers and texts, and code that is not PyTorch's own."""
+        yield from self._state(self._model)
+        yield "modules", repr(self._model)
+        for path, module in self._model.named_modules():
+            yield from ((f"{path}.{name}", value) for name, value in plain_attributes(module))
+        for kind in {type(module): None for module in self._model.modules()}:
+            yield from code_of(kind)
+
     @contextmanager
     def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
         """Set the model to evaluate and hook its modules; undo both afterwards."""
@@ -160,9 +195,7 @@ class ModuleAdapter(TorchAdapter):
         """Return a copy whose modules have reset their parameters."""
         torch = self._torch
         fresh = copy.deepcopy(self._model)
-        devices = [self._device] if self._device.type == "cuda" else []
-        with torch.random.fork_rng(devices=devices), torch.no_grad():
-            torch.manual_seed(random_state)
+        with self.seeded(random_state), torch.no_grad():
             for module in fresh.modules():
                 reset = getattr(module, "reset_parameters", None) or getattr(
                     module, "_reset_parameters", None

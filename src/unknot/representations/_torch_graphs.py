@@ -5,6 +5,7 @@ values on the way too. An exported program is interpreted node by node.
 """
 
 import operator
+import re
 import sys
 import warnings
 from collections import Counter
@@ -13,6 +14,7 @@ from contextlib import contextmanager
 from itertools import groupby
 from typing import Any, Final
 
+from .._typing import Array
 from ._adapter import Adapter, Naming, RunBatch, Sink
 from ._samples import Batch
 from ._torch import TorchAdapter
@@ -49,6 +51,12 @@ class ScriptAdapter(TorchAdapter):
         )
         self._model = model
         self._frozen = self._freeze()
+
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the weights and the graph."""
+        yield from self._state(self._model)
+        # Classes of one name are numbered as they come in a process.
+        yield "graph", re.sub(r"___torch_mangle_\d+", "", str(self._frozen.graph))
 
     def _freeze(self) -> Any:
         torch = self._torch
@@ -160,6 +168,11 @@ class ProgramAdapter(TorchAdapter):
             if node.op == "placeholder" and getattr(value := node.meta.get("val"), "ndim", 0):
                 self.batch_size = _only_batch(value.shape[0], ranges)
                 break
+
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the weights and the program."""
+        yield from self._state(self._module)
+        yield "program", str(self._module.graph)
 
     @contextmanager
     def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:

@@ -12,6 +12,7 @@ from .._workspace import Part, Parts
 from ._data import StudyData
 from ._extraction import Extracted, deciding, extract_control
 from ._format import PARTS
+from ._layers import source_of
 from ._saving import write_scores
 from ._stages import Source, Stages, is_dead, no_scores
 
@@ -41,6 +42,7 @@ def control_scores(
     settings = stages.settings
     of_all = {
         **deciding(options),
+        "whole_bytes": stages.whole_bytes,
         "measures": list(settings.native_measures),
         "k": settings.k,
         "options": settings.options,
@@ -56,7 +58,7 @@ def control_scores(
         for number, layer in enumerate(found):
             name = layer["name"]
             if name in there and there[name]["same_as"] is None and layer["same_as"] is None:
-                source = Source(fresh.part, there[name]["points"])
+                source = source_of(fresh.part, there[name], len(data.labels))
                 scores[name] = _score_control(stages, control, number, name, source, data.labels)
 
     def gather(folder: Path) -> dict[str, Any]:
@@ -107,7 +109,7 @@ def _score_control(
         f"{control}-{number:03d}-scores",
         (f"{name} ({control})", "scores"),
         {
-            "source": source.name,
+            **source.described(stages.whole_bytes),
             "measures": list(settings.native_measures),
             "k": settings.k,
             "options": settings.options,

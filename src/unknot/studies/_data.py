@@ -36,6 +36,8 @@ class StudyData:
         Which samples these are of those that were given; None for all.
     snippets : tuple of str, or None
         A few words for each sample.
+    n_given : int or None
+        How many samples were given, of which `rows` were drawn.
     """
 
     inputs: Any
@@ -44,6 +46,7 @@ class StudyData:
     named: bool
     rows: Array | None = None
     snippets: tuple[str, ...] | None = None
+    n_given: int | None = None
 
     def sample(self, n: int | None, random_state: int) -> StudyData:
         """Draw n samples, each class in its share; all if there are no more."""
@@ -57,7 +60,29 @@ class StudyData:
             labels=self.labels[rows],
             rows=rows,
             snippets=snippets,
+            n_given=len(self.labels),
         )
+
+    def rows_of(self, model: Any) -> Any:
+        """Return these samples of a model that is layers of points; any other model as it is.
+
+        Raises
+        ------
+        ValueError
+            If a layer has no row for each sample that was given.
+        """
+        if not isinstance(model, Mapping):
+            return model
+        n_given = len(self.labels) if self.n_given is None else self.n_given
+        for name, points in model.items():
+            if (shape := np.shape(points))[:1] != (n_given,):
+                raise ValueError(
+                    f"model: layer {name!r} must have a row for each of the {n_given} samples of "
+                    f"data; got the shape {shape}"
+                )
+        if self.rows is None:
+            return model
+        return {name: np.asarray(points)[self.rows] for name, points in model.items()}
 
     @property
     def points(self) -> Array | None:

@@ -10,17 +10,15 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .._lock import locked
 from .._workspace import Part
 from ._data import take_data
 from ._extraction import Extracted, extract_layers
 from ._layers import layers_of, study_layers
 from ._loading import load_study
 from ._memory import in_memory
-from ._models import model_fingerprint
 from ._progress import showing
 from ._run import model_name, whole_bytes
-from ._saving import check_folder, finish
+from ._saving import check_folder, finish, writing
 from ._settings import StudySettings
 from ._stages import Stages, prepare_data
 from ._study import Study
@@ -151,16 +149,19 @@ class EpochRecorder:
         """
         if isinstance(epoch, bool) or epoch < 0:
             raise ValueError(f"epoch must be a whole number from 0 up; got {epoch!r}")
+        from ..representations._fingerprint import model_fingerprint
+
         if not self.wants(epoch):
             return
         self._name = self._name or model_name(model)
-        with locked(self._folder):
+        model = self._data.rows_of(model)
+        with writing(self._folder):
             if self._whole is None:
                 self._whole = prepare_data(self._stages, self._data, self._data.fingerprint)
             self._captured[int(epoch)] = extract_layers(
                 self._stages,
                 model,
-                model_fingerprint(model),
+                model_fingerprint(model, self._data.inputs),
                 self._data,
                 self._whole[0],
                 self._options,
@@ -184,7 +185,7 @@ class EpochRecorder:
         """
         if not self._captured or self._whole is None:
             raise ValueError("nothing was captured yet: call capture(model, epoch) while training")
-        with locked(self._folder):
+        with writing(self._folder):
             found = self._study(*self._whole)
         return in_memory(found) if self._temporary else found
 
@@ -195,7 +196,7 @@ class EpochRecorder:
         with showing(self._progress, None) as (stages.on_start, stages.on_done):
             for epoch in self.captured:
                 extracted = self._captured[epoch]
-                described, sources = layers_of(extracted, data_part)
+                described, sources = layers_of(extracted, data_part, len(self._data.labels))
                 prefix = f"epoch-{epoch:04d}-"
                 found = study_layers(stages, prefix, described, sources, self._data.labels, maps)
                 if not self._keep_points:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .._typing import Array
 from .._workspace import Part
 from ._data import StudyData
 from ._format import PARTS, read_zarr, write_zarr
@@ -126,11 +124,17 @@ def extract_control(
 
 
 def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides the result; not how much memory is used on the way."""
+    """Return what decides the result.
+
+    Of the memory only what bounds a batch: a model's last digits depend on the size of its batches.
+    """
+    from ..representations._extract import batch_bytes
+
     pool, project = options["pool"], options["project"]
     return {
         "layers": repr(options["layers"]),
         "batch_size": options["batch_size"],
+        "batch_bytes": batch_bytes(options["max_memory"]),
         "pool": pool,
         "project": project,
         "random_state": options["random_state"],
@@ -140,11 +144,25 @@ def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
 def _extract(
     folder: Path, model: Any, data: StudyData, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    from ..representations import extract
+    from ..representations._extract import batch_bytes, extract_to
+    from ..representations._store import Store
 
-    found = extract(model, data.inputs, store=folder / "points", progress=False, **options)
+    # All to disk, whatever memory there is, so that the same study is the same files.
+    found = extract_to(
+        Store(folder / "points", numbered=True),
+        0,
+        model,
+        data.inputs,
+        options["layers"],
+        batch_size=options["batch_size"],
+        batch_bytes=batch_bytes(options["max_memory"]),
+        pool=options["pool"],
+        project=options["project"],
+        random_state=options["random_state"],
+        progress=False,
+    )
     layers = []
-    for number, layer in enumerate(found.layers):
+    for layer in found.layers:
         array = found[layer.name]
         same_as = layer.same_as
         # A model of several inputs has none that a layer could be a view of.
@@ -158,19 +176,10 @@ def _extract(
                 "same_as": same_as,
                 "notes": [layer.description] if layer.description else [],
                 "reduction": found.reductions.get(layer.name),
-                "points": None if same_as is not None else _store(folder, number, array),
+                "n_features": math.prod(array.shape[1:]),
+                "points": None if same_as is not None else f"points/{Path(array.store.root).name}",
             }
         )
     if found.output is not None:
         write_zarr(folder / "output", found.output)
     return {"layers": layers, "output": found.output is not None, "notes": list(found.notes)}
-
-
-def _store(folder: Path, number: int, array: Any) -> str:
-    """Return where the array lies in the part; what is in memory yet is written there."""
-    if not isinstance(array, np.ndarray):
-        return f"points/{Path(array.store.root).name}"
-    name = f"points/{number:03d}"
-    values: Array = array
-    write_zarr(folder / name, values)
-    return name

@@ -3,16 +3,23 @@
 ``study.json`` says what there is and where; it is written last, in one rename, so that a folder
 holds the old study or the new one. The numbers are Zarr arrays (format 3) in ``parts/``.
 ``seconds.json`` has the times, which alone differ from one run to the next.
+
+A folder may come from a stranger. Whatever it names or holds, only ordinary files inside it are
+read, and only arrays of plain numbers of the kinds that are written here: Zarr's other formats and
+codecs include one that unpickles.
 """
 
 from __future__ import annotations
 
 import json
+import os
+import stat
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
+from .._folders import inside, read_regular
 from .._typing import Array
 
 if TYPE_CHECKING:
@@ -27,6 +34,13 @@ SECONDS: Final = "seconds.json"
 PARTS: Final = "parts"
 # Samples are stored, and read, about so many bytes at a time.
 CHUNK_BYTES: Final = 8 * 2**20
+# Of arrays that are read whole. What they say of their size is bounded by what their files hold:
+# earlier versions compressed them, rarely to less than a thousandth.
+_MOST_EXPANDED: Final = 1000
+_LEAST_BOUND: Final = 2**28
+_DTYPES: Final = {"float32", "float64", "int32", "int64", "uint8"}
+_CODECS: Final = {"bytes", "crc32c", "zstd"}
+_MOST_JSON: Final = 2**29
 
 
 class StudyError(ValueError):
@@ -48,17 +62,19 @@ def blocks(array: Any) -> list[slice]:
 def write_zarr(path: Path, array: Any) -> None:
     """Write an array-like as a Zarr array, a block of samples at a time.
 
-    Chunks carry checksums: one that is damaged is found when it is read.
+    Chunks carry checksums: one that is damaged is found when it is read. They are not compressed:
+    what a compressor writes depends on its version, and on which other library of the process has
+    brought one, and the same study shall be the same bytes.
     """
     import zarr
-    from zarr.codecs import ZstdCodec
+    from zarr.codecs import Crc32cCodec
 
     stored = zarr.create_array(
         store=path,
         shape=array.shape,
         dtype=array.dtype,
         chunks=(chunk_rows(array.shape, array.dtype.itemsize), *array.shape[1:]),
-        compressors=ZstdCodec(level=1, checksum=True),
+        compressors=Crc32cCodec(),
         zarr_format=3,
     )
     for block in blocks(array):
@@ -71,41 +87,72 @@ def open_zarr(folder: Path, name: str) -> Any:
     Raises
     ------
     StudyError
-        If it is not there or damaged; the file is named.
+        If it is not there, damaged, or no array of numbers as they are written here; the file is
+        named.
     """
     import zarr
 
-    path = folder / name
     try:
-        return zarr.open_array(store=path, mode="r")
+        path = inside(folder, name)
+        _check_array(path)
+        return zarr.open_array(store=path, mode="r", zarr_format=3)
     except Exception as error:
-        raise damaged(folder, path, error) from error
+        raise damaged(folder, name, error) from error
+
+
+def _check_array(path: Path) -> None:
+    """Raise a ValueError unless a folder holds an array as `write_zarr` writes it."""
+    described = json.loads(read_regular(path / "zarr.json", 2**20))
+    shape, codecs = described["shape"], [codec["name"] for codec in described["codecs"]]
+    sizes = [*shape, *described["chunk_grid"]["configuration"]["chunk_shape"]]
+    if (
+        described["node_type"] != "array"
+        or described["data_type"] not in _DTYPES
+        or codecs[:1] != ["bytes"]
+        or not _CODECS.issuperset(codecs)
+        or described.get("storage_transformers")
+        or not all(type(size) is int and size >= 0 for size in sizes)
+    ):
+        raise ValueError("it is not an array as unknot writes them")
+    _check_files(path, 2 + len(shape))
+
+
+def _check_files(path: Path, depth: int) -> None:
+    """Raise a ValueError unless there are only ordinary files below a folder, so many levels."""
+    for entry in os.scandir(path):
+        if entry.is_dir(follow_symlinks=False) and not entry.is_symlink() and depth:
+            _check_files(Path(entry.path), depth - 1)
+        elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
+            raise ValueError(f"{entry.name} is not an ordinary file")
 
 
 def read_zarr(folder: Path, name: str) -> Array:
     """Read a stored array whole."""
     stored = open_zarr(folder, name)
     try:
+        held = sum(path.stat().st_size for path in (folder / name).rglob("*"))
+        if stored.nbytes > max(_LEAST_BOUND, _MOST_EXPANDED * held):
+            raise ValueError(f"it says {stored.nbytes:,} bytes, and its files hold {held:,}")
         return np.asarray(stored[...])
     except Exception as error:
-        raise damaged(folder, folder / name, error) from error
+        raise damaged(folder, name, error) from error
 
 
 def read_json(folder: Path, name: str) -> Any:
     """Read a JSON file of a study."""
-    path = folder / name
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise damaged(folder, path, error) from error
+        return json.loads(read_regular(inside(folder, name), _MOST_JSON))
+    except (OSError, ValueError, RecursionError) as error:
+        raise damaged(folder, name, error) from error
 
 
-def damaged(folder: Path, path: Path, error: Exception | str) -> StudyError:
+def damaged(folder: Path, name: str, error: Exception | str) -> StudyError:
     """Build the error for a file that is missing or not what was written."""
-    why = "it is missing" if isinstance(error, FileNotFoundError) else str(error) or type(error)
+    why = "it is missing" if isinstance(error, FileNotFoundError) else str(error)
     return StudyError(
-        f"{folder} holds a study that is damaged: {path.relative_to(folder)} cannot be read "
-        f"({why}). Run unknot study into that folder again: only what is damaged is done anew"
+        f"{folder} holds a study that is damaged: {str(name)[:200]} cannot be read "
+        f"({(why or type(error).__name__)[:300]}). Run unknot study into that folder again: only "
+        "what is damaged is done anew"
     )
 
 
@@ -121,9 +168,9 @@ def read_graph(folder: Path, stored: dict[str, Any]) -> NeighborGraph:
     from ..neighbors import NeighborGraph
 
     path = stored["path"]
-    return NeighborGraph(
-        read_zarr(folder, f"{path}/indices"),
-        read_zarr(folder, f"{path}/distances"),
-        stored["metric"],
-        stored["recall"],
-    )
+    indices = read_zarr(folder, f"{path}/indices")
+    distances = read_zarr(folder, f"{path}/distances")
+    try:
+        return NeighborGraph(indices, distances, stored["metric"], stored["recall"])
+    except (TypeError, ValueError) as error:
+        raise damaged(folder, path, error) from error

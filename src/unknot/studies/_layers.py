@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,7 +13,7 @@ from ._stages import DEAD, Source, Stages, study_layer
 
 
 def layers_of(
-    extracted: Extracted, data_part: Any
+    extracted: Extracted, data_part: Any, n_samples: int
 ) -> tuple[list[dict[str, Any]], dict[str, Source]]:
     """Return what every layer is, the inputs first, and where the points of each lie."""
     described: list[dict[str, Any]] = []
@@ -29,12 +30,18 @@ def layers_of(
                 "reduction": None,
             }
         )
-        sources["inputs"] = Source(data_part, "inputs")
+        sources["inputs"] = Source(data_part, "inputs", 4 * n_samples * math.prod(shape))
     for layer in extracted.layers:
-        described.append({key: value for key, value in layer.items() if key != "points"})
+        of_the_part = ("points", "n_features")
+        described.append({key: layer[key] for key in layer if key not in of_the_part})
         if layer["same_as"] is None:
-            sources[layer["name"]] = Source(extracted.part, layer["points"])
+            sources[layer["name"]] = source_of(extracted.part, layer, n_samples)
     return described, sources
+
+
+def source_of(part: Part, layer: Mapping[str, Any], n_samples: int) -> Source:
+    """Return where the points of an extracted layer lie."""
+    return Source(part, layer["points"], 4 * n_samples * layer["n_features"])
 
 
 def study_layers(

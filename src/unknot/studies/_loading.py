@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
+from .._folders import inside, marker_of
 from .._workspace import RECORD
 from ._format import (
     FORMAT,
@@ -35,12 +36,13 @@ def load_study(folder: str | os.PathLike[str]) -> Study:
     """Load a study; as `Study.load`."""
     path = Path(folder)
     manifest = read_manifest(path)
-    _check_parts(path, manifest["parts"])
     try:
-        study = _build(path, manifest, _seconds(path))
-    except (KeyError, TypeError, AttributeError) as error:
-        raise damaged(path, path / MANIFEST, f"{type(error).__name__}: {error}") from error
-    return study
+        _check_parts(path, manifest["parts"])
+        return _build(path, manifest, _seconds(path))
+    except StudyError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise damaged(path, MANIFEST, f"{type(error).__name__}: {error}") from error
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
@@ -56,8 +58,8 @@ def read_manifest(path: Path) -> dict[str, Any]:
     if not path.is_dir():
         what = "is a file" if path.exists() else "does not exist"
         raise FileNotFoundError(f"{path} {what}; give the folder of a study")
-    if not (path / MANIFEST).exists():
-        if (path / PARTS).is_dir():
+    if not os.path.lexists(path / MANIFEST):
+        if (path / PARTS).is_dir() or (marker_of(path) or {}).get("format") == FORMAT:
             raise StudyError(
                 f"{path} holds a study that is not finished; run the same unknot study again, and "
                 "it goes on where it was"
@@ -71,7 +73,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
         raise StudyError(f"{path} is not the folder of a study: {MANIFEST} is of something else")
     version = manifest.get("version")
     if not isinstance(version, int):
-        raise damaged(path, path / MANIFEST, f"its version is {version!r}")
+        raise damaged(path, MANIFEST, f"its version is {version!r}")
     if version > VERSION:
         raise StudyError(
             f"{path} was written by unknot {manifest.get('written_by')} in format {version}; this "
@@ -87,23 +89,22 @@ def _check_parts(folder: Path, parts: list[str]) -> None:
         record = read_json(folder, f"{part}/{RECORD}")
         try:
             files = {name: int(size) for name, (size, _) in record["files"].items()}
-        except (KeyError, TypeError, ValueError) as error:
-            raise damaged(folder, folder / part / RECORD, error) from error
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise damaged(folder, f"{part}/{RECORD}", error) from error
         for name, size in files.items():
-            path = folder / part / name
             try:
-                found = path.stat().st_size
-            except FileNotFoundError as error:
-                raise damaged(folder, path, error) from error
+                found = inside(folder, f"{part}/{name}").lstat().st_size
+            except OSError as error:
+                raise damaged(folder, f"{part}/{name}", error) from error
             if found != size:
-                raise damaged(folder, path, f"it has {found} bytes of {size}")
+                raise damaged(folder, f"{part}/{name}", f"it has {found} bytes of {size}")
 
 
-def _seconds(folder: Path) -> dict[str, float]:
+def _seconds(path: Path) -> dict[str, float]:
     # Times are no part of the results: a study without them is whole.
-    if not (folder / SECONDS).exists():
+    if not os.path.lexists(path / SECONDS):
         return {}
-    return {name: float(value) for name, value in read_json(folder, SECONDS).items()}
+    return {name: float(value) for name, value in read_json(path, SECONDS).items()}
 
 
 def _build(folder: Path, stored: dict[str, Any], seconds: dict[str, float]) -> Study:
@@ -178,5 +179,5 @@ def _scores(folder: Path, path: str) -> Scores:
     values = read_json(folder, path)
     try:
         return Scores.from_dict(values)
-    except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise damaged(folder, folder / path, error) from error
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise damaged(folder, path, error) from error

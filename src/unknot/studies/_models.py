@@ -1,67 +1,10 @@
-"""What a study must know of a model beside its layers: a fingerprint, a name, its answers."""
+"""What a model answers: predictions and probabilities from its output."""
 
 from __future__ import annotations
-
-import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from .._typing import Array
-
-
-def model_fingerprint(model: Any) -> str:
-    """Hash a model: its architecture as far as it can be told, and every weight.
-
-    Two models with one fingerprint give the same representations, unless code that is not part of
-    their description has changed, such as the ``forward`` of a PyTorch module.
-
-    Raises
-    ------
-    TypeError
-        If the model is of no kind that has weights to hash.
-    """
-    digest = hashlib.sha256(f"{type(model).__module__}.{type(model).__qualname__}".encode())
-    for name, array in _weights(model):
-        digest.update(f"{name}{array.dtype.str}{array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
-    digest.update(_architecture(model).encode())
-    return digest.hexdigest()
-
-
-def _weights(model: Any) -> list[tuple[str, Array]]:
-    if isinstance(model, Mapping):
-        return [(str(name), np.asarray(values[:])) for name, values in model.items()]
-    if hasattr(model, "SerializeToString"):
-        return [("onnx", np.frombuffer(model.SerializeToString(), np.uint8))]
-    if isinstance(model, bytes):
-        return [("bytes", np.frombuffer(model, np.uint8))]
-    if callable(getattr(model, "get_weights", None)):
-        return [(str(i), np.asarray(array)) for i, array in enumerate(model.get_weights())]
-    state = getattr(model, "state_dict", None)
-    if state is not None:
-        held = state() if callable(state) else state
-        return [
-            (name, np.asarray(tensor.detach().cpu().contiguous().view(-1).numpy()))
-            for name, tensor in held.items()
-            if hasattr(tensor, "detach")
-        ]
-    if hasattr(model, "__fspath__") or isinstance(model, str):
-        return [("file", np.fromfile(model, np.uint8))]
-    raise TypeError(f"a {type(model).__name__} has no weights to tell it by")
-
-
-def _architecture(model: Any) -> str:
-    if isinstance(model, Mapping) or hasattr(model, "SerializeToString"):
-        return ""
-    if callable(getattr(model, "get_weights", None)):
-        try:
-            return str(model.to_json())
-        except (NotImplementedError, TypeError, ValueError):
-            # A subclassed model that does not describe itself.
-            return f"{[layer.name for layer in model.layers]}"
-    return repr(model) if hasattr(model, "state_dict") and callable(model.state_dict) else ""
 
 
 def answers(

@@ -8,18 +8,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from .._lock import locked
 from ._control import control_scores
 from ._data import StudyData, take_data
 from ._extraction import extract_layers
 from ._layers import layers_of, study_layers
 from ._loading import load_study
 from ._memory import in_memory
-from ._models import model_fingerprint
 from ._progress import showing
-from ._saving import check_folder, finish
+from ._saving import finish, writing
 from ._settings import StudySettings
 from ._stages import WHOLE_BYTES, OnStage, Stages, prepare_data
 from ._study import Study
@@ -149,8 +145,7 @@ def study(
     called = name or model_name(model)
     taken = take_data(data, snippets).sample(n_samples, random_state)
     fitted, notes = settings.fitted(len(taken.labels))
-    if isinstance(model, Mapping) and taken.rows is not None:
-        model = {layer: np.asarray(points)[taken.rows] for layer, points in model.items()}
+    model = taken.rows_of(model)
     extraction = {
         "layers": layers,
         "batch_size": batch_size,
@@ -176,8 +171,7 @@ def study(
         return load_study(folder)
 
     if out is not None:
-        check_folder(Path(out))
-        with locked(Path(out)):
+        with writing(Path(out)):
             return run(Path(out))
     with tempfile.TemporaryDirectory(prefix="unknot-study-") as folder:
         return in_memory(run(Path(folder)))
@@ -195,8 +189,11 @@ def _run(
     keep_points: bool,
 ) -> None:
     data_part, whole = prepare_data(stages, data, data.fingerprint)
-    extracted = extract_layers(stages, model, model_fingerprint(model), data, data_part, extraction)
-    described, sources = layers_of(extracted, data_part)
+    from ..representations._fingerprint import model_fingerprint
+
+    fingerprint = model_fingerprint(model, data.inputs)
+    extracted = extract_layers(stages, model, fingerprint, data, data_part, extraction)
+    described, sources = layers_of(extracted, data_part, len(data.labels))
     found, controls = study_layers(stages, "", described, sources, data.labels), {}
     if untrained:
         scores, problem = control_scores(

@@ -3,15 +3,27 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from .._files import write_json
-from .._lock import LOCK, locked
+from .._folders import claim, inside
+from .._lock import locked
 from .._workspace import Part, Parts
-from ._format import FORMAT, MANIFEST, PARTS, SECONDS, VERSION, write_graph, write_zarr
+from ._format import (
+    FORMAT,
+    MANIFEST,
+    PARTS,
+    SECONDS,
+    VERSION,
+    StudyError,
+    read_json,
+    write_graph,
+    write_zarr,
+)
 from ._layer import LayerStudy
 from ._study import Study
 
@@ -24,8 +36,7 @@ else:
 def save_study(study: Study, folder: str | os.PathLike[str]) -> None:
     """Save a study; as `Study.save`."""
     path = Path(folder)
-    check_folder(path)
-    with locked(path):
+    with writing(path):
         _save(study, path)
 
 
@@ -60,25 +71,40 @@ def _save(study: Study, path: Path) -> None:
     finish(path, manifest, written, study.seconds)
 
 
-def check_folder(path: Path) -> None:
-    """Refuse a folder that holds something else than a study.
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Have the folder of a study to oneself, and make it one if it is new.
 
     Raises
     ------
     FileExistsError
-        If there is a file, or a folder with other things in it.
+        If there is a file, or a folder that holds something else.
+    LinkError
+        If a link lies where the study's files are.
     OSError
-        If it cannot be made.
+        If it cannot be made, or another process is writing to it.
     """
-    if path.is_file():
-        raise FileExistsError(f"{path} is a file; name a folder")
-    if (
-        path.is_dir()
-        and any(path.iterdir())
-        and not any((path / known).exists() for known in (MANIFEST, PARTS, LOCK))
-    ):
-        raise FileExistsError(f"{path} holds something else; name a new or empty folder")
-    path.mkdir(parents=True, exist_ok=True)
+    check_folder(path)
+    with locked(path):
+        for name in (MANIFEST, SECONDS, PARTS):
+            inside(path, name)
+        Parts(path / PARTS).remove_unfinished()
+        yield
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that holds something else than a study; make it one if it is new."""
+    claim(path, FORMAT, lambda folder: _parts_of(folder) is not None)
+
+
+def _parts_of(folder: Path) -> list[str] | None:
+    """Return the parts that the study of a folder lists; None if there is no study."""
+    try:
+        manifest = read_json(folder, MANIFEST)
+        parts = [str(part) for part in manifest["parts"]]
+        return parts if manifest["format"] == FORMAT else None
+    except (StudyError, KeyError, TypeError):
+        return None
 
 
 def finish(
@@ -86,6 +112,7 @@ def finish(
 ) -> None:
     """Say what the folder holds, which makes it this study; then remove what it holds no more."""
     used = sorted({part.path for part in parts})
+    before = _parts_of(path) or []
     write_json(path / SECONDS, dict(seconds))
     write_json(
         path / MANIFEST,
@@ -97,7 +124,7 @@ def finish(
             "parts": [used_part.relative_to(path).as_posix() for used_part in used],
         },
     )
-    Parts(path / PARTS).keep_only(used)
+    Parts(path / PARTS).keep_only(used, [part.rpartition("/")[2] for part in before])
 
 
 def write_scores(path: Path, scores: Scores) -> None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-import shutil
 from pathlib import Path
 
+from .._workspace import Parts
 from ._format import PARTS
+from ._saving import check_folder
 
 _OF_THE_INPUTS = ("data-", "000-")
 
@@ -25,7 +26,7 @@ def share_inputs(made: str | os.PathLike[str], to_be_made: str | os.PathLike[str
     to_be_made : path
         The folder that `unknot.study` will be given, as `out`; it may be unfinished.
     """
-    parts = Path(to_be_made) / PARTS
+    check_folder(Path(to_be_made))
     for part in sorted((Path(made) / PARTS).iterdir()):
-        if part.name.startswith(_OF_THE_INPUTS) and not (parts / part.name).exists():
-            shutil.copytree(part, parts / part.name)
+        if part.name.startswith(_OF_THE_INPUTS):
+            Parts(Path(to_be_made) / PARTS).adopt(part)

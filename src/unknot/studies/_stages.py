@@ -60,20 +60,30 @@ class Stages:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the points of a layer lie."""
+    """Where the points of a layer lie, and how many bytes they have."""
 
     part: Part
     name: str
+    n_bytes: int
 
     @property
     def path(self) -> str:
         """The array's place in the study's folder."""
         return f"{PARTS}/{self.part.path.name}/{self.name}"
 
+    def described(self, whole_bytes: int) -> dict[str, Any]:
+        """Return what of the source decides results, as a step's settings.
+
+        One part holds the points of all layers. What is read in parts is added up in parts, whose
+        sizes show in the last digits.
+        """
+        in_parts = whole_bytes if self.n_bytes > whole_bytes else None
+        return {"source": self.name, "in_parts_of": in_parts}
+
     def read(self, whole_bytes: int) -> Any:
         """Read all samples, flattened; of more than so many bytes, return the array on disk."""
         stored = open_zarr(self.part.path, self.name)
-        if 4 * stored.size > whole_bytes:
+        if self.n_bytes > whole_bytes:
             return stored
         points = read_zarr(self.part.path, self.name)
         return np.ascontiguousarray(points.reshape(len(points), -1))
@@ -142,8 +152,7 @@ def study_layer(
         )
         return {"dead": False, "graph": write_graph(folder, graph)}
 
-    # The source's name is in the fingerprint: one part holds the points of all layers.
-    where = {"source": source.name}
+    where = source.described(stages.whole_bytes)
     neighbours = stages.do(
         f"{prefix}neighbors",
         (name, "neighbours"),

@@ -199,7 +199,10 @@ def _prepare(
     """Compile the model if it is not, check that the data fit, and build loss and metrics."""
     if not model.compiled:
         model.compile(
-            optimizer=keras.optimizers.SGD(0.1 if learning_rate is None else learning_rate),
+            # Named, as Keras would number it by how many the process has made.
+            optimizer=keras.optimizers.SGD(
+                0.1 if learning_rate is None else learning_rate, name="sgd"
+            ),
             loss="sparse_categorical_crossentropy",
             metrics=["accuracy"],
         )
