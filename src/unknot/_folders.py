@@ -123,7 +123,7 @@ def inside(folder: Path, name: str) -> Path:
     LinkError
         If the name leads out of the folder, or a link lies on the way.
     """
-    parts = name.split("/") if isinstance(name, str) else [""]
+    parts = name.split("/")
     if any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts):
         raise LinkError(f"{folder}: {name!r} is not the name of a place inside the folder")
     path = folder

@@ -26,10 +26,12 @@ def report(
     jobs: JobsOption = None,
 ) -> None:
     """Write the page of a study: one HTML file, to open in a browser and explore."""
+    from .._folders import inside
     from ..report import write_report
     from ..studies import Study
 
     study = Study.load(folder)
+    page = inside(folder, PAGE) if out is None else out
     other = None if compare is None else Study.load(compare)
-    path = write_report(study, out or folder / PAGE, other=other, title=title, n_jobs=jobs)
+    path = write_report(study, page, other=other, title=title, n_jobs=jobs)
     typer.echo(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB.")

@@ -15,6 +15,9 @@ else:
     Study = Any
 
 
+FORMATS = ("png", "svg")
+
+
 @app.command()
 def show(
     folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
@@ -44,20 +47,23 @@ def show(
     console = Console()
     print_study(console, study)
     if figures:
-        for path in draw_figures(study, folder / "figures"):
+        for path in draw_figures(study, folder):
             console.print(f"Wrote {path}", highlight=False, markup=False, soft_wrap=True)
 
 
 def draw_figures(study: Study, folder: Path) -> list[Path]:
-    """Draw the strip of maps, the curves of the scores, and those over epochs where there are any.
+    """Draw the maps, the curves, and those over epochs where there are any, into a study's folder.
 
     Returns
     -------
     list of Path
         What was written.
     """
+    from .._folders import inside
     from ..figures import save_figure
 
+    names = [f"{name}.{ending}" for name in ("maps", "curves", "epochs") for ending in FORMATS]
+    places = {name: inside(folder, f"figures/{name}") for name in names}
     drawn = {}
     if any(layer.map is not None for layer in study.layers.values()):
         drawn["maps"] = study.figure()
@@ -67,7 +73,7 @@ def draw_figures(study: Study, folder: Path) -> list[Path]:
             drawn["epochs"] = study.curves(over="epochs")
     written = []
     for name, figure in drawn.items():
-        for ending in ("png", "svg"):
-            written.append(folder / f"{name}.{ending}")
+        for ending in FORMATS:
+            written.append(places[f"{name}.{ending}"])
             save_figure(figure, written[-1])
     return written

@@ -80,6 +80,7 @@ def study(
 
     What is done already is not done again: a run that was stopped goes on where it was.
     """
+    from .._folders import inside
     from .._keras import import_keras
     from ..datasets import load_dataset
     from ..report import write_report
@@ -117,7 +118,7 @@ def study(
         n_jobs=jobs,
         on_stage=told,
     )
-    page = write_report(found, folder / PAGE, n_jobs=jobs)
+    page = write_report(found, inside(folder, PAGE), n_jobs=jobs)
     console.print()
     print_study(console, found)
     console.print(
