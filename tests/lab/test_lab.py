@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 import unknot
+from unknot._lock import locked
 from unknot.lab import LabSettings, _studies, run_lab
 from unknot.lab._settings import HITS, NETWORKS, STUDIED
 from unknot.lab._summary import conclusion, tables
@@ -280,10 +281,62 @@ def test_a_full_run_leaves_nothing_out():
     assert "for 5 of 20, 8 of 100, 2 of 10 epochs" in LabSettings.quick(0, "jax").left_out
 
 
+@pytest.mark.parametrize(
+    "name", ["report.html", "models/lenet.keras", "results.json", ".steps/x.json", ".unknot"]
+)
+def test_a_folder_of_somebody_else_stays_as_it_is(tmp_path, tiny, name):
+    path = tmp_path / "mine" / name
+    path.parent.mkdir(parents=True)
+    path.write_text("precious")
+    with pytest.raises(FileExistsError, match="holds something else than an unknot lab; name a"):
+        run_lab(tmp_path / "mine", settings=tiny)
+    assert path.read_text() == "precious"
+    assert [found for found in (tmp_path / "mine").rglob("*") if found.is_file()] == [path]
+
+
+def test_one_lab_at_a_time(tmp_path, tiny, run):
+    folder = run[0]
+    with locked(folder), pytest.raises(OSError, match="is being written by another run"):
+        run_lab(folder, settings=tiny)
+    with pytest.raises(FileExistsError, match="holds an unknot lab, not an unknot study"):
+        unknot.Study.load(folder / "studies/lenet").save(folder)
+    with pytest.raises(FileExistsError, match="holds an unknot study, not an unknot lab"):
+        run_lab(folder / "studies/lenet", settings=tiny)
+
+
+@pytest.mark.parametrize("name", ["models", "figures", "report.html", ".steps", "studies/lenet"])
+def test_no_link_in_the_folder_is_followed(tmp_path, tiny, run, name):
+    folder = tmp_path / "copy"
+    shutil.copytree(run[0], folder)
+    (folder / name).rename(tmp_path / "outside")
+    (folder / name).symlink_to(tmp_path / "outside")
+    with pytest.raises(OSError, match="is a link; unknot follows none inside its folders"):
+        run_lab(folder, settings=tiny, console=Console(quiet=True))
+
+
+def test_networks_are_the_same_files_whatever_was_built_before(tmp_path):
+    from unknot import networks
+    from unknot.training import save, train
+
+    data = unknot.load_dataset("digits").train.take(np.arange(40))
+    for name in ("first", "second"):
+        for network in (networks.logistic_regression, networks.perceptron):
+            model = network(input_shape=(8, 8, 1), random_state=0)
+            train(model, data, epochs=1, random_state=0, progress=False)
+            for ending in ("keras", "h5", "yaml"):
+                save(model, tmp_path / name / f"{model.name}.{ending}")
+    first, second = (
+        {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
+        for name in ("first", "second")
+    )
+    assert len(first) == 8
+    assert first == second
+
+
 def test_faults_name_the_argument(tmp_path):
     file = tmp_path / "file"
     file.write_text("")
-    with pytest.raises(NotADirectoryError, match="file is a file; name a folder"):
+    with pytest.raises(FileExistsError, match="file is a file; name a folder"):
         run_lab(file)
     with pytest.raises(ValueError, match="seed must be a whole number"):
         run_lab(tmp_path / "new", seed=-1)
