@@ -98,6 +98,24 @@ def test_arrays_of_another_kind_are_not_read(folder, edit):
         read_all(folder)
 
 
+def test_chunks_that_grow_are_not_read(folder):
+    """The frame says that it holds 16 TB."""
+    (chunk,) = array_of(folder, "map").glob("c/0/*")
+    content = bytearray(chunk.read_bytes())
+    content[4] |= 0xE0
+    content[5:13] = (2**44).to_bytes(8, "little")
+    chunk.write_bytes(content)
+    (record,) = chunk.parents[3].glob("part.json")
+    name = chunk.relative_to(record.parent).as_posix()
+    change(
+        folder,
+        lambda content: content["files"][name].__setitem__(0, chunk.stat().st_size),
+        record.relative_to(folder),
+    )
+    with pytest.raises(StudyError, match="does not say that it holds at most 320 bytes"):
+        read_all(folder)
+
+
 @pytest.mark.parametrize(
     "name", ["study.json", "seconds.json", "parts", "part", "array", "chunk", "scores", "record"]
 )

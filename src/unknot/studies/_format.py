@@ -12,14 +12,16 @@ codecs include one that unpickles.
 from __future__ import annotations
 
 import json
+import math
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from .._folders import inside, read_regular
+from .._folders import inside, is_link, read_regular
 from .._typing import Array
 
 if TYPE_CHECKING:
@@ -34,10 +36,9 @@ SECONDS: Final = "seconds.json"
 PARTS: Final = "parts"
 # Samples are stored, and read, about so many bytes at a time.
 CHUNK_BYTES: Final = 8 * 2**20
-# Of arrays that are read whole. What they say of their size is bounded by what their files hold:
-# earlier versions compressed them, rarely to less than a thousandth.
+# How much larger than its files an array may be that is compressed, as earlier versions did.
 _MOST_EXPANDED: Final = 1000
-_LEAST_BOUND: Final = 2**28
+_ALWAYS_READ: Final = 2**28
 _DTYPES: Final = {"float32", "float64", "int32", "int64", "uint8"}
 _CODECS: Final = {"bytes", "crc32c", "zstd"}
 _MOST_JSON: Final = 2**29
@@ -76,6 +77,7 @@ def write_zarr(path: Path, array: Any) -> None:
         chunks=(chunk_rows(array.shape, array.dtype.itemsize), *array.shape[1:]),
         compressors=Crc32cCodec(),
         zarr_format=3,
+        config={"write_empty_chunks": True},
     )
     for block in blocks(array):
         stored[block] = np.ascontiguousarray(array[block])
@@ -104,35 +106,55 @@ def _check_array(path: Path) -> None:
     """Raise a ValueError unless a folder holds an array as `write_zarr` writes it."""
     described = json.loads(read_regular(path / "zarr.json", 2**20))
     shape, codecs = described["shape"], [codec["name"] for codec in described["codecs"]]
-    sizes = [*shape, *described["chunk_grid"]["configuration"]["chunk_shape"]]
+    chunk = described["chunk_grid"]["configuration"]["chunk_shape"]
     if (
         described["node_type"] != "array"
         or described["data_type"] not in _DTYPES
         or codecs[:1] != ["bytes"]
         or not _CODECS.issuperset(codecs)
         or described.get("storage_transformers")
-        or not all(type(size) is int and size >= 0 for size in sizes)
+        or not all(type(size) is int and size >= 0 for size in (*shape, *chunk))
     ):
         raise ValueError("it is not an array as unknot writes them")
-    _check_files(path, 2 + len(shape))
+    itemsize = np.dtype(described["data_type"]).itemsize
+    files = list(_files_of(path, 2 + len(shape)))
+    says, held = itemsize * math.prod(shape), sum(file.stat().st_size for file in files)
+    if "zstd" in codecs:
+        for file in files:
+            _check_frame(file, itemsize * math.prod(chunk))
+        held = max(_ALWAYS_READ, _MOST_EXPANDED * held)
+    if says > held:
+        raise ValueError(f"it says {says:,} bytes, and its files hold too few")
 
 
-def _check_files(path: Path, depth: int) -> None:
-    """Raise a ValueError unless there are only ordinary files below a folder, so many levels."""
+def _files_of(path: Path, depth: int) -> Iterator[Path]:
+    """Yield the chunks of an array, so many levels deep; a ValueError if one is no plain file."""
     for entry in os.scandir(path):
-        if entry.is_dir(follow_symlinks=False) and not entry.is_symlink() and depth:
-            _check_files(Path(entry.path), depth - 1)
+        if entry.is_dir(follow_symlinks=False) and depth and not is_link(Path(entry.path)):
+            yield from _files_of(Path(entry.path), depth - 1)
         elif not stat.S_ISREG(entry.stat(follow_symlinks=False).st_mode):
             raise ValueError(f"{entry.name} is not an ordinary file")
+        elif entry.name != "zarr.json":
+            yield Path(entry.path)
+
+
+def _check_frame(file: Path, most: int) -> None:
+    """Raise a ValueError if a frame of Zstandard says that it holds more than a chunk does."""
+    with file.open("rb") as stream:
+        head = stream.read(18)
+    flags = head[4] if len(head) > 5 else 0
+    single = flags >> 5 & 1
+    start = 5 + (not single) + (0, 1, 2, 4)[flags & 3]
+    n_bytes = (single, 2, 4, 8)[flags >> 6]
+    size = int.from_bytes(head[start : start + n_bytes], "little") + 256 * (n_bytes == 2)
+    if not n_bytes or size > most:
+        raise ValueError(f"{file.name} does not say that it holds at most {most:,} bytes")
 
 
 def read_zarr(folder: Path, name: str) -> Array:
     """Read a stored array whole."""
     stored = open_zarr(folder, name)
     try:
-        held = sum(path.stat().st_size for path in (folder / name).rglob("*"))
-        if stored.nbytes > max(_LEAST_BOUND, _MOST_EXPANDED * held):
-            raise ValueError(f"it says {stored.nbytes:,} bytes, and its files hold {held:,}")
         return np.asarray(stored[...])
     except Exception as error:
         raise damaged(folder, name, error) from error
