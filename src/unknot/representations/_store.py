@@ -12,7 +12,7 @@ import tempfile
 import threading
 import weakref
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote
@@ -20,10 +20,12 @@ from urllib.parse import quote
 import numpy as np
 
 from .._folders import is_link, read_regular
+from .._lock import LOCK, locked
 from .._typing import Array
 
 DEFAULT_BYTES: Final = 1_000_000_000
 CHUNK_BYTES: Final = 8_000_000
+_UNFINISHED: Final = ".unknot-"
 POPULATED_BYTES: Final = 1 << 23
 MADV_POPULATE_WRITE: Final = 23  # Linux 5.14
 UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
@@ -121,21 +123,20 @@ class OnDisk:
 
     def __init__(self, place: Path, name: str, n_samples: int, shape: tuple[int, ...]) -> None:
         import zarr
-        from zarr.codecs import Crc32cCodec
 
         self._name, self._folder = name, str(place.parent)
         size = max(1, CHUNK_BYTES // (4 * int(np.prod(shape))))
         self._chunk = np.empty((min(size, n_samples), *shape), np.float32)
         self._start = self._filled = 0
         # Samples that were never written are NaN, not silently 0. Activations hardly compress,
-        # and compressing them takes longer than running most models; a checksum is cheap.
+        # and compressing them takes longer than running most models.
         self._array: Any = zarr.create_array(
             store=str(place),
             shape=(n_samples, *shape),
             chunks=self._chunk.shape,
             dtype="float32",
             fill_value=float("nan"),
-            compressors=Crc32cCodec(),
+            compressors=None,
             attributes={"layer": name},
             config={"write_empty_chunks": True},
         )
@@ -192,17 +193,19 @@ class Store:
         self._folder = None if folder is None else Path(folder)
         self.numbered = numbered
         self._names: dict[str, str] = {}
+        self._held = ExitStack()
         self.writing: Path | None = None
 
     @contextmanager
     def open(self) -> Iterator["Store"]:
         """Remove everything that was written if an error comes."""
         self._names.clear()
-        try:
-            yield self
-        except BaseException:
-            self._remove()
-            raise
+        with ExitStack() as self._held:
+            try:
+                yield self
+            except BaseException:
+                self._remove()
+                raise
 
     def reserve(self, n_bytes: int) -> None:
         """Raise an OSError if the disk has no room for that."""
@@ -226,7 +229,11 @@ class Store:
         if self._folder is not None:
             _check_free(self._folder / self._names[name], name)
         if self.writing is None:
-            self.writing = Path(tempfile.mkdtemp(prefix=".unknot-", dir=self._folder))
+            if self._folder is not None:
+                _remove_unfinished(self._folder)
+            self.writing = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._folder))
+            if self._folder is not None:
+                self._held.enter_context(locked(self.writing))
         return OnDisk(self.writing / self._names[name], name, n_samples, shape)
 
     def finish(self, names: Sequence[str]) -> dict[str, Any]:
@@ -258,6 +265,14 @@ class Store:
 def directory_name(layer: str) -> str:
     """Return the name of a layer's array in a store: what file systems do not take is ``%XX``."""
     return f"{quote(layer, safe='[]() ,')}.zarr"
+
+
+def _remove_unfinished(folder: Path) -> None:
+    """Remove what killed processes were writing; those that are at work hold a lock."""
+    for path in folder.glob(f"{_UNFINISHED}*"):
+        if (path / LOCK).is_file() and not is_link(path):
+            with suppress(OSError), locked(path):
+                shutil.rmtree(path, ignore_errors=True)
 
 
 def _check_free(path: Path, layer: str) -> None:
