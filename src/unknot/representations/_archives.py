@@ -7,6 +7,7 @@ what was checked.
 """
 
 import copy
+import io
 import re
 import shutil
 import stat
@@ -16,9 +17,9 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final, cast
 
-from ._unreadable import Refusal
+from ._unreadable import RefusedError
 
 MAGIC: Final = b"PK\x03\x04"
 END: Final = b"PK\x05\x06"
@@ -32,7 +33,7 @@ PLAIN_NAME: Final = re.compile(r"[^\x00-\x1f\x7f\\]+")
 class Archive:
     """A zip file as one reader finds it; members have the name below the folder round them all."""
 
-    def __init__(self, file: Path, stream: IO[bytes]) -> None:
+    def __init__(self, file: Path, stream: io.BufferedReader | io.BytesIO) -> None:
         self.file = file
         self._stream = stream
         self._zip = zipfile.ZipFile(stream)
@@ -60,9 +61,9 @@ class Archive:
                 raise self._ambiguous(f"the member {entry.orig_filename[:80]!r}, {reason}")
         total = sum(entry.file_size for entry in entries)
         if total > max(ALWAYS_ALLOWED, LARGEST_RATIO * length):
-            raise Refusal(
-                f"{self.file} would unfold from {length:,} to {total:,} bytes. If you trust whoever "
-                "wrote it, extract it and store it without compression"
+            raise RefusedError(
+                f"{self.file} would unfold from {length:,} to {total:,} bytes. If you trust "
+                "whoever wrote it, extract it and store it without compression"
             )
 
     def verify(self) -> None:
@@ -72,14 +73,14 @@ class Archive:
                 while source.read(2**20):
                     pass
 
-    def open(self, name: str) -> IO[bytes]:
+    def open(self, name: str) -> zipfile.ZipExtFile:
         """Open a member."""
         entry = self._entries[name]
         if not entry.CRC:
             # PyTorch can be told to leave the checksums out; zipfile takes 0 for a wrong one.
             entry = copy.copy(entry)
             del entry.CRC
-        return self._zip.open(entry)
+        return cast("zipfile.ZipExtFile", self._zip.open(entry))
 
     def read(self, name: str) -> bytes:
         """Return the content of a member."""
@@ -109,21 +110,21 @@ class Archive:
                             shutil.copyfileobj(source, sink, 2**20)
             yield path
 
-    def refusal(self, what: str) -> Refusal:
+    def refusal(self, what: str) -> RefusedError:
         """Return the error of a file that holds something which is not opened unless trusted."""
         return refusal(self.file, what)
 
-    def _ambiguous(self, what: str) -> Refusal:
-        return Refusal(
+    def _ambiguous(self, what: str) -> RefusedError:
+        return RefusedError(
             f"{self.file} holds {what}: PyTorch writes no such archive, and two readers could take "
             "it for different ones. Save the model anew, or say trust_pickle=True "
             "(--trust-pickle) if you trust whoever wrote it"
         )
 
 
-def refusal(file: Path, what: str) -> Refusal:
+def refusal(file: Path, what: str) -> RefusedError:
     """Return the error of a file that holds something which is not opened unless trusted."""
-    return Refusal(
+    return RefusedError(
         f"{file} holds {what}, which can run any code when it is loaded. Export the model without "
         "it, save its weights (state_dict) and name a factory, or say trust_pickle=True "
         "(--trust-pickle) if you trust whoever wrote it"

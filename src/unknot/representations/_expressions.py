@@ -10,15 +10,19 @@ LARGEST_EXPONENT: Final = 64
 LARGEST_SETTING: Final = 1000
 """What a keyword may be: ``precision=53``, or an assumption about a symbol."""
 FUNCTIONS: Final = frozenset(
-    "Symbol Integer Float Rational Add Mul Pow Max Min Abs Mod And Or Not Piecewise ITE floor "
-    "ceiling sqrt Eq Ne Lt Le Gt Ge Equality Unequality StrictLessThan LessThan StrictGreaterThan "
-    "GreaterThan FloorDiv ModularIndexing Where PythonMod CleanDiv CeilToInt FloorToInt CeilDiv "
-    "LShift RShift PowByNatural FloatPow FloatTrueDiv IntTrueDiv TruncToFloat TruncToInt RoundToInt "
-    "RoundDecimal ToFloat Identity IsNonOverlappingAndDenseIndicator BitwiseFn_bitwise_and "
-    "BitwiseFn_bitwise_or BitwiseFn_bitwise_xor".split()
+    re.findall(
+        r"\w+",
+        "Symbol Integer Float Rational Add Mul Pow Max Min Abs Mod And Or Not Piecewise ITE "
+        "floor ceiling sqrt Eq Ne Lt Le Gt Ge Equality Unequality StrictLessThan LessThan "
+        "StrictGreaterThan GreaterThan FloorDiv ModularIndexing Where PythonMod CleanDiv "
+        "CeilToInt FloorToInt CeilDiv LShift RShift PowByNatural FloatPow FloatTrueDiv "
+        "IntTrueDiv TruncToFloat TruncToInt RoundToInt RoundDecimal ToFloat Identity "
+        "IsNonOverlappingAndDenseIndicator BitwiseFn_bitwise_and BitwiseFn_bitwise_or "
+        "BitwiseFn_bitwise_xor",
+    )
 )
 """Functions of SymPy and of PyTorch on sizes."""
-VALUES: Final = frozenset("oo zoo nan true false True False int_oo pi E".split())
+VALUES: Final = ("oo", "zoo", "nan", "true", "false", "True", "False", "int_oo", "pi", "E")
 POWERS: Final = ("Pow", "PowByNatural", "FloatPow", "LShift")
 SIZE: Final = re.compile(r"[a-z_]+\d{1,6}")
 """Sizes, such as ``s0``; no builtin of Python is named so."""
@@ -64,11 +68,10 @@ def is_guard(expression: str) -> bool:
     for node in ast.walk(tree):
         if isinstance(node, ast.Attribute):
             if isinstance(node.value, ast.Name) and node.value.id in ("math", "torch"):
-                names = MATH if node.value.id == "math" else SYMBOLIC
                 allowed.add(id(node.value))
-            else:
-                names = SHAPE
-            if node.attr not in names:
+                if node.attr not in (MATH if node.value.id == "math" else SYMBOLIC):
+                    return False
+            elif node.attr not in SHAPE:
                 return False
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
             return False

@@ -2,6 +2,7 @@
 
 import importlib
 import importlib.util
+import io
 import logging
 import pickle
 import sys
@@ -9,14 +10,14 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import Any, Final
 
 from .._extras import import_extra
 from ._archives import MAGIC, Archive, kind_of
 from ._pickles import check_tensors
 from ._programs import checked_program
 from ._scripts import check_graphs, checked_script
-from ._unreadable import Refusal, reading, unreadable
+from ._unreadable import RefusedError, reading, unreadable
 
 STATE_KEYS: Final = ("state_dict", "model_state_dict", "model")
 """Where training scripts put the weights in what they save."""
@@ -32,10 +33,9 @@ def load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
     torch: Any = import_extra("torch", feature="Loading a PyTorch model", extra="torch")
     with _quiet(), reading(file, "a PyTorch model"), file.open("rb") as stream:
         archive = Archive(file, stream) if stream.read(len(MAGIC)) == MAGIC else None
-        kind = "weights" if archive is None else kind_of(archive.names)
-        if kind == "program":
+        if archive is not None and kind_of(archive.names) == "program":
             return _load_program(torch, archive, trust_pickle)
-        if kind == "script":
+        if archive is not None and kind_of(archive.names) == "script":
             return _load_script(torch, archive, trust_pickle)
         content = _load_pickle(torch, file, stream, archive, trust_pickle)
     if isinstance(content, torch.nn.Module):
@@ -52,11 +52,13 @@ def _load_program(torch: Any, archive: Archive, trusted: bool) -> Any:
                 with checked_program(torch, archive) as path:
                     program = torch.export.load(str(path))
             program.module()  # what is damaged shows here, not when it is run
-        except Refusal:
+        except RefusedError:
             raise
         except Exception as error:
             # The loader puts its reason into a log, and raises an error that refers to that.
-            raise unreadable(archive.file, "a PyTorch program", told[0] if told else error) from error
+            raise unreadable(
+                archive.file, "a PyTorch program", told[0] if told else error
+            ) from error
         return program
 
 
@@ -71,13 +73,13 @@ def _load_script(torch: Any, archive: Archive, trusted: bool) -> Any:
 
 
 def _load_pickle(
-    torch: Any, file: Path, stream: IO[bytes], archive: Archive | None, trusted: bool
+    torch: Any, file: Path, stream: io.BufferedReader, archive: Archive | None, trusted: bool
 ) -> Any:
     """Return what a file of `torch.save` holds; anything but weights only if it is trusted."""
     if archive is not None and not trusted:
         archive.check()
         if "data.pkl" not in archive.names:
-            raise Refusal(
+            raise RefusedError(
                 f"{file} is an archive, but of no kind that PyTorch writes; it holds "
                 f"{', '.join(map(repr, archive.names[:3]))[:200]}"
             )
@@ -88,7 +90,7 @@ def _load_pickle(
         return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if not trusted:
-            raise Refusal(
+            raise RefusedError(
                 f"{file} is a pickle that can run any code when it is loaded. Save the weights "
                 "(state_dict) and name a factory, save it with torch.export or TorchScript, or "
                 "say trust_pickle=True (--trust-pickle) if you trust whoever wrote it"

@@ -14,38 +14,47 @@ SINGLE: Final = (
 )
 """Further operators, by name."""
 SCRIPT: Final = frozenset(
-    "AwaitableNowait BroadcastSizes CallFunction CallMethod ConstantChunk Constant CreateObject "
-    "DictConstruct DictIndex Enter EnumName EnumValue Exit FusedConcat GetAttr If IfThenElse "
-    "IgnoredPythonOp ListConstruct ListUnpack Loop ModuleContainerIndex NumToTensor Param Print "
-    "RaiseException Return SetAttr StringIndex TupleConstruct TupleIndex TupleSlice TupleUnpack "
-    "Uninitialized VarConcat VarStack abs awaitable awaitable_nowait awaitable_wait data device "
-    "dtype fork grad hasattr id index is_cpu is_cuda is_ipu is_maia is_meta is_mkldnn is_mps "
-    "is_mtia is_nested is_quantized is_sparse is_sparse_csr is_vulkan is_xla is_xpu isinstance "
-    "itemsize layout max min name nbytes rangelist requires_grad shape tolist type "
-    "unchecked_cast unchecked_unwrap_optional With".split()
+    re.findall(
+        r"\w+",
+        "AwaitableNowait BroadcastSizes CallFunction CallMethod ConstantChunk Constant "
+        "CreateObject DictConstruct DictIndex Enter EnumName EnumValue Exit FusedConcat "
+        "GetAttr If IfThenElse ListConstruct ListUnpack Loop ModuleContainerIndex NumToTensor "
+        "Param Print RaiseException Return SetAttr StringIndex TupleConstruct TupleIndex "
+        "TupleSlice TupleUnpack Uninitialized VarConcat VarStack abs awaitable "
+        "awaitable_nowait awaitable_wait data device dtype fork grad hasattr id index is_cpu "
+        "is_cuda is_ipu is_maia is_meta is_mkldnn is_mps is_mtia is_nested is_quantized "
+        "is_sparse is_sparse_csr is_vulkan is_xla is_xpu isinstance itemsize layout max min "
+        "name nbytes rangelist requires_grad shape tolist type unchecked_cast "
+        "unchecked_unwrap_optional With",
+    )
 )
 """What TorchScript's own language is made of (``prim::``); nothing that calls Python or others."""
 TEXTS: Final = frozenset(
-    "a activation algorithm api_name approximate assert_msg b chars cls compute_mode device_type "
-    "driver el equation fillchar ind indexing interpolation item key l message mode msg new norm "
-    "old ord p pad_mode padding padding_side reduce rounding_mode s self separator side string "
-    "substr t type UPLO args idx name values input inputs dict to_add".split()
+    re.findall(
+        r"\w+",
+        "a activation algorithm api_name approximate assert_msg b chars cls compute_mode "
+        "device_type driver el equation fillchar ind indexing interpolation item key l "
+        "message mode msg new norm old ord p pad_mode padding padding_side reduce "
+        "rounding_mode s self separator side string substr t type UPLO args idx name values "
+        "input inputs dict to_add",
+    )
 )
 """Names of arguments that are texts and name no file, no library and no group of processes."""
 TYPE: Final = re.compile(r"__torch__\.torch\.classes\.(\w+)\.\w+")
 CLASSES: Final = ("quantized", "rnn", "sparse", "profiler")
 """Namespaces of classes of C++ that hold packed weights, or name a stretch of time."""
 HIGHER_ORDER: Final = frozenset(
-    "associative_scan cond flex_attention hints_wrapper invoke_subgraph map_impl out_dtype scan "
-    "strict_mode tag_activation_checkpoint while_loop wrap_with_autocast "
-    "wrap_with_set_grad_enabled".split()
+    re.findall(
+        r"\w+",
+        "associative_scan cond flex_attention hints_wrapper invoke_subgraph map_impl "
+        "out_dtype scan strict_mode tag_activation_checkpoint while_loop wrap_with_autocast "
+        "wrap_with_set_grad_enabled",
+    )
 )
-SYMBOLIC: Final = frozenset(
-    [f"_operator.{name}" for name in "eq ne le ge lt gt neg pos mul add sub floordiv mod pow".split()]
-    + [f"_operator.{name}" for name in "truediv and_ or_ lshift rshift getitem".split()]
-    + [f"torch.sym_{name}" for name in "not int float ite max min sqrt sum".split()]
-    + [f"torch._sym_{name}" for name in "sqrt log2".split()]
-    + [f"math.{name}" for name in "trunc ceil floor".split()]
+SYMBOLIC: Final = re.compile(
+    r"_operator\.(eq|ne|le|ge|lt|gt|neg|pos|mul|add|sub|floordiv|mod|pow|truediv|and_|or_|lshift|"
+    r"rshift|getitem)|torch\.sym_(not|int|float|ite|max|min|sqrt|sum)|torch\._sym_(sqrt|log2)|"
+    r"math\.(trunc|ceil|floor)"
 )
 """Arithmetic of sizes in an exported program."""
 TARGET: Final = re.compile(r"torch\.ops\.(\w+)\.(\w+)(?:\.\w+)?")
@@ -53,7 +62,7 @@ TARGET: Final = re.compile(r"torch\.ops\.(\w+)\.(\w+)(?:\.\w+)?")
 
 def is_allowed_target(torch: Any, target: str) -> bool:
     """Whether the target of a node of an exported program only computes."""
-    if target in SYMBOLIC:
+    if SYMBOLIC.fullmatch(target):
         return True
     if (match := TARGET.fullmatch(target)) is None:
         return False

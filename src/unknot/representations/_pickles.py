@@ -7,7 +7,7 @@ large lets it read memory that belongs to something else.
 import io
 import pickle
 from collections.abc import Callable, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from ._archives import Archive
 
@@ -95,11 +95,10 @@ class _Storage(_Thing):
 class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes of its memo
     """Reads a pickle of tensors."""
 
-    dispatch = dict(pickle._Unpickler.dispatch)
+    dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
+    stack: list[Any]
 
-    def __init__(
-        self, archive: Archive, name: str, is_class: Callable[[str], bool] | None
-    ) -> None:
+    def __init__(self, archive: Archive, name: str, is_class: Callable[[str], bool] | None) -> None:
         self._stream = io.BytesIO(archive.read(name))
         self._limit = len(self._stream.getbuffer())
         super().__init__(self._stream, encoding="utf-8")
@@ -156,6 +155,12 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
             _check_key(key)
         self.super_dispatch(pickle.ADDITEMS)
 
+    def load_reduce(self) -> None:
+        """Call a stand-in; TorchScript writes a member of an enumeration without a tuple."""
+        if not isinstance(self.stack[-1], tuple):
+            self.stack[-1] = (self.stack[-1],)
+        self.super_dispatch(pickle.REDUCE)
+
     def load_long_binput(self) -> None:
         """Look at a place in the memo, for which a reader in C++ makes room."""
         place = self._stream.tell()
@@ -165,7 +170,8 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
 
     def super_dispatch(self, code: bytes) -> None:
         """Do what an opcode does in the parent."""
-        pickle._Unpickler.dispatch[code[0]](self)
+        parent: Any = pickle._Unpickler.dispatch
+        parent[code[0]](self)
 
     def refuse(self) -> NoReturn:
         """Refuse an opcode that PyTorch does not write, and that readers treat differently."""
@@ -174,6 +180,7 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
     dispatch[pickle.SETITEM[0]] = load_setitem
     dispatch[pickle.SETITEMS[0]] = load_setitems
     dispatch[pickle.ADDITEMS[0]] = load_additems
+    dispatch[pickle.REDUCE[0]] = load_reduce
     dispatch[pickle.LONG_BINPUT[0]] = load_long_binput
     for _code in (
         *(pickle.POP, pickle.POP_MARK, pickle.DUP, pickle.PERSID, pickle.INST, pickle.OBJ),

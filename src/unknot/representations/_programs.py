@@ -21,7 +21,7 @@ from ._archives import Archive
 from ._expressions import is_arithmetic, is_guard
 from ._operators import is_allowed_target
 from ._pickles import check_tensors
-from ._unreadable import Refusal, reading, unreadable
+from ._unreadable import RefusedError, reading, unreadable
 
 MODEL: Final = "models/model.json"
 WEIGHTS: Final = "data/weights/"
@@ -69,16 +69,20 @@ TREES: Final = {
 """Containers of inputs and outputs, and whether keys belong to them."""
 MAPS: Final = ("tensor_values", "sym_int_values", "sym_float_values", "sym_bool_values")
 NESTED: Final = frozenset(
-    "graph_module graph signature module_call_graph schema_version range_constraints inputs outputs "
-    "nodes arg input_specs output_specs as_none as_tensor as_tensors as_int as_ints as_bool as_bools "
-    "as_sym_int as_sym_ints as_sym_float as_sym_floats as_sym_bool as_sym_bools as_scalar_type "
-    "as_memory_format as_layout as_device as_graph as_optional_tensor as_optional_tensors "
-    "as_complex as_nested_tensors as_int_lists as_float_lists as_expr hint kind index dtype sizes "
-    "strides storage_offset layout device requires_grad is_single_tensor_return "
-    "is_hop_single_tensor_return user_input parameter buffer tensor_constant constant_input value "
-    "persistent user_output loss_output buffer_mutation parameter_mutation gradient_to_parameter "
-    "gradient_to_user_input user_input_mutation min_val max_val major minor config tensor_meta "
-    "is_param use_pickle".split()
+    re.findall(
+        r"\w+",
+        "graph_module graph signature module_call_graph schema_version range_constraints "
+        "inputs outputs nodes arg input_specs output_specs as_none as_tensor as_tensors "
+        "as_int as_ints as_bool as_bools as_sym_int as_sym_ints as_sym_float as_sym_floats "
+        "as_sym_bool as_sym_bools as_scalar_type as_memory_format as_layout as_device "
+        "as_graph as_optional_tensor as_optional_tensors as_complex as_nested_tensors "
+        "as_int_lists as_float_lists as_expr hint kind index dtype sizes strides "
+        "storage_offset layout device requires_grad is_single_tensor_return "
+        "is_hop_single_tensor_return user_input parameter buffer tensor_constant "
+        "constant_input value persistent user_output loss_output buffer_mutation "
+        "parameter_mutation gradient_to_parameter gradient_to_user_input user_input_mutation "
+        "min_val max_val major minor config tensor_meta is_param use_pickle ",
+    )
 )
 """Fields of numbers and of further fields; a text in one of them is refused."""
 DROPPED: Final = ("treespec_namedtuple_fields",)
@@ -244,7 +248,7 @@ class _Check:
         if not PAYLOAD.fullmatch(member) or member not in self._archive.names:
             raise KeyError(member)
         if not self._archive.size(member) and prod(size["as_int"] for size in meta["sizes"]):
-            raise Refusal(f"{self._archive.file} is damaged: {member} is empty")
+            raise RefusedError(f"{self._archive.file} is damaged: {member} is empty")
         return value
 
     def _is_operator(self, target: str) -> bool:

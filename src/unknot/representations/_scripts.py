@@ -14,7 +14,7 @@ from typing import Any, Final
 from ._archives import Archive
 from ._operators import CLASSES, is_allowed_operator, refused_names
 from ._pickles import check_tensors
-from ._unreadable import Refusal, reading, unreadable
+from ._unreadable import RefusedError, reading, unreadable
 
 PICKLES: Final = ("data.pkl", "constants.pkl")
 KEPT: Final = re.compile(
@@ -26,7 +26,7 @@ DROPPED: Final = re.compile(
     r"mobile_debug_handles\.(pkl|bin)|.*/\.debug_pkl"
 )
 """Members that PyTorch does not need: what was added, places in the source, code for phones."""
-DEFINITION: Final = re.compile(r"^(?:class|def) (\w+)\(", re.MULTILINE)
+DEFINITION: Final = re.compile(r"^(?:class|def) (\w+)[(:]", re.MULTILINE)
 OPERATOR: Final = re.compile(r"ops\.(\w+)\.(\w+)")
 ATTRIBUTE: Final = re.compile(r'getattr\([\w.()\[\]", ]{1,500}?, "[^"\\]{0,200}"\)')
 QUALIFIED: Final = re.compile(r"__torch__(?:\.\w+)*")
@@ -42,9 +42,9 @@ def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
         if name in PICKLES:
             contents[name] = archive.read(name)
         elif name.startswith("code/") and KEPT.fullmatch(name):
-            contents[name] = archive.read(name)
+            contents[name] = code = archive.read(name)
             place = name.removeprefix("code/").removesuffix(".py").replace("/", ".")
-            found = DEFINITION.findall(contents[name].decode("latin-1"))
+            found = DEFINITION.findall(code.decode("latin-1"))
             defined.update(f"{place}.{own}" for own in found)
         elif KEPT.fullmatch(name):
             contents[name] = None
@@ -65,8 +65,8 @@ def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
 def check_graphs(torch: Any, file: Path, module: Any) -> None:
     """Raise a ValueError if a graph of a loaded module calls what touches more than its values."""
     for part in module.modules():
-        for method in part._c._get_methods():
-            graph = method.graph.copy()
+        for name in part._c._method_names():
+            graph = part._c._get_method(name).graph.copy()
             torch._C._jit_pass_inline(graph)
             for node in _nodes(graph):
                 if not is_allowed_operator(torch, node.kind()):
@@ -80,9 +80,7 @@ def _nodes(block: Any) -> Iterator[Any]:
             yield from _nodes(inner)
 
 
-def _check_code(
-    torch: Any, archive: Archive, name: str, content: bytes, defined: set[str]
-) -> None:
+def _check_code(torch: Any, archive: Archive, name: str, content: bytes, defined: set[str]) -> None:
     """Look through code as text: what is between quotes or behind ``#`` counts as well."""
     if not content.isascii() or b"\0" in content:
         raise unreadable(archive.file, "a PyTorch script", ValueError(f"{name} is no code"))
@@ -111,8 +109,8 @@ def _is_known(full: str, defined: set[str]) -> bool:
     return any(".".join(parts[: place + 1]) in defined for place in range(len(parts)))
 
 
-def _refused_operator(file: Path, operator: str) -> Refusal:
-    return Refusal(
+def _refused_operator(file: Path, operator: str) -> RefusedError:
+    return RefusedError(
         f"{file} calls {operator}, which can reach more than the model's values, such as files "
         "or code that is not in the file. Export the model without it, save its weights "
         "(state_dict) and name a factory, or say trust_pickle=True (--trust-pickle) if you trust "

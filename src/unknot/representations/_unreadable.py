@@ -1,6 +1,5 @@
 """Files that cannot be loaded end in one ValueError, short, that names the file."""
 
-import os
 import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,7 +10,7 @@ LONGEST: Final = 300
 """What is told of a library's own words, in characters."""
 
 
-class Refusal(ValueError):
+class RefusedError(ValueError):
     """An error that says all there is to say; it is handed on as it is."""
 
 
@@ -21,15 +20,15 @@ def check_regular(file: Path) -> None:
     Folders, pipes and devices are not opened: reading one can block for good, or never end.
     """
     try:
-        mode = os.stat(file).st_mode
+        mode = file.stat().st_mode
     except (FileNotFoundError, NotADirectoryError):
         raise FileNotFoundError(f"{file}: no such file") from None
     except (OSError, ValueError) as error:  # a loop of links, a name with a NUL
         raise unreadable(file, "a file", error) from error
     if stat.S_ISDIR(mode):
-        raise Refusal(f"{file} is a folder; name the file of the model in it")
+        raise RefusedError(f"{file} is a folder; name the file of the model in it")
     if not stat.S_ISREG(mode):
-        raise Refusal(f"{file} is not a regular file; copy its content to one and name that")
+        raise RefusedError(f"{file} is not a regular file; copy its content to one and name that")
 
 
 @contextmanager
@@ -37,15 +36,15 @@ def reading(file: Path, what: str) -> Iterator[None]:
     """Turn whatever a library raises over a file into one ValueError that names the file."""
     try:
         yield
-    except Refusal:
+    except RefusedError:
         raise
     except Exception as error:
         raise unreadable(file, what, error) from error
 
 
-def unreadable(file: Path, what: str, error: Exception) -> Refusal:
+def unreadable(file: Path, what: str, error: Exception) -> RefusedError:
     """Return the error that says why a file cannot be loaded as what its ending promises."""
-    return Refusal(f"{file} cannot be loaded as {what}: {reason_of(error)}")
+    return RefusedError(f"{file} cannot be loaded as {what}: {reason_of(error)}")
 
 
 def reason_of(error: BaseException) -> str:
