@@ -85,8 +85,8 @@ def _check_external(file: Path, entries: Mapping[str, str]) -> None:
 
 def _outside(file: Path, location: str) -> RefusedError:
     return RefusedError(
-        f"{file} keeps weights in {location[:100]!r}, which is not in its folder. What lies outside "
-        "is not read: put both into one folder, or save the model with its weights in one file"
+        f"{file} keeps weights in {location[:100]!r}, which is not in its folder. What lies "
+        "outside is not read: put both into one folder, or save the model with its weights in it"
     )
 
 

@@ -17,7 +17,7 @@ from ._archives import MAGIC, Archive, kind_of
 from ._pickles import check_tensors
 from ._programs import checked_program
 from ._scripts import check_graphs, checked_script
-from ._unreadable import RefusedError, reading, unreadable
+from ._unreadable import RefusedError, reading
 
 STATE_KEYS: Final = ("state_dict", "model_state_dict", "model")
 """Where training scripts put the weights in what they save."""
@@ -51,14 +51,10 @@ def _load_program(torch: Any, archive: Archive, trusted: bool) -> Any:
             else:
                 with checked_program(torch, archive) as path:
                     program = torch.export.load(str(path))
-            program.module()  # what is damaged shows here, not when it is run
-        except RefusedError:
-            raise
-        except Exception as error:
-            # The loader puts its reason into a log, and raises an error that refers to that.
-            raise unreadable(
-                archive.file, "a PyTorch program", told[0] if told else error
-            ) from error
+        except RuntimeError as error:
+            # The loader logs why it cannot read today's format, and tries the older one.
+            raise (told[0] if told and "archive_format" in archive.names else error) from error
+        program.module()  # what is damaged shows here, not when it is run
         return program
 
 
