@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from .._extras import import_extra
 from ._archives import MAGIC, Archive, kind_of
-from ._pickles import check_tensors
+from ._pickles import check_stream, check_tensors
 from ._programs import checked_program
 from ._scripts import check_graphs, checked_script
 from ._unreadable import RefusedError, reading
@@ -80,8 +80,11 @@ def _load_pickle(
                 f"{', '.join(map(repr, archive.names[:3]))[:200]}"
             )
         archive.verify()
-        check_tensors(torch, archive, "data.pkl")
+        check_tensors(archive, "data.pkl")
     stream.seek(0)
+    if archive is None and not trusted:
+        check_stream(stream)
+        stream.seek(0)
     try:
         return torch.load(stream, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:

@@ -32,6 +32,8 @@ ITEM_SIZES: Final = {
     "ComplexDoubleStorage": 16,
 }
 """Bytes of an element, by the class of a storage."""
+LEGACY: Final = 0x1950A86A20F9469CFC6C
+"""What files of PyTorch begin with that are no archives."""
 DEEPEST: Final = 500
 """Containers in containers; readers in C++ run out of stack at some depth."""
 REBUILD: Final = ("_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_qtensor", "_rebuild_tensor_v3")
@@ -45,7 +47,7 @@ HARMLESS: Final = frozenset(
 
 
 def check_tensors(
-    torch: Any, archive: Archive, name: str, is_class: Callable[[str], bool] | None = None
+    archive: Archive, name: str, is_class: Callable[[str], bool] | None = None
 ) -> None:
     """Raise an error if a pickle reaches beyond the members that its tensors are in.
 
@@ -53,11 +55,30 @@ def check_tensors(
     knows, and classes for which that is true; its tensors must lie within their storages, which
     that reader does not check.
     """
-    reader = _Reader(archive, name, is_class)
-    value = reader.load()
-    _check_depth(value)
-    if is_class is not None and (reader.stack or reader.rest()):
+    folder = f"{name.removesuffix('.pkl')}/"
+
+    def bytes_in(key: str) -> int:
+        member = f"{folder}{key}"
+        if member not in archive.names:
+            raise pickle.UnpicklingError(f"it names {member[:80]}, which is not there")
+        return archive.size(member)
+
+    stream = io.BytesIO(archive.read(name))
+    reader = _Reader(stream, bytes_in, is_class)
+    _check_depth(reader.load())
+    if is_class is not None and (reader.stack or stream.read()):
         raise pickle.UnpicklingError(f"{name} holds more than one value")
+
+
+def check_stream(stream: io.BufferedReader) -> None:
+    """Raise an error if pickles one after another, as PyTorch once wrote, would exhaust a reader.
+
+    They are a number that says what they are, a version, facts of the machine, the content, and
+    the keys of the storages that follow.
+    """
+    first = _Reader(stream).load()
+    for _ in range(4 if first == LEGACY else 0):
+        _check_depth(_Reader(stream).load())
 
 
 class _Thing:
@@ -97,19 +118,20 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
 
     dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
     stack: list[Any]
+    read: Callable[[int], bytes]
 
-    def __init__(self, archive: Archive, name: str, is_class: Callable[[str], bool] | None) -> None:
-        self._stream = io.BytesIO(archive.read(name))
-        self._limit = len(self._stream.getbuffer())
-        super().__init__(self._stream, encoding="utf-8")
-        self._archive = archive
-        self._folder = name.removesuffix("data.pkl").removesuffix(".pkl")
-        self._folder = f"{self._folder or 'data'}/"
+    def __init__(
+        self,
+        stream: io.BufferedReader | io.BytesIO,
+        bytes_in: Callable[[str], int] | None = None,
+        is_class: Callable[[str], bool] | None = None,
+    ) -> None:
+        super().__init__(stream, encoding="utf-8")
+        place = stream.tell()
+        self._limit = stream.seek(0, io.SEEK_END)
+        stream.seek(place)
+        self._bytes_in = bytes_in
         self._is_class = is_class
-
-    def rest(self) -> bytes:
-        """Return what follows the pickle."""
-        return self._stream.read()
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a stand-in for what a pickle names."""
@@ -126,14 +148,15 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
 
     def persistent_load(self, pid: Any) -> Any:
         """Return a storage that lies in a member large enough for it."""
+        if self._bytes_in is None:
+            return _Thing(pid)
         if not isinstance(pid, tuple) or len(pid) != 5 or pid[0] != "storage":
             raise pickle.UnpicklingError("it names no storage where one belongs")
         _, size, key, _, elements = pid
-        member = f"{self._folder}{key}"
         if not isinstance(size, int) or not isinstance(elements, int) or elements < 0:
-            raise pickle.UnpicklingError(f"the size of {member[:80]} is no number")
-        if member not in self._archive.names or self._archive.size(member) < elements * size:
-            raise pickle.UnpicklingError(f"{member[:80]} does not hold {elements} elements")
+            raise pickle.UnpicklingError(f"the size of storage {str(key)[:80]} is no number")
+        if self._bytes_in(f"{key}") < elements * size:
+            raise pickle.UnpicklingError(f"{key} does not hold {elements} elements")
         storage = _Storage()
         storage.elements = elements
         return storage
@@ -162,11 +185,11 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
         self.super_dispatch(pickle.REDUCE)
 
     def load_long_binput(self) -> None:
-        """Look at a place in the memo, for which a reader in C++ makes room."""
-        place = self._stream.tell()
-        if int.from_bytes(self._stream.getbuffer()[place : place + 4], "little") > self._limit:
-            raise pickle.UnpicklingError("its memo is larger than the pickle")
-        self.super_dispatch(pickle.LONG_BINPUT)
+        """Put into the memo, for which a reader in C++ makes room up to the place."""
+        place = int.from_bytes(self.read(4), "little")
+        if place > self._limit:
+            raise pickle.UnpicklingError("its memo is larger than the file")
+        self.memo[place] = self.stack[-1]
 
     def super_dispatch(self, code: bytes) -> None:
         """Do what an opcode does in the parent."""

@@ -155,7 +155,7 @@ def _checked_pickle(torch: Any, archive: Archive, name: str) -> bytes:
             warnings.simplefilter("ignore")  # about the protocol of the pickle
             inside = Archive(archive.file, io.BytesIO(content))
             inside.check()
-            check_tensors(torch, inside, "data.pkl")
+            check_tensors(inside, "data.pkl")
             values = torch.load(io.BytesIO(content), map_location="cpu", weights_only=True)
     except Exception as error:
         raise archive.refusal(f"a pickle ({name})") from error

@@ -57,7 +57,7 @@ def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
         if name not in contents:
             raise unreadable(archive.file, "a PyTorch script", KeyError(name))
         with reading(archive.file, "a PyTorch script"):
-            check_tensors(torch, archive, name, lambda full: _is_known(full, defined))
+            check_tensors(archive, name, lambda full: _is_known(full, defined))
     with archive.rewritten(contents, ".pt") as path:
         yield path
 
