@@ -156,9 +156,14 @@ def test_what_onnxruntime_raises_names_the_model_and_the_layer(node, match, fold
     assert capfd.readouterr().err == ""
 
 
-def test_shapes_without_values(folder):
+def test_shapes_that_would_fill_memory(folder):
     huge = TensorProto(name="w", data_type=TensorProto.FLOAT, dims=[2**40, 4])
     refuse(folder, model([ADD], [huge]), "cannot be loaded as an ONNX model")
+    sizes = numpy_helper.from_array(np.array([2**36, 4]), "s")
+    made = [helper.make_node("ConstantOfShape", ["s"], ["w"]), ADD]
+    refuse(folder, model(made, [sizes]), r"computes 'w' of shape \[68719476736, 4\]")
+    random = helper.make_node("RandomNormal", [], ["w"], shape=[2**36, 4])
+    refuse(folder, model([random, ADD]), r"computes 'w' of shape \[68719476736, 4\]")
     huge.raw_data = b"1234"
     refuse(folder, model([ADD], [huge]), "cannot be loaded as an ONNX model")
 

@@ -260,6 +260,12 @@ def place_in_a_weight(content, marker):
             spec["parameter"]["parameter_name"] = f'a"), open({str(marker.path)!r}, "w'
 
 
+def place_in_a_class(content, marker):
+    for spec in content["graph_module"]["signature"]["input_specs"]:
+        if "parameter" in spec:
+            spec["parameter"]["parameter_name"] = "__class__.forward"
+
+
 def place_custom_object(content, marker):
     content["graph_module"]["graph"]["custom_obj_values"] = {
         "x": {"name": "x", "class_fqn": "__torch__.torch.classes.evil.Thing"}
@@ -271,7 +277,8 @@ def place_custom_object(content, marker):
     [
         *(place_as_operator, place_guard, place_in_a_size, place_in_a_list_of_sizes),
         *(place_import_of_a_factory, place_enumeration, place_in_argument_names),
-        *(place_in_keys_of_inputs, place_in_names, place_in_a_weight, place_custom_object),
+        *(place_in_keys_of_inputs, place_in_names, place_in_a_weight, place_in_a_class),
+        place_custom_object,
     ],
 )
 def test_fields_of_a_program_that_become_code(change, program, marker, tmp_path):
@@ -411,6 +418,8 @@ def test_scripts_that_touch_files(kind, tmp_path, monkeypatch):
         "torch . save(x, 'made')",
         "x.save('made')",
         "getattr(x, \"sa\\166e\")('made')",
+        'getattr(x, "sa" "ve")(\'made\')',
+        'getattr(getattr(self, "fc"), "sa\\166e")(\'made\')',
         "ops.aten.save(x, 'made')",
         "z = ops\n    z.aten.save(x, 'made')",
         "ops.image.write_file('made', x)",
@@ -570,6 +579,26 @@ def test_damaged_files_end_in_one_short_error(kind, program, script, tmp_path):
             assert path.name in message
             assert len(message) < 900
     assert refused > 20
+
+
+class FailsLater(torch.nn.Module):
+    """Takes the first samples, and no more than four at once."""
+
+    def forward(self, x):
+        if x.shape[0] > 4:
+            raise ValueError("too many")
+        return torch.relu(x)
+
+
+def test_graphs_that_fail_when_run_end_in_one_short_error():
+    module = quietly(torch.jit.script, FailsLater())
+    with pytest.raises(ValueError, match=r"model 'FailsLater' cannot be run .*too many") as caught:
+        extract(module, INPUTS, batch_size=6, progress=False)
+    assert len(str(caught.value)) < 900
+    exported = quietly(torch.export.export, Net(), (torch.tensor(INPUTS[:2]),))
+    with pytest.raises(ValueError, match=r"model 'program' cannot be run") as caught:
+        extract(exported, INPUTS[:, :5], batch_size=2, progress=False)
+    assert len(str(caught.value)) < 900
 
 
 def test_trusted_files_end_in_one_short_error_as_well(program, tmp_path):

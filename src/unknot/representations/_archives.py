@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Final, cast
 
 from ._unreadable import RefusedError
 
@@ -112,7 +112,11 @@ class Archive:
 
     def refusal(self, what: str) -> RefusedError:
         """Return the error of a file that holds something which is not opened unless trusted."""
-        return refusal(self.file, what)
+        return RefusedError(
+            f"{self.file} holds {what}, which can run any code when it is loaded. Export the model "
+            "without it, save its weights (state_dict) and name a factory, or say "
+            "trust_pickle=True (--trust-pickle) if you trust whoever wrote it"
+        )
 
     def _ambiguous(self, what: str) -> RefusedError:
         return RefusedError(
@@ -120,15 +124,6 @@ class Archive:
             "it for different ones. Save the model anew, or say trust_pickle=True "
             "(--trust-pickle) if you trust whoever wrote it"
         )
-
-
-def refusal(file: Path, what: str) -> RefusedError:
-    """Return the error of a file that holds something which is not opened unless trusted."""
-    return RefusedError(
-        f"{file} holds {what}, which can run any code when it is loaded. Export the model without "
-        "it, save its weights (state_dict) and name a factory, or say trust_pickle=True "
-        "(--trust-pickle) if you trust whoever wrote it"
-    )
 
 
 def _unusual(entry: zipfile.ZipInfo) -> str | None:
@@ -152,14 +147,3 @@ def kind_of(names: tuple[str, ...]) -> str:
     if any(name.startswith("code/") or name in ("constants.pkl", "model.json") for name in names):
         return "script"
     return "weights"
-
-
-def items(node: Any) -> Iterator[tuple[str, Any]]:
-    """Yield every key and value inside a value of JSON."""
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield key, value
-            yield from items(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from items(value)

@@ -34,8 +34,12 @@ def load_model(
         ``"module:function"`` or ``"path/to/file.py:function"``. A module is also looked for in
         the current folder.
     trust_pickle : bool
-        Load a whole PyTorch module from a pickle. It can run any code of whoever wrote the file:
-        say so only of files from those you trust.
+        Load a PyTorch file as it is, although it can then run any code of whoever wrote it: say
+        so only of files from those you trust. Of a pickle, a whole module is loaded; of an archive
+        of `torch.export`, objects, compiled libraries and functions of any name; of TorchScript,
+        operators that read and write files, some of them when the file is loaded. Otherwise only
+        content is loaded that was checked to compute and do nothing else. It
+        changes nothing about other formats.
 
     Returns
     -------
@@ -47,8 +51,9 @@ def load_model(
     FileNotFoundError
         If there is no such file.
     ValueError
-        If the file is damaged or of another format, holds a pickle that is not trusted, or
-        weights without a factory or of another architecture.
+        If the file is damaged or of another format, is a folder, pipe or device, holds what can
+        run code and is not trusted, keeps weights outside its folder (ONNX), or holds weights
+        without a factory or of another architecture.
     MissingExtraError
         If what the format needs is not installed.
     """

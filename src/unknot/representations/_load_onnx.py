@@ -1,6 +1,7 @@
 """ONNX models from files, with the tensors that lie in files beside them."""
 
 from collections.abc import Iterator, Mapping
+from math import prod
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
@@ -9,6 +10,8 @@ from ._unreadable import RefusedError, check_regular, reading, reason_of
 
 DEEPEST: Final = 100
 """Functions that call functions; ONNX Runtime puts each into its caller."""
+LARGEST: Final = 2**31
+"""Elements of a value for one sample, which fill 8 GB."""
 CIRCLE: Final = "its functions call themselves, or each other too deep"
 
 
@@ -28,7 +31,20 @@ def load_onnx(file: Path) -> Any:
         if not functions_end(model):
             raise ValueError(CIRCLE)
         onnx.checker.check_model(model)
+        _check_sizes(onnx, file, model)
         return model
+
+
+def _check_sizes(onnx: Any, file: Path, model: Any) -> None:
+    """Raise an error if a value is so large for one sample that memory would be exhausted."""
+    graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
+    for value in (*graph.value_info, *graph.output):
+        shape = [size.dim_value for size in value.type.tensor_type.shape.dim if size.dim_value > 0]
+        if prod(shape) > LARGEST:
+            raise RefusedError(
+                f"{file} computes {value.name[:80]!r} of shape {str(shape)[:200]}, more than the "
+                f"{LARGEST:,} elements that are computed for one sample. Export a smaller model"
+            )
 
 
 def external_tensors(model: Any) -> Iterator[Any]:

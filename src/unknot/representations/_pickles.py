@@ -118,6 +118,7 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
 
     dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
     stack: list[Any]
+    memo: dict[int, Any]
     read: Callable[[int], bytes]
 
     def __init__(

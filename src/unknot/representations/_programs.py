@@ -183,7 +183,7 @@ class _Check:
             ("name", "as_name", "user_input_name", "forward_arg_names"), _is_name
         )
         texts |= dict.fromkeys(
-            ("parameter_name", "buffer_name", "tensor_constant_name", "fqn"), _is_path
+            ("parameter_name", "buffer_name", "tensor_constant_name", "fqn"), _is_weight
         )
         texts |= dict.fromkeys(("target", "as_operator"), self._is_operator)
         texts |= dict.fromkeys(("in_spec", "out_spec"), _is_tree)
@@ -208,7 +208,7 @@ class _Check:
         if key == "range_constraints":
             return {self._key(name, is_arithmetic): self.value("", at) for name, at in node.items()}
         if key == "config":
-            return {self._key(name, _is_path): self._payload(at) for name, at in node.items()}
+            return {self._key(name, _is_weight): self._payload(at) for name, at in node.items()}
         if key == "as_string_to_argument":
             return {self._key(name, _is_name): self.value("arg", at) for name, at in node.items()}
         return {name: value for name, at in node.items() for value in self._field(name, at)}
@@ -265,6 +265,11 @@ def _is_name(text: str) -> bool:
 
 def _is_path(text: str) -> bool:
     return PATH.fullmatch(text) is not None
+
+
+def _is_weight(text: str) -> bool:
+    """Whether a name can be one of a weight, and not of a part of Python's own objects."""
+    return _is_path(text) and not any(part.startswith("__") for part in text.split("."))
 
 
 def _is_number(text: str) -> bool:

@@ -28,7 +28,8 @@ DROPPED: Final = re.compile(
 """Members that PyTorch does not need: what was added, places in the source, code for phones."""
 DEFINITION: Final = re.compile(r"^(?:class|def) (\w+)[(:]", re.MULTILINE)
 OPERATOR: Final = re.compile(r"ops\.(\w+)\.(\w+)")
-ATTRIBUTE: Final = re.compile(r'getattr\([\w.()\[\]", ]{1,500}?, "[^"\\]{0,200}"\)')
+ATTRIBUTE: Final = re.compile(r'getattr\([\w.]{1,500}, "[^"\\]{0,200}"\)')
+"""How PyTorch writes it; other texts may say a name in parts, or by numbers of characters."""
 QUALIFIED: Final = re.compile(r"__torch__(?:\.\w+)*")
 
 

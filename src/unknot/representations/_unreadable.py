@@ -49,8 +49,10 @@ def unreadable(file: Path, what: str, error: Exception) -> RefusedError:
 
 def reason_of(error: BaseException) -> str:
     """Return the first line of an error's message that says something, shortened."""
-    lines = (" ".join(line.split()) for line in str(error).splitlines())
-    reason = next((line for line in lines if line), "") or type(error).__name__
+    lines = [" ".join(line.split()) for line in str(error).splitlines() if line.strip()]
+    # TorchScript tells first where it was, and last what went wrong.
+    last = bool(lines) and lines[0].startswith("The following operation failed in the TorchScript")
+    reason = lines[-1 if last else 0].rstrip(".") if lines else type(error).__name__
     if isinstance(error, KeyError):
         reason = f"it lacks {reason}"
     return reason if len(reason) <= LONGEST else f"{reason[:LONGEST]}..."
