@@ -34,6 +34,7 @@ ARITHMETIC: Final = (
 GUARD: Final = (*ARITHMETIC, ast.Subscript, ast.Attribute)
 SHAPE: Final = ("size", "stride", "storage_offset", "shape", "ndim", "dim", "numel", "dtype")
 MATH: Final = ("floor", "ceil", "trunc", "isnan", "inf", "sqrt", "nan")
+PLAIN: Final = ("max", "min", "abs", "int", "float", "round", "bool")
 SYMBOLIC: Final = ("sym_max", "sym_min", "sym_int", "sym_float", "sym_ite", "sym_not", "sym_sum")
 
 
@@ -74,7 +75,9 @@ def is_guard(expression: str) -> bool:
             elif node.attr not in SHAPE:
                 return False
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            return False
+            if node.func.id not in PLAIN:
+                return False
+            allowed.add(id(node.func))
     return _powers_are_small(tree) and all(
         _is_small(node)
         if isinstance(node, ast.Constant)
