@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, ClassVar, Final, NoReturn
 
 from ._archives import Archive
+from ._unreadable import RefusedError
 
 ITEM_SIZES: Final = {
     "DoubleStorage": 8,
@@ -65,7 +66,7 @@ def check_tensors(
 
     stream = io.BytesIO(archive.read(name))
     reader = _Reader(stream, bytes_in, is_class)
-    _check_depth(reader.load())
+    _check_depth(_value(reader))
     if is_class is not None and (reader.stack or stream.read()):
         raise pickle.UnpicklingError(f"{name} holds more than one value")
 
@@ -76,9 +77,9 @@ def check_stream(stream: io.BufferedReader) -> None:
     They are a number that says what they are, a version, facts of the machine, the content, and
     the keys of the storages that follow.
     """
-    first = _Reader(stream).load()
+    first = _value(_Reader(stream))
     for _ in range(4 if first == LEGACY else 0):
-        _check_depth(_Reader(stream).load())
+        _check_depth(_value(_Reader(stream)))
 
 
 class _Thing:
@@ -212,6 +213,16 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
         *(pickle.BYTEARRAY8, pickle.READONLY_BUFFER),
     ):
         dispatch[_code[0]] = refuse
+
+
+def _value(reader: _Reader) -> Any:
+    """Return the value of a pickle; whatever is wrong with it is one kind of error."""
+    try:
+        return reader.load()
+    except (pickle.UnpicklingError, RefusedError):
+        raise
+    except Exception as error:
+        raise pickle.UnpicklingError("its pickle is damaged, or none at all") from error
 
 
 def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> _Thing:

@@ -37,6 +37,12 @@ QUALIFIED: Final = re.compile(r"__torch__(?:\.\w+)*")
 def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
     """Yield the path of a new archive that holds what was checked of a TorchScript module."""
     archive.check()
+
+    def is_known(full: str) -> bool:
+        if not _is_known(full, defined):
+            raise archive.refusal(f"an object of {full[:80]}")
+        return True
+
     contents: dict[str, bytes | None] = {}
     defined: set[str] = set()
     for name in archive.names:
@@ -58,7 +64,7 @@ def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
         if name not in contents:
             raise unreadable(archive.file, "a PyTorch script", KeyError(name))
         with reading(archive.file, "a PyTorch script"):
-            check_tensors(archive, name, lambda full: _is_known(full, defined))
+            check_tensors(archive, name, is_known)
     with archive.rewritten(contents, ".pt") as path:
         yield path
 
