@@ -8,7 +8,7 @@ import pytest
 
 from unknot.networks import perceptron
 from unknot.representations import extract, load_model
-from unknot.representations._archives import _is_arithmetic
+from unknot.representations._expressions import is_arithmetic
 from unknot.training import save
 
 torch = pytest.importorskip("torch")
@@ -181,7 +181,7 @@ def test_a_hostile_archive_is_not_opened(model, inputs, tmp_path):
     ],
 )
 def test_expressions_are_arithmetic(expression, plain):
-    assert _is_arithmetic(expression) is plain
+    assert is_arithmetic(expression) is plain
 
 
 def test_keras_and_arrays_by_their_ending(tmp_path):

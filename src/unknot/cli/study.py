@@ -53,7 +53,10 @@ def study(
     ] = None,
     trust_pickle: Annotated[
         bool,
-        typer.Option("--trust-pickle", help="Load a whole pickled model, which can run any code."),
+        typer.Option(
+            "--trust-pickle",
+            help="Load a PyTorch file that can run any code.",
+        ),
     ] = False,
     untrained: Annotated[
         bool,

@@ -1,86 +1,149 @@
-"""Archives of `torch.export` are looked through before PyTorch opens them.
+"""Archives of PyTorch, which are zip files, are looked through before PyTorch opens them.
 
-PyTorch's own loader unpickles parts of an archive without restriction, loads compiled libraries
-from it and evaluates expressions in it. None of that is needed for the programs of ordinary models.
+Two readers can find different content in one zip file: of two members of one name, or of names that
+differ in case or by ``./``, each takes another. So an archive is opened once and read by one
+reader; what could be taken in two ways is refused; and PyTorch opens a new archive, written from
+what was checked.
 """
 
-import ast
+import copy
 import io
-import json
 import re
-import warnings
+import shutil
+import stat
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from typing import Final, cast
 
-OLD_PICKLES: Final = ("serialized_state_dict.json", "serialized_constants.json")
-NAME: Final = re.compile(r"[a-z]+\d+|[A-Z]\w*|floor|ceiling|oo|zoo")
-"""Sizes such as ``s0``, and functions of SymPy such as ``Max``; no builtin of Python is either."""
-ARITHMETIC: Final = (
-    *(ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Constant, ast.expr_context),
-    *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare),
-    *(ast.operator, ast.unaryop, ast.boolop, ast.cmpop),
-)
+from ._unreadable import RefusedError
 
-
-def check_program(torch: Any, file: Path) -> None:
-    """Raise a ValueError if opening an archive could run code that is in it."""
-    with zipfile.ZipFile(file) as archive:
-        for name in archive.namelist():
-            inside = name.partition("/")[2] if "data/" in name or "models/" in name else name
-            if "aotinductor/" in inside:
-                raise _refusal(file, f"a compiled library ({name})")
-            if re.search(r"/(custom_obj|opaque_obj)\w*$", name) or name.endswith(OLD_PICKLES):
-                raise _refusal(file, f"an object of Python ({name})")
-            content = archive.read(name) if name.endswith((".pt", ".json")) else b""
-            if name.endswith(".pt") and content:
-                try:
-                    with warnings.catch_warnings():
-                        warnings.simplefilter("ignore")  # about the protocol of the pickle
-                        torch.load(io.BytesIO(content), weights_only=True)
-                except Exception as error:
-                    raise _refusal(file, f"a pickle ({name})") from error
-            if name.endswith(".json"):
-                _check_json(file, name, content)
+MAGIC: Final = b"PK\x03\x04"
+END: Final = b"PK\x05\x06"
+LARGEST_RATIO: Final = 16
+"""Members may unfold to so many times the size of the file; PyTorch compresses only code."""
+ALWAYS_ALLOWED: Final = 64 * 2**20
+"""Bytes that the members of a small file may unfold to."""
+PLAIN_NAME: Final = re.compile(r"[^\x00-\x1f\x7f\\]+")
 
 
-def _check_json(file: Path, name: str, content: bytes) -> None:
-    for key, value in _items(json.loads(content)):
-        if key == "use_pickle" and value:
-            raise _refusal(file, f"pickled weights ({name})")
-        if key == "expr_str" and not _is_arithmetic(str(value)):
-            raise _refusal(file, f"the expression {str(value)[:80]!r}")
+class Archive:
+    """A zip file as one reader finds it; members have the name below the folder round them all."""
+
+    def __init__(self, file: Path, stream: io.BufferedReader | io.BytesIO) -> None:
+        self.file = file
+        self._stream = stream
+        self._zip = zipfile.ZipFile(stream)
+        entries = self._zip.infolist()
+        roots = {entry.filename.partition("/")[0] for entry in entries}
+        folder = len(roots) == 1 and all("/" in entry.filename for entry in entries)
+        start = len(roots.pop()) + 1 if folder else 0
+        self._entries = {entry.filename[start:]: entry for entry in entries}
+        self.names: tuple[str, ...] = tuple(self._entries)
+
+    def check(self) -> None:
+        """Raise a ValueError if two readers could find different content, or far too much of it."""
+        entries = self._zip.infolist()
+        length = self._stream.seek(0, 2)
+        self._stream.seek(max(length - 22, 0))
+        if not self._stream.read().startswith(END) or self._zip.comment:
+            raise self._ambiguous("bytes behind its end")
+        if not entries or min(entry.header_offset for entry in entries) != 0:
+            raise self._ambiguous("bytes before its beginning")
+        for name, count in Counter(entry.filename.casefold() for entry in entries).items():
+            if count > 1:
+                raise self._ambiguous(f"{count} members of one name, {name[:80]!r}")
+        for entry in entries:
+            if (reason := _unusual(entry)) is not None:
+                raise self._ambiguous(f"the member {entry.orig_filename[:80]!r}, {reason}")
+        total = sum(entry.file_size for entry in entries)
+        if total > max(ALWAYS_ALLOWED, LARGEST_RATIO * length):
+            raise RefusedError(
+                f"{self.file} would unfold from {length:,} to {total:,} bytes. If you trust "
+                "whoever wrote it, extract it and store it without compression"
+            )
+
+    def verify(self) -> None:
+        """Read every member; a checksum that does not fit is an error."""
+        for name in self.names:
+            with self.open(name) as source:
+                while source.read(2**20):
+                    pass
+
+    def open(self, name: str) -> zipfile.ZipExtFile:
+        """Open a member."""
+        entry = self._entries[name]
+        if not entry.CRC:
+            # PyTorch can be told to leave the checksums out; zipfile takes 0 for a wrong one.
+            entry = copy.copy(entry)
+            del entry.CRC
+        return cast("zipfile.ZipExtFile", self._zip.open(entry))
+
+    def read(self, name: str) -> bytes:
+        """Return the content of a member."""
+        with self.open(name) as source:
+            return source.read()
+
+    def size(self, name: str) -> int:
+        """Return the size of a member in bytes."""
+        return self._entries[name].file_size
+
+    @contextmanager
+    def rewritten(
+        self, contents: Mapping[str, bytes | None], ending: str, folder: str = "model/"
+    ) -> Iterator[Path]:
+        """Yield the path of a new archive of checked contents; None copies the member."""
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
+            path = Path(place) / f"model{ending}"
+            with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
+                for name, content in contents.items():
+                    entry = zipfile.ZipInfo(f"{folder}{name}")
+                    entry.file_size = self.size(name) if content is None else len(content)
+                    with target.open(entry, "w") as sink:
+                        if content is not None:
+                            sink.write(content)
+                            continue
+                        with self.open(name) as source:
+                            shutil.copyfileobj(source, sink, 2**20)
+            yield path
+
+    def refusal(self, what: str) -> RefusedError:
+        """Return the error of a file that holds something which is not opened unless trusted."""
+        return RefusedError(
+            f"{self.file} holds {what}, which can run any code when it is loaded. Export the model "
+            "without it, save its weights (state_dict) and name a factory, or say "
+            "trust_pickle=True (--trust-pickle) if you trust whoever wrote it"
+        )
+
+    def _ambiguous(self, what: str) -> RefusedError:
+        return RefusedError(
+            f"{self.file} holds {what}: PyTorch writes no such archive, and two readers could take "
+            "it for different ones. Save the model anew, or say trust_pickle=True "
+            "(--trust-pickle) if you trust whoever wrote it"
+        )
 
 
-def _is_arithmetic(expression: str) -> bool:
-    """Whether an expression is of sizes, numbers and functions of SymPy only."""
-    try:
-        nodes = list(ast.walk(ast.parse(expression, mode="eval")))
-    except (SyntaxError, ValueError, RecursionError):
-        return False
-    names = [node.id for node in nodes if isinstance(node, ast.Name)]
-    texts = [node.value for node in nodes if isinstance(node, ast.Constant)]
-    return (
-        all(isinstance(node, ARITHMETIC) for node in nodes)
-        and all(map(NAME.fullmatch, names))
-        and all(re.fullmatch(r"\w+", text) for text in texts if isinstance(text, str))
-    )
+def _unusual(entry: zipfile.ZipInfo) -> str | None:
+    """Say what is unusual about a member, if anything is."""
+    parts = entry.orig_filename.split("/")
+    if not PLAIN_NAME.fullmatch(entry.orig_filename) or {"", ".", ".."}.intersection(parts):
+        return "a name that can be read in two ways"
+    if entry.flag_bits & 0x1:
+        return "which is encrypted"
+    if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+        return "compressed in an unusual way"
+    if stat.S_ISLNK(entry.external_attr >> 16):
+        return "a symbolic link"
+    return None
 
 
-def _items(node: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(node, dict):
-        for key, value in node.items():
-            yield key, value
-            yield from _items(value)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _items(value)
-
-
-def _refusal(file: Path, what: str) -> ValueError:
-    return ValueError(
-        f"{file} holds {what}, which can run any code when it is loaded. Export the model without "
-        "it, save its weights (state_dict) and name a factory, or say trust_pickle=True "
-        "(--trust-pickle) if you trust whoever wrote it"
-    )
+def kind_of(names: tuple[str, ...]) -> str:
+    """Tell an archive of `torch.export` from one of TorchScript, and from weights."""
+    if "archive_format" in names or "serialized_exported_program.json" in names:
+        return "program"
+    if any(name.startswith("code/") or name in ("constants.pkl", "model.json") for name in names):
+        return "script"
+    return "weights"

@@ -10,7 +10,9 @@ import numpy as np
 from .._extras import import_extra
 from .._typing import Array
 from ._adapter import Adapter, Naming, RunBatch, Sink
+from ._load_onnx import CIRCLE, external_tensors, functions_end
 from ._samples import Batch, Samples, cast
+from ._unreadable import reason_of
 
 DTYPES: Final = {
     "tensor(float)": "float32",
@@ -46,7 +48,16 @@ class OnnxAdapter:
         self._model = model
         self.name = str(model.graph.name or "model")
         self._layers = _layers_of(model.graph)
+        if not functions_end(model):
+            raise ValueError(f"model {self.name!r} cannot be run as ONNX: {CIRCLE}")
+        if next(external_tensors(model), None) is not None:
+            raise ValueError(
+                f"model {self.name!r} keeps weights in another file, which is not read from here; "
+                "load it with unknot.representations.load_model, or with its external data"
+            )
         self._inputs = self._session(()).get_inputs()
+        if not self._inputs:
+            raise ValueError(f"model {self.name!r} takes no inputs, so that none can be extracted")
         self.several: bool | None = len(self._inputs) > 1
         first = self._inputs[0].shape
         self.batch_size = first[0] if first and isinstance(first[0], int) else None
@@ -95,7 +106,16 @@ class OnnxAdapter:
                 name: cast(part, types[name], f"inputs: {name!r}")
                 for name, part in self._named(parts).items()
             }
-            results = dict(zip(asked, session.run(asked, feed), strict=True))
+            try:
+                values = session.run(asked, feed)
+            except Exception as error:  # ONNX Runtime has a dozen classes of its own
+                shapes = ", ".join(str(part.shape) for part in feed.values())
+                raise ValueError(
+                    f"model {self.name!r} cannot be run by ONNX Runtime on inputs of shape "
+                    f"{shapes}: {reason_of(error)}. Run it on its own to see what it takes, or "
+                    "export it anew"
+                ) from error
+            results = dict(zip(asked, values, strict=True))
             for name, (tensor, kind) in chosen.items():
                 if isinstance(results[tensor], np.ndarray):
                     sink(name, kind, _real(results[tensor]))
@@ -117,19 +137,24 @@ class OnnxAdapter:
     def _session(self, tensors: Collection[str]) -> Any:
         copy = self._onnx.ModelProto()
         copy.CopyFrom(self._model)
+        for node, name in zip(copy.graph.node, _names_of(copy.graph), strict=True):
+            node.name = name  # errors name the layer
         known = {output.name for output in copy.graph.output}
         for tensor in dict.fromkeys(tensors):
             if tensor not in known:
                 copy.graph.output.append(self._onnx.ValueInfoProto(name=tensor))
         options = self._runtime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what goes wrong is raised, and not printed as well
+        options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             return self._runtime.InferenceSession(
                 copy.SerializeToString(), options, providers=["CPUExecutionProvider"]
             )
         except Exception as error:
-            reason = str(error).strip().partition("\n")[0]
-            raise ValueError(f"model {self.name!r} cannot be run as ONNX: {reason}") from error
+            raise ValueError(
+                f"model {self.name!r} cannot be run as ONNX: {reason_of(error)}. Export it with "
+                "operators that ONNX Runtime knows, or update onnxruntime"
+            ) from error
 
 
 def _layers_of(graph: Any) -> dict[str, tuple[str, str]]:
@@ -140,17 +165,25 @@ def _layers_of(graph: Any) -> dict[str, tuple[str, str]]:
     """
     constants = {initializer.name for initializer in graph.initializer}
     depends = {given.name for given in graph.input} - constants
-    naming, numbers = Naming(), Counter[str]()
+    naming = Naming()
     layers: dict[str, tuple[str, str]] = {}
-    for node in graph.node:
-        numbers[node.op_type] += 1
+    for node, name in zip(graph.node, _names_of(graph), strict=True):
         if node.op_type in SHAPE_OPERATORS or not depends.intersection(node.input):
             continue
         depends.update(node.output)
-        name = node.name or f"{node.op_type}_{numbers[node.op_type]}"
         for entry, tensor in naming.entries(name, [tensor for tensor in node.output if tensor]):
             layers[entry] = tensor, node.op_type
     return layers
+
+
+def _names_of(graph: Any) -> list[str]:
+    """Return the names of the operators; those without one are numbered, ``Relu_1``, ``Relu_2``."""
+    numbers = Counter[str]()
+    names = []
+    for node in graph.node:
+        numbers[node.op_type] += 1
+        names.append(node.name or f"{node.op_type}_{numbers[node.op_type]}")
+    return names
 
 
 def _listed(batch: Batch) -> tuple[Array, ...]:

@@ -12,6 +12,7 @@ from .._typing import Array
 from ._adapter import Adapter, Naming, RunBatch, Sink
 from ._code import code_of, plain_attributes
 from ._samples import Batch, Samples, map_batch
+from ._unreadable import reason_of
 
 
 def adapt(model: Any) -> Adapter | None:
@@ -64,9 +65,9 @@ class TorchAdapter:
                 else:
                     return
             shapes = ", ".join(f"{part.shape[1:]}" for part in samples.parts.values())
-            reason = str(error).strip().partition("\n")[0] or type(error).__name__
             raise ValueError(
-                f"inputs: model {self.name!r} does not take samples of shape {shapes} ({reason}). "
+                f"inputs: model {self.name!r} does not take samples of shape {shapes} "
+                f"({reason_of(error)}). "
                 "Reshape the inputs, channels first for images"
             ) from error
 
@@ -94,6 +95,13 @@ class TorchAdapter:
             tensor = self._torch.view_as_real(tensor) if tensor.is_complex() else tensor
             content = tensor.contiguous().reshape(-1).view(self._torch.uint8).numpy()
             yield f"{name} {value.dtype} {tuple(value.shape)}", content
+
+    def _failure(self, how: str, error: Exception) -> ValueError:
+        """Return the error of a graph that cannot be run."""
+        return ValueError(
+            f"model {self.name!r} cannot be run {how}: {reason_of(error)}. Run it on its own to "
+            "see what it takes, or export it anew"
+        )
 
     def _try(self, batch: Batch) -> None:
         with self.running(lambda *_: None, ()) as run:

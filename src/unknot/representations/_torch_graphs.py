@@ -68,6 +68,8 @@ class ScriptAdapter(TorchAdapter):
                 warnings.simplefilter("ignore")
                 self._model.eval()
                 return torch.jit.freeze(self._model, optimize_numerics=False)
+        except Exception as error:
+            raise self._failure("as TorchScript", error) from error
         finally:
             for module, flag in training.items():
                 module.training = flag
@@ -78,8 +80,11 @@ class ScriptAdapter(TorchAdapter):
         function, names = self._function(wanted)
 
         def run(batch: Batch) -> Any:
-            with self._torch.no_grad():
-                result, *values = self._call(function, batch)
+            try:
+                with self._torch.no_grad():
+                    result, *values = self._call(function, batch)
+            except Exception as error:
+                raise self._failure("on these inputs", error) from error
             for (name, kind), value in zip(names, values, strict=True):
                 sink(name, kind, self._array(value))
             return self._arrays(result)
@@ -177,11 +182,15 @@ class ProgramAdapter(TorchAdapter):
     @contextmanager
     def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
         """Interpret the program; each node hands over what it returns."""
-        torch, names, array = self._torch, self._names, self._array
+        torch, names, array, failure = self._torch, self._names, self._array, self._failure
 
         class Interpreter(torch.fx.Interpreter):  # type: ignore[misc]
             def run_node(self, node: Any) -> Any:
-                result = super().run_node(node)
+                try:
+                    result = super().run_node(node)
+                except Exception as error:
+                    place = f"on these inputs, at {names.get(node, (node.name,))[0]!r}"
+                    raise failure(place, error) from error
                 if (entry := names.get(node)) is not None and isinstance(result, torch.Tensor):
                     name, kind = entry
                     if wanted is None or name in wanted:
@@ -189,6 +198,7 @@ class ProgramAdapter(TorchAdapter):
                 return result
 
         interpreter = Interpreter(self._module)
+        interpreter.extra_traceback = False  # it would add the whole node to the message
 
         def run(batch: Batch) -> Any:
             if isinstance(batch, dict):
