@@ -100,7 +100,7 @@ class KernelCache(FunctionCache):  # type: ignore[misc] # Numba's classes are un
         temporary = folder / f"{self._name}.{uuid4().hex[:16]}.tmp"
         try:
             handle = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | _BINARY, 0o644)
-            with open(handle, "wb") as stream:
+            with os.fdopen(handle, "wb") as stream:
                 stream.write(content)
             temporary.replace(path)
         except BaseException:
@@ -117,7 +117,7 @@ _READ = os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0)
 def _read_own(path: Path) -> bytes:
     """Read a file that nobody but the owner of its folder can have written."""
     try:
-        with open(os.open(path, _READ), "rb") as stream:
+        with os.fdopen(os.open(path, _READ), "rb") as stream:
             found = os.fstat(stream.fileno())
             if not stat.S_ISREG(found.st_mode) or (os.name == "posix" and not _alone(found, path)):
                 return b""
@@ -131,7 +131,7 @@ def _alone(found: os.stat_result, path: Path) -> bool:
     return mine and not found.st_mode & _OTHERS_WRITE
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _stamp(source: Path) -> bytes:
     """Return what changes whenever the code of a kernel, or of one that it calls, may have."""
     stamp = hashlib.sha256(f"{__version__} {numba.__version__} {llvmlite.__version__}".encode())
@@ -167,7 +167,7 @@ def _subfolder(source: Path) -> str:
 
 
 def _private(folder: Path, make: bool) -> Iterator[Path]:
-    """Yield a folder if it and the one around it are the user's, and nobody else can write there."""
+    """Yield a folder if it and the one around it are the user's, and only the user writes there."""
     try:
         if make:
             folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -201,7 +201,7 @@ def _named_by_user() -> Path | None:
 
 def _of_user() -> Path | None:
     """Return the user's folder for caches; None for a user without a home."""
-    home = Path(os.path.expanduser("~"))
+    home = Path(os.path.expanduser("~"))  # noqa: PTH111 # stays "~" where there is none
     if sys.platform == "win32":
         folder = Path(os.environ.get("LOCALAPPDATA") or home / "AppData" / "Local")
     elif sys.platform == "darwin":

@@ -4,15 +4,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
 from ._app import app
+from ._paths import file_to_write, folder_to_write, keeping
+from ._streams import Terminal, say_json
 from .study import print_study
 
 if TYPE_CHECKING:
     from ..studies import Study
 else:
     Study = Any
+
+# In a study's folder.
+FIGURES = "figures"
 
 
 @app.command()
@@ -33,19 +37,23 @@ def show(
     """Print the scores of a study, and draw its maps and curves."""
     from ..studies import Study
 
+    target = None if csv is None else file_to_write(csv, "--csv")
+    if figures and not as_json and folder.is_dir():
+        folder_to_write(folder / FIGURES, "DIR")
     study = Study.load(folder)
     if layers:
         study = study.select(layers)
-    if csv is not None:
-        study.scores.to_csv(csv)
-    if as_json:
-        typer.echo(study.scores.to_json())
-        return
-    console = Console()
-    print_study(console, study)
-    if figures:
-        for path in draw_figures(study, folder / "figures"):
-            console.print(f"Wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    if target is not None:
+        study.scores.to_csv(target)
+    with keeping(f"the study in {folder} is as it was"):
+        if as_json:
+            say_json(study.scores.to_json())
+            return
+        console = Terminal()
+        print_study(console, study)
+        if figures:
+            for path in draw_figures(study, folder / FIGURES):
+                console.say(f"Wrote {path}")
 
 
 def draw_figures(study: Study, folder: Path) -> list[Path]:

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from ._app import BackendOption, SeedOption, app
+from ._paths import file_to_write, keeping
+from ._streams import say
 
 
 @app.command()
@@ -40,6 +42,8 @@ def train(
     from ..training._saving import check_path
 
     check_path(out)
+    target = file_to_write(out, "--out")
+    history_path = _history_beside(out)
     import_keras(backend, feature="Training")
     dataset = load_dataset(data)
     if network in networks.__all__:
@@ -62,9 +66,27 @@ def train(
         validate=validate,
         random_state=seed,
     )
-    save(model, out)
-    history_path = out.with_name(out.name.partition(".")[0] + ".csv")
-    history.to_csv(history_path)
-    typer.echo(f"Saved {out} and {history_path} after {history.epochs} epochs.")
+    save(model, target)
+    with keeping(f"the model is saved in {out}"):
+        history.to_csv(history_path)
+        say(f"Saved {out} and {history_path} after {history.epochs} epochs.")
     if history.interrupted:
         raise typer.Exit(130)
+
+
+def _history_beside(out: Path) -> Path:
+    """Return where the history of a model goes, unless that would replace something else."""
+    from ..training import History
+
+    path = out.with_name(f"{out.name}.csv")
+    if path.exists():
+        try:
+            ours = History.from_csv(path)
+        except (OSError, ValueError):
+            ours = History()
+        if "epoch" not in ours:
+            raise ValueError(
+                f"the history would be saved as {path}, which exists and is no history of a "
+                "training: move it, or give another --out"
+            )
+    return file_to_write(path, "the history")
