@@ -6,6 +6,7 @@ import os
 import re
 import shutil
 import stat
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -17,10 +18,8 @@ import numpy as np
 
 from ._typing import Array
 
-try:
+if sys.platform != "win32":
     import fcntl
-except ImportError:  # Windows
-    fcntl = None  # type: ignore[assignment]
 
 
 # What a write that has not ended is called, so that one whose process was killed can be told from
@@ -130,7 +129,7 @@ def _writing_in(folder: Path) -> Iterator[None]:
     it alone knows that nobody is writing, here or in another container. Where a system knows no
     such locks, nothing is removed.
     """
-    if fcntl is None:
+    if sys.platform == "win32":
         yield
         return
     try:
@@ -139,10 +138,10 @@ def _writing_in(folder: Path) -> Iterator[None]:
         yield
         return
     try:
-        if _lock(handle, fcntl.LOCK_EX):
+        if _take(handle, fcntl.LOCK_EX):
             _remove_left_over(folder)
         for _ in range(100):  # while somebody is removing
-            if _lock(handle, fcntl.LOCK_SH):
+            if _take(handle, fcntl.LOCK_SH):
                 break
             time.sleep(0.01)
         yield
@@ -150,10 +149,9 @@ def _writing_in(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _lock(handle: int, kind: int) -> bool:
-    assert fcntl is not None
+def _take(handle: int, how: int) -> bool:
     try:
-        fcntl.flock(handle, kind | fcntl.LOCK_NB)
+        fcntl.flock(handle, how | fcntl.LOCK_NB)
     except OSError:
         return False
     return True

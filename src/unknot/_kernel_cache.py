@@ -89,8 +89,8 @@ class KernelCache(FunctionCache):  # type: ignore[misc] # Numba's classes are un
         if content[_DIGEST : 2 * _DIGEST] != hashlib.sha256(kept).digest():
             return {}
         with suppress(Exception):
-            found: dict[Any, bytes] = pickle.loads(kept)
-            return found
+            found = pickle.loads(kept)
+            return found if isinstance(found, dict) else {}
         return {}
 
     def _write(self, folder: Path, entries: dict[Any, bytes]) -> None:

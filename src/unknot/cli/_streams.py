@@ -79,7 +79,7 @@ def prepared() -> Iterator[None]:
     if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns) < _NARROWEST:
         del os.environ["COLUMNS"]  # no terminal is so narrow: none has said how wide it is
     with warnings.catch_warnings():
-        warnings.showwarning = _warn  # type: ignore[assignment]
+        warnings.showwarning = _warn
         yield
     with _telling():
         sys.stdout.flush()

@@ -33,17 +33,18 @@ def train(
     seed: SeedOption = 0,
     backend: BackendOption = None,
 ) -> None:
-    """Train a network on labelled data; save it, and its history as CSV beside it."""
+    """Train a network on labelled data; save it, and its history beside it, as NAME.csv."""
     from .. import networks
     from .._keras import import_keras
     from ..datasets import load_dataset
     from ..training import load, save
     from ..training import train as train_model
+    from ..training._history import check_history_path
     from ..training._saving import check_path
 
     check_path(out)
     target = file_to_write(out, "--out")
-    history_path = _history_beside(out)
+    history_path = file_to_write(check_history_path(out), "the history")
     import_keras(backend, feature="Training")
     dataset = load_dataset(data)
     if network in networks.__all__:
@@ -72,21 +73,3 @@ def train(
         say(f"Saved {out} and {history_path} after {history.epochs} epochs.")
     if history.interrupted:
         raise typer.Exit(130)
-
-
-def _history_beside(out: Path) -> Path:
-    """Return where the history of a model goes, unless that would replace something else."""
-    from ..training import History
-
-    path = out.with_name(f"{out.name}.csv")
-    if path.exists():
-        try:
-            ours = History.from_csv(path)
-        except (OSError, ValueError):
-            ours = History()
-        if "epoch" not in ours:
-            raise ValueError(
-                f"the history would be saved as {path}, which exists and is no history of a "
-                "training: move it, or give another --out"
-            )
-    return file_to_write(path, "the history")
