@@ -64,7 +64,7 @@ _LOWEST = (
 @nox.session
 def lowest(session: nox.Session) -> None:
     """Run a part of the tests with the lowest versions that are allowed; needs uv."""
-    folder = Path(session.create_tmp())
+    folder = Path(__file__).parent / ".nox" / "lowest"
     python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
     session.run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
     install = ("uv", "pip", "install", "--quiet", "--python", str(python))

@@ -39,6 +39,8 @@ def show(
 
     target = None if csv is None else file_to_write(csv, "--csv")
     if figures and not as_json and folder.is_dir():
+        if (folder / FIGURES).is_symlink():
+            raise ValueError(f"{folder / FIGURES} is a link, which is not followed: remove it")
         folder_to_write(folder / FIGURES, "DIR")
     study = Study.load(folder)
     if layers:
