@@ -41,7 +41,7 @@ RC = (
 
 def test_settings_and_modules_of_the_folder_are_not_read(folder, marker):
     (folder / "evil.py").write_text(EVIL.format(path=str(marker.path)))
-    for name in ("yaml", "numba", "typer", "matplotlib", "unknot"):
+    for name in ("yaml", "numba", "typer", "matplotlib"):
         (folder / f"{name}.py").write_text(EVIL.format(path=str(marker.path)))
     (folder / "matplotlibrc").write_text(RC.format(path=str(marker.path)))
     (folder / ".numba_config.yaml").write_text(

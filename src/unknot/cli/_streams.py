@@ -2,6 +2,7 @@
 
 import codecs
 import json
+import logging
 import os
 import re
 import sys
@@ -78,6 +79,8 @@ def prepared() -> Iterator[None]:
             stream.reconfigure(errors="unknot")  # type: ignore[union-attr]
     if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns) < _NARROWEST:
         del os.environ["COLUMNS"]  # no terminal is so narrow: none has said how wide it is
+    # It tells where it keeps what it knows of fonts, where there is no home.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with warnings.catch_warnings():
         warnings.showwarning = _warn
         yield
