@@ -72,9 +72,8 @@ def call(monkeypatch, capsys):
     """Run a command in this process; return exit code, standard output and standard error."""
     from unknot import cli
 
-    monkeypatch.setenv("COLUMNS", "140")
-
-    def run(*arguments):
+    def run(*arguments, columns="140"):
+        monkeypatch.setenv("COLUMNS", columns)
         monkeypatch.setattr(sys, "argv", ["unknot", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
             cli.main()

@@ -21,7 +21,8 @@ _PLAIN = {
     "↑": "^", "↓": "v", "·": ".", "×": "x", "–": "-", "—": "-", "…": "...", "─": "-", "━": "-",
     "│": "|", "╸": "-", "╺": "-", "•": "*",
 }  # fmt: skip
-_NARROWEST = 20
+# What a terminal has at least.
+_LEAST = {"COLUMNS": 20, "LINES": 2}
 
 
 class OutputError(OSError):
@@ -77,8 +78,10 @@ def prepared() -> Iterator[None]:
         # Not every stand-in for a stream can be told.
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="unknot")  # type: ignore[union-attr]
-    if (columns := os.environ.get("COLUMNS", "")).isdigit() and int(columns) < _NARROWEST:
-        del os.environ["COLUMNS"]  # no terminal is so narrow: none has said how wide it is
+    for name, least in _LEAST.items():
+        said = os.environ.get(name)
+        if said is not None and not (re.fullmatch("[0-9]{1,4}", said) and int(said) >= least):
+            del os.environ[name]  # no terminal is of that size: none has said how large it is
     # It tells where it keeps what it knows of fonts, where there is no home.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with warnings.catch_warnings():
