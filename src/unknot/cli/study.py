@@ -1,5 +1,6 @@
 """``unknot study``."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -106,7 +107,7 @@ def study(
         found = study_model(
             loaded,
             dataset,
-            layers=[int(each) if _is_depth(each) else each for each in layers] if layers else None,
+            layers=[_number_or_text(each) for each in layers] if layers else None,
             measures="all" if measures == ["all"] else measures or None,
             out=folder,
             name=Path(model).stem,
@@ -117,7 +118,7 @@ def study(
             untrained=untrained,
             keep_points=keep_points,
             max_memory=max_memory,
-            pool=int(pool) if pool is not None and pool.isdigit() else pool,
+            pool=None if pool is None else _number_or_text(pool),
             project=project,
             random_state=seed,
             n_jobs=jobs,
@@ -133,8 +134,8 @@ def study(
         )
 
 
-def _is_depth(text: str) -> bool:
-    return text.removeprefix("-").isdigit()
+def _number_or_text(text: str) -> int | str:
+    return int(text) if re.fullmatch("-?[0-9]{1,9}", text) else text
 
 
 def print_study(console: Console, found: Study) -> None:
