@@ -1,5 +1,8 @@
 """The project's commands, for a person and for CI: they run in the environment that is active."""
 
+import sys
+from pathlib import Path
+
 import nox
 
 nox.options.default_venv_backend = "none"
@@ -23,6 +26,57 @@ def types(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests; what follows -- goes to pytest."""
     session.run("pytest", *session.posargs)
+
+
+@nox.session
+def fuzz(session: nox.Session) -> None:
+    """Try many more damaged and odd inputs than the tests do; what follows -- goes to pytest."""
+    session.run(
+        "pytest",
+        "tests/fuzz",
+        "--timeout=7200",
+        *session.posargs,
+        env={"UNKNOT_HYPOTHESIS_PROFILE": "fuzz"},
+    )
+
+
+# What the package does with its dependencies, in minutes; PyTorch is left out, since its plain
+# build brings gigabytes of CUDA.
+_LOWEST = (
+    "tests/datasets",
+    "tests/figures/test_figures_maps.py",
+    "tests/figures/test_figures_save.py",
+    "tests/keras_models",
+    "tests/metrics/test_metrics_stored.py",
+    "tests/metrics/test_metrics_table.py",
+    "tests/neighbors/test_nearest_neighbors.py",
+    "tests/projection/test_pca.py",
+    "tests/report/test_report_payload.py",
+    "tests/representations/test_extract.py",
+    "tests/representations/test_memory.py",
+    "tests/representations/test_onnx.py",
+    "tests/studies/test_studies_study.py",
+    "tests/test_cli.py",
+    "tests/test_kernel_cache.py",
+)
+
+
+@nox.session
+def lowest(session: nox.Session) -> None:
+    """Run a part of the tests with the lowest versions that are allowed; needs uv."""
+    folder = Path(__file__).parent / ".nox" / "lowest"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    session.run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+    install = ("uv", "pip", "install", "--quiet", "--python", str(python))
+    session.run(*install, "--resolution", "lowest-direct", "-e", ".[test]")
+    session.run(
+        str(python),
+        "-m",
+        "pytest",
+        *(session.posargs or _LOWEST),
+        external=True,
+        env={"UNKNOT_NO_SKIP": "", "NUMBA_CACHE_DIR": str(folder / "numba")},
+    )
 
 
 @nox.session

@@ -22,7 +22,9 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # Time is measured by the benchmarks, so there are no deadlines. In CI every property is tried on
 # the same examples each time; elsewhere on new ones.
 settings.register_profile("unknot", deadline=None, derandomize=bool(os.environ.get("CI")))
-settings.load_profile("unknot")
+# Many more of them, for `nox -s fuzz`.
+settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples=5000)
+settings.load_profile(os.environ.get("UNKNOT_HYPOTHESIS_PROFILE", "unknot"))
 
 # What takes longest goes first, so that workers beside each other (pytest -n 2) end together.
 LONGEST = ("test_backends.py", "test_faults.py", "test_metrics_suite.py")
@@ -70,9 +72,8 @@ def call(monkeypatch, capsys):
     """Run a command in this process; return exit code, standard output and standard error."""
     from unknot import cli
 
-    monkeypatch.setenv("COLUMNS", "140")
-
-    def run(*arguments):
+    def run(*arguments, columns="140"):
+        monkeypatch.setenv("COLUMNS", columns)
         monkeypatch.setattr(sys, "argv", ["unknot", *map(str, arguments)])
         with pytest.raises(SystemExit) as caught:
             cli.main()

@@ -97,7 +97,7 @@ def test_train_saves_model_and_history(call, tmp_path):
     assert code == 0, err
     assert "after 3 epochs" in out
     assert "logistic_regression: epoch 3/3" in err
-    assert (tmp_path / "small.csv").read_text().startswith("epoch,loss,accuracy,seconds,val_")
+    assert (tmp_path / "small.keras.csv").read_text().startswith("epoch,loss,accuracy,seconds,val_")
     code, out, err = call("train", path, "digits", "-o", tmp_path / "more.yaml", "--epochs", 1)
     assert code == 0, err
     assert (tmp_path / "more.weights.h5").is_file()
@@ -107,6 +107,7 @@ def test_lab_passes_its_options_on(call, monkeypatch, tmp_path):
     given = {}
     monkeypatch.setattr("unknot.lab.run_lab", lambda out, **options: given.update(options, out=out))
     assert call("lab", "--quick", "--seed", 3, "--backend", "jax", "--out", tmp_path)[0] == 0
+    assert given.pop("console").file is not None
     assert given == {"out": tmp_path, "quick": True, "seed": 3, "backend": "jax"}
     assert call("lab", "--quick")[0] == 0
     assert given["out"].name == "unknot-lab-quick"

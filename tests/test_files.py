@@ -1,5 +1,7 @@
 import json
+import os
 import stat
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -55,3 +57,33 @@ def test_json_has_no_nan(tmp_path):
     with pytest.raises(ValueError, match="JSON"):
         write_json(tmp_path / "nan.json", {"x": float("nan")})
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_link_is_replaced_and_what_it_leads_to_stays(tmp_path):
+    kept, link = tmp_path / "kept.txt", tmp_path / "link.txt"
+    kept.write_text("kept")
+    link.symlink_to(kept)
+    write_text(link, "new")
+    assert (kept.read_text(), link.read_text(), link.is_symlink()) == ("kept", "new", False)
+
+
+@pytest.mark.parametrize("name", ["/dev/null", "/dev/full", "pipe"])
+def test_a_device_or_a_pipe_is_not_replaced(tmp_path, monkeypatch, name):
+    monkeypatch.chdir(tmp_path)
+    if not hasattr(os, "mkfifo"):
+        pytest.skip("no such things on this system")
+    if name == "pipe":
+        os.mkfifo(name)
+    if not Path(name).exists():
+        pytest.skip(f"this system has no {name}")
+    with pytest.raises(OSError, match="is a device or a pipe"):
+        write_text(name, "text")
+    assert not Path(name).is_file()
+
+
+def test_a_folder_is_not_a_file(tmp_path):
+    with pytest.raises(IsADirectoryError, match="is a folder; name a file"):
+        write_text(tmp_path, "text")
+    with pytest.raises(OSError, match=r"a\.txt"):
+        write_text(tmp_path / "a.txt" / ("long" * 100 + ".txt"), "text")
+    assert not list(tmp_path.rglob(".unknot*"))

@@ -15,6 +15,7 @@ from typing import Any
 from numba import njit
 from numba.core.compiler_lock import global_compiler_lock
 
+from ._kernel_cache import KernelCache
 from ._team import wait_for
 
 
@@ -56,7 +57,13 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
-        dispatcher = njit(nogil=True, cache=True, no_cfunc_wrapper=True, **options)(function)
+        dispatcher = njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
+        if dispatcher is function:
+            raise RuntimeError(
+                "NUMBA_DISABLE_JIT is set (or disable_jit in .numba_config.yaml), and without "
+                "Numba's compiler there are no kernels: unset it"
+            )
+        dispatcher._cache = KernelCache(function)
         compile_ = dispatcher.compile
 
         def compile_elsewhere(signature: object) -> object:

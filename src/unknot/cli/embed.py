@@ -8,6 +8,8 @@ import typer
 
 from ._app import JobsOption, SeedOption, app
 from ._files import flat, read_array
+from ._paths import file_to_write, keeping
+from ._streams import Terminal, say
 
 
 class Method(StrEnum):
@@ -34,6 +36,7 @@ def embed(
 
     if out.suffix != ".npy":
         raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
+    target = file_to_write(out, "--out", inputs=(points,))
     array = flat(read_array(points, "POINTS"))
     if method is Method.pca:
         map_ = PCA(n_components=2).fit_transform(array)
@@ -45,9 +48,10 @@ def embed(
             metric=metric,
             random_state=seed,
             n_jobs=jobs,
-            progress=True,
+            progress=Terminal().is_terminal,
         )
         map_ = tsne.fit_transform(array)
         said = f", KL divergence {tsne.kl_divergence_:.4f}"
-    write_array(out, map_)
-    typer.echo(f"Wrote {out}: {len(map_):,} points{said}.")
+    write_array(target, map_)
+    with keeping(f"the map is in {out}"):
+        say(f"Wrote {out}: {len(map_):,} points{said}.")

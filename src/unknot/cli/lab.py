@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from ._app import BackendOption, SeedOption, app
+from ._paths import folder_to_write, keeping
+from ._streams import Terminal
 
 
 @app.command()
@@ -27,5 +29,7 @@ def lab(
     """
     from ..lab import run_lab
 
-    folder = out or Path("unknot-lab-quick" if quick else "unknot-lab")
-    run_lab(folder, quick=quick, seed=seed, backend=backend)
+    given = out or Path("unknot-lab-quick" if quick else "unknot-lab")
+    folder = folder_to_write(given, "--out")
+    with keeping(f"what is done is in {given}, and the same command goes on from there"):
+        run_lab(folder, quick=quick, seed=seed, backend=backend, console=Terminal())

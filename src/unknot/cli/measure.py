@@ -4,10 +4,10 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from ._app import JobsOption, SeedOption, app
 from ._files import flat, read_array
+from ._streams import Terminal, say_json
 
 
 @app.command()
@@ -43,6 +43,6 @@ def measure(
         n_jobs=jobs,
     )
     if as_json:
-        typer.echo(scores.to_json())
+        say_json(scores.to_json())
     else:
-        Console().print(scores)
+        Terminal().print(scores)

@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from ._app import PAGE, JobsOption, app
+from ._paths import file_to_write, keeping
+from ._streams import say
 
 
 @app.command()
@@ -30,8 +32,10 @@ def report(
     from ..report import write_report
     from ..studies import Study
 
+    target = None if out is None else file_to_write(out, "--out")
     study = Study.load(folder)
-    page = inside(folder, PAGE) if out is None else out
+    page = inside(folder, PAGE) if target is None else target
     other = None if compare is None else Study.load(compare)
     path = write_report(study, page, other=other, title=title, n_jobs=jobs)
-    typer.echo(f"Wrote {path}: {path.stat().st_size / 1e6:.1f} MB.")
+    with keeping(f"the page is in {out or path}"):
+        say(f"Wrote {out or path}: {path.stat().st_size / 1e6:.1f} MB.")

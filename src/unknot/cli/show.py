@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 
+from .._folders import inside
 from ._app import app
+from ._paths import file_to_write, folder_to_write, keeping
+from ._streams import Terminal, say_json
 from .study import print_study
 
 if TYPE_CHECKING:
@@ -14,7 +16,8 @@ if TYPE_CHECKING:
 else:
     Study = Any
 
-
+# In a study's folder.
+FIGURES = "figures"
 FORMATS = ("png", "svg")
 
 
@@ -36,19 +39,23 @@ def show(
     """Print the scores of a study, and draw its maps and curves."""
     from ..studies import Study
 
+    target = None if csv is None else file_to_write(csv, "--csv")
+    if figures and not as_json and folder.is_dir():
+        folder_to_write(inside(folder, FIGURES), "DIR")
     study = Study.load(folder)
     if layers:
         study = study.select(layers)
-    if csv is not None:
-        study.scores.to_csv(csv)
-    if as_json:
-        typer.echo(study.scores.to_json())
-        return
-    console = Console()
-    print_study(console, study)
-    if figures:
-        for path in draw_figures(study, folder):
-            console.print(f"Wrote {path}", highlight=False, markup=False, soft_wrap=True)
+    if target is not None:
+        study.scores.to_csv(target)
+    with keeping(f"the study in {folder} is as it was"):
+        if as_json:
+            say_json(study.scores.to_json())
+            return
+        console = Terminal()
+        print_study(console, study)
+        if figures:
+            for path in draw_figures(study, folder):
+                console.say(f"Wrote {path}")
 
 
 def draw_figures(study: Study, folder: Path) -> list[Path]:
@@ -59,11 +66,10 @@ def draw_figures(study: Study, folder: Path) -> list[Path]:
     list of Path
         What was written.
     """
-    from .._folders import inside
     from ..figures import save_figure
 
     names = [f"{name}.{ending}" for name in ("maps", "curves", "epochs") for ending in FORMATS]
-    places = {name: inside(folder, f"figures/{name}") for name in names}
+    places = {name: inside(folder, f"{FIGURES}/{name}") for name in names}
     drawn = {}
     if any(layer.map is not None for layer in study.layers.values()):
         drawn["maps"] = study.figure()

@@ -1,12 +1,16 @@
 """``unknot study``."""
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.console import Console
 
+from .._text import shown
 from ._app import PAGE, BackendOption, JobsOption, SeedOption, app
+from ._paths import folder_to_write, keeping
+from ._streams import Terminal
 
 if TYPE_CHECKING:
     from ..studies import Study
@@ -90,62 +94,59 @@ def study(
     from ..representations import load_model
     from ..studies import study as study_model
 
-    console = Console()
-    folder = out or Path(f"study-{Path(model).stem}")
+    console = Terminal()
+    given = out or Path(f"study-{Path(model).name}")
+    folder = folder_to_write(given, "--out")
     dataset = load_dataset(data)
     if backend is not None:
         import_keras(backend, feature="This model")
 
     def told(layer: str, stage: str, seconds: float, reused: bool) -> None:
         what = "done before" if reused else f"{seconds:.1f} s"
-        console.print(f"  {layer}: {stage}, {what}", highlight=False, markup=False)
+        console.print(shown(f"  {layer}: {stage}, {what}"), highlight=False, markup=False)
 
-    console.print(f"Studying {model} on {data}, into {folder}", highlight=False, markup=False)
-    found = study_model(
-        load_model(model, factory=factory, trust_pickle=trust_pickle),
-        dataset,
-        layers=[int(each) if _is_depth(each) else each for each in layers] if layers else None,
-        measures="all" if measures == ["all"] else measures or None,
-        out=folder,
-        name=Path(model).stem,
-        n_samples=max_samples,
-        perplexity=perplexity,
-        k=k,
-        max_iter=iterations,
-        untrained=untrained,
-        keep_points=keep_points,
-        max_memory=max_memory,
-        pool=int(pool) if pool is not None and pool.isdigit() else pool,
-        project=project,
-        random_state=seed,
-        n_jobs=jobs,
-        on_stage=told,
-    )
-    page = write_report(found, inside(folder, PAGE), n_jobs=jobs)
-    console.print()
-    print_study(console, found)
-    console.print(
-        f"Everything is in {folder}; open {page} in a browser, or draw the figures with "
-        f"unknot show {folder}.",
-        highlight=False,
-        markup=False,
-        soft_wrap=True,
-    )
+    console.print(shown(f"Studying {model} on {data}, into {given}"), highlight=False, markup=False)
+    loaded = load_model(model, factory=factory, trust_pickle=trust_pickle)
+    with keeping(f"what is done is in {given}, and the same command goes on from there"):
+        found = study_model(
+            loaded,
+            dataset,
+            layers=[_number_or_text(each) for each in layers] if layers else None,
+            measures="all" if measures == ["all"] else measures or None,
+            out=folder,
+            name=Path(model).stem,
+            n_samples=max_samples,
+            perplexity=perplexity,
+            k=k,
+            max_iter=iterations,
+            untrained=untrained,
+            keep_points=keep_points,
+            max_memory=max_memory,
+            pool=None if pool is None else _number_or_text(pool),
+            project=project,
+            random_state=seed,
+            n_jobs=jobs,
+            on_stage=told,
+        )
+    with keeping(f"the study is whole in {given}: unknot report writes its page"):
+        write_report(found, inside(folder, PAGE), n_jobs=jobs)
+        console.print()
+        print_study(console, found)
+        console.say(
+            f"Everything is in {given}; open {given / PAGE} in a browser, or draw the figures with "
+            f"unknot show {given}."
+        )
 
 
-def _is_depth(text: str) -> bool:
-    return text.removeprefix("-").isdigit()
+def _number_or_text(text: str) -> int | str:
+    return int(text) if re.fullmatch("-?[0-9]{1,9}", text) else text
 
 
 def print_study(console: Console, found: Study) -> None:
     """Print what a study found."""
     accuracy = "" if found.accuracy is None else f", accuracy {100 * found.accuracy:.2f} %"
-    console.print(
-        f"{found.name}: {len(found.labels):,} samples of {len(found.class_names)} classes"
-        f"{accuracy}",
-        highlight=False,
-        markup=False,
-    )
+    samples = f"{len(found.labels):,} samples of {len(found.class_names)} classes"
+    console.print(shown(f"{found.name}: {samples}{accuracy}"), highlight=False, markup=False)
     console.print(found.scores, highlight=False)
     said = [(found.name, note) for note in found.notes]
     said += [(name, note) for name, layer in found.layers.items() for note in layer.notes]
@@ -155,4 +156,4 @@ def print_study(console: Console, found: Study) -> None:
         if layer.same_as
     ]
     for name, note in said:
-        console.print(f"{name}: {note}.", style="yellow", highlight=False, markup=False)
+        console.print(shown(f"{name}: {note}."), style="yellow", highlight=False, markup=False)

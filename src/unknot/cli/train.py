@@ -6,6 +6,8 @@ from typing import Annotated
 import typer
 
 from ._app import BackendOption, SeedOption, app
+from ._paths import file_to_write, keeping
+from ._streams import say
 
 
 @app.command()
@@ -31,15 +33,18 @@ def train(
     seed: SeedOption = 0,
     backend: BackendOption = None,
 ) -> None:
-    """Train a network on labelled data; save it, and its history as CSV beside it."""
+    """Train a network on labelled data; save it, and its history beside it, as NAME.csv."""
     from .. import networks
     from .._keras import import_keras
     from ..datasets import load_dataset
     from ..training import load, save
     from ..training import train as train_model
+    from ..training._history import check_history_path
     from ..training._saving import check_path
 
     check_path(out)
+    target = file_to_write(out, "--out")
+    history_path = file_to_write(check_history_path(out), "the history")
     import_keras(backend, feature="Training")
     dataset = load_dataset(data)
     if network in networks.__all__:
@@ -62,9 +67,9 @@ def train(
         validate=validate,
         random_state=seed,
     )
-    save(model, out)
-    history_path = out.with_name(out.name.partition(".")[0] + ".csv")
-    history.to_csv(history_path)
-    typer.echo(f"Saved {out} and {history_path} after {history.epochs} epochs.")
+    save(model, target)
+    with keeping(f"the model is saved in {out}"):
+        history.to_csv(history_path)
+        say(f"Saved {out} and {history_path} after {history.epochs} epochs.")
     if history.interrupted:
         raise typer.Exit(130)

@@ -49,8 +49,7 @@ def save_figure(fig: Figure, path: str | os.PathLike[str], *, dpi: int = 200) ->
         raise ValueError(
             f"path must end in {', '.join(sorted(_METADATA))}; got {os.fspath(path)!r}"
         )
-    with house_style(), atomic_path(target) as temporary:
-        fig.savefig(
-            temporary, format=kind[1:], dpi=dpi, metadata=_METADATA[kind], facecolor="white"
-        )
+    # A file that matplotlib opens itself stays open where it cannot be written.
+    with house_style(), atomic_path(target) as temporary, temporary.open("wb") as stream:
+        fig.savefig(stream, format=kind[1:], dpi=dpi, metadata=_METADATA[kind], facecolor="white")
     return target

@@ -11,6 +11,7 @@ from .._files import write_array
 from .._workspace import Step, Workspace
 from ..datasets import Dataset, Split
 from ..training import History, load, save, train
+from ..training._history import history_path
 from ._settings import NETWORKS, LabSettings
 
 FORMATS = (".keras", ".h5", ".yaml")
@@ -41,7 +42,7 @@ def _train_network(name: str, workspace: Workspace, settings: LabSettings, data:
             reloaded[ending] = _score(load(path), test) == (loss, accuracy)
         probabilities = model.predict(test.inputs, batch_size=1000, verbose=0)
         write_array(workspace.path(f"predictions/{name}.npy"), probabilities)
-        for suffix in (".keras", ".csv", ".fingerprint"):
+        for suffix in (".keras", ".keras.csv", ".fingerprint"):
             workspace.partial(name, suffix).unlink(missing_ok=True)
         return {
             "parameters": model.count_params(),
@@ -78,7 +79,11 @@ def _trained(
     checkpoint = workspace.partial(name, ".keras")
     owner = workspace.partial(name, ".fingerprint")
     history = None
-    if owner.is_file() and owner.read_text() == fingerprint and checkpoint.is_file():
+    if (
+        owner.is_file()
+        and owner.read_text() == fingerprint
+        and (checkpoint.is_file() and history_path(checkpoint).is_file())
+    ):
         model = load(checkpoint)
         history = _matching_history(model, checkpoint, len(data.train), settings.batch_size)
     if history is None:
@@ -110,7 +115,7 @@ def _matching_history(
     model: Any, checkpoint: Path, n_samples: int, batch_size: int
 ) -> History | None:
     """Return the history as far as the model went; None if they do not belong together."""
-    written = History.from_csv(checkpoint.with_suffix(".csv"))
+    written = History.from_csv(history_path(checkpoint))
     steps_per_epoch = -(-n_samples // batch_size)
     epochs, rest = divmod(int(model.optimizer.iterations), steps_per_epoch)
     if rest or not 0 < epochs <= written.epochs:

@@ -11,6 +11,7 @@ from .._files import write_json, write_text
 from .._folders import claim
 from .._keras import configured_backend, import_keras
 from .._lock import locked
+from .._text import shown
 from .._workspace import Step, Workspace
 from ..datasets import Dataset, load_dataset
 from ._settings import TITLES, LabSettings
@@ -94,13 +95,13 @@ def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[
 
     data = _dataset(settings)
     console.print(
-        f"The lab on MNIST, with Keras on {settings.backend}, into {workspace.folder}",
+        shown(f"The lab on MNIST, with Keras on {settings.backend}, into {workspace.folder}"),
         highlight=False,
         markup=False,
         soft_wrap=True,
     )
     if settings.left_out:
-        console.print(settings.left_out)
+        console.print(settings.left_out, markup=False)
 
     trained = _told(train_networks(workspace, settings, data), console)
     studied = _told(study_networks(workspace, settings, data, trained), console)
@@ -118,7 +119,9 @@ def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[
     write_json(workspace.path("results.json"), results)
     _print_summary(results, workspace, console)
     console.print(
-        f"Open {workspace.path(PAGE)} in a browser: every layer of both networks, to explore.",
+        shown(
+            f"Open {workspace.path(PAGE)} in a browser: every layer of both networks, to explore."
+        ),
         highlight=False,
         markup=False,
         soft_wrap=True,
@@ -138,7 +141,7 @@ def _told(steps: Iterable[tuple[str, Step]], console: Console) -> dict[str, Step
             what += f", test accuracy {100 * found['test_accuracy']:.2f} %"
         if "neighborhood_hit" in found:
             what += f", NH {100 * found['neighborhood_hit']:.1f} %"
-        console.print(f"  {TITLES.get(name, name)}: {what}", highlight=False)
+        console.print(f"  {TITLES.get(name, name)}: {what}", highlight=False, markup=False)
         done[name] = step
     return done
 
@@ -164,17 +167,19 @@ def _print_summary(results: dict[str, Any], workspace: Workspace, console: Conso
     said = [*tables(results), conclusion(results)]
     for part in said:
         console.print()
-        console.print(part, highlight=False)
+        console.print(part, highlight=False, markup=False)
     with Path(os.devnull).open("w") as nowhere:
         text = Console(width=100, record=True, file=nowhere)
         for part in said:
-            text.print(part, highlight=False)
+            text.print(part, highlight=False, markup=False)
             text.print()
     write_text(workspace.path("summary.txt"), text.export_text())
     console.print()
     console.print(
-        f"Everything is in {workspace.folder}; the maps side by side are "
-        f"{workspace.path('figures/comparison.png')}.",
+        shown(
+            f"Everything is in {workspace.folder}; the maps side by side are "
+            f"{workspace.path('figures/comparison.png')}."
+        ),
         highlight=False,
         markup=False,
         soft_wrap=True,

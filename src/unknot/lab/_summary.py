@@ -7,8 +7,10 @@ from platform import python_version
 from typing import Any
 
 from rich.table import Table
+from rich.text import Text
 
 from .. import __version__
+from .._text import shown
 from ._settings import TITLES, LabSettings
 
 _LIBRARIES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numba", "numpy", "scipy")
@@ -107,7 +109,7 @@ def _table_of_layers(studies: Mapping[str, Any]) -> Table:
         cells = (
             _OF_LAYERS[measure][1](found[measure]) if measure in found else "-" for measure in taken
         )
-        table.add_row(name, *cells)
+        table.add_row(Text(shown(name)), *cells)
     return table
 
 

@@ -23,6 +23,8 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     from rich.table import Table
     from rich.text import Text
 
+    from .._text import shown
+
     settings = scores.settings
     table = Table(
         title=(
@@ -57,17 +59,17 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
         for note in score.notes:
             number = numbers.setdefault(note, len(numbers) + 1)
             marks += f" [{number}]"
-        title = Text("  " + score.title + (", on the map" if score.space == "map" else ""))
+        title = Text("  " + shown(score.title) + (", on the map" if score.space == "map" else ""))
         title.append(marks, style="dim")
         cells = _cells(score)
         table.add_row(title, ARROWS[score.better], *(cells if with_ranges else cells[:-1]))
     yield table
     for note, number in numbers.items():
-        yield Text(f"[{number}] {note}.", style="dim")
+        yield Text(shown(f"[{number}] {note}."), style="dim")
     for note in scores.notes:
-        yield Text(f"{note[:1].upper()}{note[1:]}.", style="yellow")
+        yield Text(shown(f"{note[:1].upper()}{note[1:]}."), style="yellow")
     for name, why in scores.skipped.items():
-        yield Text(f"Not measured: {name}, because {why}.", style="yellow")
+        yield Text(shown(f"Not measured: {name}, because {why}."), style="yellow")
     spent = ", ".join(f"{name} {value:.1f} s" for name, value in scores.shared_seconds.items())
     yield Text(f"{scores.seconds:.1f} s{': ' if spent else ''}{spent}", style="dim")
 

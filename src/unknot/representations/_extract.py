@@ -5,9 +5,11 @@ from typing import Any, Final
 
 import numpy as np
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import track
 
 from .._console import moves
+from .._text import shown as shown_text
 from .._typing import Array
 from ._adapter import Adapter, find_adapter, leaves
 from ._columns import (
@@ -186,7 +188,7 @@ def _run(
     console = Console(stderr=True)
     shown = track(
         range(0, n_samples, size),
-        f"{adapter.name}: extracting",
+        escape(shown_text(f"{adapter.name}: extracting")),
         console=console,
         transient=True,
         disable=not (progress and moves(console)),

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from .._console import moves
+from .._text import shown
 from ._stages import OnStage
 
 
@@ -27,13 +28,11 @@ def showing(
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
-    columns = SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn()
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("")
 
         def start(layer: str, stage: str) -> None:
-            from rich.markup import escape
-
-            bar.reset(task, description=escape(f"{layer}: {stage}"))
+            bar.reset(task, description=shown(f"{layer}: {stage}"))
 
         yield start, done

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._text import shown
+
 if TYPE_CHECKING:
     from ._compare import Comparison
     from ._table import ScoreTable
@@ -38,11 +40,11 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
         for measure in table.measures
     }
     titles = {measure: _title(measure, table) for measure in table.measures}
-    shown = [measure for measure in table.measures if any(v is not None for v in cells[measure])]
+    found = [measure for measure in table.measures if any(v is not None for v in cells[measure])]
     yield from _banded(
         f"Scores of {table.name}, layer by layer",
         [label for label, _ in rows],
-        {titles[m]: [_number(v) for v in cells[m]] for m in shown},
+        {titles[m]: [_number(v) for v in cells[m]] for m in found},
         width,
     )
     yield Text("↑ more is more untangled, ↓ less is; · neither.", style="dim")
@@ -52,7 +54,8 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
             skipped.setdefault((layer, why), []).append(name)
     for (layer, why), names in skipped.items():
         what = "anything" if len(names) > 5 and not table[layer] else ", ".join(names)
-        yield Text(f"{layer}: {what} could not be measured, because {why}.", style="yellow")
+        text = f"{layer}: {what} could not be measured, because {why}."
+        yield Text(shown(text), style="yellow")
 
 
 def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
@@ -73,26 +76,29 @@ def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
     yield Text("* their 95 % intervals do not overlap.", style="dim")
     for side, only in zip(comparison.names, comparison.only, strict=True):
         if only:
-            yield Text(f"Only in {side}: {', '.join(only)}.", style="yellow")
+            yield Text(shown(f"Only in {side}: {', '.join(only)}."), style="yellow")
 
 
 def _banded(
     title: str, labels: Sequence[str], columns: Mapping[str, list[str]], width: int
 ) -> Iterator[Any]:
     """Yield one table, or several under each other where the columns do not fit the width."""
+    from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
 
-    first = max([5, *(len(label) for label in labels)]) + 4
+    heading = Text(shown(title), style="table.title")
+    labels = [shown(label) for label in labels]
+    first = max([5, *(cell_len(label) for label in labels)]) + 4
     each = NUMBER + 3
     per_band = max(1, (width - first) // each)
     names = list(columns)
     for start in range(0, len(names), per_band):
         band = names[start : start + per_band]
-        table = Table(title=title if not start else None, title_justify="left")
+        table = Table(title=heading if not start else None, title_justify="left")
         table.add_column("layer", no_wrap=True)
         for name in band:
-            table.add_column(Text(name), justify="right", min_width=NUMBER, max_width=NUMBER)
+            table.add_column(Text(shown(name)), justify="right", min_width=NUMBER, max_width=NUMBER)
         for i, label in enumerate(labels):
             style = "dim" if label.startswith("  ") else None
             table.add_row(Text(label), *(Text(columns[name][i]) for name in band), style=style)

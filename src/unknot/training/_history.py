@@ -81,12 +81,43 @@ class History(Mapping[str, list[float]]):
         ValueError
             If the file is not a table of numbers under a header; it is named.
         """
-        with Path(path).open(newline="") as stream:
-            rows = list(csv.reader(stream))
         try:
+            with Path(path).open(newline="", encoding="utf-8") as stream:
+                rows = list(csv.reader(stream))
             columns = {name: [float(row[i]) for row in rows[1:]] for i, name in enumerate(rows[0])}
             if any(len(row) != len(columns) for row in rows[1:]):
                 raise ValueError("rows of different lengths")
-        except (IndexError, ValueError) as error:
+        except (IndexError, ValueError, csv.Error) as error:
             raise ValueError(f"{path} is not a training history ({error}); delete it") from error
         return cls(columns)
+
+
+def history_path(model: str | os.PathLike[str]) -> Path:
+    """Return where the history of a model is saved: beside it, under its whole name and ``.csv``.
+
+    So ``a.keras`` and ``a.h5``, or ``run.1.keras`` and ``run.2.keras``, have one each.
+    """
+    path = Path(model)
+    return path.with_name(f"{path.name}.csv")
+
+
+def check_history_path(model: str | os.PathLike[str]) -> Path:
+    """Return the same, unless another kind of file is there, which nobody asked to replace.
+
+    Raises
+    ------
+    ValueError
+        If a file of that name is no history of a training.
+    """
+    path = history_path(model)
+    if os.path.lexists(path):
+        try:
+            ours = path.is_file() and "epoch" in History.from_csv(path)
+        except (OSError, ValueError):
+            ours = False
+        if not ours:
+            raise ValueError(
+                f"the history of the training is saved as {path}, and what has that name is no "
+                "such history: move it, or give the model another name"
+            )
+    return path

@@ -13,6 +13,7 @@ from rich.progress import (
 )
 
 from .._console import moves
+from .._text import shown as shown_text
 
 _BAR = 12  # characters
 SECONDS_BETWEEN_LINES = 10.0  # where the output is a file, which shows no moving bar
@@ -24,24 +25,24 @@ class TrainingProgress:
     def __init__(self, name: str, epochs: int, done: int, *, shown: bool) -> None:
         self.console = Console(stderr=True, quiet=not shown)
         self.live = moves(self.console)
-        self.name = name
+        self.name = shown_text(name)
         self.epochs = epochs
         self.done = done
         self.printed_at = time.perf_counter()
         # Name, bar, count of epochs and time left, with the gaps between them.
-        taken = len(name) + _BAR + len(f"epoch {epochs}/{epochs}") + len("0:00:00") + 5
+        taken = len(self.name) + _BAR + len(f"epoch {epochs}/{epochs}") + len("0:00:00") + 5
         self.room = self.console.width - taken
         self.bar = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=_BAR),
             TextColumn("epoch"),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[numbers]}"),
+            TextColumn("{task.fields[numbers]}", markup=False),
             TimeRemainingColumn(),
             console=self.console,
             disable=not (shown and self.live),
         )
-        self.task = self.bar.add_task(name, total=epochs, completed=done, numbers="")
+        self.task = self.bar.add_task(self.name, total=epochs, completed=done, numbers="")
 
     def __enter__(self) -> "TrainingProgress":
         self.bar.start()
@@ -61,7 +62,11 @@ class TrainingProgress:
 
     def finished(self, epoch: int, row: dict[str, float]) -> None:
         """Show the numbers of a finished epoch."""
-        shown = [f"{name} {row[name]:.4f}" for name in row if name not in ("epoch", "seconds")]
+        shown = [
+            f"{shown_text(name)} {row[name]:.4f}"
+            for name in row
+            if name not in ("epoch", "seconds")
+        ]
         validated = [each for each in shown if each.startswith("val_")]
         seconds = f"{row['seconds']:.2f} s/epoch"
         # On a narrow screen what matters most: how well it does on other data.
@@ -80,6 +85,7 @@ class TrainingProgress:
             self.console.print(
                 f"{self.name}: epoch {epoch}/{self.epochs}  {numbers}{remains}",
                 highlight=False,
+                markup=False,
                 soft_wrap=True,
             )
 
@@ -88,4 +94,5 @@ class TrainingProgress:
         self.console.print(
             f"Interrupted: {self.name} is as it was after epoch {epoch} of {self.epochs}.",
             highlight=False,
+            markup=False,
         )

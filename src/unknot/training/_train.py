@@ -11,7 +11,7 @@ import numpy as np
 from .._keras import import_keras
 from .._typing import Array
 from ._epochs import batch_tables, compile_steps, epoch_batches
-from ._history import History
+from ._history import History, check_history_path, history_path
 from ._progress import TrainingProgress
 from ._saving import save
 
@@ -60,7 +60,7 @@ def train(
         batches it would have had if it had not stopped.
     checkpoint : path, optional
         A ``.keras`` file to save the model to: at the end, on Ctrl-C and every few seconds
-        between. The history is saved beside it, as ``.csv``; each save is atomic.
+        between. The history is saved beside it, as ``NAME.keras.csv``; each save is atomic.
     random_state : int, optional
         Seeds the order of the samples; the same seed gives the same batches on every backend.
     on_epoch_end : callable, optional
@@ -94,6 +94,8 @@ def train(
     _check_numbers(epochs, batch_size, learning_rate, history)
     if checkpoint is not None and Path(checkpoint).suffix != ".keras":
         raise ValueError(f"checkpoint must be a .keras file; got {os.fspath(checkpoint)!r}")
+    if checkpoint is not None:
+        check_history_path(checkpoint)
     _prepare(keras, model, inputs, labels, learning_rate)
     if validation is not None:
         _check_fit(model, *validation, "validate")
@@ -279,5 +281,5 @@ def _restore(model: Any, values: list[Array]) -> None:
 
 def _save_checkpoint(model: Any, history: History, path: str | os.PathLike[str]) -> None:
     # The history first: it may run ahead of the model on disk, never behind it.
-    history.to_csv(Path(path).with_suffix(".csv"))
+    history.to_csv(history_path(path))
     save(model, path)
