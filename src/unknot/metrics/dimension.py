@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._stored import Rows
 from .._typing import Array, Float64, Int64
-from .._validation import check_points
+from .._validation import scale_free
 from ._centred import Centred
 from ._moments import blocks_of, rows_of
 from ._results import Result, UndefinedMeasureError, announced
@@ -107,7 +107,7 @@ def two_nn(
     >>> round(two_nn(in_space).value, 1)
     2.0
     """
-    points = check_points(points, min_samples=3)
+    points = scale_free(points, min_samples=3)
     if not 0.0 <= discard < 1.0:
         raise ValueError(f"discard must be from 0 to below 1; got {discard}")
     if method not in ("fit", "likelihood"):
@@ -227,7 +227,7 @@ def participation_ratio(points: ArrayLike) -> ParticipationRatio:
     >>> round(participation_ratio([[2, 0], [-2, 0], [0, 1], [0, -1]]).value, 6)
     1.470588
     """
-    return participation_of_points(check_points(points))
+    return participation_of_points(scale_free(points))
 
 
 def participation_of_points(points: Rows) -> ParticipationRatio:

@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 
 from .._stored import Rows
 from .._typing import Array, Float32, Float64, Shaped
-from .._validation import check_labels, check_points
+from .._validation import check_labels, scale_free
 from ._checks import check_count
 from ._results import PairResult, Result, announced, some
 
@@ -126,7 +126,7 @@ def neighborhood_hit(
     >>> hit.per_class
     array([0.75, 1.  ])
     """
-    points = check_points(points, min_samples=2)
+    points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
     graph = checked_graph(points, k, graph, n_jobs)
     return announced(hit_of_graph(graph, k, codes, classes))
@@ -183,7 +183,7 @@ def neighbor_confusion(
     array([[0.75, 0.25],
            [0.  , 1.  ]])
     """
-    points = check_points(points, min_samples=2)
+    points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
     graph = checked_graph(points, k, graph, n_jobs)
     return announced(confusion_of_graph(graph, k, codes, classes))

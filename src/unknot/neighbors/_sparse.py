@@ -9,6 +9,7 @@ from scipy import sparse
 
 from .._team import Team
 from .._typing import Array
+from .._validation import as_points
 
 # Distances held at a time, per thread.
 DISTANCES = 2**22
@@ -16,6 +17,10 @@ DISTANCES = 2**22
 
 def check(points: Any, metric: str, *, name: str) -> Any:
     """Return sparse points as CSR float64, rows of unit length if the metric is cosine."""
+    if not sparse.issparse(points):
+        points = as_points(points, name=name)
+    elif points.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers; got dtype {points.dtype}")
     matrix = sparse.csr_array(points, dtype=np.float64)
     if not np.isfinite(matrix.data).all():
         raise ValueError(
