@@ -102,8 +102,42 @@ def as_numbers(values: Any, name: str) -> Array:
     return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
 
 
+def as_samples(values: Any, name: str) -> Array:
+    """Return a model's inputs: real numbers as `as_numbers` does, or texts as they are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_numbers`.
+    """
+    values = on_host(values, name)
+    if not is_sparse(values):
+        values = as_array(values, name)
+        if values.dtype.kind in "UST" or (
+            values.dtype.kind == "O"
+            and all(isinstance(value, str | bytes) for value in values.ravel().tolist())
+        ):
+            return np.asarray(values)
+    return as_numbers(values, name)
+
+
+def for_estimator(values: Any, name: str) -> Any:
+    """Return points for scikit-learn's own checks, which keep a frame's names but ignore a mask.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `on_host`.
+    """
+    values = on_host(values, name)
+    if hasattr(values, "__array__") and not hasattr(values, "iloc") and not is_sparse(values):
+        array = as_array(values, name)
+        return as_numbers(array, name) if array.dtype.kind == "V" else array
+    return values
+
+
 def _refuse_masked(values: Any, name: str) -> None:
-    count = int(np.ma.count_masked(values))
+    count = int(np.count_nonzero(np.ma.getmaskarray(values)))
     if count:
         raise ValueError(
             f"{name} has {count} masked entries, which cannot be left out one by one. Replace them "

@@ -62,13 +62,13 @@ def _refuse_mixed(listed: Sequence[Any], name: str) -> None:
     if missing:
         _raise_missing(missing, name)
     text = {kind for kind in kinds if issubclass(kind, str)}
-    if kinds != text and (text or any(issubclass(kind, bytes) for kind in kinds)):
-        if not all(issubclass(kind, bytes) for kind in kinds):
-            found = ", ".join(sorted(kind.__name__ for kind in kinds))
-            raise TypeError(
-                f"{name} must be all strings or all integers; got {found}. Convert them, such as "
-                f"with [str(label) for label in {name}]"
-            )
+    binary = {kind for kind in kinds if issubclass(kind, bytes)}
+    if (text or binary) and kinds not in (text, binary):
+        found = ", ".join(sorted(kind.__name__ for kind in kinds))
+        raise TypeError(
+            f"{name} must be all strings or all integers; got {found}. Convert them, such as with "
+            f"[str(label) for label in {name}]"
+        )
     if kinds and all(issubclass(kind, int | np.integer) for kind in kinds):
         low, high = min(map(int, listed)), max(map(int, listed))
         if low < -(2**63) or high >= 2**64 or (low < 0 and high >= 2**63):

@@ -37,8 +37,8 @@ class StoredPoints:
     """Points on disk as an array of float32 (n_samples, n_features), each sample flattened.
 
     What float32 cannot hold, such as float64 values with a large offset, is relative to one of the
-    points. Has what the measures and the search use of an array: its shape, rows by slice or by indices
-    (which are read into memory), and mean, least and greatest of each feature.
+    points. Has what the measures and the search use of an array: its shape, rows by slice or by
+    indices (which are read into memory), and mean, least and greatest of each feature.
 
     Parameters
     ----------

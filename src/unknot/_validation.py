@@ -16,7 +16,7 @@ from ._arrays import as_numbers
 from ._labels import check_labels
 from ._typing import Array, Points
 
-__all__ = ["as_points", "check_points", "check_labels", "middle_of", "relative", "scale_free"]
+__all__ = ["as_points", "check_labels", "check_points", "middle_of", "relative", "scale_free"]
 
 TINY = float(np.finfo(np.float32).tiny)
 LARGEST = float(np.finfo(np.float32).max)
@@ -24,6 +24,8 @@ LARGEST = float(np.finfo(np.float32).max)
 # these bounds, as powers of two, nothing of it overflows or vanishes in float32.
 COMFORTABLE = 40
 BLOCK = 2**20
+# See `is_blurred`: three digits of a feature's spread are lost at most.
+BLURRED = 256
 
 
 def as_points(points: Any, *, name: str = "points", min_samples: int = 1) -> Array:
@@ -115,6 +117,39 @@ def placed(points: Any, *, name: str = "points", min_samples: int = 1) -> Placed
         )
     exponent = comfortable_exponent(reach)
     return Placed(converted(array, middle, exponent), middle, exponent)
+
+
+def as_float32(array: Array, *, name: str) -> tuple[Array, bool]:
+    """Return samples (n_samples, ...) as float32, and whether they are relative to one of them.
+
+    They are only where float32 would blur them where they are, see `is_blurred`.
+
+    Raises
+    ------
+    ValueError
+        As `relative`.
+    """
+    if is_float32(array.dtype):
+        return np.ascontiguousarray(array, np.float32), False
+    flat = array.reshape(len(array), -1)
+    middle = middle_of(flat) if is_blurred(flat, BLURRED) else None
+    return relative(flat, middle, name=name).reshape(array.shape), middle is not None
+
+
+def is_blurred(points: Array, ratio: float) -> bool:
+    """Whether a feature that tells points apart is farther from 0 than `ratio` times its spread.
+
+    In float32, whose digits are 2**-24 of a value, such features keep less than 2**-24 times the
+    ratio of their spread.
+    """
+    if is_float32(points.dtype) or not points.size:
+        return False
+    low, high = _wide(points.min(axis=0)), _wide(points.max(axis=0))
+    with np.errstate(over="ignore", invalid="ignore"):
+        spread = high - low
+        largest = np.maximum(np.abs(low), np.abs(high))
+        tells = spread > spread.max() * 2.0**-20
+        return bool((tells & (largest > ratio * spread)).any())
 
 
 def comfortable_exponent(reach: float) -> int:
@@ -223,7 +258,8 @@ def _is_exact(block: Array) -> bool:
         limit = 2**24
         if int(block.max()) > limit or int(block.min()) < -limit:
             return bool(
-                np.abs(rounded).max() < 2.0**62 and np.array_equal(rounded.astype(block.dtype), block)
+                np.abs(rounded).max() < 2.0**62
+                and np.array_equal(rounded.astype(block.dtype), block)
             )
         return True
     return bool(np.array_equal(rounded, block))

@@ -199,6 +199,11 @@ def checked_graph(
         from ..neighbors import nearest_neighbors
 
         return nearest_neighbors(points, k, n_jobs=n_jobs)
+    if not hasattr(graph, "indices"):
+        raise TypeError(
+            f"graph must be a NeighborGraph; got {type(graph).__name__}. Compute one with "
+            f"nearest_neighbors(points, {k})"
+        )
     rows, columns = graph.indices.shape
     if rows != n_samples:
         raise ValueError(f"graph must be of these {n_samples} points; it is of {rows}")

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from .._arrays import DENSE_BYTES
 from .._stored import StoredPoints, opened
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Int32
-from .._arrays import DENSE_BYTES
 from .._validation import as_points, converted, middle_of, reach_of, relative
 from . import _approximate, _blocks, _exact, _sparse, _tree
 from ._duplicates import Distinct
@@ -47,7 +47,8 @@ def nearest_neighbors(
     points : array-like or sparse matrix of shape (n_samples, n_features)
         Real and finite. Computed in float32; values that it cannot hold, such as float64 with a
         large offset, are first taken relative to a point near their mean (for the cosine: their
-        directions are), so that the offset costs no precision. Or an array on disk, (n_samples, *shape): a Zarr or HDF5 array, or a ``numpy.memmap``.
+        directions are), so that the offset costs no precision. Or an array on disk, (n_samples,
+        *shape): a Zarr or HDF5 array, or a ``numpy.memmap``.
     k : int
         Neighbours of each point, itself not counted: from 1 to n_samples - 1.
     metric : {"euclidean", "cosine"}, default="euclidean"

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .._arrays import as_numbers
 from .._team import Team
 from .._typing import Array
 from .._validation import as_points
@@ -17,11 +18,11 @@ DISTANCES = 2**22
 
 def check(points: Any, metric: str, *, name: str) -> Any:
     """Return sparse points as CSR float64, rows of unit length if the metric is cosine."""
-    if not sparse.issparse(points):
-        points = as_points(points, name=name)
-    elif points.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold real numbers; got dtype {points.dtype}")
-    matrix = sparse.csr_array(points, dtype=np.float64)
+    matrix: Any = sparse.csr_array(
+        points if sparse.issparse(points) else as_points(points, name=name)
+    )
+    as_numbers(matrix.data, name)
+    matrix = matrix.astype(np.float64)
     if not np.isfinite(matrix.data).all():
         raise ValueError(
             f"{name} must be finite; got NaN or infinite values. Remove or replace them"

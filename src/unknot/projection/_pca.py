@@ -10,9 +10,9 @@ from scipy import linalg
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._arrays import for_estimator, is_sparse
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
-from .._arrays import is_sparse, on_host
 from .._typing import Array, Float32, Float64
 from .._validation import as_points, middle_of, relative
 from ..neighbors._axes import centred, frame, row_blocks
@@ -200,9 +200,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
 
     def _checked(self, X: Any, *, reset: bool) -> Array:
         """Return points as scikit-learn checks them, in the precision given."""
-        X = on_host(X, "X")
-        if is_sparse(X):
-            X = as_points(X, name="X")
+        X = as_points(X, name="X") if is_sparse(X) else for_estimator(X, "X")
         options = {"ensure_min_samples": 2} if reset else {}
         array = validate_data(self, X, dtype="numeric", order="C", reset=reset, **options)
         return as_points(array, name="X")

@@ -104,6 +104,7 @@ def extract(
     budget = memory_budget(max_memory)
     samples = prepare(adapter, inputs)
     found, notes = choose(probe(adapter, samples), layers, adapter.name)
+    notes = [*getattr(adapter, "notes", ()), *notes]
     found = among_themselves(found)
     captured = sum(4 * int(np.prod(entry.layer.shape)) for entry in found)
     affordable = CAPTURED_BYTES if max_memory is None else min(CAPTURED_BYTES, budget)

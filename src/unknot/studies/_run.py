@@ -8,8 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
+from .._arrays import as_numbers
 from .._lock import locked
 from ._control import control_scores
 from ._data import StudyData, take_data
@@ -147,10 +146,13 @@ def study(
         random_state=random_state,
     )
     called = name or model_name(model)
+    if isinstance(model, Mapping):
+        # Here, as layers without a mask or missing numbers are what is sampled and remembered.
+        model = {layer: as_numbers(points, f"model: {layer!r}") for layer, points in model.items()}
     taken = take_data(data, snippets).sample(n_samples, random_state)
     fitted, notes = settings.fitted(len(taken.labels))
     if isinstance(model, Mapping) and taken.rows is not None:
-        model = {layer: np.asarray(points)[taken.rows] for layer, points in model.items()}
+        model = {layer: points[taken.rows] for layer, points in model.items()}
     extraction = {
         "layers": layers,
         "batch_size": batch_size,
