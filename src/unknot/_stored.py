@@ -198,7 +198,8 @@ class StoredPoints:
         high = -low
         for rows in self.slabs():
             block = self[rows]
-            sums = block.sum(axis=0, dtype=np.float64)
+            with np.errstate(invalid="ignore"):
+                sums = block.sum(axis=0, dtype=np.float64)
             if not np.isfinite(sums).all():
                 bad = ~np.isfinite(block).all(axis=1)
                 raise ValueError(

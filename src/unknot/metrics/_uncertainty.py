@@ -38,7 +38,7 @@ def interval(value: float, replicates: Array, low: float, high: float) -> tuple[
         least, most = np.percentile(replicates, [2.5, 97.5], method="nearest")
         return max(low, min(float(least), value)), min(high, max(float(most), value))
     below, above = np.percentile(replicates, [2.5, 97.5]) - replicates.mean()
-    return max(low, value + min(below, 0.0)), min(high, value + max(above, 0.0))
+    return float(max(low, value + min(below, 0.0))), float(min(high, value + max(above, 0.0)))
 
 
 def by_points(inputs: Inputs, space: Space, result: Any) -> Array:

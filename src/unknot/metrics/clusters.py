@@ -126,7 +126,8 @@ def nearer_own(
         centred = points[rows] - moments.origin
         squares = lengths - 2.0 * (centred @ moments.means.T)
         size = np.einsum("ij,ij->i", centred, centred)
-        rounding = 1e-12 * (size + lengths.max())[:, None]
+        longer = np.maximum(lengths, lengths[codes[rows]][:, None])
+        rounding = 1e-12 * (size[:, None] + longer)
         ahead = squares - squares[np.arange(len(rows)), codes[rows]][:, None]
         table[rows] = 1 + (ahead > rounding) - (ahead < -rounding)
 
@@ -320,7 +321,7 @@ def davies_bouldin_of_moments(moments: ClassMoments, classes: Array) -> DaviesBo
     """Compute the Davies-Bouldin index from the class moments."""
     require_classes(classes, 2, "the Davies-Bouldin index")
     squares = squared_distances_of_means(moments)
-    require_apart(squares, classes, "the Davies-Bouldin index")
+    require_apart(squares, moments, classes, "the Davies-Bouldin index")
     spread = moments.reaches[:, None] + moments.reaches[None]
     np.fill_diagonal(squares, 1.0)
     per_pair = spread / np.sqrt(squares)

@@ -176,7 +176,7 @@ def cdnv_of_moments(moments: ClassMoments, classes: Array) -> PairResult:
     """Compute the class-distance normalised variance from the class moments."""
     require_classes(classes, 2, "class-distance normalised variance")
     squares = squared_distances_of_means(moments)
-    require_apart(squares, classes, "class-distance normalised variance")
+    require_apart(squares, moments, classes, "class-distance normalised variance")
     spread = 0.5 * (moments.variances[:, None] + moments.variances[None])
     np.fill_diagonal(squares, 1.0)
     per_pair = spread / squares
@@ -198,9 +198,12 @@ def squared_distances_of_means(moments: ClassMoments) -> Array:
     return squares
 
 
-def require_apart(squares: Array, classes: Array, measure: str) -> None:
+def require_apart(squares: Array, moments: ClassMoments, classes: Array, measure: str) -> None:
     """Raise `UndefinedMeasureError` if two class means coincide."""
-    apart = squares > squares.max() * 1e-24
+    lengths = np.square(moments.means).sum(axis=1)
+    # A mean far off leaves the others as near, and as exact, as they are.
+    size = np.minimum(squares.max(), 4.0 * np.maximum(lengths[:, None], lengths[None]))
+    apart = squares > size * 1e-24
     np.fill_diagonal(apart, True)
     if not apart.all():
         first, second = np.argwhere(~apart)[0]
