@@ -18,6 +18,8 @@ from ._typing import Array
 DENSE_BYTES = 2**30
 # Names of the types of pandas' and others' missing entries, which are not imported for this.
 MISSING = frozenset({"NoneType", "NAType", "NaTType"})
+# How the names of the types of columns begin that scikit-learn takes in its own way.
+ODD = ("object", "str", "Sparse")
 
 
 def is_sparse(values: Any) -> bool:
@@ -130,10 +132,21 @@ def for_estimator(values: Any, name: str) -> Any:
         As `on_host`.
     """
     values = on_host(values, name)
-    if hasattr(values, "__array__") and not hasattr(values, "iloc") and not is_sparse(values):
-        array = as_array(values, name)
-        return as_numbers(array, name) if array.dtype.kind == "V" else array
-    return values
+    if is_sparse(values) or not hasattr(values, "__array__"):
+        return values
+    if hasattr(values, "iloc"):
+        # Texts, which scikit-learn would read as numbers, and columns that are sparse.
+        odd = any(str(dtype).startswith(ODD) for dtype in np.atleast_1d(values.dtypes))
+        return as_numbers(values, name) if odd else values
+    array = as_array(values, name)
+    if array.dtype.kind == "V" or any(isinstance(v, str) for v in _objects_of(array)):
+        return as_numbers(array, name)
+    return array
+
+
+def _objects_of(array: Array) -> list[Any]:
+    listed: list[Any] = array.ravel().tolist() if array.dtype == object else []
+    return listed
 
 
 def _refuse_masked(values: Any, name: str) -> None:
@@ -141,7 +154,7 @@ def _refuse_masked(values: Any, name: str) -> None:
     if count:
         raise ValueError(
             f"{name} has {count} masked entries, which cannot be left out one by one. Replace them "
-            f"with {name}.filled(value), or drop their samples"
+            "with .filled(value), or drop their samples"
         )
 
 
@@ -190,8 +203,9 @@ def _dense(values: Any, name: str) -> Any:
 
 def _numbers_of_objects(array: Array, name: str) -> Array:
     """Turn objects that are numbers into float64, or say what else there is."""
-    kinds = set(map(type, array.ravel().tolist()))
-    missing = sum(type(value).__name__ in MISSING for value in array.ravel().tolist())
+    listed = _objects_of(array)
+    kinds = set(map(type, listed))
+    missing = sum(type(value).__name__ in MISSING for value in listed)
     if missing:
         raise ValueError(
             f"{name} has {missing} missing values (None or NA). Remove or replace them, such as "

@@ -28,7 +28,7 @@ def check_labels(
         If labels are neither integers, strings nor booleans, or are of several kinds.
     """
     if is_sparse(labels):
-        raise TypeError(f"{name} must not be sparse; pass {name}.toarray(), and its ravel()")
+        raise TypeError(f"{name} must not be sparse; flatten them, such as with .toarray().ravel()")
     labels = on_host(labels, name)
     if isinstance(labels, list | tuple):
         _refuse_mixed(labels, name)
@@ -39,17 +39,17 @@ def check_labels(
         wanted = "a" if n_samples is None else f"for each of the {n_samples}"
         raise ValueError(
             f"{name} must hold one label {wanted} sample{'s' * (n_samples is not None)}; "
-            f"got the shape {array.shape}{_remedy(array, name)}"
+            f"got the shape {array.shape}{_remedy(array)}"
         )
     values, codes = np.unique(_as_class_values(array, name), return_inverse=True)
     return codes.astype(np.int64), values
 
 
-def _remedy(array: Array, name: str) -> str:
+def _remedy(array: Array) -> str:
     if array.ndim == 2 and array.shape[1] == 1:
-        return f". Pass {name}.ravel()"
+        return ". Flatten it, such as with numpy.ravel"
     if array.ndim == 2:
-        return f". If it is one-hot, pass {name}.argmax(axis=1)"
+        return ". If it is one-hot, pass its argmax(axis=1)"
     return ""
 
 
@@ -66,8 +66,8 @@ def _refuse_mixed(listed: Sequence[Any], name: str) -> None:
     if (text or binary) and kinds not in (text, binary):
         found = ", ".join(sorted(kind.__name__ for kind in kinds))
         raise TypeError(
-            f"{name} must be all strings or all integers; got {found}. Convert them, such as with "
-            f"[str(label) for label in {name}]"
+            f"{name} must be all strings or all integers; got {found}. Convert each, such as with "
+            "str"
         )
     if kinds and all(issubclass(kind, int | np.integer) for kind in kinds):
         low, high = min(map(int, listed)), max(map(int, listed))
@@ -94,7 +94,7 @@ def _raise_missing(count: int, name: str) -> None:
 
 def _as_class_values(array: Array, name: str) -> Array:
     if array.dtype.kind in "biuU":
-        return array
+        return array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind == "f":
         return _whole_numbers(array, name)
     if array.dtype.kind == "S":
@@ -143,7 +143,7 @@ def _of_objects(array: Array, name: str) -> Array:
     _refuse_mixed(listed, name)
     kinds = set(map(type, listed))
     if all(issubclass(kind, str) for kind in kinds):
-        return array.astype(np.str_)
+        return np.array(listed, dtype=np.str_)
     if all(issubclass(kind, bytes) for kind in kinds):
         return _decoded(np.array(listed, dtype=np.bytes_), name)
     if all(issubclass(kind, bool | np.bool_) for kind in kinds):
@@ -154,6 +154,6 @@ def _of_objects(array: Array, name: str) -> Array:
         return _whole_numbers(array.astype(np.float64), name)
     names = sorted(kind.__name__ for kind in kinds)
     raise TypeError(
-        f"{name} must be integers or strings; got {', '.join(names[:5])}. Convert them, such as "
-        f"with [str(label) for label in {name}]"
+        f"{name} must be integers or strings; got {', '.join(names[:5])}. Convert each, such as "
+        "with str"
     )

@@ -62,7 +62,12 @@ class StoredPoints:
     dtype = np.dtype(np.float32)
 
     def __init__(self, source: Any, max_memory: int = MAX_MEMORY, name: str = "points") -> None:
-        stored = np.dtype(source.dtype)
+        try:
+            stored = np.dtype(source.dtype)
+        except TypeError as error:
+            raise TypeError(
+                f"{name} must be an array, in memory or on disk; got {type(source).__name__}"
+            ) from error
         if stored.kind not in "biuf":
             raise TypeError(f"{name} must hold real numbers; got dtype {source.dtype}")
         shape = tuple(int(size) for size in source.shape)

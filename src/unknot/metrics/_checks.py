@@ -1,9 +1,8 @@
 """Checks of the arguments that several measures share."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._typing import Array
+from .._typing import AnyArray, Array
 from .._validation import check_labels, scale_free
 from ._results import UndefinedMeasureError, some
 
@@ -24,7 +23,7 @@ def check_count(value: object, name: str, low: int, high: int, bounds: str) -> i
 
 
 def check_labelled(
-    points: ArrayLike, labels: ArrayLike, *, min_classes: int = 1, measure: str = ""
+    points: AnyArray, labels: AnyArray, *, min_classes: int = 1, measure: str = ""
 ) -> tuple[Array, Array, Array]:
     """Return points (as `scale_free` does), labels as 0..C-1 and the class values.
 
@@ -39,9 +38,7 @@ def check_labelled(
     return checked, codes, classes
 
 
-def check_mapped(
-    points: ArrayLike, map_: ArrayLike, *, min_samples: int = 1
-) -> tuple[Array, Array]:
+def check_mapped(points: AnyArray, map_: AnyArray, *, min_samples: int = 1) -> tuple[Array, Array]:
     """Return a representation and its map, both as float32 (n_samples, n).
 
     Raises

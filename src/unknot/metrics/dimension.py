@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
-from .._typing import Array, Float64, Int64
+from .._typing import AnyArray, Array, Float64, Int64
 from .._validation import scale_free
 from ._centred import Centred
 from ._moments import blocks_of, rows_of
@@ -45,7 +44,7 @@ class IntrinsicDimension(Result):
 
 
 def two_nn(
-    points: ArrayLike,
+    points: AnyArray,
     *,
     discard: float = 0.1,
     method: Literal["fit", "likelihood"] = "fit",
@@ -191,7 +190,7 @@ class ParticipationRatio(Result):
     influence: Float64[Array, " samples"]
 
 
-def participation_ratio(points: ArrayLike) -> ParticipationRatio:
+def participation_ratio(points: AnyArray) -> ParticipationRatio:
     r"""Participation ratio: over how many directions the variance is spread.
 
     .. math:: PR = \frac{(\sum_i \lambda_i)^2}{\sum_i \lambda_i^2}

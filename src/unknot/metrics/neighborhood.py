@@ -4,10 +4,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
-from .._typing import Array, Float32, Float64, Shaped
+from .._typing import AnyArray, Array, Float32, Float64, Shaped
 from .._validation import check_labels, scale_free
 from ._checks import check_count
 from ._results import PairResult, Result, announced, some
@@ -65,8 +64,8 @@ class NeighborConfusion(PairResult):
 
 
 def neighborhood_hit(
-    points: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    labels: AnyArray,
     k: int = 6,
     *,
     graph: NeighborGraph | None = None,
@@ -133,8 +132,8 @@ def neighborhood_hit(
 
 
 def neighbor_confusion(
-    points: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    labels: AnyArray,
     k: int = 6,
     *,
     graph: NeighborGraph | None = None,

@@ -4,9 +4,8 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._typing import Array, Float64, Shaped
+from .._typing import AnyArray, Array, Float64, Shaped
 from .._validation import check_labels, placed
 from ._outlines import FLAT, bhattacharyya, outline_of, relative_overlap
 from ._results import Result, UndefinedMeasureError, announced, some
@@ -99,7 +98,7 @@ class Ellipses(Result):
         return np.asarray((self.overlap.sum(axis=1) - self.overlap.diagonal()) / others)
 
 
-def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
+def convex_hulls(map_: AnyArray, labels: AnyArray) -> ConvexHulls:
     """Convex hull of each class on a map, with its area and how much each pair overlaps.
 
     The overlap of two classes is the area their hulls share, divided by the area of the smaller
@@ -148,7 +147,7 @@ def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
     return announced(_hulls_in_place(_check_map(map_, labels), depth=1.0))
 
 
-def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> ConvexHulls:
+def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> ConvexHulls:
     """Convex hulls of the deepest points of each class: the outermost layers are peeled off first.
 
     The corners of a class's hull are its first layer; without them, the corners of what is left
@@ -194,7 +193,7 @@ def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> Con
     return announced(_hulls_in_place(_check_map(map_, labels), depth=float(depth)))
 
 
-def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
+def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
     r"""Best-fitting ellipse of each class on a map: the Gaussian of its mean and full covariance.
 
     The overlap of two classes is the Bhattacharyya coefficient of their Gaussians,
@@ -304,7 +303,7 @@ class _Map(NamedTuple):
     unit: float
 
 
-def _check_map(map_: ArrayLike, labels: ArrayLike) -> _Map:
+def _check_map(map_: AnyArray, labels: AnyArray) -> _Map:
     points, middle, exponent = placed(map_, name="map_")
     if points.shape[1] != 2:
         raise ValueError(

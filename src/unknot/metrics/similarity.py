@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
-from .._typing import Array, Float64
+from .._typing import AnyArray, Array, Float64
 from .._validation import scale_free
 from ._centred import Centred
 from ._moments import rows_of
@@ -33,7 +32,7 @@ class Similarity(Result):
     influence: Float64[Array, " samples"]
 
 
-def linear_cka(first: ArrayLike, second: ArrayLike, *, debiased: bool = True) -> Similarity:
+def linear_cka(first: AnyArray, second: AnyArray, *, debiased: bool = True) -> Similarity:
     r"""Linear CKA: how similar the arrangement of the same samples is in two representations.
 
     .. math:: CKA(X, Y) = \frac{HSIC(X, Y)}{\sqrt{HSIC(X, X)\,HSIC(Y, Y)}}

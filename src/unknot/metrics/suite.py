@@ -9,10 +9,9 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows, StoredPoints, opened
-from .._typing import Array
+from .._typing import AnyArray, Array
 from .._validation import check_labels, scale_free
 from ._checks import check_count, check_labelled
 from ._inputs import Inputs, Space
@@ -57,8 +56,8 @@ def measure_names() -> dict[str, str]:
 
 def measure(
     points: Any,
-    labels: ArrayLike,
-    map: ArrayLike | None = None,  # noqa: A002
+    labels: AnyArray,
+    map: AnyArray | None = None,  # noqa: A002
     measures: str | Iterable[str] | None = None,
     *,
     k: int = 6,
@@ -205,7 +204,7 @@ def measure(
     )
 
 
-def _checked(points: Any, labels: ArrayLike) -> tuple[Rows, Array, Array]:
+def _checked(points: Any, labels: AnyArray) -> tuple[Rows, Array, Array]:
     """Return points, in memory or on disk, labels as 0..C-1 and the class values."""
     if isinstance(points, StoredPoints):
         codes, classes = check_labels(labels, len(points))

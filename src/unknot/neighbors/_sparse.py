@@ -18,9 +18,8 @@ DISTANCES = 2**22
 
 def check(points: Any, metric: str, *, name: str) -> Any:
     """Return sparse points as CSR float64, rows of unit length if the metric is cosine."""
-    matrix: Any = sparse.csr_array(
-        points if sparse.issparse(points) else as_points(points, name=name)
-    )
+    given: Any = points if sparse.issparse(points) else as_points(points, name=name)
+    matrix: Any = sparse.csr_array(given)
     as_numbers(matrix.data, name)
     matrix = matrix.astype(np.float64)
     if not np.isfinite(matrix.data).all():
