@@ -72,6 +72,14 @@ def expected(name):
     return float(ENTRIES[name](MAP))
 
 
+def outcome(entry, given):
+    """Return what an entry returns, or None, and what its error says."""
+    try:
+        return entry(given), ""
+    except (ValueError, TypeError) as error:
+        return None, str(error)
+
+
 def torch_tensors():
     torch = pytest.importorskip("torch")
     x = torch.tensor(POINTS)
@@ -115,7 +123,6 @@ FORMS = {
         MAP.astype(">f4"),
         np.frombuffer(b"x" + MAP.tobytes(), np.uint8)[1:].view(np.float32).reshape(MAP.shape),
         np.frombuffer(MAP.tobytes(), np.float32).reshape(MAP.shape),
-        np.asmatrix(MAP),
         *(POINTS.astype(kind) for kind in ("i1", "u2", "f2", "g", ">i8", ">f8")),
     ],
     "torch": torch_tensors,
@@ -153,17 +160,16 @@ REFUSED = {
 @pytest.mark.parametrize("kind", REFUSED)
 def test_what_is_no_points_is_refused_by_every_entry(kind):
     points, message = REFUSED[kind]
-    for name, entry in ENTRIES.items():
+    for entry in ENTRIES.values():
         with pytest.raises((ValueError, TypeError), match=message):
             entry(points)
-            pytest.fail(f"{name} took {kind}")
 
 
 def test_figures_refuse_a_mask_and_draw_maps_far_from_0():
     with pytest.raises(ValueError, match="masked"):
         layer_strip({"a": MASKED}, LABELS)
     (near,), (far,) = (
-        layer_strip({"a": MAP + offset}, LABELS).axes[0].collections for offset in (0.0, 1e9)
+        layer_strip({"a": POINTS + offset}, LABELS).axes[0].collections for offset in (0.0, 1e9)
     )
     np.testing.assert_allclose(far.get_offsets() - 1e9, near.get_offsets(), atol=1e-5)
 
@@ -179,9 +185,5 @@ def test_figures_refuse_a_mask_and_draw_maps_far_from_0():
 def test_any_array_gives_a_finite_number_or_one_error(points, name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", metrics.MeasureWarning)
-        try:
-            found = float(ENTRIES[name](points))
-        except (ValueError, TypeError) as error:
-            assert 0 < len(str(error)) < 900
-        else:
-            assert np.isfinite(found)
+        found, error = outcome(ENTRIES[name], points)
+    assert 0 < len(error) < 900 if found is None else np.isfinite(float(found))
