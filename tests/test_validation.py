@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from unknot._threads import resolve_n_jobs
-from unknot._validation import check_labels, check_points
+from unknot._validation import check_labels, check_points, is_blurred, less, middle_of, scale_free
 
 
 @pytest.mark.parametrize(
@@ -87,3 +87,43 @@ def test_n_jobs_is_scikit_learns(monkeypatch):
 def test_n_jobs_must_be_a_count(n_jobs):
     with pytest.raises(ValueError, match="n_jobs must be a whole number"):
         resolve_n_jobs(n_jobs)
+
+
+def test_the_middle_is_a_row_only_if_float32_cannot_hold_the_points():
+    lattice = np.array([[0, 0], [1, 0], [5, 5]]) + 2**30
+    assert middle_of(lattice).tolist() == [2**30 + 1, 2**30]
+    for held in (lattice.astype(np.float32), lattice - 2**30, np.ones((2, 2), bool)):
+        assert middle_of(held) is None
+    points = scale_free(lattice + 0.5)
+    assert points.tolist() == [[-1, 0], [0, 0], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[2**63 + 1], [2**63 + 3], [2**63 + 6]], np.uint64),
+        np.array([[-(2**63)], [-(2**63) + 2], [-(2**63) + 5]]),
+        np.array([[2**31 - 6], [2**31 - 4], [2**31 - 1]], np.int32),
+    ],
+)
+def test_differences_of_integers_do_not_wrap(array):
+    assert less(array, array[1]).ravel().tolist() == [-2, 0, 3]
+
+
+def test_opposite_ends_of_integers_are_apart():
+    ends = np.array([[-(2**63)], [2**63 - 1]])
+    np.testing.assert_allclose(less(ends, ends[0]), [[0], [2.0**64]], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("values", "blurred"),
+    [
+        ([[1e9, 0], [1e9 + 1, 1]], True),
+        ([[1e9, 0], [1e9, 1]], False),  # tells nothing apart
+        ([[1e9, 0], [1e9 + 1, 1e8]], False),  # next to nothing
+        ([[100, 0], [101, 1]], False),
+    ],
+)
+def test_blurred_is_what_float32_loses(values, blurred):
+    assert is_blurred(np.array(values, np.float64), 256) is blurred
+    assert not is_blurred(np.array(values, np.float32), 256)

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import as_numbers
+from .._arrays import as_numbers, on_host
 from .._typing import Array
 from .._validation import as_float32, is_float32, require_finite
 from ._adapter import Adapter, RunBatch, Sink
@@ -57,6 +57,7 @@ class ArraysAdapter:
         if len(set(lengths.values())) > 1:
             raise ValueError(f"model: layers must all hold the same samples; got {lengths}")
         samples = Samples(self._arrays)
+        inputs = on_host(inputs, "inputs")
         if inputs is not None and (given := len(inputs)) != samples.n_samples:
             raise ValueError(
                 f"inputs: the layers hold {samples.n_samples} samples; got {given}. Give None"
