@@ -8,7 +8,7 @@ import numpy as np
 
 from .._arrays import as_numbers, on_host
 from .._typing import Array
-from .._validation import as_float32, is_float32, require_finite
+from .._validation import as_float32, is_float32, reach_of
 from ._adapter import Adapter, RunBatch, Sink
 from ._samples import Batch, Samples
 
@@ -41,8 +41,8 @@ class ArraysAdapter:
                     f"model: {name!r} must have the shape (n_samples, ...) of two dimensions or "
                     f"more; got {array.shape}"
                 )
-            if array.size and not is_float32(array.dtype):
-                require_finite(array, f"model: {name!r}")
+            # What is not finite is told with its share when the layer is taken.
+            if array.size and not is_float32(array.dtype) and np.isfinite(reach_of(array)):
                 array, moved = as_float32(array, name=f"model: {name!r}")
                 if moved:
                     self.notes.append(
