@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from unknot._threads import resolve_n_jobs
-from unknot._validation import check_labels, check_points
+from unknot._validation import check_labels, check_points, is_blurred, less, middle_of, scale_free
 
 
 @pytest.mark.parametrize(
@@ -31,8 +31,12 @@ def test_points_become_contiguous_float32(given):
         (np.zeros((1, 2)), ValueError, "at least 2 samples; got 1"),
         ([["a", "b"], ["c", "d"]], TypeError, "real numbers; got dtype <U1"),
         ([[1j, 2], [3, 4]], TypeError, "real numbers; got dtype complex"),
-        ([[1, np.nan], [3, 4]], ValueError, "1 NaN, infinite or too large values.*sample 0"),
-        ([[1, 2], [np.inf, -np.inf]], ValueError, "2 NaN, infinite.*sample 1"),
+        (
+            [[1, np.nan], [3, 4]],
+            ValueError,
+            "must be finite; got 1 NaN or infinite values.*sample 0",
+        ),
+        ([[1, 2], [np.inf, -np.inf]], ValueError, "2 NaN or infinite.*sample 1"),
         ([[1, 2], [1e300, 4]], ValueError, "too large"),
     ],
 )
@@ -65,8 +69,8 @@ def test_labels_become_codes(given, codes, values):
         ([[1], [2], [3]], ValueError, r"got the shape \(3, 1\)"),
         ([1.0, np.nan, 2.0], ValueError, "1 missing values"),
         ([1.0, 1.5, 2.0], TypeError, "fractions such as 1.5"),
-        ([1, None, 2], TypeError, "must be integers or strings; got NoneType, int"),
-        ([1j, 2, 3], TypeError, "got complex"),
+        ([1, None, 2], ValueError, "1 missing values"),
+        ([1j, 2, 3], TypeError, "got dtype complex"),
     ],
 )
 def test_bad_labels_say_what_is_wrong(given, error, message):
@@ -83,3 +87,43 @@ def test_n_jobs_is_scikit_learns(monkeypatch):
 def test_n_jobs_must_be_a_count(n_jobs):
     with pytest.raises(ValueError, match="n_jobs must be a whole number"):
         resolve_n_jobs(n_jobs)
+
+
+def test_the_middle_is_a_row_only_if_float32_cannot_hold_the_points():
+    lattice = np.array([[0, 0], [1, 0], [5, 5]]) + 2**30
+    assert middle_of(lattice).tolist() == [2**30 + 1, 2**30]
+    for held in (lattice.astype(np.float32), lattice - 2**30, np.ones((2, 2), bool)):
+        assert middle_of(held) is None
+    points = scale_free(lattice + 0.5)
+    assert points.tolist() == [[-1, 0], [0, 0], [4, 5]]
+
+
+@pytest.mark.parametrize(
+    "array",
+    [
+        np.array([[2**63 + 1], [2**63 + 3], [2**63 + 6]], np.uint64),
+        np.array([[-(2**63)], [-(2**63) + 2], [-(2**63) + 5]]),
+        np.array([[2**31 - 6], [2**31 - 4], [2**31 - 1]], np.int32),
+    ],
+)
+def test_differences_of_integers_do_not_wrap(array):
+    assert less(array, array[1]).ravel().tolist() == [-2, 0, 3]
+
+
+def test_opposite_ends_of_integers_are_apart():
+    ends = np.array([[-(2**63)], [2**63 - 1]])
+    np.testing.assert_allclose(less(ends, ends[0]), [[0], [2.0**64]], rtol=1e-15)
+
+
+@pytest.mark.parametrize(
+    ("values", "blurred"),
+    [
+        ([[1e9, 0], [1e9 + 1, 1]], True),
+        ([[1e9, 0], [1e9, 1]], False),  # tells nothing apart
+        ([[1e9, 0], [1e9 + 1, 1e8]], False),  # next to nothing
+        ([[100, 0], [101, 1]], False),
+    ],
+)
+def test_blurred_is_what_float32_loses(values, blurred):
+    assert is_blurred(np.array(values, np.float64), 256) is blurred
+    assert not is_blurred(np.array(values, np.float32), 256)

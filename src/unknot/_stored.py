@@ -2,13 +2,24 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from ._arrays import as_numbers
 from ._typing import Array, Float32, Float64
+from ._validation import (
+    TINY,
+    comfortable_exponent,
+    converted,
+    is_float32,
+    middle_of_blocks,
+    reach_from,
+    require_finite,
+)
 
 # Points on disk that take more bytes than this are not read whole, unless told otherwise.
 MAX_MEMORY = 2**28
@@ -25,8 +36,9 @@ class Summary(NamedTuple):
 class StoredPoints:
     """Points on disk as an array of float32 (n_samples, n_features), each sample flattened.
 
-    Has what the measures and the search use of an array: its shape, rows by slice or by indices
-    (which are read into memory), and mean, least and greatest of each feature.
+    What float32 cannot hold, such as float64 values with a large offset, is relative to one of the
+    points. Has what the measures and the search use of an array: its shape, rows by slice or by
+    indices (which are read into memory), and mean, least and greatest of each feature.
 
     Parameters
     ----------
@@ -50,8 +62,13 @@ class StoredPoints:
     dtype = np.dtype(np.float32)
 
     def __init__(self, source: Any, max_memory: int = MAX_MEMORY, name: str = "points") -> None:
-        kind = np.dtype(source.dtype).kind
-        if kind not in "biuf":
+        try:
+            stored = np.dtype(source.dtype)
+        except TypeError as error:
+            raise TypeError(
+                f"{name} must be an array, in memory or on disk; got {type(source).__name__}"
+            ) from error
+        if stored.kind not in "biuf":
             raise TypeError(f"{name} must hold real numbers; got dtype {source.dtype}")
         shape = tuple(int(size) for size in source.shape)
         if len(shape) < 2 or not all(shape):
@@ -61,6 +78,9 @@ class StoredPoints:
             )
         self.source = source
         self.name = name
+        # Points are multiplied by this power of two, see `scale_free`.
+        self.exponent = 0
+        self._held = is_float32(stored)
         self.max_memory = max_memory
         self.shape = (shape[0], int(np.prod(shape[1:])))
         # Whole chunks where there are any: part of a chunk takes as long to read.
@@ -111,9 +131,55 @@ class StoredPoints:
         return found if in_order else found[places]
 
     def _read(self, start: int, stop: int) -> Float32[Array, "rows features"]:
-        values = np.asarray(self.source[start:stop]).reshape(-1, self.shape[1])
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.ascontiguousarray(values, dtype=np.float32)
+            return converted(self._stored(start, stop), self.middle, self.exponent)
+
+    def _stored(self, start: int, stop: int) -> Array:
+        """Read rows in the precision they are stored in."""
+        return as_numbers(self.source[start:stop], self.name).reshape(-1, self.shape[1])
+
+    @cached_property
+    def middle(self) -> Array | None:
+        """The point that all are relative to, if float32 cannot hold them as they are.
+
+        Raises
+        ------
+        ValueError
+            If a value is NaN or infinite.
+        """
+        if self._held:
+            return None
+
+        def read() -> Iterator[Array]:
+            for rows in self.slabs():
+                block = self._stored(rows.start, rows.stop)
+                require_finite(block, self.name, rows.start)
+                yield block
+
+        return middle_of_blocks(read)
+
+    @cached_property
+    def reach(self) -> float:
+        """The largest absolute coordinate, before it is multiplied by a power of two."""
+        if self.middle is None:
+            found = self.summary
+            return float(np.ldexp(max(found.high.max(), -found.low.min()), -self.exponent))
+        return max(
+            reach_from(self._stored(rows.start, rows.stop), self.middle) for rows in self.slabs()
+        )
+
+    def scale_free(self) -> StoredPoints:
+        """Return the same points scaled by a power of two, if float32 requires it.
+
+        For whatever does not depend on their unit.
+        """
+        exponent = comfortable_exponent(self.reach)
+        if exponent == 0:
+            return self
+        scaled = copy.copy(self)
+        scaled.__dict__.pop("summary", None)
+        scaled.exponent = exponent
+        return scaled
 
     @cached_property
     def summary(self) -> Summary:
@@ -137,7 +203,8 @@ class StoredPoints:
         high = -low
         for rows in self.slabs():
             block = self[rows]
-            sums = block.sum(axis=0, dtype=np.float64)
+            with np.errstate(invalid="ignore"):
+                sums = block.sum(axis=0, dtype=np.float64)
             if not np.isfinite(sums).all():
                 bad = ~np.isfinite(block).all(axis=1)
                 raise ValueError(
@@ -149,6 +216,11 @@ class StoredPoints:
             np.minimum(low, block.min(axis=0), out=low)
             np.maximum(high, block.max(axis=0), out=high)
             look(rows, block)
+        if max(high.max(), -low.min()) < TINY and self.middle is not None:
+            raise ValueError(
+                f"{self.name} must be told apart in float32; got values that differ by "
+                f"{self.reach:.3g} at most. Multiply all values by a constant"
+            )
         found = Summary(total / len(self), low, high)
         self.__dict__["summary"] = found
         return found
@@ -204,7 +276,7 @@ def opened(points: Any, max_memory: int | None = None, *, name: str = "points") 
     stored = StoredPoints(points, budget, name)
     if 4 * stored.size > budget:
         return stored
-    return np.asarray(points[:]).reshape(stored.shape)
+    return as_numbers(points[:], name).reshape(stored.shape)
 
 
 def parts_of(points: Rows) -> Iterator[tuple[slice, Array]]:

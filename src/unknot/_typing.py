@@ -10,11 +10,15 @@ if TYPE_CHECKING:
 else:
     Array = np.ndarray
 
+# What a user hands in: nested sequences, arrays, frames, tensors, sparse matrices. `_arrays` takes
+# them or says why not.
+AnyArray: TypeAlias = Any
 Points: TypeAlias = Float32[Array, "samples features"]
 Map: TypeAlias = Float32[Array, "samples components"]
 Labels: TypeAlias = Int64[Array, " samples"]
 
 __all__ = [
+    "AnyArray",
     "Array",
     "Float",
     "Float32",

@@ -221,7 +221,7 @@ def test_depth_out_of_range(depth):
 
 
 def test_ellipses_are_the_gaussian_mixture(rng):
-    map_ = rng.normal(size=(300, 2)) @ rng.normal(size=(2, 2)) + [3, -5]
+    map_ = (rng.normal(size=(300, 2)) @ rng.normal(size=(2, 2)) + [3, -5]).astype(np.float32)
     labels = np.arange(300) % 3
     ellipses = best_ellipses(map_, labels)
     for c in range(3):

@@ -131,3 +131,42 @@ def test_stored_points_can_be_given_as_they_are(tmp_path):
     found = unknot.measure(stored, labels, measures="silhouette", **QUICK)
     wanted = unknot.measure(points, labels, measures="silhouette", **QUICK)
     assert_same_score(found["silhouette"], wanted["silhouette"])
+
+
+@pytest.mark.parametrize("place", [1e9, np.array([1e9, -1e12, 5.0, 1e6]), "1e-50", "1e300"])
+def test_float64_on_disk_gives_what_it_gives_near_0(tmp_path, place):
+    points, labels = clouds(120, 4)
+    given = points * float(place) if isinstance(place, str) else points + np.asarray(place)
+    stored = zarr.create_array(
+        store=str(tmp_path / "far.zarr"), shape=given.shape, chunks=(37, 4), dtype="f8"
+    )
+    stored[:] = given
+    options = {
+        "measures": ["neighborhood_hit", "silhouette", "nc1", "distance_consistency"],
+        "n_permutations": 0,
+        "n_resamples": 3,
+    }
+    near = unknot.measure(points, labels, **options)
+    for max_memory in (500, None):
+        found = unknot.measure(stored, labels, **options, max_memory=max_memory)
+        for name, score in found.items():
+            assert score.value == pytest.approx(near[name].value, rel=1e-3), name
+    if isinstance(place, str):
+        with pytest.raises(ValueError, match="in float32"):
+            unknot.nearest_neighbors(stored, 5, max_memory=500)
+    else:
+        graph = unknot.nearest_neighbors(stored, 5, max_memory=500)
+        assert graph.indices.tolist() == unknot.nearest_neighbors(given, 5).indices.tolist()
+
+
+def test_rows_that_come_masked_from_disk_are_refused():
+    class Masked:  # as a NetCDF variable whose rows have missing values
+        shape, dtype = (60, 2), np.dtype("f4")
+        chunks = None
+
+        def __getitem__(self, rows):
+            return np.ma.masked_less(np.arange(120.0).reshape(60, 2), 100)[rows]
+
+    for max_memory in (100, None):
+        with pytest.raises(ValueError, match=r"points has .* masked entries"):
+            unknot.measure(Masked(), np.arange(60) % 2, max_memory=max_memory)

@@ -152,7 +152,7 @@ def test_bad_points_on_disk():
     with pytest.raises(ValueError, match="must not exceed"):
         unknot.nearest_neighbors(Sliced(clouds(300, 10) * np.float32(1e37)), 3, max_memory=1000)
     with pytest.raises(ValueError, match="too large values, the first in sample 0"):
-        unknot.nearest_neighbors(Sliced(np.full((300, 10), 1e300)), 3, max_memory=1000)
+        unknot.nearest_neighbors(Sliced(clouds(300, 10).astype(float) * 1e300), 3, max_memory=1000)
     with pytest.raises(TypeError, match="must hold real numbers; got dtype complex"):
         unknot.nearest_neighbors(Sliced(points.astype(complex)), 3, max_memory=1000)
     with pytest.raises(ValueError, match=r"one feature; got \(300,\)"):

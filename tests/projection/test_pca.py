@@ -62,3 +62,39 @@ def test_bad_input_is_named(points):
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.SkipTestWarning")
 def test_scikit_learn_estimator_checks():
     check_estimator(unknot.PCA())
+
+
+FAR = np.array([1e9, -1e12, 3e10, 0, 1e9, 5, 2e11, -7e9])
+
+
+@pytest.mark.parametrize("place", [1e9, -1e12, FAR])
+def test_components_do_not_depend_on_the_place(points, place):
+    here, there = unknot.PCA(8).fit(points), unknot.PCA(8).fit(points + place)
+    np.testing.assert_allclose(there.components_, here.components_, atol=1e-3)
+    np.testing.assert_allclose(
+        there.explained_variance_ratio_, here.explained_variance_ratio_, rtol=1e-3
+    )
+    np.testing.assert_allclose(there.mean_, (points + place).mean(axis=0), rtol=1e-15)
+    scores = there.transform(points + place)
+    np.testing.assert_allclose(scores, here.transform(points), atol=2e-2)
+    back = there.inverse_transform(scores)
+    assert back.dtype == np.float64
+    np.testing.assert_allclose(back - place, points, atol=2e-3)
+
+
+def test_integers_beyond_the_digits_of_float64_keep_their_differences():
+    steps = np.arange(40)[:, None] * np.array([[3, 4]])
+    for large in (np.int64(2**62), np.uint64(2**63)):
+        pca = unknot.PCA(1).fit(large + steps.astype(large.dtype))
+        np.testing.assert_allclose(pca.components_, [[0.6, 0.8]], atol=1e-6)
+        assert pca.transform(large + steps.astype(large.dtype)).ravel().tolist() == pytest.approx(
+            5 * (np.arange(40) - 19.5), abs=1e-3
+        )
+
+
+def test_masked_entries_are_refused_and_nothing_masked_is_taken(points):
+    pca = unknot.PCA(2).fit(np.ma.array(points))
+    masked = np.ma.masked_greater(points, 9)
+    for call in (unknot.PCA(2).fit, pca.transform, lambda x: pca.inverse_transform(x[:, :2])):
+        with pytest.raises(ValueError, match=r"X has \d+ masked entries.*filled"):
+            call(masked)

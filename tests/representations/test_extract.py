@@ -275,7 +275,7 @@ def test_arrays_that_are_no_layers(stored, message):
 
 
 def test_arrays_of_other_kinds_are_refused(stored):
-    with pytest.raises(TypeError, match="'a' must hold numbers; got dtype"):
+    with pytest.raises(TypeError, match="'a' must hold real numbers; got dtype"):
         extract({"a": np.array([["x"]])}, None)
     with pytest.raises(TypeError, match="named by strings; got 3"):
         extract({3: np.ones((2, 2))}, None)

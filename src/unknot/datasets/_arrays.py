@@ -6,9 +6,13 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._arrays import as_array, as_numbers
 from .._typing import Array, Float32
-from .._validation import check_labels
+from .._validation import check_labels, is_blurred
 from ._dataset import Dataset, DatasetError, Split
+
+# Features farther from 0 than so many times their spread keep fewer than three digits in float32.
+UNTOLD = 2**14
 
 
 class RawSplit(NamedTuple):
@@ -58,7 +62,10 @@ def build_dataset(
 
 def as_inputs(values: ArrayLike, name: str) -> Float32[Array, "samples ..."]:
     """Convert inputs to float32, pixels scaled to [0, 1], grey images given a channel axis."""
-    array = np.asarray(values)
+    try:
+        array = as_numbers(values, name)
+    except (TypeError, ValueError) as error:
+        raise DatasetError(str(error)) from error
     if array.ndim < 2:
         raise DatasetError(
             f"{name} must have the shape (n_samples, n_features), (n_samples, height, width) or "
@@ -88,9 +95,12 @@ def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
             f"{name} holds {array.dtype}, whose range says nothing about the values. Convert "
             "pixels 0..255 with .astype('uint8'), or other numbers with .astype('float32')"
         )
-    if array.dtype.kind != "f":
-        raise DatasetError(f"{name} must hold real numbers; got dtype {array.dtype}")
-    with np.errstate(over="ignore"):
+    if is_blurred(array.reshape(len(array), -1), UNTOLD):
+        raise DatasetError(
+            f"{name} has features so far from 0 that float32, which models take, cannot tell their "
+            "values apart. Subtract their mean from them"
+        )
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         result = np.ascontiguousarray(array, dtype=np.float32)
     finite = np.isfinite(result).reshape(len(result), -1).all(axis=1)
     if not finite.all():
@@ -102,22 +112,25 @@ def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
 
 
 def _class_codes(raw: RawSplit, n_samples: int) -> tuple[Array, Array]:
-    labels = np.asarray(raw.labels)
-    if labels.ndim == 2 and labels.shape[1] == 1:
-        labels = labels[:, 0]  # Keras' CIFAR labels are a column
-    if labels.ndim == 2:
-        raise DatasetError(
-            f"{raw.labels_name} must hold one label a sample; got the shape {labels.shape}. "
-            "If it is one-hot, take labels.argmax(axis=1)"
-        )
-    if labels.ndim == 1 and len(labels) != n_samples:
-        raise DatasetError(
-            f"{raw.inputs_name} has {n_samples} samples and {raw.labels_name} has "
-            f"{len(labels)} labels; there must be one label for each sample"
-        )
     try:
+        labels = raw.labels
+        array = as_array(labels, raw.labels_name)
+        if array.ndim == 2 and array.shape[1] == 1:
+            labels = array[:, 0]  # Keras' CIFAR labels are a column
+        elif array.ndim == 2:
+            raise DatasetError(
+                f"{raw.labels_name} must hold one label a sample; got the shape {array.shape}. "
+                "If it is one-hot, take labels.argmax(axis=1)"
+            )
+        if array.ndim and len(array) != n_samples and array.ndim < 3:
+            raise DatasetError(
+                f"{raw.inputs_name} has {n_samples} samples and {raw.labels_name} has "
+                f"{len(array)} labels; there must be one label for each sample"
+            )
         return check_labels(labels, n_samples, name=raw.labels_name)
     except (TypeError, ValueError) as error:
+        if isinstance(error, DatasetError):
+            raise
         raise DatasetError(str(error)) from error
 
 

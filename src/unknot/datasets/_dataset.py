@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._arrays import on_host
 from .._typing import Array, Float32, Int64, Labels, Shaped
 
 
@@ -46,6 +47,8 @@ class Split:
     class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        on_host(self.inputs, "inputs")
+        on_host(self.labels, "labels")
         if self.inputs.dtype != np.float32 or self.labels.dtype != np.int64:
             raise TypeError(
                 "a Split holds float32 inputs and int64 labels; "

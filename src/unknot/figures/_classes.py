@@ -21,7 +21,7 @@ class ClassKey(NamedTuple):
 
     def select(self, labels: ArrayLike) -> tuple["ClassKey", Labels]:
         """Choose the classes that labels have, and number the labels by their place among them."""
-        codes, present = check_labels(labels, len(np.asarray(labels)))
+        codes, present = check_labels(labels)
         return self.of(present), codes
 
     def of(self, classes: Array) -> "ClassKey":
@@ -46,6 +46,18 @@ class ClassKey(NamedTuple):
         ]
 
 
+def all_classes(labels: Sequence[ArrayLike]) -> Array:
+    """Return the sorted distinct values of several sets of labels."""
+    found = [check_labels(each)[1] for each in labels]
+    if len({"U" in each.dtype.kind for each in found}) > 1:
+        raise TypeError("labels must be strings for all maps, or for none")
+    if len({each.dtype.kind for each in found} & {"i", "u"}) > 1:
+        # NumPy's common type of int64 and uint64 is float64, which does not hold them all.
+        distinct = {value for each in found for value in each.tolist()}
+        return check_labels(sorted(distinct), name="labels of all maps")[1]
+    return np.unique(np.concatenate(found))
+
+
 def class_key(
     labels: Sequence[ArrayLike],
     class_names: Sequence[str] | None,
@@ -56,8 +68,7 @@ def class_key(
     Whole-number labels 0..C-1 stand for the C class names, whether or not each occurs; other
     labels, sorted, must be as many as the class names.
     """
-    found = [check_labels(each, len(np.asarray(each)))[1] for each in labels]
-    values = np.unique(np.concatenate(found))
+    values = all_classes(labels)
     if class_names is None:
         names = [str(value) for value in values.tolist()]
         return ClassKey(values, names, class_colors(len(names), palette))

@@ -10,7 +10,7 @@ from matplotlib.patches import Ellipse, Polygon
 from numpy.typing import ArrayLike
 
 from .._typing import Array, Float64, Labels
-from .._validation import check_labels, check_points
+from .._validation import as_points, check_labels, is_float32
 from ._classes import class_key
 from ._names import write_names
 from ._palette import class_colors
@@ -144,14 +144,16 @@ def draw_ellipses(
 
 
 def check_map(map_: ArrayLike, name: str = "map_") -> Array:
-    """Return a map as float32 (n_samples, 2), or say what is wrong with it."""
-    points = check_points(map_, name=name)
+    """Return a map (n_samples, 2) of float32 or float64, or say what is wrong with it."""
+    points = as_points(map_, name=name)
     if points.shape[1] != 2:
         raise ValueError(
             f"{name} must have the shape (n_samples, 2); got {points.shape}. "
             "Project the points first, with unknot.PCA or unknot.TSNE"
         )
-    return points
+    if is_float32(points.dtype):
+        return points.astype(np.float32)
+    return points.astype(np.float64)
 
 
 def point_style(n_points: int, side: float) -> tuple[float, float]:

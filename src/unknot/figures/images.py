@@ -7,6 +7,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from .._arrays import as_array, as_numbers
 from .._typing import Array
 from ._layout import (
     MARGIN,
@@ -173,7 +174,7 @@ def _share(confidence: float) -> str:
 
 
 def _check_images(images: ArrayLike) -> Array:
-    pictures = np.asarray(images)
+    pictures = as_numbers(images, "images")
     channels = pictures.shape[3] if pictures.ndim == 4 else 1
     if pictures.ndim not in (3, 4) or channels not in (1, 3):
         raise ValueError(
@@ -188,7 +189,7 @@ def _check_classes(
 ) -> tuple[Array, Array]:
     checked = []
     for name, given in (("labels", labels), ("predictions", predictions)):
-        classes = np.asarray(given)
+        classes = as_array(given, name)
         if classes.shape != (n_samples,) or classes.dtype.kind not in "iu":
             raise ValueError(
                 f"{name} must hold one whole number for each of the {n_samples} images; "
@@ -213,7 +214,7 @@ def _check_names(class_names: Sequence[str] | None, n_classes: int) -> list[str]
 def _check_probabilities(probabilities: ArrayLike | None, predicted: Array) -> Array | None:
     if probabilities is None:
         return None
-    given = np.asarray(probabilities, np.float64)
+    given = as_numbers(probabilities, "probabilities").astype(np.float64)
     if given.ndim == 2 and len(given) == len(predicted) and given.shape[1] > predicted.max():
         given = given[np.arange(len(predicted)), predicted]
     if given.shape != predicted.shape or not ((given >= 0) & (given <= 1 + 1e-6)).all():

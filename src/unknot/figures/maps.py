@@ -4,12 +4,11 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
 from .._validation import check_labels
-from ._classes import class_key
+from ._classes import all_classes, class_key
 from ._layout import (
     MARGIN,
     PanelLine,
@@ -222,8 +221,7 @@ def compare_maps(
         for name in maps
     }
     everything = class_key(list(labels_of.values()), class_names, palette)
-    occurring = np.unique(np.concatenate([np.unique(np.asarray(v)) for v in labels_of.values()]))
-    shared = everything.of(occurring)
+    shared = everything.of(all_classes(list(labels_of.values())))
 
     n_columns = even_columns(len(maps)) if columns is None else columns
     n_rows = math.ceil(len(maps) / n_columns)

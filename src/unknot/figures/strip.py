@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from .._arrays import as_array
 from .._typing import Array
 from .._validation import check_labels
 from ._classes import class_key
@@ -118,7 +119,7 @@ def layer_strip(
         for name, map_ in maps.items()
         if map_ is not None and not isinstance(map_, str)
     }
-    n_samples = len(np.asarray(labels))
+    n_samples = len(check_labels(labels)[0])
     for name, each in points.items():
         check_labels(labels, len(each), name=f"labels of {name!r}")
     key, codes = class_key([labels], class_names, palette).select(labels)
@@ -163,12 +164,16 @@ def layer_strip(
 def _wrong(labels: ArrayLike, predictions: ArrayLike | None, n_samples: int) -> Array | None:
     if predictions is None:
         return None
-    found, true = np.asarray(predictions), np.asarray(labels)
-    if found.shape != (n_samples,):
+    shape = as_array(predictions, "predictions").shape
+    if shape != (n_samples,):
         raise ValueError(
             f"predictions must hold one class for each of the {n_samples} samples; "
-            f"got the shape {found.shape}"
+            f"got the shape {shape}"
         )
+    found, true = (
+        values[codes]
+        for codes, values in (check_labels(predictions, name="predictions"), check_labels(labels))
+    )
     if (found.dtype.kind in "US") != (true.dtype.kind in "US"):
         raise ValueError(
             "predictions must be classes as the labels are; "

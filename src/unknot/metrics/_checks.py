@@ -1,10 +1,9 @@
 """Checks of the arguments that several measures share."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._typing import Array
-from .._validation import check_labels, check_points
+from .._typing import AnyArray, Array
+from .._validation import check_labels, scale_free
 from ._results import UndefinedMeasureError, some
 
 
@@ -24,33 +23,31 @@ def check_count(value: object, name: str, low: int, high: int, bounds: str) -> i
 
 
 def check_labelled(
-    points: ArrayLike, labels: ArrayLike, *, min_classes: int = 1, measure: str = ""
+    points: AnyArray, labels: AnyArray, *, min_classes: int = 1, measure: str = ""
 ) -> tuple[Array, Array, Array]:
-    """Return points, labels as 0..C-1 and the class values.
+    """Return points (as `scale_free` does), labels as 0..C-1 and the class values.
 
     Raises
     ------
     UndefinedMeasureError
         If there are fewer classes than the measure needs.
     """
-    checked = check_points(points)
+    checked = scale_free(points)
     codes, classes = check_labels(labels, len(checked))
     require_classes(classes, min_classes, measure)
     return checked, codes, classes
 
 
-def check_mapped(
-    points: ArrayLike, map_: ArrayLike, *, min_samples: int = 1
-) -> tuple[Array, Array]:
+def check_mapped(points: AnyArray, map_: AnyArray, *, min_samples: int = 1) -> tuple[Array, Array]:
     """Return a representation and its map, both as float32 (n_samples, n).
 
     Raises
     ------
     ValueError
-        If they are not of as many samples, or `unknot._validation.check_points` refuses one.
+        If they are not of as many samples, or `unknot._validation.scale_free` refuses one.
     """
-    x = check_points(points, min_samples=min_samples)
-    y = check_points(map_, name="map_")
+    x = scale_free(points, min_samples=min_samples)
+    y = scale_free(map_, name="map_")
     if len(x) != len(y):
         raise ValueError(
             f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"

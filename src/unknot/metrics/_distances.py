@@ -11,6 +11,7 @@ from .._stored import Rows, StoredPoints
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array
+from ._moments import origin_among
 
 # Rows at once, and columns that are taken to float64 at once. All points pass through the caches
 # once for each block of rows: with half as many rows the products take nearly twice the time.
@@ -124,7 +125,8 @@ def _round_origin(points: Rows) -> Array:
     if largest == 0.0:
         return np.zeros(points.shape[1])
     step = 2.0 ** (np.floor(np.log2(largest)) - 12)
-    return np.asarray(np.round(points.mean(axis=0, dtype=np.float64) / step) * step)
+    mean = points.mean(axis=0, dtype=np.float64)
+    return origin_among(points, np.round(mean / step) * step)
 
 
 @dataclass(frozen=True, eq=False)

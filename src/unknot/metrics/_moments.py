@@ -17,6 +17,11 @@ from .._typing import Array
 BLOCK_BYTES = 2**25
 
 
+# Of points this much nearer to each other than to their mean, the mean is a poor origin.
+OFF = 1e-6
+OFF_SAMPLE = 512
+
+
 @dataclass(frozen=True, eq=False)
 class ClassMoments:
     """What the measures of clusters and of collapse need of the points.
@@ -70,6 +75,27 @@ def blocks_of(points: Rows, width: int) -> list[Array]:
     return [everything[start : start + step] for start in range(0, len(points), step)]
 
 
+def origin_among(points: Rows, origin: Array) -> Array:
+    """Return an origin near the mean of points, or a point if few outliers have drawn it away.
+
+    Relative to where nearly no point is, all others would lose the digits in which they differ.
+    """
+    rows = np.unique(np.linspace(0, len(points) - 1, OFF_SAMPLE).astype(np.int64))
+    some = points[rows].astype(np.float64)
+    away = np.square(some - origin).sum(axis=1)
+    nearest = some[away.argmin()]
+    among = np.square(some - nearest).sum(axis=1)
+    return nearest if np.median(among) < OFF * away.min() else origin
+
+
+def at_one_place(points: Rows, rows: Array) -> bool:
+    """Whether points are all equal."""
+    first = points[rows[:1]]
+    return all(
+        bool((points[part] == first).all()) for part in rows_of(rows, max(1, points.shape[1]))
+    )
+
+
 def class_totals(points: Rows, members: list[Array], team: Team) -> Array:
     """Sum the points of each class, in float64 (n_classes, n_features)."""
     totals = np.zeros((len(members), points.shape[1]))
@@ -96,7 +122,7 @@ def class_moments(
     variances, reaches, whitened = np.zeros((3, n_classes))
     with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
         totals = class_totals(points, members, team)
-        origin = totals.sum(axis=0) / len(points)
+        origin = origin_among(points, totals.sum(axis=0) / len(points))
         means = totals / counts[:, None] - origin
         whitener, rank = between_whitener(means)
 
@@ -111,6 +137,11 @@ def class_moments(
                     whitened[c] += np.square(centred @ whitener).sum()
 
             team.run(spread, n_classes)
+    # What rounding has left of classes that have collapsed to a point.
+    size = float(np.square(means + origin).sum(axis=1).max())
+    for c in np.flatnonzero(variances <= 1e-20 * counts * size):
+        if at_one_place(points, members[c]):
+            variances[c] = reaches[c] = whitened[c] = 0.0
     return ClassMoments(
         counts, origin, means, variances / counts, reaches / counts, whitened / counts, rank
     )
@@ -214,6 +245,9 @@ def _resampled(
 
     for part, block in parts_of(points):
         team.run(functools.partial(spread, part=part, block=block), n_classes)
+    collapsed = moments.variances == 0.0
+    for found in (variances, reaches, whitened):
+        found[:, collapsed] = 0.0
     return [
         ClassMoments(
             counts[b],

@@ -76,7 +76,10 @@ def _permuted(
         to_all = lengths - 2.0 * (centred @ means.T)
         to_own = np.take_along_axis(to_all, own, axis=1)
         squares[rows] = np.maximum(to_own + sizes[:, None], 0.0)
-        rounding = 1e-12 * (sizes + lengths.max())[:, None, None]
+        longer = np.maximum(
+            lengths.reshape(1, runs, n_classes), lengths[own].reshape(len(rows), runs, 1)
+        )
+        rounding = 1e-12 * (sizes[:, None, None] + longer)
         ahead = to_all.reshape(len(rows), runs, n_classes) - to_own[:, :, None]
         beaten = (ahead < -rounding).any(axis=2)
         shares[rows] = ~beaten / (np.abs(ahead) <= rounding).sum(axis=2)

@@ -88,12 +88,14 @@ def _cells(score: Score) -> tuple[str, str, str, str]:
     interval = "" if score.interval is None else "[{}, {}]".format(*_alike(score.interval))
     null = "" if score.null is None else number(score.null)
     low, high = score.range
-    ends = f"{number(low)} to {number(high)}" if np.isfinite(high) else f"{number(low)} up"
+    ends = f"{number(low)} up" if high == np.inf else f"{number(low)} to {number(high)}"
     return number(score.value), interval.replace("[", "\\["), null, ends
 
 
 def number(value: float) -> str:
     """Write a number with three significant digits after the point, or four in all."""
+    if not np.isfinite(value):
+        return str(float(value))
     if value == 0.0 or (abs(value) >= 1 and value == round(value) and abs(value) < 1e4):
         return f"{value:.0f}"
     if abs(value) >= 1e5 or abs(value) < 1e-3:

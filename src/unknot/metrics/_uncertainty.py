@@ -31,10 +31,14 @@ def interval(value: float, replicates: Array, low: float, high: float) -> tuple[
     """95 % interval of a value: the percentiles of its replicates about their mean.
 
     About their mean, because resampling shifts what is not a mean itself (with a few duplicates
-    for new points, means of classes lie further apart); within the range of the measure.
+    for new points, means of classes lie further apart); within the range of the measure. Where some
+    replicates are infinite they have no mean, and the percentiles are the interval.
     """
+    if not np.isfinite(replicates).all():
+        least, most = np.percentile(replicates, [2.5, 97.5], method="nearest")
+        return max(low, min(float(least), value)), min(high, max(float(most), value))
     below, above = np.percentile(replicates, [2.5, 97.5]) - replicates.mean()
-    return max(low, value + min(below, 0.0)), min(high, value + max(above, 0.0))
+    return float(max(low, value + min(below, 0.0))), float(min(high, value + max(above, 0.0)))
 
 
 def by_points(inputs: Inputs, space: Space, result: Any) -> Array:

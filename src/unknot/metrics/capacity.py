@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
-from .._typing import Array, Float64
+from .._typing import AnyArray, Array, Float64
 from ._centres import decorrelated
 from ._checks import check_count, check_labelled, require_classes
 from ._results import ClassResult, UndefinedMeasureError, announced, some
@@ -63,8 +62,8 @@ class ManifoldCapacity(ClassResult):
 
 
 def manifold_capacity(
-    points: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    labels: AnyArray,
     kappa: float = 0.0,
     n_draws: int = 200,
     random_state: int | None = None,

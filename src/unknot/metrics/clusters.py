@@ -3,12 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
-from .._typing import Array, Float32, Float64, Int64
+from .._typing import AnyArray, Array, Float32, Float64, Int64
 from ._checks import check_count, check_labelled, require_classes
 from ._distances import Sample, scan_distances, stratified
 from ._moments import ClassMoments, blocks_of, class_moments
@@ -68,7 +67,7 @@ class DaviesBouldin(PairResult):
     per_class: Float64[Array, " classes"]
 
 
-def distance_consistency(points: ArrayLike, labels: ArrayLike) -> DistanceConsistency:
+def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsistency:
     """Distance consistency: the share of points whose nearest class centroid is their own.
 
     In [0, 1]: 1 where every point is nearest to the centroid of its class; about 1/C for labels
@@ -126,7 +125,8 @@ def nearer_own(
         centred = points[rows] - moments.origin
         squares = lengths - 2.0 * (centred @ moments.means.T)
         size = np.einsum("ij,ij->i", centred, centred)
-        rounding = 1e-12 * (size + lengths.max())[:, None]
+        longer = np.maximum(lengths, lengths[codes[rows]][:, None])
+        rounding = 1e-12 * (size[:, None] + longer)
         ahead = squares - squares[np.arange(len(rows)), codes[rows]][:, None]
         table[rows] = 1 + (ahead > rounding) - (ahead < -rounding)
 
@@ -158,8 +158,8 @@ def consistency_of_shares(share: Array, codes: Array, classes: Array) -> Distanc
 
 
 def silhouette(
-    points: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    labels: AnyArray,
     *,
     max_samples: int | None = None,
     random_state: int | None = 0,
@@ -273,7 +273,7 @@ def silhouettes(sums: Array, codes: Array, sizes: Array) -> Array:
     return np.asarray(share)
 
 
-def davies_bouldin(points: ArrayLike, labels: ArrayLike) -> DaviesBouldin:
+def davies_bouldin(points: AnyArray, labels: AnyArray) -> DaviesBouldin:
     r"""Davies-Bouldin index: the spread of two classes over the distance of their centroids.
 
     .. math:: R_{ij} = \frac{s_i + s_j}{\|m_i - m_j\|}, \quad DB = \tfrac1C \sum_i \max_j R_{ij}
@@ -320,7 +320,7 @@ def davies_bouldin_of_moments(moments: ClassMoments, classes: Array) -> DaviesBo
     """Compute the Davies-Bouldin index from the class moments."""
     require_classes(classes, 2, "the Davies-Bouldin index")
     squares = squared_distances_of_means(moments)
-    require_apart(squares, classes, "the Davies-Bouldin index")
+    require_apart(squares, moments, classes, "the Davies-Bouldin index")
     spread = moments.reaches[:, None] + moments.reaches[None]
     np.fill_diagonal(squares, 1.0)
     per_pair = spread / np.sqrt(squares)
@@ -335,7 +335,7 @@ def davies_bouldin_of_moments(moments: ClassMoments, classes: Array) -> DaviesBo
     )
 
 
-def calinski_harabasz(points: ArrayLike, labels: ArrayLike) -> ClassResult:
+def calinski_harabasz(points: AnyArray, labels: AnyArray) -> ClassResult:
     r"""Calinski-Harabasz index: variance between classes over variance within them.
 
     .. math:: CH = \frac{\sum_c n_c \|m_c - m\|^2 / (C - 1)}{\sum_c n_c V_c / (N - C)}

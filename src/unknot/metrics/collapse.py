@@ -1,15 +1,14 @@
 """Neural collapse: how far classes have shrunk to their means, and the means to a simplex."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._typing import Array
+from .._typing import AnyArray, Array
 from ._checks import check_labelled, require_classes
 from ._moments import ClassMoments, class_moments
 from ._results import ClassResult, PairResult, Result, UndefinedMeasureError, announced, some
 
 
-def nc1(points: ArrayLike, labels: ArrayLike) -> ClassResult:
+def nc1(points: AnyArray, labels: AnyArray) -> ClassResult:
     r"""NC1, the collapse of variability: spread within classes measured by that between them.
 
     .. math:: NC_1 = \tfrac1C \operatorname{Tr}(S_W S_B^+)
@@ -69,7 +68,7 @@ def nc1_of_moments(moments: ClassMoments, classes: Array) -> ClassResult:
     )
 
 
-def nc2(points: ArrayLike, labels: ArrayLike) -> Result:
+def nc2(points: AnyArray, labels: AnyArray) -> Result:
     r"""NC2, the simplex of the means: how far the class means are from equal lengths and angles.
 
     .. math:: NC_2 = \left\| \frac{M M^T}{\|M M^T\|_F}
@@ -129,7 +128,7 @@ def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
     return Result(value=float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex)), notes=notes)
 
 
-def class_distance_variance(points: ArrayLike, labels: ArrayLike) -> PairResult:
+def class_distance_variance(points: AnyArray, labels: AnyArray) -> PairResult:
     r"""Class-distance normalised variance: the spread of two classes over their distance.
 
     .. math:: CDNV = \operatorname*{mean}_{i<j} \frac{V_i + V_j}{2 \|m_i - m_j\|^2}
@@ -176,7 +175,7 @@ def cdnv_of_moments(moments: ClassMoments, classes: Array) -> PairResult:
     """Compute the class-distance normalised variance from the class moments."""
     require_classes(classes, 2, "class-distance normalised variance")
     squares = squared_distances_of_means(moments)
-    require_apart(squares, classes, "class-distance normalised variance")
+    require_apart(squares, moments, classes, "class-distance normalised variance")
     spread = 0.5 * (moments.variances[:, None] + moments.variances[None])
     np.fill_diagonal(squares, 1.0)
     per_pair = spread / squares
@@ -198,9 +197,12 @@ def squared_distances_of_means(moments: ClassMoments) -> Array:
     return squares
 
 
-def require_apart(squares: Array, classes: Array, measure: str) -> None:
+def require_apart(squares: Array, moments: ClassMoments, classes: Array, measure: str) -> None:
     """Raise `UndefinedMeasureError` if two class means coincide."""
-    apart = squares > squares.max() * 1e-24
+    lengths = np.square(moments.means).sum(axis=1)
+    # A mean far off leaves the others as near, and as exact, as they are.
+    size = np.minimum(squares.max(), 4.0 * np.maximum(lengths[:, None], lengths[None]))
+    apart = squares > size * 1e-24
     np.fill_diagonal(apart, True)
     if not apart.all():
         first, second = np.argwhere(~apart)[0]

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
-from .._typing import Array, Float64, Int64
-from .._validation import check_points
+from .._typing import AnyArray, Array, Float64, Int64
+from .._validation import scale_free
 from ._centred import Centred
 from ._moments import blocks_of, rows_of
 from ._results import Result, UndefinedMeasureError, announced
@@ -45,7 +44,7 @@ class IntrinsicDimension(Result):
 
 
 def two_nn(
-    points: ArrayLike,
+    points: AnyArray,
     *,
     discard: float = 0.1,
     method: Literal["fit", "likelihood"] = "fit",
@@ -107,7 +106,7 @@ def two_nn(
     >>> round(two_nn(in_space).value, 1)
     2.0
     """
-    points = check_points(points, min_samples=3)
+    points = scale_free(points, min_samples=3)
     if not 0.0 <= discard < 1.0:
         raise ValueError(f"discard must be from 0 to below 1; got {discard}")
     if method not in ("fit", "likelihood"):
@@ -191,7 +190,7 @@ class ParticipationRatio(Result):
     influence: Float64[Array, " samples"]
 
 
-def participation_ratio(points: ArrayLike) -> ParticipationRatio:
+def participation_ratio(points: AnyArray) -> ParticipationRatio:
     r"""Participation ratio: over how many directions the variance is spread.
 
     .. math:: PR = \frac{(\sum_i \lambda_i)^2}{\sum_i \lambda_i^2}
@@ -227,7 +226,7 @@ def participation_ratio(points: ArrayLike) -> ParticipationRatio:
     >>> round(participation_ratio([[2, 0], [-2, 0], [0, 1], [0, -1]]).value, 6)
     1.470588
     """
-    return participation_of_points(check_points(points))
+    return participation_of_points(scale_free(points))
 
 
 def participation_of_points(points: Rows) -> ParticipationRatio:

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._typing import Array, Float64, Int64
+from .._typing import AnyArray, Array, Float64, Int64
 from .._validation import check_labels
 from ._checks import check_count, check_mapped
 from ._distances import Sample, scan_distances, stratified
@@ -44,8 +43,8 @@ class Faithfulness(Result):
 
 
 def trustworthiness(
-    points: ArrayLike,
-    map_: ArrayLike,
+    points: AnyArray,
+    map_: AnyArray,
     k: int = 10,
     *,
     map_graph: NeighborGraph | None = None,
@@ -111,8 +110,8 @@ def trustworthiness(
 
 
 def continuity(
-    points: ArrayLike,
-    map_: ArrayLike,
+    points: AnyArray,
+    map_: AnyArray,
     k: int = 10,
     *,
     graph: NeighborGraph | None = None,
@@ -169,9 +168,9 @@ def continuity(
 
 
 def class_trustworthiness(
-    points: ArrayLike,
-    map_: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    map_: AnyArray,
+    labels: AnyArray,
     k: int = 10,
     *,
     map_graph: NeighborGraph | None = None,
@@ -230,9 +229,9 @@ def class_trustworthiness(
 
 
 def class_continuity(
-    points: ArrayLike,
-    map_: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    map_: AnyArray,
+    labels: AnyArray,
     k: int = 10,
     *,
     graph: NeighborGraph | None = None,
@@ -288,7 +287,7 @@ def class_continuity(
     return announced(faithfulness_of_ranks(ranks, len(x), sample, "class-aware continuity", own))
 
 
-def _check_pair(points: ArrayLike, map_: ArrayLike, k: int) -> tuple[Array, Array, int]:
+def _check_pair(points: AnyArray, map_: AnyArray, k: int) -> tuple[Array, Array, int]:
     x, y = check_mapped(points, map_, min_samples=3)
     return x, y, check_neighbors(k, len(x))
 

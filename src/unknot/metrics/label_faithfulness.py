@@ -1,9 +1,8 @@
 """Faithfulness of a map to classes: which pairs of classes it tears apart or lays in each other."""
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._typing import Array
+from .._typing import AnyArray, Array
 from .._validation import check_labels
 from ._checks import check_mapped, require_classes
 from ._moments import class_moments
@@ -11,7 +10,7 @@ from ._results import PairResult, announced
 from .clusters import nearer_own
 
 
-def label_trustworthiness(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> PairResult:
+def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
     r"""Label-trustworthiness: whether classes apart in the representation are so on the map.
 
     .. math:: LT = 1 - \operatorname*{mean}_{a<b} \max(0, s_{ab} - \hat s_{ab})
@@ -56,7 +55,7 @@ def label_trustworthiness(points: ArrayLike, map_: ArrayLike, labels: ArrayLike)
     return announced(faithfulness_of_pairs(*tables, codes, classes, lost=True))
 
 
-def label_continuity(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> PairResult:
+def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
     r"""Label-continuity: whether classes that lie in each other do so on the map.
 
     .. math:: LC = 1 - \operatorname*{mean}_{a<b} \max(0, \hat s_{ab} - s_{ab})
@@ -99,7 +98,7 @@ def label_continuity(points: ArrayLike, map_: ArrayLike, labels: ArrayLike) -> P
 
 
 def _separations(
-    points: ArrayLike, map_: ArrayLike, labels: ArrayLike, measure: str
+    points: AnyArray, map_: AnyArray, labels: AnyArray, measure: str
 ) -> tuple[tuple[Array, Array], Array, Array]:
     x, y = check_mapped(points, map_)
     codes, classes = check_labels(labels, len(x))

@@ -3,10 +3,9 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
-from .._typing import Array, Float64, Int64
+from .._typing import AnyArray, Array, Float64, Int64
 from ._checks import check_count, check_labelled
 from ._distances import stratified
 from ._results import ClassResult, UndefinedMeasureError, announced, some
@@ -46,8 +45,8 @@ class LinearProbe(ClassResult):
 
 
 def linear_probe(
-    points: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    labels: AnyArray,
     *,
     n_folds: int = N_FOLDS,
     penalty: float = PENALTY,

@@ -4,11 +4,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
-from .._typing import Array, Float32, Float64, Shaped
-from .._validation import check_labels, check_points
+from .._typing import AnyArray, Array, Float32, Float64, Shaped
+from .._validation import check_labels, scale_free
 from ._checks import check_count
 from ._results import PairResult, Result, announced, some
 
@@ -65,8 +64,8 @@ class NeighborConfusion(PairResult):
 
 
 def neighborhood_hit(
-    points: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    labels: AnyArray,
     k: int = 6,
     *,
     graph: NeighborGraph | None = None,
@@ -126,15 +125,15 @@ def neighborhood_hit(
     >>> hit.per_class
     array([0.75, 1.  ])
     """
-    points = check_points(points, min_samples=2)
+    points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
     graph = checked_graph(points, k, graph, n_jobs)
     return announced(hit_of_graph(graph, k, codes, classes))
 
 
 def neighbor_confusion(
-    points: ArrayLike,
-    labels: ArrayLike,
+    points: AnyArray,
+    labels: AnyArray,
     k: int = 6,
     *,
     graph: NeighborGraph | None = None,
@@ -183,7 +182,7 @@ def neighbor_confusion(
     array([[0.75, 0.25],
            [0.  , 1.  ]])
     """
-    points = check_points(points, min_samples=2)
+    points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
     graph = checked_graph(points, k, graph, n_jobs)
     return announced(confusion_of_graph(graph, k, codes, classes))
@@ -199,6 +198,11 @@ def checked_graph(
         from ..neighbors import nearest_neighbors
 
         return nearest_neighbors(points, k, n_jobs=n_jobs)
+    if not hasattr(graph, "indices"):
+        raise TypeError(
+            f"graph must be a NeighborGraph; got {type(graph).__name__}. Compute one with "
+            f"nearest_neighbors(points, {k})"
+        )
     rows, columns = graph.indices.shape
     if rows != n_samples:
         raise ValueError(f"graph must be of these {n_samples} points; it is of {rows}")

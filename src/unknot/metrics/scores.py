@@ -75,22 +75,29 @@ class Score:
         return self.value
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as JSON has them; an infinite end of the range is None."""
-        return {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        """Return plain values, as JSON has them.
+
+        An infinite end of a range or an interval is None; so is NaN, and what else is infinite is
+        "inf" or "-inf".
+        """
+        values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        for name in ("interval", "null_interval", "range"):
+            ends = getattr(self, name)
+            if ends is not None:
+                values[name] = [float(end) if np.isfinite(end) else None for end in ends]
+        return values
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Score:
         """Build a score from what `to_dict` returned."""
-        low, high = values["range"]
         return cls(
             **{
                 **values,
+                "value": float(_number(values["value"])),
+                "null": None if values["null"] is None else float(_number(values["null"])),
                 "interval": _pair(values["interval"]),
                 "null_interval": _pair(values["null_interval"]),
-                "range": (
-                    -np.inf if low is None else float(low),
-                    np.inf if high is None else float(high),
-                ),
+                "range": _pair(values["range"]),
                 "per_class": _array(values["per_class"]),
                 "per_pair": _array(values["per_pair"]),
                 "notes": tuple(values["notes"]),
@@ -259,17 +266,32 @@ class Scores(Mapping[str, Score]):
 
 def _plain(value: Any) -> Any:
     if isinstance(value, np.ndarray):
-        return value.tolist()
+        value = value.tolist()
     if isinstance(value, tuple | list):
         return [_plain(item) for item in value]
+    if isinstance(value, np.integer):
+        return int(value)
     if isinstance(value, float | np.floating):
-        return float(value) if np.isfinite(value) else None
+        if np.isnan(value):
+            return None
+        return float(value) if np.isfinite(value) else str(float(value))
     return value
 
 
+def _number(value: Any) -> Any:
+    """Undo `_plain` of a number, or of numbers in lists."""
+    if isinstance(value, list):
+        return [_number(item) for item in value]
+    return np.nan if value is None else float(value)
+
+
 def _pair(value: Any) -> tuple[float, float] | None:
-    return None if value is None else (float(value[0]), float(value[1]))
+    """Return both ends; one that is None is infinite."""
+    if value is None:
+        return None
+    low, high = value
+    return -np.inf if low is None else float(low), np.inf if high is None else float(high)
 
 
 def _array(value: Any) -> Array | None:
-    return None if value is None else np.array(value, dtype=np.float64)
+    return None if value is None else np.array(_number(list(value)), dtype=np.float64)

@@ -1,14 +1,19 @@
 """Shapes of the classes on a map: convex hulls and best-fitting ellipses, and how they overlap."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
 
-from .._typing import Array, Float64, Shaped
-from .._validation import check_labels, check_points
+from .._typing import AnyArray, Array, Float64, Shaped
+from .._validation import check_labels, placed
 from ._outlines import FLAT, bhattacharyya, outline_of, relative_overlap
-from ._results import Result, announced, some
+from ._results import Result, UndefinedMeasureError, announced, some
+
+# Coordinates of 2**500 and more have areas that float64 does not hold.
+LARGEST_EXPONENT = 500
+# Corners have 16 digits of the map's width, and areas as many of its square.
+SMALLEST_HULL = 1e-9
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -93,7 +98,7 @@ class Ellipses(Result):
         return np.asarray((self.overlap.sum(axis=1) - self.overlap.diagonal()) / others)
 
 
-def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
+def convex_hulls(map_: AnyArray, labels: AnyArray) -> ConvexHulls:
     """Convex hull of each class on a map, with its area and how much each pair overlaps.
 
     The overlap of two classes is the area their hulls share, divided by the area of the smaller
@@ -115,6 +120,8 @@ def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
     ------
     ValueError
         If the map is not two-dimensional or not finite.
+    UndefinedMeasureError
+        If a hull is less than a billionth as wide as the map.
 
     Notes
     -----
@@ -137,11 +144,10 @@ def convex_hulls(map_: ArrayLike, labels: ArrayLike) -> ConvexHulls:
     >>> hulls.value
     0.5
     """
-    coordinates, codes, classes = _check_map(map_, labels)
-    return announced(hulls_of_map(coordinates, codes, classes, depth=1.0))
+    return announced(_hulls_in_place(_check_map(map_, labels), depth=1.0))
 
 
-def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> ConvexHulls:
+def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> ConvexHulls:
     """Convex hulls of the deepest points of each class: the outermost layers are peeled off first.
 
     The corners of a class's hull are its first layer; without them, the corners of what is left
@@ -166,6 +172,8 @@ def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> Con
     ------
     ValueError
         If depth is not above 0 and at most 1, or the map is not two-dimensional or not finite.
+    UndefinedMeasureError
+        If a hull is less than a billionth as wide as the map.
 
     References
     ----------
@@ -182,11 +190,10 @@ def peeled_hulls(map_: ArrayLike, labels: ArrayLike, depth: float = 0.95) -> Con
     """
     if not 0.0 < depth <= 1.0:
         raise ValueError(f"depth must be above 0 and at most 1; got {depth}")
-    coordinates, codes, classes = _check_map(map_, labels)
-    return announced(hulls_of_map(coordinates, codes, classes, depth=float(depth)))
+    return announced(_hulls_in_place(_check_map(map_, labels), depth=float(depth)))
 
 
-def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
+def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
     r"""Best-fitting ellipse of each class on a map: the Gaussian of its mean and full covariance.
 
     The overlap of two classes is the Bhattacharyya coefficient of their Gaussians,
@@ -242,7 +249,17 @@ def best_ellipses(map_: ArrayLike, labels: ArrayLike) -> Ellipses:
     >>> round(ellipses.value, 6)
     0.367879
     """
-    return announced(ellipses_of_map(*_check_map(map_, labels)))
+    checked = _check_map(map_, labels)
+    found = ellipses_of_map(checked.coordinates, checked.codes, checked.classes)
+    return announced(
+        replace(
+            found,
+            means=found.means * checked.unit + checked.origin,
+            covariances=found.covariances * checked.unit**2,
+            semi_axes=found.semi_axes * checked.unit,
+            areas=found.areas * checked.unit**2,
+        )
+    )
 
 
 def ellipses_of_map(coordinates: Array, codes: Array, classes: Array) -> Ellipses:
@@ -276,15 +293,31 @@ def ellipses_of_map(coordinates: Array, codes: Array, classes: Array) -> Ellipse
     )
 
 
-def _check_map(map_: ArrayLike, labels: ArrayLike) -> tuple[Array, Array, Array]:
-    coordinates = check_points(map_, name="map_")
-    if coordinates.shape[1] != 2:
+class _Map(NamedTuple):
+    """A checked map, and what takes its coordinates back to those that were given."""
+
+    coordinates: Float64[Array, "samples 2"]
+    codes: Array
+    classes: Array
+    origin: Float64[Array, " 2"]
+    unit: float
+
+
+def _check_map(map_: AnyArray, labels: AnyArray) -> _Map:
+    points, middle, exponent = placed(map_, name="map_")
+    if points.shape[1] != 2:
         raise ValueError(
-            f"map_ must have the shape (n_samples, 2); got {coordinates.shape}. Hulls and ellipses "
+            f"map_ must have the shape (n_samples, 2); got {points.shape}. Hulls and ellipses "
             "are of two-dimensional maps: project the points first"
         )
-    codes, classes = check_labels(labels, len(coordinates))
-    return coordinates.astype(np.float64), codes, classes
+    if abs(exponent) > LARGEST_EXPONENT:
+        raise ValueError(
+            f"map_ must have areas that float64 holds; got coordinates of about 1e"
+            f"{-0.301 * exponent:+.0f}. Divide all values by a constant of that size"
+        )
+    codes, classes = check_labels(labels, len(points))
+    origin = np.zeros(2) if middle is None else middle.astype(np.float64)
+    return _Map(points.astype(np.float64), codes, classes, origin, 2.0**-exponent)
 
 
 def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
@@ -292,10 +325,11 @@ def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float)
     from ._kernels_shapes import all_intersection_areas
 
     outlines = [outline_of(coordinates[codes == c], depth) for c in range(len(classes))]
-    # The origin and the unit are moved to the map's own, or the areas would lose their digits to
-    # a distant centre. (Not before: rounded points on a side would become corners.)
-    origin = coordinates.mean(axis=0)
-    unit = float(np.abs(coordinates - origin).max()) or 1.0
+    # The origin and the unit are moved to those of what is left of the map, or the areas would lose
+    # their digits to a distant centre. (Not before: rounded points on a side would become corners.)
+    origin = coordinates.mean(axis=0) if depth == 1.0 else np.concatenate(outlines).mean(axis=0)
+    unit = max(float(np.abs(outline - origin).max()) for outline in outlines) or 1.0
+    _require_digits(outlines, classes, unit)
     scaled = [(outline - origin) / unit for outline in outlines]
     starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
     shared = np.empty((len(classes), len(classes)))
@@ -311,6 +345,31 @@ def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float)
         classes=classes,
         notes=_shape_notes(classes, areas == 0.0),
     )
+
+
+def _hulls_in_place(map_: _Map, depth: float) -> ConvexHulls:
+    """Compute the hulls of a checked map, in the coordinates that were given."""
+    hulls = hulls_of_map(map_.coordinates, map_.codes, map_.classes, depth)
+    return replace(
+        hulls,
+        vertices=tuple(corners * map_.unit + map_.origin for corners in hulls.vertices),
+        areas=hulls.areas * map_.unit**2,
+    )
+
+
+def _require_digits(outlines: list[Array], classes: Array, unit: float) -> None:
+    """Raise UndefinedMeasureError if a hull is so small beside the map that its area is rounding.
+
+    A hull of one point has no area to lose.
+    """
+    sizes = np.array([float(np.ptp(outline, axis=0).max()) for outline in outlines])
+    lost = (sizes > 0.0) & (sizes < SMALLEST_HULL * unit)
+    if lost.any():
+        raise UndefinedMeasureError(
+            f"the hull of class {some(classes[lost])} is {sizes[lost].min() / unit:.1g} times as "
+            "wide as the map, too small for its area to be computed. Remove the outliers, or peel "
+            "more of them off"
+        )
 
 
 def _mean_of_pairs(table: Array) -> float:

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows
-from .._typing import Array, Float64
-from .._validation import check_points
+from .._typing import AnyArray, Array, Float64
+from .._validation import scale_free
 from ._centred import Centred
 from ._moments import rows_of
 from ._results import Result, UndefinedMeasureError, announced
@@ -33,7 +32,7 @@ class Similarity(Result):
     influence: Float64[Array, " samples"]
 
 
-def linear_cka(first: ArrayLike, second: ArrayLike, *, debiased: bool = True) -> Similarity:
+def linear_cka(first: AnyArray, second: AnyArray, *, debiased: bool = True) -> Similarity:
     r"""Linear CKA: how similar the arrangement of the same samples is in two representations.
 
     .. math:: CKA(X, Y) = \frac{HSIC(X, Y)}{\sqrt{HSIC(X, X)\,HSIC(Y, Y)}}
@@ -84,8 +83,8 @@ def linear_cka(first: ArrayLike, second: ArrayLike, *, debiased: bool = True) ->
     >>> linear_cka(points, unrelated).value < 0.1 < biased
     True
     """
-    x = check_points(first, name="first", min_samples=4)
-    y = check_points(second, name="second", min_samples=4)
+    x = scale_free(first, name="first", min_samples=4)
+    y = scale_free(second, name="second", min_samples=4)
     if len(x) != len(y):
         raise ValueError(
             f"first and second must represent the same samples; first has {len(x)}, second {len(y)}"

@@ -9,11 +9,10 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import ArrayLike
 
 from .._stored import Rows, StoredPoints, opened
-from .._typing import Array
-from .._validation import check_labels, check_points
+from .._typing import AnyArray, Array
+from .._validation import check_labels, scale_free
 from ._checks import check_count, check_labelled
 from ._inputs import Inputs, Space
 from ._registry import MEASURES, Measure
@@ -57,8 +56,8 @@ def measure_names() -> dict[str, str]:
 
 def measure(
     points: Any,
-    labels: ArrayLike,
-    map: ArrayLike | None = None,  # noqa: A002
+    labels: AnyArray,
+    map: AnyArray | None = None,  # noqa: A002
     measures: str | Iterable[str] | None = None,
     *,
     k: int = 6,
@@ -154,7 +153,7 @@ def measure(
     (1.0, 'more', True)
     """
     points, codes, classes = _checked(opened(points, max_memory), labels)
-    map_ = None if map is None else check_points(map, name="map")
+    map_ = None if map is None else scale_free(map, name="map")
     if map_ is not None and len(map_) != len(points):
         raise ValueError(f"map must be of the {len(points)} points; it is of {len(map_)}")
     n_samples = len(points)
@@ -205,14 +204,15 @@ def measure(
     )
 
 
-def _checked(points: Any, labels: ArrayLike) -> tuple[Rows, Array, Array]:
+def _checked(points: Any, labels: AnyArray) -> tuple[Rows, Array, Array]:
     """Return points, in memory or on disk, labels as 0..C-1 and the class values."""
     if isinstance(points, StoredPoints):
         codes, classes = check_labels(labels, len(points))
+        points = points.scale_free()
         points.require_finite()
         return points, codes, classes
     points, codes, classes = check_labelled(points, labels)
-    return check_points(points, min_samples=2), codes, classes
+    return scale_free(points, min_samples=2), codes, classes
 
 
 def _optional_count(value: int | None, name: str) -> int | None:

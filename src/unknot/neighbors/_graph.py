@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._arrays import as_array
 from .._typing import Array
 
 
@@ -53,7 +54,9 @@ class NeighborGraph:
 
     def __post_init__(self) -> None:
         """Check everything that a reader of the graph relies on."""
-        indices, distances = np.asarray(self.indices), np.asarray(self.distances)
+        for name in ("indices", "distances"):
+            object.__setattr__(self, name, as_array(getattr(self, name), name))
+        indices, distances = self.indices, self.distances
         if indices.dtype != np.int32:
             raise TypeError(f"indices must be int32; got {indices.dtype}")
         if distances.dtype != np.float32:

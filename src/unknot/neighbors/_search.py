@@ -9,10 +9,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
+from .._arrays import DENSE_BYTES
 from .._stored import StoredPoints, opened
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Int32
-from .._validation import check_points
+from .._validation import as_points, converted, middle_of, reach_of, relative
 from . import _approximate, _blocks, _exact, _sparse, _tree
 from ._duplicates import Distinct
 from ._graph import NeighborGraph
@@ -20,8 +21,6 @@ from ._graph import NeighborGraph
 METRICS = ("euclidean", "cosine")
 # Beyond this many points a search of all pairs takes longer than all else together.
 APPROXIMATE_ABOVE = 300_000
-# Sparse points are made dense up to this size.
-DENSE_BYTES = 2**30
 # Up to this many features a k-d tree looks at fewer points than tiles do.
 TREE_FEATURES = 6
 
@@ -46,9 +45,10 @@ def nearest_neighbors(
     Parameters
     ----------
     points : array-like or sparse matrix of shape (n_samples, n_features)
-        Real and finite. Computed in float32; float64 values that it cannot hold are first taken
-        relative to a point near their mean, so that a large offset costs no precision. Or an array
-        on disk, (n_samples, *shape): a Zarr or HDF5 array, or a ``numpy.memmap``.
+        Real and finite. Computed in float32; values that it cannot hold, such as float64 with a
+        large offset, are first taken relative to a point near their mean (for the cosine: their
+        directions are), so that the offset costs no precision. Or an array on disk, (n_samples,
+        *shape): a Zarr or HDF5 array, or a ``numpy.memmap``.
     k : int
         Neighbours of each point, itself not counted: from 1 to n_samples - 1.
     metric : {"euclidean", "cosine"}, default="euclidean"
@@ -109,7 +109,7 @@ class SearchSpace:
         A matrix if the points came sparse and are too large to be made dense.
     metric : str
     middle : ndarray of shape (n_features,), or None
-        What was subtracted from points that float32 cannot hold.
+        What was subtracted from points, or from their directions, that float32 cannot hold.
     """
 
     points: Any
@@ -122,36 +122,33 @@ class SearchSpace:
         is_sparse = bool(sparse.issparse(points))
         if is_sparse and points.shape[0] * points.shape[1] * 4 > DENSE_BYTES:
             return cls(_sparse.check(points, metric, name=name), metric, None)
-        array = points.toarray() if is_sparse else np.asarray(points)
-        middle = None
-        if array.dtype.kind in "iuf" and array.dtype.itemsize >= 4 and array.dtype != np.float32:
-            rounded = check_points(array, name=name)
-            if metric == "euclidean" and not np.array_equal(rounded, array):
-                middle = _middle_row(array)
+        array = as_points(points, name=name)
+        middle = middle_of(array)
+        if metric == "cosine" and middle is not None:
+            # Directions, unlike points, may be moved: half of |u - v|^2 stays 1 - cos.
+            middle = middle_of(_unit(array)[0])
         return cls(_as_float32(array, metric, middle, name), metric, middle)
 
     def take(self, points: Any, *, name: str = "points") -> Any:
         """Check other points and convert them in the same way."""
-        large, is_sparse = bool(sparse.issparse(self.points)), bool(sparse.issparse(points))
-        if large:
+        if sparse.issparse(self.points):
             return _sparse.check(points, self.metric, name=name)
-        array = points.toarray() if is_sparse else np.asarray(points)
-        return _as_float32(array, self.metric, self.middle, name)
+        return _as_float32(as_points(points, name=name), self.metric, self.middle, name)
 
 
 def _as_float32(array: Array, metric: str, middle: Array | None, name: str) -> Array:
-    checked = check_points(array if middle is None else array - middle, name=name)
     if metric == "cosine":
-        return _directions(checked)
+        return _directions(array, middle, name)
+    points = relative(array, middle, name=name)
     # Two points at opposite corners must have a distance.
-    limit = float(np.finfo(np.float32).max) / (2 * checked.shape[1] ** 0.5)
-    reach = max(float(checked.max()), -float(checked.min()))
+    limit = float(np.finfo(np.float32).max) / (2 * points.shape[1] ** 0.5)
+    reach = reach_of(points)
     if reach > limit:
         raise ValueError(
             f"{name} must not exceed {limit:.3g} in size, so that distances fit in float32; got "
             f"{reach:.3g}. Divide all values by a constant"
         )
-    return checked
+    return points
 
 
 def graph_of_points(
@@ -222,27 +219,24 @@ def check_metric(metric: object) -> None:
         )
 
 
-def _middle_row(array: Array) -> Array:
-    """Return the row nearest to the mean: less it, unlike the mean, a lattice stays a lattice."""
-    away = array - array.mean(axis=0, dtype=np.float64)
-    with np.errstate(over="ignore"):
-        middle = np.argmin(np.einsum("ij,ij->i", away, away))
-    row: Array = array[middle].copy()
-    return row
-
-
-def _directions(points: Float32[Array, "samples features"]) -> Array:
+def _directions(array: Array, middle: Array | None, name: str) -> Array:
     """Scale rows to unit length; a row of zeros gets a direction of its own, at right angles."""
-    reach = np.abs(points).max(axis=1, keepdims=True)
-    scaled = points / np.where(reach > 0, reach, 1)
+    unit, zero = _unit(relative(array, None, name=name) if middle is None else array)
+    points = converted(unit, middle, 0)
+    if zero.any():
+        points = np.concatenate([points, zero[:, None].astype(np.float32)], axis=1)
+    return points
+
+
+def _unit(array: Array) -> tuple[Array, Array]:
+    """Scale rows to unit length, in their own precision; say which are zeros, and stay so."""
+    wide = array if array.dtype.kind == "f" else array.astype(np.float64)
+    reach = np.abs(wide).max(axis=1, keepdims=True)
+    scaled = wide / np.where(reach > 0, reach, 1)
     norms = np.sqrt(np.einsum("ij,ij->i", scaled, scaled, dtype=np.float64))
     zero = norms == 0
     norms[zero] = 1
-    unit = (scaled / norms[:, None]).astype(np.float32)
-    if zero.any():
-        unit = np.concatenate([unit, zero[:, None].astype(np.float32)], axis=1)
-    directions: Array = unit
-    return directions
+    return scaled / norms[:, None], zero
 
 
 def _search_distinct(

@@ -7,8 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .._arrays import as_numbers
 from .._team import Team
 from .._typing import Array
+from .._validation import as_points
 
 # Distances held at a time, per thread.
 DISTANCES = 2**22
@@ -16,7 +18,10 @@ DISTANCES = 2**22
 
 def check(points: Any, metric: str, *, name: str) -> Any:
     """Return sparse points as CSR float64, rows of unit length if the metric is cosine."""
-    matrix = sparse.csr_array(points, dtype=np.float64)
+    given: Any = points if sparse.issparse(points) else as_points(points, name=name)
+    matrix: Any = sparse.csr_array(given)
+    as_numbers(matrix.data, name)
+    matrix = matrix.astype(np.float64)
     if not np.isfinite(matrix.data).all():
         raise ValueError(
             f"{name} must be finite; got NaN or infinite values. Remove or replace them"

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Array, Float64, Map
-from .._validation import check_points
+from .._validation import BLURRED, as_points, is_blurred, placed
 
 # Singular values below this share of the largest are rounding: that direction is in neither map.
 _NOTHING = 1e-9
@@ -50,8 +50,9 @@ def align_map(map_: ArrayLike, reference: ArrayLike, *, scale: bool = False) -> 
     >>> np.abs(align_map(turned, triangle)).round(3).tolist()
     [[0.0, 0.0], [4.0, 0.0], [0.0, 2.0]]
     """
-    moved = check_points(map_, name="map_").astype(np.float64)
-    target = check_points(reference, name="reference").astype(np.float64)
+    from_, to = placed(map_, name="map_"), placed(reference, name="reference")
+    moved = np.ldexp(from_.points.astype(np.float64), -from_.exponent)
+    target = np.ldexp(to.points.astype(np.float64), -to.exponent)
     if moved.shape != target.shape:
         raise ValueError(
             "map_ and reference must hold the same samples in as many components; "
@@ -60,7 +61,15 @@ def align_map(map_: ArrayLike, reference: ArrayLike, *, scale: bool = False) -> 
     centre = target.mean(axis=0)
     moved -= moved.mean(axis=0)
     rotation, factor = _procrustes(moved, target - centre)
-    result: Map = ((factor if scale else 1.0) * (moved @ rotation) + centre).astype(np.float32)
+    turned = (factor if scale else 1.0) * (moved @ rotation)
+    if to.middle is not None:
+        centre = centre + to.middle
+        if is_blurred(turned + centre, BLURRED):
+            raise ValueError(
+                "reference must lie near 0, where float32 maps have their digits; its centre is "
+                f"at {', '.join(f'{value:.3g}' for value in centre)}. Subtract it"
+            )
+    result: Map = (turned + centre).astype(np.float32)
     return result
 
 
@@ -88,8 +97,14 @@ def displacement(map_: ArrayLike, previous: ArrayLike) -> float:
     The radius is the root mean square distance from the map's centre; 0 if nothing moved, about
     1.3 for maps that have nothing to do with each other. Align the maps first.
     """
-    there = np.asarray(map_, np.float64)
-    moved = np.sqrt(np.square(there - np.asarray(previous, np.float64)).sum(axis=1)).mean()
+    there = as_points(map_, name="map_").astype(np.float64)
+    before = as_points(previous, name="previous").astype(np.float64)
+    if there.shape != before.shape:
+        raise ValueError(
+            "map_ and previous must hold the same samples in as many components; "
+            f"got the shapes {there.shape} and {before.shape}"
+        )
+    moved = np.sqrt(np.square(there - before).sum(axis=1)).mean()
     radius = radius_of(there)
     return float(moved / radius) if radius > 0 else 0.0
 

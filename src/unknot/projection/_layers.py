@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
+from .._arrays import as_numbers
 from .._stored import StoredPoints, opened
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float64, Map
-from .._validation import check_points
+from .._validation import scale_free
 from ..neighbors import NeighborGraph
 from ._alignment import align_map, displacement, radius_of
 from ._start import SPREAD, starting_map
@@ -110,7 +111,8 @@ def map_after(
             return _independent(tsne.set_params(init="random"), graph, "random")
         points = opened(points)
         if not isinstance(points, StoredPoints):
-            points = check_points(np.reshape(np.asarray(points), (len(points), -1)))
+            numbers = as_numbers(points, "points")
+            points = scale_free(numbers.reshape(len(numbers), -1) if numbers.ndim else numbers)
         if len(points) != graph.n_samples:
             raise ValueError(
                 f"points must be the {graph.n_samples} samples of graph; got {len(points)}"
@@ -188,7 +190,7 @@ def _check_previous(
     """Return the map before, centred and its wider axis of deviation 1; None if it has no width."""
     if previous is None:
         return None
-    checked = check_points(previous, name="previous").astype(np.float64)
+    checked = scale_free(previous, name="previous").astype(np.float64)
     if checked.shape != (graph.n_samples, n_components):
         raise ValueError(
             f"previous must be a map of the {graph.n_samples} samples of graph with {n_components} "

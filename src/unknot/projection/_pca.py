@@ -10,9 +10,11 @@ from scipy import linalg
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._arrays import for_estimator, is_sparse
 from .._team import Team, single_threaded_blas
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Float64
+from .._validation import as_points, middle_of, relative
 from ..neighbors._axes import centred, frame, row_blocks
 from ._parameters import Whole
 
@@ -143,8 +145,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
 
         Parameters
         ----------
-        X : array-like of shape (n_samples, n_features)
-            Real and finite; computed in float32.
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+            Real and finite; computed in float32, relative to one of the points where float32
+            cannot hold them.
         y : ignored
 
         Raises
@@ -153,7 +156,9 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
             If there are fewer than 2 samples, a value is NaN or infinite, or more components are
             asked for than there are samples or features.
         """
-        points = validate_data(self, X, dtype=np.float32, order="C", ensure_min_samples=2)
+        given = self._checked(X, reset=True)
+        self._middle = middle_of(given)
+        points = relative(given, self._middle, name="X")
         if not 1 <= self.n_components <= min(points.shape):
             raise ValueError(
                 f"n_components must be from 1 to min(n_samples, n_features) = {min(points.shape)}; "
@@ -163,7 +168,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
             self._components = Components.of(points, int(self.n_components), team)
         found = self._components
         self.components_ = found.directions
-        self.mean_ = found.mean
+        self.mean_ = found.mean if self._middle is None else found.mean + self._middle
         self.explained_variance_ = found.variances / found.scale**2
         self.explained_variance_ratio_ = found.variances / (found.total or 1.0)
         return self
@@ -175,21 +180,33 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
     def transform(self, X: Any) -> Array:
         """Project points, as a float32 array (n_samples, n_components)."""
         check_is_fitted(self)
-        points = validate_data(self, X, dtype=np.float32, order="C", reset=False)
+        points = relative(self._checked(X, reset=False), self._middle, name="X")
         with single_threaded_blas(), Team(resolve_n_jobs(None)) as team:
             scores = self._components.project(points, team)
         result: Array = (scores / self._components.scale).astype(np.float32)
         return result
 
     def inverse_transform(self, X: Any) -> Array:
-        """Put projected points back into the space they came from, float32."""
+        """Put projected points back into the space they came from.
+
+        As float32, or as float64 if the fitted points were such that float32 cannot hold.
+        """
         check_is_fitted(self)
+        scores = as_points(X, name="X").astype(np.float32)
         with single_threaded_blas():
-            offsets = np.asarray(X, dtype=np.float32) @ self.components_
-        result: Array = (offsets + self.mean_).astype(np.float32)
-        return result
+            offsets = scores @ self.components_
+        result: Array = offsets + self.mean_
+        return result if self._middle is not None else result.astype(np.float32)
+
+    def _checked(self, X: Any, *, reset: bool) -> Array:
+        """Return points as scikit-learn checks them, in the precision given."""
+        X = as_points(X, name="X") if is_sparse(X) else for_estimator(X, "X")
+        options = {"ensure_min_samples": 2} if reset else {}
+        array = validate_data(self, X, dtype="numeric", order="C", reset=reset, **options)
+        return as_points(array, name="X")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
+        tags.input_tags.sparse = True
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags

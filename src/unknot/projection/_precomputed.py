@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
+from .._arrays import as_numbers
 from .._typing import Array, Float32, Int32
+from .._validation import TINY
 from ..neighbors import NeighborGraph
 
 BLOCK = 256
@@ -26,14 +28,20 @@ def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
 
     Raises
     ------
+    TypeError
+        If the distances are not real numbers.
     ValueError
         If the matrix is not square, a distance is negative, NaN or infinite, or a sparse row has
         no neighbour.
     """
     is_sparse = bool(sparse.issparse(distances))
     if is_sparse:
+        if distances.dtype.kind not in "biuf":
+            raise TypeError(
+                f"precomputed distances must hold real numbers; got dtype {distances.dtype}"
+            )
         return _graph_of_stored(sparse.csr_array(distances), k)
-    matrix = np.asarray(distances)
+    matrix = as_numbers(distances, "precomputed distances")
     _check_square(matrix.shape)
     indices, nearest = nearest_in_rows(matrix, k, own=True)
     return NeighborGraph(indices, nearest, "precomputed")
@@ -95,4 +103,10 @@ def _check_distances(values: Array) -> None:
         worst = values[~fine].ravel()[0]
         raise ValueError(
             f"precomputed distances must be finite and not negative; got {worst} among them"
+        )
+    largest = float(values.max(initial=0.0))
+    if values.dtype != np.float32 and 0.0 < largest < TINY:
+        raise ValueError(
+            f"precomputed distances must be told apart in float32; got {largest:.3g} at most. "
+            "Multiply them all by a constant"
         )

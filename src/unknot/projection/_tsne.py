@@ -12,6 +12,7 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from .._arrays import as_numbers, for_estimator
 from .._team import Team
 from .._threads import resolve_n_jobs
 from .._typing import Array
@@ -198,7 +199,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         )
         began = time.perf_counter()
         random = check_random_state(self.random_state)
-        start = starting_map(self.init, points, n, self.n_components, random, n_threads)
+        init = self.init
+        if not isinstance(init, str):
+            with np.errstate(over="ignore", under="ignore"):
+                init = as_numbers(init, "init").astype(np.float32)
+        start = starting_map(init, points, n, self.n_components, random, n_threads)
         order = curve_order(start)
         self.timings_["start"] = time.perf_counter() - began
         with Team(n_threads) as team:
@@ -249,7 +254,12 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         n_threads = resolve_n_jobs(self.n_jobs)
         k = self.graph_.k
         if self._space is None:
-            matrix = np.atleast_2d(np.asarray(X))
+            if sparse.issparse(X):
+                raise TypeError(
+                    "distances to the fitted samples must be dense: what a sparse matrix does not "
+                    "hold would count as 0"
+                )
+            matrix = np.atleast_2d(as_numbers(X, "X"))
             if matrix.shape[1] != len(self.embedding_):
                 raise ValueError(
                     "distances to the fitted samples must have the shape (n_new, "
@@ -257,6 +267,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 )
             indices, distances = nearest_in_rows(matrix, k, own=False)
         else:
+            X = for_estimator(X, "X")
             checked = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
             queries = self._space.take(checked, name="X")
             indices, distances = neighbors_among(
@@ -286,6 +297,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 raise ValueError(
                     "X is a NeighborGraph: use metric='precomputed', or fit(points, graph=graph)"
                 )
+            X = for_estimator(X, "X")
             checked = validate_data(
                 self, X, accept_sparse="csr", dtype="numeric", ensure_min_samples=2
             )
@@ -308,9 +320,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         if isinstance(X, NeighborGraph):
             graph = X
         else:
-            is_sparse = bool(sparse.issparse(X))
-            shape = X.shape if is_sparse else np.shape(X)
-            n = shape[0] if shape else 0
+            X = X if sparse.issparse(X) else as_numbers(X, "precomputed distances")
+            n = X.shape[0] if X.ndim else 0
             wanted = neighbors_for(attainable_perplexity(float(self.perplexity), n), n)
             if n < 2:
                 raise ValueError(f"TSNE needs at least 2 samples; got n_samples = {n}")

@@ -6,7 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import as_numbers, on_host
 from .._typing import Array
+from .._validation import as_float32, is_float32, reach_of
 from ._adapter import Adapter, RunBatch, Sink
 from ._samples import Batch, Samples
 
@@ -28,17 +30,26 @@ class ArraysAdapter:
     def __init__(self, arrays: Mapping[Any, Any]) -> None:
         if not arrays:
             raise ValueError("model: a dict of layer -> points must hold at least one layer")
-        self._arrays = {name: np.asarray(array) for name, array in arrays.items()}
-        for name, array in self._arrays.items():
+        self._arrays: dict[str, Array] = {}
+        self.notes: list[str] = []
+        for name, given in arrays.items():
             if not isinstance(name, str):
                 raise TypeError(f"model: layers must be named by strings; got {name!r}")
-            if array.dtype.kind not in "biuf":
-                raise TypeError(f"model: {name!r} must hold numbers; got dtype {array.dtype}")
+            array = as_numbers(given, f"model: {name!r}")
             if array.ndim < 2:
                 raise ValueError(
                     f"model: {name!r} must have the shape (n_samples, ...) of two dimensions or "
                     f"more; got {array.shape}"
                 )
+            # What is not finite is told with its share when the layer is taken.
+            if array.size and not is_float32(array.dtype) and np.isfinite(reach_of(array)):
+                array, moved = as_float32(array, name=f"model: {name!r}")
+                if moved:
+                    self.notes.append(
+                        f"{name} is given relative to the sample nearest to its mean: float32 "
+                        "could not tell its values apart where they are"
+                    )
+            self._arrays[name] = array
 
     def samples(self, inputs: Any) -> Samples:
         """Return the arrays as samples; inputs, if given, must be as many."""
@@ -46,6 +57,7 @@ class ArraysAdapter:
         if len(set(lengths.values())) > 1:
             raise ValueError(f"model: layers must all hold the same samples; got {lengths}")
         samples = Samples(self._arrays)
+        inputs = on_host(inputs, "inputs")
         if inputs is not None and (given := len(inputs)) != samples.n_samples:
             raise ValueError(
                 f"inputs: the layers hold {samples.n_samples} samples; got {given}. Give None"

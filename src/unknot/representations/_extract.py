@@ -141,6 +141,7 @@ def extract_to(
     check_reductions(pool, project)
     samples = prepare(adapter, inputs)
     found, notes = choose(probe(adapter, samples), layers, adapter.name)
+    notes = [*getattr(adapter, "notes", ()), *notes]
     found = among_themselves(found)
     captured = sum(4 * int(np.prod(entry.layer.shape)) for entry in found)
     size = adapter.batch_size or min(batch_size, max(1, batch_bytes // captured), samples.n_samples)

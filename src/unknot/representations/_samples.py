@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from .._arrays import as_numbers
 from .._typing import Array
 
 Batch: TypeAlias = Any
@@ -125,9 +126,4 @@ def cast(array: Array, dtype: Any, name: str) -> Array:
 
 
 def _as_array(part: Any, name: str) -> Array:
-    if hasattr(part, "detach"):  # a PyTorch tensor that a gradient flows to has no array
-        part = part.detach().cpu()
-    array = np.asarray(part)
-    if array.dtype.kind not in "biuf":
-        raise TypeError(f"{name} must hold numbers; got dtype {array.dtype}")
-    return array
+    return as_numbers(part, name)

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import as_numbers, as_samples
 from .._typing import Array
-from .._validation import check_labels
+from .._validation import as_float32, check_labels
 from ..datasets import Dataset, Split, load_dataset
 from ..datasets._dataset import stratified_indices
 from ._format import StudyError
@@ -69,31 +70,38 @@ class StudyData:
         Raises
         ------
         ValueError
-            If a layer has no row for each sample that was given.
+            If a layer has no row for each sample that was given, or entries that are missing.
+        TypeError
+            If a layer holds anything but real numbers.
         """
         if not isinstance(model, Mapping):
             return model
+        # Here, as layers without a mask or missing numbers are what is sampled and remembered.
+        arrays = {name: as_numbers(points, f"model: {name!r}") for name, points in model.items()}
         n_given = len(self.labels) if self.n_given is None else self.n_given
-        for name, points in model.items():
-            if (shape := np.shape(points))[:1] != (n_given,):
+        for name, points in arrays.items():
+            if points.shape[:1] != (n_given,):
                 raise ValueError(
                     f"model: layer {name!r} must have a row for each of the {n_given} samples of "
-                    f"data; got the shape {shape}"
+                    f"data; got the shape {points.shape}"
                 )
         if self.rows is None:
-            return model
-        return {name: np.asarray(points)[self.rows] for name, points in model.items()}
+            return arrays
+        return {name: points[self.rows] for name, points in arrays.items()}
 
     @property
     def points(self) -> Array | None:
-        """The inputs as one array (n_samples, *shape) of float32; None if there are none."""
+        """The inputs as one array (n_samples, *shape) of float32; None if there are none.
+
+        What float32 would blur is relative to one of the samples.
+        """
         arrays = [a for a in leaf_arrays(self.inputs) if a.dtype.kind in "biuf"]
         if not arrays:
             return None
-        if len(arrays) == 1:
-            return np.ascontiguousarray(arrays[0], dtype=np.float32)
-        flat = [array.reshape(len(array), -1).astype(np.float32) for array in arrays]
-        return np.concatenate(flat, axis=1)
+        taken = [as_float32(array, name="data: inputs")[0] for array in arrays]
+        if len(taken) == 1:
+            return taken[0]
+        return np.concatenate([array.reshape(len(array), -1) for array in taken], axis=1)
 
     @property
     def fingerprint(self) -> str:
@@ -154,15 +162,14 @@ def take_data(data: Any, snippets: Sequence[str] | None = None) -> StudyData:
 
 def _of_pair(inputs: Any, labels: Any) -> StudyData:
     inputs = map_arrays(_as_array, inputs)
-    values = np.asarray(labels)
+    codes, classes = check_labels(labels, name="data: labels")
     lengths = {len(array) for array in leaf_arrays(inputs)}
-    if lengths and (values.ndim != 1 or lengths != {len(values)}):
+    if lengths and lengths != {len(codes)}:
         found = " and ".join(map(str, sorted(lengths)))
         raise ValueError(
             f"data: labels must hold one label for each of the {found} inputs; "
-            f"got the shape {values.shape}"
+            f"got the shape {codes.shape}"
         )
-    codes, classes = check_labels(values, len(values))
     if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 10_000:
         # Numbers that models give out: those that no sample has are classes as well.
         names = tuple(str(i) for i in range(int(classes[-1]) + 1))
@@ -171,10 +178,7 @@ def _of_pair(inputs: Any, labels: Any) -> StudyData:
 
 
 def _as_array(values: Any) -> Array:
-    # Tensors of any framework: they know how to become arrays once they are on the host.
-    for step in ("detach", "cpu"):
-        values = getattr(values, step)() if hasattr(values, step) else values
-    array = np.asarray(values)
+    array = as_samples(values, "data: inputs")
     if not array.ndim or not len(array):
         raise ValueError(f"data: inputs must hold at least one sample; got the shape {array.shape}")
     return array
