@@ -32,7 +32,7 @@ def embed(
     from .._files import write_array
     from ..projection import PCA, TSNE
 
-    if out.suffix != ".npy":
+    if out.suffix.lower() != ".npy":
         raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
     array = flat(read_array(points, "POINTS"))
     if method is Method.pca:

@@ -41,13 +41,13 @@ class KerasAdapter:
             raise ValueError(f"model {model.name!r} is not built yet; call it once, or build it")
         self._model = model
         self._layers = _named_layers(self._keras, model)
+        self._kinds: dict[str, str] = {}
         self._expected = _expected_inputs(model)
         self.name = str(model.name)
         self.several = len(self._expected) > 1 if self._expected else None
         self.steady = self._backend == "jax"
         self.channels_first = any(
-            getattr(layer, "data_format", None) == "channels_first"
-            for layer in self._layers.values()
+            getattr(layer, "data_format", None) == "channels_first" for _, layer in self._layers
         )
 
     def check(self, samples: Samples) -> None:
@@ -82,7 +82,7 @@ class KerasAdapter:
                 )
             result, captured = compiled[0](tensors)
             for name, value in captured.items():
-                sink(name, self._kind(name), self._array(value))
+                sink(name, self._kinds[name], self._array(value))
             return self._keras.tree.map_structure(self._array, result)
 
         yield run
@@ -150,13 +150,8 @@ class KerasAdapter:
         # bfloat16 is a dtype of its own in NumPy, which is not a number's kind.
         return result.astype(np.float32) if result.dtype.kind == "V" else result
 
-    def _kind(self, name: str) -> str:
-        while name not in self._layers:
-            name = name[: max(name.rfind(":"), name.rfind("["))]
-        return type(self._layers[name]).__name__
-
     def _eager(self, inputs: Any) -> tuple[Any, Captured]:
-        with _captured(self._layers, None) as outputs:
+        with _captured(self._layers, None, self._kinds) as outputs:
             if self._backend == "torch":
                 import torch
 
@@ -168,7 +163,7 @@ class KerasAdapter:
 
     def _compile(self, wanted: set[str], example: Any) -> Callable[[Any], tuple[Any, Captured]]:
         def forward(inputs: Any) -> tuple[Any, Captured]:
-            with _captured(self._layers, wanted) as outputs:
+            with _captured(self._layers, wanted, self._kinds) as outputs:
                 result = self._model(inputs, training=False)
             return result, outputs
 
@@ -210,7 +205,7 @@ class KerasAdapter:
         predicting = {"training": False} if takes_training else {}
 
         def forward(trainable: Any, fixed: Any, inputs: Any) -> tuple[Any, list[Any]]:
-            with _captured(self._layers, wanted) as outputs:
+            with _captured(self._layers, wanted, self._kinds) as outputs:
                 result, _ = model.stateless_call(trainable, fixed, inputs, **predicting)
             names[:] = outputs
             return result, list(outputs.values())
@@ -226,21 +221,24 @@ class KerasAdapter:
         return run
 
 
-def _named_layers(keras: Any, model: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the layers by name, those inside a model or a layer of one's own as ``model/layer``.
+def _named_layers(keras: Any, model: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the layers with names; those inside a model or one's own layer as ``model/layer``.
 
-    Keras' own layers are taken whole: what runs inside a recurrent one cannot be handed out.
+    Several layers may have one name: what they return is told apart by the order in which they
+    run, as it is for a layer that runs several times. Keras' own layers are taken whole: what runs
+    inside a recurrent one cannot be handed out.
     """
-    layers: dict[str, Any] = {}
+    layers: list[tuple[str, Any]] = []
     for layer in model.layers if isinstance(model, keras.Model) else model._layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         name = prefix + layer.name
         own = not type(layer).__module__.startswith("keras.")
         if isinstance(layer, keras.Model) or (own and layer._layers):
-            layers |= _named_layers(keras, layer, f"{name}/")
-        layers[name] = layer
-    return layers
+            layers += _named_layers(keras, layer, f"{name}/")
+        layers.append((name, layer))
+    # One that is inside two models of one name is listed twice.
+    return list({(name, id(layer)): (name, layer) for name, layer in layers}.values())
 
 
 def _expected_inputs(model: Any) -> dict[str, tuple[tuple[int | None, ...], str]]:
@@ -269,26 +267,34 @@ def _numpy_dtype(name: str) -> Any:
 
 
 @contextmanager
-def _captured(layers: dict[str, Any], wanted: Collection[str] | None) -> Iterator[Captured]:
-    """Record what the layers' ``call`` returns, and put everything back afterwards."""
+def _captured(
+    layers: list[tuple[str, Any]], wanted: Collection[str] | None, kinds: dict[str, str]
+) -> Iterator[Captured]:
+    """Record what the layers' ``call`` returns, and put everything back afterwards.
+
+    The kind of layer that each entry comes from is noted in ``kinds``.
+    """
     outputs: Captured = {}
     naming = Naming()
 
-    def recording(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def recording(name: str, layer: Any) -> Callable[..., Any]:
+        call, kind = layer.call, type(layer).__name__
+
         def recorded(*args: Any, **kwargs: Any) -> Any:
             result = call(*args, **kwargs)
             for entry, value in naming.entries(name, result):
                 if wanted is None or entry in wanted:
                     outputs[entry] = value
+                    kinds[entry] = kind
             return result
 
         return recorded
 
     try:
-        for name, layer in layers.items():
+        for name, layer in layers:
             # Past Keras' own bookkeeping of attributes: it must not see the change.
-            object.__setattr__(layer, "call", recording(name, layer.call))
+            object.__setattr__(layer, "call", recording(name, layer))
         yield outputs
     finally:
-        for layer in layers.values():
+        for _, layer in layers:
             layer.__dict__.pop("call", None)

@@ -11,9 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from .._extras import import_extra
+from .._npy import UnreadableError, check_regular, open_npz
 from ._archives import check_program
 
 KERAS: Final = (".keras", ".h5", ".hdf5", ".yaml", ".yml")
@@ -66,14 +65,18 @@ def load_model(
     if factory is not None and ending not in TORCH:
         raise ValueError(f"factory is for weights of PyTorch; {file.name} needs none")
     if ending in KERAS:
-        from ..training import load
+        from ..training._saving import load_keras
 
-        return load(file)
+        return load_keras(file, must_compile=False)
     if ending not in (".onnx", ".npz", *TORCH):
         known = ", ".join((*KERAS, ".onnx", *TORCH, ".npz"))
         raise ValueError(f"path must end in one of {known}; got {str(path)!r}")
-    if not file.is_file():
+    if not file.exists():
         raise FileNotFoundError(f"{file}: no such file")
+    try:
+        check_regular(file)
+    except (UnreadableError, IsADirectoryError) as error:
+        raise ValueError(f"{file} is a folder, a pipe or a device, not a file") from error
     if ending == ".npz":
         return _load_arrays(file)
     if ending == ".onnx":
@@ -83,9 +86,11 @@ def load_model(
 
 def _load_arrays(file: Path) -> dict[str, Any]:
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        with open_npz(file) as stored:
+            return {name: stored.read(name) for name in stored.names}
+    except UnreadableError as error:
+        raise ValueError(f"{file} cannot be loaded as layers as arrays: it {error}") from error
+    except OSError as error:
         raise _unreadable(file, "layers as arrays", error) from error
 
 
