@@ -22,7 +22,7 @@ IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
 # What Pillow may take a file for, whatever its name says: its reader of PostScript runs a program.
-_FORMATS = ("BMP", "DIB", "GIF", "JPEG", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+_FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GREY_8 = frozenset({"1", "L"})
 _GREY_16 = frozenset({"I", "I;16", "I;16B", "I;16L"})
 _CONVERTIBLE = frozenset(
@@ -216,8 +216,9 @@ def _readable(path: Path) -> Iterator[None]:
 def _open(path: Path) -> "Image":
     from PIL import Image
 
+    Image.init()
     with _readable(path):
-        image = Image.open(path, formats=_FORMATS)
+        image = Image.open(path, formats=[each for each in _FORMATS if each in Image.OPEN])
         animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
     if animated:
         image.close()

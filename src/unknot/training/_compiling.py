@@ -6,6 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from .._typing import Array
 from ._keras_files import Content, check_config
 
@@ -160,4 +162,4 @@ def _optimizer_values(path: Path) -> list[Array]:
         while f"weight_names{len(parts) - 1}" in group.attrs:
             parts.append(f"weight_names{len(parts) - 1}")
         names = [name for part in parts if part in group.attrs for name in group.attrs[part]]
-        return [group[name][()] for name in names]
+        return [np.asarray(group[name][()]) for name in names]

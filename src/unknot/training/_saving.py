@@ -24,7 +24,7 @@ from ._keras_files import (
     read_yaml,
 )
 
-FORMATS = ".keras, .h5 or .hdf5, or .yaml with .weights.h5 beside it"
+FORMATS = ".keras, .h5, .hdf5, or .yaml with .weights.h5 beside it"
 WHOLE: Final = (".keras", ".h5", ".hdf5")
 ARCHITECTURE: Final = (".yaml", ".yml")
 WEIGHTS: Final = ".weights.h5"
