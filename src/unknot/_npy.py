@@ -166,7 +166,9 @@ def _read(stream: Any, available: int, held: int = 0) -> Array:
         raise UnreadableError(f"does not fit into the free memory: {announced:,} bytes") from error
     except ValueError as error:
         raise UnreadableError(f"is damaged ({_said(error)})") from error
-    stream.read(1)  # past the last value, an archive compares its checksum
+    # Reading past the last value also makes an archive compare its checksum.
+    if stream.read(1):
+        raise UnreadableError(f"goes on after the {announced:,} bytes of values that it announces")
     return array
 
 
@@ -182,8 +184,9 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
         raise UnreadableError(f"does not begin as an array of NumPy ({_said(error)})") from error
     if dtype.hasobject:
         raise PickledError("holds pickled Python objects, which can run any code")
-    if min(shape, default=0) < 0 or len(shape) > 32 or (math.prod(shape) and not dtype.itemsize):
-        raise UnreadableError(f"announces impossible values: {dtype} {shape}")
+    possible = len(shape) <= 32 and all(0 <= size < 2**63 for size in shape)
+    if not possible or (math.prod(shape) and not dtype.itemsize):
+        raise UnreadableError(f"announces impossible values: {str(dtype)[:80]} {str(shape)[:80]}")
     return shape, dtype, stream.tell()
 
 

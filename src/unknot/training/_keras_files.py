@@ -22,7 +22,9 @@ CONFIG_BYTES: Final = 2**24
 """The largest known architectures take a tenth of it."""
 YAML_BYTES: Final = 2**22
 """YAML takes some seconds for each million characters."""
-CONFIG_ITEMS: Final = 4_000_000
+CONFIG_ENTRIES: Final = 4_000_000
+ENTRIES_OF_A_PART: Final = 20
+"""What a list or mapping counts for besides its entries; the largest known have 50,000 of them."""
 EXPANSION: Final = 100
 """Keras stores weights as they are; those of a new model can be packed by about as much."""
 SMALL: Final = 2**26
@@ -269,6 +271,30 @@ def _bomb(what: str, declared: int, stored: int) -> RefusedError:
     )
 
 
+@contextmanager
+def weights_limited(keras: Any, stored: int) -> Iterator[None]:
+    """Refuse layers that ask for more weights than a file can hold, before memory is taken.
+
+    A configuration may announce any number of units; the weights of all of them are in the file.
+    """
+    add_weight = keras.layers.Layer.add_weight
+    asked = 0
+
+    def counted(layer: Any, shape: Any = None, *args: Any, **kwargs: Any) -> Any:
+        nonlocal asked
+        sizes = [shape] if isinstance(shape, int) else shape or ()
+        asked += 4 * math.prod(size for size in sizes if isinstance(size, int))
+        if asked > max(SMALL, EXPANSION * stored):
+            raise _bomb(f"layer {layer.name!r}", asked, stored)
+        return add_weight(layer, shape, *args, **kwargs)
+
+    keras.layers.Layer.add_weight = counted
+    try:
+        yield
+    finally:
+        keras.layers.Layer.add_weight = add_weight
+
+
 def read_yaml(yaml: Any, path: Path) -> dict[str, Any]:
     """Read an architecture as YAML: plain values only, without tags.
 
@@ -312,9 +338,9 @@ def check_config(keras: Any, config: Any) -> None:
     while pending:
         node = pending.pop()
         children = node.values() if isinstance(node, dict) else node
-        count += len(children)
-        if count > CONFIG_ITEMS:
-            raise RefusedError(f"its configuration has more than {CONFIG_ITEMS:,} entries")
+        count += ENTRIES_OF_A_PART + len(children)
+        if count > CONFIG_ENTRIES:
+            raise RefusedError("its configuration is too large, or holds itself")
         if isinstance(node, dict):
             if "class_name" in node:
                 _check_class(keras, node, bases)

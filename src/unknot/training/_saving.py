@@ -22,6 +22,7 @@ from ._keras_files import (
     check_hdf5,
     read_content,
     read_yaml,
+    weights_limited,
 )
 
 FORMATS = ".keras, .h5, .hdf5, or .yaml with .weights.h5 beside it"
@@ -131,10 +132,11 @@ def load_keras(path: str | os.PathLike[str], *, must_compile: bool) -> Any:
     try:
         for file in files:
             check_regular(file)
-        file = path
-        if kind == "yaml":
-            return _load_yaml(keras, path, *files, must_compile)
-        return _load_whole(keras, path, aliases, must_compile)
+        with weights_limited(keras, files[-1].stat().st_size):
+            file = path
+            if kind == "yaml":
+                return _load_yaml(keras, path, *files, must_compile)
+            return _load_whole(keras, path, aliases, must_compile)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{file}: no such file; a model is saved as {FORMATS}") from error
     except Exception as error:  # damaged files raise whatever HDF5, zip and Keras have
