@@ -21,7 +21,8 @@ def fill(folder, names=("a", "b"), value=0):
 
 
 @pytest.mark.parametrize(
-    "held_out", ["val", "valid", "validation", "dev", "eval", "test", "Val", "VALIDATION", "val_set"]
+    "held_out",
+    ["val", "valid", "validation", "dev", "eval", "test", "Val", "VALIDATION", "val_set"],
 )
 @pytest.mark.parametrize("train", ["train", "Train", "training"])
 def test_what_is_held_out_is_the_test_split(tmp_path, train, held_out):

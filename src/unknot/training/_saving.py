@@ -265,10 +265,12 @@ def _reason(error: Exception) -> str:
         return f"it {error}"
     if isinstance(error, IsADirectoryError):
         return "it is a folder, not a file"
-    sentences = re.split(r"(?<=[.!?])\s+|\n+", str(error).strip())
-    useful = [each.strip() for each in sentences if each.strip() and not NOT_HERE.search(each)]
-    lines = [line if len(line) < 200 else f"{line[:200]}..." for line in useful[:3]]
-    return f"{type(error).__name__}: {' '.join(lines)}" if lines else type(error).__name__
+    lines = []
+    for line in str(error).splitlines():
+        sentences = re.split(r"(?<=[.!?])\s+", line.strip())
+        lines.append(" ".join(each for each in sentences if not NOT_HERE.search(each)))
+    said = [line if len(line) < 200 else f"{line[:200]}..." for line in lines if line]
+    return ": ".join([type(error).__name__, *([" ".join(said[:3])] if said else [])])
 
 
 def _absl_verbosity(level: Any) -> Any:
