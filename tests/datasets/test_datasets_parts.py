@@ -103,7 +103,9 @@ def test_arrays(tmp_path, part):
 
 def test_arrays_of_three_parts():
     x, y = np.zeros((4, 2), np.float32), np.arange(4) % 2
-    arrays = {f"{k}_{part}": v for part in ("train", "test", "val") for k, v in zip("xy", (x, y))}
+    arrays = {}
+    for part in ("train", "test", "val"):
+        arrays |= {f"x_{part}": x, f"y_{part}": y}
     with pytest.warns(UserWarning, match="x_val is left out; x_test and y_test is the test split"):
         assert len(unknot.load_dataset(arrays).test) == 4
 

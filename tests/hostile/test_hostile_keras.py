@@ -1,4 +1,4 @@
-"""Keras files from strangers: nothing in them is run, no other file is read, nothing fills memory."""
+"""Keras files from strangers: nothing in them is run, and no other file is read."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""What a file says about training: restored as far as it fits, and never in the way of the model."""
+"""What a file says about training: restored as far as it fits, never in the model's way."""
 
 import os
 import shutil
@@ -38,15 +38,18 @@ def network(keras, optimizer="adam", loss="sparse_categorical_crossentropy", met
 
 
 def trained(keras, optimizer):
-    """A model whose optimizer has taken one step, with made-up gradients."""
+    """A model whose optimizer has a state of its own."""
     model = network(keras, optimizer)
     step(keras, model)
     return model
 
 
 def step(keras, model):
-    values = [keras.ops.ones(variable.shape) for variable in model.trainable_variables]
-    model.optimizer.apply(values, model.trainable_variables)
+    """Change the whole state of the optimizer, as a step would; one that is not fit raises."""
+    model.optimizer.build(model.trainable_variables)
+    assert len(model.optimizer.variables) > len(model.trainable_variables)
+    for variable in model.optimizer.variables:
+        variable.assign(variable + keras.ops.ones((), variable.dtype))
 
 
 def arrays(variables):
