@@ -185,7 +185,7 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     if dtype.hasobject:
         raise PickledError("holds pickled Python objects, which can run any code")
     possible = len(shape) <= 32 and all(0 <= size < 2**63 for size in shape)
-    if not possible or (math.prod(shape) and not dtype.itemsize):
+    if not possible or (0 not in shape and not dtype.itemsize):
         raise UnreadableError(f"announces impossible values: {str(dtype)[:80]} {str(shape)[:80]}")
     return shape, dtype, stream.tell()
 

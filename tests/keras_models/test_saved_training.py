@@ -111,8 +111,8 @@ def test_a_state_that_does_not_fit_is_left_aloud(keras, change, ending, tmp_path
         loaded = load(path)
     assert [str(each.message).partition(":")[0] for each in caught] == [str(path)]
     assert same(model.weights, loaded.weights)
-    assert float(loaded.optimizer.learning_rate.numpy()) == 0.25
-    assert int(loaded.optimizer.iterations.numpy()) == 0
+    assert float(keras.ops.convert_to_numpy(loaded.optimizer.learning_rate)) == 0.25
+    assert int(keras.ops.convert_to_numpy(loaded.optimizer.iterations)) == 0
     step(keras, loaded)
 
 
@@ -124,8 +124,11 @@ def test_losses_and_metrics_by_their_short_names(keras, loss, ending, tmp_path):
     loaded = load(tmp_path / f"short{ending}")
     inputs = keras.ops.convert_to_tensor(X)
     targets = keras.ops.convert_to_tensor(np.eye(2, dtype=np.float32)[Y])
-    first, second = (each.compute_loss(inputs, targets, each(inputs)) for each in (model, loaded))
-    assert float(first) == float(second) > 0
+    first, second = (
+        float(keras.ops.convert_to_numpy(each.compute_loss(inputs, targets, each(inputs))))
+        for each in (model, loaded)
+    )
+    assert first == second > 0
 
 
 def custom_loss(true, predicted):
@@ -219,6 +222,6 @@ def test_a_refusal_of_keras_keeps_its_class_and_reason(keras, tmp_path):
     text = str(caught.value)
     assert "d.yaml cannot be loaded as a model: ValueError: A total of " in text
     assert "could not be loaded" in text
-    assert "(3, 4)" in text  # what the layer has, as Keras says further down
-    assert "(3, 9)" in text
+    assert "3, 4" in text  # what the layer has, as Keras says further down
+    assert "3, 9" in text
     assert len(text) < 900

@@ -29,29 +29,42 @@ def adapt(model: Any) -> Adapter | None:
 
 
 class KerasAdapter:
-    """A built Keras model."""
+    """A Keras model."""
 
     channels_first = False
     batch_size: int | None = None
+    several: bool | None
 
     def __init__(self, model: Any) -> None:
         self._keras = import_keras()
         self._backend = self._keras.backend.backend()
-        if not model.built:
-            raise ValueError(f"model {model.name!r} is not built yet; call it once, or build it")
         self._model = model
-        self._layers = _named_layers(self._keras, model)
         self._kinds: dict[str, str] = {}
-        self._expected = _expected_inputs(model)
         self.name = str(model.name)
-        self.several = len(self._expected) > 1 if self._expected else None
+        self.several = None
         self.steady = self._backend == "jax"
+        self._layers: list[tuple[str, Any]] = []
+        self._expected: dict[str, tuple[tuple[int | None, ...], str]] = {}
+        if model.built:
+            self._look()
+
+    def _look(self) -> None:
+        """Note the layers and what the model takes, once there are any."""
+        self._layers = _named_layers(self._keras, self._model)
+        self._expected = _expected_inputs(self._model)
+        self.several = len(self._expected) > 1 if self._expected else None
         self.channels_first = any(
             getattr(layer, "data_format", None) == "channels_first" for _, layer in self._layers
         )
 
     def check(self, samples: Samples) -> None:
-        """Compare the shapes with those of the model's inputs, where it has fixed ones."""
+        """Compare the shapes with those of the model's inputs, where it has fixed ones.
+
+        A model that was never called has neither weights nor fixed shapes; it is called once.
+        """
+        if not self._model.built:
+            self._eager(map_batch(samples.rows(0, 1), self._tensor))
+            self._look()
         expected, got = self._expected, samples.parts
         if not expected:
             return
@@ -90,6 +103,8 @@ class KerasAdapter:
     def untrained(self, random_state: int) -> Any:
         """Return the model made anew from its configuration, every initialiser with a new seed."""
         model, keras = self._model, self._keras
+        if not model.built:
+            raise ValueError(f"model {self.name!r} is not built yet; call it once, or build it")
         rng = np.random.default_rng(random_state)
         own = {type(layer).__name__: type(layer) for layer in [model, *model._flatten_layers()]}
         try:

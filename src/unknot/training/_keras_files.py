@@ -405,10 +405,8 @@ def _has_class(place: Any, name: str, bases: tuple[type, ...], *, short: bool) -
 
 
 def _is_function(keras: Any, module: Any, name: str) -> bool:
-    if module in (None, "builtins"):
-        places = FUNCTION_MODULES
-    else:
-        places = tuple(each for each in FUNCTION_MODULES if module == f"keras.{each}")
+    anywhere = module in (None, "builtins")
+    places = [each for each in FUNCTION_MODULES if anywhere or module == f"keras.{each}"]
     return any(callable(getattr(_at(keras, each), name, None)) for each in places)
 
 

@@ -135,7 +135,7 @@ def load_keras(path: str | os.PathLike[str], *, must_compile: bool) -> Any:
         with weights_limited(keras, files[-1].stat().st_size):
             file = path
             if kind == "yaml":
-                return _load_yaml(keras, path, *files, must_compile)
+                return _load_yaml(keras, path, files[0], files[1], must_compile)
             return _load_whole(keras, path, aliases, must_compile)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{file}: no such file; a model is saved as {FORMATS}") from error
