@@ -46,6 +46,7 @@ def import_keras(backend: str | None = None, *, feature: str = "This") -> Any:
                 f"{keras.backend.backend()!r} in this process; start a new one, with the "
                 f"environment variable KERAS_BACKEND={backend}"
             )
+        _quieten(keras.backend.backend())
         return keras
     chosen = backend or configured_backend() or _first_installed(feature)
     if importlib.util.find_spec("keras") is None:
@@ -58,9 +59,13 @@ def import_keras(backend: str | None = None, *, feature: str = "This") -> Any:
         # Deprecations inside the frameworks are not this package's user's to mend.
         warnings.simplefilter("ignore")
         keras = importlib.import_module("keras")
-    if chosen == "tensorflow":
-        logging.getLogger("tensorflow").addFilter(_is_not_about_retracing)
+    _quieten(chosen)
     return keras
+
+
+def _quieten(backend: str) -> None:
+    if backend == "tensorflow":  # a filter that is there already is not added again
+        logging.getLogger("tensorflow").addFilter(_is_not_about_retracing)
 
 
 def _is_not_about_retracing(record: logging.LogRecord) -> bool:

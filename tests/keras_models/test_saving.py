@@ -171,7 +171,7 @@ def test_a_missing_file_is_named(tmp_path):
 
 @pytest.mark.parametrize("call", [lambda path: load(path), lambda path: save(None, path)])
 def test_other_endings_are_refused(call, tmp_path):
-    with pytest.raises(ValueError, match=r"path must end in \.keras, \.h5, or \.yaml"):
+    with pytest.raises(ValueError, match=r"path must end in \.keras, \.h5, \.hdf5, or \.yaml"):
         call(tmp_path / "model.pkl")
 
 

@@ -1,10 +1,8 @@
 """Arrays from files, with errors of one line."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from .._npy import SEVERAL, UnreadableError, read_npy
 from .._typing import Array
 
 
@@ -15,16 +13,15 @@ def flat(array: Array) -> Array:
 
 def read_array(path: Path, name: str) -> Array:
     """Read one array; the error names the argument."""
-    if not path.is_file():
-        raise FileNotFoundError(f"{name}: {path}: no such file")
     try:
-        array: Any = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
+        return read_npy(path)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{name}: {path}: no such file") from error
+    except (UnreadableError, OSError) as error:
+        if str(error).startswith(SEVERAL):
+            raise ValueError(f"{name}: {path} {SEVERAL}; save the one you mean as .npy") from error
+        said = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else error
         raise ValueError(
-            f"{name}: {path} is not a whole .npy file of plain values; "
+            f"{name}: {path} is not a whole .npy file of plain values: it {said}; "
             "write it with numpy.save(path, array)"
         ) from error
-    if not isinstance(array, np.ndarray):
-        array.close()
-        raise ValueError(f"{name}: {path} holds several arrays; save the one you mean as .npy")
-    return array

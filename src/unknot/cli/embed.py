@@ -34,7 +34,7 @@ def embed(
     from .._files import write_array
     from ..projection import PCA, TSNE
 
-    if out.suffix != ".npy":
+    if out.suffix.lower() != ".npy":
         raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
     target = file_to_write(out, "--out", inputs=(points,))
     array = flat(read_array(points, "POINTS"))

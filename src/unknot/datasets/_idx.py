@@ -17,17 +17,20 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._npy import DEFLATION, UnreadableError, check_fits, check_regular
 from .._typing import Array
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError
+from ._parts import HELD_OUT, tell_left_out
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 # As published, and as some unpackers rename them (train-images.idx3-ubyte).
 _FILE_NAME = re.compile(
-    r"(?P<subset>.*?)-?(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-\w+(?P<gz>\.gz)?"
+    r"(?P<subset>.*?)-?(?P<part>train|t10k|test|val|valid|validation|dev|eval|evaluation)-"
+    r"(?P<kind>images|labels)[-.]idx\d-\w+(?P<gz>\.gz)?",
+    re.IGNORECASE,
 )
-# Deflate cannot shrink data by more than this.
-_GREATEST_DEFLATION = 1032
+_GREATEST_AXES = 32
 _DOWNLOAD_AGAIN = "Download it again"
 
 
@@ -68,7 +71,9 @@ def load_idx_folder(
             f"{_prefix(chosen)}train-images-idx3-ubyte[.gz] and "
             f"{_prefix(chosen)}train-labels-idx1-ubyte[.gz]"
         )
-    test = _read_pair(folder, paths, chosen, "test", transpose)
+    held_out = [part for part in HELD_OUT if {(part, "images"), (part, "labels")} & set(paths)]
+    tell_left_out(str(folder), "".join(held_out[:1]), held_out[1:])
+    test = _read_pair(folder, paths, chosen, held_out[0], transpose) if held_out else None
     if class_names is None:
         class_names = _emnist_class_names(folder / f"{chosen}-mapping.txt", train.labels)
     return build_dataset(chosen or folder.resolve().name, train, test, class_names=class_names)
@@ -88,13 +93,14 @@ def read_idx(path: Path) -> Array:
         If the file is not IDX, is truncated, damaged, or goes on after its last value.
     """
     try:
+        check_regular(path)
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
             if not packed:
                 return _read_stream(plain, path, greatest=path.stat().st_size)
             with gzip.GzipFile(fileobj=plain) as stream:
-                greatest = path.stat().st_size * _GREATEST_DEFLATION
+                greatest = path.stat().st_size * DEFLATION
                 return _read_stream(stream, path, greatest=greatest)
     except EOFError as error:
         raise DatasetError(
@@ -102,8 +108,10 @@ def read_idx(path: Path) -> Array:
         ) from error
     except (gzip.BadGzipFile, zlib.error) as error:
         raise DatasetError(f"{path} is damaged ({error}). {_DOWNLOAD_AGAIN}") from error
+    except UnreadableError as error:
+        raise DatasetError(f"{path} {error}. {_DOWNLOAD_AGAIN}") from error
     except OSError as error:
-        raise DatasetError(f"{path} cannot be read: {error.strerror}") from error
+        raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
 def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Array:
@@ -117,6 +125,10 @@ def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Arr
     if len(header) < 4 * magic[3]:
         raise DatasetError(f"{path} is truncated within its header. {_DOWNLOAD_AGAIN}")
     shape = struct.unpack(f">{magic[3]}I", header)
+    if len(shape) > _GREATEST_AXES:
+        raise DatasetError(
+            f"{path} announces {len(shape)} axes, which no data has. {_DOWNLOAD_AGAIN}"
+        )
     dtype = np.dtype(_TYPES[magic[2]])
     announced = math.prod(shape) * dtype.itemsize
     # Before memory is set aside for it: a damaged header may announce anything.
@@ -125,6 +137,7 @@ def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Arr
             f"{path} is truncated: its header announces {announced:,} bytes of values "
             f"{shape}, more than the file can hold. {_DOWNLOAD_AGAIN}"
         )
+    check_fits(announced)
     content = stream.read(announced)
     if len(content) < announced:
         raise DatasetError(
@@ -148,8 +161,8 @@ def _find_files(folder: Path) -> list[_IdxFile]:
     for path in paths:
         match = _FILE_NAME.fullmatch(path.name)
         if match and path.is_file():
-            part = "train" if match["part"] == "train" else "test"
-            found.append(_IdxFile(match["subset"], part, match["kind"], path))
+            part = match["part"].lower().replace("t10k", "test")
+            found.append(_IdxFile(match["subset"], part, match["kind"].lower(), path))
     return found
 
 
@@ -177,7 +190,7 @@ def _read_pair(
     if images is None or labels is None:
         present = images or labels
         missing = "images-idx3" if images is None else "labels-idx1"
-        stem = "train" if part == "train" else "t10k"
+        stem = "t10k" if part == "test" else part
         raise DatasetError(
             f"{folder} has {present.name if present else ''} but not the file that goes with it; "
             f"expected {_prefix(subset)}{stem}-{missing}-ubyte[.gz]"
@@ -201,7 +214,7 @@ def _emnist_class_names(path: Path, labels: ArrayLike) -> list[str] | None:
         rows = [[int(word) for word in line.split()] for line in path.read_text().splitlines()]
         names = {row[0]: "/".join(chr(code) for code in row[1:]) for row in rows if row}
         return [names[label] for label in np.unique(labels).tolist()]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, OverflowError) as error:
         raise DatasetError(
             f"{path} does not give every label as 'label character-code'. Repair or remove it, or "
             "give class_names"

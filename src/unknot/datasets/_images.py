@@ -1,14 +1,19 @@
-"""A folder of images with a sub-folder per class, optionally under train/ and test/."""
+"""A folder of images with a sub-folder per class, optionally under train/ and test/ or val/."""
 
-from collections.abc import Sequence
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from .._npy import UnreadableError, check_fits
 from .._typing import Array, Float32
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError
+from ._parts import HELD_OUT, part_of, tell_left_out
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -16,6 +21,8 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
+# What Pillow may take a file for, whatever its name says: its reader of PostScript runs a program.
+_FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GREY_8 = frozenset({"1", "L"})
 _GREY_16 = frozenset({"I", "I;16", "I;16B", "I;16L"})
 _CONVERTIBLE = frozenset(
@@ -34,11 +41,12 @@ def load_image_folder(
 ) -> Dataset:
     """Load images; the sub-folders are the classes, in the order of their names or numbers."""
     _check_image_size(image_size)
-    # A folder of vehicles may have a class called train: a split has sub-folders of its own.
-    has_train = _has_folders(folder / "train")
-    parts = [_list_images(folder / "train" if has_train else folder)]
-    if has_train and _has_folders(folder / "test"):
-        parts.append(_list_images(folder / "test"))
+    try:
+        parts = [_list_images(part) for part in _find_parts(folder)]
+    except OSError as error:
+        raise DatasetError(
+            f"{error.filename or folder} cannot be read: {error.strerror or error}"
+        ) from error
     names = _in_order(set(parts[0].classes))
     unknown = _in_order(set(parts[-1].classes) - set(names))
     if unknown:
@@ -63,8 +71,49 @@ def _check_image_size(image_size: tuple[int, int] | None) -> None:
         )
 
 
+def _find_parts(folder: Path) -> list[Path]:
+    """Return the folder to learn from and, where there is one, the one that is held out.
+
+    A folder of vehicles may have a class called train: a part has sub-folders of its own.
+    """
+    found: dict[str, list[Path]] = {}
+    for path in sorted(folder.iterdir()):
+        name = part_of(path.name)
+        if name and path.is_dir() and (name != "train" or _has_folders(path)):
+            found.setdefault(name, []).append(path)
+    for name, paths in found.items():
+        if len(paths) > 1 and "train" in found:
+            listed = " and ".join(path.name for path in paths)
+            raise DatasetError(f"{folder} has {listed}, which are both the {name} part; keep one")
+    if "train" not in found:
+        held_out = [path for paths in found.values() for path in paths if _has_folders(path)]
+        if held_out:
+            raise DatasetError(
+                f"{folder} has {held_out[0].name}/ with sub-folders but no train/ beside it; give "
+                f"{str(held_out[0])!r} if that is what you mean, or add train/"
+            )
+        return [folder]
+    parts = found.pop("train")
+    named = [found[name][0] for name in HELD_OUT if name in found]
+    usable = [path for path in named if _has_folders(path)]
+    left = [
+        path.name
+        for path in sorted(folder.iterdir())
+        if path.is_dir()
+        and path not in (*parts, *usable[:1])
+        and not path.name.startswith(".")
+        and next(_images_under(path), None) is not None
+    ]
+    tell_left_out(str(folder), usable[0].name if usable else "", left)
+    return [*parts, *usable[:1]]
+
+
 def _has_folders(folder: Path) -> bool:
     return folder.is_dir() and any(path.is_dir() for path in folder.iterdir())
+
+
+def _images_under(folder: Path) -> Iterator[Path]:
+    return (path for path in folder.rglob("*") if path.suffix.lower() in IMAGE_SUFFIXES)
 
 
 def _list_images(folder: Path) -> _Listing:
@@ -73,12 +122,14 @@ def _list_images(folder: Path) -> _Listing:
     for sub in sorted(path for path in folder.iterdir() if path.is_dir()):
         if sub.name.startswith("."):
             continue
-        found = sorted(p for p in sub.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
+        found = sorted(path for path in _images_under(sub) if not path.is_dir())
         if not found:
             raise DatasetError(
                 f"{sub} holds no images ({', '.join(sorted(IMAGE_SUFFIXES))}); "
                 "each sub-folder must hold the images of one class"
             )
+        if odd := next((path for path in found if not path.is_file()), None):
+            raise DatasetError(f"{odd} is a broken link, a pipe or a device, not an image")
         paths += found
         classes += [sub.name] * len(found)
     if not paths:
@@ -123,19 +174,55 @@ def _read_all(
     part: _Listing, n_channels: int, image_size: tuple[int, int] | None
 ) -> Float32[Array, "samples height width channels"]:
     first = _read(part.paths[0], n_channels, image_size)
-    result = np.empty((len(part.paths), *first.shape), dtype=np.float32)
+    shape = (len(part.paths), *first.shape)
+    try:
+        check_fits(4 * math.prod(shape))
+        result = np.empty(shape, dtype=np.float32)
+    except (UnreadableError, MemoryError) as error:
+        raise DatasetError(
+            f"{part.folder}: {len(part.paths):,} images of {first.shape[0]} × {first.shape[1]} "
+            "pixels do not fit into the memory. Have them made smaller with "
+            "image_size=(height, width)"
+        ) from error
     for index, path in enumerate(part.paths):
         result[index] = first if index == 0 else _read(path, n_channels, image_size)
     return result
 
 
-def _open(path: Path) -> "Image":
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    """Make one error of whatever Pillow raises; its readers of damaged files raise many kinds."""
     from PIL import Image
 
     try:
-        image = Image.open(path)
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise _unreadable(path, error) from error
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of what it passes over in a file
+            warnings.simplefilter("error", Image.DecompressionBombWarning)
+            yield
+    except DatasetError:
+        raise
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
+        raise DatasetError(
+            f"{path} announces more pixels than the {Image.MAX_IMAGE_PIXELS:,} that are taken for "
+            "an image. Remove it, or make it smaller"
+        ) from error
+    except Exception as error:
+        said = " ".join(str(error).split())[:200] or type(error).__name__
+        raise DatasetError(
+            f"{path} is not a readable image ({said}). Remove it or replace it with a good copy"
+        ) from error
+
+
+def _open(path: Path) -> "Image":
+    from PIL import Image
+
+    Image.init()
+    with _readable(path):
+        image = Image.open(path, formats=[each for each in _FORMATS if each in Image.OPEN])
+        animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
+    if animated:
+        image.close()
+        raise DatasetError(f"{path} holds several images; save the one you mean on its own")
     if image.mode not in _GREY_8 | _GREY_16 | _CONVERTIBLE:
         image.close()
         raise DatasetError(
@@ -151,15 +238,22 @@ def _read(
     from PIL import Image
 
     with _open(path) as image:
-        try:
+        with _readable(path):
             image.load()
-        except (OSError, SyntaxError, ValueError, EOFError) as error:
-            raise _unreadable(path, error) from error
+        if (
+            image.mode == "I"
+            and not 0 <= min(image.getextrema()) <= max(image.getextrema()) < 2**16
+        ):
+            raise DatasetError(
+                f"{path} has 32-bit pixels beyond 0..65,535, whose range is not known; convert it "
+                "to 8 or 16 bits"
+            )
         scale = 65535 if image.mode in _GREY_16 else 255
-        if n_channels == 3:
-            image = _on_white(image) if scale == 255 else image
-        elif image.mode == "1":
-            image = image.convert("L")
+        with _readable(path):
+            if n_channels == 3:
+                image = _on_white(image) if scale == 255 else image
+            elif image.mode == "1":
+                image = image.convert("L")
         pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)
     if image_size is not None:
         # As 32-bit floats, which Pillow filters without rounding; one channel at a time.
@@ -184,9 +278,3 @@ def _on_white(image: "Image") -> "Image":
         white = Image.new("RGBA", opaque.size, "white")
         image = Image.alpha_composite(white, opaque)
     return image.convert("RGB")
-
-
-def _unreadable(path: Path, error: BaseException) -> DatasetError:
-    return DatasetError(
-        f"{path} is not a readable image ({error}). Remove it or replace it with a good copy"
-    )

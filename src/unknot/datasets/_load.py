@@ -38,14 +38,19 @@ def load_dataset(
           (``train-images-idx3-ubyte.gz``, ``t10k-labels-idx1-ubyte``,
           ``emnist-letters-test-images-idx3-ubyte.gz``, ...). EMNIST's mapping file, where present,
           names the classes.
-        - a ``.npz`` file with the keys ``x_train`` and ``y_train`` (and ``x_test`` and ``y_test``),
-          ``inputs`` and ``labels``, or ``x`` and ``y``. Pickled objects are refused.
-        - a folder of images with a sub-folder per class, optionally under ``train/`` and ``test/``.
-          If all are grey there is one channel, else three; what is transparent is laid over white.
+        - a ``.npz`` file with the keys ``x_train`` and ``y_train`` (and ``x_test`` and ``y_test``,
+          or ``x_val`` and ``y_val``), ``inputs`` and ``labels``, or ``x`` and ``y``. Pickled
+          objects are refused.
+        - a folder of images with a sub-folder per class, optionally under ``train/`` and ``test/``
+          (or ``val/``, ``valid/``, ``validation/``, ``dev/``, ``eval/``; capitals make no
+          difference). If all are grey there is one channel, else three; what is transparent is
+          laid over white.
         - arrays in memory: ``(inputs, labels)``, ``((x_train, y_train), (x_test, y_test))``, or a
           mapping with the keys of a ``.npz`` file.
 
-        A name comes before a path: a folder called mnist is reached as ``"./mnist"``.
+        Where there are both a test and a validation part, the test part is the test split, and a
+        warning says what is left out. A name comes before a path: a folder called mnist is reached
+        as ``"./mnist"``.
     name : str, optional
         What to call it; by default the name, or that of the file or folder, or ``"arrays"``.
     class_names : sequence of str, optional
@@ -73,6 +78,11 @@ def load_dataset(
         If the source is not found, or its content cannot be used; the message names the file or
         argument and says what to do.
 
+    Warns
+    -----
+    UserWarning
+        If a part of the source is left out.
+
     Examples
     --------
     >>> import unknot
@@ -90,6 +100,10 @@ def load_dataset(
         return _renamed(EMBEDDED[source](), name, class_names)
     if isinstance(source, str | os.PathLike):
         path = Path(source).expanduser()
+        try:
+            found = path.exists()
+        except (OSError, ValueError) as error:  # a name too long, or with a null character
+            raise DatasetError(f"{str(path)[:200]!r} cannot be a path ({error})") from error
         if path.is_dir() and is_idx_folder(path):
             _refuse_options("a folder of IDX files", image_size=image_size)
             dataset = load_idx_folder(
@@ -98,7 +112,7 @@ def load_dataset(
         elif path.is_dir():
             _refuse_options("a folder of images", subset, transpose)
             dataset = load_image_folder(path, image_size=image_size, class_names=class_names)
-        elif path.exists():
+        elif found:
             if is_idx_name(path.name):
                 raise DatasetError(
                     f"{path} is one IDX file of several; give the folder that holds the images "

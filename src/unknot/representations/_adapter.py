@@ -72,17 +72,24 @@ class Naming:
 
     A layer that runs again is ``name:2``, ``name:3``... Several values are ``name[0]``,
     ``name[key]``, one inside another ``name[1][0]``; a single value in a tuple, list or dict is
-    taken out of it.
+    taken out of it. A number that another layer has in its own name is passed over.
     """
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter({INPUTS: 1})
+        self._taken: set[str] = {INPUTS}
 
     def entries(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
         """Yield the name and value of each thing that a layer returned in one call."""
-        self._counts[name] += 1
-        times = self._counts[name]
-        yield from leaves(f"{name}:{times}" if times > 1 else name, value)
+        found: list[tuple[str, Any]] = []
+        while not found or not self._taken.isdisjoint(entry for entry, _ in found):
+            self._counts[name] += 1
+            times = self._counts[name]
+            found = list(leaves(f"{name}:{times}" if times > 1 else name, value))
+            if not found:
+                return
+        self._taken.update(entry for entry, _ in found)
+        yield from found
 
 
 def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -30,29 +30,42 @@ def adapt(model: Any) -> Adapter | None:
 
 
 class KerasAdapter:
-    """A built Keras model."""
+    """A Keras model."""
 
     channels_first = False
     batch_size: int | None = None
+    several: bool | None
 
     def __init__(self, model: Any) -> None:
         self._keras = import_keras()
         self._backend = self._keras.backend.backend()
-        if not model.built:
-            raise ValueError(f"model {model.name!r} is not built yet; call it once, or build it")
         self._model = model
-        self._layers = _named_layers(self._keras, model)
-        self._expected = _expected_inputs(model)
+        self._kinds: dict[str, str] = {}
         self.name = str(model.name)
-        self.several = len(self._expected) > 1 if self._expected else None
+        self.several = None
         self.steady = self._backend == "jax"
+        self._layers: list[tuple[str, Any]] = []
+        self._expected: dict[str, tuple[tuple[int | None, ...], str]] = {}
+        if model.built:
+            self._look()
+
+    def _look(self) -> None:
+        """Note the layers and what the model takes, once there are any."""
+        self._layers = _named_layers(self._keras, self._model)
+        self._expected = _expected_inputs(self._model)
+        self.several = len(self._expected) > 1 if self._expected else None
         self.channels_first = any(
-            getattr(layer, "data_format", None) == "channels_first"
-            for layer in self._layers.values()
+            getattr(layer, "data_format", None) == "channels_first" for _, layer in self._layers
         )
 
     def check(self, samples: Samples) -> None:
-        """Compare the shapes with those of the model's inputs, where it has fixed ones."""
+        """Compare the shapes with those of the model's inputs, where it has fixed ones.
+
+        A model that was never called has neither weights nor fixed shapes; it is called once.
+        """
+        if not self._model.built:
+            self._eager(map_batch(samples.rows(0, 1), self._tensor))
+            self._look()
         expected, got = self._expected, samples.parts
         if not expected:
             return
@@ -77,8 +90,11 @@ class KerasAdapter:
         try:
             yield "configuration", str(self._model.to_json())
         except (NotImplementedError, TypeError, ValueError):
-            yield "layers", repr(list(self._layers))  # a class that does not describe itself
-        for layer in (self._model, *self._layers.values()):
+            yield (
+                "layers",
+                repr([name for name, _ in self._layers]),
+            )  # a class that does not describe itself
+        for layer in (self._model, *(layer for _, layer in self._layers)):
             yield from code_of(type(layer))
 
     @contextmanager
@@ -94,7 +110,7 @@ class KerasAdapter:
                 )
             result, captured = compiled[0](tensors)
             for name, value in captured.items():
-                sink(name, self._kind(name), self._array(value))
+                sink(name, self._kinds[name], self._array(value))
             return self._keras.tree.map_structure(self._array, result)
 
         yield run
@@ -102,6 +118,8 @@ class KerasAdapter:
     def untrained(self, random_state: int) -> Any:
         """Return the model made anew from its configuration, every initialiser with a new seed."""
         model, keras = self._model, self._keras
+        if not model.built:
+            raise ValueError(f"model {self.name!r} is not built yet; call it once, or build it")
         rng = np.random.default_rng(random_state)
         own = {type(layer).__name__: type(layer) for layer in [model, *model._flatten_layers()]}
         try:
@@ -162,13 +180,8 @@ class KerasAdapter:
         # bfloat16 is a dtype of its own in NumPy, which is not a number's kind.
         return result.astype(np.float32) if result.dtype.kind == "V" else result
 
-    def _kind(self, name: str) -> str:
-        while name not in self._layers:
-            name = name[: max(name.rfind(":"), name.rfind("["))]
-        return type(self._layers[name]).__name__
-
     def _eager(self, inputs: Any) -> tuple[Any, Captured]:
-        with _captured(self._layers, None) as outputs:
+        with _captured(self._layers, None, self._kinds) as outputs:
             if self._backend == "torch":
                 import torch
 
@@ -180,7 +193,7 @@ class KerasAdapter:
 
     def _compile(self, wanted: set[str], example: Any) -> Callable[[Any], tuple[Any, Captured]]:
         def forward(inputs: Any) -> tuple[Any, Captured]:
-            with _captured(self._layers, wanted) as outputs:
+            with _captured(self._layers, wanted, self._kinds) as outputs:
                 result = self._model(inputs, training=False)
             return result, outputs
 
@@ -222,7 +235,7 @@ class KerasAdapter:
         predicting = {"training": False} if takes_training else {}
 
         def forward(trainable: Any, fixed: Any, inputs: Any) -> tuple[Any, list[Any]]:
-            with _captured(self._layers, wanted) as outputs:
+            with _captured(self._layers, wanted, self._kinds) as outputs:
                 result, _ = model.stateless_call(trainable, fixed, inputs, **predicting)
             names[:] = outputs
             return result, list(outputs.values())
@@ -238,21 +251,24 @@ class KerasAdapter:
         return run
 
 
-def _named_layers(keras: Any, model: Any, prefix: str = "") -> dict[str, Any]:
-    """Return the layers by name, those inside a model or a layer of one's own as ``model/layer``.
+def _named_layers(keras: Any, model: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the layers with names; those inside a model or one's own layer as ``model/layer``.
 
-    Keras' own layers are taken whole: what runs inside a recurrent one cannot be handed out.
+    Several layers may have one name: what they return is told apart by the order in which they
+    run, as it is for a layer that runs several times. Keras' own layers are taken whole: what runs
+    inside a recurrent one cannot be handed out.
     """
-    layers: dict[str, Any] = {}
+    layers: list[tuple[str, Any]] = []
     for layer in model.layers if isinstance(model, keras.Model) else model._layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         name = prefix + layer.name
         own = not type(layer).__module__.startswith("keras.")
         if isinstance(layer, keras.Model) or (own and layer._layers):
-            layers |= _named_layers(keras, layer, f"{name}/")
-        layers[name] = layer
-    return layers
+            layers += _named_layers(keras, layer, f"{name}/")
+        layers.append((name, layer))
+    # One that is inside two models of one name is listed twice.
+    return list({(name, id(layer)): (name, layer) for name, layer in layers}.values())
 
 
 def _expected_inputs(model: Any) -> dict[str, tuple[tuple[int | None, ...], str]]:
@@ -281,26 +297,34 @@ def _numpy_dtype(name: str) -> Any:
 
 
 @contextmanager
-def _captured(layers: dict[str, Any], wanted: Collection[str] | None) -> Iterator[Captured]:
-    """Record what the layers' ``call`` returns, and put everything back afterwards."""
+def _captured(
+    layers: list[tuple[str, Any]], wanted: Collection[str] | None, kinds: dict[str, str]
+) -> Iterator[Captured]:
+    """Record what the layers' ``call`` returns, and put everything back afterwards.
+
+    The kind of layer that each entry comes from is noted in ``kinds``.
+    """
     outputs: Captured = {}
     naming = Naming()
 
-    def recording(name: str, call: Callable[..., Any]) -> Callable[..., Any]:
+    def recording(name: str, layer: Any) -> Callable[..., Any]:
+        call, kind = layer.call, type(layer).__name__
+
         def recorded(*args: Any, **kwargs: Any) -> Any:
             result = call(*args, **kwargs)
             for entry, value in naming.entries(name, result):
                 if wanted is None or entry in wanted:
                     outputs[entry] = value
+                    kinds[entry] = kind
             return result
 
         return recorded
 
     try:
-        for name, layer in layers.items():
+        for name, layer in layers:
             # Past Keras' own bookkeeping of attributes: it must not see the change.
-            object.__setattr__(layer, "call", recording(name, layer.call))
+            object.__setattr__(layer, "call", recording(name, layer))
         yield outputs
     finally:
-        for layer in layers.values():
+        for _, layer in layers:
             layer.__dict__.pop("call", None)

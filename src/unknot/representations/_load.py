@@ -1,12 +1,10 @@
 """Models from files, of every kind that can be run; code in a file only on the user's word."""
 
 import os
-import zipfile
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
+from .._npy import UnreadableError, open_npz
 from ._load_onnx import load_onnx
 from ._load_torch import Factory, load_torch
 from ._unreadable import check_regular, unreadable
@@ -62,9 +60,9 @@ def load_model(
     if factory is not None and ending not in TORCH:
         raise ValueError(f"factory is for weights of PyTorch; {file.name} needs none")
     if ending in KERAS:
-        from ..training import load
+        from ..training._saving import load_keras
 
-        return load(file)
+        return load_keras(file, must_compile=False)
     if ending not in (".onnx", ".npz", *TORCH):
         known = ", ".join((*KERAS, ".onnx", *TORCH, ".npz"))
         raise ValueError(f"path must end in one of {known}; got {str(path)!r}")
@@ -78,7 +76,9 @@ def load_model(
 
 def _load_arrays(file: Path) -> dict[str, Any]:
     try:
-        with file.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
-            return {name: stored[name] for name in stored.files}
-    except (ValueError, OSError, zipfile.BadZipFile, EOFError) as error:
+        with open_npz(file) as stored:
+            return {name: stored.read(name) for name in stored.names}
+    except UnreadableError as error:
+        raise ValueError(f"{file} cannot be loaded as layers as arrays: it {error}") from error
+    except OSError as error:
         raise unreadable(file, "layers as arrays", error) from error

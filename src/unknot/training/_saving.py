@@ -3,16 +3,32 @@
 import json
 import os
 import re
+import shutil
+import tempfile
 import warnings
-import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from .._extras import import_extra
 from .._files import atomic_path, write_text
 from .._keras import import_keras
+from .._npy import UnreadableError, check_regular
+from ._compiling import compile_whole, made_as_saved
+from ._keras_files import (
+    RefusedError,
+    check_config,
+    check_hdf5,
+    read_content,
+    read_yaml,
+    weights_limited,
+)
 
-FORMATS = ".keras, .h5, or .yaml with .weights.h5 beside it"
+FORMATS = ".keras, .h5, .hdf5, or .yaml with .weights.h5 beside it"
+WHOLE: Final = (".keras", ".h5", ".hdf5")
+ARCHITECTURE: Final = (".yaml", ".yml")
+WEIGHTS: Final = ".weights.h5"
 
 
 def save(model: Any, path: str | os.PathLike[str]) -> None:
@@ -26,8 +42,9 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     model : keras.Model
         Built, so that it has weights.
     path : path
-        ``NAME.keras`` or ``NAME.h5`` for the whole model; ``NAME.yaml`` or ``NAME.weights.h5`` for
-        the architecture as YAML and its weights beside it, in two files: both are written.
+        ``NAME.keras`` or ``NAME.h5`` (``.hdf5``) for the whole model; ``NAME.yaml`` or
+        ``NAME.weights.h5`` for the architecture as YAML and its weights beside it, in two files:
+        both are written. Capitals make no difference.
 
     Raises
     ------
@@ -43,16 +60,21 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     if kind == "yaml":
         yaml = import_extra("yaml", feature="Saving an architecture as YAML", extra="lab")
         architecture = yaml.safe_dump(json.loads(model.to_json()), sort_keys=False)
-        with atomic_path(_weights_path(path)) as temporary:
-            model.save_weights(temporary, overwrite=True)
+        with atomic_path(_weights_path(path)) as temporary, _written(temporary, WEIGHTS) as file:
+            model.save_weights(file, overwrite=True)
         write_text(_yaml_path(path), architecture)
         return
-    with atomic_path(path) as temporary, warnings.catch_warnings():
+    ending = path.suffix.lower()
+    with (
+        atomic_path(path) as temporary,
+        _written(temporary, ending) as file,
+        warnings.catch_warnings(),
+    ):
         # Keras prefers its own format to HDF5 and says so each time; both are offered here.
         warnings.simplefilter("ignore")
         previous = _absl_verbosity("ERROR")
         try:
-            keras.saving.save_model(model, temporary, overwrite=True)
+            keras.saving.save_model(model, file, overwrite=True)
         finally:
             _absl_verbosity(previous)
             # Keras takes the optimizer out of the compile settings while it writes HDF5.
@@ -65,13 +87,17 @@ def load(path: str | os.PathLike[str]) -> Any:
 
     It predicts the same bytes as the model that was saved, evaluates to the same loss and
     metrics, and can be trained further, popped and extracted from. No code in the file is run:
-    lambda layers and unknown classes are refused.
+    lambda layers and unknown classes are refused, and so is what names other files.
+
+    Where a loss, metric or optimizer cannot be made again, the model is not compiled, and a
+    warning says so; where only the optimizer's state does not fit, as after layers were added or
+    removed, the optimizer starts anew, with a warning too. The weights are always those saved.
 
     Parameters
     ----------
     path : path
-        ``NAME.keras``, ``NAME.h5``, or one of ``NAME.yaml`` and ``NAME.weights.h5``, which are
-        read together.
+        ``NAME.keras``, ``NAME.h5`` (``.hdf5``), or one of ``NAME.yaml`` and ``NAME.weights.h5``,
+        which are read together. Capitals make no difference.
 
     Returns
     -------
@@ -86,130 +112,165 @@ def load(path: str | os.PathLike[str]) -> Any:
         If the file is damaged, of another format, or names a layer that Keras does not know.
     MissingExtraError
         If Keras or PyYAML is not installed.
+
+    Warns
+    -----
+    UserWarning
+        If the model is not compiled as it was, or its optimizer starts anew.
     """
+    return load_keras(path, must_compile=True)
+
+
+def load_keras(path: str | os.PathLike[str], *, must_compile: bool) -> Any:
+    """Load as :func:`load` does; without a warning of a missing loss if none is needed."""
     keras = import_keras(feature="Loading a model")
     kind, path = check_path(path)
     files = [_yaml_path(path), _weights_path(path)] if kind == "yaml" else [path]
-    for file in files:
-        if not file.is_file():
-            raise FileNotFoundError(f"{file}: no such file; a model is saved as {FORMATS}")
     previous = _absl_verbosity("ERROR")
+    aliases: list[Path] = []
+    file = path
     try:
-        if kind == "yaml":
-            model = _from_yaml(keras, *files)
-        else:
-            model = keras.saving.load_model(path)
-            if path.suffix == ".h5" and model.compiled:
-                _restore_optimizer(model, path)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        reason = str(error).strip().partition("\n")[0] or type(error).__name__
-        raise ValueError(f"{path} cannot be loaded as a model: {reason}") from error
+        for file in files:
+            check_regular(file)
+        with weights_limited(keras, files[-1].stat().st_size):
+            file = path
+            if kind == "yaml":
+                return _load_yaml(keras, path, files[0], files[1], must_compile)
+            return _load_whole(keras, path, aliases, must_compile)
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{file}: no such file; a model is saved as {FORMATS}") from error
+    except Exception as error:  # damaged files raise whatever HDF5, zip and Keras have
+        reason = _reason(error)
+        for alias in aliases:
+            reason = reason.replace(str(alias), str(path))
+        raise ValueError(f"{file} cannot be loaded as a model: {reason}") from error
     finally:
         _absl_verbosity(previous)
-    return model
 
 
-def _restore_optimizer(model: Any, path: Path) -> None:
-    """Make the optimizer of an HDF5 file again, on the model's variables, with its saved state.
+def _load_whole(keras: Any, path: Path, aliases: list[Path], must_compile: bool) -> Any:
+    content = read_content(keras, path)
+    load_model = keras.saving.load_model
+    with _readable(path, ".keras" if content.kind == "archive" else ".h5") as file:
+        aliases.append(file)
+        if content.kind == "hdf5":
+            model = load_model(file, compile=False)
+            compile_whole(keras, model, path, content, must_compile)
+            return model
+        return made_as_saved(
+            keras,
+            path,
+            lambda compiled: load_model(file, compile=compiled),
+            content.training,
+            stepped=content.stepped,
+            must_compile=must_compile,
+        )
 
-    Keras builds it on no variables there, and it then refuses to train the model.
-    """
+
+def _load_yaml(keras: Any, path: Path, architecture: Path, weights: Path, told: bool) -> Any:
     import h5py
 
-    optimizer = type(model.optimizer).from_config(model.optimizer.get_config())
-    optimizer.build(model.trainable_variables)
-    with h5py.File(path) as file:
-        if "optimizer_weights" in file:
-            group = file["optimizer_weights"]
-            parts = sorted(name for name in group.attrs if name.startswith("weight_names"))
-            names = [name for part in parts for name in group.attrs[part]]
-            for variable, name in zip(optimizer.variables, names, strict=True):
-                variable.assign(group[name][()])
-    model.optimizer = optimizer
+    yaml = import_extra("yaml", feature="Loading an architecture from YAML", extra="lab")
+    config = read_yaml(yaml, architecture)
+    training = config.pop("compile_config", None)
+    check_config(keras, config)
+    with h5py.File(weights) as file:
+        stepped = check_hdf5(file, weights.stat().st_size)
+    with _readable(weights, WEIGHTS) as file:
+
+        def make(compiled: bool) -> Any:
+            model = keras.saving.deserialize_keras_object(config, safe_mode=True)
+            if compiled and training:
+                model.compile_from_config(training)
+            model.load_weights(file)
+            return model
+
+        return made_as_saved(keras, path, make, training, stepped=stepped, must_compile=told)
+
+
+@contextmanager
+def _readable(path: Path, ending: str) -> Iterator[Path]:
+    """Yield a path to a file with the ending that Keras knows its format by."""
+    if path.name.endswith(ending):
+        yield path
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        alias = Path(folder) / f"model{ending}"
+        try:
+            alias.symlink_to(path.resolve())
+        except (OSError, NotImplementedError):  # Windows lets only some users make links
+            shutil.copyfile(path, alias)
+        yield alias
+
+
+@contextmanager
+def _written(temporary: Path, ending: str) -> Iterator[Path]:
+    """Yield a path to write to with the ending that Keras chooses a format by."""
+    if temporary.name.endswith(ending):
+        yield temporary
+        return
+    file = temporary.with_name(f"{temporary.name}{ending}")
+    try:
+        yield file
+        file.replace(temporary)
+    finally:
+        file.unlink(missing_ok=True)
 
 
 def check_path(path: str | os.PathLike[str]) -> tuple[str, Path]:
     """Return how a path's ending says to save, "whole" or "yaml", or raise ValueError."""
     path = Path(path)
-    name = path.name
-    if name.endswith((".weights.h5", ".yaml", ".yml")):
+    name = path.name.lower()
+    if name.endswith((WEIGHTS, *ARCHITECTURE)):
         return "yaml", path
-    if name.endswith((".keras", ".h5")):
+    if name.endswith(WHOLE):
         return "whole", path
     raise ValueError(f"path must end in {FORMATS}; got {str(path)!r}")
 
 
 def _stem(path: Path) -> str:
-    return re.sub(r"(\.weights\.h5|\.ya?ml)$", "", path.name)
+    return re.sub(r"(\.weights\.h5|\.ya?ml)$", "", path.name, flags=re.IGNORECASE)
 
 
 def _yaml_path(path: Path) -> Path:
-    if path.suffix in (".yaml", ".yml"):
-        return path
-    beside = path.with_name(_stem(path) + ".yml")
-    return beside if beside.exists() else path.with_name(_stem(path) + ".yaml")
+    return path if path.suffix.lower() in ARCHITECTURE else _beside(path, ARCHITECTURE)
 
 
 def _weights_path(path: Path) -> Path:
-    return path.with_name(_stem(path) + ".weights.h5")
+    return path if path.name.lower().endswith(WEIGHTS) else _beside(path, (WEIGHTS,))
 
 
-def _from_yaml(keras: Any, path: Path, weights: Path) -> Any:
-    yaml = import_extra("yaml", feature="Loading an architecture from YAML", extra="lab")
-    try:
-        config = yaml.safe_load(path.read_text())
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise ValueError(f"it is not plain YAML ({str(error).partition(chr(10))[0]})") from error
-    if not isinstance(config, dict) or "class_name" not in config or "config" not in config:
-        raise ValueError("it does not describe a Keras model (class_name and config)")
-    _refuse_unknown(keras, config)
-    # Compiled last: an optimizer made before the weights are there does not know them.
-    training = config.pop("compile_config", None)
-    model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    model.load_weights(weights)
-    if training:
-        model.compile_from_config(training)
-    return model
+def _beside(path: Path, endings: tuple[str, ...]) -> Path:
+    """Return the file beside another that goes with it; the first ending if there is none."""
+    stem = _stem(path)
+    there = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
+    for ending in endings:
+        found = [each for each in there if each.name in (stem + ending, stem + ending.upper())]
+        if found:
+            return found[-1]  # small letters come after capitals
+    return path.with_name(stem + endings[0])
 
 
-def _refuse_unknown(keras: Any, node: Any) -> None:
-    """Refuse every class but Keras' own and those the user registered, before any is made.
-
-    Keras imports whatever module a configuration names; a file must not be able to do that.
-    """
-    if isinstance(node, list):
-        for item in node:
-            _refuse_unknown(keras, item)
-    if not isinstance(node, dict):
-        return
-    if isinstance(name := node.get("class_name"), str):
-        registered = node.get("registered_name")
-        known = isinstance(registered, str) and (
-            keras.saving.get_registered_object(registered) is not None
-        )
-        if name in ("Lambda", "__lambda__", "function"):
-            raise ValueError(f"{name} would run code from the file; rebuild that layer in Python")
-        if not known and not _is_keras_class(keras, node.get("module"), name):
-            raise ValueError(
-                f"{name!r} is not a layer or object that Keras knows; register it with "
-                "keras.saving.register_keras_serializable before loading"
-            )
-    for value in node.values():
-        _refuse_unknown(keras, value)
+NOT_HERE: Final = re.compile(
+    "safe_mode|unsafe_deserialization|custom_object|[Ff]ull object config|full config"
+)
+"""What Keras advises, or adds, that is of no use: `load` takes a path and nothing else."""
 
 
-def _is_keras_class(keras: Any, module: Any, name: str) -> bool:
-    if module is None:  # the short form, of built-in layers only
-        return isinstance(getattr(keras.layers, name, None), type)
-    place: Any = keras
-    parts = module.split(".") if isinstance(module, str) else [""]
-    if parts[0] == "builtins" and name in ("tuple", "slice"):
-        return True
-    if parts[0] != "keras":
-        return False
-    for part in parts[1:]:
-        place = getattr(place, part, None)
-    return isinstance(getattr(place, name, None), type)
+def _reason(error: Exception) -> str:
+    """Say in at most three lines what was wrong: the class of the error and what it says."""
+    if isinstance(error, RefusedError):
+        return str(error)
+    if isinstance(error, UnreadableError):
+        return f"it {error}"
+    if isinstance(error, IsADirectoryError):
+        return "it is a folder, not a file"
+    lines = []
+    for line in str(error).splitlines():
+        sentences = re.split(r"(?<=[.!?])\s+", line.strip())
+        lines.append(" ".join(each for each in sentences if not NOT_HERE.search(each)))
+    said = [line if len(line) < 200 else f"{line[:200]}..." for line in lines if line]
+    return ": ".join([type(error).__name__, *([" ".join(said[:3])] if said else [])])
 
 
 def _absl_verbosity(level: Any) -> Any:
