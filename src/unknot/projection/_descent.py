@@ -26,14 +26,15 @@ from ._kernels_optimizer import (
     Y_LOW,
     bounds_of,
     descend_together,
+    longest_step,
 )
 from ._mesh import CHUNKS, Mesh
 from ._start import SPREAD, curve_order
 
 # Iterations between looks for progress.
 LOOK = 50
-# No point moves farther than this in one iteration, in units of the map.
-MAX_STEP = 5.0
+# A map of a smaller standard deviation has not unfolded, and grows quickly if it ever will.
+FOLDED = 0.1
 # Seconds of steps between looks for an interrupt.
 RETURN_AFTER = 0.1
 # How much finer the mesh is on which a final map is measured.
@@ -46,12 +47,16 @@ SORTED_FROM = 30_000
 
 @dataclass(frozen=True)
 class Phase:
-    """Iterations that share their settings."""
+    """Iterations that share their settings.
+
+    If attraction draws all points together, those that are left are ``milder``'s.
+    """
 
     n_iter: int
     exaggeration: float
     momentum: float
     learning_rate: float
+    milder: Phase | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -180,7 +185,7 @@ class MeshEngine(Engine):
         mesh.lay(bounds_of(self._sums))
         shared, n_threads, done = new_shared(), self._team.n_threads, np.zeros(2)
         aside = self._n_components - 1
-        settings = (phase.exaggeration, phase.learning_rate, phase.momentum, MAX_STEP, aside)
+        settings = (phase.exaggeration, phase.learning_rate, phase.momentum, aside)
         arguments = (
             self._steps,
             n_steps,
@@ -270,7 +275,7 @@ class ExactEngine(Engine):
             np.float32(1 / z),
             np.float32(phase.learning_rate),
             np.float32(phase.momentum),
-            np.float32(MAX_STEP),
+            longest_step(np.ptp(self._map, axis=1).max()),
         )
         return z, float(squares)
 
@@ -296,9 +301,10 @@ def descend(
     phase ends if the KL divergence has had no new least value for more than ``patience``
     iterations, or, once it has fallen, if the gradient is shorter than ``min_gradient_norm``.
 
-    Strong attraction can draw all points together, for which there is next to no gradient. Another
-    phase than the last ends there, and the one after it begins from the start: what is left of
-    the map is rounding.
+    Strong attraction can draw all points together, for which there is next to no gradient: a map
+    that begins to unfold grows many times over from one look to the next, this one shrinks. What
+    is left of it is rounding. Another phase than the last goes on there from the start in its
+    milder form, or else ends, and the one after it begins from the start.
     """
     start = engine.map_()
     gathered = min(_spread(start), SPREAD) / 10
@@ -308,6 +314,7 @@ def descend(
         if done > 0 and _spread(engine.map_()) < gathered:
             engine.place(start)
         engine.restart()
+        spread = math.inf
         first = least = math.inf
         least_at = done
         end += phase.n_iter
@@ -330,8 +337,15 @@ def descend(
             if kl < least:
                 least, least_at = kl, report.iteration
             is_flat = norm <= min_gradient_norm
-            if is_flat and not is_last:
-                break
+            if not is_last:
+                before, spread = spread, _spread(report.map_)
+                shrinks = before < math.inf and spread < min(FOLDED, 2 * before)
+                if phase.milder is not None and (shrinks or (is_flat and spread < gathered)):
+                    phase, spread = phase.milder, math.inf
+                    engine.place(start)
+                    engine.restart()
+                elif is_flat:
+                    break
             if is_last and (report.iteration - least_at > patience or (is_flat and least < first)):
                 report = _closely(report, engine)
                 if not is_reported:

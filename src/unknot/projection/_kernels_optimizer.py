@@ -37,6 +37,11 @@ X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
 NOTCH = np.float32(0.7)
 # Of a descent's state.
 ROWS = 14
+# No point moves farther in one iteration than this, in units of the map, nor than this share of the
+# map's width, which counts as no less than that of a map about to unfold.
+MAX_STEP = np.float32(5)
+MAX_SHARE = np.float32(0.05)
+LEAST_WIDTH = np.float32(4)
 LANES = np.uint64(16)
 
 
@@ -225,6 +230,17 @@ def bounds_of(sums):
     return x_low, x_high, y_low, y_high
 
 
+@register_jitable
+def longest_step(width):
+    """Return how far a point may move in one iteration on a map of this width.
+
+    Where exaggeration ends, the rate is far too high for a map that is still small: without a limit
+    to go with its width the points are strewn about, and what was arranged is lost.
+    """
+    width = max(np.float32(width), LEAST_WIDTH)
+    return min(MAX_STEP, MAX_SHARE * width)
+
+
 @kernel(fastmath=FAST, error_model="numpy")
 def descend_together(
     thread,
@@ -248,7 +264,7 @@ def descend_together(
     """Take steps of gradient descent as long as the mesh fits; all threads together.
 
     ``before`` is the number of steps since the points were placed, and ``settings`` are
-    exaggeration, learning rate, momentum, greatest step and what of a step along y is taken.
+    exaggeration, learning rate, momentum and what of a step along y is taken.
     Leaves in ``done`` the number of steps taken and Z of the last.
     """
     stride = len(state) // ROWS
@@ -259,8 +275,11 @@ def descend_together(
     step = layout[2]
     per_unit = np.float32(1 / step)
     n_chunks = sums.shape[0]
+    exaggeration, learning_rate, momentum, aside = settings
     for number in range(n_steps):
         bounds = bounds_of(sums)
+        max_step = longest_step(max(bounds[1] - bounds[0], bounds[3] - bounds[2]))
+        rules = (exaggeration, learning_rate, momentum, max_step, aside)
         if number > 0 and not fits(bounds, layout):
             break
         origin = find_origin(bounds, potential.shape, step, (before + number) % 2)
@@ -307,7 +326,7 @@ def descend_together(
         push = np.float32(0.5 / z)
         chunk = next_task(shared)
         while chunk < n_chunks:
-            move(chunk, n_chunks, n, before + number == 0, state, push, settings, sums)
+            move(chunk, n_chunks, n, before + number == 0, state, push, rules, sums)
             chunk = next_task(shared)
         if not barrier(shared, n_threads):
             return

@@ -135,7 +135,7 @@ def map_after(
     tsne.set_params(init=start.astype(np.float32))
     if fits:
         tsne.set_params(early_exaggeration_iter=0)
-    tsne.fit(graph)
+    tsne._fit(graph)
     map_ = align_map(tsne.embedding_, previous)  # type: ignore[arg-type]
     return LayerMap(
         map_,
@@ -180,7 +180,7 @@ def map_layers(
 
 
 def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:
-    tsne.fit(graph)
+    tsne._fit(graph)
     return LayerMap(tsne.embedding_, tsne.kl_divergence_, tsne.n_iter_, start, None)
 
 

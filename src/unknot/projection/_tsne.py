@@ -19,6 +19,7 @@ from .._typing import Array
 from ..neighbors import NeighborGraph
 from ..neighbors._search import SearchSpace, graph_of_points, neighbors_among
 from ._affinities import Affinities, attainable_perplexity, joint, neighbors_for
+from ._copies import Representatives
 from ._descent import Engine, ExactEngine, MeshEngine, Phase, Report, descend
 from ._parameters import (
     Flag,
@@ -36,6 +37,10 @@ from ._start import curve_order, starting_map
 
 # Up to so many samples the sum over all pairs is about as fast as the mesh.
 EXACT_UP_TO = 3000
+# Of the rate in the first phase: n / exaggeration is more than a descent with its attraction bears.
+EARLY = 0.25
+# The exaggeration after one that has drawn all points together.
+MILD = 1.5
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
@@ -112,6 +117,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         The perplexity used.
     graph_ : NeighborGraph
         The neighbours used; its ``recall`` is 1.0 if they are exact.
+    n_copies_left_out_ : int
+        Samples that lie in the place of one of their copies, because their point has more copies
+        than the neighbors looked at; a warning says so. The map, its divergence and ``method_`` are
+        those of the other samples.
     method_ : str
         "mesh" or "exact".
     timings_ : dict
@@ -187,6 +196,20 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         TypeError, ValueError
             If a parameter or the input is not as described; the message says what to do.
         """
+        self._fit(X, graph)
+        if self.n_copies_left_out_:
+            n, k = self.graph_.indices.shape
+            warnings.warn(
+                f"{self.n_copies_left_out_} of {n} samples are copies of points with more copies "
+                f"than the {k} neighbors looked at; {k + 1} copies of each such point make the map "
+                "with the other samples, and the rest are put in their place",
+                UserWarning,
+                stacklevel=2,
+            )
+        return self
+
+    def _fit(self, X: Any, graph: NeighborGraph | None = None) -> TSNE:
+        """Fit without a word on copies."""
         check_parameters(self)
         n_threads = resolve_n_jobs(self.n_jobs)
         began = time.perf_counter()
@@ -204,20 +227,23 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             with np.errstate(over="ignore", under="ignore"):
                 init = as_numbers(init, "init").astype(np.float32)
         start = starting_map(init, points, n, self.n_components, random, n_threads)
+        made_of = Representatives.of(graph)
+        self.n_copies_left_out_ = made_of.n_left_out
+        start = start[made_of.kept]
         order = curve_order(start)
         self.timings_["start"] = time.perf_counter() - began
         with Team(n_threads) as team:
             began = time.perf_counter()
-            affinities = joint(graph, self.perplexity_, order, team)
+            affinities = joint(made_of.graph, self.perplexity_, order, team)
             self.timings_["affinities"] = time.perf_counter() - began
             self._say(
                 f"{affinities.ptr[-1]} affinities of perplexity {self.perplexity_:g} in "
                 f"{self.timings_['affinities']:.3f} s, mean sigma {affinities.mean_sigma:.4g}"
             )
             began = time.perf_counter()
-            report = self._optimise(affinities, start[order], order, team)
+            report = self._optimise(affinities, start[order], order, made_of.place, team)
             self.timings_["optimisation"] = time.perf_counter() - began
-        self.embedding_ = _in_order(report.map_, order)
+        self.embedding_ = _in_order(report.map_, order)[made_of.place]
         self.kl_divergence_ = report.kl_divergence
         self.n_iter_ = report.iteration
         self.graph_ = graph
@@ -347,7 +373,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 stacklevel=4,
             )
 
-    def _optimise(self, affinities: Affinities, start: Array, order: Array, team: Team) -> Report:
+    def _optimise(
+        self, affinities: Affinities, start: Array, order: Array, place: Array, team: Team
+    ) -> Report:
         n, n_components = start.shape
         exact = n <= EXACT_UP_TO or n_components == 3
         self.method_ = ("exact" if exact else "mesh") if self.method == "auto" else self.method
@@ -362,7 +390,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             watcher = Watcher(
                 self.verbose,
                 self.callback,
-                lambda map_: _in_order(map_, order),
+                lambda map_: _in_order(map_, order)[place],
                 bar,
                 int(self.max_iter),
             )
@@ -378,14 +406,17 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     def _phases(self, n: int) -> list[Phase]:
         exaggeration = float(self.early_exaggeration)
         first = min(int(self.early_exaggeration_iter), int(self.max_iter) // 2)
+        milder = None
+        if exaggeration > MILD:
+            milder = Phase(first, MILD, 0.5, self._rate(n, MILD, EARLY))
         return [
-            Phase(first, exaggeration, 0.5, self._rate(n, exaggeration)),
+            Phase(first, exaggeration, 0.5, self._rate(n, exaggeration, EARLY), milder),
             Phase(int(self.max_iter) - first, 1.0, 0.8, self._rate(n, 1.0)),
         ]
 
-    def _rate(self, n: int, exaggeration: float) -> float:
+    def _rate(self, n: int, exaggeration: float, share: float = 1.0) -> float:
         if self.learning_rate == "auto":
-            return max(n / exaggeration, 50.0)
+            return share * max(n / exaggeration, 50.0)
         return float(self.learning_rate)
 
     def _say(self, line: str) -> None:
