@@ -121,8 +121,8 @@ def test_what_was_done_to_a_layer_is_said_beside_its_scores(opened):
 
 def test_the_divergence_of_the_map_is_said_where_it_is_known(opened):
     assert opened.page.get_by_test_id("divergence").inner_text() == "map KL 1.500"
-    opened.open("layer=inputs&epoch=1")
-    opened.until(epoch="1")
+    opened.open("layer=dead")
+    opened.until(layer="dead")
     assert opened.page.get_by_test_id("divergence").count() == 0
 
 

@@ -8,7 +8,8 @@ export interface Fleeting {
   hovered: number | null;
   dark: boolean;
   lasso: boolean;
-  playing: boolean;
+  /** What is gone through by itself. */
+  playing: "layer" | "epoch" | null;
   /** The help is open. */
   help: boolean;
   /** There is no WebGL, and no map that moves. */

@@ -49,7 +49,7 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   const ctx: Context = {
     study,
     store: new Store<ViewState>(settle(study, { ...initialState(study), ...options.state })),
-    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: false, help: false, still: false }),
+    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: null, help: false, still: false }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
     zoom: (factor) => stage.zoom(factor),
     announce: (text) => {

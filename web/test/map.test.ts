@@ -1,22 +1,24 @@
 import { describe, expect, it } from "vitest";
-import { mostTangled, worstPairs } from "../src/components/heatmap.ts";
+import { mostTangled, scaleTicks, strengthOf, worstPairs } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
 import { worstPoints } from "../src/components/worst.ts";
-import { classColours, inkOn, luminance, shareColours } from "../src/data/palette.ts";
+import { classColours, contrast, heatColour, inkOn, luminance, readable, shareColours } from "../src/data/palette.ts";
 import { selectionCsv } from "../src/export/selection.ts";
 import { layoutOf } from "../src/export/layout.ts";
 import { sceneOf } from "../src/export/scene.ts";
 import { toSvg } from "../src/export/svg.ts";
 import { rowsFor } from "../src/components/stepper.ts";
 import { ticksOf } from "../src/components/chart.ts";
+import { bands, curvesOf, join, seriesOf } from "../src/components/series.ts";
 import { colouring, countShown, shown } from "../src/map/colouring.ts";
 import { ellipsePath, place, polygonPath, toScreen } from "../src/map/geometry.ts";
 import { shapesOf } from "../src/map/overlay.ts";
 import { labelsOf, roomFor } from "../src/map/labels.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
-import { initialState } from "../src/state/view-state.ts";
-import { study } from "./example.ts";
+import { type ViewState, initialState } from "../src/state/view-state.ts";
+import { payload, score, study } from "./example.ts";
 
+const inputs = { model: 0, layer: 0, epoch: null };
 const coords = { x: new Float32Array(), y: new Float32Array(), center: [1, 2] as [number, number], scale: 0.5 };
 
 describe("geometry", () => {
@@ -41,11 +43,11 @@ describe("geometry", () => {
 
   it("makes shapes of the classes shown", () => {
     const s = study();
-    const map = s.coords(0, 0);
+    const map = s.coords(inputs);
     if (!map) throw new Error("the example has a map");
-    const shapes = shapesOf(s.layer(0, 0), map, ["hulls", "ellipses"], null);
+    const shapes = shapesOf(s.layer(inputs), map, ["hulls", "ellipses"], null);
     expect(shapes.map(({ class: c, kind }) => [c, kind])).toEqual([[0, "hulls"], [0, "ellipses"]]);
-    expect(shapesOf(s.layer(0, 0), map, ["hulls"], [1])).toEqual([]);
+    expect(shapesOf(s.layer(inputs), map, ["hulls"], [1])).toEqual([]);
   });
 
   it("names a class where it is densest, not between its pieces", () => {
@@ -96,6 +98,72 @@ describe("names under a slider and an axis", () => {
   });
 });
 
+describe("the scale of the confusion", () => {
+  it("is the same for all layers: a tenth of the greatest share is weaker everywhere", () => {
+    expect(strengthOf(0.5, 0.5)).toBe(1);
+    expect(strengthOf(0.125, 0.5)).toBe(0.5);
+    expect(strengthOf(0, 0)).toBe(0);
+  });
+
+  it("has round numbers that do not run into each other", () => {
+    expect(scaleTicks(0.071)).toEqual([0, 0.005, 0.02, 0.071]);
+    expect(scaleTicks(0)).toEqual([0]);
+    for (const greatest of [0.0004, 0.03, 0.3, 1]) {
+      const places = scaleTicks(greatest).map((share) => 200 * strengthOf(share, greatest));
+      expect(Math.min(...places.slice(1).map((place, i) => place - (places[i] as number)))).toBeGreaterThanOrEqual(38);
+    }
+  });
+});
+
+describe("curves", () => {
+  const spot = (at: number, value = at / 10, interval = true) => ({
+    at, value, low: interval ? value - 0.1 : null, high: interval ? value + 0.1 : null,
+  });
+  const places = (runs: { at: number }[][]) => runs.map((run) => run.map(({ at }) => at));
+
+  it("break where a value is missing, and an isolated one stands alone", () => {
+    const { runs, bridges } = join([spot(0), spot(1), null, spot(3), null, null, spot(6), spot(7)]);
+    expect(places(runs)).toEqual([[0, 1], [3], [6, 7]]);
+    expect(bridges).toEqual([]);
+    expect(join([null, null]).runs).toEqual([]);
+  });
+
+  it("bridge layers that the other model has not, but no missing value", () => {
+    // A model of three layers on the axis of a deeper one, and one whose middle value is missing.
+    const { runs, bridges } = join([spot(0), spot(4), spot(5)]);
+    expect(places(runs)).toEqual([[0], [4, 5]]);
+    expect(places(bridges)).toEqual([[0, 4]]);
+    expect(join([spot(0), null, spot(5)]).bridges).toEqual([]);
+  });
+
+  it("have bands that break where an interval is missing", () => {
+    expect(places(bands([spot(0), spot(1, 0.1, false), spot(2), spot(3)]))).toEqual([[0], [2, 3]]);
+  });
+
+  it("of a layer without a value have no line over it", () => {
+    const p = payload();
+    const values = [0.1, null, 0.3, 0.4];
+    p.models = p.models.slice(0, 1);
+    for (const [i, layer] of (p.models[0]?.layers ?? []).entries()) {
+      Object.assign(layer, { sameAs: null, scores: { nh: score(values[i] as number | null, { null: i === 1 ? null : 0.5 }) } });
+    }
+    const s = study({ models: p.models });
+    const [model, chance] = curvesOf(s, initialState(s), "nh", "layers", ["red"]);
+    expect(places(model?.runs ?? [])).toEqual([[0], [2, 3]]);
+    expect(places(chance?.runs ?? [])).toEqual([[0], [2, 3]]);
+  });
+
+  it("are of what is shown, of what is beside it, and of the other models", () => {
+    const s = study();
+    const other = { model: 1, layer: 2, epoch: null };
+    const names = (state: Partial<ViewState>) =>
+      seriesOf(s, { ...initialState(s), ...state }, "layers").map(({ name }) => name);
+    expect(names({})).toEqual(["a", "b"]);
+    expect(names({ model: 1 })).toEqual(["b", "a"]);
+    expect(names({ other })).toEqual(["a", "b"]);
+  });
+});
+
 describe("colours", () => {
   it.each([1, 2, 10, 11, 37, 100])("differ for %i classes, on light and dark", (count) => {
     for (const dark of [false, true]) {
@@ -120,8 +188,26 @@ describe("colours", () => {
     }
   });
 
+  it("of the confusion can be written on, whatever their strength", () => {
+    for (const dark of [false, true]) {
+      for (let strength = 0; strength <= 1; strength += 0.01) {
+        const ground = heatColour(strength, dark);
+        expect(contrast(ground, inkOn(ground))).toBeGreaterThanOrEqual(4.5);
+      }
+    }
+  });
+
+  it("of names can be read on the ground", () => {
+    for (const dark of [false, true]) {
+      for (const colour of [...classColours(10, dark), ...classColours(100, dark)]) {
+        expect(contrast(readable(colour, dark), dark ? "#14171a" : "#ffffff")).toBeGreaterThanOrEqual(4.5);
+      }
+    }
+    expect(readable("#70004d", false)).toBe("#70004d");
+  });
+
   it("take the ink that reads better", () => {
-    expect([inkOn("#000000"), inkOn("#ffffff")]).toEqual(["#ffffff", "#111111"]);
+    expect([inkOn("#000000"), inkOn("#ffffff")]).toEqual(["#ffffff", "#000000"]);
   });
 });
 
@@ -161,8 +247,10 @@ describe("colouring", () => {
     expect(entries.map(({ label }) => label)).toEqual(["0 of 3", "1 of 3", "2 of 3", "3 of 3"]);
   });
 
-  it("by neighbours falls back on classes where a layer has none", () => {
-    expect(colouring(s, { ...state, colour: "hit", layer: 3 }, false).title).toBe("Class");
+  it("says that neighbours are not known, and shows no colours of something else", () => {
+    const { entries, colours, categories } = colouring(s, { ...state, colour: "hit", layer: 3 }, false);
+    expect(entries.map(({ label, count }) => [label, count])).toEqual([["not known here", 4]]);
+    expect([colours.length, Math.max(...categories)]).toEqual([1, 0]);
   });
 
   it("keeps the points of the classes shown", () => {
@@ -186,10 +274,10 @@ describe("what is tangled", () => {
   });
 
   it("finds the worst points of a class, the worst first", () => {
-    expect(worstPoints(study(), { model: 0, layer: 0 }, null, 9).map(({ point }) => point)).toEqual([
+    expect(worstPoints(study(), inputs, null, 9).map(({ point }) => point)).toEqual([
       3, 2, 1,
     ]);
-    expect(worstPoints(study(), { model: 0, layer: 0 }, 0, 9).map(({ point }) => point)).toEqual([1]);
+    expect(worstPoints(study(), inputs, 0, 9).map(({ point }) => point)).toEqual([1]);
   });
 
   it("mixes the classes of a selection", () => {
@@ -202,7 +290,7 @@ describe("what is tangled", () => {
 
 describe("what is saved", () => {
   it("is a row for each point selected, in the map's own units", () => {
-    const lines = selectionCsv(study(), { model: 0, layer: 0 }, [1, 3]).trim().split("\r\n");
+    const lines = selectionCsv(study(), inputs, [1, 3]).trim().split("\r\n");
     expect(lines).toEqual([
       "sample,label,class,prediction,predicted_class,confidence,model,layer,neighborhood_hit,x,y",
       "1,0,cat,0,cat,0.8,a,inputs,0.666667,10,0",
@@ -215,7 +303,7 @@ describe("what is saved", () => {
     const state = { ...initialState(s), overlays: ["hulls" as const] };
     const affine = { kx: 100, ky: -100, tx: 100, ty: 100 };
     const scene = sceneOf(s, state, false, [
-      { place: { model: 0, layer: 0 }, affine, width: 200, height: 200 },
+      { place: inputs, affine, width: 200, height: 200 },
     ]);
     const svg = new DOMParser().parseFromString(toSvg(scene), "image/svg+xml");
     expect(svg.querySelectorAll("parsererror, script").length).toBe(0);

@@ -1,6 +1,7 @@
 import type { Context } from "../context.ts";
 import { change } from "../context.ts";
 import type { Coords } from "../data/pack.ts";
+import type { Place } from "../data/study.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
 import { type Colouring, colouring, shown } from "../map/colouring.ts";
 import type { Affine } from "../map/geometry.ts";
@@ -10,7 +11,8 @@ import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { Scatter } from "../map/scatter.ts";
 import { classColours } from "../data/palette.ts";
 import { same } from "../state/store.ts";
-import type { Place, ViewState } from "../state/view-state.ts";
+import type { ViewState } from "../state/view-state.ts";
+import { epochWords } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
 /** Milliseconds the points take from map to map. */
@@ -28,7 +30,7 @@ interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "sele
 export class Pane {
   readonly element: HTMLElement;
   private readonly ctx: Context;
-  private readonly where: (state: ViewState) => Place & { epoch: number | null };
+  private readonly where: (state: ViewState) => Place;
   private readonly canvas: HTMLCanvasElement;
   private readonly overlay = new OverlayView();
   private readonly tooltip = h("div", { class: "tooltip", hidden: true, "data-testid": "tooltip" });
@@ -44,7 +46,7 @@ export class Pane {
   constructor(
     ctx: Context,
     name: string,
-    where: (state: ViewState) => Place & { epoch: number | null },
+    where: (state: ViewState) => Place,
   ) {
     this.ctx = ctx;
     this.where = where;
@@ -110,13 +112,14 @@ export class Pane {
     const { study, fleeting } = this.ctx;
     const { dark } = fleeting.get();
     const { model, layer, epoch } = this.where(state);
-    const coords = study.coords(model, layer, epoch);
-    this.describe(model, layer, coords !== null);
+    const place = { model, layer, epoch };
+    const coords = study.coords(place);
+    this.describe(place, coords !== null);
     this.element.classList.toggle("mapless", !coords);
     const moved = coords !== this.coords;
     this.coords = coords ?? this.coords;
     if (!coords) return;
-    const colours = this.colouring({ ...state, model, layer }, dark);
+    const colours = this.colouring({ ...state, ...place }, dark);
     this.point();
     const { overlays, names, classes, selection } = state;
     const now: Shown = { coords, colours, dark, overlays, names, classes, selection };
@@ -136,9 +139,7 @@ export class Pane {
     });
     this.rest(!moved);
     this.overlay.draw(
-      epoch === null || epoch === (study.model(model).epochs?.epochs.length ?? 0) - 1
-        ? shapesOf(study.layer(model, layer), coords, state.overlays, state.classes)
-        : [],
+      shapesOf(study.layer(place), coords, state.overlays, state.classes),
       colours.ofClasses ? classColours(study.classNames.length, dark) : null,
     );
     // Shapes whose colours do not tell their classes are named whatever was chosen.
@@ -181,10 +182,9 @@ export class Pane {
     if (!this.scatter) return;
     const { study, fleeting, store } = this.ctx;
     const state = store.get();
-    const { model, layer } = this.where(state);
     const { hovered } = fleeting.get();
     const point = hovered ?? state.focus;
-    const neighbors = point === null ? [] : study.neighbors(model, layer, point);
+    const neighbors = point === null ? [] : study.neighbors(this.where(state), point);
     const classes = state.classes;
     const visible = neighbors.filter((i) => !classes || classes.includes(study.labels[i] as number));
     this.overlay.mark(this.coords, point, visible);
@@ -212,22 +212,26 @@ export class Pane {
   }
 
   private colouring(state: ViewState, dark: boolean): Colouring {
-    const key = [state.colour, state.model, state.colour === "hit" && state.layer, dark].join();
+    const { colour, model, layer, epoch } = state;
+    const key = [colour, model, colour !== "class" && epoch, colour === "hit" && layer, dark].join();
     if (this.last?.key !== key) {
       this.last = { key, colouring: colouring(this.ctx.study, state, dark) };
     }
     return this.last.colouring;
   }
 
-  private describe(model: number, layer: number, mapped: boolean): void {
-    const listed = this.ctx.study.listed(model, layer);
+  private describe(place: Place, mapped: boolean): void {
+    const { study } = this.ctx;
+    const { name } = study.listed(place);
+    const epoch = epochWords(study, place);
     this.canvas.setAttribute(
       "aria-label",
-      `Map of the points at layer ${listed.name}; left and right arrow keys change the layer`,
+      `Map of the points at layer ${[name, ...epoch].join(", ")}; left and right arrow keys change the layer`,
     );
     this.empty.hidden = mapped;
     if (!mapped) {
-      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(listed.name), "."));
+      const when = epoch.map((words) => ` at ${words}`);
+      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(name), ...when, "."));
     }
   }
 
