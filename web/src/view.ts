@@ -22,6 +22,7 @@ import { download, h } from "./dom.ts";
 import { toPng } from "./export/png.ts";
 import { sceneOf } from "./export/scene.ts";
 import { toSvg } from "./export/svg.ts";
+import { followPrint } from "./print.ts";
 import { linkAddress } from "./state/address.ts";
 import { Store } from "./state/store.ts";
 import { type ViewState, initialState, settle } from "./state/view-state.ts";
@@ -55,6 +56,7 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
     announce: (text) => {
       live.textContent = text;
     },
+    waiting: new Set(),
     onDestroy: (cleanup) => cleanups.push(cleanup),
   };
   if (options.deepLinks) cleanups.push(linkAddress(study, ctx.store));
@@ -90,6 +92,7 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   ctx.onDestroy(followTheme(ctx, page, options.deepLinks ?? false));
   root.replaceChildren(page);
   stage.start();
+  ctx.onDestroy(followPrint(ctx, stage.picture, () => stage.looks()));
   ctx.onDestroy(
     ctx.fleeting.watch(["still"], ({ still }) => {
       page.classList.toggle("still", still);

@@ -1,4 +1,5 @@
-import { describe, expect, it } from "vitest";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { shortenMiddle } from "../src/data/format.ts";
 import { mostTangled, scaleTicks, strengthOf, worstPairs } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
 import { worstPoints } from "../src/components/worst.ts";
@@ -13,10 +14,17 @@ import { bands, curvesOf, join, seriesOf } from "../src/components/series.ts";
 import { colouring, countShown, shown } from "../src/map/colouring.ts";
 import { ellipsePath, place, polygonPath, toScreen } from "../src/map/geometry.ts";
 import { shapesOf } from "../src/map/overlay.ts";
-import { labelsOf, roomFor } from "../src/map/labels.ts";
+import { type Label, labelsOf } from "../src/map/labels.ts";
+import { Crowd, type Field, placeNames } from "../src/map/names.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
 import { type ViewState, initialState } from "../src/state/view-state.ts";
 import { payload, score, study } from "./example.ts";
+
+beforeAll(() => {
+  // jsdom has no canvas to measure text on.
+  const pen = { measureText: (text: string) => ({ width: 8 * text.length }) };
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(pen as never);
+});
 
 const inputs = { model: 0, layer: 0, epoch: null };
 const coords = { x: new Float32Array(), y: new Float32Array(), center: [1, 2] as [number, number], scale: 0.5 };
@@ -57,17 +65,10 @@ describe("geometry", () => {
     const codes = [...Array(12).fill(0), 1, 1];
     const labels = labelsOf(map, codes, ["split", "mid", "none"], null);
     expect(labels.map(({ text, count }) => [text, count])).toEqual([["split", 12], ["mid", 2]]);
+    expect(labels.map(({ firm }) => firm)).toEqual([true, false]);
     expect(labels[0]?.at[0]).toBeCloseTo(-0.8);
     expect(labels[1]?.at[0]).toBeCloseTo(0, 1);
     expect(labelsOf(map, codes, ["split", "mid", "none"], [1]).map(({ class: c }) => c)).toEqual([1]);
-  });
-
-  it("leaves out names that would lie on those of larger classes, until one looks nearer", () => {
-    const label = (index: number, x: number, count: number) => ({ class: index, text: "name", at: [x, 0] as [number, number], count });
-    const labels = [label(0, 0, 5), label(1, 0.1, 9), label(2, 0.9, 1)];
-    const at = (k: number) => roomFor(labels, { kx: k, ky: -k, tx: 0, ty: 0 }).map(({ class: c }) => c);
-    expect(at(100)).toEqual([1, 2]);
-    expect(at(1000)).toEqual([0, 1, 2]);
   });
 
   it("draws late points last", () => {
@@ -77,6 +78,111 @@ describe("geometry", () => {
   it("draws many points smaller than few", () => {
     expect(pointSize(70_000)).toBeLessThan(pointSize(1000));
     expect(pointSize(0)).toBeLessThan(10);
+  });
+});
+
+describe("names on the map", () => {
+  const random = (seed: number) => () => {
+    // Marsaglia's xorshift.
+    seed ^= seed << 13;
+    seed ^= seed >>> 17;
+    seed ^= seed << 5;
+    return (seed >>> 0) / 2 ** 32;
+  };
+  /** Classes on a grid, as many points in each, spread so far round its middle. */
+  function clouds(classes: number, each: number, spread: number) {
+    const next = random(7);
+    const side = Math.ceil(Math.sqrt(classes));
+    const codes = Array.from({ length: classes * each }, (_, i) => i % classes);
+    const along = (place: number) => (side > 1 ? (1.6 * place) / (side - 1) - 0.8 : 0);
+    const x = Float32Array.from(codes, (c) => along(c % side) + spread * (next() - 0.5));
+    const y = Float32Array.from(codes, (c) => along(Math.floor(c / side)) + spread * (next() - 0.5));
+    const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
+    return { coords: { ...coords, x, y }, codes, names };
+  }
+  const field: Field = { affine: { kx: 300, ky: -300, tx: 400, ty: 300 }, width: 800, height: 600 };
+  const widthOf = (text: string) => 8 * [...text].length;
+  const place = ({ coords, codes, names }: ReturnType<typeof clouds>, more: Partial<Field> = {}) =>
+    placeNames(labelsOf(coords, codes, names, null), { ...field, ...more }, new Crowd(coords, codes, null), widthOf);
+  const boxOf = ({ text, at: [x, y] }: { text: string; at: [number, number] }) =>
+    [x - widthOf(text) / 2, y - 9, x + widthOf(text) / 2, y + 9] as const;
+
+  it("stand beside their points, hide none, and do not lie on each other", () => {
+    const map = clouds(9, 60, 0.2);
+    const placed = place(map);
+    expect(placed.map(({ class: c }) => c)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(placed.every(({ firm }) => firm)).toBe(true);
+    const crowd = new Crowd(map.coords, map.codes, null);
+    for (const name of placed) {
+      const box = boxOf(name);
+      expect(crowd.under([...box], field.affine)).toBe(0);
+      for (const other of placed) {
+        const [l, t, r, b] = boxOf(other);
+        const apart = box[2] <= l || r <= box[0] || box[3] <= t || b <= box[1];
+        expect(other === name || apart).toBe(true);
+      }
+      // Nearer to its own points than to the next class, 240 pixels away.
+      const [x, y] = toScreen(field.affine, (1.6 * (name.class % 3)) / 2 - 0.8, (1.6 * Math.floor(name.class / 3)) / 2 - 0.8);
+      expect(Math.hypot(name.at[0] - x, name.at[1] - y)).toBeLessThan(110);
+    }
+  });
+
+  it("are moved, not dropped, where there is room nearby: at the edge, and beside what stands on the map", () => {
+    const map = clouds(1, 50, 0.05);
+    for (const tx of [10, 790]) {
+      const affine = { ...field.affine, tx };
+      const [name] = place(map, { affine });
+      expect(name && boxOf(name)[0]).toBeGreaterThanOrEqual(0);
+      expect(name && boxOf(name)[2]).toBeLessThanOrEqual(800);
+    }
+    const [name] = place(map, { blocked: [[405, 200, 800, 400]] });
+    expect(name && boxOf(name)[2]).toBeLessThanOrEqual(405);
+  });
+
+  it("of labels at random are all faint", () => {
+    const map = clouds(10, 100, 0);
+    const next = random(3);
+    map.coords.x = map.coords.x.map(() => 1.2 * (next() - 0.5));
+    map.coords.y = map.coords.y.map(() => 1.2 * (next() - 0.5));
+    const labels = labelsOf(map.coords, map.codes, map.names, null);
+    expect(labels.filter(({ firm }) => firm)).toEqual([]);
+    expect(place(map).length).toBe(10);
+  });
+
+  it("of a hundred classes leave the points to be seen", () => {
+    const map = clouds(100, 20, 0.16);
+    const crowd = new Crowd(map.coords, map.codes, null);
+    const placed = place(map);
+    const hidden = placed.reduce((sum, name) => sum + crowd.under([...boxOf(name)], field.affine), 0);
+    expect(hidden).toBeLessThan(0.25 * map.codes.length);
+  });
+
+  it("measure each text once or twice, however many the places", () => {
+    const map = clouds(100, 100, 0.1);
+    const [labels, crowd] = [labelsOf(map.coords, map.codes, map.names, null), new Crowd(map.coords, map.codes, null)];
+    let asked = 0;
+    const counted = (text: string) => {
+      asked++;
+      return widthOf(text);
+    };
+    placeNames(labels, field, crowd, counted);
+    // Text is measured for each name once or twice, not for each place it could take.
+    expect(asked).toBeLessThanOrEqual(300);
+  });
+
+  it("stay at their places where these are still good", () => {
+    const label: Label = { class: 0, text: "one", at: [0, 0], count: 1, firm: true };
+    const crowd = new Crowd({ ...coords, x: new Float32Array(1), y: new Float32Array(1) }, [0], null);
+    const [first] = placeNames([label], field, crowd, widthOf);
+    const [again] = placeNames([label], field, crowd, widthOf, new Map([[0, 12]]));
+    expect([first?.slot, again?.slot]).toEqual([0, 12]);
+  });
+
+  it("that are long lose their middle, by letters as they are read", () => {
+    expect(shortenMiddle("Donaudampfschifffahrt", 80, widthOf)).toBe("Donau…ahrt");
+    expect(shortenMiddle("short", 80, widthOf)).toBe("short");
+    const wide = (text: string) => 15 * [...new Intl.Segmenter().segment(text)].length;
+    expect(shortenMiddle("👩‍🚀👩‍🚀👩‍🚀👩‍🚀", 50, wide)).toBe("👩‍🚀…👩‍🚀");
   });
 });
 
@@ -317,7 +423,7 @@ describe("what is saved", () => {
 
   it("gives a long legend more columns", () => {
     const entry = { label: "x", colour: "#000000", count: 1, class: null };
-    const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
+    const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], lines: [], rings: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
     const of = (n: number) =>
       layoutOf({ title: "", dark: false, panels: [panel], legend: { title: "", entries: Array(n).fill(entry), lines: [] } });
     // 200 px hold 8 rows of 20 px under the title.

@@ -1,4 +1,4 @@
-import { type Context, change } from "../context.ts";
+import { type Context, change, deferred } from "../context.ts";
 import { measureTitle } from "../data/format.ts";
 import { lineColours } from "../data/palette.ts";
 import type { Measure } from "../data/payload.ts";
@@ -46,11 +46,7 @@ export function curves(ctx: Context): HTMLElement {
     for (const name of state.measures) charts.get(name)?.update(state, axis, left);
   }
 
-  let waiting = 0;
-  const later = () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(update);
-  };
+  const later = deferred(ctx, update);
 
   const choose = () => {
     const { measures } = ctx.store.get();
@@ -81,7 +77,6 @@ export function curves(ctx: Context): HTMLElement {
   const observer = new ResizeObserver(later);
   observer.observe(grid);
   ctx.onDestroy(() => observer.disconnect());
-  ctx.onDestroy(() => cancelAnimationFrame(waiting));
   return h(
     "section",
     { class: "curves", "aria-labelledby": id, "data-testid": "curves" },

@@ -1,4 +1,4 @@
-import { type Context, change } from "../context.ts";
+import { type Context, change, deferred } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
 import { heatColour, inkOn } from "../data/palette.ts";
 import { bdi, freshId, h, s } from "../dom.ts";
@@ -48,7 +48,6 @@ export function heatmap(ctx: Context): HTMLElement {
   missing.textContent = "There is only one class.";
   /** Row and column at which the arrow keys are. */
   const cursor: [number, number] = [0, 0];
-  let waiting = 0;
   const draw = () => {
     const state = ctx.store.get();
     const confusion = alone ? null : ctx.study.layer(state).confusion;
@@ -68,13 +67,9 @@ export function heatmap(ctx: Context): HTMLElement {
       list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
     }
   };
-  const later = () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(draw);
-  };
+  const later = deferred(ctx, draw);
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "classes"], later));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && later()));
-  ctx.onDestroy(() => cancelAnimationFrame(waiting));
   return element;
 }
 

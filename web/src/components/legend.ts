@@ -103,7 +103,7 @@ function item(
     dot,
     bdi(label),
     amount,
-    scored && h("span", { class: "of-class", title: scored.title }, formatNumber(scored.values[index])),
+    scored && h("span", { class: "of-class", title: scored.title, "data-short": scored.short }, formatNumber(scored.values[index])),
   );
   press(button, classes?.includes(index) ?? false);
   return h("li", {}, button);

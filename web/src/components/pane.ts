@@ -7,9 +7,10 @@ import { type Colouring, colouring, shown } from "../map/colouring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
 import { type Label, labelsOf } from "../map/labels.ts";
+import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
-import { Scatter } from "../map/scatter.ts";
-import { classColours } from "../data/palette.ts";
+import { Scatter, affineOf } from "../map/scatter.ts";
+import { classColours, readable } from "../data/palette.ts";
 import { same } from "../state/store.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
@@ -17,6 +18,8 @@ import { pointCard } from "./point-card.ts";
 
 /** Milliseconds the points take from map to map. */
 const MOVE = 700;
+/** The view of a map that nobody moved. */
+const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
@@ -38,7 +41,7 @@ export class Pane {
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
   private last: { key: string; colouring: Colouring } | null = null;
-  private named: { key: unknown[]; labels: Label[] } | null = null;
+  private named: { key: unknown[]; labels: Label[]; crowd: Crowd } | null = null;
   private pointed = false;
   private gone = false;
   private shownLast: Shown | null = null;
@@ -86,7 +89,7 @@ export class Pane {
           change(ctx, { focus });
         },
         lasso: (points, event) => this.select(points, event),
-        view: (affine) => this.overlay.move(affine),
+        view: () => this.overlay.move(this.field()),
         settled: () => this.rest(true),
       });
     } catch {
@@ -95,7 +98,7 @@ export class Pane {
       ctx.fleeting.set({ still: true });
       return;
     }
-    this.overlay.move(this.scatter.affine());
+    this.overlay.move(this.field());
     this.scatter.setLasso(ctx.fleeting.get().lasso);
     this.update(ctx.store.get(), null);
   }
@@ -144,16 +147,18 @@ export class Pane {
     );
     // Shapes whose colours do not tell their classes are named whatever was chosen.
     const told = names || (overlays.length > 0 && !colours.ofClasses);
-    this.overlay.name(told ? this.labels(coords, classes) : [], duration);
+    const inks = colours.ofClasses ? classColours(study.classNames.length, dark).map((colour) => readable(colour, dark)) : null;
+    this.overlay.name(told ? { ...this.labels(coords, classes), inks } : null, duration);
   }
 
-  private labels(coords: Coords, classes: number[] | null): Label[] {
+  private labels(coords: Coords, classes: number[] | null): { labels: Label[]; crowd: Crowd } {
     const key = [coords, classes];
     if (!this.named || this.named.key.some((part, i) => part !== key[i])) {
       const { labels, classNames } = this.ctx.study;
-      this.named = { key, labels: labelsOf(coords, labels, classNames, classes) };
+      const crowd = new Crowd(coords, labels, classes);
+      this.named = { key, labels: labelsOf(coords, labels, classNames, classes), crowd };
     }
-    return this.named.labels;
+    return this.named;
   }
 
   /** Whether the points lie still; shapes are shown only then. */
@@ -207,8 +212,18 @@ export class Pane {
   /** How the map lies on the screen, and its size, for pictures of it. */
   view(): { affine: Affine; width: number; height: number } {
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const affine = this.scatter?.affine() ?? { kx: 1, ky: -1, tx: 0, ty: 0 };
-    return { affine, width, height };
+    return { affine: this.scatter?.affine() ?? affineOf(WHOLE, width, height), width, height };
+  }
+
+  /** The same, and where what stands on the map leaves no room for names. */
+  private field(): Field {
+    const box = this.element.getBoundingClientRect();
+    const tools = this.element.parentElement?.querySelectorAll<HTMLElement>(".map-tools, .filter-chip") ?? [];
+    const blocked = [...tools].map((tool): Rect => {
+      const { left, top, right, bottom } = tool.getBoundingClientRect();
+      return [left - box.left, top - box.top, right - box.left, bottom - box.top];
+    });
+    return { ...this.view(), blocked };
   }
 
   private colouring(state: ViewState, dark: boolean): Colouring {

@@ -13,6 +13,8 @@ import { Sliders } from "./sliders.ts";
 /** The map, or two of them side by side, each with its slider. */
 export class Stage {
   readonly element: HTMLElement;
+  /** For what is printed in the maps' place. */
+  readonly picture = h("div", { class: "print-map", "data-testid": "print-map" });
   private readonly ctx: Context;
   private readonly main: Pane;
   private readonly sides = h("div", { class: "sides" });
@@ -35,7 +37,7 @@ export class Stage {
     const frame = h("div", { class: "frame" }, filterChip(ctx), this.main.element, mapTools(ctx));
     const left = h("div", { class: "side" }, frame, this.left.element);
     this.sides.append(left, this.right);
-    this.element = h("section", { class: "stage", "aria-label": "Map" }, this.sides);
+    this.element = h("section", { class: "stage", "aria-label": "Map" }, this.picture, this.sides);
     ctx.onDestroy(() => {
       this.main.destroy();
       this.second?.destroy();

@@ -112,7 +112,7 @@ function overlayButtons(ctx: Context): HTMLElement {
     "button",
     {
       type: "button",
-      title: "Name each class where it is densest",
+      title: "Name each class beside where it is densest; faint where most points around are of others",
       "data-testid": "names",
       onclick: () => change(ctx, { names: !ctx.store.get().names }),
     },

@@ -1,4 +1,4 @@
-import { type Context, change } from "../context.ts";
+import { type Context, change, deferred } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
 import type { Place, Study } from "../data/study.ts";
 import { bdi, freshId, h, press } from "../dom.ts";
@@ -42,7 +42,6 @@ export function worst(ctx: Context): HTMLElement {
   );
   const none = h("p", { class: "hint" });
   const where = h("p", { class: "hint", dir: "auto", "data-testid": "worst-place" });
-  let waiting = 0;
   const draw = () => {
     const state = ctx.store.get();
     select.value = state.worst === null ? "" : String(state.worst);
@@ -50,7 +49,10 @@ export function worst(ctx: Context): HTMLElement {
     const measured = study.hits(state) ?? study.mapHits(state);
     const space = study.hits(state) ? "" : " on the map";
     where.hidden = !measured;
-    where.textContent = `Least share of neighbours of their own class${space}, at ${placeName(study, state)}. Click one to find it on the map.`;
+    where.replaceChildren(
+      `Least share of neighbours of their own class${space}, at ${placeName(study, state)}. `,
+      h("span", { class: "on-screen" }, "Click one to find it on the map."),
+    );
     none.hidden = points.length > 0;
     none.textContent = measured
       ? "All neighbours of these points are of their own class."
@@ -61,12 +63,8 @@ export function worst(ctx: Context): HTMLElement {
       strip.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
     }
   };
-  const later = () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(draw);
-  };
+  const later = deferred(ctx, draw);
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "worst", "focus"], later));
-  ctx.onDestroy(() => cancelAnimationFrame(waiting));
   return h(
     "section",
     { class: "worst", "aria-labelledby": id },

@@ -1,10 +1,11 @@
 import { formatNumber, measureTitle } from "../data/format.ts";
-import { classColours } from "../data/palette.ts";
-import type { Point } from "../data/payload.ts";
+import { classColours, readable } from "../data/palette.ts";
 import type { Place, Study } from "../data/study.ts";
 import { type LegendEntry, colouring, shown } from "../map/colouring.ts";
+import type { Point } from "../data/payload.ts";
 import { type Affine, toScreen } from "../map/geometry.ts";
-import { labelsOf, roomFor } from "../map/labels.ts";
+import { labelsOf } from "../map/labels.ts";
+import { Crowd, type PlacedName, placeNames, textWidth } from "../map/names.ts";
 import { type Shape, shapesOf } from "../map/overlay.ts";
 import { pointSize, pointZoom } from "../map/scatter.ts";
 import { inks } from "./layout.ts";
@@ -29,8 +30,11 @@ export interface Panel {
   dots: Dot[];
   /** Filled, with points over them, in the colour of their class; or else in ink, as lines only. */
   shapes: (Shape & { colour: string; filled: boolean })[];
+  /** From the point held to its neighbours, and round them. */
+  lines: [Point, Point][];
+  rings: { at: Point; r: number }[];
   /** Names of classes. */
-  names: { text: string; at: Point }[];
+  names: (PlacedName & { colour: string })[];
 }
 
 /** A picture of the maps, as plain as it can be drawn anywhere. */
@@ -64,7 +68,7 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const coords = study.coords(place);
   const title = study.listed(place).name;
   const subtitle = subtitleOf(study, state, place);
-  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], names: [] };
+  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], lines: [], rings: [], names: [] };
   if (!coords) return panel;
   const { categories, colours, last, ofClasses } = colouring(study, { ...state, ...place }, dark);
   const only = shown(study, state.classes);
@@ -88,9 +92,21 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
     colour: ofClasses ? (tints[shape.class] ?? ink) : ink,
     filled: ofClasses,
   }));
+  if (state.focus !== null && (!only || only.includes(state.focus))) {
+    const there = (i: number) => toScreen(affine, coords.x[i] as number, coords.y[i] as number);
+    const at = there(state.focus);
+    const near = study.neighbors(place, state.focus).filter((i) => !only || only.includes(i)).map(there);
+    panel.lines = near.map((other) => [at, other]);
+    panel.rings = [...near.map((other) => ({ at: other, r: 4 })), { at, r: 8 }];
+  }
   if (state.names || (panel.shapes.length && !ofClasses)) {
     const labels = labelsOf(coords, study.labels, study.classNames, state.classes);
-    panel.names = roomFor(labels, affine).map(({ text, at }) => ({ text, at: toScreen(affine, at[0], at[1]) }));
+    const crowd = new Crowd(coords, study.labels, state.classes);
+    const { muted } = inks(dark);
+    panel.names = placeNames(labels, look, crowd, textWidth).map((name) => {
+      const tint = ofClasses ? readable(tints[name.class] ?? ink, dark) : ink;
+      return { ...name, colour: name.firm ? tint : muted };
+    });
   }
   return panel;
 }
