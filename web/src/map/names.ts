@@ -43,6 +43,8 @@ interface Spot {
 const WIDEST = 150;
 const HEIGHT = 18;
 const GAP = 5;
+/** What the middle of a dot keeps from a name, as the dot has a size. */
+const RIM = 3;
 /** Pixels from the points to the nearest edge of their name, and how many ways round. */
 const RINGS = [9, 18, 30, 44, 60, 80, 104, 134, 170, 215];
 const WAYS = 16;
@@ -114,7 +116,7 @@ export function placeNames(
   for (const { label, anchor } of order) {
     const text = shortenMiddle(label.text, WIDEST, widthOf);
     const half: Point = [widthOf(text) / 2, HEIGHT / 2];
-    const usual = crowd.under(boxOf(anchor, half), affine);
+    const usual = crowd.under(boxOf(anchor, half, RIM), affine);
     let best: Spot | null = null;
     let lying: Spot | null = null;
     for (let slot = 0; slot < RINGS.length * WAYS; slot++) {
@@ -124,7 +126,7 @@ export function placeNames(
       const box = boxOf(at, half);
       if (box[0] < 2 || box[1] < 2 || box[2] > width - 2 || box[3] > height - 2) continue;
       if (placed.some((other) => meet(box, other.box, GAP)) || blocked.some((rect) => meet(box, rect, 2))) continue;
-      const hidden = crowd.under(box, affine);
+      const hidden = crowd.under(boxOf(at, half, RIM), affine);
       let cost = far / 10 + HIDDEN * Math.sqrt(hidden) - (before.get(label.class) === slot ? MOVED : 0);
       const leader: [Point, Point] = [nearestOf(box, anchor), anchor];
       for (const other of placed) {
@@ -159,8 +161,8 @@ function round(value: number): number {
   return Math.abs(value) < 1e-9 ? 0 : value;
 }
 
-function boxOf([x, y]: Point, [w, h]: Point): Rect {
-  return [x - w, y - h, x + w, y + h];
+function boxOf([x, y]: Point, [w, h]: Point, rim = 0): Rect {
+  return [x - w - rim, y - h - rim, x + w + rim, y + h + rim];
 }
 
 function meet([l, t, r, b]: Rect, [l2, t2, r2, b2]: Rect, gap: number): boolean {
