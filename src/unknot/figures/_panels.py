@@ -212,8 +212,8 @@ def _draw_curve(ax: Axes, places: Array, curve: _Curve, line: Line) -> None:
             linestyle=(0, (3, 2)),
             label="null",
         )
-        alone = isolated(curve.null)
-        ax.scatter(places[alone], curve.null[alone], s=6, color=line.chance, linewidth=0)
+        if (alone := isolated(curve.null)).any():
+            ax.scatter(places[alone], curve.null[alone], s=6, color=line.chance, linewidth=0)
     _draw_band(ax, places, curve.bounds, line.color, alpha=0.22)
     ax.plot(
         places,
@@ -230,8 +230,8 @@ def _draw_curve(ax: Axes, places: Array, curve: _Curve, line: Line) -> None:
 def _draw_band(ax: Axes, places: Array, bounds: Array, color: str, *, alpha: float) -> None:
     """Fill between two bounds; where those of both neighbours are missing, as a bar."""
     ax.fill_between(places, *bounds.T, color=color, alpha=alpha, linewidth=0)
-    alone = isolated(bounds.sum(axis=1))
-    ax.vlines(places[alone], *bounds[alone].T, color=color, alpha=alpha, linewidth=5)
+    if (alone := isolated(bounds.sum(axis=1))).any():
+        ax.vlines(places[alone], *bounds[alone].T, color=color, alpha=alpha, linewidth=5)
 
 
 def _set_value_axis(ax: Axes, panel: _Panel) -> None:

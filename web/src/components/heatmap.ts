@@ -1,7 +1,8 @@
 import { type Context, change, deferred } from "../context.ts";
-import { formatPercent, shorten } from "../data/format.ts";
+import { formatPercent, shorten, shortenMiddle } from "../data/format.ts";
 import { heatColour, inkOn } from "../data/palette.ts";
 import { bdi, freshId, h, s } from "../dom.ts";
+import { textWidth } from "../map/names.ts";
 import { hereWords, placeName } from "./places.ts";
 import type { ViewState } from "../state/view-state.ts";
 
@@ -19,6 +20,9 @@ const SCALE = 200;
 const APART = 38;
 const ROUND = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 const CELL = 30;
+/** Pixels of the names of rows and columns: their size, and their room. */
+const NAME_SIZE = 11;
+const NAME_ROOM = 80;
 
 export interface Pair {
   a: number;
@@ -96,8 +100,10 @@ function table(
   const cell = many ? Math.max(5, Math.min(18, 480 / rows.length)) : CELL;
   const named = cell >= 11;
   const gap = many ? (cell > 8 ? 1 : 0) : 2;
-  const longest = Math.max(...rows.map((i) => [...(names[i] ?? "")].length));
-  const margin = named ? Math.min(92, 12 + 6.6 * Math.min(12, longest)) : 6;
+  const widthOf = (text: string) => textWidth(text, NAME_SIZE, 400);
+  const short = rows.map((i) => (named ? shortenMiddle(names[i] ?? "", NAME_ROOM, widthOf) : ""));
+  const longest = Math.max(...short.map(widthOf));
+  const margin = named ? 12 + longest : 6;
   const side = margin + rows.length * cell;
   const { dark } = ctx.fleeting.get();
   const most = ctx.study.greatestConfusion;
@@ -144,10 +150,10 @@ function table(
       }
     });
     if (named) {
-      const name = shorten(names[i] ?? "", 12);
+      const name = short[row] as string;
       const along = margin + row * cell + (cell - gap) / 2;
       svg.append(s("text", { x: margin - 6, y: along, class: "row-name" }, name));
-      const turned = longest > 2 ? `rotate(-90 ${along} ${margin - 6})` : null;
+      const turned = longest > cell - gap - 4 ? `rotate(-90 ${along} ${margin - 6})` : null;
       const kind = turned ? "column-name turned" : "column-name";
       svg.append(s("text", { x: along, y: margin - 6, class: kind, transform: turned }, name));
     }

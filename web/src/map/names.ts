@@ -59,6 +59,8 @@ const HIDES = 0.2;
 /** So many names stand far off, or on points, rather than nowhere; more would be a field of lines. */
 const FEW = 20;
 const NEAR = 44;
+/** So many names at most are on the screen at once: nearer, there is room for others. */
+const MOST = 150;
 
 /** Where points are, to count those under a name. */
 export class Crowd {
@@ -108,45 +110,57 @@ export function placeNames(
   before: Map<number, number> = new Map(),
 ): PlacedName[] {
   const { affine, width, height, blocked = [] } = field;
-  const placed: (PlacedName & { box: Rect })[] = [];
+  const placed: (PlacedName & { box: Rect; anchor: Point; extent: Rect })[] = [];
   const order = labels
     .map((label) => ({ label, anchor: toScreen(affine, ...label.at) }))
     .filter(({ anchor: [x, y] }) => x >= 0 && y >= 0 && x <= width && y <= height)
-    .sort((a, b) => Number(b.label.firm) - Number(a.label.firm) || b.label.count - a.label.count || a.label.class - b.label.class);
+    .sort((a, b) => Number(b.label.firm) - Number(a.label.firm) || b.label.count - a.label.count || a.label.class - b.label.class)
+    .slice(0, MOST);
+  const reach = order.length > FEW ? NEAR : (RINGS.at(-1) as number);
   for (const { label, anchor } of order) {
     const text = shortenMiddle(label.text, WIDEST, widthOf);
     const half: Point = [widthOf(text) / 2, HEIGHT / 2];
     const usual = crowd.under(boxOf(anchor, half, RIM), affine);
+    // Only what is so near can be met.
+    const beside = ([x, y]: Point) =>
+      Math.abs(x - anchor[0]) < 2 * (reach + WIDEST) && Math.abs(y - anchor[1]) < 2 * (reach + HEIGHT);
+    const others = placed.filter((other) => beside(other.anchor));
+    const anchors = order.filter((other) => other.label !== label && beside(other.anchor));
     let best: Spot | null = null;
     let lying: Spot | null = null;
     for (let slot = 0; slot < RINGS.length * WAYS; slot++) {
       const far = RINGS[Math.floor(slot / WAYS)] as number;
-      if ((best && far / 10 - MOVED > best.cost) || (order.length > FEW && far > NEAR)) break;
+      if ((best && far / 10 - MOVED > best.cost) || far > reach) break;
       const at = placeOf(anchor, half, far, slot % WAYS);
       const box = boxOf(at, half);
       if (box[0] < 2 || box[1] < 2 || box[2] > width - 2 || box[3] > height - 2) continue;
-      if (placed.some((other) => meet(box, other.box, GAP)) || blocked.some((rect) => meet(box, rect, 2))) continue;
       const hidden = crowd.under(boxOf(at, half, RIM), affine);
       let cost = far / 10 + HIDDEN * Math.sqrt(hidden) - (before.get(label.class) === slot ? MOVED : 0);
+      const free = hidden <= HIDES * usual + 1;
+      const rival: Spot | null = free ? best : lying;
+      if ((!free && (best || order.length > FEW)) || (rival && cost >= rival.cost)) continue;
+      if (others.some((other) => meet(box, other.box, GAP)) || blocked.some((rect) => meet(box, rect, 2))) continue;
       const leader: [Point, Point] = [nearestOf(box, anchor), anchor];
-      for (const other of placed) {
+      const extent = extentOf(box, anchor);
+      for (const other of others) {
+        if (!meet(extent, other.extent, 0)) continue;
         if (other.leader && (cross(leader, other.leader) || through(box, other.leader))) cost += CROSSED;
         if (through(other.box, leader)) cost += CROSSED;
       }
-      for (const other of order) if (other.label !== label && within(box, other.anchor)) cost += CROSSED;
-      const found = { cost, slot, at, box };
-      if (hidden <= HIDES * usual + 1) {
-        if (!best || cost < best.cost) best = found;
-      } else if (!lying || cost < lying.cost) lying = found;
+      for (const other of anchors) if (within(box, other.anchor)) cost += CROSSED;
+      if (rival && cost >= rival.cost) continue;
+      if (free) best = { cost, slot, at, box };
+      else lying = { cost, slot, at, box };
     }
     const chosen: Spot | null = best ?? (order.length <= FEW ? lying : null);
     if (!chosen) continue;
     const { box, at, slot } = chosen;
     const from = nearestOf(box, anchor);
     const long = Math.hypot(from[0] - anchor[0], from[1] - anchor[1]) >= SHORTEST;
-    placed.push({ class: label.class, text, at, firm: label.firm, slot, box, leader: long ? [from, anchor] : null });
+    const leader: PlacedName["leader"] = long ? [from, anchor] : null;
+    placed.push({ class: label.class, text, at, firm: label.firm, slot, box, anchor, leader, extent: extentOf(box, anchor) });
   }
-  return placed.sort((a, b) => a.class - b.class).map(({ box: _, ...name }) => name);
+  return placed.sort((a, b) => a.class - b.class).map(({ box: _box, anchor: _anchor, extent: _extent, ...name }) => name);
 }
 
 /** The middle of a name whose nearest edge is so far from its points, one of some ways round. */
@@ -163,6 +177,11 @@ function round(value: number): number {
 
 function boxOf([x, y]: Point, [w, h]: Point, rim = 0): Rect {
   return [x - w - rim, y - h - rim, x + w + rim, y + h + rim];
+}
+
+/** What a name takes with its leader. */
+function extentOf([l, t, r, b]: Rect, [x, y]: Point): Rect {
+  return [Math.min(l, x), Math.min(t, y), Math.max(r, x), Math.max(b, y)];
 }
 
 function meet([l, t, r, b]: Rect, [l2, t2, r2, b2]: Rect, gap: number): boolean {
