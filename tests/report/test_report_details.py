@@ -157,6 +157,29 @@ def test_the_heat_map_is_gone_over_with_the_arrow_keys(opened):
     opened.until(classes="1,2")
 
 
+def test_the_table_of_confusions_has_one_scale_for_all_layers(opened, study):
+    def strongest():
+        """How far the strongest cell is from white, and the greatest share, of this layer."""
+        opened.page.wait_for_timeout(100)
+        fills = opened.page.locator(".heat-svg .cell").evaluate_all(
+            "cells => cells.map(cell => getComputedStyle(cell).fill.match(/\\d+/g).map(Number))"
+        )
+        texts = opened.page.locator(".heat-svg .cell-text").all_text_contents()
+        return max(255 - red for red, _, _ in fills), max(map(float, texts))
+
+    opened.open("layer=inputs")
+    opened.until(layer="inputs")
+    scale = opened.page.get_by_test_id("heat-scale").inner_text()
+    first, most = strongest()
+    opened.open("layer=fc5")
+    opened.until(layer="fc5")
+    last, least = strongest()
+    assert opened.page.get_by_test_id("heat-scale").inner_text() == scale
+    # The colour goes by the root of the share: of the same scale, not each from its own greatest.
+    assert least < most / 2
+    assert (last - 12) / (first - 12) == pytest.approx((least / most) ** 0.5, abs=0.06)
+
+
 def test_classes_are_named_where_they_lie(opened, study):
     opened.open("layer=fc5")
     opened.settled()
