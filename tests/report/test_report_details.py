@@ -158,22 +158,19 @@ def test_the_heat_map_is_gone_over_with_the_arrow_keys(opened):
 
 
 def test_the_table_of_confusions_has_one_scale_for_all_layers(opened, study):
-    def strongest():
-        """How far the strongest cell is from white, and the greatest share, of this layer."""
-        opened.page.wait_for_timeout(100)
+    def strongest(layer):
+        """How far the strongest cell is from white, and the greatest share, of a layer."""
+        opened.open(f"layer={layer}")
+        opened.page.get_by_test_id("tangled-place").get_by_text(f"At {layer}, epoch 5.").wait_for()
         fills = opened.page.locator(".heat-svg .cell").evaluate_all(
             "cells => cells.map(cell => getComputedStyle(cell).fill.match(/\\d+/g).map(Number))"
         )
         texts = opened.page.locator(".heat-svg .cell-text").all_text_contents()
         return max(255 - red for red, _, _ in fills), max(map(float, texts))
 
-    opened.open("layer=inputs")
-    opened.until(layer="inputs")
+    first, most = strongest("inputs")
     scale = opened.page.get_by_test_id("heat-scale").inner_text()
-    first, most = strongest()
-    opened.open("layer=fc5")
-    opened.until(layer="fc5")
-    last, least = strongest()
+    last, least = strongest("fc5")
     assert opened.page.get_by_test_id("heat-scale").inner_text() == scale
     # The colour goes by the root of the share: of the same scale, not each from its own greatest.
     assert least < most / 2
