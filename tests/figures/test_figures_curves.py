@@ -96,6 +96,15 @@ def test_strange_histories_are_drawn(history):
         assert np.isfinite(ax.get_ylim()).all()
 
 
+def test_an_isolated_value_of_many_epochs_is_seen():
+    # A validation every fourth epoch: no line can be drawn through its values.
+    every = np.where(np.arange(20) % 4 == 3, 0.5, np.nan)
+    fig = learning_curves({"A": {"loss": np.linspace(1, 0.1, 20), "val_loss": every}})
+    loss, validation = fig.axes[0].lines
+    assert np.flatnonzero(validation.get_markevery()).tolist() == [3, 7, 11, 15, 19]
+    assert not np.any(loss.get_markevery())
+
+
 def test_a_data_frame_is_a_history(histories):
     frame = pd.DataFrame(histories["LeNet"])
     line = learning_curves({"LeNet": frame.to_dict("list")}).axes[0].lines[0]

@@ -9,10 +9,11 @@ from figures_checks import (
     stored_image,
     words,
 )
+from matplotlib.collections import LineCollection, PathCollection
 from matplotlib.colors import to_hex, to_rgb
 
 import unknot
-from unknot.figures import epoch_curves, layer_strip
+from unknot.figures import epoch_curves, layer_curves, layer_strip
 from unknot.figures._palette import GRID, MUTED, luminance
 
 DEAD = "dead: all points are at one place, so that there are no neighbours"
@@ -188,6 +189,27 @@ def test_epoch_curves_draw_a_line_a_layer():
     assert legend_words(fig) == ["a", "b", "95 % interval"]
     assert legend_words(chance) == ["95 % interval", "by chance (labels permuted)"]
     assert_texts_are_clear(fig)
+
+
+def test_an_isolated_value_is_seen_and_no_line_goes_over_a_missing_one():
+    # Layers 0 and 1 have values, 2 has none, 3 has one, 4 has none.
+    known = [Known(0.2), Known(0.4), None, Known(0.9), None]
+    scores = {f"layer {n}": {} if s is None else {"hit": s} for n, s in enumerate(known)}
+    fig = layer_curves(scores)
+    (ax,) = fig.axes
+    (value,) = lines_of(ax, "value")
+    np.testing.assert_array_equal(value.get_ydata(), [0.2, 0.4, np.nan, 0.9, np.nan])
+    dots, bars = [], []
+    for drawn in ax.collections:
+        if isinstance(drawn, PathCollection):
+            dots += drawn.get_offsets().tolist()
+        elif isinstance(drawn, LineCollection):
+            bars += [segment.tolist() for segment in drawn.get_segments()]
+    # Chance has no markers, so that one alone is drawn as a dot; an interval alone as a bar.
+    assert dots == [[3, known[3].null]]
+    low, high = known[3].interval
+    assert [[3, low], [3, high]] in bars
+    assert not any(x in (0, 1) for bar in bars for x, _ in bar)
 
 
 def test_layers_go_from_dark_to_light():

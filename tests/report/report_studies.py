@@ -116,3 +116,33 @@ def full_study(n_samples=600, seed=0, name="a network"):
         study, layers=layers, controls={"untrained": untrained}, epochs=epochs,
         thumbnails=pictures_of(study.labels),
     )  # fmt: skip
+
+
+def epoch_study():
+    """A study of epochs 0, 3 and 12, which differ in all, and know less the earlier they are.
+
+    At epoch 0 the layers are tangled, and the predictions as good as chance; of epoch 3 only the
+    first layer is known, and neither predictions nor neighbours of it.
+    """
+    study = replace(study_of(240, 4, 3), thumbnails=None)
+    rng = np.random.default_rng(5)
+
+    def tangled(name):
+        map_ = rng.normal(size=(240, 2)).astype(np.float32)
+        graph = unknot.nearest_neighbors(map_, 10)
+        scores = unknot.measure(
+            map_, study.labels, map_, MEASURES, graph=graph, map_graph=graph, n_resamples=20,
+            n_permutations=3,
+        )  # fmt: skip
+        return LayerStudy(name, "Dense", (2,), map_, graph, map_, 2.5, scores)
+
+    said = rng.integers(0, 4, size=240)
+    first = replace(
+        study, predictions=said, probabilities=None,
+        layers={"inputs": study.layers["inputs"]} | {n: tangled(n) for n in ("fc1", "fc2")},
+    )  # fmt: skip
+    between = replace(
+        study, predictions=None, probabilities=None,
+        layers={"inputs": study.layers["inputs"], "fc1": replace(tangled("fc1"), graph=None)},
+    )  # fmt: skip
+    return replace(study, epochs={12: study, 0: first, 3: between})

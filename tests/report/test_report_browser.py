@@ -379,7 +379,7 @@ def test_epochs_can_be_gone_through(opened):
     opened.page.keyboard.press("ArrowLeft")
     opened.until(epoch="1", layer="fc5")
     assert np.abs(picture(opened) - before).mean() > 1
-    assert shapes.count() == 0  # they are known of the last epoch only
+    assert shapes.count() == 10
 
 
 def test_two_layers_side_by_side_are_linked(opened):

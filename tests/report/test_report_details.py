@@ -121,8 +121,8 @@ def test_what_was_done_to_a_layer_is_said_beside_its_scores(opened):
 
 def test_the_divergence_of_the_map_is_said_where_it_is_known(opened):
     assert opened.page.get_by_test_id("divergence").inner_text() == "map KL 1.500"
-    opened.open("layer=inputs&epoch=1")
-    opened.until(epoch="1")
+    opened.open("layer=dead")
+    opened.until(layer="dead")
     assert opened.page.get_by_test_id("divergence").count() == 0
 
 
@@ -155,6 +155,26 @@ def test_the_heat_map_is_gone_over_with_the_arrow_keys(opened):
     opened.page.keyboard.press("ArrowLeft")
     opened.page.keyboard.press("Enter")
     opened.until(classes="1,2")
+
+
+def test_the_table_of_confusions_has_one_scale_for_all_layers(opened, study):
+    def strongest(layer):
+        """How far the strongest cell is from white, and the greatest share, of a layer."""
+        opened.open(f"layer={layer}")
+        opened.page.get_by_test_id("tangled-place").get_by_text(f"At {layer}, epoch 5.").wait_for()
+        fills = opened.page.locator(".heat-svg .cell").evaluate_all(
+            "cells => cells.map(cell => getComputedStyle(cell).fill.match(/\\d+/g).map(Number))"
+        )
+        texts = opened.page.locator(".heat-svg .cell-text").all_text_contents()
+        return max(255 - red for red, _, _ in fills), max(map(float, texts))
+
+    first, most = strongest("inputs")
+    scale = opened.page.get_by_test_id("heat-scale").inner_text()
+    last, least = strongest("fc5")
+    assert opened.page.get_by_test_id("heat-scale").inner_text() == scale
+    # The colour goes by the root of the share: of the same scale, not each from its own greatest.
+    assert least < most / 2
+    assert (last - 12) / (first - 12) == pytest.approx((least / most) ** 0.5, abs=0.06)
 
 
 def test_classes_are_named_where_they_lie(opened, study):

@@ -28,7 +28,7 @@ def test_the_payload_is_plain_json(payload):
 
 
 def test_labels_predictions_and_confidence(payload, study):
-    assert payload["format"] == 1
+    assert payload["format"] == 2
     assert payload["unknot"] == unknot.__version__
     assert payload["nSamples"] == 600
     assert payload["classNames"] == [str(number) for number in range(10)]
@@ -155,9 +155,12 @@ def test_controls_and_epochs(payload, study):
     assert control["scores"]["fc1"]["two_nn"] == study.layers["fc1"].scores["two_nn"].value
     epochs = model["epochs"]
     assert epochs["epochs"] == [1, 5]
-    first, second = epochs["layers"]["fc1"]["maps"]
-    assert first["xRange"] == second["yRange"] != second["xRange"]
-    assert len(epochs["layers"]["fc1"]["scores"]["two_nn"]) == 2
+    (first,) = epochs["moments"]
+    (then,) = (entry for entry in first["layers"] if entry["name"] == "fc1")
+    now = layer(payload, "fc1")
+    assert then["map"]["xRange"] == now["map"]["yRange"] != now["map"]["xRange"]
+    assert then["scores"] == now["scores"]
+    assert first["predictions"] == model["predictions"]
 
 
 def test_settings_are_text(payload):

@@ -8,7 +8,8 @@ export interface Fleeting {
   hovered: number | null;
   dark: boolean;
   lasso: boolean;
-  playing: boolean;
+  /** What is gone through by itself. */
+  playing: "layer" | "epoch" | null;
   /** The help is open. */
   help: boolean;
   /** There is no WebGL, and no map that moves. */
@@ -25,6 +26,8 @@ export interface Context {
   zoom(factor: number | null): void;
   /** Say to those who listen instead of look. */
   announce(text: string): void;
+  /** What waits for the next frame, to be drawn at once. */
+  waiting: Set<() => void>;
   /** Run when the view is taken down. */
   onDestroy(cleanup: () => void): void;
 }
@@ -32,4 +35,24 @@ export interface Context {
 /** Change the state to what fits the data. */
 export function change({ study, store }: Context, wanted: Partial<ViewState>): void {
   store.set(settle(study, { ...store.get(), ...wanted }));
+}
+
+/** Draw with the next frame, however often it is asked for before. */
+export function deferred(ctx: Context, draw: () => void): () => void {
+  let frame = 0;
+  const now = () => {
+    if (!frame) return;
+    cancelAnimationFrame(frame);
+    frame = 0;
+    draw();
+  };
+  ctx.waiting.add(now);
+  ctx.onDestroy(() => {
+    cancelAnimationFrame(frame);
+    ctx.waiting.delete(now);
+  });
+  return () => {
+    cancelAnimationFrame(frame);
+    frame = requestAnimationFrame(now);
+  };
 }

@@ -25,7 +25,13 @@ function mountPage(): void {
   const root = document.getElementById("unknot");
   const data = document.getElementById("unknot-data");
   if (!root || !data || mounted.has(root)) return;
-  mount(root, JSON.parse(data.textContent ?? "") as Payload, { deepLinks: true });
+  try {
+    mount(root, JSON.parse(data.textContent ?? "") as Payload, { deepLinks: true });
+  } catch (error) {
+    const status = root.querySelector("[role=status]");
+    if (status) status.textContent = `This page could not be opened: ${String(error)}`;
+    throw error;
+  }
 }
 
 if (typeof document !== "undefined") mountPage();

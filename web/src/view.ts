@@ -22,6 +22,7 @@ import { download, h } from "./dom.ts";
 import { toPng } from "./export/png.ts";
 import { sceneOf } from "./export/scene.ts";
 import { toSvg } from "./export/svg.ts";
+import { followPrint } from "./print.ts";
 import { linkAddress } from "./state/address.ts";
 import { Store } from "./state/store.ts";
 import { type ViewState, initialState, settle } from "./state/view-state.ts";
@@ -49,12 +50,13 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   const ctx: Context = {
     study,
     store: new Store<ViewState>(settle(study, { ...initialState(study), ...options.state })),
-    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: false, help: false, still: false }),
+    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: null, help: false, still: false }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
     zoom: (factor) => stage.zoom(factor),
     announce: (text) => {
       live.textContent = text;
     },
+    waiting: new Set(),
     onDestroy: (cleanup) => cleanups.push(cleanup),
   };
   if (options.deepLinks) cleanups.push(linkAddress(study, ctx.store));
@@ -90,6 +92,7 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   ctx.onDestroy(followTheme(ctx, page, options.deepLinks ?? false));
   root.replaceChildren(page);
   stage.start();
+  ctx.onDestroy(followPrint(ctx, stage.picture, () => stage.looks()));
   ctx.onDestroy(
     ctx.fleeting.watch(["still"], ({ still }) => {
       page.classList.toggle("still", still);

@@ -12,7 +12,10 @@ import {
 import { unpack, unpackCoords, unpackShares } from "../src/data/pack.ts";
 import { blobOf } from "../src/data/sprites.ts";
 import { Study } from "../src/data/study.ts";
-import { pack, payload, score, study } from "./example.ts";
+import { layer, pack, payload, score, study } from "./example.ts";
+
+/** A layer of the first model, at no epoch. */
+const at = (layer: number, epoch: number | null = null) => ({ model: 0, layer, epoch });
 
 describe("packing", () => {
   it("reads little-endian numbers of each width", () => {
@@ -59,38 +62,87 @@ describe("packing", () => {
 describe("the study", () => {
   it("follows a view to its layer and says which layers have no map", () => {
     const s = study();
-    expect(s.layer(0, 2).name).toBe("fc=1&2");
-    expect([0, 1, 2, 3].map((i) => s.hasMap(0, i))).toEqual([true, true, true, false]);
-    expect(s.coords(0, 2)).toBe(s.coords(0, 1));
+    expect(s.layer(at(2)).name).toBe("fc=1&2");
+    expect([0, 1, 2, 3].map((i) => s.hasMap(at(i)))).toEqual([true, true, true, false]);
+    expect(s.coords(at(2))).toBe(s.coords(at(1)));
   });
 
   it("does not follow views in a circle", () => {
     const p = payload();
     for (const l of p.models[0]?.layers ?? []) Object.assign(l, { map: null, sameAs: l.name });
-    expect(new Study(p).hasMap(0, 1)).toBe(false);
+    expect(new Study(p).hasMap(at(1))).toBe(false);
   });
 
   it("finds neighbours, nearest first", () => {
-    expect(study().neighbors(0, 0, 1)).toEqual([0, 2, 3]);
-    expect(study().neighbors(0, 3, 1)).toEqual([]);
+    expect(study().neighbors(at(0), 1)).toEqual([0, 2, 3]);
+    expect(study().neighbors(at(3), 1)).toEqual([]);
   });
 
   it("falls back on the payload's predictions for the first model only", () => {
     const p = payload({ predictions: pack([1, 1, 1, 1], "u8") });
     for (const m of p.models) m.predictions = null;
     const s = new Study(p);
-    expect([...(s.predictions(0) ?? [])]).toEqual([1, 1, 1, 1]);
-    expect(s.predictions(1)).toBeNull();
+    expect([...(s.predictions(at(0)) ?? [])]).toEqual([1, 1, 1, 1]);
+    expect(s.predictions({ ...at(0), model: 1 })).toBeNull();
   });
 
   it("refuses another format", () => {
-    expect(() => new Study(payload({ format: 2 as 1 }))).toThrow("format 2");
+    expect(() => new Study(payload({ format: 1 as 2 }))).toThrow("format 1");
   });
 
   it("counts its classes and names the nameless", () => {
     const s = study({ classNames: ["cat", " "] });
     expect(s.counts).toEqual([2, 2]);
     expect(s.classNames).toEqual(["cat", "(no name)"]);
+  });
+});
+
+describe("epochs", () => {
+  const p = payload();
+  const then = layer("inputs", { hits: pack([0, 0, 0, 0], "u8"), map: null, confusion: [[0, 1], [1, 0]], scores: { nh: score(0.3) } });
+  Object.assign(p.models[0] as object, {
+    epochs: {
+      epochs: [1, 4, null],
+      moments: [
+        { accuracy: 0.25, predictions: pack([1, 1, 0, 0], "u8"), confidence: null, layers: [then], controls: [] },
+        { accuracy: null, predictions: null, confidence: null, layers: [{ name: "inputs", unchanged: true }, layer("fc=1&2")], controls: [] },
+      ],
+    },
+  });
+  const s = study({ models: p.models });
+
+  it("have each their own layers, neighbours and predictions", () => {
+    expect([0, 1, 2].map((epoch) => s.epochName(0, epoch))).toEqual(["1", "4", "end"]);
+    expect([...(s.hits(at(0, 0)) ?? [])]).toEqual([0, 0, 0, 0]);
+    expect(s.hits(at(0, 2))?.[0]).toBe(1);
+    expect(s.hits(at(0, null))).toBe(s.hits(at(0, 2)));
+    expect([...(s.predictions(at(0, 0)) ?? [])]).toEqual([1, 1, 0, 0]);
+    expect(s.predictions(at(0, 1))).toBeNull();
+    expect(s.confidence(at(0, 0))).toBeNull();
+    expect(s.moment(at(0, 0)).accuracy).toBe(0.25);
+  });
+
+  it("know nothing that was not captured, instead of what is known of another epoch", () => {
+    expect(s.hasMap(at(0, 0))).toBe(false);
+    expect(s.coords(at(0, 0))).toBeNull();
+    expect(s.hits(at(1, 0))).toBeNull();
+    expect(s.neighbors(at(1, 0), 1)).toEqual([]);
+    expect(s.score(at(1, 0), "nh")).toBeNull();
+    expect(s.layer(at(1, 0))).toMatchObject({ name: "fc=1&2", confusion: null, hulls: null, klDivergence: null });
+    expect(s.hasMap(at(3, 0))).toBe(false);
+  });
+
+  it("follow views, and layers that are the same as at the end", () => {
+    expect(s.layer(at(0, 1))).toBe(s.layer(at(0, 2)));
+    // The view was not captured; what it is a view of was.
+    expect(s.layer(at(2, 1))).toBe(s.layer(at(1, 1)));
+    expect(s.layer(at(2, 1))).not.toBe(s.layer(at(2, 2)));
+    expect(s.layer(at(2, 0)).scores).toEqual({});
+  });
+
+  it("and layers share one scale of confusion", () => {
+    expect(study().greatestConfusion).toBe(0.5);
+    expect(s.greatestConfusion).toBe(1);
   });
 });
 

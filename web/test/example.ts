@@ -75,7 +75,7 @@ export function payload(more: Partial<Payload> = {}): Payload {
     controls: [],
   });
   return {
-    format: 1,
+    format: 2,
     title: "Example",
     unknot: "0",
     nSamples: 4,

@@ -1,22 +1,32 @@
-import { describe, expect, it } from "vitest";
-import { mostTangled, worstPairs } from "../src/components/heatmap.ts";
+import { beforeAll, describe, expect, it, vi } from "vitest";
+import { shortenMiddle } from "../src/data/format.ts";
+import { mostTangled, scaleTicks, strengthOf, worstPairs } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
 import { worstPoints } from "../src/components/worst.ts";
-import { classColours, inkOn, luminance, shareColours } from "../src/data/palette.ts";
+import { classColours, contrast, heatColour, inkOn, luminance, readable, shareColours } from "../src/data/palette.ts";
 import { selectionCsv } from "../src/export/selection.ts";
 import { layoutOf } from "../src/export/layout.ts";
 import { sceneOf } from "../src/export/scene.ts";
 import { toSvg } from "../src/export/svg.ts";
 import { rowsFor } from "../src/components/stepper.ts";
 import { ticksOf } from "../src/components/chart.ts";
+import { bands, curvesOf, join, seriesOf } from "../src/components/series.ts";
 import { colouring, countShown, shown } from "../src/map/colouring.ts";
 import { ellipsePath, place, polygonPath, toScreen } from "../src/map/geometry.ts";
 import { shapesOf } from "../src/map/overlay.ts";
-import { labelsOf, roomFor } from "../src/map/labels.ts";
+import { type Label, labelsOf } from "../src/map/labels.ts";
+import { Crowd, type Field, placeNames } from "../src/map/names.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
-import { initialState } from "../src/state/view-state.ts";
-import { study } from "./example.ts";
+import { type ViewState, initialState } from "../src/state/view-state.ts";
+import { payload, score, study } from "./example.ts";
 
+beforeAll(() => {
+  // jsdom has no canvas to measure text on.
+  const pen = { measureText: (text: string) => ({ width: 8 * text.length }) };
+  vi.spyOn(HTMLCanvasElement.prototype, "getContext").mockReturnValue(pen as never);
+});
+
+const inputs = { model: 0, layer: 0, epoch: null };
 const coords = { x: new Float32Array(), y: new Float32Array(), center: [1, 2] as [number, number], scale: 0.5 };
 
 describe("geometry", () => {
@@ -41,11 +51,11 @@ describe("geometry", () => {
 
   it("makes shapes of the classes shown", () => {
     const s = study();
-    const map = s.coords(0, 0);
+    const map = s.coords(inputs);
     if (!map) throw new Error("the example has a map");
-    const shapes = shapesOf(s.layer(0, 0), map, ["hulls", "ellipses"], null);
+    const shapes = shapesOf(s.layer(inputs), map, ["hulls", "ellipses"], null);
     expect(shapes.map(({ class: c, kind }) => [c, kind])).toEqual([[0, "hulls"], [0, "ellipses"]]);
-    expect(shapesOf(s.layer(0, 0), map, ["hulls"], [1])).toEqual([]);
+    expect(shapesOf(s.layer(inputs), map, ["hulls"], [1])).toEqual([]);
   });
 
   it("names a class where it is densest, not between its pieces", () => {
@@ -55,17 +65,10 @@ describe("geometry", () => {
     const codes = [...Array(12).fill(0), 1, 1];
     const labels = labelsOf(map, codes, ["split", "mid", "none"], null);
     expect(labels.map(({ text, count }) => [text, count])).toEqual([["split", 12], ["mid", 2]]);
+    expect(labels.map(({ firm }) => firm)).toEqual([true, false]);
     expect(labels[0]?.at[0]).toBeCloseTo(-0.8);
     expect(labels[1]?.at[0]).toBeCloseTo(0, 1);
     expect(labelsOf(map, codes, ["split", "mid", "none"], [1]).map(({ class: c }) => c)).toEqual([1]);
-  });
-
-  it("leaves out names that would lie on those of larger classes, until one looks nearer", () => {
-    const label = (index: number, x: number, count: number) => ({ class: index, text: "name", at: [x, 0] as [number, number], count });
-    const labels = [label(0, 0, 5), label(1, 0.1, 9), label(2, 0.9, 1)];
-    const at = (k: number) => roomFor(labels, { kx: k, ky: -k, tx: 0, ty: 0 }).map(({ class: c }) => c);
-    expect(at(100)).toEqual([1, 2]);
-    expect(at(1000)).toEqual([0, 1, 2]);
   });
 
   it("draws late points last", () => {
@@ -75,6 +78,111 @@ describe("geometry", () => {
   it("draws many points smaller than few", () => {
     expect(pointSize(70_000)).toBeLessThan(pointSize(1000));
     expect(pointSize(0)).toBeLessThan(10);
+  });
+});
+
+describe("names on the map", () => {
+  const random = (seed: number) => () => {
+    // Marsaglia's xorshift.
+    seed ^= seed << 13;
+    seed ^= seed >>> 17;
+    seed ^= seed << 5;
+    return (seed >>> 0) / 2 ** 32;
+  };
+  /** Classes on a grid, as many points in each, spread so far round its middle. */
+  function clouds(classes: number, each: number, spread: number) {
+    const next = random(7);
+    const side = Math.ceil(Math.sqrt(classes));
+    const codes = Array.from({ length: classes * each }, (_, i) => i % classes);
+    const along = (place: number) => (side > 1 ? (1.6 * place) / (side - 1) - 0.8 : 0);
+    const x = Float32Array.from(codes, (c) => along(c % side) + spread * (next() - 0.5));
+    const y = Float32Array.from(codes, (c) => along(Math.floor(c / side)) + spread * (next() - 0.5));
+    const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
+    return { coords: { ...coords, x, y }, codes, names };
+  }
+  const field: Field = { affine: { kx: 300, ky: -300, tx: 400, ty: 300 }, width: 800, height: 600 };
+  const widthOf = (text: string) => 8 * [...text].length;
+  const place = ({ coords, codes, names }: ReturnType<typeof clouds>, more: Partial<Field> = {}) =>
+    placeNames(labelsOf(coords, codes, names, null), { ...field, ...more }, new Crowd(coords, codes, null), widthOf);
+  const boxOf = ({ text, at: [x, y] }: { text: string; at: [number, number] }) =>
+    [x - widthOf(text) / 2, y - 9, x + widthOf(text) / 2, y + 9] as const;
+
+  it("stand beside their points, hide none, and do not lie on each other", () => {
+    const map = clouds(9, 60, 0.2);
+    const placed = place(map);
+    expect(placed.map(({ class: c }) => c)).toEqual([0, 1, 2, 3, 4, 5, 6, 7, 8]);
+    expect(placed.every(({ firm }) => firm)).toBe(true);
+    const crowd = new Crowd(map.coords, map.codes, null);
+    for (const name of placed) {
+      const box = boxOf(name);
+      expect(crowd.under([...box], field.affine)).toBe(0);
+      for (const other of placed) {
+        const [l, t, r, b] = boxOf(other);
+        const apart = box[2] <= l || r <= box[0] || box[3] <= t || b <= box[1];
+        expect(other === name || apart).toBe(true);
+      }
+      // Nearer to its own points than to the next class, 240 pixels away.
+      const [x, y] = toScreen(field.affine, (1.6 * (name.class % 3)) / 2 - 0.8, (1.6 * Math.floor(name.class / 3)) / 2 - 0.8);
+      expect(Math.hypot(name.at[0] - x, name.at[1] - y)).toBeLessThan(110);
+    }
+  });
+
+  it("are moved, not dropped, where there is room nearby: at the edge, and beside what stands on the map", () => {
+    const map = clouds(1, 50, 0.05);
+    for (const tx of [10, 790]) {
+      const affine = { ...field.affine, tx };
+      const [name] = place(map, { affine });
+      expect(name && boxOf(name)[0]).toBeGreaterThanOrEqual(0);
+      expect(name && boxOf(name)[2]).toBeLessThanOrEqual(800);
+    }
+    const [name] = place(map, { blocked: [[405, 200, 800, 400]] });
+    expect(name && boxOf(name)[2]).toBeLessThanOrEqual(405);
+  });
+
+  it("of labels at random are all faint", () => {
+    const map = clouds(10, 100, 0);
+    const next = random(3);
+    map.coords.x = map.coords.x.map(() => 1.2 * (next() - 0.5));
+    map.coords.y = map.coords.y.map(() => 1.2 * (next() - 0.5));
+    const labels = labelsOf(map.coords, map.codes, map.names, null);
+    expect(labels.filter(({ firm }) => firm)).toEqual([]);
+    expect(place(map).length).toBe(10);
+  });
+
+  it("of a hundred classes leave the points to be seen", () => {
+    const map = clouds(100, 20, 0.16);
+    const crowd = new Crowd(map.coords, map.codes, null);
+    const placed = place(map);
+    const hidden = placed.reduce((sum, name) => sum + crowd.under([...boxOf(name)], field.affine), 0);
+    expect(hidden).toBeLessThan(0.25 * map.codes.length);
+  });
+
+  it("measure each text once or twice, however many the places", () => {
+    const map = clouds(100, 100, 0.1);
+    const [labels, crowd] = [labelsOf(map.coords, map.codes, map.names, null), new Crowd(map.coords, map.codes, null)];
+    let asked = 0;
+    const counted = (text: string) => {
+      asked++;
+      return widthOf(text);
+    };
+    placeNames(labels, field, crowd, counted);
+    // Text is measured for each name once or twice, not for each place it could take.
+    expect(asked).toBeLessThanOrEqual(300);
+  });
+
+  it("stay at their places where these are still good", () => {
+    const label: Label = { class: 0, text: "one", at: [0, 0], count: 1, firm: true };
+    const crowd = new Crowd({ ...coords, x: new Float32Array(1), y: new Float32Array(1) }, [0], null);
+    const [first] = placeNames([label], field, crowd, widthOf);
+    const [again] = placeNames([label], field, crowd, widthOf, new Map([[0, 12]]));
+    expect([first?.slot, again?.slot]).toEqual([0, 12]);
+  });
+
+  it("that are long lose their middle, by letters as they are read", () => {
+    expect(shortenMiddle("Donaudampfschifffahrt", 80, widthOf)).toBe("Donau…ahrt");
+    expect(shortenMiddle("short", 80, widthOf)).toBe("short");
+    const wide = (text: string) => 15 * [...new Intl.Segmenter().segment(text)].length;
+    expect(shortenMiddle("👩‍🚀👩‍🚀👩‍🚀👩‍🚀", 50, wide)).toBe("👩‍🚀…👩‍🚀");
   });
 });
 
@@ -93,6 +201,72 @@ describe("names under a slider and an axis", () => {
     expect(ticksOf(names, 300)).toMatchObject({ at: [0, 1, 2, 3, 4, 5, 6, 7], turned: true });
     expect(ticksOf(Array(100).fill("layer"), 300).at.length).toBeLessThan(25);
     expect(ticksOf(["one"], 300).at).toEqual([0]);
+  });
+});
+
+describe("the scale of the confusion", () => {
+  it("is the same for all layers: a tenth of the greatest share is weaker everywhere", () => {
+    expect(strengthOf(0.5, 0.5)).toBe(1);
+    expect(strengthOf(0.125, 0.5)).toBe(0.5);
+    expect(strengthOf(0, 0)).toBe(0);
+  });
+
+  it("has round numbers that do not run into each other", () => {
+    expect(scaleTicks(0.071)).toEqual([0, 0.005, 0.02, 0.071]);
+    expect(scaleTicks(0)).toEqual([0]);
+    for (const greatest of [0.0004, 0.03, 0.3, 1]) {
+      const places = scaleTicks(greatest).map((share) => 200 * strengthOf(share, greatest));
+      expect(Math.min(...places.slice(1).map((place, i) => place - (places[i] as number)))).toBeGreaterThanOrEqual(38);
+    }
+  });
+});
+
+describe("curves", () => {
+  const spot = (at: number, value = at / 10, interval = true) => ({
+    at, value, low: interval ? value - 0.1 : null, high: interval ? value + 0.1 : null,
+  });
+  const places = (runs: { at: number }[][]) => runs.map((run) => run.map(({ at }) => at));
+
+  it("break where a value is missing, and an isolated one stands alone", () => {
+    const { runs, bridges } = join([spot(0), spot(1), null, spot(3), null, null, spot(6), spot(7)]);
+    expect(places(runs)).toEqual([[0, 1], [3], [6, 7]]);
+    expect(bridges).toEqual([]);
+    expect(join([null, null]).runs).toEqual([]);
+  });
+
+  it("bridge layers that the other model has not, but no missing value", () => {
+    // A model of three layers on the axis of a deeper one, and one whose middle value is missing.
+    const { runs, bridges } = join([spot(0), spot(4), spot(5)]);
+    expect(places(runs)).toEqual([[0], [4, 5]]);
+    expect(places(bridges)).toEqual([[0, 4]]);
+    expect(join([spot(0), null, spot(5)]).bridges).toEqual([]);
+  });
+
+  it("have bands that break where an interval is missing", () => {
+    expect(places(bands([spot(0), spot(1, 0.1, false), spot(2), spot(3)]))).toEqual([[0], [2, 3]]);
+  });
+
+  it("of a layer without a value have no line over it", () => {
+    const p = payload();
+    const values = [0.1, null, 0.3, 0.4];
+    p.models = p.models.slice(0, 1);
+    for (const [i, layer] of (p.models[0]?.layers ?? []).entries()) {
+      Object.assign(layer, { sameAs: null, scores: { nh: score(values[i] as number | null, { null: i === 1 ? null : 0.5 }) } });
+    }
+    const s = study({ models: p.models });
+    const [model, chance] = curvesOf(s, initialState(s), "nh", "layers", ["red"]);
+    expect(places(model?.runs ?? [])).toEqual([[0], [2, 3]]);
+    expect(places(chance?.runs ?? [])).toEqual([[0], [2, 3]]);
+  });
+
+  it("are of what is shown, of what is beside it, and of the other models", () => {
+    const s = study();
+    const other = { model: 1, layer: 2, epoch: null };
+    const names = (state: Partial<ViewState>) =>
+      seriesOf(s, { ...initialState(s), ...state }, "layers").map(({ name }) => name);
+    expect(names({})).toEqual(["a", "b"]);
+    expect(names({ model: 1 })).toEqual(["b", "a"]);
+    expect(names({ other })).toEqual(["a", "b"]);
   });
 });
 
@@ -120,8 +294,26 @@ describe("colours", () => {
     }
   });
 
+  it("of the confusion can be written on, whatever their strength", () => {
+    for (const dark of [false, true]) {
+      for (let strength = 0; strength <= 1; strength += 0.01) {
+        const ground = heatColour(strength, dark);
+        expect(contrast(ground, inkOn(ground))).toBeGreaterThanOrEqual(4.5);
+      }
+    }
+  });
+
+  it("of names can be read on the ground", () => {
+    for (const dark of [false, true]) {
+      for (const colour of [...classColours(10, dark), ...classColours(100, dark)]) {
+        expect(contrast(readable(colour, dark), dark ? "#14171a" : "#ffffff")).toBeGreaterThanOrEqual(4.5);
+      }
+    }
+    expect(readable("#70004d", false)).toBe("#70004d");
+  });
+
   it("take the ink that reads better", () => {
-    expect([inkOn("#000000"), inkOn("#ffffff")]).toEqual(["#ffffff", "#111111"]);
+    expect([inkOn("#000000"), inkOn("#ffffff")]).toEqual(["#ffffff", "#000000"]);
   });
 });
 
@@ -161,8 +353,10 @@ describe("colouring", () => {
     expect(entries.map(({ label }) => label)).toEqual(["0 of 3", "1 of 3", "2 of 3", "3 of 3"]);
   });
 
-  it("by neighbours falls back on classes where a layer has none", () => {
-    expect(colouring(s, { ...state, colour: "hit", layer: 3 }, false).title).toBe("Class");
+  it("says that neighbours are not known, and shows no colours of something else", () => {
+    const { entries, colours, categories } = colouring(s, { ...state, colour: "hit", layer: 3 }, false);
+    expect(entries.map(({ label, count }) => [label, count])).toEqual([["not known here", 4]]);
+    expect([colours.length, Math.max(...categories)]).toEqual([1, 0]);
   });
 
   it("keeps the points of the classes shown", () => {
@@ -186,10 +380,10 @@ describe("what is tangled", () => {
   });
 
   it("finds the worst points of a class, the worst first", () => {
-    expect(worstPoints(study(), { model: 0, layer: 0 }, null, 9).map(({ point }) => point)).toEqual([
+    expect(worstPoints(study(), inputs, null, 9).map(({ point }) => point)).toEqual([
       3, 2, 1,
     ]);
-    expect(worstPoints(study(), { model: 0, layer: 0 }, 0, 9).map(({ point }) => point)).toEqual([1]);
+    expect(worstPoints(study(), inputs, 0, 9).map(({ point }) => point)).toEqual([1]);
   });
 
   it("mixes the classes of a selection", () => {
@@ -202,7 +396,7 @@ describe("what is tangled", () => {
 
 describe("what is saved", () => {
   it("is a row for each point selected, in the map's own units", () => {
-    const lines = selectionCsv(study(), { model: 0, layer: 0 }, [1, 3]).trim().split("\r\n");
+    const lines = selectionCsv(study(), inputs, [1, 3]).trim().split("\r\n");
     expect(lines).toEqual([
       "sample,label,class,prediction,predicted_class,confidence,model,layer,neighborhood_hit,x,y",
       "1,0,cat,0,cat,0.8,a,inputs,0.666667,10,0",
@@ -215,7 +409,7 @@ describe("what is saved", () => {
     const state = { ...initialState(s), overlays: ["hulls" as const] };
     const affine = { kx: 100, ky: -100, tx: 100, ty: 100 };
     const scene = sceneOf(s, state, false, [
-      { place: { model: 0, layer: 0 }, affine, width: 200, height: 200 },
+      { place: inputs, affine, width: 200, height: 200 },
     ]);
     const svg = new DOMParser().parseFromString(toSvg(scene), "image/svg+xml");
     expect(svg.querySelectorAll("parsererror, script").length).toBe(0);
@@ -229,7 +423,7 @@ describe("what is saved", () => {
 
   it("gives a long legend more columns", () => {
     const entry = { label: "x", colour: "#000000", count: 1, class: null };
-    const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
+    const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], lines: [], rings: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
     const of = (n: number) =>
       layoutOf({ title: "", dark: false, panels: [panel], legend: { title: "", entries: Array(n).fill(entry), lines: [] } });
     // 200 px hold 8 rows of 20 px under the title.

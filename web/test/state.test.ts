@@ -1,6 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import { choose } from "../src/components/legend.ts";
-import { sameLayer } from "../src/components/chart.ts";
+import { sameLayer } from "../src/components/series.ts";
 import { decodeSelection, decodeState, encodeSelection, encodeState } from "../src/state/links.ts";
 import { Store, same } from "../src/state/store.ts";
 import {
@@ -11,7 +11,7 @@ import {
   scoreOf,
   settle,
 } from "../src/state/view-state.ts";
-import { pack, payload, study } from "./example.ts";
+import { layer, pack, payload, score, study } from "./example.ts";
 
 describe("the store", () => {
   it("tells listeners of changes, not of repetitions", () => {
@@ -58,7 +58,7 @@ describe("the view's state", () => {
       model: 9,
       layer: 99,
       epoch: 3,
-      other: { model: -1, layer: 2.5 },
+      other: { model: -1, layer: 2.5, epoch: 7 },
       colour: "nonsense",
       overlays: ["hulls", "x"],
       classes: [1, 1, 7],
@@ -71,7 +71,7 @@ describe("the view's state", () => {
       model: 1,
       layer: 3,
       epoch: null,
-      other: { model: 0, layer: 0 },
+      other: { model: 0, layer: 0, epoch: null },
       colour: "class",
       overlays: ["hulls"],
       names: true,
@@ -113,17 +113,24 @@ describe("the view's state", () => {
     expect(defaultMeasures(study({ measures: measures.slice(0, 1) }))).toEqual(["z"]);
   });
 
-  it("reads the score of an epoch, and the layer's own at the last one", () => {
-    const p = payload();
-    const axis = { epochs: [1, 5], layers: { inputs: { maps: [null, null], scores: { nh: [0.3, 0.4] } } } };
-    Object.assign(p.models[0] ?? {}, { epochs: axis });
-    const s = study({ models: p.models });
-    expect(scoreOf(s, 0, 0, 0, "nh")?.value).toBe(0.3);
-    expect(scoreOf(s, 0, 0, 1, "nh")?.value).toBe(0.9);
-    expect(scoreOf(s, 0, 0, 0, "probe")).toMatchObject({ value: null, reason: expect.any(String) });
+  it("reads the score of an epoch, and says where it has none", () => {
+    const s = withEpochs();
+    const at = (epoch: number) => ({ model: 0, layer: 0, epoch });
+    expect(scoreOf(s, at(0), "nh")?.value).toBe(0.3);
+    expect(scoreOf(s, at(1), "nh")?.value).toBe(0.9);
+    expect(scoreOf(s, at(0), "probe")).toMatchObject({ value: null, reason: "not measured at this layer at epoch 1" });
     expect(initialState(s).epoch).toBe(1);
   });
 });
+
+/** The first model at epoch 1, of which only the inputs are known, and 5, the end. */
+function withEpochs() {
+  const p = payload();
+  const then = layer("inputs", { scores: { nh: score(0.3) } });
+  const moment = { accuracy: 0.5, predictions: null, confidence: null, layers: [then], controls: [] };
+  Object.assign(p.models[0] ?? {}, { epochs: { epochs: [1, 5], moments: [moment] } });
+  return study({ models: p.models });
+}
 
 describe("links", () => {
   const s = study();
@@ -142,7 +149,7 @@ describe("links", () => {
       model: 1,
       layer: 1,
       epoch: null,
-      other: { model: 0, layer: 2 },
+      other: { model: 0, layer: 2, epoch: null },
       colour: "hit",
       overlays: ["peeled"],
       names: false,
@@ -155,6 +162,20 @@ describe("links", () => {
     const link = encodeState(s, state);
     expect(link).toContain("layer=fc%3D1%262");
     expect(settle(s, { ...start, ...decodeState(s, `#${link}`) })).toEqual(state);
+  });
+
+  it("hold an epoch for each map", () => {
+    const s = withEpochs();
+    const start = initialState(s);
+    const round = (state: ViewState) => {
+      const link = encodeState(s, state);
+      expect(settle(s, { ...start, ...decodeState(s, link) })).toEqual(state);
+      return link;
+    };
+    const other = (epoch: number) => ({ model: 0, layer: 0, epoch });
+    expect(round({ ...start, epoch: 0, other: other(1) })).toBe("layer=inputs&epoch=1&beside=inputs&beside-epoch=5");
+    expect(round({ ...start, other: other(0) })).toBe("layer=inputs&beside=inputs&beside-epoch=1");
+    expect(round({ ...start, epoch: 0, other: other(0) })).toBe("layer=inputs&epoch=1&beside=inputs");
   });
 
   it("pass over what is unknown or broken", () => {

@@ -28,7 +28,7 @@ from ._layout import (
 from ._palette import MUTED
 from ._style import LARGE, PAGE, UnknotFigure
 from ._ticks import linear_ticks, log_ticks
-from ._values import headline, measured, short_number
+from ._values import headline, isolated, measured, short_number
 
 _HEIGHT = 1.75
 _TICKS_LEFT, _GAP, _ROW_GAP = 0.42, 0.28, 0.22
@@ -202,8 +202,8 @@ def _caption(panel: _Panel, width: float) -> list[PanelLine]:
 
 def _draw_curve(ax: Axes, places: Array, curve: _Curve, line: Line) -> None:
     """Draw a curve, its interval, and what it would be by chance."""
-    if np.isfinite(curve.null).any():
-        ax.fill_between(places, *curve.null_bounds.T, color=line.chance, alpha=0.16, linewidth=0)
+    if line.chance is not None and np.isfinite(curve.null).any():
+        _draw_band(ax, places, curve.null_bounds, line.chance, alpha=0.16)
         ax.plot(
             places,
             curve.null,
@@ -212,7 +212,9 @@ def _draw_curve(ax: Axes, places: Array, curve: _Curve, line: Line) -> None:
             linestyle=(0, (3, 2)),
             label="null",
         )
-    ax.fill_between(places, *curve.bounds.T, color=line.color, alpha=0.22, linewidth=0)
+        if (alone := isolated(curve.null)).any():
+            ax.scatter(places[alone], curve.null[alone], s=6, color=line.chance, linewidth=0)
+    _draw_band(ax, places, curve.bounds, line.color, alpha=0.22)
     ax.plot(
         places,
         curve.values,
@@ -223,6 +225,13 @@ def _draw_curve(ax: Axes, places: Array, curve: _Curve, line: Line) -> None:
         markeredgewidth=0,
         label="value",
     )
+
+
+def _draw_band(ax: Axes, places: Array, bounds: Array, color: str, *, alpha: float) -> None:
+    """Fill between two bounds; where those of both neighbours are missing, as a bar."""
+    ax.fill_between(places, *bounds.T, color=color, alpha=alpha, linewidth=0)
+    if (alone := isolated(bounds.sum(axis=1))).any():
+        ax.vlines(places[alone], *bounds[alone].T, color=color, alpha=alpha, linewidth=5)
 
 
 def _set_value_axis(ax: Axes, panel: _Panel) -> None:

@@ -98,3 +98,10 @@ def short_number(value: float) -> str:
 def headline(text: str) -> str:
     """Begin with a capital."""
     return text[:1].upper() + text[1:]
+
+
+def isolated(values: Array) -> Array:
+    """Find the values (n,) of which no line can be drawn: finite, between two that are missing."""
+    known = np.isfinite(values)
+    left, right = np.append(False, known[:-1]), np.append(known[1:], False)
+    return np.asarray(known & ~left & ~right)

@@ -25,6 +25,7 @@ from ._layout import (
 from ._palette import LINES, MUTED, class_colors
 from ._style import PAGE, UnknotFigure, in_house_style
 from ._ticks import linear_ticks, log_ticks
+from ._values import isolated
 
 _HEIGHT = 2.9
 _HANDLE = 2.2  # the length of a legend's lines, in the size of its text
@@ -182,14 +183,17 @@ def _draw_curves(
             continue
         # Dashes only where they tell training from validation.
         style = _STYLES[kind if validated else "validation"]
-        marker = "o" if len(columns["epoch"]) <= _FEW_EPOCHS else ""
+        values = columns[column]
+        few = len(values) <= _FEW_EPOCHS
         ax.plot(
             columns["epoch"],
-            columns[column],
+            values,
             color=color,
-            marker=marker,
+            marker="o",
             markersize=3.2,
             markeredgewidth=0,
+            # Of many epochs only those have a dot of which no line can be drawn.
+            markevery=None if few else isolated(values),
             label=column,
             **style,
         )

@@ -3,6 +3,7 @@
 import tempfile
 import warnings
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,12 @@ from .. import __version__
 from .._text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
-from ..studies import Study
-from ._layers import checked_map, finite, layer_entry
-from ._packing import Packed, pack, pack_map, pack_shares
+from ..studies import LayerStudy, Study
+from ._layers import finite, layer_entry
+from ._packing import Packed, pack, pack_shares
 from ._thumbnails import image_uri, sprite_sheets
 
-FORMAT = 1
+FORMAT = 2
 _LONGEST_SNIPPET = 400
 _DPI = 130  # of the still figure, 10 inches wide
 
@@ -130,9 +131,14 @@ def _names_of(studies: list[Study]) -> list[str]:
 
 
 def _model_entry(study: Study, name: str, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
+    now = _moment_entry(_with_all_layers(study), n_neighbors, n_jobs)
+    return {"name": name, **now, "epochs": _epochs(study, now["layers"], n_neighbors, n_jobs)}
+
+
+def _moment_entry(study: Study, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
+    """Build what is known of a model at one moment of its training."""
     n_classes = len(study.class_names)
     return {
-        "name": name,
         "accuracy": finite(study.accuracy),
         "predictions": _predictions(study),
         "confidence": _confidence(study),
@@ -140,12 +146,22 @@ def _model_entry(study: Study, name: str, n_neighbors: int, n_jobs: int | None) 
             layer_entry(layer, study.labels, n_classes, n_neighbors, n_jobs)
             for layer in study.layers.values()
         ],
-        "epochs": _epochs(study),
         "controls": [
             {"name": str(control), "scores": {str(key): _values(s) for key, s in scores.items()}}
             for control, scores in study.controls.items()
         ],
     }
+
+
+def _with_all_layers(study: Study) -> Study:
+    """Add, without values, the layers that only an earlier epoch has."""
+    layers = dict(study.layers)
+    for there in (study.epochs or {}).values():
+        for name, layer in there.layers.items():
+            if name not in layers:
+                note = "this layer is known at other epochs only"
+                layers[name] = LayerStudy(name, layer.kind, layer.shape, notes=(note,))
+    return replace(study, layers=layers)
 
 
 def _predictions(study: Study) -> Packed | None:
@@ -168,7 +184,8 @@ def _measures(studies: list[Study]) -> list[dict[str, Any]]:
     """List the measures that any layer has, in the order in which they are always listed."""
     found: dict[str, dict[str, Any]] = {}
     for study in studies:
-        for layer in study.layers.values():
+        moments = [study, *(study.epochs or {}).values()]
+        for layer in (layer for moment in moments for layer in moment.layers.values()):
             for name, score in (layer.scores or {}).items():
                 found.setdefault(name, _measure_entry(score))
     order = {name: place for place, name in enumerate(measure_names())}
@@ -186,25 +203,45 @@ def _measure_entry(score: Any) -> dict[str, Any]:
     }
 
 
-def _epochs(study: Study) -> dict[str, Any] | None:
-    if study.epochs is None:
+def _epochs(
+    study: Study, now: list[dict[str, Any]], n_neighbors: int, n_jobs: int | None
+) -> dict[str, Any] | None:
+    """Build the axis of the epochs, whose last step is the study itself.
+
+    That step has the number of its epoch, or None where the study is of none of them. A layer that
+    is the same at an epoch as in the study, such as the inputs, is named only.
+    """
+    if not study.epochs:
         return None
     epochs = sorted(study.epochs)
-    slices = [study.epochs[epoch] for epoch in epochs]
-    layers = {}
-    for name in slices[0].layers if slices else ():
-        captured = [there.layers[name] for there in slices]
-        scores = [_values(layer.scores) for layer in captured]
-        measures = dict.fromkeys(measure for values in scores for measure in values)
-        layers[str(name)] = {
-            "maps": [_map_or_none(layer.map, name, len(study.labels)) for layer in captured],
-            "scores": {measure: [values.get(measure) for values in scores] for measure in measures},
-        }
-    return {"epochs": [int(epoch) for epoch in epochs], "layers": layers}
+    last: list[int | None] = [None]
+    if _is_of(study, study.epochs[epochs[-1]]):
+        last = [int(epochs.pop())]
+    moments = [_moment_entry(study.epochs[epoch], n_neighbors, n_jobs) for epoch in epochs]
+    for moment in moments:
+        moment["layers"] = [
+            {"name": entry["name"], "unchanged": True} if entry in now else entry
+            for entry in moment["layers"]
+        ]
+    return {"epochs": [int(epoch) for epoch in epochs] + last, "moments": moments}
 
 
-def _map_or_none(map_: Array | None, name: str, n_samples: int) -> dict[str, Any] | None:
-    return None if map_ is None else pack_map(checked_map(map_, name, n_samples))
+def _is_of(study: Study, there: Study) -> bool:
+    """Whether a study is of the moment that an epoch of it is of: all that both know agrees."""
+    return _agree(study.predictions, there.predictions) and all(
+        name in study.layers and _same_layer(layer, study.layers[name])
+        for name, layer in there.layers.items()
+    )
+
+
+def _same_layer(one: LayerStudy, other: LayerStudy) -> bool:
+    if one.scores and other.scores and _values(one.scores) != _values(other.scores):
+        return False
+    return _agree(one.map, other.map)
+
+
+def _agree(one: Array | None, other: Array | None) -> bool:
+    return one is None or other is None or np.array_equal(one, other)
 
 
 def _figure(study: Study) -> str | None:

@@ -1,9 +1,10 @@
 import type { Context } from "../context.ts";
 import { describeScore, measureTitle } from "../data/format.ts";
+import { placeName } from "./places.ts";
 import type { ViewState } from "../state/view-state.ts";
-import { scoreAt } from "../state/view-state.ts";
+import { scoreOf } from "../state/view-state.ts";
 
-/** Say which layer is shown and its first score, once the slider rests. */
+/** Say which layer, and epoch, is shown and its first score, once the slider rests. */
 export function announceLayers(ctx: Context): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = ctx.store.subscribe((now, before) => {
@@ -16,12 +17,11 @@ export function announceLayers(ctx: Context): void {
 }
 
 function sentence({ study }: Context, state: ViewState): string {
-  const { name } = study.listed(state.model, state.layer);
   const [first] = state.measures;
   const measure = first === undefined ? undefined : study.measure(first);
   const score = measure
-    ? ` ${measureTitle(measure, study.payload.measures)}: ${describeScore(scoreAt(study, state, measure.name))}.`
+    ? ` ${measureTitle(measure, study.payload.measures)}: ${describeScore(scoreOf(study, state, measure.name))}.`
     : "";
-  const map = study.hasMap(state.model, state.layer) ? "" : " No map.";
-  return `Layer ${name}.${map}${score}`;
+  const map = study.hasMap(state) ? "" : " No map.";
+  return `Layer ${placeName(study, state)}.${map}${score}`;
 }

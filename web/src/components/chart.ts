@@ -1,27 +1,13 @@
-import { areaY, dot, lineY, plot } from "@observablehq/plot";
+import { areaY, dot, lineY, plot, ruleX } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
 import { describeScore, formatInterval, formatNumber, measureTitle, shorten } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
 import { lineColours } from "../data/palette.ts";
-import type { Study } from "../data/study.ts";
 import { h, s } from "../dom.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
+import { epochWords } from "./places.ts";
+import { type Axis, bands, curvesOf, sameLayer, seriesOf, stepNames } from "./series.ts";
 
-interface Spot {
-  at: number;
-  value: number;
-  low: number | null;
-  high: number | null;
-}
-
-interface Curve {
-  name: string;
-  kind: "model" | "control" | "null";
-  spots: Spot[];
-  colour: string;
-}
-
-type Axis = "layers" | "epochs";
 type Drawn = (SVGSVGElement | HTMLElement) & { scale(name: string): Scale | undefined };
 interface Scale {
   apply(value: number): number;
@@ -68,8 +54,10 @@ export class Chart {
     const { dark } = this.ctx.fleeting.get();
     const width = Math.floor(this.body.clientWidth || this.element.clientWidth);
     if (width < 80) return;
-    const position = axis === "layers" ? [state.model, state.epoch] : [state.model, state.layer];
-    const key = [axis, ...position, dark, width, ...left].join();
+    const { model, layer, epoch } = state;
+    const series = seriesOf(this.ctx.study, state, axis).map(({ place }) => Object.values(place));
+    const position = axis === "layers" ? [model, epoch] : [model, layer];
+    const key = [axis, ...position, series.length > 1 ? series : "", dark, width, ...left].join();
     if (key !== this.key) {
       this.key = key;
       this.redraw(state, axis, width, dark, left);
@@ -79,13 +67,10 @@ export class Chart {
 
   private redraw(state: ViewState, axis: Axis, width: number, dark: boolean, left: Set<string>): void {
     const { study } = this.ctx;
-    const curves = curvesOf(study, state, this.measure, axis, lineColours(dark)).filter(
+    const curves = curvesOf(study, state, this.measure.name, axis, lineColours(dark)).filter(
       ({ name, kind }) => kind === "model" || !left.has(name),
     );
-    const names = axis === "layers" ? layerNames(study, state.model) : epochNames(study, state.model);
-    const bands = curves.flatMap(({ spots, colour, kind }) =>
-      kind === "model" && spots.some(({ low }) => low !== null) ? [{ spots, colour }] : [],
-    );
+    const names = stepNames(study, state.model, axis);
     const ticks = ticksOf(names, width);
     const models = curves.filter(({ kind }) => kind === "model");
     const others = curves.filter(({ kind }) => kind !== "model");
@@ -108,48 +93,58 @@ export class Chart {
       },
       y: { nice: true, grid: true, ticks: 4, tickSize: 0, label: null, tickFormat: axisNumber, zero: false },
       marks: [
-        ...bands.map(({ spots, colour }) =>
-          areaY(spots.filter(({ low }) => low !== null), {
-            x: "at",
-            y1: "low",
-            y2: "high",
-            fill: colour,
-            fillOpacity: 0.18,
-          }),
+        ...models.flatMap(({ runs, colour }) =>
+          runs.flatMap(bands).map((band) =>
+            band.length > 1
+              ? areaY(band, { x: "at", y1: "low", y2: "high", fill: colour, fillOpacity: 0.18 })
+              : ruleX(band, { x: "at", y1: "low", y2: "high", stroke: colour, strokeOpacity: 0.35, strokeWidth: 5 }),
+          ),
         ),
-        ...others.map(({ spots, kind, colour }) =>
-          lineY(spots, {
-            x: "at",
-            y: "value",
-            stroke: colour,
-            strokeWidth: 1.25,
-            strokeDasharray: kind === "null" ? "1,3" : "5,3",
-            strokeLinecap: "round",
-          }),
+        ...others.flatMap(({ runs, kind, colour }) =>
+          runs.map((run) =>
+            run.length > 1
+              ? lineY(run, {
+                  x: "at",
+                  y: "value",
+                  stroke: colour,
+                  strokeWidth: 1.25,
+                  strokeDasharray: kind === "null" ? "1,3" : "5,3",
+                  strokeLinecap: "round",
+                })
+              : dot(run, { x: "at", y: "value", r: 1.75, fill: colour }),
+          ),
         ),
-        ...models.map(({ spots, colour }) => lineY(spots, { x: "at", y: "value", stroke: colour, strokeWidth: 2 })),
-        ...models.map(({ spots, colour }) => dot(spots, { x: "at", y: "value", r: 2.5, fill: colour })),
+        ...models.flatMap(({ bridges, colour }) =>
+          bridges.map((bridge) =>
+            lineY(bridge, { x: "at", y: "value", stroke: colour, strokeWidth: 1, strokeDasharray: "2,4" }),
+          ),
+        ),
+        ...models.flatMap(({ runs, colour }) =>
+          runs.map((run) => lineY(run, { x: "at", y: "value", stroke: colour, strokeWidth: 2 })),
+        ),
+        ...models.map(({ runs, colour }) => dot(runs.flat(), { x: "at", y: "value", r: 2.5, fill: colour })),
       ],
     });
     const what = measureTitle(this.measure, study.payload.measures);
-    const words = models.map(({ name, spots }) => {
-      const list = spots.map(({ at, value }) => `${names[at] ?? at} ${formatNumber(value)}`);
+    const where = axis === "layers" ? epochWords(study, state) : [study.listed(state).name];
+    const words = models.map(({ name, runs }) => {
+      const list = runs.flat().map(({ at, value }) => `${names[at] ?? at} ${formatNumber(value)}`);
       return `${name}: ${list.join(", ") || "no values"}`;
     });
     // Plot names its groups by their marks, which tells a listener nothing.
     for (const group of chart.querySelectorAll("g")) group.removeAttribute("aria-label");
     chart.setAttribute("role", "img");
-    chart.setAttribute("aria-label", `${what} over the ${axis}. ${words.join(". ")}`);
+    chart.setAttribute("aria-label", `${[`${what} over the ${axis}`, ...where].join(", ")}. ${words.join(". ")}`);
     this.drawn = chart as unknown as Drawn;
     this.body.replaceChildren(chart);
     chart.append(this.marks);
-    this.element.classList.toggle("empty", curves.every(({ spots }) => !spots.length));
+    this.element.classList.toggle("empty", curves.every(({ runs }) => !runs.length));
   }
 
   /** The current place, without drawing the rest anew. */
   private mark(state: ViewState, axis: Axis): void {
     const { study, fleeting } = this.ctx;
-    const score = scoreOf(study, state.model, state.layer, state.epoch, this.measure.name);
+    const score = scoreOf(study, state, this.measure.name);
     this.value.textContent = formatNumber(score?.value);
     const missing = !score || score.value === null;
     this.interval.textContent = missing
@@ -166,14 +161,12 @@ export class Chart {
     const parts: SVGElement[] = [this.rule(x.apply(at), "here")];
     if (!missing) parts.push(this.spot(x.apply(at), y.apply(score.value as number), colour));
     const { other } = state;
-    if (other && axis === "layers") {
-      const there = scoreOf(study, other.model, other.layer, state.epoch, this.measure.name);
-      const place = sameLayer(study, state.model, other.model, other.layer);
-      if (place >= 0) parts.push(this.rule(x.apply(place), "there"));
-      if (place >= 0 && there?.value != null) {
-        const tint = other.model === state.model ? colour : second;
-        parts.push(this.spot(x.apply(place), y.apply(there.value), tint));
-      }
+    if (other && (axis === "layers" || other.model === state.model)) {
+      const there = scoreOf(study, other, this.measure.name);
+      const place = axis === "layers" ? sameLayer(study, state.model, other.model, other.layer) : (other.epoch ?? 0);
+      const own = seriesOf(study, state, axis).findIndex((each) => each.place === other);
+      parts.push(this.rule(x.apply(place), "there"));
+      if (there?.value != null) parts.push(this.spot(x.apply(place), y.apply(there.value), own > 0 ? second : colour));
     }
     this.marks.replaceChildren(...parts);
   }
@@ -193,66 +186,6 @@ export class Chart {
     const at = Math.round(x.invert(event.clientX - box.left));
     change(this.ctx, this.key.startsWith("layers") ? { layer: at } : { epoch: at });
   }
-}
-
-function curvesOf(
-  study: Study,
-  state: ViewState,
-  measure: Measure,
-  axis: Axis,
-  colours: [string, string],
-): Curve[] {
-  const spot = (model: number, layer: number, epoch: number | null, at: number): Spot[] => {
-    const score = scoreOf(study, model, layer, epoch, measure.name);
-    if (!score || score.value === null || !Number.isFinite(score.value)) return [];
-    const [low, high] = score.interval ?? [null, null];
-    return [{ at, value: score.value, low, high }];
-  };
-  if (axis === "epochs") {
-    const epochs = study.model(state.model).epochs?.epochs ?? [];
-    const spots = epochs.flatMap((_, epoch) => spot(state.model, state.layer, epoch, epoch));
-    return [{ name: study.model(state.model).name, kind: "model", spots, colour: colours[0] }];
-  }
-  const order = [state.model, ...study.models.keys()].filter((m, i, all) => all.indexOf(m) === i);
-  const models = order.map((m, rank): Curve => {
-    const layers = study.model(m).layers;
-    const spots = layers.flatMap((_, i) => {
-      const at = sameLayer(study, state.model, m, i);
-      return at < 0 ? [] : spot(m, i, m === state.model ? state.epoch : null, at);
-    });
-    return { name: study.model(m).name, kind: "model", spots, colour: colours[rank] ?? colours[1] };
-  });
-  const layers = study.model(state.model).layers;
-  const grey = "var(--muted)";
-  const chance = layers.flatMap((_, at): Spot[] => {
-    const value = study.score(state.model, at, measure.name)?.null;
-    return value === null || value === undefined ? [] : [{ at, value, low: null, high: null }];
-  });
-  const controls = study.model(state.model).controls.map(({ name, scores }): Curve => {
-    const spots = layers.flatMap((_, at): Spot[] => {
-      const value = scores[study.layer(state.model, at).name]?.[measure.name];
-      return value === null || value === undefined ? [] : [{ at, value, low: null, high: null }];
-    });
-    return { name, kind: "control", spots, colour: grey };
-  });
-  return [...models, ...controls, { name: "chance", kind: "null", spots: chance, colour: grey }];
-}
-
-/** Where a layer of one model stands on the axis of another: by name, else by place. */
-export function sameLayer(study: Study, axis: number, model: number, layer: number): number {
-  if (axis === model) return layer;
-  const named = study.indexOf(axis, study.listed(model, layer).name);
-  if (named >= 0) return named;
-  const [from, to] = [study.model(model).layers.length, study.model(axis).layers.length];
-  return from === to ? layer : Math.round((layer / Math.max(1, from - 1)) * (to - 1));
-}
-
-function layerNames(study: Study, model: number): string[] {
-  return study.model(model).layers.map(({ name }) => name);
-}
-
-function epochNames(study: Study, model: number): string[] {
-  return (study.model(model).epochs?.epochs ?? []).map(String);
 }
 
 /** Which ticks are named, whether their names are turned, and the room they take. */

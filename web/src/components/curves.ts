@@ -1,9 +1,11 @@
-import { type Context, change } from "../context.ts";
+import { type Context, change, deferred } from "../context.ts";
 import { measureTitle } from "../data/format.ts";
 import { lineColours } from "../data/palette.ts";
 import type { Measure } from "../data/payload.ts";
 import { bdi, freshId, h, press, s } from "../dom.ts";
 import { Chart } from "./chart.ts";
+import { epochWords } from "./places.ts";
+import { type Axis, seriesOf } from "./series.ts";
 
 /** Small charts of the chosen measures over the layers. */
 export function curves(ctx: Context): HTMLElement {
@@ -13,7 +15,7 @@ export function curves(ctx: Context): HTMLElement {
   const grid = h("div", { class: "charts" });
   const key = h("ul", { class: "key" });
   const axes = h("div", { class: "segmented", role: "group", "aria-label": "Curves over" });
-  let axis: "layers" | "epochs" = "layers";
+  let axis: Axis = "layers";
   const buttons = (["layers", "epochs"] as const).map((name) => {
     const button = h("button", { type: "button", "data-testid": `axis-${name}`, onclick: () => turn(name) }, `over ${name}`);
     press(button, name === axis);
@@ -24,9 +26,8 @@ export function curves(ctx: Context): HTMLElement {
   axes.hidden = !hasEpochs;
 
   const heading = h("h2", { id }, "Scores over the layers");
-  function turn(name: "layers" | "epochs"): void {
+  function turn(name: Axis): void {
     axis = name;
-    heading.textContent = `Scores over the ${name}`;
     legend();
     buttons.forEach((button, i) => press(button, (i === 0) === (axis === "layers")));
     update();
@@ -45,11 +46,7 @@ export function curves(ctx: Context): HTMLElement {
     for (const name of state.measures) charts.get(name)?.update(state, axis, left);
   }
 
-  let waiting = 0;
-  const later = () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(update);
-  };
+  const later = deferred(ctx, update);
 
   const choose = () => {
     const { measures } = ctx.store.get();
@@ -61,9 +58,14 @@ export function curves(ctx: Context): HTMLElement {
     grid.replaceChildren(...measures.flatMap((name) => charts.get(name)?.element ?? []));
     later();
   };
-  const legend = () => key.replaceChildren(...keyEntries(ctx, axis, left, leave));
+  const legend = () => {
+    const state = ctx.store.get();
+    const where = axis === "layers" ? epochWords(study, state).map((words) => `at ${words}`) : ["of ", bdi(study.listed(state).name)];
+    heading.replaceChildren(`Scores over the ${axis} `, ...where);
+    key.replaceChildren(...keyEntries(ctx, axis, left, leave));
+  };
   ctx.onDestroy(ctx.store.watch(["measures"], choose));
-  ctx.onDestroy(ctx.store.watch(["model"], legend));
+  ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "other"], legend));
   ctx.onDestroy(ctx.store.subscribe(later));
   ctx.onDestroy(
     ctx.fleeting.subscribe((now, before) => {
@@ -75,7 +77,6 @@ export function curves(ctx: Context): HTMLElement {
   const observer = new ResizeObserver(later);
   observer.observe(grid);
   ctx.onDestroy(() => observer.disconnect());
-  ctx.onDestroy(() => cancelAnimationFrame(waiting));
   return h(
     "section",
     { class: "curves", "aria-labelledby": id, "data-testid": "curves" },
@@ -88,14 +89,14 @@ export function curves(ctx: Context): HTMLElement {
 /** Which lines are whose. */
 function keyEntries(
   ctx: Context,
-  axis: "layers" | "epochs",
+  axis: Axis,
   left: Set<string>,
   leave: (name: string) => void,
 ): HTMLElement[] {
   const { study, store, fleeting } = ctx;
-  const { model } = store.get();
+  const state = store.get();
+  const series = seriesOf(study, state, axis);
   const colours = lineColours(fleeting.get().dark);
-  if (axis === "epochs") return [entry(study.model(model).name, colours[0], null)];
   const toggled = (name: string, dashes: string) => {
     const button = h(
       "button",
@@ -105,11 +106,11 @@ function keyEntries(
     press(button, !left.has(name));
     return h("li", {}, button);
   };
-  const order = [model, ...study.models.keys()].filter((m, i, all) => all.indexOf(m) === i);
-  const models = order.map((m, rank) => entry(study.model(m).name, colours[rank] ?? colours[1], null));
-  const controls = study.model(model).controls.map(({ name }) => toggled(name, "5 3"));
-  const known = study.model(model).layers.some(({ scores }) =>
-    Object.values(scores).some((score) => score.null !== null),
+  const models = series.map(({ name }, rank) => entry(name, colours[rank] ?? colours[2], null));
+  if (axis === "epochs") return models;
+  const controls = study.moment(state).controls.map(({ name }) => toggled(name, "5 3"));
+  const known = study.moment(state).layers.some(
+    (layer) => "unchanged" in layer || Object.values(layer.scores).some((score) => score.null !== null),
   );
   const chance = known ? [toggled("chance", "1 3")] : [];
   return [...models, ...controls, ...chance];

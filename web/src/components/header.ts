@@ -2,23 +2,25 @@ import type { Context } from "../context.ts";
 import { formatPercent, plural } from "../data/format.ts";
 import { bdi, h } from "../dom.ts";
 import { icon } from "../icons.ts";
+import type { Study } from "../data/study.ts";
+import type { ViewState } from "../state/view-state.ts";
+import { seriesOf } from "./series.ts";
 
 const INTRO = "Each dot is one sample. Slide through the layers and watch the classes come apart.";
 
 /** What the page is about, in one line, and the light switch. */
 export function header(ctx: Context): HTMLElement {
-  const { payload, classNames, n, models } = ctx.study;
+  const { payload, classNames, n } = ctx.study;
   const facts: (Node | string)[] = [
     plural(n, "sample", "samples"),
     plural(classNames.length, "class", "classes"),
   ];
-  for (const { name, accuracy } of models) {
-    const share = accuracy === null ? "" : `${formatPercent(accuracy, 2)} accurate`;
-    if (models.length > 1) facts.push(h("span", {}, bdi(name), share && ` ${share}`));
-    else if (share) facts.push(share);
-  }
-  const line = h("p", { class: "facts-line" });
-  facts.forEach((fact, i) => line.append(i ? " · " : "", fact));
+  const line = h("p", { class: "facts-line", "data-testid": "facts" });
+  const draw = (state: ViewState) => {
+    const all = [...facts, ...accuracies(ctx.study, state)];
+    line.replaceChildren(...all.flatMap((fact, i) => (i ? [" · ", fact] : [fact])));
+  };
+  ctx.onDestroy(ctx.store.watch(["model", "epoch", "other"], draw));
   const light = h("button", { type: "button", class: "round", "data-testid": "theme" });
   light.addEventListener("click", () => ctx.fleeting.set({ dark: !ctx.fleeting.get().dark }));
   ctx.onDestroy(
@@ -47,4 +49,15 @@ export function header(ctx: Context): HTMLElement {
     h("div", {}, h("h1", { dir: "auto" }, payload.title), line, h("p", { class: "intro" }, INTRO)),
     h("div", { class: "buttons" }, ask, light),
   );
+}
+
+/** How accurate each model is, at the epoch that is shown of it. */
+function accuracies(study: Study, state: ViewState): (Node | string)[] {
+  return seriesOf(study, state, "layers").flatMap(({ name, place }): (Node | string)[] => {
+    const { accuracy } = study.moment(place);
+    const share = accuracy === null ? "" : `${formatPercent(accuracy, 2)} accurate`;
+    const alone = study.models.length < 2 && !study.epochs(place.model);
+    if (alone) return share ? [share] : [];
+    return share || study.models.length > 1 ? [h("span", {}, bdi(name), share && ` ${share}`)] : [];
+  });
 }

@@ -1,6 +1,9 @@
-import { type Context, change } from "../context.ts";
-import { formatPercent, shorten } from "../data/format.ts";
+import { type Context, change, deferred } from "../context.ts";
+import { formatPercent, shorten, shortenMiddle } from "../data/format.ts";
+import { heatColour, inkOn } from "../data/palette.ts";
 import { bdi, freshId, h, s } from "../dom.ts";
+import { textWidth } from "../map/names.ts";
+import { hereWords, placeName } from "./places.ts";
 import type { ViewState } from "../state/view-state.ts";
 
 /** With more classes than this only the most tangled ones have a row and a column. */
@@ -10,9 +13,16 @@ const WORDS = 12;
 const PAIRS = 8;
 /** Characters of a name in the list of pairs. */
 const NAME = 16;
-/** Of many cells, those with less than this share are left to the ground they stand on. */
-const FAINTEST = 0.002;
+/** Of many cells, those with less than this strength are left to the ground they stand on. */
+const FAINTEST = 0.08;
+/** Of the scale: its width in pixels, the least room between its numbers, and what they can be. */
+const SCALE = 200;
+const APART = 38;
+const ROUND = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
 const CELL = 30;
+/** Pixels of the names of rows and columns: their size, and their room. */
+const NAME_SIZE = 11;
+const NAME_ROOM = 80;
 
 export interface Pair {
   a: number;
@@ -26,32 +36,34 @@ export function heatmap(ctx: Context): HTMLElement {
   const id = freshId("tangled");
   const picture = h("div", { class: "heat", "data-testid": "heatmap" });
   const list = h("ol", { class: "pairs", "data-testid": "pairs" });
+  const bar = h("div", { class: "heat-scale", "data-testid": "heat-scale" });
   const readout = h("p", { class: "hint readout" }, DIRECTIONS);
   const missing = h("p", { class: "hint", hidden: true });
+  const where = h("p", { class: "hint", dir: "auto", "data-testid": "tangled-place" });
   const element = h(
     "section",
     { class: "tangled", "aria-labelledby": id },
     h("h2", { id }, "Which classes are tangled"),
+    where,
     missing,
-    h("div", { class: "tangled-body" }, h("div", {}, picture, readout), h("div", {}, h("h3", {}, "Most tangled pairs"), list)),
+    h("div", { class: "tangled-body" }, h("div", {}, picture, bar, readout), h("div", {}, h("h3", {}, "Most tangled pairs"), list)),
   );
   const alone = ctx.study.classNames.length < 2;
-  missing.textContent = alone
-    ? "There is only one class."
-    : "Neighbours of classes are not measured at this layer.";
+  missing.textContent = "There is only one class.";
   /** Row and column at which the arrow keys are. */
   const cursor: [number, number] = [0, 0];
-  let waiting = 0;
   const draw = () => {
     const state = ctx.store.get();
-    const layer = ctx.study.layer(state.model, state.layer);
-    const confusion = alone ? null : layer.confusion;
+    const confusion = alone ? null : ctx.study.layer(state).confusion;
+    where.textContent = alone || !confusion ? "" : `At ${placeName(ctx.study, state)}.`;
+    if (!alone) missing.textContent = `Neighbours of classes are not measured ${hereWords(ctx.study, state)}.`;
     element.classList.toggle("empty", !confusion);
     missing.hidden = confusion !== null;
     if (!confusion) return;
     const visited = picture.contains(picture.ownerDocument.activeElement);
     const drawn = table(ctx, confusion, state, readout, cursor);
     picture.replaceChildren(drawn);
+    bar.replaceChildren(...scale(ctx.study.greatestConfusion, ctx.fleeting.get().dark));
     if (visited) drawn.focus();
     const focused = document.activeElement?.getAttribute("data-testid");
     list.replaceChildren(...worstPairs(confusion, PAIRS).map((pair) => item(ctx, pair, state)));
@@ -59,13 +71,9 @@ export function heatmap(ctx: Context): HTMLElement {
       list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
     }
   };
-  const later = () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(draw);
-  };
-  ctx.onDestroy(ctx.store.watch(["model", "layer", "classes"], later));
+  const later = deferred(ctx, draw);
+  ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "classes"], later));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && later()));
-  ctx.onDestroy(() => cancelAnimationFrame(waiting));
   return element;
 }
 
@@ -92,10 +100,13 @@ function table(
   const cell = many ? Math.max(5, Math.min(18, 480 / rows.length)) : CELL;
   const named = cell >= 11;
   const gap = many ? (cell > 8 ? 1 : 0) : 2;
-  const longest = Math.max(...rows.map((i) => [...(names[i] ?? "")].length));
-  const margin = named ? Math.min(92, 12 + 6.6 * Math.min(12, longest)) : 6;
+  const widthOf = (text: string) => textWidth(text, NAME_SIZE, 400);
+  const short = rows.map((i) => (named ? shortenMiddle(names[i] ?? "", NAME_ROOM, widthOf) : ""));
+  const longest = Math.max(...short.map(widthOf));
+  const margin = named ? 12 + longest : 6;
   const side = margin + rows.length * cell;
-  const most = Math.max(1e-9, ...rows.flatMap((i) => rows.map((j) => (i === j ? 0 : at(confusion, i, j)))));
+  const { dark } = ctx.fleeting.get();
+  const most = ctx.study.greatestConfusion;
   const chosen = new Set(state.classes ?? []);
   const svg = s("svg", {
     viewBox: `0 0 ${side} ${side}`,
@@ -113,8 +124,8 @@ function table(
   rows.forEach((i, row) => {
     rows.forEach((j, column) => {
       const share = at(confusion, i, j);
-      const strength = i === j ? 0 : share / most;
-      if (many && i !== j && share < FAINTEST) return;
+      const strength = i === j ? 0 : strengthOf(share, most);
+      if (many && i !== j && strength < FAINTEST) return;
       const on = chosen.size > 0 && chosen.has(i) && chosen.has(j) && (i !== j || chosen.size === 1);
       const x = margin + column * cell;
       const y = margin + row * cell;
@@ -127,19 +138,22 @@ function table(
         class: `${i === j ? "own" : "cell"}${on ? " on" : ""}`,
         "data-testid": `cell-${i}-${j}`,
       });
-      rect.style.setProperty("--strength", strength.toFixed(3));
+      const fill = heatColour(strength, dark);
+      if (i !== j) rect.style.fill = fill;
       svg.append(rect);
       if (!many && (i === j || share >= 0.0005)) {
-        const kind = i === j ? "own-text" : strength > 0.55 ? "cell-text strong" : "cell-text";
         const middle = (cell - gap) / 2;
-        svg.append(s("text", { x: x + middle, y: y + middle, class: kind }, percent(share)));
+        const kind = i === j ? "own-text" : "cell-text";
+        const text = s("text", { x: x + middle, y: y + middle, class: kind }, percent(share));
+        if (i !== j) text.style.fill = inkOn(fill);
+        svg.append(text);
       }
     });
     if (named) {
-      const name = shorten(names[i] ?? "", 12);
+      const name = short[row] as string;
       const along = margin + row * cell + (cell - gap) / 2;
       svg.append(s("text", { x: margin - 6, y: along, class: "row-name" }, name));
-      const turned = longest > 2 ? `rotate(-90 ${along} ${margin - 6})` : null;
+      const turned = longest > cell - gap - 4 ? `rotate(-90 ${along} ${margin - 6})` : null;
       const kind = turned ? "column-name turned" : "column-name";
       svg.append(s("text", { x: along, y: margin - 6, class: kind, transform: turned }, name));
     }
@@ -190,6 +204,35 @@ function table(
     event.stopPropagation();
   });
   return svg;
+}
+
+/** How strong the colour of a share is: its root, so that small shares are told apart too. */
+export function strengthOf(share: number, greatest: number): number {
+  return greatest > 0 ? Math.sqrt(Math.min(1, share / greatest)) : 0;
+}
+
+/** Shares on the scale of the colours: round ones as far apart as their numbers need, and the greatest. */
+export function scaleTicks(greatest: number): number[] {
+  const place = (share: number) => SCALE * strengthOf(share, greatest);
+  const ticks = [greatest];
+  for (const share of ROUND.filter((value) => value < greatest).reverse()) {
+    if (place(ticks[0] as number) - place(share) >= APART && place(share) >= APART) ticks.unshift(share);
+  }
+  return greatest > 0 ? [0, ...ticks] : [0];
+}
+
+/** What the colours mean, the same at every layer and epoch. */
+function scale(greatest: number, dark: boolean): HTMLElement[] {
+  const band = h("div", { class: "band" });
+  band.style.background = `linear-gradient(to right, ${heatColour(0, dark)}, ${heatColour(1, dark)})`;
+  const ticks = scaleTicks(greatest).map((share) => {
+    const tick = h("span", {}, share === 0 ? "0" : `${percent(share)}\u00a0%`);
+    tick.style.left = `${100 * strengthOf(share, greatest)}%`;
+    return tick;
+  });
+  const body = h("div", { class: "scale-body" }, band, h("div", { class: "scale-ticks" }, ...ticks));
+  body.style.width = `${SCALE}px`;
+  return [h("span", { class: "hint" }, "Share of neighbours, one scale for all layers"), body];
 }
 
 function sentence({ study }: Context, confusion: number[][], [i, j]: [number, number]): Node[] {

@@ -1,7 +1,9 @@
 import { type Context, change } from "../context.ts";
 import { shorten } from "../data/format.ts";
 import { classColours } from "../data/palette.ts";
+import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
+import { placeName } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
 /** Characters of a neighbour's text. */
@@ -23,24 +25,25 @@ export function held(ctx: Context): HTMLElement {
     body,
   );
   const draw = () => {
-    const { focus, model, layer } = ctx.store.get();
+    const state = ctx.store.get();
+    const { focus } = state;
     element.hidden = focus === null;
     if (focus === null) return body.replaceChildren();
-    const near = ctx.study.neighbors(model, layer, focus);
+    const near = ctx.study.neighbors(state, focus);
     body.replaceChildren(
-      pointCard(ctx, { model, layer }, focus, 84),
-      near.length ? neighbours(ctx, near) : "",
+      pointCard(ctx, state, focus, 84),
+      near.length ? neighbours(ctx, near, state) : "",
     );
   };
-  ctx.onDestroy(ctx.store.watch(["focus", "model", "layer"], draw));
+  ctx.onDestroy(ctx.store.watch(["focus", "model", "layer", "epoch"], draw));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return element;
 }
 
-function neighbours(ctx: Context, near: number[]): HTMLElement {
+function neighbours(ctx: Context, near: number[], place: Place): HTMLElement {
   const items = near.map((point) => h("li", {}, neighbour(ctx, point)));
   const words = ctx.sprites ? "" : " words";
-  return h("div", { class: `near${words}` }, h("h3", {}, "Its nearest neighbours here"), h("ul", { "data-testid": "near" }, ...items));
+  return h("div", { class: `near${words}` }, h("h3", {}, "Its nearest neighbours at ", bdi(placeName(ctx.study, place))), h("ul", { "data-testid": "near" }, ...items));
 }
 
 function neighbour(ctx: Context, point: number): HTMLElement {

@@ -26,6 +26,8 @@ const WORDS: [string, string][] = [
   ["NH", "Neighborhood Hit: of a point's nearest neighbours, the share that is of its own class. 1 is untangled."],
   ["native", "measured in the layer itself; on the map: in the picture of it, which loses something."],
   ["map KL", "how far the map is from the distances in the layer; t-SNE makes it as small as it can."],
+  ["faint name", "where this class is densest, most points around are of other classes: it has no place of its own."],
+  ["thin dashes", "in a curve: between layers of a model that stand apart on the axis of another. A gap: no value there."],
   ["chance", "what the same measure gives where the labels are mixed at random."],
   ["untrained", "the same network before it has learnt anything."],
 ];

@@ -16,11 +16,12 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
     const from = event.target instanceof Element ? event.target : null;
     if (key === "ArrowRight" || key === "ArrowLeft") {
       if (from?.closest(TAKES_ARROWS)) return;
-      ctx.fleeting.set({ playing: false });
+      ctx.fleeting.set({ playing: null });
       stepLayer(ctx, key === "ArrowRight" ? 1 : -1);
     } else if (key === " ") {
       if (from?.closest(TAKES_SPACE) && !from.matches('input[type="range"]')) return;
-      toggle(ctx);
+      const { playing } = ctx.fleeting.get();
+      toggle(ctx, playing ?? (ctx.study.model(ctx.store.get().model).layers.length > 1 ? "layer" : "epoch"));
     } else if (key === "l") {
       if (from?.closest(TYPED)) return;
       ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });
@@ -48,7 +49,7 @@ export function stepOut(ctx: Context): void {
   const { fleeting, store } = ctx;
   const { lasso, playing } = fleeting.get();
   const { focus, selection, classes } = store.get();
-  if (playing) fleeting.set({ playing: false });
+  if (playing) fleeting.set({ playing: null });
   else if (lasso) fleeting.set({ lasso: false });
   else if (focus !== null) change(ctx, { focus: null });
   else if (selection.length) change(ctx, { selection: [] });

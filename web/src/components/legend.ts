@@ -22,7 +22,9 @@ export function legend(ctx: Context): HTMLElement {
     const { dark } = ctx.fleeting.get();
     const colours = colouring(ctx.study, state, dark);
     const entries = countShown(ctx.study, colours, state.classes);
-    title.textContent = colours.title;
+    const other = state.other && colouring(ctx.study, { ...state, ...state.other }, dark);
+    const differ = other && other.title !== colours.title;
+    title.textContent = differ ? `${colours.title} (left); ${other.title} (right)` : colours.title;
     const ofClasses = entries[0]?.class !== null;
     const scored = state.colour === "class" ? scoresOfClasses(ctx, state) : null;
     heads.replaceChildren(
@@ -30,9 +32,10 @@ export function legend(ctx: Context): HTMLElement {
       scored ? h("span", { title: scored.title }, scored.short) : "",
     );
     const focused = (list.getRootNode() as Document).activeElement?.getAttribute("data-testid");
-    // With two maps of two models, the numbers of one of them would mislead.
-    list.classList.toggle("uncounted", state.other !== null && !ofClasses);
-    heads.hidden = (state.other !== null && !ofClasses) || entries.length > 2 * MANY || (!scored && entries.length > MANY);
+    // With two maps, the numbers of one of them would mislead.
+    const uncounted = state.other !== null && state.colour !== "class";
+    list.classList.toggle("uncounted", uncounted);
+    heads.hidden = uncounted || entries.length > 2 * MANY || (!scored && entries.length > MANY);
     list.classList.toggle("many", entries.length > 2 * MANY);
     list.classList.toggle("single", scored !== null || !ofClasses || entries.some(({ label }) => [...label].length > LONG));
     list.replaceChildren(...entries.map((entry) => item(ctx, entry, scored)));
@@ -63,7 +66,7 @@ function scoresOfClasses({ study }: Context, state: ViewState): ClassScores | nu
   if (state.other) return null;
   for (const name of state.measures) {
     const measure = study.measure(name);
-    const values = scoreOf(study, state.model, state.layer, state.epoch, name)?.perClass;
+    const values = scoreOf(study, state, name)?.perClass;
     if (!measure || !values) continue;
     const title = `${measureTitle(measure, study.payload.measures)}, of each class`;
     return { title, short: shortTitle(measure), values };
@@ -100,7 +103,7 @@ function item(
     dot,
     bdi(label),
     amount,
-    scored && h("span", { class: "of-class", title: scored.title }, formatNumber(scored.values[index])),
+    scored && h("span", { class: "of-class", title: scored.title, "data-short": scored.short }, formatNumber(scored.values[index])),
   );
   press(button, classes?.includes(index) ?? false);
   return h("li", {}, button);

@@ -1,20 +1,25 @@
 import type { Context } from "../context.ts";
 import { change } from "../context.ts";
 import type { Coords } from "../data/pack.ts";
+import type { Place } from "../data/study.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
 import { type Colouring, colouring, shown } from "../map/colouring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
 import { type Label, labelsOf } from "../map/labels.ts";
+import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
-import { Scatter } from "../map/scatter.ts";
-import { classColours } from "../data/palette.ts";
+import { Scatter, affineOf } from "../map/scatter.ts";
+import { classColours, readable } from "../data/palette.ts";
 import { same } from "../state/store.ts";
-import type { Place, ViewState } from "../state/view-state.ts";
+import type { ViewState } from "../state/view-state.ts";
+import { epochWords } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
 /** Milliseconds the points take from map to map. */
 const MOVE = 700;
+/** The view of a map that nobody moved. */
+const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
@@ -28,7 +33,7 @@ interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "sele
 export class Pane {
   readonly element: HTMLElement;
   private readonly ctx: Context;
-  private readonly where: (state: ViewState) => Place & { epoch: number | null };
+  private readonly where: (state: ViewState) => Place;
   private readonly canvas: HTMLCanvasElement;
   private readonly overlay = new OverlayView();
   private readonly tooltip = h("div", { class: "tooltip", hidden: true, "data-testid": "tooltip" });
@@ -36,7 +41,7 @@ export class Pane {
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
   private last: { key: string; colouring: Colouring } | null = null;
-  private named: { key: unknown[]; labels: Label[] } | null = null;
+  private named: { key: unknown[]; labels: Label[]; crowd: Crowd } | null = null;
   private pointed = false;
   private gone = false;
   private shownLast: Shown | null = null;
@@ -44,7 +49,7 @@ export class Pane {
   constructor(
     ctx: Context,
     name: string,
-    where: (state: ViewState) => Place & { epoch: number | null },
+    where: (state: ViewState) => Place,
   ) {
     this.ctx = ctx;
     this.where = where;
@@ -84,7 +89,7 @@ export class Pane {
           change(ctx, { focus });
         },
         lasso: (points, event) => this.select(points, event),
-        view: (affine) => this.overlay.move(affine),
+        view: () => this.overlay.move(this.field()),
         settled: () => this.rest(true),
       });
     } catch {
@@ -93,7 +98,7 @@ export class Pane {
       ctx.fleeting.set({ still: true });
       return;
     }
-    this.overlay.move(this.scatter.affine());
+    this.overlay.move(this.field());
     this.scatter.setLasso(ctx.fleeting.get().lasso);
     this.update(ctx.store.get(), null);
   }
@@ -110,13 +115,14 @@ export class Pane {
     const { study, fleeting } = this.ctx;
     const { dark } = fleeting.get();
     const { model, layer, epoch } = this.where(state);
-    const coords = study.coords(model, layer, epoch);
-    this.describe(model, layer, coords !== null);
+    const place = { model, layer, epoch };
+    const coords = study.coords(place);
+    this.describe(place, coords !== null);
     this.element.classList.toggle("mapless", !coords);
     const moved = coords !== this.coords;
     this.coords = coords ?? this.coords;
     if (!coords) return;
-    const colours = this.colouring({ ...state, model, layer }, dark);
+    const colours = this.colouring({ ...state, ...place }, dark);
     this.point();
     const { overlays, names, classes, selection } = state;
     const now: Shown = { coords, colours, dark, overlays, names, classes, selection };
@@ -136,23 +142,23 @@ export class Pane {
     });
     this.rest(!moved);
     this.overlay.draw(
-      epoch === null || epoch === (study.model(model).epochs?.epochs.length ?? 0) - 1
-        ? shapesOf(study.layer(model, layer), coords, state.overlays, state.classes)
-        : [],
+      shapesOf(study.layer(place), coords, state.overlays, state.classes),
       colours.ofClasses ? classColours(study.classNames.length, dark) : null,
     );
     // Shapes whose colours do not tell their classes are named whatever was chosen.
     const told = names || (overlays.length > 0 && !colours.ofClasses);
-    this.overlay.name(told ? this.labels(coords, classes) : [], duration);
+    const inks = colours.ofClasses ? classColours(study.classNames.length, dark).map((colour) => readable(colour, dark)) : null;
+    this.overlay.name(told ? { ...this.labels(coords, classes), inks } : null, duration);
   }
 
-  private labels(coords: Coords, classes: number[] | null): Label[] {
+  private labels(coords: Coords, classes: number[] | null): { labels: Label[]; crowd: Crowd } {
     const key = [coords, classes];
     if (!this.named || this.named.key.some((part, i) => part !== key[i])) {
       const { labels, classNames } = this.ctx.study;
-      this.named = { key, labels: labelsOf(coords, labels, classNames, classes) };
+      const crowd = new Crowd(coords, labels, classes);
+      this.named = { key, labels: labelsOf(coords, labels, classNames, classes), crowd };
     }
-    return this.named.labels;
+    return this.named;
   }
 
   /** Whether the points lie still; shapes are shown only then. */
@@ -181,10 +187,9 @@ export class Pane {
     if (!this.scatter) return;
     const { study, fleeting, store } = this.ctx;
     const state = store.get();
-    const { model, layer } = this.where(state);
     const { hovered } = fleeting.get();
     const point = hovered ?? state.focus;
-    const neighbors = point === null ? [] : study.neighbors(model, layer, point);
+    const neighbors = point === null ? [] : study.neighbors(this.where(state), point);
     const classes = state.classes;
     const visible = neighbors.filter((i) => !classes || classes.includes(study.labels[i] as number));
     this.overlay.mark(this.coords, point, visible);
@@ -207,27 +212,41 @@ export class Pane {
   /** How the map lies on the screen, and its size, for pictures of it. */
   view(): { affine: Affine; width: number; height: number } {
     const { clientWidth: width, clientHeight: height } = this.canvas;
-    const affine = this.scatter?.affine() ?? { kx: 1, ky: -1, tx: 0, ty: 0 };
-    return { affine, width, height };
+    return { affine: this.scatter?.affine() ?? affineOf(WHOLE, width, height), width, height };
+  }
+
+  /** The same, and where what stands on the map leaves no room for names. */
+  private field(): Field {
+    const box = this.element.getBoundingClientRect();
+    const tools = this.element.parentElement?.querySelectorAll<HTMLElement>(".map-tools, .filter-chip") ?? [];
+    const blocked = [...tools].map((tool): Rect => {
+      const { left, top, right, bottom } = tool.getBoundingClientRect();
+      return [left - box.left, top - box.top, right - box.left, bottom - box.top];
+    });
+    return { ...this.view(), blocked };
   }
 
   private colouring(state: ViewState, dark: boolean): Colouring {
-    const key = [state.colour, state.model, state.colour === "hit" && state.layer, dark].join();
+    const { colour, model, layer, epoch } = state;
+    const key = [colour, model, colour !== "class" && epoch, colour === "hit" && layer, dark].join();
     if (this.last?.key !== key) {
       this.last = { key, colouring: colouring(this.ctx.study, state, dark) };
     }
     return this.last.colouring;
   }
 
-  private describe(model: number, layer: number, mapped: boolean): void {
-    const listed = this.ctx.study.listed(model, layer);
+  private describe(place: Place, mapped: boolean): void {
+    const { study } = this.ctx;
+    const { name } = study.listed(place);
+    const epoch = epochWords(study, place);
     this.canvas.setAttribute(
       "aria-label",
-      `Map of the points at layer ${listed.name}; left and right arrow keys change the layer`,
+      `Map of the points at layer ${[name, ...epoch].join(", ")}; left and right arrow keys change the layer`,
     );
     this.empty.hidden = mapped;
     if (!mapped) {
-      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(listed.name), "."));
+      const when = epoch.map((words) => ` at ${words}`);
+      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(name), ...when, "."));
     }
   }
 

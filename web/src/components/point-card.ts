@@ -2,17 +2,16 @@ import type { Context } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
 import { classColours } from "../data/palette.ts";
 import { bdi, h } from "../dom.ts";
-import type { Place } from "../state/view-state.ts";
+import type { Place } from "../data/study.ts";
 
 const SNIPPET = 280;
 
 /** A point in words and its picture. */
 export function pointCard(ctx: Context, place: Place, point: number, side: number): HTMLElement {
   const { study, sprites } = ctx;
-  const { model, layer } = place;
   const label = study.labels[point] as number;
-  const prediction = study.predictions(model)?.[point];
-  const confidence = study.confidence(model)?.[point];
+  const prediction = study.predictions(place)?.[point];
+  const confidence = study.confidence(place)?.[point];
   const snippet = study.payload.snippets?.[point];
   const facts = h("dl", { class: "facts" });
   const fact = (term: string, ...value: (Node | string)[]) => {
@@ -24,8 +23,8 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
     const mark = prediction !== label && h("strong", { class: "wrong" }, "  wrong");
     fact("Predicted", h("span", {}, className(ctx, prediction), mark, sure));
   }
-  const hit = study.hits(model, layer)?.[point];
-  const mapHit = study.mapHits(model, layer)?.[point];
+  const hit = study.hits(place)?.[point];
+  const mapHit = study.mapHits(place)?.[point];
   if (hit !== undefined) fact("NH", formatPercent(hit, 0));
   if (mapHit !== undefined) fact("NH on map", formatPercent(mapHit, 0));
   fact("Sample", `#${point}`);

@@ -1,8 +1,10 @@
 import type { Context } from "../context.ts";
 import { describeScore, formatDifference, formatInterval, formatNumber, formatShape, measureTitle } from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
+import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
-import { type Place, type ViewState, scoreOf } from "../state/view-state.ts";
+import { epochWords } from "./places.ts";
+import { type ViewState, scoreOf } from "../state/view-state.ts";
 
 /** The scores beside the picture: those of the layer shown, and of the one beside it. */
 export function reading(ctx: Context): HTMLElement {
@@ -12,27 +14,28 @@ export function reading(ctx: Context): HTMLElement {
     "data-testid": "reading",
   });
   const draw = (state: ViewState) => {
-    const here: Place = { model: state.model, layer: state.layer };
+    const here: Place = { model: state.model, layer: state.layer, epoch: state.epoch };
     element.replaceChildren(
       ...(state.other
         ? [comparison(ctx, state, here, state.other), ...remarks(ctx, [here, state.other])]
-        : [heading(ctx, here), about(ctx, state, here), scores(ctx, state, here), ...remarks(ctx, [here])]),
+        : [heading(ctx, here), about(ctx, here), scores(ctx, state, here), ...remarks(ctx, [here])]),
     );
   };
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "other", "measures"], draw));
   return element;
 }
 
-function heading({ study }: Context, { model, layer }: Place): HTMLElement {
-  return h("h2", { "data-testid": "layer-name" }, bdi(study.listed(model, layer).name));
+function heading({ study }: Context, place: Place): HTMLElement {
+  return h("h2", { "data-testid": "layer-name" }, bdi(study.listed(place).name));
 }
 
 /** What the layer is, and how well its map tells its distances. */
-function about({ study }: Context, state: ViewState, { model, layer }: Place): HTMLElement {
-  const { kind, shape, sameAs, map } = study.listed(model, layer);
-  const divergence = study.divergence(model, layer, model === state.model ? state.epoch : null);
+function about({ study }: Context, place: Place): HTMLElement {
+  const { kind, shape, sameAs, map } = study.entry(place) ?? study.listed(place);
+  const divergence = study.layer(place).klDivergence;
   const parts: (Node | string)[] = [];
-  if (study.models.length > 1) parts.push(bdi(study.model(model).name));
+  if (study.models.length > 1) parts.push(bdi(study.model(place.model).name));
+  for (const words of epochWords(study, place)) parts.push(h("b", { "data-testid": "epoch-name" }, words));
   for (const fact of [kind, formatShape(shape)]) if (fact) parts.push(bdi(fact));
   if (sameAs !== null && !map) parts.push(h("span", {}, "same as ", bdi(sameAs)));
   if (divergence !== null) {
@@ -44,13 +47,13 @@ function about({ study }: Context, state: ViewState, { model, layer }: Place): H
   return line;
 }
 
-function scores({ study }: Context, state: ViewState, { model, layer }: Place): HTMLElement {
+function scores({ study }: Context, state: ViewState, place: Place): HTMLElement {
   const rows = state.measures.map((name) => {
     const measure = study.measure(name);
     if (!measure) return null;
     const title = measureTitle(measure, study.payload.measures);
     const cell = h("dd", {});
-    fill(cell, scoreOf(study, model, layer, state.epoch, name), name);
+    fill(cell, scoreOf(study, place, name), name);
     return h("div", { class: "score" }, h("dt", {}, title), cell);
   });
   return h("dl", { class: "scores" }, ...rows);
@@ -60,11 +63,11 @@ function scores({ study }: Context, state: ViewState, { model, layer }: Place): 
 function comparison(ctx: Context, state: ViewState, here: Place, there: Place): HTMLElement {
   const { study } = ctx;
   const places = [here, there];
-  const head = places.map((place) => h("th", { scope: "col" }, heading(ctx, place), about(ctx, state, place)));
+  const head = places.map((place) => h("th", { scope: "col" }, heading(ctx, place), about(ctx, place)));
   const rows = state.measures.flatMap((name) => {
     const measure = study.measure(name);
     if (!measure) return [];
-    const found = places.map(({ model, layer }) => scoreOf(study, model, layer, state.epoch, name));
+    const found = places.map((place) => scoreOf(study, place, name));
     const cells = found.map((score) => {
       const cell = h("td", {});
       fill(cell, score, name);
@@ -97,10 +100,12 @@ function fill(cell: HTMLElement, score: Score | null, name: string): void {
 }
 
 function remarks({ study }: Context, places: Place[]): HTMLElement[] {
-  const notes = places.flatMap(({ model, layer }) => {
-    const [listed, shown] = [study.listed(model, layer), study.layer(model, layer)];
-    const said = [listed.reduction, shown.reduction, ...listed.notes, ...shown.notes].filter((note) => note != null);
-    return said.map(sentence).map((note) => (places.length > 1 ? `${listed.name}: ${note}` : note));
+  const notes = places.flatMap((place) => {
+    const [entry, shown] = [study.entry(place), study.layer(place)];
+    const said = [entry?.reduction, shown.reduction, ...(entry?.notes ?? []), ...shown.notes];
+    const { name } = study.listed(place);
+    const told = said.filter((note) => note != null).map(sentence);
+    return told.map((note) => (places.length > 1 ? `${name}: ${note}` : note));
   });
   return [...new Set(notes)].map((note) => h("p", { class: "note", dir: "auto" }, note));
 }

@@ -1,42 +1,48 @@
 import { type Context, change } from "../context.ts";
 import { h } from "../dom.ts";
 import type { Look } from "../export/scene.ts";
-import type { Place, ViewState } from "../state/view-state.ts";
-import { sameLayer } from "./chart.ts";
+import type { Place } from "../data/study.ts";
+import type { ViewState } from "../state/view-state.ts";
 import { filterChip } from "./filter-chip.ts";
-import { layerSteps } from "./layers.ts";
 import { mapTools } from "./map-tools.ts";
 import { Pane } from "./pane.ts";
 import { player } from "./player.ts";
-import { Stepper } from "./stepper.ts";
+import { sameEpoch, sameLayer } from "./series.ts";
+import { Sliders } from "./sliders.ts";
 
 /** The map, or two of them side by side, each with its slider. */
 export class Stage {
   readonly element: HTMLElement;
+  /** For what is printed in the maps' place. */
+  readonly picture = h("div", { class: "print-map", "data-testid": "print-map" });
   private readonly ctx: Context;
   private readonly main: Pane;
   private readonly sides = h("div", { class: "sides" });
-  private readonly leftSlider = h("div", { class: "slider-row" });
-  private readonly rightSlider = h("div", { class: "slider-row" });
-  private readonly epochSlider = h("div", { class: "slider-row epochs" });
   private readonly right = h("div", { class: "side", hidden: true });
   private second: Pane | null = null;
-  private steppers: { layer?: Stepper; other?: Stepper; epoch?: Stepper } = {};
-  private keys = { layer: -1, other: -1, epoch: -1 };
-  private readonly play: HTMLElement;
+  private readonly left: Sliders;
+  private readonly beside: Sliders;
 
   constructor(ctx: Context) {
     this.ctx = ctx;
-    this.main = new Pane(ctx, "map", ({ model, layer, epoch }) => ({ model, layer, epoch }));
-    this.play = player(ctx);
+    this.main = new Pane(ctx, "map", (state) => state);
+    this.left = new Sliders(ctx, "", [player(ctx, "layer"), player(ctx, "epoch")], (step) => {
+      ctx.fleeting.set({ playing: null });
+      change(ctx, step);
+    });
+    this.beside = new Sliders(ctx, "other-", [modelChoice(ctx), ""], (step) => {
+      const now = ctx.store.get().other;
+      if (now) change(ctx, { other: { ...now, ...step } });
+    });
     const frame = h("div", { class: "frame" }, filterChip(ctx), this.main.element, mapTools(ctx));
-    const left = h("div", { class: "side" }, frame, this.leftSlider);
+    const left = h("div", { class: "side" }, frame, this.left.element);
     this.sides.append(left, this.right);
-    this.element = h("section", { class: "stage", "aria-label": "Map" }, this.sides, this.epochSlider);
+    this.element = h("section", { class: "stage", "aria-label": "Map" }, this.picture, this.sides);
     ctx.onDestroy(() => {
       this.main.destroy();
       this.second?.destroy();
-      for (const stepper of Object.values(this.steppers)) stepper.destroy();
+      this.left.destroy();
+      this.beside.destroy();
     });
   }
 
@@ -73,10 +79,7 @@ export class Stage {
   /** How the maps lie on the screen, for pictures of them. */
   looks(): Look[] {
     const state = this.ctx.store.get();
-    const look = (pane: Pane, { model, layer }: Place): Look => ({
-      place: { model, layer },
-      ...pane.view(),
-    });
+    const look = (pane: Pane, place: Place): Look => ({ place, ...pane.view() });
     const main = look(this.main, state);
     return this.second && state.other ? [main, look(this.second, state.other)] : [main];
   }
@@ -86,88 +89,26 @@ export class Stage {
   }
 
   private arrange(state: ViewState): void {
-    const { ctx } = this;
-    this.sides.classList.toggle("two", state.other !== null);
-    if (this.keys.layer !== state.model) {
-      this.keys.layer = state.model;
-      this.steppers.layer?.destroy();
-      const stepper = new Stepper({
-        id: "layer",
-        label: "Layer",
-        steps: layerSteps(ctx, state.model),
-        onStep: (layer) => {
-          ctx.fleeting.set({ playing: false });
-          change(ctx, { layer });
-        },
-      });
-      this.steppers.layer = stepper;
-      this.leftSlider.replaceChildren(this.play, stepper.element);
-    }
-    this.steppers.layer?.set(state.layer);
-    this.arrangeEpochs(state);
-    this.arrangeOther(state);
-  }
-
-  private arrangeEpochs(state: ViewState): void {
-    const { ctx } = this;
-    const epochs = ctx.study.model(state.model).epochs?.epochs ?? [];
-    this.epochSlider.hidden = epochs.length === 0;
-    if (!epochs.length) return;
-    if (this.keys.epoch !== state.model) {
-      this.keys.epoch = state.model;
-      this.steppers.epoch?.destroy();
-      const stepper = new Stepper({
-        id: "epoch",
-        label: "Epoch",
-        steps: epochs.map((epoch) => ({ name: String(epoch), greyed: false, remark: null })),
-        onStep: (epoch) => change(ctx, { epoch }),
-      });
-      this.steppers.epoch = stepper;
-      this.epochSlider.replaceChildren(h("span", { class: "slider-label" }, "Epoch"), stepper.element);
-    }
-    this.steppers.epoch?.set(state.epoch ?? 0);
-  }
-
-  private arrangeOther(state: ViewState): void {
-    const { ctx } = this;
     const { other } = state;
+    this.sides.classList.toggle("two", other !== null);
     this.right.hidden = other === null;
-    if (!other) {
-      this.second?.destroy();
-      this.second = null;
-      this.keys.other = -1;
-      return;
-    }
-    if (this.keys.other !== other.model) {
-      this.keys.other = other.model;
-      this.steppers.other?.destroy();
-      const stepper = new Stepper({
-        id: "other-layer",
-        label: "Layer of the second map",
-        steps: layerSteps(ctx, other.model),
-        onStep: (layer) => {
-          const now = ctx.store.get().other;
-          if (now) change(ctx, { other: { ...now, layer } });
-        },
-      });
-      this.steppers.other = stepper;
-      this.rightSlider.replaceChildren(modelChoice(ctx, other), stepper.element);
-    }
-    this.steppers.other?.set(other.layer);
-    if (!this.second) {
-      const pane = new Pane(ctx, "other-map", (now) => ({
-        ...(now.other ?? now),
-        epoch: (now.other ?? now).model === now.model ? now.epoch : null,
-      }));
-      this.right.replaceChildren(h("div", { class: "frame" }, pane.element), this.rightSlider);
+    this.left.arrange(state);
+    if (other) {
+      this.beside.arrange(other);
+      if (this.second) return;
+      const pane = new Pane(this.ctx, "other-map", (now) => now.other ?? now);
+      this.right.replaceChildren(h("div", { class: "frame" }, pane.element), this.beside.element);
       this.second = pane;
       pane.start();
+    } else {
+      this.second?.destroy();
+      this.second = null;
     }
   }
 }
 
 /** Which model the second map is of. */
-function modelChoice(ctx: Context, other: Place): HTMLElement | string {
+function modelChoice(ctx: Context): HTMLElement | string {
   const { study } = ctx;
   if (study.models.length < 2) return "";
   const select = h(
@@ -176,12 +117,19 @@ function modelChoice(ctx: Context, other: Place): HTMLElement | string {
       "aria-label": "Model of the second map",
       "data-testid": "other-model",
       onchange: () => {
-        const now = ctx.store.get().other ?? other;
+        const now = ctx.store.get().other;
+        if (!now) return;
         const model = Number(select.value);
-        change(ctx, { other: { model, layer: sameLayer(study, model, now.model, now.layer) } });
+        const layer = sameLayer(study, model, now.model, now.layer);
+        change(ctx, { other: { model, layer, epoch: sameEpoch(study, model, now) } });
       },
     },
-    ...study.models.map(({ name }, i) => h("option", { value: i, selected: i === other.model }, name)),
+    ...study.models.map(({ name }, i) => h("option", { value: i }, name)),
+  );
+  ctx.onDestroy(
+    ctx.store.watch(["other"], ({ other }) => {
+      if (other) select.value = String(other.model);
+    }),
   );
   return select;
 }

@@ -1,6 +1,7 @@
 import { type Context, change } from "../context.ts";
 import { describeScore, formatCount, formatNumber, formatShape, measureTitle } from "../data/format.ts";
 import { bdi, h } from "../dom.ts";
+import { epochWords, placeName } from "./places.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
 
 /** Every score of every layer, to be read or copied. */
@@ -26,8 +27,9 @@ export function table(ctx: Context): HTMLElement {
       h("th", { scope: "col" }, "KL of the map"),
       ...measures.map((measure) => h("th", { scope: "col" }, measureTitle(measure, measures))),
     );
-    const rows = study.model(state.model).layers.map(({ name, shape }, layer) =>
-      h(
+    const rows = study.model(state.model).layers.map(({ name, shape }, layer) => {
+      const place = { ...state, layer };
+      return h(
         "tr",
         { class: layer === state.layer ? "current" : null },
         h(
@@ -36,15 +38,16 @@ export function table(ctx: Context): HTMLElement {
           h("button", { type: "button", class: "link", onclick: () => change(ctx, { layer }) }, bdi(name)),
         ),
         h("td", {}, formatShape(shape)),
-        h("td", {}, study.divergence(state.model, layer, state.epoch)?.toFixed(3) ?? "n/a"),
+        h("td", {}, study.layer(place).klDivergence?.toFixed(3) ?? "n/a"),
         ...measures.map((measure) => {
-          const score = scoreOf(study, state.model, layer, state.epoch, measure.name);
+          const score = scoreOf(study, place, measure.name);
           const missing = !score || score.value === null;
           return h("td", { title: describeScore(score), class: missing ? "missing" : null }, formatNumber(score?.value));
         }),
-      ),
-    );
-    holder.replaceChildren(h("table", {}, h("thead", {}, head), h("tbody", {}, ...rows)));
+      );
+    });
+    const caption = epochWords(study, state).map((words) => h("caption", {}, `At ${words}`));
+    holder.replaceChildren(h("table", {}, ...caption, h("thead", {}, head), h("tbody", {}, ...rows)));
     classes.replaceChildren(...ofClasses(ctx, state));
   };
   details.addEventListener("toggle", () => draw(ctx.store.get()));
@@ -55,7 +58,7 @@ export function table(ctx: Context): HTMLElement {
 /** The scores of each class at the layer shown, of the measures that have them. */
 function ofClasses({ study }: Context, state: ViewState): HTMLElement[] {
   const found = study.payload.measures.flatMap((measure) => {
-    const values = scoreOf(study, state.model, state.layer, state.epoch, measure.name)?.perClass;
+    const values = scoreOf(study, state, measure.name)?.perClass;
     return values ? [{ title: measureTitle(measure, study.payload.measures), values }] : [];
   });
   if (!found.length) return [];
@@ -72,7 +75,7 @@ function ofClasses({ study }: Context, state: ViewState): HTMLElement[] {
       }),
     ),
   );
-  const { name } = study.listed(state.model, state.layer);
+  const name = placeName(study, state);
   return [
     h("h3", {}, "Of each class at ", bdi(name)),
     h(

@@ -1,8 +1,9 @@
 import { type Context, change } from "../context.ts";
+import type { Place } from "../data/study.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
 import { COLOURS, type Colour, OVERLAYS, type Overlay, colours } from "../state/view-state.ts";
-import { sameLayer } from "./chart.ts";
+import { sameEpoch, sameLayer } from "./series.ts";
 
 const COLOUR_NAMES: Record<Colour, string> = {
   class: "Class",
@@ -56,7 +57,7 @@ function models(ctx: Context): HTMLElement | null {
         "data-testid": `model-${model}`,
         onclick: () => {
           const state = store.get();
-          change(ctx, { model, layer: sameLayer(study, model, state.model, state.layer) });
+          change(ctx, { model, layer: sameLayer(study, model, state.model, state.layer), epoch: sameEpoch(study, model, state) });
         },
       },
       h("bdi", {}, name),
@@ -111,7 +112,7 @@ function overlayButtons(ctx: Context): HTMLElement {
     "button",
     {
       type: "button",
-      title: "Name each class where it is densest",
+      title: "Name each class beside where it is densest; faint where most points around are of others",
       "data-testid": "names",
       onclick: () => change(ctx, { names: !ctx.store.get().names }),
     },
@@ -141,8 +142,9 @@ function compareButton(ctx: Context): HTMLElement {
       title: "Show a second map beside this one",
       "data-testid": "compare",
       onclick: () => {
-        const { other, model, layer } = ctx.store.get();
-        change(ctx, { other: other ? null : beside(ctx, model, layer) });
+        const state = ctx.store.get();
+        const { model, layer, epoch } = state;
+        change(ctx, { other: state.other ? null : beside(ctx, { model, layer, epoch }) });
       },
     },
     icon("compare"),
@@ -152,15 +154,18 @@ function compareButton(ctx: Context): HTMLElement {
   return button;
 }
 
-/** What one wants to see beside a place: the other model's, or else the first or last layer. */
-function beside({ study }: Context, model: number, layer: number): { model: number; layer: number } {
+/** What one wants to see beside a place: the other model's, the first or last layer, or an epoch. */
+function beside({ study }: Context, place: Place): Place {
+  const { model, layer, epoch } = place;
   if (study.models.length > 1) {
     const other = model === 0 ? 1 : 0;
-    return { model: other, layer: sameLayer(study, other, model, layer) };
+    return { model: other, layer: sameLayer(study, other, model, layer), epoch: sameEpoch(study, other, place) };
   }
-  const mapped = [...study.model(model).layers.keys()].filter((i) => study.hasMap(model, i));
+  const mapped = [...study.model(model).layers.keys()].filter((i) => study.hasMap({ ...place, layer: i }));
   const last = mapped.at(-1) ?? layer;
-  return { model, layer: last === layer ? (mapped[0] ?? layer) : last };
+  // One layer is seen at its first epoch beside its last, or the other way round.
+  if (mapped.length < 2 && epoch !== null) return { ...place, epoch: epoch > 0 ? 0 : study.epochs(model) - 1 };
+  return { model, layer: last === layer ? (mapped[0] ?? layer) : last, epoch };
 }
 
 function saveMenu({ savePng, saveSvg }: Actions): HTMLElement {

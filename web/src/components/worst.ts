@@ -1,8 +1,9 @@
-import { type Context, change } from "../context.ts";
+import { type Context, change, deferred } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
-import type { Study } from "../data/study.ts";
+import type { Place, Study } from "../data/study.ts";
 import { bdi, freshId, h, press } from "../dom.ts";
-import type { Place, ViewState } from "../state/view-state.ts";
+import { hereWords, placeName } from "./places.ts";
+import type { ViewState } from "../state/view-state.ts";
 
 /** How many are shown: pictures, or words. */
 const PICTURES = 28;
@@ -11,11 +12,11 @@ const WORDS = 12;
 /** The points of a class with the fewest neighbours of their own class, the worst first. */
 export function worstPoints(
   study: Study,
-  { model, layer }: Place,
+  place: Place,
   wanted: number | null,
   count: number,
 ): { point: number; hit: number }[] {
-  const hits = study.hits(model, layer) ?? study.mapHits(model, layer);
+  const hits = study.hits(place) ?? study.mapHits(place);
   if (!hits) return [];
   const found: { point: number; hit: number }[] = [];
   for (let i = 0; i < study.n; i++) {
@@ -40,33 +41,35 @@ export function worst(ctx: Context): HTMLElement {
     ...study.classNames.map((name, i) => h("option", { value: i, dir: "auto" }, name)),
   );
   const none = h("p", { class: "hint" });
-  let waiting = 0;
+  const where = h("p", { class: "hint", dir: "auto", "data-testid": "worst-place" });
   const draw = () => {
     const state = ctx.store.get();
     select.value = state.worst === null ? "" : String(state.worst);
     const points = worstPoints(study, state, state.worst, sprites ? PICTURES : WORDS);
-    const measured = study.hits(state.model, state.layer) ?? study.mapHits(state.model, state.layer);
+    const measured = study.hits(state) ?? study.mapHits(state);
+    const space = study.hits(state) ? "" : " on the map";
+    where.hidden = !measured;
+    where.replaceChildren(
+      `Least share of neighbours of their own class${space}, at ${placeName(study, state)}. `,
+      h("span", { class: "on-screen" }, "Click one to find it on the map."),
+    );
     none.hidden = points.length > 0;
     none.textContent = measured
       ? "All neighbours of these points are of their own class."
-      : "Neighbours of points are not measured at this layer.";
+      : `Neighbours of points are not measured ${hereWords(study, state)}.`;
     const focused = document.activeElement?.getAttribute("data-testid");
     strip.replaceChildren(...points.map(({ point, hit }) => item(ctx, state, point, hit)));
     if (focused?.startsWith("worst-")) {
       strip.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
     }
   };
-  const later = () => {
-    cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(draw);
-  };
-  ctx.onDestroy(ctx.store.watch(["model", "layer", "worst", "focus"], later));
-  ctx.onDestroy(() => cancelAnimationFrame(waiting));
+  const later = deferred(ctx, draw);
+  ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "worst", "focus"], later));
   return h(
     "section",
     { class: "worst", "aria-labelledby": id },
     h("div", { class: "title-row" }, h("h2", { id }, "Worst points of"), select),
-    h("p", { class: "hint" }, "Least share of neighbours of their own class, at this layer. Click one to find it on the map."),
+    where,
     none,
     strip,
   );

@@ -77,6 +77,29 @@ function minus(text: string): string {
   return text.replace("-", "\u2212");
 }
 
+/** A name with its middle left out where it is wider than the room: classes often differ at their ends. */
+export function shortenMiddle(text: string, room: number, widthOf: (text: string) => number): string {
+  if (widthOf(text) <= room) return text;
+  const letters = graphemes(text);
+  const cut = (kept: number) => {
+    const head = Math.ceil(kept / 2);
+    return `${letters.slice(0, head).join("").trimEnd()}…${letters.slice(letters.length - (kept - head)).join("").trimStart()}`;
+  };
+  let [low, high] = [0, letters.length - 1];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (widthOf(cut(middle)) <= room) low = middle;
+    else high = middle - 1;
+  }
+  return cut(low);
+}
+
+/** What is read as one letter, such as an emoji of several parts. */
+function graphemes(text: string): string[] {
+  if (typeof Intl.Segmenter !== "function") return [...text];
+  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+}
+
 /** The beginning of a long name. */
 export function shorten(text: string, length: number): string {
   const characters = [...text];

@@ -57,9 +57,9 @@ export function correctColours(dark: boolean): { right: string; wrong: string } 
   return dark ? { right: "#56687c", wrong: "#ff9a3d" } : { right: "#b4c0cc", wrong: "#c43c00" };
 }
 
-/** The two lines of a comparison. */
-export function lineColours(dark: boolean): [string, string] {
-  return dark ? ["#8ab4ff", "#ff9e64"] : ["#1f4fc4", "#b44a00"];
+/** The lines of a comparison: the first is what is shown, the second what is beside it. */
+export function lineColours(dark: boolean): [string, string, string] {
+  return dark ? ["#8ab4ff", "#ff9e64", "#c79bff"] : ["#1f4fc4", "#b44a00", "#7a3fb0"];
 }
 
 /** From cylindrical OKLab to sRGB, with less chroma where the colour is out of its gamut. */
@@ -99,7 +99,28 @@ export function luminance(hex: string): number {
   return 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
 }
 
-/** Black or white, whichever reads better on a colour. */
+/** Contrast of two colours, from 1 to 21, as WCAG has it. */
+export function contrast(one: string, other: string): number {
+  const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b) as [number, number];
+  return (high + 0.05) / (low + 0.05);
+}
+
+/** Black or white, whichever reads better on a colour: the contrast is 4.5 at least. */
 export function inkOn(hex: string): string {
-  return luminance(hex) < 0.18 ? "#ffffff" : "#111111";
+  return contrast(hex, "#ffffff") > contrast(hex, "#000000") ? "#ffffff" : "#000000";
+}
+
+/** A colour as text on a ground: as it is, or so much darker or lighter that it can be read. */
+export function readable(hex: string, dark: boolean): string {
+  const [ground, ink] = dark ? ["#14171a", "#ffffff"] : ["#ffffff", "#000000"];
+  for (let share = 0; share < 1; share += 0.05) {
+    const tried = mix(hex, ink, share);
+    if (contrast(tried, ground) >= 4.5) return tried;
+  }
+  return ink;
+}
+
+/** From the ground, for nothing, to the strongest colour, for 1. */
+export function heatColour(strength: number, dark: boolean): string {
+  return dark ? mix("#1e2327", "#8ab4ff", strength) : mix("#f3f5f8", "#1a46b4", strength);
 }

@@ -59,12 +59,17 @@ export interface Layer {
   scores: Record<string, Score>;
 }
 
+/** A layer that is the same as in the model itself, such as the inputs. */
+export interface Unchanged {
+  name: string;
+  unchanged: true;
+}
+
+/** Earlier moments of the training; the last step is the model itself. */
 export interface EpochAxis {
-  epochs: number[];
-  layers: Record<
-    string,
-    { maps: (MapCoords | null)[]; scores: Record<string, (number | null)[]> }
-  >;
+  /** One for each moment, and that of the model itself: null where it is of none that has a number. */
+  epochs: (number | null)[];
+  moments: Moment<Layer | Unchanged>[];
 }
 
 export interface Controls {
@@ -72,14 +77,18 @@ export interface Controls {
   scores: Record<string, Record<string, number | null>>;
 }
 
-export interface Model {
-  name: string;
+/** What is known of a model at one moment of its training. */
+export interface Moment<L> {
   accuracy: number | null;
   predictions: Packed | null;
   confidence: Packed | null;
-  layers: Layer[];
-  epochs: EpochAxis | null;
+  layers: L[];
   controls: Controls[];
+}
+
+export interface Model extends Moment<Layer> {
+  name: string;
+  epochs: EpochAxis | null;
 }
 
 export interface Measure {
@@ -100,7 +109,7 @@ export interface Thumbnails {
 }
 
 export interface Payload {
-  format: 1;
+  format: 2;
   title: string;
   unknot: string;
   nSamples: number;

@@ -1,5 +1,12 @@
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
-import type { Layer, Measure, Model, Payload, Score } from "./payload.ts";
+import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
+
+/** A layer of a model at a step of its epochs: null is the model itself, as is the last step. */
+export interface Place {
+  model: number;
+  layer: number;
+  epoch: number | null;
+}
 
 /** The payload, decoded part by part when first asked for, with views followed to their layers. */
 export class Study {
@@ -10,8 +17,8 @@ export class Study {
   private readonly cache = new Map<unknown, unknown>();
 
   constructor(payload: Payload) {
-    if (payload.format !== 1) {
-      throw new Error(`this page reads format 1; the data is of format ${String(payload.format)}`);
+    if (payload.format !== 2) {
+      throw new Error(`this page reads format 2; the data is of format ${String(payload.format)}`);
     }
     this.payload = payload;
     this.n = payload.nSamples;
@@ -27,27 +34,55 @@ export class Study {
     return this.payload.models[index] as Model;
   }
 
-  /** A layer as it is listed. */
-  listed(model: number, layer: number): Layer {
+  /** A layer as it is listed, whatever the epoch. */
+  listed({ model, layer }: Pick<Place, "model" | "layer">): Layer {
     return this.model(model).layers[layer] as Layer;
   }
 
-  /** The layer that holds the map and scores: itself, or what it is a view of. */
-  layer(model: number, layer: number): Layer {
-    let found = this.listed(model, layer);
-    const seen = new Set<string>();
-    while (found.sameAs !== null && !found.map && !seen.has(found.name)) {
-      seen.add(found.name);
-      const target = found.sameAs;
-      const next = this.model(model).layers.find(({ name }) => name === target);
-      if (!next) break;
-      found = next;
-    }
-    return found;
+  /** How many steps the epochs of a model have; 0 where it has none. */
+  epochs(model: number): number {
+    return this.model(model).epochs?.epochs.length ?? 0;
   }
 
-  hasMap(model: number, layer: number): boolean {
-    return this.layer(model, layer).map !== null;
+  /** The name of a step of the epochs: its number, or "end" for that of the model itself. */
+  epochName(model: number, step: number): string {
+    return String(this.model(model).epochs?.epochs[step] ?? "end");
+  }
+
+  /** What is known of a model at an epoch. */
+  moment({ model, epoch }: Pick<Place, "model" | "epoch">): Moment<Layer | Unchanged> {
+    const found = this.model(model);
+    return (epoch === null ? null : found.epochs?.moments[epoch]) ?? found;
+  }
+
+  /** What is known of a listed layer at its epoch; undefined where nothing is. */
+  entry(place: Place): Layer | undefined {
+    const { layers } = this.moment(place);
+    const listed = this.listed(place);
+    return layers === this.model(place.model).layers ? listed : this.named(place, listed.name);
+  }
+
+  /** The layer that holds the map and scores: itself, or what it is a view of, at its epoch. */
+  layer(place: Place): Layer {
+    const listed = this.listed(place);
+    // An epoch that does not know a view may know what it is a view of.
+    let found = this.entry(place) ?? this.named(place, listed.sameAs);
+    const seen = new Set<string>();
+    while (found && found.sameAs !== null && !found.map && !seen.has(found.name)) {
+      seen.add(found.name);
+      found = this.named(place, found.sameAs) ?? found;
+    }
+    return found ?? this.once(listed, () => unknownLayer(listed));
+  }
+
+  private named(place: Place, name: string | null): Layer | undefined {
+    const so = (layer: { name: string }) => layer.name === name;
+    const found = this.moment(place).layers.find(so);
+    return found && "unchanged" in found ? this.model(place.model).layers.find(so) : found;
+  }
+
+  hasMap(place: Place): boolean {
+    return this.layer(place).map !== null;
   }
 
   /** Index of the layer with this name, or -1. */
@@ -55,49 +90,63 @@ export class Study {
     return this.model(model).layers.findIndex((layer) => layer.name === name);
   }
 
-  coords(model: number, layer: number, epoch: number | null = null): Coords | null {
-    const found = this.layer(model, layer);
-    const axis = epoch === null ? undefined : this.model(model).epochs?.layers[found.name];
-    const map = axis && epoch !== null ? (axis.maps[epoch] ?? null) : found.map;
+  coords(place: Place): Coords | null {
+    const { map } = this.layer(place);
     return map && this.once(map, () => unpackCoords(map));
   }
 
-  /** Kullback-Leibler divergence of a map; those of earlier epochs are not known. */
-  divergence(model: number, layer: number, epoch: number | null = null): number | null {
-    const last = (this.model(model).epochs?.epochs.length ?? 0) - 1;
-    return epoch === null || epoch === last ? this.layer(model, layer).klDivergence : null;
-  }
-
-  predictions(model: number): Numbers | null {
-    const packed = this.model(model).predictions ?? (model === 0 ? this.payload.predictions : null);
+  predictions(place: Pick<Place, "model" | "epoch">): Numbers | null {
+    const moment = this.moment(place);
+    const own = moment === this.payload.models[0];
+    const packed = moment.predictions ?? (own ? this.payload.predictions : null);
     return packed && this.once(packed, () => unpack(packed));
   }
 
-  confidence(model: number): Float32Array | null {
-    const packed = this.model(model).confidence ?? (model === 0 ? this.payload.confidence : null);
+  confidence(place: Pick<Place, "model" | "epoch">): Float32Array | null {
+    const moment = this.moment(place);
+    const own = moment === this.payload.models[0];
+    const packed = moment.confidence ?? (own ? this.payload.confidence : null);
     return packed && this.once(packed, () => unpackShares(packed));
   }
 
-  hits(model: number, layer: number): Float32Array | null {
-    const packed = this.layer(model, layer).hits;
+  hits(place: Place): Float32Array | null {
+    const packed = this.layer(place).hits;
     return packed && this.once(packed, () => unpackShares(packed));
   }
 
-  mapHits(model: number, layer: number): Float32Array | null {
-    const packed = this.layer(model, layer).mapHits;
+  mapHits(place: Place): Float32Array | null {
+    const packed = this.layer(place).mapHits;
     return packed && this.once(packed, () => unpackShares(packed));
   }
 
   /** Neighbours of a point in the representation, nearest first. */
-  neighbors(model: number, layer: number, point: number): number[] {
-    const found = this.layer(model, layer).neighbors;
+  neighbors(place: Place, point: number): number[] {
+    const found = this.layer(place).neighbors;
     if (!found) return [];
     const indices = this.once(found, () => unpack(found.indices));
     return [...indices.subarray(point * found.k, (point + 1) * found.k)];
   }
 
-  score(model: number, layer: number, measure: string): Score | null {
-    return this.layer(model, layer).scores[measure] ?? null;
+  score(place: Place, measure: string): Score | null {
+    return this.layer(place).scores[measure] ?? null;
+  }
+
+  /** The greatest share of a class's neighbours that are of one other class, at any layer and epoch. */
+  get greatestConfusion(): number {
+    return this.once("greatest", () => {
+      let greatest = 0;
+      for (const { layers, epochs } of this.models) {
+        for (const layer of [layers, ...(epochs?.moments.map((moment) => moment.layers) ?? [])].flat()) {
+          if ("unchanged" in layer) continue;
+          layer.confusion?.forEach((row, i) => {
+            row.forEach((share, j) => {
+              if (i !== j && share > greatest) greatest = share;
+            });
+          });
+        }
+      }
+      return greatest;
+    });
   }
 
   measure(name: string): Measure | undefined {
@@ -117,4 +166,25 @@ export class Study {
     if (!this.cache.has(key)) this.cache.set(key, make());
     return this.cache.get(key) as T;
   }
+}
+
+/** A layer of which an epoch knows nothing. */
+function unknownLayer({ name, kind, shape }: Layer): Layer {
+  return {
+    name,
+    kind,
+    shape,
+    sameAs: null,
+    notes: [],
+    map: null,
+    klDivergence: null,
+    hits: null,
+    mapHits: null,
+    neighbors: null,
+    confusion: null,
+    hulls: null,
+    peeled: null,
+    ellipses: null,
+    scores: {},
+  };
 }

@@ -3,7 +3,6 @@ import type { Scene } from "./scene.ts";
 export const PAD = 24;
 export const HEAD = 64;
 export const ROW = 20;
-export const FONT = "system-ui, -apple-system, 'Segoe UI', Roboto, sans-serif";
 /** Width of one column of the legend. */
 export const COLUMN = 190;
 /** Opacity of the inside of a shape. */

@@ -1,6 +1,8 @@
 import { shorten } from "../data/format.ts";
+import { FONT, NAME_SIZE } from "../map/names.ts";
+import { entryText } from "./svg.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
-import { COLUMN, FILL, FONT, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
+import { COLUMN, FILL, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
 import type { Overlay } from "../state/view-state.ts";
 import type { Panel, Scene } from "./scene.ts";
 
@@ -28,7 +30,7 @@ export function toPng(scene: Scene): Promise<Blob> {
     const x = Math.floor(i / layout.rows) * COLUMN;
     const y = ROW * (1 + (i % layout.rows)) + 14;
     disc(pen, x + 6, y - 4, 5, colour);
-    write(pen, shorten(label, 22), x + 18, y, ink, `13px ${FONT}`);
+    write(pen, entryText(label), x + 18, y, ink, `13px ${FONT}`);
   });
   scene.legend.lines.forEach((kind, i) => {
     const { x, y } = lineAt(layout, i);
@@ -57,9 +59,9 @@ function drawPanel(
   pen.save();
   pen.translate(left, HEAD);
   const title = shorten(panel.title, 40);
-  write(pen, title, 0, -14, ink, `600 13px ${FONT}`);
+  write(pen, title, 0, -10, ink, `600 13px ${FONT}`);
   const offset = pen.measureText(title).width + 8;
-  write(pen, panel.subtitle, offset, -14, muted, `13px ${FONT}`);
+  write(pen, panel.subtitle, offset, -10, muted, `13px ${FONT}`);
   pen.strokeStyle = muted;
   pen.globalAlpha = 0.4;
   pen.strokeRect(0, 0, width, height);
@@ -89,15 +91,48 @@ function drawPanel(
     pen.stroke(outlines[i] as Path2D);
   });
   pen.setLineDash([]);
+  pen.strokeStyle = ink;
+  pen.lineWidth = 1;
+  pen.globalAlpha = 0.65;
+  for (const [from, to] of panel.lines) {
+    pen.beginPath();
+    pen.moveTo(...from);
+    pen.lineTo(...to);
+    pen.stroke();
+  }
+  pen.globalAlpha = 1;
+  for (const { at, r } of panel.rings) {
+    pen.lineWidth = r > 5 ? 2.5 : 1.25;
+    pen.beginPath();
+    pen.arc(...at, r, 0, 2 * Math.PI);
+    pen.stroke();
+  }
+  for (const { leader, colour, firm } of panel.names) {
+    if (!leader) continue;
+    const [from, to] = leader;
+    for (const [stroke, wide, opacity] of [[ground, 3, 0.7], [colour, 1.25, 1]] as const) {
+      pen.setLineDash(firm || stroke === ground ? [] : [2, 3]);
+      pen.strokeStyle = stroke;
+      pen.lineWidth = wide;
+      pen.globalAlpha = opacity;
+      pen.beginPath();
+      pen.moveTo(...from);
+      pen.lineTo(...to);
+      pen.stroke();
+    }
+    disc(pen, ...to, 3.5, ground);
+    disc(pen, ...to, 2.5, colour);
+  }
+  pen.setLineDash([]);
   pen.textAlign = "center";
   pen.textBaseline = "middle";
-  for (const { text, at: [x, y] } of panel.names) {
-    pen.font = `600 15px ${FONT}`;
+  for (const { text, at: [x, y], colour, firm } of panel.names) {
+    pen.font = `${firm ? "650" : "italic 400"} ${NAME_SIZE}px ${FONT}`;
     pen.lineJoin = "round";
     pen.strokeStyle = ground;
     pen.lineWidth = 3.5;
     pen.strokeText(text, x, y);
-    write(pen, text, x, y, ink, pen.font);
+    write(pen, text, x, y, colour, pen.font);
   }
   pen.restore();
 }

@@ -1,14 +1,16 @@
 import { formatNumber, measureTitle } from "../data/format.ts";
-import { classColours } from "../data/palette.ts";
-import type { Point } from "../data/payload.ts";
-import type { Study } from "../data/study.ts";
+import { classColours, readable } from "../data/palette.ts";
+import type { Place, Study } from "../data/study.ts";
 import { type LegendEntry, colouring, shown } from "../map/colouring.ts";
+import type { Point } from "../data/payload.ts";
 import { type Affine, toScreen } from "../map/geometry.ts";
-import { labelsOf, roomFor } from "../map/labels.ts";
+import { labelsOf } from "../map/labels.ts";
+import { Crowd, type PlacedName, placeNames, textWidth } from "../map/names.ts";
 import { type Shape, shapesOf } from "../map/overlay.ts";
 import { pointSize, pointZoom } from "../map/scatter.ts";
 import { inks } from "./layout.ts";
-import { type Overlay, type Place, type ViewState, scoreOf } from "../state/view-state.ts";
+import { epochWords } from "../components/places.ts";
+import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
 
 export interface Dot {
   x: number;
@@ -28,8 +30,11 @@ export interface Panel {
   dots: Dot[];
   /** Filled, with points over them, in the colour of their class; or else in ink, as lines only. */
   shapes: (Shape & { colour: string; filled: boolean })[];
+  /** From the point held to its neighbours, and round them. */
+  lines: [Point, Point][];
+  rings: { at: Point; r: number }[];
   /** Names of classes. */
-  names: { text: string; at: Point }[];
+  names: (PlacedName & { colour: string })[];
 }
 
 /** A picture of the maps, as plain as it can be drawn anywhere. */
@@ -60,13 +65,10 @@ export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Lo
 
 function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Panel {
   const { place, affine, width, height } = look;
-  const { model, layer } = place;
-  const main = model === state.model && layer === state.layer;
-  const epoch = model === state.model ? state.epoch : null;
-  const coords = study.coords(model, layer, epoch);
-  const title = study.listed(model, layer).name;
-  const subtitle = subtitleOf(study, state, place, epoch);
-  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], names: [] };
+  const coords = study.coords(place);
+  const title = study.listed(place).name;
+  const subtitle = subtitleOf(study, state, place);
+  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], lines: [], rings: [], names: [] };
   if (!coords) return panel;
   const { categories, colours, last, ofClasses } = colouring(study, { ...state, ...place }, dark);
   const only = shown(study, state.classes);
@@ -83,31 +85,40 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const order = only ?? Array.from({ length: study.n }, (_, i) => i);
   for (const i of order) if (!late.has(i)) add(i);
   for (const i of order) if (late.has(i)) add(i);
-  if (main || !study.model(model).epochs) {
-    const { ink } = inks(dark);
-    const tints = classColours(study.classNames.length, dark);
-    panel.shapes = shapesOf(study.layer(model, layer), coords, state.overlays, state.classes).map(
-      (shape) => ({
-        ...shape,
-        colour: ofClasses ? (tints[shape.class] ?? ink) : ink,
-        filled: ofClasses,
-      }),
-    );
+  const { ink } = inks(dark);
+  const tints = classColours(study.classNames.length, dark);
+  panel.shapes = shapesOf(study.layer(place), coords, state.overlays, state.classes).map((shape) => ({
+    ...shape,
+    colour: ofClasses ? (tints[shape.class] ?? ink) : ink,
+    filled: ofClasses,
+  }));
+  if (state.focus !== null && (!only || only.includes(state.focus))) {
+    const there = (i: number) => toScreen(affine, coords.x[i] as number, coords.y[i] as number);
+    const at = there(state.focus);
+    const near = study.neighbors(place, state.focus).filter((i) => !only || only.includes(i)).map(there);
+    panel.lines = near.map((other) => [at, other]);
+    panel.rings = [...near.map((other) => ({ at: other, r: 4 })), { at, r: 8 }];
   }
   if (state.names || (panel.shapes.length && !ofClasses)) {
     const labels = labelsOf(coords, study.labels, study.classNames, state.classes);
-    panel.names = roomFor(labels, affine).map(({ text, at }) => ({ text, at: toScreen(affine, at[0], at[1]) }));
+    const crowd = new Crowd(coords, study.labels, state.classes);
+    const { muted } = inks(dark);
+    panel.names = placeNames(labels, look, crowd, textWidth).map((name) => {
+      const tint = ofClasses ? readable(tints[name.class] ?? ink, dark) : ink;
+      return { ...name, colour: name.firm ? tint : muted };
+    });
   }
   return panel;
 }
 
-function subtitleOf(study: Study, state: ViewState, { model, layer }: Place, epoch: number | null): string {
+function subtitleOf(study: Study, state: ViewState, place: Place): string {
   const parts: string[] = [];
-  if (study.models.length > 1) parts.push(study.model(model).name);
+  if (study.models.length > 1) parts.push(study.model(place.model).name);
+  parts.push(...epochWords(study, place));
   const [name] = state.measures;
   const measure = name === undefined ? undefined : study.measure(name);
   if (measure) {
-    const score = scoreOf(study, model, layer, epoch, measure.name);
+    const score = scoreOf(study, place, measure.name);
     parts.push(`${measureTitle(measure, study.payload.measures)} ${formatNumber(score?.value)}`);
   }
   return parts.join(" · ");

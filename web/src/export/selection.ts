@@ -1,21 +1,22 @@
 import type { Context } from "../context.ts";
 import { toCsv } from "../data/csv.ts";
-import type { Study } from "../data/study.ts";
+import type { Place, Study } from "../data/study.ts";
 import { download } from "../dom.ts";
-import type { Place } from "../state/view-state.ts";
 
 /** The selected samples as a table: what they are, and where they lie at this layer. */
-export function selectionCsv(study: Study, { model, layer }: Place, selection: number[]): string {
+export function selectionCsv(study: Study, place: Place, selection: number[]): string {
   const names = study.classNames;
-  const predictions = study.predictions(model);
-  const confidence = study.confidence(model);
-  const hits = study.hits(model, layer);
-  const map = study.layer(model, layer).map && study.coords(model, layer);
+  const epoch = place.epoch === null ? null : study.epochName(place.model, place.epoch);
+  const predictions = study.predictions(place);
+  const confidence = study.confidence(place);
+  const hits = study.hits(place);
+  const map = study.coords(place);
   const snippets = study.payload.snippets;
   const header = ["sample", "label", "class"];
   if (predictions) header.push("prediction", "predicted_class");
   if (confidence) header.push("confidence");
   header.push("model", "layer");
+  if (epoch !== null) header.push("epoch");
   if (hits) header.push("neighborhood_hit");
   if (map) header.push("x", "y");
   if (snippets) header.push("snippet");
@@ -25,7 +26,8 @@ export function selectionCsv(study: Study, { model, layer }: Place, selection: n
     const predicted = predictions?.[i];
     if (predicted !== undefined) row.push(predicted, names[predicted] ?? "");
     if (confidence) row.push(round(confidence[i] as number));
-    row.push(study.model(model).name, study.listed(model, layer).name);
+    row.push(study.model(place.model).name, study.listed(place).name);
+    if (epoch !== null) row.push(epoch);
     if (hits) row.push(round(hits[i] as number));
     if (map) {
       row.push(

@@ -1,13 +1,14 @@
-import { shorten } from "../data/format.ts";
+import { shorten, shortenMiddle } from "../data/format.ts";
+import { FONT, NAME_SIZE, textWidth } from "../map/names.ts";
 import { s } from "../dom.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
-import { COLUMN, FILL, FONT, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
+import { COLUMN, FILL, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
 import type { Dot, Panel, Scene } from "./scene.ts";
 
 /** A picture as SVG, with real circles, shapes and legend. */
 export function toSvg(scene: Scene): string {
   const layout = layoutOf(scene);
-  const { ground, ink, muted } = inks(scene.dark);
+  const { ground, ink } = inks(scene.dark);
   const { width, height } = layout;
   const svg = s(
     "svg",
@@ -16,7 +17,7 @@ export function toSvg(scene: Scene): string {
     s("rect", { width, height, fill: ground }),
     s("text", { x: PAD, y: 28, "font-size": 16, "font-weight": 600 }, shorten(scene.title, 80)),
   );
-  scene.panels.forEach((panel, i) => svg.append(panelOf(panel, layout.lefts[i] as number, muted, ground)));
+  scene.panels.forEach((panel, i) => svg.append(panelOf(panel, layout.lefts[i] as number, HEAD, inks(scene.dark))));
   const legend = s("g", { transform: `translate(${layout.legendLeft} ${HEAD})` });
   legend.append(s("text", { y: 14, "font-weight": 600 }, shorten(scene.legend.title, 26)));
   scene.legend.entries.forEach(({ label, colour }, i) => {
@@ -24,7 +25,7 @@ export function toSvg(scene: Scene): string {
     const y = ROW * (1 + (i % layout.rows)) + 14;
     legend.append(
       s("circle", { cx: x + 6, cy: y - 4, r: 5, fill: colour }),
-      s("text", { x: x + 18, y }, shorten(label, 22)),
+      s("text", { x: x + 18, y }, entryText(label)),
     );
   });
   scene.legend.lines.forEach((kind, i) => {
@@ -39,9 +40,29 @@ export function toSvg(scene: Scene): string {
   return new XMLSerializer().serializeToString(svg);
 }
 
+/** The maps alone, for what has its own title and legend: as wide as there is room. */
+export function mapsSvg({ dark, panels }: Scene): SVGElement {
+  const { ink } = inks(dark);
+  const gap = 20;
+  const lefts = panels.map((_, i) => panels.slice(0, i).reduce((sum, { width }) => sum + width + gap, 0));
+  const width = panels.reduce((sum, panel) => sum + panel.width + gap, -gap);
+  const height = HEADING + Math.max(...panels.map((panel) => panel.height));
+  const svg = s("svg", { viewBox: `-1 0 ${round(width + 2)} ${round(height + 1)}`, "font-family": FONT, "font-size": 13, fill: ink });
+  panels.forEach((panel, i) => svg.append(panelOf(panel, lefts[i] as number, HEADING, inks(dark))));
+  return svg;
+}
+
+/** Room for the name of a map above it. */
+const HEADING = 26;
+
+/** A name in the legend, which has one column's room. */
+export function entryText(label: string): string {
+  return shortenMiddle(label, COLUMN - 26, (text) => textWidth(text, 13, 400));
+}
+
 let clips = 0;
 
-function panelOf(panel: Panel, left: number, muted: string, ground: string): SVGElement {
+function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }: ReturnType<typeof inks>): SVGElement {
   const halo = { stroke: ground, "stroke-width": 3, "paint-order": "stroke" };
   const { width, height, affine } = panel;
   const { kx, ky, tx, ty } = affine;
@@ -63,9 +84,9 @@ function panelOf(panel: Panel, left: number, muted: string, ground: string): SVG
   );
   return s(
     "g",
-    { transform: `translate(${left} ${HEAD})` },
-    s("text", { x: 0, y: -14, "font-weight": 600 }, shorten(panel.title, 40), s("tspan", { fill: muted, "font-weight": 400, dx: 8 }, panel.subtitle)),
-    s("clipPath", { id: clip }, s("rect", { width, height })),
+    { transform: `translate(${round(left)} ${top})` },
+    s("text", { x: 0, y: -10, "font-weight": 600 }, shorten(panel.title, 40), s("tspan", { fill: muted, "font-weight": 400, dx: 8 }, panel.subtitle)),
+    s("clipPath", { id: clip }, s("rect", { width: round(width), height: round(height) })),
     s(
       "g",
       { "clip-path": `url(#${clip})` },
@@ -78,11 +99,41 @@ function panelOf(panel: Panel, left: number, muted: string, ground: string): SVG
         ),
       ),
       s("g", { transform: place }, ...lines),
-      ...panel.names.map(({ text, at: [x, y] }) =>
-        s("text", { x, y, "text-anchor": "middle", "dominant-baseline": "central", "font-size": 15, ...halo, "font-weight": 600 }, text),
+      ...panel.lines.map(([[x1, y1], [x2, y2]]) =>
+        s("line", { x1: round(x1), y1: round(y1), x2: round(x2), y2: round(y2), stroke: ink, "stroke-opacity": 0.65 }),
+      ),
+      ...panel.rings.map(({ at: [cx, cy], r }) =>
+        s("circle", { cx: round(cx), cy: round(cy), r, fill: "none", stroke: ink, "stroke-width": r > 5 ? 2.5 : 1.25 }),
+      ),
+      ...panel.names.flatMap(({ leader, colour, firm }) => {
+        if (!leader) return [];
+        const [[x1, y1], [x2, y2]] = leader.map((point) => point.map(round)) as typeof leader;
+        const place = { x1, y1, x2, y2 };
+        return [
+          s("line", { ...place, stroke: ground, "stroke-width": 3, "stroke-opacity": 0.7 }),
+          s("line", { ...place, stroke: colour, "stroke-width": 1.25, "stroke-dasharray": firm ? null : "2 3" }),
+          s("circle", { cx: x2, cy: y2, r: 2.5, fill: colour, stroke: ground, "stroke-width": 1 }),
+        ];
+      }),
+      ...panel.names.map(({ text, at: [x, y], colour, firm }) =>
+        s(
+          "text",
+          {
+            x: round(x),
+            y: round(y),
+            fill: colour,
+            "text-anchor": "middle",
+            "dominant-baseline": "central",
+            "font-size": NAME_SIZE,
+            "font-weight": firm ? 650 : 400,
+            "font-style": firm ? null : "italic",
+            ...halo,
+          },
+          text,
+        ),
       ),
     ),
-    s("rect", { width, height, fill: "none", stroke: muted, "stroke-opacity": 0.4 }),
+    s("rect", { width: round(width), height: round(height), fill: "none", stroke: muted, "stroke-opacity": 0.4 }),
   );
 }
 

@@ -1,5 +1,5 @@
 import { classColours, correctColours, shareColours } from "../data/palette.ts";
-import type { Study } from "../data/study.ts";
+import type { Place, Study } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
 
 export interface LegendEntry {
@@ -22,27 +22,38 @@ export interface Colouring {
   last: number[] | null;
 }
 
-type Wanted = Pick<ViewState, "colour" | "model" | "layer">;
+type Wanted = Place & Pick<ViewState, "colour">;
 
 /** The colour of every point and the legend that tells what it means. */
 export function colouring(study: Study, state: Wanted, dark: boolean): Colouring {
-  const { model, layer } = state;
-  const predictions = study.predictions(model);
+  if (state.colour === "class") return byClass(study, study.labels, "Class", dark);
   if (state.colour === "hit") {
-    const native = study.hits(model, layer);
-    const hits = native ?? study.mapHits(model, layer);
+    const native = study.hits(state);
+    const hits = native ?? study.mapHits(state);
+    if (!hits) return unknown(study, "Neighbours of the same class", dark);
     const where = native ? "in the representation" : "on the map";
-    if (hits) {
-      const { hitK, neighbors } = study.layer(model, layer);
-      const k = hitK ?? neighbors?.k ?? null;
-      return byShare(hits, k, `Neighbours of the same class, ${where}`, dark);
-    }
+    const { hitK, neighbors } = study.layer(state);
+    const k = hitK ?? neighbors?.k ?? null;
+    return byShare(hits, k, `Neighbours of the same class, ${where}`, dark);
   }
-  if (state.colour === "correct" && predictions) return byCorrect(study, predictions, dark);
-  if (state.colour === "prediction" && predictions) {
-    return byClass(study, predictions, "Predicted class", dark);
-  }
-  return byClass(study, study.labels, "Class", dark);
+  const predictions = study.predictions(state);
+  const title = state.colour === "correct" ? "Prediction" : "Predicted class";
+  if (!predictions) return unknown(study, title, dark);
+  if (state.colour === "correct") return byCorrect(study, predictions, title, dark);
+  return byClass(study, predictions, title, dark);
+}
+
+/** All points in one colour, where what they should be coloured by is not known. */
+function unknown(study: Study, title: string, dark: boolean): Colouring {
+  const colour = correctColours(dark).right;
+  return {
+    categories: new Uint16Array(study.n),
+    colours: [colour],
+    title,
+    entries: [{ label: "not known here", colour, count: study.n, class: null }],
+    ofClasses: false,
+    last: null,
+  };
 }
 
 function byClass(
@@ -89,7 +100,7 @@ function byShare(
   return { categories, colours, title, entries, ofClasses: false, last: where(categories, (c) => c < bins - 1) };
 }
 
-function byCorrect(study: Study, predictions: ArrayLike<number>, dark: boolean): Colouring {
+function byCorrect(study: Study, predictions: ArrayLike<number>, title: string, dark: boolean): Colouring {
   const { right, wrong } = correctColours(dark);
   const categories = Uint16Array.from(study.labels, (y, i) => (predictions[i] === y ? 0 : 1));
   const counts = count(categories, 2);
@@ -100,7 +111,7 @@ function byCorrect(study: Study, predictions: ArrayLike<number>, dark: boolean):
   return {
     categories,
     colours: [right, wrong],
-    title: "Prediction",
+    title,
     entries,
     ofClasses: false,
     last: where(categories, (c) => c === 1),

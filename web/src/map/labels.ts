@@ -1,25 +1,25 @@
-import { shorten } from "../data/format.ts";
 import type { Coords } from "../data/pack.ts";
 import type { Point } from "../data/payload.ts";
-import { type Affine, toScreen } from "./geometry.ts";
 
 /** The name of a class, in the square from -1 to 1. */
 export interface Label {
   class: number;
   text: string;
+  /** One of its points, where it is densest and least mixed with others. */
   at: Point;
   /** How many points it has: where there is no room for all names, those of most points stay. */
   count: number;
+  /** Whether the points around are mostly of this class, more than by its share of all points. */
+  firm: boolean;
 }
 
 const BINS = 32;
 /** Three passes of a box this wide smooth as a bell does. */
 const REACH = 2;
-const LONGEST = 18;
-/** About the size of a letter, for names that must not lie on each other. */
-const LETTER = 8.4;
-const LINE = 20;
-const APART = 6;
+/** Most points around a name that are asked for their class. */
+const AROUND = 24;
+/** From 0, as many as by chance, to 1, only points of the class. */
+const FIRM = 0.5;
 
 /** Where each class is densest: its mean, or median, could lie between two pieces of it. */
 export function labelsOf(
@@ -28,47 +28,103 @@ export function labelsOf(
   names: string[],
   classes: number[] | null,
 ): Label[] {
-  const grids = names.map(() => new Float64Array(BINS * BINS));
+  const wanted = classes && new Set(classes);
+  const grids = names.map((_, index) => (!wanted || wanted.has(index) ? new Float64Array(BINS * BINS) : null));
   const counts = new Uint32Array(names.length);
-  const bin = (value: number) => Math.min(BINS - 1, Math.max(0, Math.floor(((value + 1) / 2) * BINS)));
+  let all = 0;
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i] as number;
-    const cell = bin(coords.y[i] as number) * BINS + bin(coords.x[i] as number);
-    const grid = grids[code] as Float64Array;
+    const grid = grids[code];
+    if (!grid) continue;
+    const cell = bin(coords.y[i] as number, BINS) * BINS + bin(coords.x[i] as number, BINS);
     grid[cell] = (grid[cell] as number) + 1;
     counts[code] = (counts[code] as number) + 1;
+    all++;
   }
-  const peaks = grids.map((grid) => centre(smooth(grid)));
+  const smoothed = grids.map((grid, index) => (grid && counts[index] ? smooth(grid) : null));
+  const total = new Float64Array(BINS * BINS);
+  for (const grid of smoothed) grid?.forEach((value, cell) => (total[cell] = (total[cell] as number) + value));
+  const peaks = smoothed.map((grid) => grid && centre(grid, total));
   const best = new Float64Array(names.length).fill(Number.POSITIVE_INFINITY);
   const nearest = new Int32Array(names.length);
   for (let i = 0; i < codes.length; i++) {
     const code = codes[i] as number;
-    const [x, y] = peaks[code] as Point;
-    const far = ((coords.x[i] as number) - x) ** 2 + ((coords.y[i] as number) - y) ** 2;
+    const peak = peaks[code];
+    if (!peak) continue;
+    const far = ((coords.x[i] as number) - peak[0]) ** 2 + ((coords.y[i] as number) - peak[1]) ** 2;
     if (far >= (best[code] as number)) continue;
     best[code] = far;
     nearest[code] = i;
   }
+  const cells = new Cells(coords, codes, (code) => grids[code] !== null);
   return names.flatMap((name, index): Label[] => {
-    if (!counts[index] || (classes && !classes.includes(index))) return [];
+    const count = counts[index] as number;
+    if (!count) return [];
     const point = nearest[index] as number;
+    const chance = count / all;
+    const share = cells.share(point, Math.min(AROUND, Math.max(3, Math.ceil(count / 2))));
+    const firm = chance === 1 || (share - chance) / (1 - chance) >= FIRM;
     const at: Point = [coords.x[point] as number, coords.y[point] as number];
-    return [{ class: index, text: shorten(name, LONGEST), at, count: counts[index] as number }];
+    return [{ class: index, text: name.replace(/\s+/g, " ").trim(), at, count, firm }];
   });
 }
 
-/** The labels for which there is room on the screen, those of most points first. */
-export function roomFor(labels: Label[], affine: Affine): Label[] {
-  const taken: [number, number, number][] = [];
-  const order = [...labels].sort((a, b) => b.count - a.count || a.class - b.class);
-  const kept = order.filter(({ text, at }) => {
-    const [x, y] = toScreen(affine, at[0], at[1]);
-    const half = ([...text].length * LETTER) / 2;
-    if (taken.some(([u, v, w]) => Math.abs(x - u) < half + w + APART && Math.abs(y - v) < LINE)) return false;
-    taken.push([x, y, half]);
-    return true;
-  });
-  return kept.sort((a, b) => a.class - b.class);
+/** Points by the cells of a grid, to ask those around one for their class. */
+class Cells {
+  private static readonly SIDE = 64;
+  private readonly coords: Coords;
+  private readonly codes: ArrayLike<number>;
+  private readonly starts = new Uint32Array(Cells.SIDE ** 2 + 1);
+  private readonly points: Uint32Array;
+
+  constructor(coords: Coords, codes: ArrayLike<number>, shown: (code: number) => boolean) {
+    this.coords = coords;
+    this.codes = codes;
+    const { starts } = this;
+    const kept: number[] = [];
+    for (let i = 0; i < codes.length; i++) {
+      if (!shown(codes[i] as number)) continue;
+      kept.push(i);
+      starts[this.cell(i) + 1] = (starts[this.cell(i) + 1] as number) + 1;
+    }
+    for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] as number) + (starts[i - 1] as number);
+    const next = starts.slice();
+    this.points = new Uint32Array(kept.length);
+    for (const i of kept) {
+      const cell = this.cell(i);
+      const at = next[cell] as number;
+      this.points[at] = i;
+      next[cell] = at + 1;
+    }
+  }
+
+  /** Which share of so many points around one, or a few more, is of its class; itself is not counted. */
+  share(point: number, wanted: number): number {
+    const { SIDE } = Cells;
+    const [column, row] = [bin(this.coords.x[point] as number, SIDE), bin(this.coords.y[point] as number, SIDE)];
+    for (let reach = 1; ; reach++) {
+      let [own, seen] = [0, 0];
+      const [left, right] = [Math.max(0, column - reach), Math.min(SIDE - 1, column + reach)];
+      for (let y = Math.max(0, row - reach); y <= Math.min(SIDE - 1, row + reach); y++) {
+        const end = this.starts[y * SIDE + right + 1] as number;
+        for (let at = this.starts[y * SIDE + left] as number; at < end; at++) {
+          const other = this.points[at] as number;
+          if (other === point) continue;
+          seen++;
+          if (this.codes[other] === this.codes[point]) own++;
+        }
+      }
+      if (seen >= wanted || reach >= SIDE) return seen ? own / seen : 1;
+    }
+  }
+
+  private cell(point: number): number {
+    return bin(this.coords.y[point] as number, Cells.SIDE) * Cells.SIDE + bin(this.coords.x[point] as number, Cells.SIDE);
+  }
+}
+
+function bin(value: number, bins: number): number {
+  return Math.min(bins - 1, Math.max(0, Math.floor(((value + 1) / 2) * bins)));
 }
 
 function smooth(grid: Float64Array): Float64Array {
@@ -92,9 +148,11 @@ function box(grid: Float64Array, step: number, other: number): Float64Array {
   return out;
 }
 
-function centre(grid: Float64Array): Point {
+/** The middle of the cell where a class is densest, weighed by its share of all points there. */
+function centre(grid: Float64Array, total: Float64Array): Point {
+  const weight = (i: number) => (total[i] ? (grid[i] as number) ** 2 / (total[i] as number) : 0);
   let peak = 0;
-  for (let i = 1; i < grid.length; i++) if ((grid[i] as number) > (grid[peak] as number)) peak = i;
+  for (let i = 1; i < grid.length; i++) if (weight(i) > weight(peak)) peak = i;
   const middle = (bin: number) => ((bin + 0.5) / BINS) * 2 - 1;
   return [middle(peak % BINS), middle(Math.floor(peak / BINS))];
 }

@@ -2,8 +2,9 @@ import type { Coords } from "../data/pack.ts";
 import type { Layer } from "../data/payload.ts";
 import { h, s } from "../dom.ts";
 import type { Overlay } from "../state/view-state.ts";
-import { type Affine, ellipsePath, polygonPath, toScreen } from "./geometry.ts";
-import { type Label, roomFor } from "./labels.ts";
+import { ellipsePath, polygonPath, toScreen } from "./geometry.ts";
+import type { Label } from "./labels.ts";
+import { type Crowd, type Field, type PlacedName, placeNames, textWidth } from "./names.ts";
 
 export interface Shape {
   class: number;
@@ -50,6 +51,13 @@ export const LINES: Record<Overlay, string> = {
   ellipses: "best-fitting ellipse of a class",
 };
 
+/** What is to be named: with what is on the map, and in which colours; null for the ink. */
+export interface Named {
+  labels: Label[];
+  crowd: Crowd;
+  inks: string[] | null;
+}
+
 /** What is drawn with the points: shapes of classes, a ring round a point, lines to neighbours. */
 export class OverlayView {
   /** Under the points. */
@@ -58,21 +66,24 @@ export class OverlayView {
   readonly over = s("svg", { class: "overlay", "aria-hidden": "true" });
   private readonly fills = s("g", { class: "fills" });
   private readonly shapes = s("g", { class: "shapes" });
+  private readonly leaders = s("g", { class: "leaders" });
   private readonly names = s("g", { class: "names" });
   private readonly links = s("g", { class: "links" });
-  private affine: Affine = { kx: 1, ky: -1, tx: 0, ty: 0 };
-  private labels: Label[] = [];
+  private field: Field = { affine: { kx: 1, ky: -1, tx: 0, ty: 0 }, width: 0, height: 0 };
+  private named: Named | null = null;
+  private placed: PlacedName[] = [];
   private readonly texts = new Map<number, SVGTextElement>();
   private marked: { coords: Coords; point: number; neighbors: number[] } | null = null;
 
   constructor() {
     this.under.append(this.fills);
-    this.over.append(this.shapes, this.names, this.links);
+    this.over.append(this.shapes, this.leaders, this.names, this.links);
   }
 
-  move(affine: Affine): void {
-    this.affine = affine;
-    const { kx, ky, tx, ty } = affine;
+  /** How the map lies on the screen, and what stands on it. */
+  move(field: Field): void {
+    this.field = field;
+    const { kx, ky, tx, ty } = field.affine;
     for (const group of [this.fills, this.shapes]) {
       group.setAttribute("transform", `translate(${tx} ${ty}) scale(${kx} ${ky})`);
     }
@@ -96,8 +107,8 @@ export class OverlayView {
   }
 
   /** Names of classes; those on the map already travel to their new places in so many milliseconds. */
-  name(labels: Label[], duration: number): void {
-    this.labels = labels;
+  name(named: Named | null, duration: number): void {
+    this.named = named;
     this.names.style.setProperty("--travel", `${duration}ms`);
     this.names.classList.toggle("travelling", duration > 0);
     this.drawNames();
@@ -116,24 +127,40 @@ export class OverlayView {
   }
 
   private drawNames(): void {
-    const room = roomFor(this.labels, this.affine);
-    const wanted = new Set(room.map(({ class: index }) => index));
+    const { named, field } = this;
+    const before = new Map(this.placed.map(({ class: index, slot }) => [index, slot]));
+    this.placed = named ? placeNames(named.labels, field, named.crowd, textWidth, before) : [];
+    const wanted = new Set(this.placed.map(({ class: index }) => index));
     for (const [index, text] of this.texts) {
       if (wanted.has(index)) continue;
       text.remove();
       this.texts.delete(index);
     }
-    for (const { class: index, text, at } of room) {
+    for (const { class: index, text, at, firm } of this.placed) {
       let element = this.texts.get(index);
       if (!element) {
         element = s("text");
         this.texts.set(index, element);
         this.names.append(element);
       }
-      const [x, y] = toScreen(this.affine, at[0], at[1]);
       if (element.textContent !== text) element.textContent = text;
-      element.style.transform = `translate(${x.toFixed(1)}px, ${y.toFixed(1)}px)`;
+      element.classList.toggle("faint", !firm);
+      element.style.fill = firm ? (named?.inks?.[index] ?? "") : "";
+      element.style.transform = `translate(${at[0].toFixed(1)}px, ${at[1].toFixed(1)}px)`;
     }
+    this.leaders.replaceChildren(
+      ...this.placed.flatMap(({ class: index, leader, firm }) => {
+        if (!leader) return [];
+        const [[x1, y1], [x2, y2]] = leader;
+        const kind = firm ? "leader" : "leader faint";
+        const line = s("line", { class: kind, x1, y1, x2, y2 });
+        const end = s("circle", { class: kind, cx: x2, cy: y2, r: 2.5 });
+        const ink = firm ? (named?.inks?.[index] ?? "") : "";
+        line.style.stroke = ink;
+        end.style.fill = ink;
+        return [s("line", { class: "halo", x1, y1, x2, y2 }), line, end];
+      }),
+    );
   }
 
   private drawLinks(): void {
@@ -142,7 +169,7 @@ export class OverlayView {
       return;
     }
     const { coords, point, neighbors } = this.marked;
-    const at = (i: number) => toScreen(this.affine, coords.x[i] as number, coords.y[i] as number);
+    const at = (i: number) => toScreen(this.field.affine, coords.x[i] as number, coords.y[i] as number);
     const [x, y] = at(point);
     const lines = neighbors.map((i) => {
       const [x2, y2] = at(i);

@@ -16,8 +16,7 @@ export function linkAddress(study: Study, store: Store<ViewState>): () => void {
     if (fragment === written) return;
     written = fragment;
     const now = Date.now();
-    if (now - last > STEP) history.pushState(null, "", fragment);
-    else history.replaceState(null, "", fragment);
+    show(fragment, now - last > STEP);
     last = now;
   };
 
@@ -29,7 +28,7 @@ export function linkAddress(study: Study, store: Store<ViewState>): () => void {
 
   read();
   written = `#${encodeState(study, store.get())}`;
-  history.replaceState(null, "", written);
+  show(written, false);
   const stop = store.subscribe(write);
   addEventListener("popstate", read);
   addEventListener("hashchange", read);
@@ -38,4 +37,15 @@ export function linkAddress(study: Study, store: Store<ViewState>): () => void {
     removeEventListener("popstate", read);
     removeEventListener("hashchange", read);
   };
+}
+
+/** Write the fragment, as a new step of the history or not. */
+function show(fragment: string, anew: boolean): void {
+  try {
+    if (anew) history.pushState(null, "", fragment);
+    else history.replaceState(null, "", fragment);
+  } catch {
+    // A document without an address of its own, such as of an iframe's srcdoc, may not change it, and
+    // browsers limit how often any may: the page works without.
+  }
 }

@@ -1,10 +1,9 @@
-import type { Study } from "../data/study.ts";
+import type { Place, Study } from "../data/study.ts";
 import {
   COLOURS,
   type Colour,
   OVERLAYS,
   type Overlay,
-  type Place,
   type ViewState,
   initialState,
 } from "./view-state.ts";
@@ -19,12 +18,16 @@ export function encodeState(study: Study, state: ViewState): string {
   const put = (key: string, value: string) => parts.push(`${key}=${encodeURIComponent(value)}`);
   if (state.model !== 0) put("model", modelName(study, state.model));
   put("layer", layerName(study, state));
-  if (state.epoch !== start.epoch && state.epoch !== null) {
-    put("epoch", String(study.model(state.model).epochs?.epochs[state.epoch] ?? ""));
+  if (state.epoch !== null && state.epoch !== study.epochs(state.model) - 1) {
+    put("epoch", study.epochName(state.model, state.epoch));
   }
   if (state.other) {
     put("beside", layerName(study, state.other));
-    if (state.other.model !== state.model) put("beside-model", modelName(study, state.other.model));
+    const { model, epoch } = state.other;
+    if (model !== state.model) put("beside-model", modelName(study, model));
+    if (epoch !== null && epoch !== usualEpoch(study, state, model)) {
+      put("beside-epoch", study.epochName(model, epoch));
+    }
   }
   if (state.colour !== "class") put("colour", state.colour);
   if (state.overlays.length) put("overlays", state.overlays.join(","));
@@ -45,11 +48,15 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   if (values.has("model")) state.model = model;
   const layer = findLayer(study, model, values.get("layer"));
   if (layer !== null) state.layer = layer;
-  const epoch = study.model(model).epochs?.epochs.indexOf(Number(values.get("epoch") ?? NaN));
-  if (epoch !== undefined && epoch >= 0) state.epoch = epoch;
+  const epoch = findEpoch(study, model, values.get("epoch"));
+  if (epoch !== null) state.epoch = epoch;
   const otherModel = findModel(study, values.get("beside-model")) ?? model;
   const other = findLayer(study, otherModel, values.get("beside"));
-  if (other !== null) state.other = { model: otherModel, layer: other };
+  if (other !== null) {
+    const beside = findEpoch(study, otherModel, values.get("beside-epoch"));
+    const usual = usualEpoch(study, { model, epoch: epoch ?? study.epochs(model) - 1 }, otherModel);
+    state.other = { model: otherModel, layer: other, epoch: beside ?? usual };
+  }
   const colour = values.get("colour") as Colour | undefined;
   if (colour && COLOURS.includes(colour)) state.colour = colour;
   const overlays = values.get("overlays")?.split(",") ?? [];
@@ -129,8 +136,8 @@ function parse(fragment: string): Map<string, string> {
 }
 
 /** A name, or "*3" for the third where names repeat. */
-function layerName(study: Study, { model, layer }: Place): string {
-  const { name } = study.listed(model, layer);
+function layerName(study: Study, { model, layer }: Pick<Place, "model" | "layer">): string {
+  const { name } = study.listed({ model, layer });
   return study.indexOf(model, name) === layer && !name.startsWith("*") ? name : `*${layer + 1}`;
 }
 
@@ -142,6 +149,17 @@ function modelName(study: Study, model: number): string {
 
 function findLayer(study: Study, model: number, text: string | undefined): number | null {
   return find(study.model(model).layers, text);
+}
+
+function findEpoch(study: Study, model: number, text: string | undefined): number | null {
+  const steps = [...Array(study.epochs(model)).keys()];
+  return steps.find((step) => study.epochName(model, step) === text) ?? null;
+}
+
+/** The epoch of a second map where the link names none: of the same model that of the first. */
+function usualEpoch(study: Study, { model, epoch }: Pick<Place, "model" | "epoch">, other: number): number | null {
+  if (!study.epochs(other)) return null;
+  return other === model ? epoch : study.epochs(other) - 1;
 }
 
 function findModel(study: Study, text: string | undefined): number | null {

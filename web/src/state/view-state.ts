@@ -1,23 +1,13 @@
 import type { Measure, Score } from "../data/payload.ts";
-import type { Study } from "../data/study.ts";
+import type { Place, Study } from "../data/study.ts";
 
 export const COLOURS = ["class", "prediction", "hit", "correct"] as const;
 export const OVERLAYS = ["hulls", "peeled", "ellipses"] as const;
 export type Colour = (typeof COLOURS)[number];
 export type Overlay = (typeof OVERLAYS)[number];
 
-export interface Place {
-  model: number;
-  layer: number;
-}
-
-/** All that a link restores. */
-export interface ViewState {
-  model: number;
-  /** Index into the model's layers. */
-  layer: number;
-  /** Index into the model's epochs; null where there are none. */
-  epoch: number | null;
+/** All that a link restores; itself the place that is shown. */
+export interface ViewState extends Place {
   /** What is shown at its side. */
   other: Place | null;
   colour: Colour;
@@ -63,7 +53,7 @@ export function defaultMeasures(study: Study): string[] {
 /** The state of a page just opened: the last layer that has a map would give the end away. */
 export function initialState(study: Study): ViewState {
   const layers = study.models[0]?.layers ?? [];
-  const first = layers.findIndex((_, i) => study.hasMap(0, i));
+  const first = layers.findIndex((_, i) => study.hasMap({ model: 0, layer: i, epoch: null }));
   return settle(study, {
     model: 0,
     layer: Math.max(0, first),
@@ -82,21 +72,14 @@ export function initialState(study: Study): ViewState {
 
 /** Make a state fit the data, whatever was asked for. */
 export function settle(study: Study, wanted: ViewState): ViewState {
-  const model = clamp(wanted.model, study.models.length);
-  const layers = study.model(model).layers.length;
-  const epochs = study.model(model).epochs?.epochs.length ?? 0;
   const classes = wanted.classes && indices(wanted.classes, study.classNames.length);
   const known = new Set(study.payload.measures.map(({ name }) => name));
   const other = wanted.other;
+  const place = settlePlace(study, wanted);
   return {
-    model,
-    layer: clamp(wanted.layer, layers),
-    epoch: epochs ? (wanted.epoch === null ? epochs - 1 : clamp(wanted.epoch, epochs)) : null,
-    other: other && {
-      model: clamp(other.model, study.models.length),
-      layer: clamp(other.layer, study.model(clamp(other.model, study.models.length)).layers.length),
-    },
-    colour: colours(study, model).includes(wanted.colour) ? wanted.colour : "class",
+    ...place,
+    other: other && settlePlace(study, other),
+    colour: colours(study, place.model).includes(wanted.colour) ? wanted.colour : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
     classes: classes && classes.length > 0 && classes.length < study.classNames.length ? classes : null,
@@ -107,10 +90,24 @@ export function settle(study: Study, wanted: ViewState): ViewState {
   };
 }
 
-/** The colourings there is data for. */
+/** A place that there is; of epochs the last where none is named. */
+function settlePlace(study: Study, wanted: Place): Place {
+  const model = clamp(wanted.model, study.models.length);
+  const epochs = study.epochs(model);
+  return {
+    model,
+    layer: clamp(wanted.layer, study.model(model).layers.length),
+    epoch: epochs ? (wanted.epoch === null ? epochs - 1 : clamp(wanted.epoch, epochs)) : null,
+  };
+}
+
+/** The colourings there is data for, at any epoch. */
 export function colours(study: Study, model: number): Colour[] {
-  const predicted = study.predictions(model) !== null;
-  const hits = study.model(model).layers.some(({ hits, mapHits }) => hits || mapHits);
+  const epochs = [null, ...Array(study.epochs(model)).keys()];
+  const predicted = epochs.some((epoch) => study.predictions({ model, epoch }));
+  const hits = epochs.some((epoch) =>
+    study.moment({ model, epoch }).layers.some((layer) => !("unchanged" in layer) && (layer.hits || layer.mapHits)),
+  );
   return COLOURS.filter(
     (colour) => colour === "class" || (colour === "hit" ? hits : predicted),
   );
@@ -129,29 +126,10 @@ function indices(values: number[], length: number): number[] {
   return [...new Set(valid)].sort((a, b) => a - b);
 }
 
-/** The score of a measure in the state's place, at its epoch. */
-export function scoreAt(study: Study, state: ViewState, measure: string): Score | null {
-  return scoreOf(study, state.model, state.layer, state.epoch, measure);
-}
-
-export function scoreOf(
-  study: Study,
-  model: number,
-  layer: number,
-  epoch: number | null,
-  measure: string,
-): Score | null {
-  const score = study.score(model, layer, measure);
-  const axis = study.model(model).epochs;
-  if (!axis || epoch === null || epoch === axis.epochs.length - 1) return score;
-  const value = axis.layers[study.layer(model, layer).name]?.scores[measure]?.[epoch] ?? null;
-  return {
-    value,
-    ...(value === null ? { reason: "not measured at this epoch" } : {}),
-    interval: null,
-    null: score?.null ?? null,
-    nullInterval: score?.nullInterval ?? null,
-    perClass: null,
-    notes: [],
-  };
+/** The score of a measure at a place; where its epoch lacks it, that it was not measured then. */
+export function scoreOf(study: Study, place: Place, measure: string): Score | null {
+  const score = study.score(place, measure);
+  if (score || place.epoch === null) return score;
+  const reason = `not measured at this layer at epoch ${study.epochName(place.model, place.epoch)}`;
+  return { value: null, reason, interval: null, null: null, nullInterval: null, perClass: null, notes: [] };
 }

@@ -1,0 +1,128 @@
+import type { Place, Study } from "../data/study.ts";
+import { type ViewState, scoreOf } from "../state/view-state.ts";
+import { epochWords } from "./places.ts";
+
+export type Axis = "layers" | "epochs";
+
+export interface Spot {
+  at: number;
+  value: number;
+  low: number | null;
+  high: number | null;
+}
+
+/** A line as it is drawn: whole where its values follow each other, broken where one is missing. */
+export interface Curve {
+  name: string;
+  kind: "model" | "control" | "null";
+  colour: string;
+  runs: Spot[][];
+  /** Between neighbouring layers of a model that stand apart on the axis of another. */
+  bridges: [Spot, Spot][];
+}
+
+/** A model at an epoch, or over the epochs a layer of it, whose values are a line of their own. */
+export interface Series {
+  name: string;
+  place: Place;
+}
+
+/** Whose lines are drawn: what is shown first, then what is beside it, then the other models. */
+export function seriesOf(study: Study, state: ViewState, axis: Axis): Series[] {
+  const { model, layer, epoch, other } = state;
+  const here: Place = { model, layer, epoch };
+  if (axis === "epochs") {
+    const found = [here];
+    if (other?.model === model && other.layer !== layer) found.push(other);
+    return found.map((place) => ({ name: study.listed(place).name, place }));
+  }
+  const found = [here];
+  if (other && (other.model !== model || other.epoch !== epoch)) found.push(other);
+  for (const rest of study.models.keys()) {
+    if (found.some((place) => place.model === rest)) continue;
+    found.push({ model: rest, layer: 0, epoch: study.epochs(rest) ? study.epochs(rest) - 1 : null });
+  }
+  return found.map((place) => ({ name: [study.model(place.model).name, ...epochWords(study, place)].join(", "), place }));
+}
+
+/** The lines of a measure: of the series, of controls, and what chance would give. */
+export function curvesOf(study: Study, state: ViewState, measure: string, axis: Axis, colours: string[]): Curve[] {
+  const series = seriesOf(study, state, axis).map(({ name, place }, rank): Curve => {
+    const places = axis === "epochs" ? overEpochs(study, place) : overLayers(study, place);
+    const spots = places.map((each) => {
+      const at = axis === "epochs" ? (each.epoch as number) : sameLayer(study, state.model, each.model, each.layer);
+      return spotOf(scoreOf(study, each, measure), at);
+    });
+    const colour = colours[Math.min(rank, colours.length - 1)] as string;
+    return { name, kind: "model", colour, ...join(spots) };
+  });
+  if (axis === "epochs") return series;
+  const grey = "var(--muted)";
+  const places = overLayers(study, state);
+  const bare = (at: number, value: number | null | undefined): Spot | null =>
+    value === null || value === undefined ? null : { at, value, low: null, high: null };
+  const chance = join(places.map((place) => bare(place.layer, study.score(place, measure)?.null)));
+  const controls = study.moment(state).controls.map(({ name, scores }): Curve => {
+    const spots = places.map((place) => bare(place.layer, scores[study.layer(place).name]?.[measure]));
+    return { name, kind: "control", colour: grey, ...join(spots) };
+  });
+  return [...series, ...controls, { name: "chance", kind: "null", colour: grey, ...chance }];
+}
+
+function overLayers(study: Study, { model, epoch }: Place): Place[] {
+  return study.model(model).layers.map((_, layer) => ({ model, layer, epoch }));
+}
+
+function overEpochs(study: Study, place: Place): Place[] {
+  return Array.from({ length: study.epochs(place.model) }, (_, epoch) => ({ ...place, epoch }));
+}
+
+function spotOf(score: ReturnType<typeof scoreOf>, at: number): Spot | null {
+  if (!score || score.value === null || !Number.isFinite(score.value)) return null;
+  const [low, high] = score.interval ?? [null, null];
+  return { at, value: score.value, low, high };
+}
+
+/** Values in the order of their model: a missing one, null, breaks the line. */
+export function join(spots: (Spot | null)[]): Pick<Curve, "runs" | "bridges"> {
+  const runs: Spot[][] = [];
+  const bridges: [Spot, Spot][] = [];
+  let last: Spot | null = null;
+  for (const spot of spots) {
+    if (spot) {
+      const apart = last !== null && Math.abs(spot.at - last.at) > 1;
+      if (last && apart) bridges.push([last, spot]);
+      if (last && !apart) runs.at(-1)?.push(spot);
+      else runs.push([spot]);
+    }
+    last = spot;
+  }
+  return { runs, bridges };
+}
+
+/** The parts of a run whose values have intervals. */
+export function bands(run: Spot[]): Spot[][] {
+  return join(run.map((spot) => (spot.low === null || spot.high === null ? null : spot))).runs;
+}
+
+/** Where a layer of one model stands on the axis of another: by name, else by place. */
+export function sameLayer(study: Study, axis: number, model: number, layer: number): number {
+  if (axis === model) return layer;
+  const named = study.indexOf(axis, study.listed({ model, layer }).name);
+  if (named >= 0) return named;
+  const [from, to] = [study.model(model).layers.length, study.model(axis).layers.length];
+  return from === to ? layer : Math.round((layer / Math.max(1, from - 1)) * (to - 1));
+}
+
+/** The epoch of another model that has the same number; null, its last, where there is none. */
+export function sameEpoch(study: Study, axis: number, { model, epoch }: Place): number | null {
+  if (epoch === null) return null;
+  const name = study.epochName(model, epoch);
+  return [...Array(study.epochs(axis)).keys()].find((step) => study.epochName(axis, step) === name) ?? null;
+}
+
+/** The names of the steps of the axis. */
+export function stepNames(study: Study, model: number, axis: Axis): string[] {
+  if (axis === "layers") return study.model(model).layers.map(({ name }) => name);
+  return Array.from({ length: study.epochs(model) }, (_, step) => study.epochName(model, step));
+}

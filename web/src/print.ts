@@ -1,0 +1,56 @@
+import type { Context } from "./context.ts";
+import { type Look, sceneOf } from "./export/scene.ts";
+import { h } from "./dom.ts";
+import { mapsSvg } from "./export/svg.ts";
+
+/** Width of what is printed, in pixels: that of A4 and of letter paper within their margins, about. */
+const PAPER = 700;
+const GAP = 20;
+
+/** While the page is printed, its maps are pictures made for paper, and everything is on white. */
+export function followPrint(ctx: Context, picture: HTMLElement, looks: () => Look[]): () => void {
+  let was: { dark: boolean } | null = null;
+  const begin = () => {
+    if (was) return;
+    const { dark, still } = ctx.fleeting.get();
+    was = { dark };
+    ctx.fleeting.set({ dark: false, hovered: null });
+    for (const draw of ctx.waiting) draw();
+    const state = ctx.store.get();
+    if (!still) picture.replaceChildren(mapsSvg(sceneOf(ctx.study, state, false, onPaper(looks()))), ...only(ctx, state.classes));
+  };
+  const end = () => {
+    if (!was) return;
+    picture.replaceChildren();
+    ctx.fleeting.set(was);
+    was = null;
+  };
+  const query = matchMedia("print");
+  const change = () => (query.matches ? begin() : end());
+  addEventListener("beforeprint", begin);
+  addEventListener("afterprint", end);
+  query.addEventListener("change", change);
+  return () => {
+    removeEventListener("beforeprint", begin);
+    removeEventListener("afterprint", end);
+    query.removeEventListener("change", change);
+  };
+}
+
+/** Which classes alone are shown. */
+function only({ study }: Context, classes: number[] | null): HTMLElement[] {
+  if (!classes) return [];
+  const names = classes.map((index) => study.classNames[index] ?? "").join(", ");
+  return [h("p", { class: "hint", dir: "auto" }, `Only ${names}`)];
+}
+
+/** The maps side by side on paper, each showing what it shows on the screen. */
+function onPaper(looks: Look[]): Look[] {
+  const width = (PAPER - GAP * (looks.length - 1)) / looks.length;
+  return looks.map((look) => {
+    const factor = width / Math.max(1, look.width);
+    const { kx, ky, tx, ty } = look.affine;
+    const affine = { kx: kx * factor, ky: ky * factor, tx: tx * factor, ty: ty * factor };
+    return { ...look, affine, width, height: look.height * factor };
+  });
+}
