@@ -9,7 +9,6 @@ import signal
 import subprocess
 import sys
 import time
-import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -45,11 +44,6 @@ def _content(path):
         return [_without_seconds(row) for row in rows]
     if path.name == "summary.txt":
         return NUMBER.sub("0", re.sub(r" +", " ", path.read_text(encoding="utf-8")))
-    if path.suffix == ".keras":
-        with zipfile.ZipFile(path) as archive:
-            return {
-                name: archive.read(name) for name in archive.namelist() if name != "metadata.json"
-            }
     return path.read_bytes()
 
 

@@ -15,6 +15,7 @@ from .._extras import import_extra
 from .._files import atomic_path, write_text
 from .._keras import import_keras
 from .._npy import UnreadableError, check_regular
+from ._archive import without_traces
 from ._compiling import compile_whole, made_as_saved
 from ._keras_files import (
     RefusedError,
@@ -75,6 +76,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         previous = _absl_verbosity("ERROR")
         try:
             keras.saving.save_model(model, file, overwrite=True)
+            if ending == ".keras":
+                without_traces(file)
         finally:
             _absl_verbosity(previous)
             # Keras takes the optimizer out of the compile settings while it writes HDF5.
