@@ -240,10 +240,7 @@ def _read(
     with _open(path) as image:
         with _readable(path):
             image.load()
-        if (
-            image.mode == "I"
-            and not 0 <= min(image.getextrema()) <= max(image.getextrema()) < 2**16
-        ):
+        if image.mode == "I" and np.any(np.asarray(image) >> 16):
             raise DatasetError(
                 f"{path} has 32-bit pixels beyond 0..65,535, whose range is not known; convert it "
                 "to 8 or 16 bits"
