@@ -237,7 +237,9 @@ def _check_fit(model: Any, inputs: Array, labels: Array, name: str) -> None:
 
 
 def _metrics(model: Any) -> dict[str, float]:
-    return {name: float(value) for name, value in model.get_metrics_result().items()}
+    # The loss first, as not every version of Keras has it.
+    found = {name: float(value) for name, value in model.get_metrics_result().items()}
+    return {name: found[name] for name in sorted(found, key=lambda name: name != "loss")}
 
 
 def _compile_evaluation(
