@@ -14,6 +14,8 @@ from ._results import Result, UndefinedMeasureError, announced, some
 LARGEST_EXPONENT = 500
 # Corners have 16 digits of the map's width, and areas as many of its square.
 SMALLEST_HULL = 1e-9
+# Outliers that make a map so many times as wide as what is left of it are left out of its unit.
+FAR_OUT = 1000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -325,10 +327,15 @@ def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float)
     from ._kernels_shapes import all_intersection_areas
 
     outlines = [outline_of(coordinates[codes == c], depth) for c in range(len(classes))]
-    # The origin and the unit are moved to those of what is left of the map, or the areas would lose
-    # their digits to a distant centre. (Not before: rounded points on a side would become corners.)
-    origin = coordinates.mean(axis=0) if depth == 1.0 else np.concatenate(outlines).mean(axis=0)
-    unit = max(float(np.abs(outline - origin).max()) for outline in outlines) or 1.0
+    # The origin and the unit are moved to the map's own, or the areas would lose their digits to
+    # a distant centre. (Not before: rounded points on a side would become corners.)
+    origin = coordinates.mean(axis=0)
+    unit = float(np.abs(coordinates - origin).max()) or 1.0
+    left = np.concatenate(outlines)
+    if np.ptp(left, axis=0).max() < unit / FAR_OUT:
+        # What was peeled off lies so far out that it says nothing of the rest.
+        origin = left.mean(axis=0)
+        unit = float(np.abs(left - origin).max()) or 1.0
     _require_digits(outlines, classes, unit)
     scaled = [(outline - origin) / unit for outline in outlines]
     starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
