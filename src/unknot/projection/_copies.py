@@ -40,7 +40,7 @@ class Representatives:
     @classmethod
     def of(cls, graph: NeighborGraph) -> Representatives:
         """Find the copies that others stand for: those with one row of zero distances."""
-        n, k = graph.indices.shape
+        n = graph.n_samples
         stands_for = np.arange(n)
         # Who has k copies, and so no other neighbors.
         crowded = np.flatnonzero(graph.distances[:, -1] == 0)

@@ -60,8 +60,27 @@ class Watcher:
             answer = self._callback(
                 report.iteration, report.kl_divergence, self._in_order(report.map_)
             )
-            self.stopped = bool(answer)
+            self.stopped = _is_true(answer)
         return self.stopped
+
+    def finish(self, report: Report) -> None:
+        """Fill the bar, however many iterations there were."""
+        if self._bar is not None and self._task is not None:
+            self._bar.update(self._task, total=report.iteration, completed=report.iteration)
+
+
+def _is_true(answer: Any) -> bool:
+    """Return the truth value of what a callback returned."""
+    try:
+        if getattr(answer, "ndim", 0) == 0:
+            return bool(answer)
+        error = None
+    except (TypeError, ValueError, RuntimeError) as raised:
+        error = raised
+    raise TypeError(
+        "callback must return True to stop, or False or None to go on; got "
+        f"{type(answer).__name__}, which has no one truth value. Reduce it, as by .any()"
+    ) from error
 
 
 def say(line: str) -> None:
@@ -85,4 +104,10 @@ def progress_bar(shown: bool) -> Iterator[Progress | None]:
         TimeRemainingColumn(),
         TextColumn("left"),
     ) as bar:
-        yield bar
+        try:
+            yield bar
+        except BaseException:
+            # A bar that stands still would look like a fit that goes on.
+            for task in bar.task_ids:
+                bar.update(task, visible=False)
+            raise

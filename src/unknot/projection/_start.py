@@ -13,6 +13,9 @@ from ._pca import Components
 
 # The spread of a start: small against the distance 1 at which points begin to feel each other.
 SPREAD = 1e-4
+# The standard deviation of a given start below which float32 does not tell its points apart in
+# all that is computed of them.
+LEAST_SPREAD = 1e-8
 
 
 def starting_map(
@@ -28,10 +31,13 @@ def starting_map(
     "pca": the leading principal components, scaled so that the first has standard deviation 1e-4
     [Kobak2019]; directions in which the points do not differ get random values as large, since
     nothing would ever move points that differ in nothing. "random": normal, with standard deviation
-    1e-4. Without points to take components of, "pca" is "random".
+    1e-4. Without points to take components of, "pca" is "random". An array is taken as it is, but
+    for what `TSNE` says of its size.
 
     Raises
     ------
+    TypeError
+        If ``init`` is an array of anything but real numbers.
     ValueError
         If ``init`` is neither one of these nor a finite array (n_samples, n_components).
     """
@@ -50,15 +56,38 @@ def starting_map(
             told_apart = np.flatnonzero(deviations > 1e-6 * deviations[0])
             start[:, told_apart] = components[:, told_apart] / deviations[0] * SPREAD
         return start
-    start = np.array(init, dtype=np.float32)
-    if start.shape != (n_samples, n_components):
+    return _given_start(init, noise)
+
+
+def _given_start(
+    init: Any, noise: Float32[Array, "samples components"]
+) -> Float32[Array, "samples components"]:
+    """Check an array to start from; move and scale it only where nothing could come of it."""
+    if np.ma.is_masked(init):
+        raise ValueError("init has masked values; give a place to every sample")
+    given = np.asarray(init)
+    if given.dtype.kind not in "iuf":
+        raise TypeError(f"init must be 'pca', 'random' or an array of real numbers; got {init!r}")
+    if given.shape != noise.shape:
         raise ValueError(
-            f"init must have the shape (n_samples, n_components) = {(n_samples, n_components)}; "
-            f"got {start.shape}"
+            f"init must have the shape (n_samples, n_components) = {noise.shape}; got {given.shape}"
         )
+    with np.errstate(over="ignore"):
+        start = given.astype(np.float64)
     if not np.isfinite(start).all():
         raise ValueError("init must be finite; got NaN or infinite values")
-    return start
+    farthest = 100 + 4 * len(start) ** 0.5
+    reach = float(np.abs(start).max())
+    if reach > farthest:
+        start /= reach  # no sum overflows
+        start -= start.mean(axis=0)
+        start *= min(reach, farthest / max(float(np.abs(start).max()), 1e-300))
+    same = np.ptp(start, axis=0) == 0
+    spread = float(start.std(axis=0).max())
+    if 0 < spread < LEAST_SPREAD:
+        start = (start - start.mean(axis=0)) / spread * SPREAD
+    start[:, same] += noise[:, same]
+    return start.astype(np.float32)
 
 
 def _components(points: Rows, few: int, team: Team) -> Float32[Array, "samples components"]:

@@ -37,6 +37,8 @@ from ._start import curve_order, starting_map
 
 # Up to so many samples the sum over all pairs is about as fast as the mesh.
 EXACT_UP_TO = 3000
+# A mesh's errors exceed what so few samples do to each other.
+TOO_FEW_FOR_A_MESH = 100
 # Of the rate in the first phase: n / exaggeration is more than a descent with its attraction bears.
 EARLY = 0.25
 # The exaggeration after one that has drawn all points together.
@@ -59,25 +61,29 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         there are too few samples, the largest perplexity they allow, (n_samples - 1) / 3, is used
         instead, with a warning.
     early_exaggeration : float, default=12.0
-        Attraction is multiplied by this in the first phase, so that clusters form.
+        Attraction is multiplied by this in the first phase, so that clusters form. Where there are
+        none, or each sample has most others for neighbors, it can draw all points together; then
+        the rest of the phase begins from the start with at most 1.5.
     learning_rate : float or "auto", default="auto"
-        "auto" is n_samples / exaggeration, at least 50, in each phase [Belkina2019]: for the
-        gradient with its factor of 4.
+        "auto" is n_samples, at least 50, and n_samples / 4 exaggeration, at least 12.5, in the
+        first phase, for the gradient with its factor of 4 [Belkina2019]. In no iteration does a
+        point move farther than 5 units or a twentieth of the map's width.
     max_iter : int, default=1000
         Iterations in all.
     n_iter_without_progress : int, default=300
         After the first phase, stop when the KL divergence has found no new least value for so many
         iterations. Looked at every 50 iterations.
     min_grad_norm : float, default=1e-7
-        End the first phase, or stop after it, when the gradient is no longer than this. If the
-        first phase has drawn all points together, as it can where each has most others for
-        neighbours, the next begins from the start.
+        End the first phase, or stop after it, when the gradient is no longer than this.
     metric : {"euclidean", "cosine", "precomputed"}, default="euclidean"
         With "precomputed", ``fit`` takes a `NeighborGraph`, an (n_samples, n_samples) matrix of
         distances, or a sparse one of the nearest.
     init : {"pca", "random"} or array of shape (n_samples, n_components), default="pca"
         Where the map starts. "pca" is scaled to standard deviation 1e-4. There are no components
-        of what is precomputed: the start is then random.
+        of what is precomputed: the start is then random. An array that reaches farther from its
+        mean than 100 + 4 sqrt(n_samples) is scaled down to that, as points far apart hardly feel
+        each other; one whose standard deviation is below 1e-8 is scaled up to 1e-4; where all
+        samples are equal in a direction, they get random values of that size there.
     verbose : int, default=0
         Above 0, a line for each stage and every ``callback_every`` iterations.
     random_state : int, RandomState or None, default=None
@@ -85,7 +91,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         the number of threads.
     method : {"auto", "mesh", "exact"}, default="auto"
         How repulsion is summed: over all pairs, or on a mesh. "auto" is exact up to 3000 samples
-        and for 3 components.
+        and for 3 components, "mesh" up to 100 samples, where it would be too coarse.
     n_jobs : int, optional
         Threads in every stage; by default all processors.
     early_exaggeration_iter : int, default=250
@@ -97,7 +103,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         from one iteration to the next.
     callback : callable, optional
         Called as ``callback(iteration, kl_divergence, map)`` every ``callback_every`` iterations
-        and at the end, with a copy of the map. The fit stops there if it returns true.
+        and at the end, with a copy of the map. The fit stops there if it returns true; None and
+        False go on. An array has no one truth value: TypeError.
     callback_every : int, default=50
     progress : bool, default=False
         Show a progress bar.
@@ -197,19 +204,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             If a parameter or the input is not as described; the message says what to do.
         """
         self._fit(X, graph)
-        if self.n_copies_left_out_:
-            n, k = self.graph_.indices.shape
-            warnings.warn(
-                f"{self.n_copies_left_out_} of {n} samples are copies of points with more copies "
-                f"than the {k} neighbors looked at; {k + 1} copies of each such point make the map "
-                "with the other samples, and the rest are put in their place",
-                UserWarning,
-                stacklevel=2,
-            )
+        self._warn_of_copies()
         return self
 
-    def _fit(self, X: Any, graph: NeighborGraph | None = None) -> TSNE:
-        """Fit without a word on copies."""
+    def _fit(self, X: Any, graph: NeighborGraph | None = None) -> None:
+        """Fit without a warning of copies."""
         check_parameters(self)
         n_threads = resolve_n_jobs(self.n_jobs)
         began = time.perf_counter()
@@ -247,7 +246,6 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         self.kl_divergence_ = report.kl_divergence
         self.n_iter_ = report.iteration
         self.graph_ = graph
-        return self
 
     def fit_transform(self, X: Any, y: Any = None, *, graph: NeighborGraph | None = None) -> Array:
         """Find the map of points and return it; parameters as `fit`'s.
@@ -256,7 +254,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         -------
         ndarray of shape (n_samples, n_components), float32
         """
-        embedding: Array = self.fit(X, y, graph=graph).embedding_
+        self._fit(X, graph)
+        self._warn_of_copies()
+        embedding: Array = self.embedding_
         return embedding
 
     def transform(self, X: Any) -> Array:
@@ -370,15 +370,28 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 f"perplexity {asked:g} is more than {reason}; using {self.perplexity_:g}, a third "
                 "of the number of neighbours",
                 UserWarning,
-                stacklevel=4,
+                stacklevel=5,
             )
+
+    def _warn_of_copies(self) -> None:
+        if not self.n_copies_left_out_:
+            return
+        n, k = self.graph_.indices.shape
+        warnings.warn(
+            f"{self.n_copies_left_out_} of {n} samples are copies of points that have more copies "
+            f"than the {k} neighbors looked at: {k + 1} copies of each such point make the map "
+            "with the other samples, and the rest are put in their place",
+            UserWarning,
+            stacklevel=3,
+        )
 
     def _optimise(
         self, affinities: Affinities, start: Array, order: Array, place: Array, team: Team
     ) -> Report:
         n, n_components = start.shape
-        exact = n <= EXACT_UP_TO or n_components == 3
-        self.method_ = ("exact" if exact else "mesh") if self.method == "auto" else self.method
+        exact_up_to = EXACT_UP_TO if self.method == "auto" else TOO_FEW_FOR_A_MESH
+        exact = self.method == "exact" or n_components == 3 or n <= exact_up_to
+        self.method_ = "exact" if exact else "mesh"
         engine: Engine
         if self.method_ == "exact":
             engine = ExactEngine(affinities, start, team)
@@ -394,7 +407,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 bar,
                 int(self.max_iter),
             )
-            return descend(
+            report = descend(
                 engine,
                 phases,
                 report_every=int(self.callback_every),
@@ -402,6 +415,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 patience=int(self.n_iter_without_progress),
                 min_gradient_norm=float(self.min_grad_norm),
             )
+            watcher.finish(report)
+        return report
 
     def _phases(self, n: int) -> list[Phase]:
         exaggeration = float(self.early_exaggeration)
