@@ -38,7 +38,7 @@ def without_traces(file: Path) -> None:
 
 
 def _renumber(node: Any, numbers: dict[Any, int]) -> None:
-    """Number shared objects in the order in which they come."""
+    """Give shared objects numbers in the order in which they come."""
     if isinstance(node, dict):
         if (shared := node.get(SHARED)) is not None:
             node[SHARED] = numbers.setdefault(shared, len(numbers) + 1)
