@@ -40,6 +40,18 @@ def fuzz(session: nox.Session) -> None:
     )
 
 
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill studies and trainings 30 times and labs 15 times at random moments; takes long."""
+    session.run(
+        "pytest",
+        "tests/faults/test_faults_kill.py",
+        "--timeout=7200",
+        *session.posargs,
+        env={"UNKNOT_KILLS": "15"},
+    )
+
+
 # What the package does with its dependencies, in minutes; PyTorch is left out, since its plain
 # build brings gigabytes of CUDA.
 _LOWEST = (

@@ -179,3 +179,15 @@ def test_a_model_without_weights_is_not_saved(keras, tmp_path):
     model = keras.Sequential([keras.layers.Dense(2)])
     with pytest.raises(ValueError, match="has no weights to save"):
         save(model, tmp_path / "unbuilt.keras")
+
+
+def test_two_architectures_do_not_share_weights(tmp_path):
+    """NAME.yaml and NAME.yml would both be read with NAME.weights.h5, whosever these are."""
+    model = perceptron(2, (4, 4, 1), random_state=0)
+    save(model, tmp_path / "a.yaml")
+    save(model, tmp_path / "a.yaml")
+    before = (tmp_path / "a.weights.h5").read_bytes()
+    other = perceptron(2, (4, 4, 1), random_state=1)
+    with pytest.raises(FileExistsError, match=r"a\.yml and a\.yaml would share a\.weights\.h5"):
+        save(other, tmp_path / "a.yml")
+    assert (tmp_path / "a.weights.h5").read_bytes() == before

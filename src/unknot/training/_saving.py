@@ -51,6 +51,8 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     ------
     ValueError
         If the ending is none of these, or the model has no weights yet.
+    FileExistsError
+        If the same weights belong to an architecture in ``NAME.yml`` beside ``NAME.yaml``.
     MissingExtraError
         If Keras or PyYAML is not installed.
     """
@@ -59,6 +61,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
     if not model.built:
         raise ValueError(f"model {model.name!r} has no weights to save; build or call it first")
     if kind == "yaml":
+        _check_alone(_yaml_path(path))
         yaml = import_extra("yaml", feature="Saving an architecture as YAML", extra="lab")
         architecture = yaml.safe_dump(json.loads(model.to_json()), sort_keys=False)
         with atomic_path(_weights_path(path)) as temporary, _written(temporary, WEIGHTS) as file:
@@ -237,6 +240,15 @@ def _stem(path: Path) -> str:
 
 def _yaml_path(path: Path) -> Path:
     return path if path.suffix.lower() in ARCHITECTURE else _beside(path, ARCHITECTURE)
+
+
+def _check_alone(path: Path) -> None:
+    """Raise if another architecture has the weights that would be written."""
+    other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}[path.suffix.lower()])
+    if other.exists():
+        raise FileExistsError(
+            f"{path} and {other.name} would share {_weights_path(path).name}; give another name"
+        )
 
 
 def _weights_path(path: Path) -> Path:
