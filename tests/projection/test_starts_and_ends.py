@@ -98,7 +98,7 @@ class Frame:
 
 @pytest.mark.parametrize("answer", [np.zeros(3), np.zeros((2, 2)), np.ones(0), np.ones(1), Frame()])
 def test_an_answer_without_a_truth_value(answer):
-    with pytest.raises(TypeError, match="no one truth value. Reduce it, as by"):
+    with pytest.raises(TypeError, match="no one truth value"):
         quick(callback=lambda *told: answer).fit(POINTS)
 
 
