@@ -219,6 +219,7 @@ odd = st.one_of(
 # is scikit-learn's own, when it adds infinities to see whether there are any.
 @pytest.mark.filterwarnings("ignore:invalid value encountered in reduce:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:perplexity .* is more than:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* copies of points that have more copies:UserWarning")
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_fuzz_gives_a_map_or_a_clear_error(data):

@@ -79,8 +79,9 @@ def test_a_map_drawn_together_by_exaggeration_unfolds(method):
         method=method,
         callback=lambda iteration, kl, map_: seen.update({iteration: map_.std(axis=0).max()}),
     ).fit(pixels)
-    assert seen[150] < 1e-6
-    assert seen[200] > 1
+    assert seen[50] < 1e-5
+    # The first phase goes on from the start, mildly.
+    assert seen[250] > 1
     assert tsne.n_iter_ == 1000
     rarely = unknot.TSNE(random_state=0, method=method, callback_every=1000).fit(pixels)
     np.testing.assert_array_equal(rarely.embedding_, tsne.embedding_)

@@ -8,6 +8,7 @@ searched meet once, for both: half the products suffice.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -17,6 +18,9 @@ from .._typing import Array, Float32, Int32
 from ._axes import Axes
 from ._tiles import Heaps, Meeting, Tiles
 
+# Queries farther away, in units of the points' extent, are measured by a frame of their own: in the
+# points' their squares overflow.
+FAR = 2.0**30
 # Centres and radii are rounded.
 SLACK = 1e-5
 
@@ -50,25 +54,48 @@ def search(
     """
     with single_threaded_blas(), Team(n_threads) as team:
         axes = Axes.principal(points, team)
-        base = Tiles.along_tree(points, axes.coordinates(points, team), team)
         if queries is None:
-            asked = base
-            heaps = search_all_pairs(base, k, axes.scale, team)
-        else:
-            asked = Tiles.along_tree(queries, axes.coordinates(queries, team), team)
-            meeting = Meeting(asked, base)
-        indices = np.empty((len(asked.order), k), np.int32)
-        distances = np.empty((len(asked.order), k), np.float32)
+            return _search(points, None, k, axes, half_square, team)
+        reach = np.abs(queries - axes.origin).max(axis=1) * axes.scale
+        far = reach > FAR
+        if not far.any():
+            return _search(points, queries, k, axes, half_square, team)
+        indices = np.empty((len(queries), k), np.int32)
+        distances = np.empty((len(queries), k), np.float32)
+        for some in (far, ~far):
+            if some.any():
+                nearer = 2.0 ** -np.ceil(np.log2(reach[some].max())) if some is far else 1.0
+                frame = replace(axes, scale=axes.scale * nearer)
+                found = _search(points, queries[some], k, frame, half_square, team)
+                indices[some], distances[some] = found
+    return indices, distances
 
-        def answer(block: int) -> None:
-            rows = asked.slices[block]
-            if queries is None:
-                some = heaps.of(rows)
-            else:
-                some = search_block(meeting, block, k, axes.scale)
-            some.empty_into(asked.order[rows], half_square, distances, indices)
 
-        team.run(answer, len(asked.slices))
+def _search(
+    points: Float32[Array, "samples features"],
+    queries: Float32[Array, "queries features"] | None,
+    k: int,
+    axes: Axes,
+    half_square: bool,
+    team: Team,
+) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
+    """Search in a frame."""
+    base = Tiles.along_tree(points, axes.coordinates(points, team), team)
+    if queries is None:
+        asked = base
+        heaps = search_all_pairs(base, k, axes.scale, team)
+    else:
+        asked = Tiles.along_tree(queries, axes.coordinates(queries, team), team)
+        meeting = Meeting(asked, base)
+    indices = np.empty((len(asked.order), k), np.int32)
+    distances = np.empty((len(asked.order), k), np.float32)
+
+    def answer(block: int) -> None:
+        rows = asked.slices[block]
+        some = heaps.of(rows) if queries is None else search_block(meeting, block, k, axes.scale)
+        some.empty_into(asked.order[rows], half_square, distances, indices)
+
+    team.run(answer, len(asked.slices))
     return indices, distances
 
 

@@ -51,7 +51,7 @@ class Representatives:
         which = which.reshape(-1)
         n_points = 0
         for number in np.flatnonzero(counts > 1):
-            if not _are_all_there_is(graph, rows[first[number]], crowded[first[number]]):
+            if not _are_all_there_is(graph, rows[first[number]], int(crowded[first[number]])):
                 continue
             copies = crowded[which == number]
             stands_for[copies[1:]] = rows[first[number], 0]

@@ -13,9 +13,8 @@ from ._pca import Components
 
 # The spread of a start: small against the distance 1 at which points begin to feel each other.
 SPREAD = 1e-4
-# The standard deviation of a given start below which float32 does not tell its points apart in
-# all that is computed of them.
-LEAST_SPREAD = 1e-8
+# A given start that is narrower takes too many iterations to unfold.
+LEAST_WIDTH = 1e-8
 
 
 def starting_map(
@@ -83,9 +82,10 @@ def _given_start(
         start -= start.mean(axis=0)
         start *= min(reach, farthest / max(float(np.abs(start).max()), 1e-300))
     same = np.ptp(start, axis=0) == 0
-    spread = float(start.std(axis=0).max())
-    if 0 < spread < LEAST_SPREAD:
-        start = (start - start.mean(axis=0)) / spread * SPREAD
+    width = float(np.ptp(start, axis=0).max())
+    if 0 < width < LEAST_WIDTH:
+        start = (start - start[0]) / width
+        start = (start - start.mean(axis=0)) / start.std(axis=0).max() * SPREAD
     start[:, same] += noise[:, same]
     return start.astype(np.float32)
 

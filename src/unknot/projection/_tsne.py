@@ -82,7 +82,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         Where the map starts. "pca" is scaled to standard deviation 1e-4. There are no components
         of what is precomputed: the start is then random. An array that reaches farther from its
         mean than 100 + 4 sqrt(n_samples) is scaled down to that, as points far apart hardly feel
-        each other; one whose standard deviation is below 1e-8 is scaled up to 1e-4; where all
+        each other; one less than 1e-8 across is scaled up to standard deviation 1e-4; where all
         samples are equal in a direction, they get random values of that size there.
     verbose : int, default=0
         Above 0, a line for each stage and every ``callback_every`` iterations.
