@@ -162,3 +162,14 @@ def test_what_a_killed_extraction_left_is_removed(tmp_path):
         unknot.extract({"a": INPUTS}, None, max_memory=0, store=tmp_path, progress=False)
     left = {path.name for path in tmp_path.iterdir()}
     assert left == {".unknot-at-work", ".unknot-mine", "a.zarr"}
+
+
+def test_a_layer_tells_of_copies():
+    """Of a unit that is off for half of the samples."""
+    off = INPUTS * (LABELS == 0)[:, None]
+    study = unknot.study({"relu": off}, (INPUTS, LABELS), **{**QUICK, "n_neighbors": 12})
+    (note,) = study["relu"].notes
+    assert note.startswith("9 samples have more copies than neighbors are looked at")
+    _, counts = np.unique(study["relu"].map, axis=0, return_counts=True)
+    assert counts.max() == 10
+    assert not study["inputs"].notes

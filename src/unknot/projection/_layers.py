@@ -47,6 +47,8 @@ class LayerMap:
     displacement : float or None
         The mean distance of a sample from its place on the map before, in units of this map's
         radius (root mean square); None without a map before.
+    n_copies_left_out : int
+        As `TSNE.n_copies_left_out_`.
     """
 
     map_: Map
@@ -54,6 +56,7 @@ class LayerMap:
     n_iter: int
     start: str
     displacement: float | None
+    n_copies_left_out: int = 0
 
 
 def map_after(
@@ -143,6 +146,7 @@ def map_after(
         tsne.n_iter_,
         "previous" if fits else "previous, exaggerated",
         displacement(map_, previous),  # type: ignore[arg-type]
+        tsne.n_copies_left_out_,
     )
 
 
@@ -181,7 +185,14 @@ def map_layers(
 
 def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:
     tsne._fit(graph)
-    return LayerMap(tsne.embedding_, tsne.kl_divergence_, tsne.n_iter_, start, None)
+    return LayerMap(
+        tsne.embedding_,
+        tsne.kl_divergence_,
+        tsne.n_iter_,
+        start,
+        None,
+        tsne.n_copies_left_out_,
+    )
 
 
 def _check_previous(

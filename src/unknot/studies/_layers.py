@@ -9,7 +9,7 @@ from typing import Any
 from .._typing import Array
 from .._workspace import Part
 from ._extraction import Extracted
-from ._stages import DEAD, Source, Stages, study_layer
+from ._stages import Source, Stages, study_layer
 
 
 def layers_of(
@@ -74,6 +74,6 @@ def study_layers(
         results, mapped = study_layer(stages, f"{own}{number:03d}-", name, source, start, labels)
         if mapped is not None:
             maps[name] = previous = mapped
-        said = [*layer["notes"], *([DEAD] if results.pop("dead") else [])]
+        said = [*layer["notes"], *results.pop("said")]
         found[name] = {**layer, "notes": said, "points": source.path, **results}
     return list(found.values())

@@ -180,7 +180,11 @@ def study_layer(
                 n_jobs=stages.n_jobs,
             )
             write_zarr(folder / "map", found.map_)
-            return {"kl_divergence": float(found.kl_divergence), "start": found.start}
+            return {
+                "kl_divergence": float(found.kl_divergence),
+                "start": found.start,
+                "copies": found.n_copies_left_out,
+            }
 
         mapped = stages.do(
             f"{prefix}map",
@@ -233,8 +237,18 @@ def study_layer(
         "map": None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
         "kl_divergence": None if mapped is None else mapped.result["kl_divergence"],
         "scores": f"{PARTS}/{scored.path.name}/scores.json",
-        "dead": dead,
+        "said": [DEAD] if dead else [] if mapped is None else _said_of_map(mapped.result),
     }, mapped
+
+
+def _said_of_map(result: dict[str, Any]) -> list[str]:
+    copies = result["copies"]
+    if not copies:
+        return []
+    return [
+        f"{copies:,} samples have more copies than neighbors are looked at; on the map they lie in "
+        "the place of one of them"
+    ]
 
 
 class _Held:
