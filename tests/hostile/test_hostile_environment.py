@@ -106,27 +106,3 @@ def test_a_cache_that_the_folder_names_is_not_unpickled(folder, marker, tmp_path
     assert (done.returncode, done.stderr) == (0, "")
     assert not (folder / "cache").exists()
     assert pickle.loads  # the marker's own way in
-
-
-def test_a_link_in_the_place_of_an_output_leads_to_no_harm(folder, outside, call):
-    precious = outside / "precious.txt"
-    (folder / "figures").symlink_to(outside)
-    np.savez("layers.npz", a=np.load("p.npy"))
-    np.savez("data.npz", inputs=np.load("p.npy"), labels=np.load("y.npy"))
-    options = ("-m", "neighborhood_hit", "--iterations", 250, "--perplexity", 5)
-    assert call("study", "layers.npz", "data.npz", "-o", "study", *options)[0] == 0
-    (folder / "study" / "report.html").unlink()
-    (folder / "study" / "report.html").symlink_to(precious)
-    assert call("report", "study")[0] == 0
-    assert not (folder / "study" / "report.html").is_symlink()
-    (folder / "study" / "figures").mkdir()
-    for name in ("maps.png", "maps.svg", "curves.png", "curves.svg"):
-        (folder / "study" / "figures" / name).symlink_to(precious)
-    assert call("show", "study")[0] == 0
-    for path in (folder / "study" / "figures").iterdir():
-        path.unlink()
-    (folder / "study" / "figures").rmdir()
-    (folder / "study" / "figures").symlink_to(outside)
-    code, _, err = call("show", "study")
-    assert code == 2
-    assert "is a link" in err

@@ -282,7 +282,7 @@ def compiled_and_loaded(tmp_path_factory):
     for _ in range(2):
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
         printed.append(done.stdout)
-        kept.append({path: path.stat().st_mtime_ns for path in cache.rglob("*.nbc")})
+        kept.append({path: path.stat().st_mtime_ns for path in cache.rglob("*.kernel")})
     return printed, kept
 
 

@@ -28,7 +28,9 @@ def check_regular(file: Path) -> None:
     if stat.S_ISDIR(mode):
         raise RefusedError(f"{file} is a folder; name the file of the model in it")
     if not stat.S_ISREG(mode):
-        raise RefusedError(f"{file} is not a regular file; copy its content to one and name that")
+        raise RefusedError(
+            f"{file} is a pipe or a device; copy its content to a file and name that"
+        )
 
 
 @contextmanager
