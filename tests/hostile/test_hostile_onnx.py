@@ -104,7 +104,7 @@ def test_links_pipes_and_folders_are_not_followed(folder, outside):
     os.mkfifo(folder / "pipe")
     refuse(folder, model([ADD], [external("link")]), "is not in its folder")
     refuse(folder, model([ADD], [external("place/precious.txt")]), "is not in its folder")
-    refuse(folder, model([ADD], [external("pipe")]), "is not a regular file")
+    refuse(folder, model([ADD], [external("pipe")]), "is a pipe or a device")
     refuse(folder, model([ADD], [external(".")]), "is a folder")
     refuse(folder, model([ADD], [external("missing.bin")]), r"missing\.bin: no such file")
 
