@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .._arrays import on_host
 from .._stored import Rows, StoredPoints
 from .._team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
@@ -64,7 +65,7 @@ def _given_start(
     """Check an array to start from; move and scale it only where nothing could come of it."""
     if np.ma.is_masked(init):
         raise ValueError("init has masked values; give a place to every sample")
-    given = np.asarray(init)
+    given = np.asarray(on_host(init, "init"))
     if given.dtype.kind not in "iuf":
         raise TypeError(f"init must be 'pca', 'random' or an array of real numbers; got {init!r}")
     if given.shape != noise.shape:

@@ -221,11 +221,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         )
         began = time.perf_counter()
         random = check_random_state(self.random_state)
-        init = self.init
-        if not isinstance(init, str):
-            with np.errstate(over="ignore", under="ignore"):
-                init = as_numbers(init, "init").astype(np.float32)
-        start = starting_map(init, points, n, self.n_components, random, n_threads)
+        start = starting_map(self.init, points, n, self.n_components, random, n_threads)
         made_of = Representatives.of(graph)
         self.n_copies_left_out_ = made_of.n_left_out
         start = start[made_of.kept]

@@ -162,6 +162,7 @@ def extract_to(
             try:
                 output = _run(adapter, samples, columns, size, progress=progress)
             except NotAViewError as error:  # the few samples before were not enough to tell
+                places.remove()
                 found = [without_view(entry, error.layer) for entry in found]
                 continue
             arrays = finish(columns, places)

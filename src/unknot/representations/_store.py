@@ -204,7 +204,7 @@ class Store:
             try:
                 yield self
             except BaseException:
-                self._remove()
+                self.remove()
                 raise
 
     def reserve(self, n_bytes: int) -> None:
@@ -244,7 +244,7 @@ class Store:
         if self._folder is not None:
             for name in names:
                 _replace(self.writing / self._names[name], final / self._names[name])
-            self._remove()
+            self.remove()
         return {name: self._opened(final / self._names[name]) for name in names}
 
     def _opened(self, path: Path) -> Any:
@@ -256,7 +256,8 @@ class Store:
             weakref.finalize(array.store, _discard, path)
         return array
 
-    def _remove(self) -> None:
+    def remove(self) -> None:
+        """Remove what was written and has no final place yet."""
         if self.writing is not None:
             shutil.rmtree(self.writing, ignore_errors=True)
             self.writing = None
