@@ -76,7 +76,7 @@ def test_a_keras_model_by_its_options(call, tmp_path):
         (["study", "layers.npz", "nonsense"], "no data set and no file or folder is called"),
         (["study", "layers.npz", "data.npz", "-l", "fc9"], "has no layer 'fc9'; did you mean fc"),
         (["study", "layers.npz", "data.npz", "-m", "nch"], "did you mean 'nc"),
-        (["study", "layers.npz", "digits"], "the layers hold 100 samples; got 360"),
+        (["study", "layers.npz", "digits"], "each of the 360 samples of data; got the shape (100"),
         (["study", "layers.npz", "data.npz", "-o", "."], "holds something else"),
         (["study", "layers.npz", "data.npz", "-o", "data.npz"], "is a file; name a folder"),
         (["study", "layers.npz", "data.npz", "--iterations", "3"], "Invalid value for '--iter"),

@@ -144,7 +144,7 @@ def test_a_file_is_replaced_whole_or_not_at_all(study, tmp_path, monkeypatch):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(OSError, match="No space left"):
+    with pytest.raises(OSError, match="its disk is full"):
         write_report(study, path)
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
