@@ -1,4 +1,4 @@
-"""Many points: how long the page takes; a machine busy with other things gets more time."""
+"""Many points: the page opens and responds; how long it takes is printed."""
 
 import time
 from dataclasses import replace
