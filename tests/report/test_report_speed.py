@@ -1,4 +1,4 @@
-"""Many points: the page opens and responds; how long it takes is printed."""
+"""Many points: how long the page takes; a machine busy with other things gets more time."""
 
 import time
 from dataclasses import replace
@@ -28,6 +28,9 @@ async layer => {
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
+BUSY = 3
+
+
 def many(n_samples):
     """A study of six layers, whose neighbours, which take long to find, are those of the first."""
     study = study_of(n_samples, measured=False, graphs=False)
@@ -40,10 +43,9 @@ def many(n_samples):
 @pytest.mark.parametrize("n_samples", [10_000, 70_000])
 def test_many_points_open_and_respond(browser, tmp_path, n_samples):
     study = many(n_samples)
-    # Of the processor: what else the machine does is no part of it.
-    begin = time.process_time()
+    begin = time.perf_counter()
     path = write_report(study, tmp_path / "report.html")
-    writing = time.process_time() - begin
+    writing = time.perf_counter() - begin
     page = Opened(browser, path)
     page.settled()
     drawn = page.page.evaluate("performance.now()")
@@ -68,5 +70,9 @@ def test_many_points_open_and_respond(browser, tmp_path, n_samples):
     page.page.get_by_test_id("legend-4").click()
     page.until(classes="4")
     assert path.stat().st_size < (12e6 if n_samples == 10_000 else 60e6)
+    if n_samples == 10_000:
+        assert drawn < BUSY * 2000
+        assert scripts < BUSY * 100
+        assert writing < BUSY * 5
     page.check()
     page.close()
