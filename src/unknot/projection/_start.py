@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import on_host
+from .._arrays import as_numbers
 from .._stored import Rows, StoredPoints
 from .._team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
@@ -63,11 +63,9 @@ def _given_start(
     init: Any, noise: Float32[Array, "samples components"]
 ) -> Float32[Array, "samples components"]:
     """Check an array to start from; move and scale it only where nothing could come of it."""
-    if np.ma.is_masked(init):
-        raise ValueError("init has masked values; give a place to every sample")
-    given = np.asarray(on_host(init, "init"))
-    if given.dtype.kind not in "iuf":
+    if init is None or np.isscalar(init):
         raise TypeError(f"init must be 'pca', 'random' or an array of real numbers; got {init!r}")
+    given = as_numbers(init, "init")
     if given.shape != noise.shape:
         raise ValueError(
             f"init must have the shape (n_samples, n_components) = {noise.shape}; got {given.shape}"
