@@ -6,6 +6,8 @@ import pytest
 
 from unknot._keras import import_keras
 
+pytestmark = pytest.mark.one_backend
+
 
 @pytest.fixture
 def logger(keras, monkeypatch):

@@ -118,6 +118,7 @@ def test_a_state_that_does_not_fit_is_left_aloud(keras, change, ending, tmp_path
     step(keras, loaded)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("loss", ["mse", "mae", "kld", "mape", "huber", "mean_squared_error"])
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_losses_and_metrics_by_their_short_names(keras, loss, ending, tmp_path):
@@ -161,6 +162,7 @@ def unknown(keras):
     }
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("what", ["loss", "metric", "optimizer", "schedule"])
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_what_is_not_known_of_training_does_not_keep_a_model_back(keras, what, ending, tmp_path):
@@ -175,6 +177,7 @@ def test_what_is_not_known_of_training_does_not_keep_a_model_back(keras, what, e
     np.testing.assert_array_equal(found["out"], extract(model, X, progress=False)["out"])
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize(
     ("saved", "renamed"),
     [
@@ -196,6 +199,7 @@ def test_endings_in_capitals_and_by_their_other_names(keras, saved, renamed, tmp
         assert same(model.weights, loaded.weights)
 
 
+@pytest.mark.one_backend
 @pytest.mark.parametrize("name", ["b.KERAS", "b.H5", "b.hdf5", "b.Hdf5", "b.YAML", "b.WEIGHTS.H5"])
 def test_every_ending_is_saved_to(keras, name, tmp_path):
     model = network(keras)
@@ -205,6 +209,7 @@ def test_every_ending_is_saved_to(keras, name, tmp_path):
     assert same(model.weights, load(tmp_path / name).weights)
 
 
+@pytest.mark.one_backend
 def test_weights_and_architecture_find_each_other(keras, tmp_path):
     model = network(keras)
     save(model, tmp_path / "c.yaml")
@@ -213,6 +218,7 @@ def test_weights_and_architecture_find_each_other(keras, tmp_path):
         assert same(model.weights, load(tmp_path / name).weights)
 
 
+@pytest.mark.one_backend
 def test_a_refusal_of_keras_keeps_its_class_and_reason(keras, tmp_path):
     first, second = network(keras), keras.Sequential([keras.Input((3,)), keras.layers.Dense(9)])
     save(first, tmp_path / "d.yaml")

@@ -139,9 +139,9 @@ def test_keys_work_wherever_the_focus_is(opened):
 
 def test_play_goes_on_to_the_last_map_and_stops(browser, report):
     page = Opened(browser, report, "layer=fc5")
+    page.settled()
     page.page.keyboard.press(" ")
-    play = page.page.get_by_test_id("play")
-    assert play.get_attribute("aria-pressed") == "true"
+    page.page.locator("[data-testid=play][aria-pressed=true]").wait_for()
     page.until(layer="dropout")
     page.page.locator("[data-testid=play][aria-pressed=false]").wait_for()
     assert page.state["layer"] == "dropout"

@@ -1,4 +1,8 @@
-"""Many points: how long the page takes; a machine busy with other things gets more time."""
+"""Many points: how long the page takes, as far as this machine is as fast as it may be.
+
+The limits are three times what a quiet machine takes, and grow with how slow this one is at the
+moment, be it of another kind or busy with other things.
+"""
 
 import time
 from dataclasses import replace
@@ -28,7 +32,16 @@ async layer => {
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
-BUSY = 3
+# What a quiet machine takes for the loop below.
+LOOP_SECONDS = 0.05
+
+
+def busy():
+    """How many times as long as on a quiet machine things may take, thrice at least."""
+    begin = time.perf_counter()
+    for _ in range(1_000_000):
+        pass
+    return 3 * max(1, (time.perf_counter() - begin) / LOOP_SECONDS)
 
 
 def many(n_samples):
@@ -71,8 +84,9 @@ def test_many_points_open_and_respond(browser, tmp_path, n_samples):
     page.until(classes="4")
     assert path.stat().st_size < (12e6 if n_samples == 10_000 else 60e6)
     if n_samples == 10_000:
-        assert drawn < BUSY * 2000
-        assert scripts < BUSY * 100
-        assert writing < BUSY * 5
+        allowed = busy()
+        assert drawn < allowed * 2000
+        assert scripts < allowed * 100
+        assert writing < allowed * 5
     page.check()
     page.close()
