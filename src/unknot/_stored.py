@@ -10,12 +10,14 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from ._arrays import as_numbers
+from ._blur import VALUES, warn_if_blurred
 from ._typing import Array, Float32, Float64
 from ._validation import (
     TINY,
     comfortable_exponent,
     converted,
     is_float32,
+    less,
     middle_of_blocks,
     reach_from,
     require_finite,
@@ -156,7 +158,15 @@ class StoredPoints:
                 require_finite(block, self.name, rows.start)
                 yield block
 
-        return middle_of_blocks(read)
+        middle = middle_of_blocks(read)
+        if middle is not None:
+            warn_if_blurred(
+                lambda rows: less(self._stored(rows.start, rows.stop), middle),
+                self.shape,
+                name=self.name,
+                max_values=min(VALUES, self.max_memory // 32),
+            )
+        return middle
 
     @cached_property
     def reach(self) -> float:

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from ._arrays import as_numbers
+from ._blur import blurred_share, warn_if_blurred
 from ._labels import check_labels
 from ._typing import Array, Points
 
@@ -110,6 +111,8 @@ def placed(points: Any, *, name: str = "points", min_samples: int = 1) -> Placed
     array = as_points(points, name=name, min_samples=min_samples)
     middle = middle_of(array)
     reach = reach_from(array, middle)
+    if middle is not None:
+        warn_if_blurred(lambda rows: less(array[rows], middle), array.shape, name=name)
     if reach == np.inf:
         raise ValueError(
             f"{name} must differ by less than the largest number of float64; divide all values by "
@@ -119,10 +122,19 @@ def placed(points: Any, *, name: str = "points", min_samples: int = 1) -> Placed
     return Placed(converted(array, middle, exponent), middle, exponent)
 
 
-def as_float32(array: Array, *, name: str) -> tuple[Array, bool]:
-    """Return samples (n_samples, ...) as float32, and whether they are relative to one of them.
+class Taken(NamedTuple):
+    """Samples as float32; whether they are relative to one of them; and what share is blurred."""
 
-    They are only where float32 would blur them where they are, see `is_blurred`.
+    values: Array
+    is_moved: bool
+    blurred: float
+
+
+def as_float32(array: Array, *, name: str) -> Taken:
+    """Return samples (n_samples, ...) as float32.
+
+    They are relative to one of them only where float32 would blur them where they are, see
+    `is_blurred`.
 
     Raises
     ------
@@ -130,10 +142,15 @@ def as_float32(array: Array, *, name: str) -> tuple[Array, bool]:
         As `relative`.
     """
     if is_float32(array.dtype):
-        return np.ascontiguousarray(array, np.float32), False
+        return Taken(np.ascontiguousarray(array, np.float32), False, 0.0)
     flat = array.reshape(len(array), -1)
     middle = middle_of(flat) if is_blurred(flat, BLURRED) else None
-    return relative(flat, middle, name=name).reshape(array.shape), middle is not None
+
+    def read(rows: slice) -> Array:
+        return flat[rows] if middle is None else less(flat[rows], middle)
+
+    values = relative(flat, middle, name=name).reshape(array.shape)
+    return Taken(values, middle is not None, blurred_share(read, flat.shape))
 
 
 def is_blurred(points: Array, ratio: float) -> bool:

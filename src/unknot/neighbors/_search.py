@@ -10,10 +10,11 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from .._arrays import DENSE_BYTES
+from .._blur import warn_if_blurred
 from .._stored import StoredPoints, opened
 from .._threads import resolve_n_jobs
 from .._typing import Array, Float32, Int32
-from .._validation import as_points, converted, middle_of, reach_of, relative
+from .._validation import as_points, converted, less, middle_of, reach_of, relative
 from . import _approximate, _blocks, _exact, _sparse, _tree
 from ._duplicates import Distinct
 from ._graph import NeighborGraph
@@ -123,10 +124,13 @@ class SearchSpace:
         if is_sparse and points.shape[0] * points.shape[1] * 4 > DENSE_BYTES:
             return cls(_sparse.check(points, metric, name=name), metric, None)
         array = as_points(points, name=name)
-        middle = middle_of(array)
+        middle, compared = middle_of(array), array
         if metric == "cosine" and middle is not None:
             # Directions, unlike points, may be moved: half of |u - v|^2 stays 1 - cos.
-            middle = middle_of(_unit(array)[0])
+            compared = _unit(array)[0]
+            middle = middle_of(compared)
+        if middle is not None:
+            warn_if_blurred(lambda rows: less(compared[rows], middle), compared.shape, name=name)
         return cls(_as_float32(array, metric, middle, name), metric, middle)
 
     def take(self, points: Any, *, name: str = "points") -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays import as_numbers, on_host
+from .._blur import SHARE, said_of_blur
 from .._typing import Array
 from .._validation import as_float32, is_float32, reach_of
 from ._adapter import Adapter, RunBatch, Sink
@@ -43,7 +44,9 @@ class ArraysAdapter:
                 )
             # What is not finite is told with its share when the layer is taken.
             if array.size and not is_float32(array.dtype) and np.isfinite(reach_of(array)):
-                array, moved = as_float32(array, name=f"model: {name!r}")
+                array, moved, blurred = as_float32(array, name=f"model: {name!r}")
+                if blurred > SHARE:
+                    self.notes.append(f"{name}: {said_of_blur(blurred)}")
                 if moved:
                     self.notes.append(
                         f"{name} is given relative to the sample nearest to its mean: float32 "

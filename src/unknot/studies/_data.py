@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .._arrays import as_numbers, as_samples
+from .._blur import SHARE, said_of_blur
 from .._typing import Array
 from .._validation import as_float32, check_labels
 from ..datasets import Dataset, Split, load_dataset
@@ -91,17 +92,24 @@ class StudyData:
 
     @property
     def points(self) -> Array | None:
-        """The inputs as one array (n_samples, *shape) of float32; None if there are none.
+        """The inputs as one array (n_samples, *shape) of float32; None if there are none."""
+        return self.points_and_notes()[0]
 
-        What float32 would blur is relative to one of the samples.
+    def points_and_notes(self) -> tuple[Array | None, list[str]]:
+        """Return the inputs as `points`, and what is to be told of them.
+
+        What float32 would blur where it is is relative to one of the samples.
         """
         arrays = [a for a in leaf_arrays(self.inputs) if a.dtype.kind in "biuf"]
         if not arrays:
-            return None
-        taken = [as_float32(array, name="data: inputs")[0] for array in arrays]
+            return None, []
+        taken = [as_float32(array, name="data: inputs") for array in arrays]
+        blurred = max(each.blurred for each in taken)
+        notes = [said_of_blur(blurred)] if blurred > SHARE else []
         if len(taken) == 1:
-            return taken[0]
-        return np.concatenate([array.reshape(len(array), -1) for array in taken], axis=1)
+            return taken[0].values, notes
+        flat = [each.values.reshape(len(each.values), -1) for each in taken]
+        return np.concatenate(flat, axis=1), notes
 
     @property
     def fingerprint(self) -> str:

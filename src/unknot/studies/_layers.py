@@ -26,7 +26,7 @@ def layers_of(
                 "kind": "input",
                 "shape": shape,
                 "same_as": None,
-                "notes": [],
+                "notes": list(data_part.result.get("notes", ())),
                 "reduction": None,
             }
         )

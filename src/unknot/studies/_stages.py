@@ -94,7 +94,7 @@ def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Par
 
     def work(folder: Path) -> dict[str, Any]:
         write_zarr(folder / "labels", data.labels)
-        points = data.points
+        points, notes = data.points_and_notes()
         if points is not None:
             write_zarr(folder / "inputs", points)
         thumbnails = thumbnails_of(data.inputs)
@@ -107,6 +107,7 @@ def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Par
             write_json(folder / "snippets.json", list(snippets))
         return {
             "shape": None if points is None else list(points.shape[1:]),
+            "notes": notes,
             "thumbnails": thumbnails is not None,
             "snippets": snippets is not None,
         }
