@@ -65,6 +65,7 @@ def _neighbors_of_map(points):
 def _notes_are_no_warnings():
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", metrics.MeasureWarning)
+        warnings.filterwarnings("ignore", ".* lie nearer to others than float32", UserWarning)
         yield
 
 
@@ -185,5 +186,6 @@ def test_figures_refuse_a_mask_and_draw_maps_far_from_0():
 def test_any_array_gives_a_finite_number_or_one_error(points, name):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", metrics.MeasureWarning)
+        warnings.filterwarnings("ignore", ".* lie nearer to others than float32", UserWarning)
         found, error = outcome(ENTRIES[name], points)
     assert 0 < len(error) < 900 if found is None else np.isfinite(float(found))

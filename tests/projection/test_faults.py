@@ -220,6 +220,7 @@ odd = st.one_of(
 @pytest.mark.filterwarnings("ignore:invalid value encountered in reduce:RuntimeWarning")
 @pytest.mark.filterwarnings("ignore:perplexity .* is more than:UserWarning")
 @pytest.mark.filterwarnings("ignore:.* copies of points that have more copies:UserWarning")
+@pytest.mark.filterwarnings("ignore:.* lie nearer to others than float32:UserWarning")
 @settings(max_examples=80, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.data())
 def test_fuzz_gives_a_map_or_a_clear_error(data):
