@@ -110,6 +110,22 @@ def test_differences_of_integers_do_not_wrap(array):
     assert less(array, array[1]).ravel().tolist() == [-2, 0, 3]
 
 
+@pytest.mark.parametrize(
+    ("value", "dtype", "held"),
+    [
+        (2**31 - 1, np.int32, False),  # float32 has 2**31 instead, which is no int32
+        (2**31 - 64, np.int32, False),
+        (-(2**31), np.int32, True),
+        (2**32 - 1, np.uint32, False),
+        (2**32 - 256, np.uint32, True),
+        (2**40, np.int64, True),
+        (2**61 + 1, np.uint64, False),
+    ],
+)
+def test_integers_that_float32_holds_stay_where_they_are(value, dtype, held):
+    assert (middle_of(np.full((3, 2), value, dtype)) is None) is held
+
+
 def test_opposite_ends_of_integers_are_apart():
     ends = np.array([[-(2**63)], [2**63 - 1]])
     np.testing.assert_allclose(less(ends, ends[0]), [[0], [2.0**64]], rtol=1e-15)

@@ -274,9 +274,10 @@ def _is_exact(block: Array) -> bool:
         # Compared as float64, in which 64-bit integers are rounded themselves.
         limit = 2**24
         if int(block.max()) > limit or int(block.min()) < -limit:
+            wide = np.uint64 if block.dtype.kind == "u" else np.int64
             return bool(
                 np.abs(rounded).max() < 2.0**62
-                and np.array_equal(rounded.astype(block.dtype), block)
+                and np.array_equal(rounded.astype(wide), block.astype(wide))
             )
         return True
     return bool(np.array_equal(rounded, block))
