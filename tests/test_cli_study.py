@@ -74,7 +74,7 @@ def test_a_keras_model_by_its_options(call, tmp_path):
     [
         (["study", "none.keras", "digits"], "none.keras"),
         (["study", "layers.npz", "nonsense"], "no data set and no file or folder is called"),
-        (["study", "layers.npz", "data.npz", "-l", "fc9"], "has no layer 'fc9'; did you mean fc"),
+        (["study", "layers.npz", "data.npz", "-l", "fc9"], "has no layer 'fc9'; did you mean 'fc"),
         (["study", "layers.npz", "data.npz", "-m", "nch"], "did you mean 'nc"),
         (["study", "layers.npz", "digits"], "each of the 360 samples of data; got the shape (100"),
         (["study", "layers.npz", "data.npz", "-o", "."], "holds something else"),

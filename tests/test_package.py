@@ -38,6 +38,19 @@ def test_every_public_name_is_there():
 def test_an_unknown_name_is_an_attribute_error():
     with pytest.raises(AttributeError, match="no attribute 'nonsense'"):
         unknot.nonsense  # noqa: B018
+    with pytest.raises(AttributeError, match="no attribute 'tsne'; did you mean 'TSNE'"):
+        unknot.tsne  # noqa: B018
+
+
+def test_every_room_is_an_attribute():
+    rooms = {
+        path.name
+        for path in Path(unknot.__file__).parent.iterdir()
+        if (path / "__init__.py").exists() and path.name != "cli"
+    } | {"networks"}
+    code = f"import unknot; print(*[getattr(unknot, name).__name__ for name in {sorted(rooms)}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [f"unknot.{name}" for name in sorted(rooms)]
 
 
 def test_typed_names_are_those_of_the_lazy_table():

@@ -16,6 +16,7 @@ _PUBLIC = {
     "extract": "representations",
     "figures": "figures",
     "History": "training",
+    "lab": "lab",
     "load": "training",
     "load_dataset": "datasets",
     "measure": "metrics",
@@ -27,6 +28,7 @@ _PUBLIC = {
     "PCA": "projection",
     "projection": "projection",
     "report": "report",
+    "representations": "representations",
     "Representations": "representations",
     "save": "training",
     "Scores": "metrics",
@@ -34,6 +36,7 @@ _PUBLIC = {
     "Study": "studies",
     "study": "studies",
     "train": "training",
+    "training": "training",
     "TSNE": "projection",
 }
 
@@ -42,12 +45,15 @@ __all__ = ["__version__", *_PUBLIC]
 if TYPE_CHECKING:
     from . import datasets as datasets
     from . import figures as figures
+    from . import lab as lab
     from . import metrics as metrics
     from . import neighbors as neighbors
     from . import networks as networks
     from . import projection as projection
     from . import report as report
+    from . import representations as representations
     from . import studies as studies
+    from . import training as training
     from .datasets import Dataset as Dataset
     from .datasets import load_dataset as load_dataset
     from .metrics import Scores as Scores
@@ -69,7 +75,10 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     room = _PUBLIC.get(name)
     if room is None:
-        raise AttributeError(f"module 'unknot' has no attribute {name!r}")
+        from ._text import did_you_mean
+
+        hint = "" if name.startswith("_") else did_you_mean(name, _PUBLIC)
+        raise AttributeError(f"module 'unknot' has no attribute {name!r}{hint}")
     module = importlib.import_module(f"{__name__}.{room}")
     value = module if name == room else getattr(module, name)
     globals()[name] = value

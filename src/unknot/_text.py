@@ -1,6 +1,7 @@
-"""Text that can be written anywhere."""
+"""Text that can be written anywhere, and names that nearly are known ones."""
 
 import re
+from collections.abc import Iterable
 
 # What moves the cursor, colors, rings, or turns the direction of what follows.
 _CONTROLS = re.compile(
@@ -32,6 +33,41 @@ def shown(text: object) -> str:
     a\x1b[31m\nb
     """
     return _CONTROLS.sub(lambda found: _escape(found[0]), str(text))
+
+
+def did_you_mean(name: str, known: Iterable[str], *, n: int = 1) -> str:
+    """Return the end of an error about an unknown name: the known names most like it, if any.
+
+    Parameters
+    ----------
+    name : str
+        The name that is not known.
+    known : iterable of str
+        Those that are.
+    n : int, default=1
+        How many names to suggest, at most.
+
+    Examples
+    --------
+    >>> did_you_mean("silhouete", ["nc1", "silhouette"])
+    "; did you mean 'silhouette'?"
+    >>> did_you_mean("accuracy", ["nc1", "silhouette"])
+    ''
+    """
+    from difflib import get_close_matches
+
+    # Names that differ in capitals only are the most alike.
+    lowered: dict[str, str] = {}
+    for each in known:
+        lowered.setdefault(each.lower(), each)
+    near = get_close_matches(name.lower(), lowered, n=n)
+    return f"; did you mean {' or '.join(repr(lowered[each]) for each in near)}?" if near else ""
+
+
+def no_such_layer(name: str, known: Iterable[str]) -> str:
+    """Return the end of an error about a layer that is not there: those like it, or all."""
+    names = list(known)
+    return did_you_mean(name, names, n=3) or f"; its layers are {', '.join(names)}"
 
 
 def _escape(character: str) -> str:

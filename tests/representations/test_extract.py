@@ -58,8 +58,8 @@ def test_layers_are_chosen_by_name_pattern_and_depth(stored, layers, expected):
 @pytest.mark.parametrize(
     ("layers", "error", "message"),
     [
-        ("conv3", ValueError, r"no layer 'conv3'; did you mean conv2, conv1\?"),
-        ("x*", ValueError, "no layer 'x\\*'; did you mean conv1, conv2, flat, fc"),
+        ("conv3", ValueError, r"no layer 'conv3'; did you mean 'conv2' or 'conv1'\?"),
+        ("x*", ValueError, "no layer 'x\\*'; its layers are conv1, conv2, flat, fc"),
         (4, ValueError, "has 4 layers, 0 to 3 or -1 to -4 from the end; got 4"),
         ([True], TypeError, "names, patterns, depths and slices; got True"),
         ([], ValueError, "at least one layer"),

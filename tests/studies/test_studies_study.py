@@ -152,7 +152,7 @@ def test_snippets_stand_for_images(digits, layers):
         ({"max_iter": 3}, "max_iter must be a whole number from 250 up; got 3"),
         ({"perplexity": 0.5}, "perplexity must be from 1 up; got 0.5"),
         ({"n_samples": 3}, "n must be a whole number from 10"),
-        ({"layers": "fc3"}, "did you mean fc2"),
+        ({"layers": "fc3"}, "did you mean 'fc2"),
         ({"measure_options": {"n": 3}}, "measure_options: 'n' is not one of"),
         ({"snippets": ["a"]}, "snippets must be one for each of the 200 samples; got 1"),
     ],
@@ -204,9 +204,9 @@ def test_a_study_is_checked_when_built(study):
 def test_slices_by_layer(study):
     part = study.select(layers=["drop*", "fc2"])
     assert list(part) == ["fc1", "dropout", "fc2"]  # a view comes with its layer
-    with pytest.raises(ValueError, match="no layer 'fc3'; did you mean fc2"):
+    with pytest.raises(ValueError, match="no layer 'fc3'; did you mean 'fc2"):
         study.select("fc3")
-    with pytest.raises(KeyError, match="did you mean fc2"):
+    with pytest.raises(KeyError, match="did you mean 'fc2"):
         study["fc3"]
 
 

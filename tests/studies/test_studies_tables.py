@@ -83,5 +83,5 @@ def test_studies_are_compared_by_layer_and_measure(study, folder):
 def test_nothing_in_common_is_said(study):
     with pytest.raises(ValueError, match="have no layer and measure in common: made up"):
         study.select("fc1").compare(study.select("fc2"))
-    with pytest.raises(ValueError, match="no layer 'fc9'; did you mean fc"):
+    with pytest.raises(ValueError, match="no layer 'fc9'; did you mean 'fc"):
         study.compare(study, ["fc9"])

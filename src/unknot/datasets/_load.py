@@ -1,11 +1,11 @@
 """One door for every source of data."""
 
-import difflib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from .._text import did_you_mean
 from ._arrays import RawSplit, build_dataset, check_class_names
 from ._dataset import Dataset, DatasetError
 from ._embedded import EMBEDDED
@@ -180,9 +180,8 @@ def _refuse_options(
 
 
 def _not_found(source: str) -> DatasetError:
-    near = difflib.get_close_matches(source.lower(), EMBEDDED, n=1, cutoff=0.5)
-    hint = f"; did you mean {near[0]!r}?" if near else "."
+    hint = did_you_mean(source, EMBEDDED)
     return DatasetError(
-        f"no data set and no file or folder is called {source!r}{hint} "
+        f"no data set and no file or folder is called {source!r}{hint or '.'} "
         f"The names are {' and '.join(map(repr, EMBEDDED))}"
     )

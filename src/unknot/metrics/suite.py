@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import time
 import warnings
 from collections.abc import Iterable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._stored import Rows, StoredPoints, opened
+from .._text import did_you_mean
 from .._typing import AnyArray, Array
 from .._validation import check_labels, scale_free
 from ._checks import check_count, check_labelled
@@ -236,10 +236,9 @@ def _choose(
         wanted = {measures} if isinstance(measures, str) else set(measures)
         known = {name for name, _, _ in entries} | {entry.family for entry in MEASURES}
         for name in sorted(wanted - known):
-            near = difflib.get_close_matches(name, sorted(known), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"measures must be among {', '.join(sorted(known))}; got {name!r}{hint}"
+                f"measures must be among {', '.join(sorted(known))}; "
+                f"got {name!r}{did_you_mean(name, sorted(known))}"
             )
     chosen, skipped = [], {}
     for name, entry, where in entries:

@@ -1,12 +1,12 @@
 """The page in a notebook, linked with Python in both directions."""
 
-import difflib
 from typing import Any
 
 import anywidget
 import numpy as np
 import traitlets
 
+from .._text import did_you_mean
 from ..studies import Study
 from ._page import static_path, to_json
 from ._payload import build_payload
@@ -90,9 +90,8 @@ class Widget(anywidget.AnyWidget):
     def _check_layer(self, proposal: Any) -> str:
         name: str = proposal["value"]
         if name not in self.layers:
-            near = difflib.get_close_matches(name, self.layers, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise traitlets.TraitError(
-                f"layer must be one of {', '.join(self.layers)}; got {name!r}{hint}"
+                f"layer must be one of {', '.join(self.layers)}; "
+                f"got {name!r}{did_you_mean(name, self.layers)}"
             )
         return name

@@ -2,12 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
 import numpy as np
 
+from .._text import no_such_layer
 from .._typing import Array
 from ._adapter import INPUTS, Adapter, find_adapter
 from ._samples import Samples
@@ -225,10 +225,8 @@ def choose(found: Sequence[Found], layers: Which, model: str) -> tuple[list[Foun
                 if fnmatchcase(name, item)
             ]
             if not matched:
-                near = get_close_matches(item, names, n=3) or names
                 raise ValueError(
-                    f"layers: model {model!r} has no layer {item!r}; "
-                    f"did you mean {', '.join(near)}?"
+                    f"layers: model {model!r} has no layer {item!r}{no_such_layer(item, names)}"
                 )
             wanted.update(matched)
         else:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
+from .._text import did_you_mean
+
 # Together a second or two a layer on 10,000 samples; the others are there for the asking.
 DEFAULT_MEASURES: Final[tuple[str, ...]] = (
     "neighborhood_hit",
@@ -149,18 +151,15 @@ def measures_among(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
     ValueError
         If one does not exist.
     """
-    from difflib import get_close_matches
-
     families = _families()
     if wanted is None:
         return tuple(families)
     known = {*families, *families.values()}
     for name in wanted:
         if name not in known:
-            near = get_close_matches(name, sorted(known), n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
             raise ValueError(
-                f"measures must be 'all' or among {', '.join(sorted(known))}; got {name!r}{hint}"
+                f"measures must be 'all' or among {', '.join(sorted(known))}; "
+                f"got {name!r}{did_you_mean(name, sorted(known))}"
             )
     chosen = tuple(name for name, family in families.items() if name in wanted or family in wanted)
     if not chosen:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any
 
 import numpy as np
 
+from .._text import no_such_layer
 from .._typing import Array
 from ._layer import LayerStudy
 
@@ -31,9 +31,8 @@ def match_layers(layers: Iterable[str], wanted: str | Sequence[str]) -> list[str
         # A name is taken as it stands, whatever is in it.
         matching = [pattern] if pattern in known else [n for n in known if fnmatchcase(n, pattern)]
         if not matching:
-            near = get_close_matches(pattern, known, n=3) or known
             raise ValueError(
-                f"layers: the study has no layer {pattern!r}; did you mean {', '.join(near)}?"
+                f"layers: the study has no layer {pattern!r}{no_such_layer(pattern, known)}"
             )
         found.update(matching)
     return [name for name in known if name in found]

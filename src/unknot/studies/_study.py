@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._text import no_such_layer
 from .._typing import Array
 from ._compare import Comparison, compare_tables
 from ._layer import LayerStudy
@@ -114,10 +114,9 @@ class Study(Mapping[str, LayerStudy]):
 
     def __getitem__(self, layer: str) -> LayerStudy:
         if layer not in self.layers:
-            near = get_close_matches(layer, self.layers, n=3) or list(self.layers)
             raise KeyError(
-                f"the study of {self.name!r} has no layer {layer!r}; "
-                f"did you mean {', '.join(near)}?"
+                f"the study of {self.name!r} has no layer {layer!r}"
+                f"{no_such_layer(layer, self.layers)}"
             )
         return self.layers[layer]
 
