@@ -8,6 +8,9 @@ import nox
 nox.options.default_venv_backend = "none"
 nox.options.sessions = ["lint", "types", "tests"]
 
+# A file of tests stays in one process, which keeps what its tests share.
+_SPREAD = ("-n", "auto", "--dist", "loadfile", "--no-loadscope-reorder")
+
 
 @nox.session
 def lint(session: nox.Session) -> None:
@@ -24,8 +27,8 @@ def types(session: nox.Session) -> None:
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run the tests; what follows -- goes to pytest."""
-    session.run("pytest", *session.posargs)
+    """Run the tests on every core; what follows -- goes to pytest."""
+    session.run("pytest", *_SPREAD, *session.posargs)
 
 
 @nox.session

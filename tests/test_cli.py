@@ -66,6 +66,22 @@ def test_version(call):
     assert call("--version")[:2] == (0, f"unknot {__version__}\n")
 
 
+def test_version_in_full(call):
+    """What a report of a fault needs: of what is used here, and of nothing the tests need."""
+    code, out, err = call("--version", "--verbose")
+    assert (code, err) == (0, "")
+    said = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines())
+    assert said["numpy"] == np.__version__
+    assert {"unknot", "Python", "system", "numba", "keras"} <= set(said)
+    assert re.search(r"\d+ threads", said["processor"])
+    assert "threads" in said["BLAS"]
+    assert re.match(r"\d+ in |none are kept", said["compiled kernels"])
+    assert "pytest" not in out
+    code, out, err = call("--verbose")
+    assert code == 2
+    assert "it goes with --version" in err
+
+
 def test_embed_then_measure(call, clouds, tmp_path):
     points, labels = clouds
     code, out, _ = call("embed", points, "-o", tmp_path / "map.npy", "--perplexity", 10)

@@ -49,7 +49,8 @@ class KernelCache(FunctionCache):  # type: ignore[misc] # Numba's classes are un
     @property
     def cache_path(self) -> str | None:
         """The folder where a kernel would be kept; None if there is none."""
-        return next((str(folder) for folder in _folders(self._source)), None)
+        folder = folder_of(self._source)
+        return None if folder is None else str(folder)
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return a kernel as it was compiled, or None."""
@@ -112,6 +113,11 @@ class KernelCache(FunctionCache):  # type: ignore[misc] # Numba's classes are un
 _BINARY = getattr(os, "O_BINARY", 0)
 # A pipe in place of a file must not be waited for.
 _READ = os.O_RDONLY | _BINARY | getattr(os, "O_NONBLOCK", 0)
+
+
+def folder_of(source: Path) -> Path | None:
+    """Return the folder where the kernels of a file of source are kept; None if there is none."""
+    return next(_folders(source), None)
 
 
 def _read_own(path: Path) -> bytes:

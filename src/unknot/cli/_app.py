@@ -36,20 +36,22 @@ JobsOption = Annotated[int | None, typer.Option(help="Threads. (default: every c
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
 
-def _print_version(wanted: bool) -> bool:
-    if wanted:
-        typer.echo(f"unknot {__version__}")
-        raise typer.Exit
-    return wanted
-
-
-@app.callback()
+@app.callback(invoke_without_command=True)
 def _options(
-    version: Annotated[
+    context: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+    verbose: Annotated[
         bool,
-        typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
-        ),
+        typer.Option("--verbose", help="With --version: versions, threads, BLAS, cache."),
     ] = False,
 ) -> None:
     """See and measure how a neural network untangles the classes of its data, layer by layer."""
+    if version:
+        from ._version import describe
+
+        typer.echo(describe() if verbose else f"unknot {__version__}")
+        raise typer.Exit
+    if verbose:
+        raise typer.BadParameter("it goes with --version", param_hint="--verbose")
+    if context.invoked_subcommand is None:
+        raise typer.BadParameter("a command is missing", param_hint="COMMAND")
