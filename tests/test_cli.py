@@ -77,7 +77,10 @@ def test_version_in_full(call):
     assert "threads" in said["BLAS"]
     assert re.match(r"\d+ in |none are kept", said["compiled kernels"])
     assert "pytest" not in out
-    code, out, err = call("--verbose")
+    code, out, _ = call("--verbose", "--version")
+    assert code == 0
+    assert said["numba"] in out
+    code, _, err = call("--verbose", "show", "nothing")
     assert code == 2
     assert "it goes with --version" in err
 

@@ -1,5 +1,6 @@
 """The command line itself, and what its commands have in common."""
 
+import sys
 from enum import StrEnum
 from typing import Annotated
 
@@ -36,22 +37,31 @@ JobsOption = Annotated[int | None, typer.Option(help="Threads. (default: every c
 SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
 
 
-@app.callback(invoke_without_command=True)
+def _print_version(wanted: bool) -> bool:
+    if wanted:
+        # Options are read in the order they are given in, and this one ends the reading.
+        if "--verbose" in sys.argv[1:]:
+            from ._version import describe
+
+            typer.echo(describe())
+        else:
+            typer.echo(f"unknot {__version__}")
+        raise typer.Exit
+    return wanted
+
+
+@app.callback()
 def _options(
-    context: typer.Context,
-    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
-    verbose: Annotated[
+    version: Annotated[
         bool,
-        typer.Option("--verbose", help="With --version: versions, threads, BLAS, cache."),
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version."
+        ),
+    ] = False,
+    verbose: Annotated[
+        bool, typer.Option("--verbose", help="With --version: versions, threads, BLAS, cache.")
     ] = False,
 ) -> None:
     """See and measure how a neural network untangles the classes of its data, layer by layer."""
-    if version:
-        from ._version import describe
-
-        typer.echo(describe() if verbose else f"unknot {__version__}")
-        raise typer.Exit
     if verbose:
         raise typer.BadParameter("it goes with --version", param_hint="--verbose")
-    if context.invoked_subcommand is None:
-        raise typer.BadParameter("a command is missing", param_hint="COMMAND")
