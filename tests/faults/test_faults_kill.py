@@ -1,7 +1,6 @@
 """Commands that are killed at random moments end, run again, as if they had not been.
 
-``UNKNOT_KILLS`` times the kills: the test run has a few, of a lab with little to do; ``nox -s
-faults`` has many, of ``unknot lab --quick``.
+``UNKNOT_KILLS`` times the kills: the test run has a few, ``nox -s faults`` many.
 """
 
 import os
@@ -33,7 +32,11 @@ def test_a_study(arrays, ends_the_same):
     )
 
 
-if TIMES > 1:  # Among a few kills are those of the lab and of tests/keras_models, which train.
+def test_a_page(ends_the_same):
+    ends_the_same(TIMES, "-m", "unknot", "report", STORED, "--out", "OUT.html")
+
+
+if TIMES > 1:  # A few kills of what trains are among the tests of the lab and of training.
 
     def test_a_training(ends_the_same):
         ends_the_same(
@@ -42,21 +45,5 @@ if TIMES > 1:  # Among a few kills are those of the lab and of tests/keras_model
             *("--epochs", "2", "--out", "OUT.keras"),
         )
 
-
-def test_a_page(ends_the_same):
-    ends_the_same(TIMES, "-m", "unknot", "report", STORED, "--out", "OUT.html")
-
-
-LAB = """
-import sys
-from unknot.lab import LabSettings, run_lab
-run_lab(sys.argv[1], settings=LabSettings(
-    epochs={"logistic_regression": 2, "perceptron": 3, "lenet": 1}, train_samples=600,
-    test_samples=200, map_train_samples=200, iterations=250, mistakes=["lenet"], untrained=False,
-    measures=["two_nn"], layers={"perceptron": ["fc1"], "lenet": ["fc1"]}))
-"""
-
-
-def test_a_lab(ends_the_same):
-    quick = ("-m", "unknot", "lab", "--quick", "--out", "OUT")
-    ends_the_same(TIMES, *(quick if TIMES > 1 else ("-c", LAB, "OUT")))
+    def test_a_lab(ends_the_same):
+        ends_the_same(TIMES, "-m", "unknot", "lab", "--quick", "--out", "OUT")

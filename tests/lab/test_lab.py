@@ -11,6 +11,7 @@ from PIL import Image
 from rich.console import Console
 
 import unknot
+from killing import Command, differing
 from unknot._lock import locked
 from unknot.lab import LabSettings, _studies, run_lab
 from unknot.lab._settings import HITS, NETWORKS, STUDIED
@@ -259,6 +260,15 @@ def test_a_killed_training_goes_on_at_its_checkpoint(run, tiny, tmp_path, monkey
         ours, whole = results["models"][name], run[1]["models"][name]
         assert ours["test_loss"] == pytest.approx(whole["test_loss"], rel=1e-5)
     assert not list((tmp_path / ".steps").glob("*.partial*"))
+
+
+def test_killed_at_a_random_moment_it_ends_the_same(run, tiny, tmp_path):
+    code = f"import sys; from unknot.lab import *; run_lab(sys.argv[1], settings={tiny!r})"
+    # The frameworks take some seconds to import.
+    after = float(np.random.default_rng().uniform(3, 6 + run[1]["seconds_total"]))
+    Command("-c", code, "OUT").kill(tmp_path / "lab", after)
+    run_lab(tmp_path / "lab", settings=tiny, console=Console(quiet=True))
+    assert differing(tmp_path / "lab", run[0]) == [], f"killed after {after:.2f} s"
 
 
 def test_the_conclusion_follows_the_numbers(run):
