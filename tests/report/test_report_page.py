@@ -5,6 +5,7 @@ import hashlib
 import json
 import os
 import re
+import tempfile
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -148,6 +149,12 @@ def test_a_file_is_replaced_whole_or_not_at_all(study, tmp_path, monkeypatch):
         write_report(study, path)
     assert path.read_text() == "before"
     assert [entry.name for entry in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_a_page_needs_no_other_place_than_its_own(study, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "full"))
+    assert write_report(study, tmp_path / "report.html").is_file()
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
 
 
 def test_a_folder_is_no_file(study, tmp_path):

@@ -4,6 +4,7 @@ Every function returns a matplotlib figure that belongs to no global state, in a
 that does not depend on the user's settings and does not change them. `save_figure` writes it.
 """
 
+from ._save import figure_bytes as figure_bytes
 from ._save import save_figure
 from ._shapes import draw_ellipses, draw_hulls, draw_points
 from .bars import class_bars

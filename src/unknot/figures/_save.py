@@ -1,5 +1,6 @@
 """Figures to files."""
 
+import io
 import os
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,15 @@ def save_figure(fig: Figure, path: str | os.PathLike[str], *, dpi: int = 200) ->
         raise ValueError(
             f"path must end in {', '.join(sorted(_METADATA))}; got {os.fspath(path)!r}"
         )
-    # A file that matplotlib opens itself stays open where it cannot be written.
-    with house_style(), atomic_path(target) as temporary, temporary.open("wb") as stream:
-        fig.savefig(stream, format=kind[1:], dpi=dpi, metadata=_METADATA[kind], facecolor="white")
+    content = figure_bytes(fig, kind, dpi=dpi)
+    with atomic_path(target) as temporary:
+        temporary.write_bytes(content)
     return target
+
+
+def figure_bytes(fig: Figure, kind: str = ".png", *, dpi: int = 200) -> bytes:
+    """Return the file that `save_figure` writes for this ending."""
+    stream = io.BytesIO()
+    with house_style():
+        fig.savefig(stream, format=kind[1:], dpi=dpi, metadata=_METADATA[kind], facecolor="white")
+    return stream.getvalue()

@@ -1,10 +1,8 @@
 """Everything that the page shows of a study, as plain values that JSON has."""
 
-import tempfile
 import warnings
 from collections.abc import Mapping
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -246,16 +244,14 @@ def _agree(one: Array | None, other: Array | None) -> bool:
 
 def _figure(study: Study) -> str | None:
     """Draw the strip of maps, for a browser that cannot draw the points."""
-    from ..figures import save_figure
+    from ..figures import figure_bytes
 
     if all(layer.map is None for layer in study.layers.values()):
         return None
     with warnings.catch_warnings():
         # Of names in scripts that the figure's font lacks; the page itself shows them.
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
-        with tempfile.TemporaryDirectory() as folder:
-            path = save_figure(study.figure(), Path(folder) / "maps.png", dpi=_DPI)
-            return image_uri(path.read_bytes())
+        return image_uri(figure_bytes(study.figure(), dpi=_DPI))
 
 
 def _settings(studies: list[Study], names: list[str]) -> dict[str, str]:
