@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Float, Float32, Float64, Int, Int32, Int64, Integer, Shaped, UInt8
+from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64, Integer, Shaped, UInt8
 
 if TYPE_CHECKING:
     Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
@@ -20,6 +20,7 @@ Labels: TypeAlias = Int64[Array, " samples"]
 __all__ = [
     "AnyArray",
     "Array",
+    "Bool",
     "Float",
     "Float32",
     "Float64",

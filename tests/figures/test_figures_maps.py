@@ -25,8 +25,8 @@ from unknot.figures import (
     lab_panel,
     save_figure,
 )
-from unknot.figures._names import densest_places
-from unknot.figures._palette import SAFE
+from unknot.figures._names import densest_places, in_majority
+from unknot.figures._palette import INK, MUTED, SAFE
 from unknot.figures._shapes import point_style
 from unknot.figures._style import UnknotFigure
 
@@ -267,6 +267,31 @@ def test_names_lie_on_their_classes():
     assert abs(x + 5) < 1.5
     assert abs(y + 5) < 1.5
     assert ([x, y] == points).all(axis=1).any()
+
+
+def test_only_classes_with_a_place_of_their_own_are_named_firmly():
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 6
+    mixed = rng.normal(size=(300, 2)).astype(np.float32)
+    apart = mixed / 8 + np.stack([labels % 3, labels // 3], axis=1).astype(np.float32)
+    half = apart.copy()
+    half[labels < 3] = mixed[labels < 3] / 8  # the first three lie on each other
+    for points, faint in ((mixed, set("abcdef")), (apart, set()), (half, set("abc"))):
+        fig = compare_maps({"a map": points}, labels, class_names="abcdef")
+        colors = {text.get_text(): text.get_color() for ax in fig.axes for text in ax.texts}
+        assert {name for name, color in colors.items() if color == MUTED} == faint
+        assert {name for name, color in colors.items() if color == INK} == set("abcdef") - faint
+
+
+def test_a_class_alone_or_of_one_point_has_its_place():
+    points = np.random.default_rng(0).normal(size=(30, 2))
+    points[0] += 50
+    zeros = np.zeros(30, np.int64)
+    assert in_majority(points, zeros, points[:1]).tolist() == [True]
+    assert in_majority(points[:1], zeros[:1], points[:1]).tolist() == [True]
+    codes = zeros.copy()
+    codes[0] = 1
+    assert in_majority(points, codes, points[[1, 0]]).tolist() == [True, False]
 
 
 def test_compare_maps_can_be_read(digits):

@@ -182,18 +182,23 @@ except KeyboardInterrupt:
 
 
 def test_an_interrupt_does_not_wait_for_the_compiler_nor_does_the_process_end_badly(tmp_path):
-    process = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_IN_THE_COMPILER],
-        capture_output=True,
-        text=True,
-        check=False,
-        env={
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(sys.path),
-            "NUMBA_CACHE_DIR": str(tmp_path),
-        },
-    )
-    assert (process.returncode, process.stdout) == (0, "interrupted True\n"), process.stderr
+    for attempt in range(3):
+        process = subprocess.run(
+            [sys.executable, "-c", INTERRUPTED_IN_THE_COMPILER],
+            capture_output=True,
+            text=True,
+            check=False,
+            env={
+                **os.environ,
+                "PYTHONPATH": os.pathsep.join(sys.path),
+                "NUMBA_CACHE_DIR": str(tmp_path / str(attempt)),
+            },
+        )
+        assert process.returncode == 0, process.stderr
+        assert process.stdout.startswith("interrupted "), process.stderr
+        if "True" in process.stdout:
+            return
+    pytest.fail("no compilation was under way after the interrupt, in three attempts")
 
 
 def test_an_error_in_the_callback_reaches_the_caller():

@@ -5,15 +5,18 @@ from collections.abc import Sequence
 import numpy as np
 from matplotlib.axes import Axes
 
-from .._typing import Array, Float64, Labels
+from .._typing import Array, Bool, Float64, Labels
 from ._layout import halo, literal, spread_labels, text_width
-from ._palette import INK
+from ._palette import INK, MUTED
 from ._style import NORMAL
 from ._view import panel_size
 
 # More names than this on a map hide the map.
 MOST_NAMES_ON_MAP = 26
 _LONGEST_NAME_ON_MAP = 0.95  # inches
+# Most points around a name that are asked for their class.
+_AROUND = 24
+_FIRM = 0.5
 
 
 def densest_places(points: Array, codes: Labels, n_classes: int) -> Float64[Array, "classes 2"]:
@@ -39,8 +42,49 @@ def densest_places(points: Array, codes: Labels, n_classes: int) -> Float64[Arra
     return places
 
 
-def write_names(ax: Axes, places: Float64[Array, "classes 2"], names: Sequence[str]) -> bool:
+def name_classes(ax: Axes, points: Array, codes: Labels, names: Sequence[str]) -> bool:
+    """Write each class's name where it is densest, as `write_names` does.
+
+    It is faint where most of the points around are of other classes: such a class has no place of
+    its own.
+    """
+    places = densest_places(points, codes, len(names))
+    return write_names(ax, places, names, in_majority(points, codes, places))
+
+
+def in_majority(
+    points: Array, codes: Labels, places: Float64[Array, "classes 2"]
+) -> Bool[Array, " classes"]:
+    """Whether the points around a class's place, one of its points, are mostly of the class.
+
+    Half of the way from as many as by chance to all of them, as on the page.
+    """
+    from scipy.spatial import cKDTree
+
+    tree = cKDTree(points)
+    firm = np.ones(len(places), bool)
+    for code, place in enumerate(places):
+        count = int(np.count_nonzero(codes == code))
+        chance = count / len(codes)
+        around = min(_AROUND, max(3, -(-count // 2)), len(points) - 1)
+        if chance == 1 or around < 1:
+            continue
+        _, near = tree.query(place, around + 1)
+        # One of them is the point at the place itself.
+        share = (np.count_nonzero(codes[near] == code) - 1) / around
+        firm[code] = (share - chance) / (1 - chance) >= _FIRM
+    return firm
+
+
+def write_names(
+    ax: Axes,
+    places: Float64[Array, "classes 2"],
+    names: Sequence[str],
+    firm: Bool[Array, " classes"] | None = None,
+) -> bool:
     """Write each class's name at its place, moved apart where they would overlap.
+
+    Those that are not `firm` are faint.
 
     Returns
     -------
@@ -57,17 +101,19 @@ def write_names(ax: Axes, places: Float64[Array, "classes 2"], names: Sequence[s
     placed = spread_labels((places - low) / per_inch, sizes, panel)
     if placed is None:
         return False
-    for (x, y), name in zip(placed * per_inch + low, names, strict=True):
+    if firm is None:
+        firm = np.ones(len(names), bool)
+    for (x, y), name, is_firm in zip(placed * per_inch + low, names, firm, strict=True):
         ax.text(
             x,
             y,
             literal(name),
             fontsize=NORMAL,
-            fontweight="bold",
-            color=INK,
+            fontweight="bold" if is_firm else "normal",
+            color=INK if is_firm else MUTED,
             ha="center",
             va="center_baseline",
             path_effects=halo(),
-            zorder=5,
+            zorder=6 if is_firm else 5,
         )
     return True

@@ -23,7 +23,7 @@ from ._layout import (
     write_panel_title,
     write_title,
 )
-from ._names import densest_places, write_names
+from ._names import name_classes, write_names
 from ._palette import FRAME
 from ._shapes import check_map, ellipse_extent, ellipse_patches, hull_patches, scatter
 from ._style import NORMAL, PAGE, UnknotFigure, in_house_style
@@ -152,9 +152,8 @@ def lab_panel(
     hull_patches(axes[1], hulls, hull_key.colors, filled=False)
     hull_patches(axes[1], peeled, peeled_key.colors)
     ellipse_patches(axes[2], ellipses, ellipse_key.colors)
-    densest = densest_places(points, codes, len(key.names))
-    write_names(axes[0], densest, key.names)
-    write_names(axes[1], densest, key.names)
+    for ax in axes[:2]:
+        name_classes(ax, points, codes, key.names)
     write_names(axes[2], ellipses.means, ellipse_key.names)
     add_legend(fig, key.handles(), key.names)
     return fig
@@ -249,7 +248,7 @@ def compare_maps(
         set_view(ax, view_of([points[name]]))
         key, codes = everything.select(labels_of[name])
         scatter(ax, points[name], codes, key.colors)
-        write_names(ax, densest_places(points[name], codes, len(key.names)), key.names)
+        name_classes(ax, points[name], codes, key.names)
     add_legend(fig, shared.handles(), shared.names)
     return fig
 

@@ -35,7 +35,7 @@ from ._layout import (
     write_panel_title,
     write_title,
 )
-from ._names import densest_places, write_names
+from ._names import name_classes
 from ._palette import FRAME, GRID, INK, MUTED
 from ._shapes import check_map, point_style, scatter
 from ._style import LARGE, NORMAL, PAGE, UnknotFigure, in_house_style
@@ -155,7 +155,7 @@ def layer_strip(
             scatter(ax, points[name], codes, key.colors)
             if wrong is not None:
                 _ring(ax, points[name][wrong], side, point_style(len(points[name]), side)[0])
-            write_names(ax, densest_places(points[name], codes, len(key.names)), key.names)
+            name_classes(ax, points[name], codes, key.names)
         top += side + _GAP
     add_legend(fig, handles, names)
     return fig
