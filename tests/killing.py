@@ -60,12 +60,6 @@ def _without_seconds(value):
     return [_without_seconds(part) for part in value] if isinstance(value, list) else value
 
 
-# What is killed measures no coverage: nothing of it would be kept.
-ENVIRONMENT = {
-    name: value for name, value in os.environ.items() if not name.startswith("COVERAGE")
-} | {"COLUMNS": "100"}
-
-
 class Command:
     """A command of Python in a process of its own, with what it writes in place of ``OUT``."""
 
@@ -79,7 +73,7 @@ class Command:
             [sys.executable, *command],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
-            env=ENVIRONMENT,
+            env=os.environ | {"COLUMNS": "100"},
             text=True,
         )
 
