@@ -31,7 +31,7 @@ def test_keras_models_on_another_backend(backend):
             "not one_backend",
             HERE / "keras_models",
         ],
-        env=os.environ | {"KERAS_BACKEND": backend},
+        env={**os.environ, "KERAS_BACKEND": backend},
         cwd=HERE.parent,
         capture_output=True,
         text=True,
