@@ -260,6 +260,7 @@ def test_a_killed_training_goes_on_at_its_checkpoint(run, tiny, tmp_path, monkey
         ours, whole = results["models"][name], run[1]["models"][name]
         assert ours["test_loss"] == pytest.approx(whole["test_loss"], rel=1e-5)
     assert not list((tmp_path / ".steps").glob("*.partial*"))
+    assert differing(tmp_path, run[0]) == []
 
 
 def test_killed_at_a_random_moment_it_ends_the_same(run, tiny, tmp_path):
@@ -269,6 +270,36 @@ def test_killed_at_a_random_moment_it_ends_the_same(run, tiny, tmp_path):
     Command("-c", code, "OUT").kill(tmp_path / "lab", after)
     run_lab(tmp_path / "lab", settings=tiny, console=Console(quiet=True))
     assert differing(tmp_path / "lab", run[0]) == [], f"killed after {after:.2f} s"
+
+
+@pytest.mark.parametrize("name", NETWORKS)
+def test_a_training_that_went_on_is_saved_as_one_that_never_stopped(name, tmp_path):
+    from unknot import networks
+    from unknot.lab._networks import take_state
+    from unknot.training import load, save, train
+
+    data = unknot.load_dataset("mnist").train.take(np.arange(200))
+    options = {"epochs": 2, "random_state": 0, "progress": False}
+
+    def network():
+        return getattr(networks, name)(random_state=0)
+
+    whole = network()
+    train(whole, data, **options)
+    first = network()
+    history = train(first, data, **options | {"epochs": 1})
+    save(first, tmp_path / "partial.keras")
+    model = network()
+    take_state(model, load(tmp_path / "partial.keras"))
+    train(model, data, history=history, **options)
+    for ending in ("keras", "h5", "yaml", "weights.h5"):
+        for folder, trained in (("whole", whole), ("resumed", model)):
+            if ending != "weights.h5":
+                save(trained, tmp_path / folder / f"model.{ending}")
+        saved = [
+            (tmp_path / each / f"model.{ending}").read_bytes() for each in ("whole", "resumed")
+        ]
+        assert saved[0] == saved[1], ending
 
 
 def test_the_conclusion_follows_the_numbers(run):

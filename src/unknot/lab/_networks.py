@@ -78,23 +78,25 @@ def _trained(
     """Train from the start, or from the checkpoint that a killed run of the same step left."""
     checkpoint = workspace.partial(name, ".keras")
     owner = workspace.partial(name, ".fingerprint")
+    model = getattr(networks, name)(
+        n_classes=data.n_classes,
+        input_shape=data.train.inputs.shape[1:],
+        random_state=settings.seed,
+    )
     history = None
     if (
         owner.is_file()
         and owner.read_text() == fingerprint
         and (checkpoint.is_file() and history_path(checkpoint).is_file())
     ):
-        model = load(checkpoint)
-        history = _matching_history(model, checkpoint, len(data.train), settings.batch_size)
+        saved = load(checkpoint)
+        history = _matching_history(saved, checkpoint, len(data.train), settings.batch_size)
+        if history is not None:
+            take_state(model, saved)
     if history is None:
         checkpoint.unlink(missing_ok=True)
         owner.parent.mkdir(parents=True, exist_ok=True)
         owner.write_text(fingerprint)
-        model = getattr(networks, name)(
-            n_classes=data.n_classes,
-            input_shape=data.train.inputs.shape[1:],
-            random_state=settings.seed,
-        )
     history = train(
         model,
         data,
@@ -109,6 +111,19 @@ def _trained(
     if history.interrupted:
         raise KeyboardInterrupt
     return model, history
+
+
+def take_state(model: Any, saved: Any) -> None:
+    """Go on with a new model where one that was loaded is.
+
+    What is saved of it later are the bytes of a training that never stopped; a loaded model has
+    lost which of its objects were one, and Keras writes that down.
+    """
+    model.set_weights(saved.get_weights())
+    model.compile_from_config(saved.get_compile_config())
+    model.optimizer.build(model.trainable_variables)
+    for own, other in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
+        own.assign(other)
 
 
 def _matching_history(
