@@ -87,10 +87,20 @@ def test_directions_may_be_too_near_each_other():
         unknot.nearest_neighbors(np.eye(5)[LABELS % 4] + 1e-3 * POINTS, 5, metric="cosine")
 
 
+def test_data_of_a_model_are_told_too(tmp_path):
+    for points in (SOME, SOME.reshape(200, 5, 1, 1)):
+        np.savez(tmp_path / "data.npz", inputs=points, labels=LABELS)
+        with pytest.warns(UserWarning, match=f"inputs.*{TOLD}"):
+            unknot.load_dataset(tmp_path / "data.npz")
+    np.savez(tmp_path / "data.npz", inputs=POINTS, labels=LABELS)
+    unknot.load_dataset(tmp_path / "data.npz")  # without a warning
+
+
 def test_a_study_keeps_it_with_the_layer(tmp_path):
     quick = {"measures": ["nc1"], "max_iter": 250, "perplexity": 5, "progress": False}
     for _ in range(2):
         study = unknot.study({"fc": APART}, (APART, LABELS), out=tmp_path / "s", **quick)
         for layer in ("inputs", "fc"):
-            assert any(TOLD in note for note in (*study[layer].notes, *study.notes))
+            said = study["inputs"].notes if layer == "inputs" else study.notes
+            assert any(TOLD in note for note in said)
     assert TOLD in json.dumps(json.loads((tmp_path / "s" / "study.json").read_text()))

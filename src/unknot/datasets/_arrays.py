@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._arrays import as_array, as_numbers
+from .._blur import warn_if_blurred
 from .._typing import Array, Float32
-from .._validation import check_labels, is_blurred
+from .._validation import check_labels, is_blurred, is_float32
 from ._dataset import Dataset, DatasetError, Split
 
 # Features farther from 0 than so many times their spread keep fewer than three digits in float32.
@@ -108,6 +109,9 @@ def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
             f"{name} has NaN, infinite or too large values in {int((~finite).sum())} samples, "
             f"first in sample {int(np.argmin(finite))}. Remove or replace them"
         )
+    if not is_float32(array.dtype):
+        flat = array.reshape(len(array), -1)
+        warn_if_blurred(lambda rows: flat[rows], flat.shape, name=name)
     return result
 
 

@@ -42,14 +42,18 @@ def densest_places(points: Array, codes: Labels, n_classes: int) -> Float64[Arra
     return places
 
 
-def name_classes(ax: Axes, points: Array, codes: Labels, names: Sequence[str]) -> bool:
-    """Write each class's name where it is densest, as `write_names` does.
+def name_classes(axes: Sequence[Axes], points: Array, codes: Labels, names: Sequence[str]) -> None:
+    """Write each class's name where it is densest, as `write_names` does, on maps of one kind.
 
     It is faint where most of the points around are of other classes: such a class has no place of
     its own.
     """
+    if len(names) > MOST_NAMES_ON_MAP:
+        return
     places = densest_places(points, codes, len(names))
-    return write_names(ax, places, names, in_majority(points, codes, places))
+    firm = in_majority(points, codes, places)
+    for ax in axes:
+        write_names(ax, places, names, firm)
 
 
 def in_majority(

@@ -152,8 +152,7 @@ def lab_panel(
     hull_patches(axes[1], hulls, hull_key.colors, filled=False)
     hull_patches(axes[1], peeled, peeled_key.colors)
     ellipse_patches(axes[2], ellipses, ellipse_key.colors)
-    for ax in axes[:2]:
-        name_classes(ax, points, codes, key.names)
+    name_classes(axes[:2], points, codes, key.names)
     write_names(axes[2], ellipses.means, ellipse_key.names)
     add_legend(fig, key.handles(), key.names)
     return fig
@@ -248,7 +247,7 @@ def compare_maps(
         set_view(ax, view_of([points[name]]))
         key, codes = everything.select(labels_of[name])
         scatter(ax, points[name], codes, key.colors)
-        name_classes(ax, points[name], codes, key.names)
+        name_classes([ax], points[name], codes, key.names)
     add_legend(fig, shared.handles(), shared.names)
     return fig
 

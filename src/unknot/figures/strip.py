@@ -155,7 +155,7 @@ def layer_strip(
             scatter(ax, points[name], codes, key.colors)
             if wrong is not None:
                 _ring(ax, points[name][wrong], side, point_style(len(points[name]), side)[0])
-            name_classes(ax, points[name], codes, key.names)
+            name_classes([ax], points[name], codes, key.names)
         top += side + _GAP
     add_legend(fig, handles, names)
     return fig
