@@ -91,9 +91,14 @@ def test_a_shared_layer_and_one_that_is_called_like_its_second_run(keras):
         def call(self, x):
             return self.last(self.other(self.fc(self.fc(x))))
 
-    model = Shared()
-    model(X)
-    found = {layer.name: (layer.kind, layer.shape) for layer in list_layers(model, X)}
+    try:
+        model = Shared()
+        model(X)
+        found = {layer.name: (layer.kind, layer.shape) for layer in list_layers(model, X)}
+    finally:
+        # TensorFlow refuses "fc:2" as a scope, and Keras leaves the model's own scope open, in
+        # which every later variable of the process would be named.
+        keras.backend.clear_session()
     assert found == {
         "fc": ("Dense", (4,)),
         "fc:2": ("Dense", (4,)),

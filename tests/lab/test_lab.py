@@ -41,6 +41,10 @@ def tiny():
 
 @pytest.fixture(scope="module")
 def run(tiny, tmp_path_factory):
+    import keras
+
+    # As in a process of its own: what other tests left of Keras would be in the names of variables.
+    keras.backend.clear_session()
     folder = tmp_path_factory.mktemp("lab")
     console = Console(record=True, width=100, quiet=False)
     with console.capture() as captured:
