@@ -12,8 +12,8 @@ import numpy as np
 from numba import njit, prange
 
 import unknot
-from unknot._team import Team
-from unknot._threads import resolve_n_jobs
+from unknot._parallel.n_jobs import resolve_n_jobs
+from unknot._parallel.thread_team import Team
 from unknot.projection._mesh import Mesh
 
 AT = (50, 250, 500, 1000)

@@ -20,7 +20,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 import unknot
 from unknot import metrics
-from unknot.metrics._kernels_capacity import anchors
+from unknot.metrics._shared.kernels_capacity import anchors
 
 FAMILIES = (
     "neighbourhood",

@@ -4,7 +4,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from unknot._team import Team
+from unknot._parallel.thread_team import Team
 from unknot.datasets._dataset import stratified_indices
 
 

@@ -10,7 +10,7 @@ import threading
 import pytest
 from numba.core.errors import TypingError
 
-from unknot._team import Team
+from unknot._parallel.thread_team import Team
 
 SOURCE = """
 import threading
@@ -18,7 +18,7 @@ import threading
 from numba import njit, types
 from numba.extending import intrinsic
 
-from unknot._compiler import kernel
+from unknot._parallel.jit import kernel
 
 started, may_end = threading.Event(), threading.Event()
 times_begun = times_ended = 0

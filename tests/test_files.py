@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from unknot._files import atomic_path, write_array, write_json, write_text
+from unknot._io.atomic import atomic_path, write_array, write_json, write_text
 
 
 def test_a_file_is_written_whole(tmp_path):

@@ -6,9 +6,9 @@ import threading
 
 import pytest
 
-from unknot._folders import LinkError, claim, inside, marker_of, read_regular
-from unknot._lock import locked
-from unknot._workspace import Parts
+from unknot._io.cache import Parts
+from unknot._io.folders import LinkError, claim, inside, marker_of, read_regular
+from unknot._io.lock import locked
 
 KIND = "unknot study"
 

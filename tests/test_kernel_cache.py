@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from unknot import _kernel_cache
-from unknot._compiler import kernel
+from unknot._parallel import kernel_cache as _kernel_cache
+from unknot._parallel.jit import kernel
 
 SOURCE = """
-from unknot._compiler import kernel
+from unknot._parallel.jit import kernel
 
 
 @kernel()

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from unknot._team import Team, single_threaded_blas
+from unknot._parallel.thread_team import Team, single_threaded_blas
 
 
 def blas_threads():

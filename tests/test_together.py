@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from unknot._kernels_together import barrier, give_up, new_shared, next_task
-from unknot._team import Team
+from unknot._parallel.barrier import barrier, give_up, new_shared, next_task
+from unknot._parallel.thread_team import Team
 
 
 @njit(nogil=True)

@@ -1,8 +1,15 @@
 import numpy as np
 import pytest
+from unknot._validation.points.points import (
+    check_labels,
+    check_points,
+    is_blurred,
+    less,
+    middle_of,
+    scale_free,
+)
 
-from unknot._threads import resolve_n_jobs
-from unknot._validation import check_labels, check_points, is_blurred, less, middle_of, scale_free
+from unknot._parallel.n_jobs import resolve_n_jobs
 
 
 @pytest.mark.parametrize(

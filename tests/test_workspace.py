@@ -2,7 +2,7 @@ import json
 
 import pytest
 
-from unknot._workspace import Workspace
+from unknot._io.cache import Workspace
 
 
 @pytest.fixture

@@ -75,7 +75,7 @@ if TYPE_CHECKING:
 def __getattr__(name: str) -> Any:
     room = _PUBLIC.get(name)
     if room is None:
-        from ._text import did_you_mean
+        from ._io.text import did_you_mean
 
         hint = "" if name.startswith("_") else did_you_mean(name, _PUBLIC)
         raise AttributeError(f"module 'unknot' has no attribute {name!r}{hint}")

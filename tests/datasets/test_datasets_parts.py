@@ -8,7 +8,7 @@ from PIL import Image
 
 import unknot
 from unknot.datasets import DatasetError
-from unknot.studies._data import take_data
+from unknot.studies._pipeline.data import take_data
 
 
 def fill(folder, names=("a", "b"), value=0):

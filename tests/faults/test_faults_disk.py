@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import unknot
-from unknot._files import atomic_path, write_array, write_bytes, write_json, write_text
+from unknot._io.atomic import atomic_path, write_array, write_bytes, write_json, write_text
 from unknot.figures import save_figure
 from unknot.training import History
 
@@ -148,7 +148,7 @@ def test_an_error_of_a_library_names_the_target(tmp_path):
 
 KILLED = """
 import sys, time
-from unknot._files import atomic_path
+from unknot._io.atomic import atomic_path
 with atomic_path(sys.argv[1]) as temporary:
     temporary.write_bytes(b"half")
     print("writing", flush=True)

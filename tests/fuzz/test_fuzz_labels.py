@@ -11,12 +11,12 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from unknot._validation.points.points import check_labels
 
 import unknot
 from unknot import metrics
-from unknot._validation import check_labels
 from unknot.figures import layer_strip
-from unknot.studies._data import take_data
+from unknot.studies._pipeline.data import take_data
 
 CODES = np.arange(12) % 2
 POINTS = (np.random.default_rng(0).normal(size=(12, 2)) + 9 * CODES[:, None]).astype(np.float32)

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import unknot
-from unknot import _npy
+from unknot._io import npy as _npy
 from unknot.cli._files import read_array
 from unknot.datasets import DatasetError
 from unknot.datasets._idx import read_idx

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 from unknot.representations import extract, load_model
-from unknot.representations._expressions import is_arithmetic, is_guard
+from unknot.representations._loading.expressions import is_arithmetic, is_guard
 
 torch = pytest.importorskip("torch")
 

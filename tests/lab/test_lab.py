@@ -12,7 +12,7 @@ from rich.console import Console
 
 import unknot
 from killing import Command, differing
-from unknot._lock import locked
+from unknot._io.lock import locked
 from unknot.lab import LabSettings, _studies, run_lab
 from unknot.lab._settings import HITS, NETWORKS, STUDIED
 from unknot.lab._summary import conclusion, tables

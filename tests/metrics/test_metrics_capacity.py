@@ -4,11 +4,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from unknot._team import Team
+from unknot._parallel.thread_team import Team
 from unknot.metrics import MeasureWarning, UndefinedMeasureError, manifold_capacity
-from unknot.metrics._centres import decorrelated, mean_correlation
-from unknot.metrics._kernels_capacity import anchors
-from unknot.metrics._kernels_centres import (
+from unknot.metrics._shared.centers import decorrelated, mean_correlation
+from unknot.metrics._shared.kernels_capacity import anchors
+from unknot.metrics._shared.kernels_centers import (
     minimise_correlation,
     orthonormalise,
     shared_correlation,

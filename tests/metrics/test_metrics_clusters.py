@@ -12,7 +12,7 @@ from unknot.metrics import (
     distance_consistency,
     silhouette,
 )
-from unknot.metrics._distances import stratified
+from unknot.metrics._shared.distances import stratified
 
 
 @pytest.fixture

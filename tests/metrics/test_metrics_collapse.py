@@ -3,17 +3,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unknot.metrics import (
-    MeasureWarning,
-    UndefinedMeasureError,
-    _moments,
-    _permuted,
-    class_distance_variance,
-    nc1,
-    nc2,
-)
-from unknot.metrics._moments import class_moments, resampled_moments
-from unknot.metrics._permuted import permuted_moments
+from unknot.metrics import MeasureWarning, UndefinedMeasureError, class_distance_variance, nc1, nc2
+from unknot.metrics._shared import moments as _moments
+from unknot.metrics._shared.moments import class_moments, resampled_moments
+from unknot.metrics._suite import permuted as _permuted
+from unknot.metrics._suite.permuted import permuted_moments
 from unknot.metrics.clusters import nearer_own, shares_of_table
 
 ALL = (nc1, nc2, class_distance_variance)

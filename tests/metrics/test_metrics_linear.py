@@ -3,7 +3,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from unknot.metrics import MeasureWarning, UndefinedMeasureError, linear_probe
-from unknot.metrics._softmax import fit_folds
+from unknot.metrics._probe.softmax import fit_folds
 from unknot.metrics.linear import deal_folds, probes_by_chance
 
 
@@ -116,7 +116,7 @@ def test_points_of_more_features_than_samples_are_turned_into_the_space_they_spa
     points = rng.normal(size=(60, 200)) + np.eye(200)[labels] * 3 + 5.0
     turned = linear_probe(points, labels)
     assert linear_probe(np.ones((60, 200)), labels).value <= 1 / 3
-    monkeypatch.setattr("unknot.metrics._softmax._turned", lambda points, team: points)
+    monkeypatch.setattr("unknot.metrics._probe.softmax._turned", lambda points, team: points)
     plain = linear_probe(points, labels)
     assert 0.5 < turned.value < 1.0
     np.testing.assert_array_equal(turned.per_point, plain.per_point)

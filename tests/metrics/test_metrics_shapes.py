@@ -7,8 +7,8 @@ from scipy.spatial import ConvexHull
 from sklearn.mixture import GaussianMixture
 
 from unknot.metrics import MeasureWarning, best_ellipses, convex_hulls, peeled_hulls
-from unknot.metrics._kernels_shapes import share_inside
-from unknot.metrics._outlines import outline_of
+from unknot.metrics._shapes.kernels_shapes import share_inside
+from unknot.metrics._shapes.outlines import outline_of
 
 SQUARE = np.array([[0.0, 0], [2, 0], [2, 2], [0, 2]])
 

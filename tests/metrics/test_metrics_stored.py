@@ -5,7 +5,7 @@ import pytest
 import zarr
 
 import unknot
-from unknot._stored import StoredPoints
+from unknot._io.stored_points import StoredPoints
 
 QUICK = {"n_resamples": 12, "n_permutations": 3, "n_draws": 20, "max_samples": 150, "n_jobs": 2}
 # Scores of which only some points are used where not all fit.

@@ -5,7 +5,7 @@ import pytest
 
 import unknot
 from unknot.metrics import measure
-from unknot.metrics._table import as_text, number
+from unknot.metrics._suite.table import as_text, number
 
 
 @pytest.mark.parametrize("width", [72, 80, 110])

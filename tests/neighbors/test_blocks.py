@@ -5,7 +5,7 @@ import pytest
 import zarr
 
 import unknot
-from unknot._stored import StoredPoints, opened
+from unknot._io.stored_points import StoredPoints, opened
 from unknot.neighbors import _blocks
 
 

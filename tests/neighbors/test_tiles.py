@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from unknot._team import Team
+from unknot._parallel.thread_team import Team
 from unknot.neighbors import _exact
 from unknot.neighbors._axes import Axes
 from unknot.neighbors._kernels_tiles import CLASSES, collect, nearly_sort

@@ -3,7 +3,7 @@ import pytest
 from projection_checks import entries
 
 import unknot
-from unknot._team import Team
+from unknot._parallel.thread_team import Team
 from unknot.neighbors import NeighborGraph
 from unknot.projection._affinities import (
     attainable_perplexity,

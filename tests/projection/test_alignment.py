@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from sklearn.datasets import load_digits
 
 import unknot
-from unknot._stored import StoredPoints
+from unknot._io.stored_points import StoredPoints
 from unknot.projection import LayerMap, align_map, displacement, map_after, map_layers
 
 QUICK = {"perplexity": 10, "max_iter": 300, "random_state": 0}

@@ -3,7 +3,7 @@ import pytest
 from projection_checks import entries
 
 import unknot
-from unknot._team import Team
+from unknot._parallel.thread_team import Team
 from unknot.projection import _descent, _kernels_exact, _kernels_optimizer
 from unknot.projection._affinities import joint
 from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unknot._team import Team
+from unknot._parallel.thread_team import Team
 from unknot.projection import _kernels_mesh, _mesh
 from unknot.projection._kernels_exact import repel
 from unknot.projection._mesh import Mesh

@@ -8,7 +8,7 @@ import pytest
 
 from unknot.networks import perceptron
 from unknot.representations import extract, load_model
-from unknot.representations._expressions import is_arithmetic
+from unknot.representations._loading.expressions import is_arithmetic
 from unknot.training import save
 
 torch = pytest.importorskip("torch")

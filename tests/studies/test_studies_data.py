@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import unknot
-from unknot.studies._data import StudyData, snippets_of, take_data, thumbnails_of
-from unknot.studies._models import answers
+from unknot.studies._pipeline.data import StudyData, snippets_of, take_data, thumbnails_of
+from unknot.studies._pipeline.models import answers
 
 NAMES = ("a", "b", "c")
 

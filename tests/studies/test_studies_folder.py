@@ -153,7 +153,7 @@ def test_extracted_layers_replace_their_like_only(tmp_path):
 
 
 def test_what_a_killed_extraction_left_is_removed(tmp_path):
-    from unknot._lock import locked
+    from unknot._io.lock import locked
 
     for name in ("killed", "at-work", "mine"):
         (tmp_path / f".unknot-{name}" / "x").mkdir(parents=True)

@@ -139,7 +139,7 @@ def test_the_old_study_is_there_until_the_new_one_is(layers, digits, tmp_path, w
 
 
 def test_the_disk_may_be_full(layers, digits, tmp_path, monkeypatch):
-    from unknot.studies import _stages
+    from unknot.studies._pipeline import stages as _stages
 
     original = _stages.write_zarr
 
@@ -170,7 +170,7 @@ def test_two_runs_do_not_write_to_one_folder(layers, digits, tmp_path):
         [
             sys.executable,
             "-c",
-            "import sys, time, pathlib; from unknot._lock import locked\n"
+            "import sys, time, pathlib; from unknot._io.lock import locked\n"
             "with locked(pathlib.Path(sys.argv[1])):\n"
             "    print('held', flush=True); time.sleep(60)",
             target,

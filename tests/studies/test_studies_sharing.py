@@ -4,7 +4,7 @@ import pytest
 from studies_settings import fast
 
 import unknot
-from unknot.studies._sharing import share_inputs
+from unknot.studies._pipeline.sharing import share_inputs
 
 OF_THE_INPUTS = {
     ("data", "preparation"),

@@ -11,7 +11,8 @@ import pytest
 from studies_settings import fast
 
 import unknot
-from unknot.studies import Study, StudyError, _format
+from unknot.studies import Study, StudyError
+from unknot.studies._store import format as _format
 
 STORED = Path(__file__).parent / "data" / "study-1"
 
@@ -74,7 +75,7 @@ def test_another_study_is_replaced_whole(study, tmp_path, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("unknot.studies._saving.write_zarr", full)
+        patch.setattr("unknot.studies._store.saving.write_zarr", full)
         with pytest.raises(OSError, match="is full: data could not be written") as caught:
             other.save(target)
         assert caught.value.errno == errno.ENOSPC

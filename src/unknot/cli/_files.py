@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from .._npy import SEVERAL, UnreadableError, read_npy
+from .._io.npy import SEVERAL, UnreadableError, read_npy
 from .._typing import Array
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .._files import is_full
+from .._io.atomic import is_full
 from ._streams import OutputError
 
 

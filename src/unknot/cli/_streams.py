@@ -14,7 +14,7 @@ from typing import Any
 import typer
 from rich.console import Console
 
-from .._text import shown
+from .._io.text import shown
 
 # What is printed where an encoding lacks a character; names of files keep their codes.
 _PLAIN = {

@@ -9,7 +9,7 @@ from importlib.metadata import PackageNotFoundError, distribution, requires, ver
 from pathlib import Path
 
 from .. import __version__
-from .._threads import resolve_n_jobs
+from .._parallel.n_jobs import resolve_n_jobs
 
 
 def describe() -> str:
@@ -42,7 +42,7 @@ def _blas() -> str:
 
 def _kernels() -> str:
     from .. import neighbors
-    from .._kernel_cache import folder_of
+    from .._parallel.kernel_cache import folder_of
 
     folder = folder_of(Path(neighbors.__file__).with_name("_kernels.py"))
     if folder is None:

@@ -31,7 +31,7 @@ def embed(
     jobs: JobsOption = None,
 ) -> None:
     """Draw points as a map: (n_samples, 2), by t-SNE or PCA."""
-    from .._files import write_array
+    from .._io.atomic import write_array
     from ..projection import PCA, TSNE
 
     if out.suffix.lower() != ".npy":

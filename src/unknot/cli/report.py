@@ -28,7 +28,7 @@ def report(
     jobs: JobsOption = None,
 ) -> None:
     """Write the page of a study: one HTML file, to open in a browser and explore."""
-    from .._folders import inside
+    from .._io.folders import inside
     from ..report import write_report
     from ..studies import Study
 

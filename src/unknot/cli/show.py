@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from .._folders import inside
+from .._io.folders import inside
 from ._app import app
 from ._paths import file_to_write, folder_to_write, keeping
 from ._streams import Terminal, say_json

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.console import Console
 
-from .._text import shown
+from .._io.text import shown
 from ._app import PAGE, BackendOption, JobsOption, SeedOption, app
 from ._paths import folder_to_write, keeping
 from ._streams import Terminal
@@ -87,7 +87,7 @@ def study(
 
     What is done already is not done again: a run that was stopped goes on where it was.
     """
-    from .._folders import inside
+    from .._io.folders import inside
     from .._keras import import_keras
     from ..datasets import load_dataset
     from ..report import write_report

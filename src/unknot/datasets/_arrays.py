@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._arrays import as_array, as_numbers
-from .._blur import warn_if_blurred
 from .._typing import Array, Float32
-from .._validation import check_labels, is_blurred, is_float32
+from .._validation.arrays import as_array, as_numbers
+from .._validation.points import check_labels, is_blurred, is_float32
+from .._validation.precision import warn_if_blurred
 from ._dataset import Dataset, DatasetError, Split
 
 # Features farther from 0 than so many times their spread keep fewer than three digits in float32.

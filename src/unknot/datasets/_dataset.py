@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._arrays import on_host
 from .._typing import Array, Float32, Int64, Labels, Shaped
+from .._validation.arrays import on_host
 
 
 class DatasetError(ValueError):

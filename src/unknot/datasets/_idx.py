@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._npy import DEFLATION, UnreadableError, check_fits, check_regular
+from .._io.npy import DEFLATION, UnreadableError, check_fits, check_regular
 from .._typing import Array
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from .._npy import UnreadableError, check_fits
+from .._io.npy import UnreadableError, check_fits
 from .._typing import Array, Float32
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from .._text import did_you_mean
+from .._io.text import did_you_mean
 from ._arrays import RawSplit, build_dataset, check_class_names
 from ._dataset import Dataset, DatasetError
 from ._embedded import EMBEDDED

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from .._npy import SINGLE, Archive, PickledError, UnreadableError, open_npz
+from .._io.npy import SINGLE, Archive, PickledError, UnreadableError, open_npz
 from .._typing import Array
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError

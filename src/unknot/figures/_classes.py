@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from .._typing import Array, Labels
-from .._validation import check_labels
+from .._validation.points import check_labels
 from ._palette import class_colors
 
 

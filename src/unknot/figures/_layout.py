@@ -14,7 +14,7 @@ from matplotlib.patheffects import withStroke
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
-from .._text import whole_text
+from .._io.text import whole_text
 from .._typing import Array, Float64
 from ._palette import INK, MUTED
 from ._style import LARGE, NORMAL, SMALL, TITLE, UnknotFigure

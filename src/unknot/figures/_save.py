@@ -7,7 +7,7 @@ from typing import Any
 
 from matplotlib.figure import Figure
 
-from .._files import atomic_path
+from .._io.atomic import atomic_path
 from ._style import house_style
 
 # What would make two runs differ: the date, and the version of matplotlib.

@@ -10,7 +10,7 @@ from matplotlib.patches import Ellipse, Polygon
 from numpy.typing import ArrayLike
 
 from .._typing import Array, Float64, Labels
-from .._validation import as_points, check_labels, is_float32
+from .._validation.points import as_points, check_labels, is_float32
 from ._classes import class_key
 from ._names import write_names
 from ._palette import class_colors

@@ -7,8 +7,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from .._arrays import as_array, as_numbers
 from .._typing import Array
+from .._validation.arrays import as_array, as_numbers
 from ._layout import (
     MARGIN,
     PanelLine,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
-from .._validation import check_labels
+from .._validation.points import check_labels
 from ._classes import all_classes, class_key
 from ._layout import (
     MARGIN,

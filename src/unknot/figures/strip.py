@@ -10,9 +10,9 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
-from .._arrays import as_array
 from .._typing import Array
-from .._validation import check_labels
+from .._validation.arrays import as_array
+from .._validation.points import check_labels
 from ._classes import class_key
 from ._layout import (
     HANDLE,

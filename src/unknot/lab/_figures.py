@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .. import figures
+from .._io.cache import Step, Workspace
 from .._typing import Array, Map
-from .._workspace import Step, Workspace
 from ..datasets import Dataset
 from ..training import History
 from ._maps import split_of_map

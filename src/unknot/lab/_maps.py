@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from .._files import write_array
+from .._io.atomic import write_array
+from .._io.cache import Step, Workspace
 from .._typing import Map, Points
-from .._workspace import Step, Workspace
 from ..datasets import Dataset, Split
 from ..metrics import neighborhood_hit
 from ..neighbors import NeighborGraph, nearest_neighbors

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from .. import networks
-from .._files import write_array
-from .._workspace import Step, Workspace
+from .._io.atomic import write_array
+from .._io.cache import Step, Workspace
 from ..datasets import Dataset, Split
 from ..training import History, load, save, train
 from ..training._history import history_path

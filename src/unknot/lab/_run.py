@@ -7,12 +7,12 @@ from typing import Any, Final
 
 from rich.console import Console
 
-from .._files import write_json, write_text
-from .._folders import claim
+from .._io.atomic import write_json, write_text
+from .._io.cache import Step, Workspace
+from .._io.folders import claim
+from .._io.lock import locked
+from .._io.text import shown
 from .._keras import configured_backend, import_keras
-from .._lock import locked
-from .._text import shown
-from .._workspace import Step, Workspace
 from ..datasets import Dataset, load_dataset
 from ._settings import TITLES, LabSettings
 from ._summary import collect_results, conclusion, tables

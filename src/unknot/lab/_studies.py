@@ -5,11 +5,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .._workspace import Step, Workspace, checksum
+from .._io.cache import Step, Workspace, checksum
 from ..datasets import Dataset
 from ..studies import Study, StudyError, study
-from ..studies._format import MANIFEST
-from ..studies._sharing import share_inputs
+from ..studies._pipeline.sharing import share_inputs
+from ..studies._store.format import MANIFEST
 from ..training import load
 from ._settings import HITS, STUDIED, TITLES, LabSettings
 

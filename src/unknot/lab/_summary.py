@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .. import __version__
-from .._text import shown
+from .._io.text import shown
 from ._settings import TITLES, LabSettings
 
 _LIBRARIES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numba", "numpy", "scipy")

@@ -1,6 +1,6 @@
 """Measures of how untangled labelled points are; every one is a function, one family a module."""
 
-from ._results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
+from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
 from .capacity import ManifoldCapacity, manifold_capacity
 from .clusters import (
     DaviesBouldin,

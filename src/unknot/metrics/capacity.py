@@ -4,13 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._stored import Rows
-from .._team import Team, single_threaded_blas
-from .._threads import resolve_n_jobs
+from .._io.stored_points import Rows
+from .._parallel.n_jobs import resolve_n_jobs
+from .._parallel.thread_team import Team, single_threaded_blas
 from .._typing import AnyArray, Array, Float64
-from ._centres import decorrelated
-from ._checks import check_count, check_labelled, require_classes
-from ._results import ClassResult, UndefinedMeasureError, announced, some
+from ._shared.centers import decorrelated
+from ._shared.checks import check_count, check_labelled, require_classes
+from ._shared.results import ClassResult, UndefinedMeasureError, announced, some
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -271,7 +271,7 @@ def _draw_anchors(
     standing: Array, kappa: float, n_draws: int, rng: np.random.Generator
 ) -> tuple[Array, int]:
     """Terms of 1/capacity, radius^2 and the cosine for each draw, and how many draws failed."""
-    from ._kernels_capacity import anchors
+    from ._shared.kernels_capacity import anchors
 
     draws = rng.normal(size=(n_draws, standing.shape[1]))
     found = np.empty_like(draws)

@@ -4,14 +4,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._stored import Rows
-from .._team import Team, single_threaded_blas
-from .._threads import resolve_n_jobs
+from .._io.stored_points import Rows
+from .._parallel.n_jobs import resolve_n_jobs
+from .._parallel.thread_team import Team, single_threaded_blas
 from .._typing import AnyArray, Array, Float32, Float64, Int64
-from ._checks import check_count, check_labelled, require_classes
-from ._distances import Sample, scan_distances, stratified
-from ._moments import ClassMoments, blocks_of, class_moments
-from ._results import ClassResult, PairResult, UndefinedMeasureError, announced, some
+from ._shared.checks import check_count, check_labelled, require_classes
+from ._shared.distances import Sample, scan_distances, stratified
+from ._shared.moments import ClassMoments, blocks_of, class_moments
+from ._shared.results import ClassResult, PairResult, UndefinedMeasureError, announced, some
 from .collapse import lone_note, require_apart, squared_distances_of_means
 
 
@@ -230,7 +230,7 @@ class DistanceSums:
 
     def __call__(self, part: slice, squares: Array) -> None:
         """Add those of a block of points."""
-        from ._kernels_distances import class_sums
+        from ._shared.kernels_distances import class_sums
 
         class_sums(squares, self.codes, self.sums[part])
 

@@ -3,9 +3,9 @@
 import numpy as np
 
 from .._typing import AnyArray, Array
-from ._checks import check_labelled, require_classes
-from ._moments import ClassMoments, class_moments
-from ._results import ClassResult, PairResult, Result, UndefinedMeasureError, announced, some
+from ._shared.checks import check_labelled, require_classes
+from ._shared.moments import ClassMoments, class_moments
+from ._shared.results import ClassResult, PairResult, Result, UndefinedMeasureError, announced, some
 
 
 def nc1(points: AnyArray, labels: AnyArray) -> ClassResult:

@@ -5,12 +5,12 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._stored import Rows
+from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
-from .._validation import scale_free
-from ._centred import Centred
-from ._moments import blocks_of, rows_of
-from ._results import Result, UndefinedMeasureError, announced
+from .._validation.points import scale_free
+from ._shared.centered import Centred
+from ._shared.moments import blocks_of, rows_of
+from ._shared.results import Result, UndefinedMeasureError, announced
 from .neighborhood import checked_graph
 
 if TYPE_CHECKING:

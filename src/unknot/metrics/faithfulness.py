@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._typing import AnyArray, Array, Float64, Int64
-from .._validation import check_labels
-from ._checks import check_count, check_mapped
-from ._distances import Sample, scan_distances, stratified
-from ._results import Result, announced
+from .._validation.points import check_labels
+from ._shared.checks import check_count, check_mapped
+from ._shared.distances import Sample, scan_distances, stratified
+from ._shared.results import Result, announced
 from .neighborhood import checked_graph
 
 if TYPE_CHECKING:
@@ -308,7 +308,7 @@ class NeighborRanks:
 
     def __call__(self, part: slice, squares: Array) -> None:
         """Rank those of a block of points."""
-        from ._kernels_distances import ranks
+        from ._shared.kernels_distances import ranks
 
         ranks(squares, self.rows[part], self.targets[part], self.ranks[part])
 

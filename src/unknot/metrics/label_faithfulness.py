@@ -3,10 +3,10 @@
 import numpy as np
 
 from .._typing import AnyArray, Array
-from .._validation import check_labels
-from ._checks import check_mapped, require_classes
-from ._moments import class_moments
-from ._results import PairResult, announced
+from .._validation.points import check_labels
+from ._shared.checks import check_mapped, require_classes
+from ._shared.moments import class_moments
+from ._shared.results import PairResult, announced
 from .clusters import nearer_own
 
 

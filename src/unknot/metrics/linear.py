@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._stored import Rows
+from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
-from ._checks import check_count, check_labelled
-from ._distances import stratified
-from ._results import ClassResult, UndefinedMeasureError, announced, some
-from ._softmax import fit_folds
+from ._probe.softmax import fit_folds
+from ._shared.checks import check_count, check_labelled
+from ._shared.distances import stratified
+from ._shared.results import ClassResult, UndefinedMeasureError, announced, some
 
 N_FOLDS = 5
 PENALTY = 1.0

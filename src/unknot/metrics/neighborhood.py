@@ -5,11 +5,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._stored import Rows
+from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float32, Float64, Shaped
-from .._validation import check_labels, scale_free
-from ._checks import check_count
-from ._results import PairResult, Result, announced, some
+from .._validation.points import check_labels, scale_free
+from ._shared.checks import check_count
+from ._shared.results import PairResult, Result, announced, some
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph

@@ -165,12 +165,12 @@ class Scores(Mapping[str, Score]):
         return sum(score.seconds for score in self.values()) + sum(self.shared_seconds.values())
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        from ._table import render
+        from ._suite.table import render
 
         yield from render(self, options.max_width)
 
     def __str__(self) -> str:
-        from ._table import as_text
+        from ._suite.table import as_text
 
         return as_text(self)
 

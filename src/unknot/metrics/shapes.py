@@ -6,9 +6,9 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import AnyArray, Array, Float64, Shaped
-from .._validation import check_labels, placed
-from ._outlines import FLAT, bhattacharyya, outline_of, relative_overlap
-from ._results import Result, UndefinedMeasureError, announced, some
+from .._validation.points import check_labels, placed
+from ._shapes.outlines import FLAT, bhattacharyya, outline_of, relative_overlap
+from ._shared.results import Result, UndefinedMeasureError, announced, some
 
 # Coordinates of 2**500 and more have areas that float64 does not hold.
 LARGEST_EXPONENT = 500
@@ -324,7 +324,7 @@ def _check_map(map_: AnyArray, labels: AnyArray) -> _Map:
 
 def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
     """Compute the hulls of a checked map, of at least the deepest share of each class."""
-    from ._kernels_shapes import all_intersection_areas
+    from ._shapes.kernels_shapes import all_intersection_areas
 
     outlines = [outline_of(coordinates[codes == c], depth) for c in range(len(classes))]
     # The origin and the unit are moved to the map's own, or the areas would lose their digits to

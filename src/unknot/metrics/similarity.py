@@ -4,12 +4,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._stored import Rows
+from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64
-from .._validation import scale_free
-from ._centred import Centred
-from ._moments import rows_of
-from ._results import Result, UndefinedMeasureError, announced
+from .._validation.points import scale_free
+from ._shared.centered import Centred
+from ._shared.moments import rows_of
+from ._shared.results import Result, UndefinedMeasureError, announced
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

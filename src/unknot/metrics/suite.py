@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._stored import Rows, StoredPoints, opened
-from .._text import did_you_mean
+from .._io.stored_points import Rows, StoredPoints, opened
+from .._io.text import did_you_mean
 from .._typing import AnyArray, Array
-from .._validation import check_labels, scale_free
-from ._checks import check_count, check_labelled
-from ._inputs import Inputs, Space
-from ._registry import MEASURES, Measure
-from ._results import MeasureWarning, UndefinedMeasureError
-from ._uncertainty import interval
+from .._validation.points import check_labels, scale_free
+from ._shared.checks import check_count, check_labelled
+from ._shared.results import MeasureWarning, UndefinedMeasureError
+from ._suite.inputs import Inputs, Space
+from ._suite.registry import MEASURES, Measure
+from ._suite.uncertainty import interval
 from .neighborhood import checked_graph
 from .scores import Score, Scores
 

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._team import Team, single_threaded_blas
+from .._parallel.thread_team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from . import _exact
 from ._axes import Axes

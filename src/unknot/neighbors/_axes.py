@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._team import Team
+from .._parallel.thread_team import Team
 from .._typing import Array, Float32, Float64
 from ._kernels import centre_rows
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._stored import StoredPoints
-from .._team import Team, single_threaded_blas
+from .._io.stored_points import StoredPoints
+from .._parallel.thread_team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from ._axes import LEADING, MANY_FEATURES, REFINING, SAMPLE, Axes, centred
 from ._axes import _principal_axes as principal_axes

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._team import Team
+from .._parallel.thread_team import Team
 from .._typing import Array, Float32, Int32
 from ._kernels import expand_groups, hash_rows
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._arrays import as_array
 from .._typing import Array
+from .._validation.arrays import as_array
 
 
 @dataclass(frozen=True, eq=False)

@@ -7,7 +7,7 @@ finite. For given arrays the sum's order is fixed by the compiled code, not by t
 import numpy as np
 from numba import njit
 
-from .._compiler import kernel
+from .._parallel.jit import kernel
 
 FAST = {"reassoc", "contract", "nsz", "arcp"}
 

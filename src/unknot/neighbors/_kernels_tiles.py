@@ -14,7 +14,7 @@ decide ties.
 import numpy as np
 from numba import njit
 
-from .._compiler import kernel
+from .._parallel.jit import kernel
 from ._kernels import FAST, sift_down, squared_distance
 
 LANES = 32

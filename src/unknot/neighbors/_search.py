@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from scipy import sparse
 
-from .._arrays import DENSE_BYTES
-from .._blur import warn_if_blurred
-from .._stored import StoredPoints, opened
-from .._threads import resolve_n_jobs
+from .._io.stored_points import StoredPoints, opened
+from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float32, Int32
-from .._validation import as_points, converted, less, middle_of, reach_of, relative
+from .._validation.arrays import DENSE_BYTES
+from .._validation.points import as_points, converted, less, middle_of, reach_of, relative
+from .._validation.precision import warn_if_blurred
 from . import _approximate, _blocks, _exact, _sparse, _tree
 from ._duplicates import Distinct
 from ._graph import NeighborGraph

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._arrays import as_numbers
-from .._team import Team
+from .._parallel.thread_team import Team
 from .._typing import Array
-from .._validation import as_points
+from .._validation.arrays import as_numbers
+from .._validation.points import as_points
 
 # Distances held at a time, per thread.
 DISTANCES = 2**22

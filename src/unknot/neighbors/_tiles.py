@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._team import Team
+from .._parallel.thread_team import Team
 from .._typing import Array, Float32, Float64, Int32
 from ._axes import ROUNDING, Coordinates
 from ._kernels import unheap

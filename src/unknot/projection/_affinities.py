@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._team import Team
+from .._parallel.simd import LANES
+from .._parallel.thread_team import Team
 from .._typing import Array, Float32, Float64, Int32, Int64
 from ..neighbors import NeighborGraph
 from ._kernels_affinities import (
@@ -19,7 +20,6 @@ from ._kernels_affinities import (
     relabel_rows,
     transpose,
 )
-from ._kernels_lanes import LANES
 
 BLOCK = 2048
 # Parts of the rows, of which each has places of its own in every column.

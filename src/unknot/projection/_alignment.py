@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Array, Float64, Map
-from .._validation import BLURRED, as_points, is_blurred, placed
+from .._validation.points import BLURRED, as_points, is_blurred, placed
 
 # Singular values below this share of the largest are rounding: that direction is in neither map.
 _NOTHING = 1e-9

@@ -10,12 +10,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._kernels_together import give_up, new_shared
-from .._team import Team
+from .._parallel.barrier import give_up, new_shared
+from .._parallel.simd import LANES
+from .._parallel.thread_team import Team
 from .._typing import Array, Float32
 from ._affinities import Affinities
 from ._kernels_exact import attract, repel, step
-from ._kernels_lanes import LANES
 from ._kernels_optimizer import (
     GRADIENT,
     LOG_SUM,

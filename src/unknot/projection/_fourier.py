@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from .._parallel.simd import LANES
 from .._typing import Array, Float32, Float64, Int64
-from ._kernels_lanes import LANES
 
 # Columns that are transformed at once: two a lane, as real and imaginary parts.
 STRIP = 2 * LANES

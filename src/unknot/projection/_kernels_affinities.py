@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from .._compiler import kernel
+from .._parallel.jit import kernel
 
 
 @kernel()

@@ -6,9 +6,8 @@ Coordinates are a float32 array (3, n), those not in use zero: one kernel for 1,
 import numpy as np
 from numba import njit
 
-from .._compiler import kernel
-
-FAST = {"reassoc", "contract", "nsz", "arcp"}
+from .._parallel.jit import kernel
+from .._parallel.simd import FAST
 
 
 @njit(fastmath=FAST, error_model="numpy", inline="always")

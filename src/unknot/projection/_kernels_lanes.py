@@ -13,7 +13,8 @@ from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
 
-LANES = 16
+from .._parallel.simd import LANES
+
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
 _CHOICE = ir.VectorType(ir.IntType(32), LANES)
 _FLOAT_BYTES = 4

@@ -8,11 +8,11 @@ is one on the fine mesh, both without error. Node 1 of the coarse mesh lies at n
 import numpy as np
 from numba import njit
 
-from .._kernels_together import barrier, next_task
+from .._parallel.barrier import barrier, next_task
+from .._parallel.simd import STRIDE
 from ._kernels_fourier import convolve_strips, transform_back_strips, transform_strips
 from ._kernels_lanes import fused, keep_apart, load, splat, store
 
-LANES = np.uint64(16)
 STRIP = 32
 # A plain 0 would be a type of its own, and the kernels compiled anew for it.
 START = np.int64(0)
@@ -39,7 +39,7 @@ def restrict(charges, first, last, weights, line, coarse):
         top = 4 * (at - 1) - 6
         low = -top if top < 0 else 0
         high = rows - top if rows - top < 13 else 13
-        for column in range(np.uint64(0), ny, LANES):
+        for column in range(np.uint64(0), ny, STRIDE):
             total = splat(np.float32(0))
             for tap in range(low, high):
                 row = np.uint64(top + tap)

@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from .._compiler import kernel
-from .._kernels_together import barrier, next_task
+from .._parallel.barrier import barrier, next_task
+from .._parallel.jit import kernel
+from .._parallel.simd import FAST, STRIDE
 from ._kernels_lanes import (
     first_of,
     keep_apart,
@@ -24,7 +25,6 @@ from ._kernels_lanes import (
 )
 from ._kernels_levels import solve
 
-LANES = np.uint64(16)
 # Where in a room of 528 numbers are the weights of sixteen points, a point a row, and the nodes
 # that these begin at.
 TURNED = np.uint64(256)
@@ -38,7 +38,6 @@ MIN_CELLS = 50
 
 # What may be rounded in more than one way is compiled into its caller (``forceinline``): of other
 # functions Numba keeps several copies, and which one runs depends on what was compiled before.
-FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @njit(fastmath=FAST, inline="always")
@@ -138,16 +137,16 @@ def own_share(wx, wy, sx, sy, near):
 def put_four(room, at, weights):
     """Write four times sixteen weights."""
     store(room, at, weights[0])
-    store(room, at + LANES, weights[1])
-    store(room, at + np.uint64(2) * LANES, weights[2])
-    store(room, at + np.uint64(3) * LANES, weights[3])
+    store(room, at + STRIDE, weights[1])
+    store(room, at + np.uint64(2) * STRIDE, weights[2])
+    store(room, at + np.uint64(3) * STRIDE, weights[3])
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def add_four(room, at):
     """Add four times sixteen numbers."""
-    one = load(room, at) + load(room, at + LANES)
-    return one + (load(room, at + np.uint64(2) * LANES) + load(room, at + np.uint64(3) * LANES))
+    one = load(room, at) + load(room, at + STRIDE)
+    return one + (load(room, at + np.uint64(2) * STRIDE) + load(room, at + np.uint64(3) * STRIDE))
 
 
 @njit(no_cfunc_wrapper=True)
@@ -185,8 +184,8 @@ def gather(
         put_four(room, np.uint64(128), wy)
         put_four(room, np.uint64(192), sy)
         transpose(room, np.uint64(0), room, TURNED)
-        for number in range(LANES):
-            place = TURNED + number * LANES
+        for number in range(STRIDE):
+            place = TURNED + number * STRIDE
             corner = read_whole(room, CORNERS + number)
             store(room, place, weigh_square(flat, corner, columns, load(room, place)))
         transpose(room, TURNED, room, np.uint64(0))

@@ -8,8 +8,9 @@ import numpy as np
 from numba import njit
 from numba.extending import register_jitable
 
-from .._compiler import kernel
-from .._kernels_together import barrier, next_task
+from .._parallel.barrier import barrier, next_task
+from .._parallel.jit import kernel
+from .._parallel.simd import FAST, STRIDE
 from ._kernels_lanes import (
     choose_less,
     first_of,
@@ -29,8 +30,6 @@ from ._kernels_lanes import (
 )
 from ._kernels_mesh import find_origin, find_potential, fits, gather, normaliser
 
-FAST = {"reassoc", "contract", "nsz", "arcp"}
-
 # Columns of the sums that every chunk of points leaves.
 X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
 # The nearer to 1, the narrower the notch of `settle`.
@@ -42,7 +41,6 @@ ROWS = 14
 MAX_STEP = np.float32(5)
 MAX_SHARE = np.float32(0.05)
 LEAST_WIDTH = np.float32(4)
-LANES = np.uint64(16)
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
@@ -101,9 +99,9 @@ def attract(chunk, n_chunks, pairs, affinities, x_pull, y_pull, with_log, sums):
         ay = nothing
         logs = nothing
         end = np.uint64(ptr[i + 1])
-        for at in range(np.uint64(ptr[i]), end, LANES):
+        for at in range(np.uint64(ptr[i]), end, STRIDE):
             p = load_small(weight, at)
-            if at + LANES > end:
+            if at + STRIDE > end:
                 p = first_of(p, end - at)
             if len(wide):
                 x, y = pairs_at(pairs, wide, at)
@@ -199,7 +197,7 @@ def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
         y = load(state, at_y) + vy
         store(state, at, x)
         store(state, at_y, y)
-        if at + LANES > last:
+        if at + STRIDE > last:
             for beyond in range(last, stride):
                 state[beyond] = state[last]
                 state[beyond + stride] = state[last + stride]

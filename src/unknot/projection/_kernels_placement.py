@@ -3,10 +3,8 @@
 import numpy as np
 from numba import njit
 
-from .._compiler import kernel
+from .._parallel.jit import kernel
 from ._kernels_mesh import spline, spline_slope
-
-FAST = {"reassoc", "contract", "nsz", "arcp"}
 
 
 @njit(inline="always")

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
-from .._arrays import as_numbers
-from .._stored import StoredPoints, opened
-from .._threads import resolve_n_jobs
+from .._io.stored_points import StoredPoints, opened
+from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float64, Map
-from .._validation import scale_free
+from .._validation.arrays import as_numbers
+from .._validation.points import scale_free
 from ..neighbors import NeighborGraph
 from ._alignment import align_map, displacement, radius_of
 from ._start import SPREAD, starting_map

@@ -13,10 +13,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._kernels_together import give_up, new_shared
-from .._team import Team
+from .._parallel.barrier import give_up, new_shared
+from .._parallel.simd import LANES
+from .._parallel.thread_team import Team
 from .._typing import Array, Float32
-from ._kernels_lanes import LANES
 from ._kernels_mesh import (
     GROWTH,
     MIN_CELLS,

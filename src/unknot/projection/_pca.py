@@ -10,11 +10,11 @@ from scipy import linalg
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._arrays import for_estimator, is_sparse
-from .._team import Team, single_threaded_blas
-from .._threads import resolve_n_jobs
+from .._parallel.n_jobs import resolve_n_jobs
+from .._parallel.thread_team import Team, single_threaded_blas
 from .._typing import Array, Float32, Float64
-from .._validation import as_points, middle_of, relative
+from .._validation.arrays import for_estimator, is_sparse
+from .._validation.points import as_points, middle_of, relative
 from ..neighbors._axes import centred, frame, row_blocks
 from ._parameters import Whole
 

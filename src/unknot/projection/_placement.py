@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._team import Team
+from .._parallel.thread_team import Team
 from .._typing import Array, Float32, Int32
 from ._affinities import conditional
 from ._kernels_placement import place

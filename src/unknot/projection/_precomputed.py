@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._arrays import as_numbers
 from .._typing import Array, Float32, Int32
-from .._validation import TINY
+from .._validation.arrays import as_numbers
+from .._validation.points import TINY
 from ..neighbors import NeighborGraph
 
 BLOCK = 256

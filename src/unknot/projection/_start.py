@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
-from .._arrays import as_numbers
-from .._stored import Rows, StoredPoints
-from .._team import Team, single_threaded_blas
+from .._io.stored_points import Rows, StoredPoints
+from .._parallel.thread_team import Team, single_threaded_blas
 from .._typing import Array, Float32, Int32
+from .._validation.arrays import as_numbers
 from ._pca import Components
 
 # The spread of a start: small against the distance 1 at which points begin to feel each other.

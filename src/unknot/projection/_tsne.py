@@ -12,10 +12,10 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from .._arrays import as_numbers, for_estimator
-from .._team import Team
-from .._threads import resolve_n_jobs
+from .._parallel.n_jobs import resolve_n_jobs
+from .._parallel.thread_team import Team
 from .._typing import Array
+from .._validation.arrays import as_numbers, for_estimator
 from ..neighbors import NeighborGraph
 from ..neighbors._search import SearchSpace, graph_of_points, neighbors_among
 from ._affinities import Affinities, attainable_perplexity, joint, neighbors_for

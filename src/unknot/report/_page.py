@@ -11,7 +11,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from .._files import write_bytes
+from .._io.atomic import write_bytes
 from ..studies import Study
 from ._payload import build_payload
 

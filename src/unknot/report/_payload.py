@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import __version__
-from .._text import whole_text
+from .._io.text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import LayerStudy, Study

@@ -6,7 +6,7 @@ import anywidget
 import numpy as np
 import traitlets
 
-from .._text import did_you_mean
+from .._io.text import did_you_mean
 from ..studies import Study
 from ._page import static_path, to_json
 from ._payload import build_payload

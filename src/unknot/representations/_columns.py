@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
-from ._adapter import INPUTS
+from ._adapters.base import INPUTS
 from ._layers import Found, Layer, same_values
 from ._reduction import Reducer, describe
 from ._samples import has_finite_sum

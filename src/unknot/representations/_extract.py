@@ -9,9 +9,9 @@ from rich.markup import escape
 from rich.progress import track
 
 from .._console import moves
-from .._text import shown as shown_text
+from .._io.text import shown as shown_text
 from .._typing import Array
-from ._adapter import Adapter, find_adapter, leaves
+from ._adapters.base import Adapter, find_adapter, leaves
 from ._columns import (
     Column,
     NotAViewError,

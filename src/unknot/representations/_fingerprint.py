@@ -10,7 +10,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._typing import Array
-from ._adapter import Adapter, find_adapter, leaves
+from ._adapters.base import Adapter, find_adapter, leaves
 from ._layers import prepare
 
 RUN: Final = 16

@@ -7,9 +7,9 @@ from typing import Any, Final, TypeAlias
 
 import numpy as np
 
-from .._text import no_such_layer
+from .._io.text import no_such_layer
 from .._typing import Array
-from ._adapter import INPUTS, Adapter, find_adapter
+from ._adapters.base import INPUTS, Adapter, find_adapter
 from ._samples import Samples
 
 PROBED: Final = (8, 5)  # samples; of two sizes, which tell the axis of the samples from the others

@@ -4,10 +4,10 @@ import os
 from pathlib import Path
 from typing import Any, Final
 
-from .._npy import UnreadableError, open_npz
-from ._load_onnx import load_onnx
-from ._load_torch import Factory, load_torch
-from ._unreadable import check_regular, unreadable
+from .._io.npy import UnreadableError, open_npz
+from ._loading.onnx import load_onnx
+from ._loading.torch import Factory, load_torch
+from ._loading.unreadable import check_regular, unreadable
 
 KERAS: Final = (".keras", ".h5", ".hdf5", ".yaml", ".yml")
 TORCH: Final = (".pt2", ".pt", ".pth", ".ts", ".ckpt", ".bin")

@@ -5,8 +5,8 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from .._arrays import as_numbers
 from .._typing import Array
+from .._validation.arrays import as_numbers
 
 Batch: TypeAlias = Any
 """An array, or a tuple or dict of arrays, of the same samples."""

@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from .._folders import is_link, read_regular
-from .._lock import LOCK, locked
+from .._io.folders import is_link, read_regular
+from .._io.lock import LOCK, locked
 from .._typing import Array
 
 DEFAULT_BYTES: Final = 1_000_000_000

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ._adapter import find_adapter
+from ._adapters.base import find_adapter
 
 
 def untrained(model: Any, random_state: int = 0) -> Any:

@@ -1,10 +1,10 @@
 """Studies: every layer of a network on labelled data, with maps, scores and controls."""
 
 from ._compare import Comparison, Difference
-from ._epochs import EpochRecorder
-from ._format import StudyError
 from ._layer import LayerStudy
-from ._run import study
+from ._pipeline.epochs import EpochRecorder
+from ._pipeline.run import study
+from ._store.format import StudyError
 from ._study import Study
 from ._table import ScoreTable
 

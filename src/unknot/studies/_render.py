@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._text import shown
+from .._io.text import shown
 
 if TYPE_CHECKING:
     from ._compare import Comparison

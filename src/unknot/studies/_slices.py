@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .._text import no_such_layer
+from .._io.text import no_such_layer
 from .._typing import Array
 from ._layer import LayerStudy
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._text import no_such_layer
+from .._io.text import no_such_layer
 from .._typing import Array
 from ._compare import Comparison, compare_tables
 from ._layer import LayerStudy
@@ -270,7 +270,7 @@ class Study(Mapping[str, LayerStudy]):
         OSError
             If it cannot be written, such as when the disk is full; what was there stays.
         """
-        from ._saving import save_study
+        from ._store.saving import save_study
 
         save_study(self, folder)
 
@@ -285,7 +285,7 @@ class Study(Mapping[str, LayerStudy]):
         StudyError
             If it holds no study, one that is not finished or damaged, or one of a newer format.
         """
-        from ._loading import load_study
+        from ._store.loading import load_study
 
         return load_study(folder)
 

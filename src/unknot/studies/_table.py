@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .._files import write_text
+from .._io.atomic import write_text
 
 if TYPE_CHECKING:
     import pandas as pd

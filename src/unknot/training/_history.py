@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from .._files import write_text
+from .._io.atomic import write_text
 
 
 @dataclass(frozen=True)

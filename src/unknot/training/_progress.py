@@ -13,7 +13,7 @@ from rich.progress import (
 )
 
 from .._console import moves
-from .._text import shown as shown_text
+from .._io.text import shown as shown_text
 
 _BAR = 12  # characters
 SECONDS_BETWEEN_LINES = 10.0  # where the output is a file, which shows no moving bar

@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from .._extras import import_extra
-from .._files import atomic_path, write_text
+from .._io.atomic import atomic_path, write_text
+from .._io.npy import UnreadableError, check_regular
 from .._keras import import_keras
-from .._npy import UnreadableError, check_regular
 from ._archive import without_traces
 from ._compiling import compile_whole, made_as_saved
 from ._keras_files import (

@@ -1,0 +1,166 @@
+"""Folders that belong to this package, and paths that stay inside them.
+
+A folder is ours only if its marker file says so. Nothing in it is reached through a link, so that
+whatever a folder from a stranger holds, nothing outside of it is read or written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from .lock import LOCK
+
+MARKER: Final = ".unknot"
+VERSION: Final = 1
+# No marker is larger; a file of this name that is has been written by somebody else.
+_MARKER_BYTES: Final = 4096
+
+
+class LinkError(OSError):
+    """A path inside a folder of this package is a link, or leads out of the folder."""
+
+
+def claim(
+    folder: Path, kind: str, predecessor: Callable[[Path], bool] = lambda folder: False
+) -> None:
+    """Make a folder ours, or check that it is.
+
+    A folder that does not exist, or holds nothing, gets the marker; any other must have it.
+
+    Parameters
+    ----------
+    folder : Path
+    kind : str
+        What the folder holds, such as "unknot study".
+    predecessor : callable, optional
+        Whether a folder without a marker is nevertheless ours.
+
+    Raises
+    ------
+    FileExistsError
+        If the name is that of a file or a dangling link, or the folder holds something else.
+    OSError
+        If the folder cannot be made or written to.
+    """
+    if not folder.is_dir():
+        if folder.is_symlink():
+            raise FileExistsError(f"{folder} is a link to nothing; name a folder")
+        if folder.exists():
+            raise FileExistsError(f"{folder} is a file; name a folder")
+        folder.mkdir(parents=True, exist_ok=True)
+    found = marker_of(folder)
+    if found is None:
+        if _is_taken(folder / MARKER) or not (_is_empty(folder) or predecessor(folder)):
+            raise FileExistsError(
+                f"{folder} holds something else than an {kind}; name a new or empty folder"
+            )
+        _write_marker(folder, kind)
+    elif found["format"] != kind:
+        raise FileExistsError(
+            f"{folder} holds an {found['format']}, not an {kind}; name another folder"
+        )
+    elif found["version"] > VERSION:
+        raise FileExistsError(
+            f"{folder} was written by a newer unknot. Upgrade, or name another folder: "
+            "pip install --upgrade unknot"
+        )
+
+
+def marker_of(folder: Path) -> dict[str, Any] | None:
+    """Return what the marker of a folder says; None if it has none."""
+    try:
+        content = json.loads(read_regular(folder / MARKER, _MARKER_BYTES))
+        valid = isinstance(content["format"], str) and isinstance(content["version"], int)
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None  # none, or somebody else's file
+    return content if valid else None
+
+
+def _write_marker(folder: Path, kind: str) -> None:
+    """Write the marker in one go: a process that is killed leaves it whole, or empty, or not."""
+    text = json.dumps({"format": kind, "version": VERSION}) + "\n"
+    handle = os.open(
+        folder / MARKER, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666
+    )
+    try:
+        os.write(handle, text.encode())
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _is_empty(folder: Path) -> bool:
+    """Whether a folder holds nothing but what a process leaves that is killed as it begins."""
+    return all(path.name in (LOCK, MARKER) and not _is_taken(path) for path in folder.iterdir())
+
+
+def _is_taken(path: Path) -> bool:
+    """Whether there is anything but an empty file."""
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return not stat.S_ISREG(found.st_mode) or found.st_size > 0
+
+
+def inside(folder: Path, name: str) -> Path:
+    """Return a path below a folder that no link leads away from.
+
+    Parameters
+    ----------
+    folder : Path
+        May itself be reached through links: it is the user's word.
+    name : str
+        Relative to the folder, with forward slashes. Nothing need be there.
+
+    Raises
+    ------
+    LinkError
+        If the name leads out of the folder, or a link lies on the way.
+    """
+    parts = name.split("/")
+    if any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts):
+        raise LinkError(f"{folder}: {name!r} is not the name of a place inside the folder")
+    path = folder
+    for part in parts:
+        path = path / part
+        if is_link(path):
+            raise LinkError(
+                f"{path} is a link; unknot follows none inside its folders. Remove it, or name "
+                "another folder"
+            )
+    return path
+
+
+def is_link(path: Path) -> bool:
+    """Whether a path is a symbolic link, or on Windows a junction."""
+    return path.is_symlink() or (hasattr(os.path, "isjunction") and os.path.isjunction(path))
+
+
+def read_regular(path: Path, most: int | None = None) -> bytes:
+    """Read a file whole, if it is an ordinary one.
+
+    Parameters
+    ----------
+    path : Path
+    most : int, optional
+        Bytes that it may have.
+
+    Raises
+    ------
+    OSError
+        If it cannot be read.
+    ValueError
+        If it is a link, a pipe, a device or a folder, or larger.
+    """
+    found = os.lstat(path)
+    if not stat.S_ISREG(found.st_mode):
+        raise ValueError("it is not an ordinary file")
+    if most is not None and found.st_size > most:
+        raise ValueError(f"it has {found.st_size:,} bytes, more than {most:,}")
+    return path.read_bytes()

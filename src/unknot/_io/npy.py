@@ -1,0 +1,195 @@
+"""NumPy's files, read only as far as they hold what they announce.
+
+A header of some bytes may announce any number of values, and a packed member of an archive may
+grow a thousandfold: both are compared with what is there before memory is set aside.
+"""
+
+import errno
+import math
+import os
+import stat
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+from numpy.lib import format as npy
+
+from .._typing import Array
+
+DEFLATION: Final = 1032
+"""Deflate cannot shrink data by more than this."""
+ZIP_MAGIC: Final = b"PK\x03\x04"
+SEVERAL: Final = "holds several arrays"
+SINGLE: Final = "holds a single array"
+
+
+class UnreadableError(ValueError):
+    """A file does not hold what is asked of it; the message goes on after the file's name."""
+
+
+class PickledError(UnreadableError):
+    """An array holds Python objects, which would run code when they are read."""
+
+
+def check_regular(path: Path) -> None:
+    """Raise unless a path leads to an ordinary file, which can be read to its end.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is nothing.
+    IsADirectoryError
+        If it is a folder.
+    UnreadableError
+        If it is a pipe, a socket or a device, which may have no end.
+    """
+    mode = path.stat().st_mode
+    if stat.S_ISDIR(mode):
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    if not stat.S_ISREG(mode):
+        raise UnreadableError("is a pipe, a socket or a device, not a file")
+
+
+def check_fits(n_bytes: int) -> None:
+    """Raise UnreadableError if so many bytes are more than the machine's memory."""
+    try:
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (AttributeError, ValueError, OSError):
+        return  # not known on this system, which then says itself that there is too little
+    if n_bytes > memory > 0:
+        raise UnreadableError(
+            f"announces {n_bytes:,} bytes of values; this machine's memory has {memory:,}"
+        )
+
+
+def read_npy(path: Path) -> Array:
+    """Read one array from a ``.npy`` file.
+
+    Raises
+    ------
+    UnreadableError
+        If it is none, is truncated, or holds Python objects.
+    OSError
+        If the file cannot be read.
+    """
+    check_regular(path)
+    with path.open("rb") as stream:
+        if stream.read(len(ZIP_MAGIC)) == ZIP_MAGIC:
+            raise UnreadableError(SEVERAL)
+        stream.seek(0)
+        return _read(stream, path.stat().st_size)
+
+
+class Archive:
+    """The arrays of an open ``.npz`` file, by name."""
+
+    def __init__(self, archive: zipfile.ZipFile) -> None:
+        self._archive = archive
+        self._held = 0  # bytes of what was read before
+        members = [member for member in archive.infolist() if not member.is_dir()]
+        self._members = {member.filename.removesuffix(".npy"): member for member in members}
+        if len(self._members) < len(members):
+            counts = Counter(member.filename.removesuffix(".npy") for member in members)
+            raise UnreadableError(f"has two arrays called {counts.most_common(1)[0][0]!r}")
+
+    @property
+    def names(self) -> list[str]:
+        """The names of the arrays, as they are stored."""
+        return list(self._members)
+
+    def read(self, name: str) -> Array:
+        """Read one array.
+
+        Raises
+        ------
+        UnreadableError
+            If it is damaged, truncated, or holds Python objects.
+        """
+        member = self._members[name]
+        if member.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
+            raise UnreadableError("is packed by a method that NumPy does not use")
+        packed = member.compress_type == zipfile.ZIP_DEFLATED
+        most = member.compress_size * (DEFLATION if packed else 1)
+        try:
+            with self._archive.open(member) as stream:
+                array = _read(stream, min(member.file_size, most), self._held)
+        except UnreadableError:
+            raise
+        except Exception as error:  # of zlib, struct and zipfile, for each kind of damage
+            raise UnreadableError(f"is damaged ({_said(error)})") from error
+        self._held += array.nbytes
+        return array
+
+
+@contextmanager
+def open_npz(path: Path) -> Iterator[Archive]:
+    """Open a ``.npz`` file.
+
+    Raises
+    ------
+    UnreadableError
+        If it is none, or is damaged.
+    OSError
+        If the file cannot be read.
+    """
+    check_regular(path)
+    with path.open("rb") as stream:
+        if stream.read(len(npy.MAGIC_PREFIX)) == npy.MAGIC_PREFIX:
+            raise UnreadableError(SINGLE)
+        try:
+            archive = zipfile.ZipFile(stream)
+        except Exception as error:  # as above
+            raise UnreadableError(
+                f"is not a NumPy archive, or is truncated ({_said(error)})"
+            ) from error
+        with archive:
+            yield Archive(archive)
+
+
+def _read(stream: Any, available: int, held: int = 0) -> Array:
+    shape, dtype, header = _header(stream)
+    announced = math.prod(shape) * dtype.itemsize
+    if announced > available - header:
+        raise UnreadableError(
+            f"is truncated: its header announces {announced:,} bytes of values {shape}, and it "
+            f"holds at most {max(available - header, 0):,}"
+        )
+    check_fits(announced + held)
+    stream.seek(0)
+    try:
+        array: Array = npy.read_array(stream, allow_pickle=False)
+    except MemoryError as error:
+        raise UnreadableError(f"does not fit into the free memory: {announced:,} bytes") from error
+    except ValueError as error:
+        raise UnreadableError(f"is damaged ({_said(error)})") from error
+    # Reading past the last value also makes an archive compare its checksum.
+    if stream.read(1):
+        raise UnreadableError(f"goes on after the {announced:,} bytes of values that it announces")
+    return array
+
+
+def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
+    """Read the shape and type of an array and the bytes of the header."""
+    try:
+        major, _ = npy.read_magic(stream)
+        read = npy.read_array_header_1_0 if major == 1 else npy.read_array_header_2_0
+        shape, _, dtype = read(stream)
+    except (OSError, zipfile.BadZipFile):
+        raise
+    except Exception as error:  # NumPy has Python's own parser read it, which raises many kinds
+        raise UnreadableError(f"does not begin as an array of NumPy ({_said(error)})") from error
+    if dtype.hasobject:
+        raise PickledError("holds pickled Python objects, which can run any code")
+    possible = len(shape) <= 32 and all(0 <= size < 2**63 for size in shape)
+    if not possible or (0 not in shape and not dtype.itemsize):
+        raise UnreadableError(f"announces impossible values: {str(dtype)[:80]} {str(shape)[:80]}")
+    return shape, dtype, stream.tell()
+
+
+def _said(error: Exception) -> str:
+    text = " ".join(str(error).split())
+    return text[:200] if text else type(error).__name__

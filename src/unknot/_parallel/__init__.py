@@ -1,0 +1,1 @@
+"""Threads, barriers and compiled kernels."""

@@ -1,0 +1,225 @@
+"""Arrays of any origin as NumPy arrays: lists, frames, tensors, sparse matrices.
+
+Nothing is dropped on the way: what NumPy would lose without a word (masks, the numbers that a
+sparse matrix holds, missing entries of a frame, imaginary parts) is kept or refused.
+"""
+
+from __future__ import annotations
+
+import numbers
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array
+
+# Sparse points are made dense up to this size as float32.
+DENSE_BYTES = 2**30
+# Names of the types of pandas' and others' missing entries, which are not imported for this.
+MISSING = frozenset({"NoneType", "NAType", "NaTType"})
+# How the names of the types of columns begin that scikit-learn takes in its own way.
+ODD = ("object", "str", "Sparse")
+
+
+def is_sparse(values: Any) -> bool:
+    """Whether values are a sparse matrix or array, of SciPy or alike."""
+    return hasattr(values, "tocsr") or (hasattr(values, "todense") and hasattr(values, "nnz"))
+
+
+def on_host(values: Any, name: str) -> Any:
+    """Return tensors of deep-learning frameworks as NumPy arrays, and everything else as it is.
+
+    Raises
+    ------
+    ValueError
+        If entries are masked, which NumPy would ignore.
+    TypeError
+        If a tensor has no values that can be read.
+    """
+    if isinstance(values, list | tuple):
+        return _plain_rows(values, name)
+    if isinstance(values, np.ma.MaskedArray):
+        _refuse_masked(values, name)
+        return np.asarray(values)
+    if hasattr(values, "detach"):  # PyTorch: a tensor with a gradient, or elsewhere, has no array
+        return _from_torch(values, name)
+    return values
+
+
+def as_array(values: Any, name: str) -> Array:
+    """Return values of any origin as an array of whatever they are.
+
+    Raises
+    ------
+    ValueError
+        If entries are masked, or rows differ in length.
+    TypeError
+        If they cannot be read as an array, or are sparse.
+    """
+    values = on_host(values, name)
+    if is_sparse(values):
+        raise TypeError(f"{name} must not be sparse; pass {name}.toarray()")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"{name} must have rows of the same length: {error}") from error
+        raise ValueError(f"{name} cannot be read as an array: {error}") from error
+    except (TypeError, RuntimeError, NotImplementedError) as error:
+        raise TypeError(
+            f"{name} cannot be read as an array; got {type(values).__name__} ({error}). "
+            "Convert it to a NumPy array"
+        ) from error
+    if isinstance(array, np.ma.MaskedArray):
+        _refuse_masked(array, name)
+    if array.ndim == 0 and array.dtype == object:
+        raise TypeError(f"{name} must be array-like; got {type(values).__name__}")
+    return array
+
+
+def as_numbers(values: Any, name: str) -> Array:
+    """Return values of any origin as an array of real numbers, in the precision they have.
+
+    Sparse ones are made dense up to 1 GiB as float32; frames and object arrays of numbers become
+    float64, and numbers of 16 or 8 bits that NumPy does not know float32.
+
+    Raises
+    ------
+    ValueError
+        If entries are masked or missing, rows differ in length, or sparse values are too large.
+    TypeError
+        If the values are not real numbers.
+    """
+    values = on_host(values, name)
+    if is_sparse(values):
+        values = _dense(values, name)
+    array = as_array(values, name)
+    if array.dtype.kind == "O":
+        return _numbers_of_objects(array, name)
+    if array.dtype.kind == "V" and array.dtype.names is None and array.dtype.type is not np.void:
+        return array.astype(np.float32)  # bfloat16 and the like, of JAX and TensorFlow
+    if array.dtype.kind not in "biuf":
+        raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
+    return array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+
+
+def as_samples(values: Any, name: str) -> Array:
+    """Return a model's inputs: real numbers as `as_numbers` does, or texts as they are.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `as_numbers`.
+    """
+    values = on_host(values, name)
+    if not is_sparse(values):
+        values = as_array(values, name)
+        if values.dtype.kind in "UST" or (
+            values.dtype.kind == "O"
+            and all(isinstance(value, str | bytes) for value in values.ravel().tolist())
+        ):
+            return np.asarray(values)
+    return as_numbers(values, name)
+
+
+def for_estimator(values: Any, name: str) -> Any:
+    """Return points for scikit-learn's own checks, which keep a frame's names but ignore a mask.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `on_host`.
+    """
+    values = on_host(values, name)
+    if is_sparse(values) or not hasattr(values, "__array__"):
+        return values
+    if hasattr(values, "iloc"):
+        # Texts, which scikit-learn would read as numbers, and columns that are sparse.
+        odd = any(str(dtype).startswith(ODD) for dtype in np.atleast_1d(values.dtypes))
+        return as_numbers(values, name) if odd else values
+    array = as_array(values, name)
+    if array.dtype.kind == "V" or any(isinstance(v, str) for v in _objects_of(array)):
+        return as_numbers(array, name)
+    return array
+
+
+def _objects_of(array: Array) -> list[Any]:
+    listed: list[Any] = array.ravel().tolist() if array.dtype == object else []
+    return listed
+
+
+def _refuse_masked(values: Any, name: str) -> None:
+    count = int(np.count_nonzero(np.ma.getmaskarray(values)))
+    if count:
+        raise ValueError(
+            f"{name} has {count} masked entries, which cannot be left out one by one. Replace them "
+            "with .filled(value), or drop their samples"
+        )
+
+
+def _plain_rows(values: Any, name: str) -> Any:
+    """Return a list whose tensors are arrays; refuse masked entries anywhere in it."""
+    kinds = set(map(type, values))
+    if any(issubclass(kind, np.ma.MaskedArray | list | tuple) for kind in kinds) or any(
+        hasattr(kind, "detach") for kind in kinds
+    ):
+        return [
+            on_host(value, f"{name}[{place}]")
+            if isinstance(value, np.ma.MaskedArray | list | tuple) or hasattr(value, "detach")
+            else value
+            for place, value in enumerate(values)
+        ]
+    return values
+
+
+def _from_torch(tensor: Any, name: str) -> Any:
+    tensor = tensor.detach()
+    if getattr(tensor, "is_quantized", False):
+        tensor = tensor.dequantize()
+    if "strided" not in str(getattr(tensor, "layout", "strided")):
+        tensor = tensor.to_dense()
+    dtype = str(getattr(tensor, "dtype", ""))
+    if "bfloat16" in dtype or "float8" in dtype:
+        tensor = tensor.float()
+    try:
+        tensor = tensor.cpu()
+        return tensor.resolve_neg().resolve_conj().numpy()
+    except AttributeError:  # not PyTorch's
+        return np.asarray(tensor)
+    except (RuntimeError, TypeError, NotImplementedError) as error:
+        raise TypeError(f"{name} holds a tensor whose values cannot be read: {error}") from error
+
+
+def _dense(values: Any, name: str) -> Any:
+    size = int(np.prod(values.shape, dtype=np.float64))
+    if 4 * size > DENSE_BYTES:
+        raise ValueError(
+            f"{name} is sparse, and would take {4 * size / 2**30:.1f} GiB as a dense array. Reduce "
+            "its features first, or pass a part of the samples with .toarray()"
+        )
+    return values.toarray() if hasattr(values, "toarray") else values.todense()
+
+
+def _numbers_of_objects(array: Array, name: str) -> Array:
+    """Turn objects that are numbers into float64, or say what else there is."""
+    listed = _objects_of(array)
+    kinds = set(map(type, listed))
+    missing = sum(type(value).__name__ in MISSING for value in listed)
+    if missing:
+        raise ValueError(
+            f"{name} has {missing} missing values (None or NA). Remove or replace them, such as "
+            "with fillna"
+        )
+    others = sorted(
+        kind.__name__
+        for kind in kinds
+        if not issubclass(kind, numbers.Real | Decimal | np.bool_ | np.number)
+        or issubclass(kind, np.complexfloating)
+    )
+    if others:
+        raise TypeError(f"{name} must hold real numbers; got {', '.join(others[:5])}")
+    try:
+        return array.astype(np.float64)
+    except OverflowError as error:
+        raise ValueError(f"{name} must be finite in float64; got a larger integer") from error

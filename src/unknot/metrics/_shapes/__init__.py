@@ -1,0 +1,1 @@
+"""Outlines of classes on a map, and their areas."""

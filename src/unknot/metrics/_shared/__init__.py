@@ -1,0 +1,1 @@
+"""What several measures share: results, checks, distances and moments."""

@@ -1,0 +1,64 @@
+"""Checks of the arguments that several measures share."""
+
+import numpy as np
+
+from ..._typing import AnyArray, Array
+from ..._validation.points import check_labels, scale_free
+from .results import UndefinedMeasureError, some
+
+
+def check_count(value: object, name: str, low: int, high: int, bounds: str) -> int:
+    """Return a whole number from low to high.
+
+    Raises
+    ------
+    ValueError
+        If it is not one; ``bounds`` says in words what low and high are.
+    """
+    if isinstance(value, int | np.integer) and not isinstance(value, bool):
+        number = int(value)
+        if low <= number <= high:
+            return number
+    raise ValueError(f"{name} must be a whole number {bounds}; got {value!r}")
+
+
+def check_labelled(
+    points: AnyArray, labels: AnyArray, *, min_classes: int = 1, measure: str = ""
+) -> tuple[Array, Array, Array]:
+    """Return points (as `scale_free` does), labels as 0..C-1 and the class values.
+
+    Raises
+    ------
+    UndefinedMeasureError
+        If there are fewer classes than the measure needs.
+    """
+    checked = scale_free(points)
+    codes, classes = check_labels(labels, len(checked))
+    require_classes(classes, min_classes, measure)
+    return checked, codes, classes
+
+
+def check_mapped(points: AnyArray, map_: AnyArray, *, min_samples: int = 1) -> tuple[Array, Array]:
+    """Return a representation and its map, both as float32 (n_samples, n).
+
+    Raises
+    ------
+    ValueError
+        If they are not of as many samples, or `unknot._validation.points.scale_free` refuses one.
+    """
+    x = scale_free(points, min_samples=min_samples)
+    y = scale_free(map_, name="map_")
+    if len(x) != len(y):
+        raise ValueError(
+            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
+        )
+    return x, y
+
+
+def require_classes(classes: Array, min_classes: int, measure: str) -> None:
+    """Raise `UndefinedMeasureError` if there are fewer classes than the measure needs."""
+    if len(classes) < min_classes:
+        raise UndefinedMeasureError(
+            f"{measure} compares classes and needs at least {min_classes} of them; "
+            f"labels hold {len(classes)}: {some(classes)}"
+        )

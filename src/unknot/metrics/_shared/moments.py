@@ -1,0 +1,262 @@
+"""Means and spreads of the classes, computed once for every measure that is made of them."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..._io.stored_points import Rows, StoredPoints, parts_of, within
+from ..._parallel.n_jobs import resolve_n_jobs
+from ..._parallel.thread_team import Team, single_threaded_blas
+from ..._typing import Array
+
+# Rows of points are taken to float64 in blocks of about this many bytes.
+BLOCK_BYTES = 2**25
+
+
+# Of points this much nearer to each other than to their mean, the mean is a poor origin.
+OFF = 1e-6
+OFF_SAMPLE = 512
+
+
+@dataclass(frozen=True, eq=False)
+class ClassMoments:
+    """What the measures of clusters and of collapse need of the points.
+
+    Attributes
+    ----------
+    counts : array of float64 (n_classes,)
+        Points of each class.
+    origin : array of float64 (n_features,)
+        The mean of all points, or near it.
+    means : array of float64 (n_classes, n_features)
+        Class means, relative to the origin.
+    variances : array of float64 (n_classes,)
+        Mean squared distance of a class's points to its mean.
+    reaches : array of float64 (n_classes,)
+        Mean distance of a class's points to its mean.
+    whitened : array of float64 (n_classes,)
+        Mean of (x - m_c)' S_B^+ (x - m_c) over a class's points, with S_B the scatter of the class
+        means about their mean, 1/C sum (m_c - m)(m_c - m)'.
+    rank : int
+        Rank of S_B; 0 where all class means coincide.
+    """
+
+    counts: Array
+    origin: Array
+    means: Array
+    variances: Array
+    reaches: Array
+    whitened: Array
+    rank: int
+
+    @property
+    def centred(self) -> Array:
+        """The class means less their mean."""
+        return np.asarray(self.means - self.means.mean(axis=0))
+
+
+def rows_of(indices: Array, n_features: int) -> Iterator[Array]:
+    """Cut indices into blocks whose points fill about `BLOCK_BYTES` in float64."""
+    step = max(1, BLOCK_BYTES // (8 * n_features))
+    for start in range(0, len(indices), step):
+        yield indices[start : start + step]
+
+
+def blocks_of(points: Rows, width: int) -> list[Array]:
+    """Cut all points into blocks as `rows_of` does; those on disk into whole chunks."""
+    step = max(1, BLOCK_BYTES // (8 * width))
+    if isinstance(points, StoredPoints):
+        step = points.whole_chunks(step)
+    everything = np.arange(len(points))
+    return [everything[start : start + step] for start in range(0, len(points), step)]
+
+
+def origin_among(points: Rows, origin: Array) -> Array:
+    """Return an origin near the mean of points, or a point if few outliers have drawn it away.
+
+    Relative to where nearly no point is, all others would lose the digits in which they differ.
+    """
+    rows = np.unique(np.linspace(0, len(points) - 1, OFF_SAMPLE).astype(np.int64))
+    some = points[rows].astype(np.float64)
+    away = np.square(some - origin).sum(axis=1)
+    nearest = some[away.argmin()]
+    among = np.square(some - nearest).sum(axis=1)
+    return nearest if np.median(among) < OFF * away.min() else origin
+
+
+def at_one_place(points: Rows, rows: Array) -> bool:
+    """Whether points are all equal."""
+    first = points[rows[:1]]
+    return all(
+        bool((points[part] == first).all()) for part in rows_of(rows, max(1, points.shape[1]))
+    )
+
+
+def class_totals(points: Rows, members: list[Array], team: Team) -> Array:
+    """Sum the points of each class, in float64 (n_classes, n_features)."""
+    totals = np.zeros((len(members), points.shape[1]))
+    for part, block in parts_of(points):
+
+        def add(c: int, part: slice = part, block: Array = block) -> None:
+            for rows in rows_of(within(members[c], part), points.shape[1]):
+                totals[c] += block[rows].sum(axis=0, dtype=np.float64)
+
+        team.run(add, len(members))
+    return totals
+
+
+def class_moments(
+    points: Rows, codes: Array, n_classes: int, n_jobs: int | None = None
+) -> ClassMoments:
+    """Compute the moments of every class, in float64, a block of points at a time.
+
+    The second pass takes the points relative to their class mean, so that a large offset of all
+    points costs no digits.
+    """
+    members = [np.flatnonzero(codes == c) for c in range(n_classes)]
+    counts = np.array([len(own) for own in members], dtype=np.float64)
+    variances, reaches, whitened = np.zeros((3, n_classes))
+    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        totals = class_totals(points, members, team)
+        origin = origin_among(points, totals.sum(axis=0) / len(points))
+        means = totals / counts[:, None] - origin
+        whitener, rank = between_whitener(means)
+
+        for part, block in parts_of(points):
+
+            def spread(c: int, part: slice = part, block: Array = block) -> None:
+                for rows in rows_of(within(members[c], part), points.shape[1]):
+                    centred = block[rows] - (means[c] + origin)
+                    squares = np.einsum("ij,ij->i", centred, centred)
+                    variances[c] += squares.sum()
+                    reaches[c] += np.sqrt(squares).sum()
+                    whitened[c] += np.square(centred @ whitener).sum()
+
+            team.run(spread, n_classes)
+    # What rounding has left of classes that have collapsed to a point.
+    size = float(np.square(means + origin).sum(axis=1).max())
+    for c in np.flatnonzero(variances <= 1e-20 * counts * size):
+        if at_one_place(points, members[c]):
+            variances[c] = reaches[c] = whitened[c] = 0.0
+    return ClassMoments(
+        counts, origin, means, variances / counts, reaches / counts, whitened / counts, rank
+    )
+
+
+def between_whitener(means: Array) -> tuple[Array, int]:
+    """Return W (n_features, n_classes) with W W' = S_B^+, and the rank of S_B.
+
+    With the centred means M = U s V', S_B = M'M/C = V s^2/C V', so that W = V sqrt(C)/s over the
+    singular values that are not zero to within rounding; further columns are 0.
+    """
+    n_classes = len(means)
+    centred = means - means.mean(axis=0)
+    scale = np.abs(means).max()
+    # The few axes that the means span first: of many features, that is most of the work.
+    basis, corners = np.linalg.qr(centred.T)
+    _, s, vt = np.linalg.svd(corners.T, full_matrices=False)
+    # The C rows sum to zero: one singular value is always rounding.
+    kept = s > max(s[0] * 1e-10, scale * 1e-13)
+    kept[n_classes - 1 :] = False
+    whitener = np.zeros((means.shape[1], n_classes))
+    whitener[:, : len(s)] = (
+        basis @ vt.T * np.divide(np.sqrt(n_classes), s, out=np.zeros_like(s), where=kept)
+    )
+    return whitener, int(kept.sum())
+
+
+def resampled_moments(
+    points: Rows, codes: Array, moments: ClassMoments, weights: Array, n_jobs: int | None = None
+) -> Iterator[ClassMoments]:
+    """Yield the moments of each resample of the points.
+
+    All resamples are computed together, as matrix products; twice through the points, whatever
+    their number.
+
+    Parameters
+    ----------
+    moments : ClassMoments
+        Those of the points themselves.
+    weights : array (n_resamples, n_samples)
+        How often each point is in each resample. No class is empty in any.
+    """
+    # The means of all resamples that are computed together, and their axes, fit in this.
+    at_once = max(1, 2**27 // (16 * moments.means.size))
+    for start in range(0, len(weights), at_once):
+        part = weights[start : start + at_once]
+        with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+            resampled = _resampled(points, codes, moments, part, team)
+        yield from resampled
+
+
+def _resampled(
+    points: Rows, codes: Array, moments: ClassMoments, weights: Array, team: Team
+) -> list[ClassMoments]:
+    origin, centres = moments.origin, moments.means
+    n_resamples, (n_classes, n_features) = len(weights), centres.shape
+    members = [np.flatnonzero(codes == c) for c in range(n_classes)]
+    counts = np.stack([weights[:, own].sum(axis=1) for own in members], axis=1).astype(float)
+    # Resampled means, relative to the classes' own.
+    shifts = np.zeros((n_resamples, n_classes, n_features))
+
+    for part, block in parts_of(points):
+
+        def shift(c: int, part: slice = part, block: Array = block) -> None:
+            for rows in rows_of(within(members[c], part), n_features):
+                centred = block[rows] - (centres[c] + origin)
+                shifts[:, c] += weights[:, rows + part.start].astype(np.float64) @ centred
+
+        team.run(shift, n_classes)
+    shifts /= counts[:, :, None]
+    means = shifts + centres
+    whiteners = np.empty((n_resamples, n_features, n_classes))
+    ranks = np.empty(n_resamples, dtype=np.int64)
+
+    def whiten(b: int) -> None:
+        whiteners[b], ranks[b] = between_whitener(means[b])
+
+    team.run(whiten, n_resamples)
+    # The largest product of all, of deviations from class means: float32 is enough for resamples.
+    axes = np.concatenate(whiteners, axis=1).astype(np.float32)
+    variances, reaches, whitened = np.zeros((3, n_resamples, n_classes))
+
+    def spread(c: int, part: slice, block: Array) -> None:
+        shifted = shifts[:, c]
+        lengths = np.einsum("bj,bj->b", shifted, shifted)
+        offsets = np.concatenate([shifted[b] @ whiteners[b] for b in range(n_resamples)])
+        offsets = offsets.astype(np.float32)
+        step = max(16, 2**22 // max(n_features, axes.shape[1]))
+        own = within(members[c], part)
+        for first in range(0, len(own), step):
+            rows = own[first : first + step]
+            weight = weights[:, rows + part.start].astype(np.float64).T
+            centred = block[rows] - (centres[c] + origin)
+            squares = np.einsum("ij,ij->i", centred, centred)[:, None] + lengths
+            squares = np.maximum(squares - 2.0 * (centred @ shifted.T), 0.0)
+            variances[:, c] += (weight * squares).sum(axis=0)
+            reaches[:, c] += (weight * np.sqrt(squares)).sum(axis=0)
+            inner = np.square(centred.astype(np.float32) @ axes - offsets)
+            inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
+            whitened[:, c] += (weight * inner).sum(axis=0)
+
+    for part, block in parts_of(points):
+        team.run(functools.partial(spread, part=part, block=block), n_classes)
+    collapsed = moments.variances == 0.0
+    for found in (variances, reaches, whitened):
+        found[:, collapsed] = 0.0
+    return [
+        ClassMoments(
+            counts[b],
+            origin,
+            means[b],
+            variances[b] / counts[b],
+            reaches[b] / counts[b],
+            whitened[b] / counts[b],
+            int(ranks[b]),
+        )
+        for b in range(n_resamples)
+    ]

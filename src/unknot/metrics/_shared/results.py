@@ -1,0 +1,110 @@
+"""What every measure returns: a number, with what it was made of and what must be said about it."""
+
+import warnings
+from dataclasses import dataclass, fields
+from typing import TypeVar
+
+import numpy as np
+
+from ..._typing import Array, Float64, Shaped
+
+ResultT = TypeVar("ResultT", bound="Result")
+
+
+class MeasureWarning(UserWarning):
+    """A measure has a caveat: part of the data had to be left out, or its number says little."""
+
+
+class UndefinedMeasureError(ValueError):
+    """A measure has no value on these data, such as a spread between classes when there is one."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class Result:
+    """The value of a measure.
+
+    Attributes
+    ----------
+    value : float
+        The measure over all the data; always finite. ``float(result)`` is the same number.
+    notes : tuple of str
+        What was left out and why, and when the number says little. Each note was also given as a
+        `MeasureWarning` when the measure was called.
+    """
+
+    value: float
+    notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not np.isfinite(self.value):
+            raise ValueError(
+                f"the value of a measure must be finite; {type(self).__name__} got {self.value}"
+            )
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __repr__(self) -> str:
+        parts = []
+        for field in fields(self):
+            item = getattr(self, field.name)
+            if isinstance(item, float):
+                parts.append(f"{field.name}={item:.6g}")
+            elif isinstance(item, np.ndarray):
+                parts.append(f"{field.name}=<{item.dtype} {item.shape}>")
+            elif field.name == "notes":
+                parts.extend(f"notes={item!r}" for _ in range(bool(item)))
+            elif isinstance(item, tuple):
+                parts.append(f"{field.name}=<{len(item)}>")
+            else:
+                parts.append(f"{field.name}={item!r}")
+        return f"{type(self).__name__}({', '.join(parts)})"
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class ClassResult(Result):
+    """The value of a measure, and its values for each class.
+
+    Attributes
+    ----------
+    value : float
+        The measure over all the data.
+    per_class : array of float64 (n_classes,)
+        The measure of each class.
+    classes : array (n_classes,)
+        The class values, in the order of ``per_class``.
+    """
+
+    per_class: Float64[Array, " classes"]
+    classes: Shaped[Array, " classes"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
+class PairResult(Result):
+    """The value of a measure, and its values for each pair of classes.
+
+    Attributes
+    ----------
+    value : float
+        The measure over all the data.
+    per_pair : array of float64 (n_classes, n_classes)
+        The measure of each pair of classes.
+    classes : array (n_classes,)
+        The class values, in the order of both axes of ``per_pair``.
+    """
+
+    per_pair: Float64[Array, "classes classes"]
+    classes: Shaped[Array, " classes"]
+
+
+def announced(result: ResultT) -> ResultT:
+    """Give each note of a result as a warning, at the line that called the measure."""
+    for note in result.notes:
+        warnings.warn(note, MeasureWarning, stacklevel=3)
+    return result
+
+
+def some(names: Array) -> str:
+    """Name classes in a sentence: all of a few, the first of many."""
+    shown = ", ".join(str(name) for name in names[:5])
+    return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -1,0 +1,381 @@
+"""The list of all measures that `measure` knows, each in one line or a few."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from ..._io.stored_points import Rows, StoredPoints
+from ..._typing import Array
+from .._shared.results import ClassResult, Result, UndefinedMeasureError
+from ..clusters import (
+    calinski_harabasz_of_moments,
+    consistency_of_shares,
+    davies_bouldin_of_moments,
+    silhouette_of_sums,
+)
+from ..collapse import cdnv_of_moments, nc1_of_moments, nc2_of_moments
+from ..dimension import participation_of_points, two_nn_of_distances
+from ..faithfulness import faithfulness_of_ranks, harm
+from ..label_faithfulness import faithfulness_of_pairs
+from ..linear import probe
+from ..neighborhood import confusion_of_graph, hit_of_graph
+from ..shapes import ellipses_of_map, hulls_of_map
+from ..similarity import cka_of_points
+from . import uncertainty as by
+
+if TYPE_CHECKING:
+    from ..dimension import ParticipationRatio
+    from ..similarity import Similarity
+    from .inputs import Inputs, Space
+
+Null = Callable[["Inputs", "Space"], Array]
+Compute = Callable[["Inputs", "Space"], Result]
+Spaces = Literal["native", "both", "map", "pair"]
+
+# Why a score has no interval, or no null, where a measure has none.
+EXTREMES = "a hull is made of its extreme points, which a resample of the points cannot go beyond"
+LABEL_FREE = "it does not depend on the labels"
+NO_DRAWS = "the centres are those of the points used, and no draw is made"
+CAPACITY_RUNS = 5
+NOTHING_TO_LOSE = "permuted classes are nowhere apart, and the map has nothing to lose or to add"
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One measure: what it is called, how it is computed, and what its numbers mean.
+
+    Attributes
+    ----------
+    name, family, title
+        Its name, the heading it stands under, and what a person calls it.
+    compute
+        From the shared inputs and a space, its result.
+    better : {"more", "less", None}
+        Which way untangled lies; None where neither is better.
+    low, high
+        Its range.
+    spaces : {"native", "both", "map", "pair"}
+        Where it is taken: in the representation, there and on the map, on the map, or between the
+        two.
+    replicate
+        Its values in each resample, or why there are none.
+    null
+        Its values with permuted labels, None for the general way to these, which is to compute it
+        anew, or why there are none.
+    null_runs
+        Compute it anew for so many permutations at most, where one takes long.
+    """
+
+    name: str
+    family: str
+    title: str
+    compute: Compute
+    better: Literal["more", "less"] | None = "more"
+    low: float = 0.0
+    high: float = 1.0
+    spaces: Spaces = "native"
+    replicate: by.Replicate | str = by.by_points
+    null: Null | str | None = None
+    null_runs: int | None = None
+
+    def chance(self, inputs: Inputs, space: Space) -> Array | str:
+        """Values with permuted labels, or why there are none."""
+        if isinstance(self.null, str):
+            return self.null
+        if self.null is not None:
+            return self.null(inputs, space)
+        values = []
+        for other in inputs.shuffled[: self.null_runs]:
+            there = other.native if space is inputs.native else other.map
+            assert there is not None
+            values.append(float(self.compute(other, there)))
+        return np.array(values)
+
+
+def _of_moments(
+    name: str,
+    family: str,
+    title: str,
+    compute: Callable[..., Result],
+    better: Literal["more", "less"] = "less",
+    high: float = np.inf,
+) -> Measure:
+    """Describe a measure that is made of the class means and spreads."""
+    return Measure(
+        name,
+        family,
+        title,
+        lambda inputs, space: compute(space.moments, space.classes),
+        better,
+        high=high,
+        replicate=by.by_moments(compute),
+    )
+
+
+def _of_shapes(
+    name: str,
+    title: str,
+    compute: Callable[[Array, Array, Array], Result],
+    replicate: by.Replicate | str | None = None,
+) -> Measure:
+    """Describe the overlap of the classes' shapes on the map."""
+
+    def of_points(points: Rows, codes: Array, classes: Array) -> Result:
+        assert not isinstance(points, StoredPoints)
+        if points.shape[1] != 2:
+            raise UndefinedMeasureError(
+                f"shapes are of two-dimensional maps; the map has {points.shape[1]} components"
+            )
+        return compute(points.astype(np.float64), codes, classes)
+
+    return Measure(
+        name,
+        "shape",
+        title,
+        lambda inputs, space: of_points(space.points, space.codes, space.classes),
+        "less",
+        spaces="map",
+        replicate=replicate or by.by_rows(of_points),
+    )
+
+
+def _hit(inputs: Inputs, space: Space) -> Result:
+    return hit_of_graph(space.graph, inputs.k, space.codes, space.classes)
+
+
+def _confusion(inputs: Inputs, space: Space) -> Result:
+    return confusion_of_graph(space.graph, inputs.k, space.codes, space.classes)
+
+
+def _edges(hit: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
+    """Neighbours of each point, and whether they are of its class, or of another."""
+
+    def edges(inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
+        neighbours = space.graph.indices[:, : inputs.k]
+        same = space.codes[neighbours] == space.codes[:, None]
+        return np.arange(len(same)), neighbours, (same == hit).astype(np.float32)
+
+    return edges
+
+
+@dataclass(frozen=True)
+class _Ranked:
+    """Trustworthiness (of what is shown) or continuity, class-aware or not."""
+
+    name: str
+    shown: bool
+    aware: bool
+
+    def _ranks(self, inputs: Inputs) -> tuple[Array, Array, Array | None]:
+        """Ranks of the neighbours of the points looked at, these, and which can do harm."""
+        assert inputs.map is not None
+        if not inputs.k_faithful:
+            raise UndefinedMeasureError(
+                f"{self.name} needs more than two points to each neighbour, and there are "
+                f"{len(inputs.codes)} points"
+            )
+        # The ranks of neighbours on the map are taken in the native space, and the reverse.
+        spaces = inputs.native, inputs.map
+        where, source = spaces if self.shown else spaces[::-1]
+        rows = inputs.sample.rows
+        neighbours = source.graph.indices[rows, : inputs.k_faithful]
+        counted = None
+        if self.aware:
+            counted = (inputs.codes[neighbours] != inputs.codes[rows][:, None]) == self.shown
+        ranks = where.ranks
+        assert ranks is not None
+        return ranks, neighbours, counted
+
+    def __call__(self, inputs: Inputs, space: Space) -> Result:
+        ranks, _, counted = self._ranks(inputs)
+        return faithfulness_of_ranks(ranks, len(inputs.codes), inputs.sample, self.name, counted)
+
+    def edges(self, inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
+        """Score of each neighbour; the score of a point is their mean."""
+        ranks, neighbours, counted = self._ranks(inputs)
+        k = ranks.shape[1]
+        excess = harm(ranks, counted) * (2.0 / (2 * len(inputs.codes) - 3 * k - 1))
+        return inputs.sample.rows, neighbours, (1.0 - excess).astype(np.float32)
+
+
+def _faithful(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
+    ranked = _Ranked(title, shown, aware)
+    return Measure(
+        name,
+        "faithfulness",
+        title,
+        ranked,
+        spaces="pair",
+        replicate=by.by_edges(ranked.edges),
+        null=None if aware else LABEL_FREE,
+    )
+
+
+def _label_faithfulness(*, lost: bool) -> Compute:
+    def compute(inputs: Inputs, space: Space) -> Result:
+        assert inputs.map is not None
+        return faithfulness_of_pairs(
+            inputs.native.nearer, inputs.map.nearer, inputs.codes, inputs.classes, lost=lost
+        )
+
+    return compute
+
+
+def _probe(inputs: Inputs, space: Space) -> Result:
+    return probe(
+        space.points,
+        space.codes,
+        space.classes,
+        max_samples=inputs.probe_samples,
+        random_state=inputs.random_state,
+        n_jobs=inputs.n_jobs,
+    )
+
+
+def _cka(inputs: Inputs, space: Space) -> Result:
+    assert inputs.map is not None
+    if len(inputs.codes) < 4:
+        raise UndefinedMeasureError("debiased CKA needs at least four points")
+    if inputs.fits(inputs.native.points):
+        return cka_of_points(inputs.native.points, inputs.map.points)
+    rows = inputs.few.rows
+    return _of_few(inputs, cka_of_points(inputs.native.points[rows], inputs.map.points[rows]))
+
+
+def _of_few(inputs: Inputs, result: Similarity | ParticipationRatio) -> Result:
+    """Spread the influence of a few points over all, and say that there were few."""
+    rows, n_samples = inputs.few.rows, len(inputs.codes)
+    influence = np.zeros(n_samples)
+    influence[rows] = result.influence * (n_samples / len(rows))
+    note = (
+        f"it is of {len(rows)} of {n_samples} points, drawn from each class in its share: the "
+        "products of all features with each other would take more than max_memory"
+    )
+    return dataclasses.replace(result, influence=influence, notes=(*result.notes, note))
+
+
+def _two_nn(inputs: Inputs, space: Space) -> Result:
+    if space.graph.indices.shape[1] < 2:
+        raise UndefinedMeasureError(
+            "TwoNN needs two neighbours of each point, and the graph has one"
+        )
+    return two_nn_of_distances(space.graph.distances)
+
+
+def _capacity(inputs: Inputs, space: Space) -> Result:
+    return inputs.capacity
+
+
+def _radius(inputs: Inputs, space: Space) -> Result:
+    c = inputs.capacity
+    return ClassResult(value=c.radius, per_class=c.radius_per_class, classes=c.classes)
+
+
+def _dimension(inputs: Inputs, space: Space) -> Result:
+    c = inputs.capacity
+    return ClassResult(value=c.dimension, per_class=c.dimension_per_class, classes=c.classes)
+
+
+def _centre_correlation(inputs: Inputs, space: Space) -> Result:
+    return Result(value=inputs.capacity.centre_correlation)
+
+
+def _silhouette(inputs: Inputs, space: Space) -> Result:
+    return silhouette_of_sums(space.sums, inputs.sample, space.classes)
+
+
+def _consistency(inputs: Inputs, space: Space) -> Result:
+    return consistency_of_shares(space.consistent, space.codes, space.classes)
+
+
+def _participation(inputs: Inputs, space: Space) -> Result:
+    if inputs.fits(space.points):
+        return participation_of_points(space.points)
+    return _of_few(inputs, participation_of_points(space.points[inputs.few.rows]))
+
+
+def _whole(points: Array, codes: Array, classes: Array) -> Result:
+    return hulls_of_map(points, codes, classes, 1.0)
+
+
+def _peeled(points: Array, codes: Array, classes: Array) -> Result:
+    return hulls_of_map(points, codes, classes, 0.95)
+
+
+MEASURES = (
+    Measure(
+        "neighborhood_hit", "neighbourhood", "Neighborhood Hit", _hit,
+        spaces="both", replicate=by.by_edges(_edges(True)),
+    ),
+    Measure(
+        "neighbor_confusion", "neighbourhood", "neighbours of other classes", _confusion, "less",
+        spaces="both", replicate=by.by_edges(_edges(False)),
+    ),
+    _faithful("trustworthiness", "trustworthiness", shown=True, aware=False),
+    _faithful("continuity", "continuity", shown=False, aware=False),
+    _faithful("class_trustworthiness", "class-aware trustworthiness", shown=True, aware=True),
+    _faithful("class_continuity", "class-aware continuity", shown=False, aware=True),
+    Measure(
+        "label_trustworthiness", "faithfulness", "label-trustworthiness",
+        _label_faithfulness(lost=True), spaces="pair",
+        replicate=by.by_comparisons(lost=True), null=NOTHING_TO_LOSE,
+    ),
+    Measure(
+        "label_continuity", "faithfulness", "label-continuity",
+        _label_faithfulness(lost=False), spaces="pair",
+        replicate=by.by_comparisons(lost=False), null=NOTHING_TO_LOSE,
+    ),
+    Measure(
+        "distance_consistency", "clusters", "distance consistency", _consistency, spaces="both",
+    ),
+    Measure(
+        "silhouette", "clusters", "silhouette", _silhouette, low=-1.0, spaces="both",
+        null=by.silhouette_null,
+    ),
+    _of_moments("davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_of_moments),
+    _of_moments(
+        "calinski_harabasz", "clusters", "Calinski-Harabasz", calinski_harabasz_of_moments, "more"
+    ),
+    _of_shapes("convex_hulls", "overlap of convex hulls", _whole, EXTREMES),
+    _of_shapes("peeled_hulls", "overlap of peeled hulls", _peeled),
+    _of_shapes("best_ellipses", "overlap of ellipses", ellipses_of_map),
+    Measure("linear_probe", "linear", "linear probe accuracy", _probe, null=by.probe_null),
+    _of_moments("nc1", "collapse", "NC1, spread within classes", nc1_of_moments),
+    _of_moments("nc2", "collapse", "NC2, means from a simplex", nc2_of_moments, high=np.sqrt(2.0)),
+    _of_moments(
+        "class_distance_variance", "collapse", "class-distance variance", cdnv_of_moments
+    ),
+    Measure(
+        "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn, None, high=np.inf,
+        replicate=by.by_ratios, null=LABEL_FREE,
+    ),
+    Measure(
+        "participation_ratio", "dimension", "participation ratio", _participation, None,
+        low=1.0, high=np.inf, replicate=by.by_influence, null=LABEL_FREE,
+    ),
+    Measure(
+        "linear_cka", "similarity", "linear CKA of points and map", _cka, None,
+        spaces="pair", replicate=by.by_influence, null=LABEL_FREE,
+    ),
+    Measure(
+        "manifold_capacity", "capacity", "manifold capacity", _capacity, high=2.0,
+        replicate=by.by_draws(0), null_runs=CAPACITY_RUNS,
+    ),
+    Measure(
+        "manifold_radius", "capacity", "manifold radius", _radius, "less", high=np.inf,
+        replicate=by.by_draws(1), null_runs=CAPACITY_RUNS,
+    ),
+    Measure(
+        "manifold_dimension", "capacity", "manifold dimension", _dimension, "less", high=np.inf,
+        replicate=by.by_draws(2), null_runs=CAPACITY_RUNS,
+    ),
+    Measure(
+        "centre_correlation", "capacity", "correlation of class centres", _centre_correlation,
+        "less", replicate=NO_DRAWS, null_runs=CAPACITY_RUNS,
+    ),
+)  # fmt: skip

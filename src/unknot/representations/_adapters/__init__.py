@@ -1,0 +1,1 @@
+"""One adapter per framework: how a model is run and its layers are read."""

@@ -1,0 +1,87 @@
+"""Layers that are arrays already: a dict of layer -> points, such as a ``.npz`` file holds."""
+
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..._typing import Array
+from ..._validation.arrays import as_numbers, on_host
+from ..._validation.points import as_float32, is_float32, reach_of
+from ..._validation.precision import SHARE, said_of_blur
+from .._samples import Batch, Samples
+from .base import Adapter, RunBatch, Sink
+
+
+def adapt(model: Any) -> Adapter | None:
+    """Return the adapter of a mapping of names to arrays."""
+    return ArraysAdapter(model) if isinstance(model, Mapping) else None
+
+
+class ArraysAdapter:
+    """Arrays of the same samples, by layer; each batch goes to the sink as it is."""
+
+    name = "arrays"
+    several: bool | None = True
+    channels_first = False
+    batch_size: int | None = None
+    steady = False
+
+    def __init__(self, arrays: Mapping[Any, Any]) -> None:
+        if not arrays:
+            raise ValueError("model: a dict of layer -> points must hold at least one layer")
+        self._arrays: dict[str, Array] = {}
+        self.notes: list[str] = []
+        for name, given in arrays.items():
+            if not isinstance(name, str):
+                raise TypeError(f"model: layers must be named by strings; got {name!r}")
+            array = as_numbers(given, f"model: {name!r}")
+            if array.ndim < 2:
+                raise ValueError(
+                    f"model: {name!r} must have the shape (n_samples, ...) of two dimensions or "
+                    f"more; got {array.shape}"
+                )
+            # What is not finite is told with its share when the layer is taken.
+            if array.size and not is_float32(array.dtype) and np.isfinite(reach_of(array)):
+                array, moved, blurred = as_float32(array, name=f"model: {name!r}")
+                if blurred > SHARE:
+                    self.notes.append(f"{name}: {said_of_blur(blurred)}")
+                if moved:
+                    self.notes.append(
+                        f"{name} is given relative to the sample nearest to its mean: float32 "
+                        "could not tell its values apart where they are"
+                    )
+            self._arrays[name] = array
+
+    def samples(self, inputs: Any) -> Samples:
+        """Return the arrays as samples; inputs, if given, must be as many."""
+        lengths = {name: len(array) for name, array in self._arrays.items()}
+        if len(set(lengths.values())) > 1:
+            raise ValueError(f"model: layers must all hold the same samples; got {lengths}")
+        samples = Samples(self._arrays)
+        inputs = on_host(inputs, "inputs")
+        if inputs is not None and (given := len(inputs)) != samples.n_samples:
+            raise ValueError(
+                f"inputs: the layers hold {samples.n_samples} samples; got {given}. Give None"
+            )
+        return samples
+
+    def check(self, samples: Samples) -> None:
+        """All was checked."""
+
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the arrays."""
+        yield from self._arrays.items()
+
+    @contextmanager
+    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Hand over what is there."""
+
+        def run(batch: Batch) -> Any:
+            for name, rows in batch.items():
+                if wanted is None or name in wanted:
+                    sink(name, "array", np.asarray(rows, np.float32))
+            return None
+
+        yield run

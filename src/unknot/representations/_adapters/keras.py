@@ -1,0 +1,330 @@
+"""Keras models, on every backend.
+
+A model is run as it is; while it runs, its layers hand over what they return. So it does not
+matter how the model was built (Sequential, functional, subclassed, nested), whether it was loaded
+or popped, or whether its layers have outputs that Keras knows of; and nothing is added to its
+graph.
+"""
+
+import inspect
+import sys
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from ..._keras import import_keras
+from ..._typing import Array
+from .._code import code_of
+from .._samples import Batch, Samples, cast, map_batch
+from .base import Adapter, Naming, RunBatch, Sink
+
+Captured = dict[str, Any]  # in the order of the calls
+
+
+def adapt(model: Any) -> Adapter | None:
+    """Return the adapter of a Keras model."""
+    keras = sys.modules.get("keras")
+    return KerasAdapter(model) if keras and isinstance(model, keras.Model) else None
+
+
+class KerasAdapter:
+    """A Keras model."""
+
+    channels_first = False
+    batch_size: int | None = None
+    several: bool | None
+
+    def __init__(self, model: Any) -> None:
+        self._keras = import_keras()
+        self._backend = self._keras.backend.backend()
+        self._model = model
+        self._kinds: dict[str, str] = {}
+        self.name = str(model.name)
+        self.several = None
+        self.steady = self._backend == "jax"
+        self._layers: list[tuple[str, Any]] = []
+        self._expected: dict[str, tuple[tuple[int | None, ...], str]] = {}
+        if model.built:
+            self._look()
+
+    def _look(self) -> None:
+        """Note the layers and what the model takes, once there are any."""
+        self._layers = _named_layers(self._keras, self._model)
+        self._expected = _expected_inputs(self._model)
+        self.several = len(self._expected) > 1 if self._expected else None
+        self.channels_first = any(
+            getattr(layer, "data_format", None) == "channels_first" for _, layer in self._layers
+        )
+
+    def check(self, samples: Samples) -> None:
+        """Compare the shapes with those of the model's inputs, where it has fixed ones.
+
+        A model that was never called has neither weights nor fixed shapes; it is called once.
+        """
+        if not self._model.built:
+            self._eager(map_batch(samples.rows(0, 1), self._tensor))
+            self._look()
+        expected, got = self._expected, samples.parts
+        if not expected:
+            return
+        if len(expected) != len(got):
+            raise ValueError(f"inputs: model {self.name!r} takes {len(expected)}; got {len(got)}")
+        for place, (key, part) in enumerate(got.items()):
+            name, shape, _ = self._input(key, place)
+            actual = part.shape
+            if len(shape) != len(actual) or any(
+                size not in (None, other) for size, other in zip(shape[1:], actual[1:], strict=True)
+            ):
+                raise ValueError(
+                    f"{name}: model {self.name!r} takes samples of shape {shape[1:]}; "
+                    f"got {actual[1:]}. Reshape the inputs"
+                )
+            self.batch_size = shape[0]
+
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the weights, the configuration, and the code of classes that are not Keras' own."""
+        for number, array in enumerate(self._model.get_weights()):
+            yield str(number), np.asarray(array)
+        try:
+            yield "configuration", str(self._model.to_json())
+        except (NotImplementedError, TypeError, ValueError):
+            yield (
+                "layers",
+                repr([name for name, _ in self._layers]),
+            )  # a class that does not describe itself
+        for layer in (self._model, *(layer for _, layer in self._layers)):
+            yield from code_of(type(layer))
+
+    @contextmanager
+    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Run the layers one by one to see what there is, or compiled for those that are wanted."""
+        compiled: list[Callable[[Any], tuple[Any, Captured]]] = []
+
+        def run(batch: Batch) -> Any:
+            tensors = map_batch(batch, self._tensor)
+            if not compiled:
+                compiled.append(
+                    self._compile(set(wanted), tensors) if wanted is not None else self._eager
+                )
+            result, captured = compiled[0](tensors)
+            for name, value in captured.items():
+                sink(name, self._kinds[name], self._array(value))
+            return self._keras.tree.map_structure(self._array, result)
+
+        yield run
+
+    def untrained(self, random_state: int) -> Any:
+        """Return the model made anew from its configuration, every initialiser with a new seed."""
+        model, keras = self._model, self._keras
+        if not model.built:
+            raise ValueError(f"model {self.name!r} is not built yet; call it once, or build it")
+        rng = np.random.default_rng(random_state)
+        own = {type(layer).__name__: type(layer) for layer in [model, *model._flatten_layers()]}
+        try:
+            config = _with_seeds(model.get_config(), rng)
+            with keras.saving.custom_object_scope(own):
+                fresh = type(model).from_config(config)
+                if not fresh.built:
+                    fresh.build_from_config(model.get_build_config())
+        except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
+            raise ValueError(
+                f"model {self.name!r} cannot be made anew from its configuration "
+                f"({str(error).strip().partition(chr(10))[0]}); give its class a get_config"
+            ) from error
+        if [v.shape for v in fresh.weights] != [v.shape for v in model.weights]:
+            raise ValueError(
+                f"model {self.name!r} has other weights when made anew from its configuration; "
+                "give its class a get_config and a build"
+            )
+        layers = zip(model._flatten_layers(), fresh._flatten_layers(), strict=True)
+        for trained, new in layers:
+            if hasattr(trained, "adapt"):
+                new.set_weights(trained.get_weights())
+                if hasattr(new, "finalize_state"):
+                    new.finalize_state()
+        return fresh
+
+    def _input(self, key: Any, place: int) -> tuple[str, tuple[int | None, ...], str]:
+        if isinstance(key, str):
+            if key not in self._expected:
+                raise ValueError(
+                    f"inputs: model {self.name!r} takes {', '.join(map(repr, self._expected))}; "
+                    f"got {key!r}"
+                )
+            return f"inputs[{key!r}]", *self._expected[key]
+        name = f"inputs[{key}]" if len(self._expected) > 1 else "inputs"
+        return name, *list(self._expected.values())[place]
+
+    def _tensor(self, key: Any, part: Array) -> Any:
+        if self._expected:
+            name, _, dtype = self._input(key, key if isinstance(key, int) else 0)
+            part = cast(part, _numpy_dtype(dtype), name)
+        elif part.dtype.kind == "f":
+            part = cast(part, np.float32, "inputs")
+        if self._backend == "torch" and not part.flags.writeable:
+            part = part.copy()  # PyTorch shares memory with arrays, and warns of read-only ones
+        return self._keras.ops.convert_to_tensor(part)
+
+    def _array(self, value: Any) -> Array:
+        if self._backend == "tensorflow":
+            dense = hasattr(value, "_numpy")
+            array = value._numpy() if dense else self._keras.ops.convert_to_numpy(value)
+        elif self._backend == "jax":
+            array = value
+        else:
+            value = value.detach().cpu()
+            array = value.float() if value.dtype.is_floating_point else value
+        result = np.asarray(array)
+        # bfloat16 is a dtype of its own in NumPy, which is not a number's kind.
+        return result.astype(np.float32) if result.dtype.kind == "V" else result
+
+    def _eager(self, inputs: Any) -> tuple[Any, Captured]:
+        with _captured(self._layers, None, self._kinds) as outputs:
+            if self._backend == "torch":
+                import torch
+
+                with torch.no_grad():
+                    result = self._model(inputs, training=False)
+            else:
+                result = self._model(inputs, training=False)
+        return result, outputs
+
+    def _compile(self, wanted: set[str], example: Any) -> Callable[[Any], tuple[Any, Captured]]:
+        def forward(inputs: Any) -> tuple[Any, Captured]:
+            with _captured(self._layers, wanted, self._kinds) as outputs:
+                result = self._model(inputs, training=False)
+            return result, outputs
+
+        if self._backend == "tensorflow":
+            import tensorflow as tf
+
+            def spec(tensor: Any) -> Any:
+                return tf.TensorSpec((self.batch_size, *tensor.shape[1:]), tensor.dtype)
+
+            specs = tf.nest.map_structure(spec, example)
+            names: list[str] = []  # TensorFlow sorts what it returns as a dict
+
+            def listed(inputs: Any) -> Any:
+                result, outputs = forward(inputs)
+                names[:] = outputs
+                return result, list(outputs.values())
+
+            graph = tf.function(listed, autograph=False, input_signature=[specs])
+
+            def run(inputs: Any) -> tuple[Any, Captured]:
+                result, values = graph(inputs)
+                return result, dict(zip(names, values, strict=True))
+
+            return run
+        if self._backend == "jax":
+            return self._compile_jax(wanted)
+        import torch
+
+        compiled: Callable[[Any], tuple[Any, Captured]] = torch.no_grad()(forward)
+        return compiled
+
+    def _compile_jax(self, wanted: set[str]) -> Callable[[Any], tuple[Any, Captured]]:
+        import jax
+
+        names: list[str] = []  # JAX sorts what it returns as a dict
+        model = self._model
+        # Unlike a call, this passes on even what a model's own ``call`` does not take.
+        takes_training = "training" in inspect.signature(model.call).parameters
+        predicting = {"training": False} if takes_training else {}
+
+        def forward(trainable: Any, fixed: Any, inputs: Any) -> tuple[Any, list[Any]]:
+            with _captured(self._layers, wanted, self._kinds) as outputs:
+                result, _ = model.stateless_call(trainable, fixed, inputs, **predicting)
+            names[:] = outputs
+            return result, list(outputs.values())
+
+        compiled = jax.jit(forward)
+        variables = (model.trainable_variables, model.non_trainable_variables)
+
+        def run(inputs: Any) -> tuple[Any, Captured]:
+            state = ([variable.value for variable in group] for group in variables)
+            result, values = compiled(*state, inputs)
+            return result, dict(zip(names, values, strict=True))
+
+        return run
+
+
+def _named_layers(keras: Any, model: Any, prefix: str = "") -> list[tuple[str, Any]]:
+    """Return the layers with names; those inside a model or one's own layer as ``model/layer``.
+
+    Several layers may have one name: what they return is told apart by the order in which they
+    run, as it is for a layer that runs several times. Keras' own layers are taken whole: what runs
+    inside a recurrent one cannot be handed out.
+    """
+    layers: list[tuple[str, Any]] = []
+    for layer in model.layers if isinstance(model, keras.Model) else model._layers:
+        if isinstance(layer, keras.layers.InputLayer):
+            continue
+        name = prefix + layer.name
+        own = not type(layer).__module__.startswith("keras.")
+        if isinstance(layer, keras.Model) or (own and layer._layers):
+            layers += _named_layers(keras, layer, f"{name}/")
+        layers.append((name, layer))
+    # One that is inside two models of one name is listed twice.
+    return list({(name, id(layer)): (name, layer) for name, layer in layers}.values())
+
+
+def _expected_inputs(model: Any) -> dict[str, tuple[tuple[int | None, ...], str]]:
+    """Return the shape and dtype of each input by name; none where the model does not tell."""
+    given = getattr(model, "inputs", None) or []
+    structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, dict):
+        return {key: (tuple(value.shape), str(value.dtype)) for key, value in structure.items()}
+    return {value.name: (tuple(value.shape), str(value.dtype)) for value in given}
+
+
+def _with_seeds(config: Any, rng: np.random.Generator) -> Any:
+    """Return a configuration with a new seed wherever there is one."""
+    if isinstance(config, dict):
+        return {
+            key: int(rng.integers(2**31)) if key == "seed" else _with_seeds(value, rng)
+            for key, value in config.items()
+        }
+    if isinstance(config, (list, tuple)):
+        return type(config)(_with_seeds(part, rng) for part in config)
+    return config
+
+
+def _numpy_dtype(name: str) -> Any:
+    return np.float32 if name == "bfloat16" else np.dtype(name)
+
+
+@contextmanager
+def _captured(
+    layers: list[tuple[str, Any]], wanted: Collection[str] | None, kinds: dict[str, str]
+) -> Iterator[Captured]:
+    """Record what the layers' ``call`` returns, and put everything back afterwards.
+
+    The kind of layer that each entry comes from is noted in ``kinds``.
+    """
+    outputs: Captured = {}
+    naming = Naming()
+
+    def recording(name: str, layer: Any) -> Callable[..., Any]:
+        call, kind = layer.call, type(layer).__name__
+
+        def recorded(*args: Any, **kwargs: Any) -> Any:
+            result = call(*args, **kwargs)
+            for entry, value in naming.entries(name, result):
+                if wanted is None or entry in wanted:
+                    outputs[entry] = value
+                    kinds[entry] = kind
+            return result
+
+        return recorded
+
+    try:
+        for name, layer in layers:
+            # Past Keras' own bookkeeping of attributes: it must not see the change.
+            object.__setattr__(layer, "call", recording(name, layer))
+        yield outputs
+    finally:
+        for _, layer in layers:
+            layer.__dict__.pop("call", None)

@@ -1,0 +1,196 @@
+"""ONNX models, run by ONNX Runtime; the values on the way are outputs of a copy in memory."""
+
+from collections import Counter
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import numpy as np
+
+from ..._extras import import_extra
+from ..._typing import Array
+from .._loading.onnx import CIRCLE, external_tensors, functions_end
+from .._loading.unreadable import reason_of
+from .._samples import Batch, Samples, cast
+from .base import Adapter, Naming, RunBatch, Sink
+
+DTYPES: Final = {
+    "tensor(float)": "float32",
+    "tensor(double)": "float64",
+    "tensor(float16)": "float16",
+    "tensor(int64)": "int64",
+    "tensor(int32)": "int32",
+    "tensor(int16)": "int16",
+    "tensor(int8)": "int8",
+    "tensor(uint8)": "uint8",
+    "tensor(bool)": "bool",
+}
+SHAPE_OPERATORS: Final = ("Shape", "Size", "Constant", "ConstantOfShape")
+
+
+def adapt(model: Any) -> Adapter | None:
+    """Return the adapter of an ONNX model, as ``onnx.load`` gives it."""
+    kind = type(model)
+    is_onnx = kind.__name__ == "ModelProto" and kind.__module__.startswith(("onnx", "builtins"))
+    return OnnxAdapter(model) if is_onnx else None
+
+
+class OnnxAdapter:
+    """An ONNX model."""
+
+    channels_first = True
+    steady = False
+
+    def __init__(self, model: Any) -> None:
+        feature = "Extracting from an ONNX model"
+        self._onnx: Any = import_extra("onnx", feature=feature, extra="onnx")
+        self._runtime: Any = import_extra("onnxruntime", feature=feature, extra="onnx")
+        self._model = model
+        self.name = str(model.graph.name or "model")
+        self._layers = _layers_of(model.graph)
+        if not functions_end(model):
+            raise ValueError(f"model {self.name!r} cannot be run as ONNX: {CIRCLE}")
+        if next(external_tensors(model), None) is not None:
+            raise ValueError(
+                f"model {self.name!r} keeps weights in another file, which is not read from here; "
+                "load it with unknot.representations.load_model, or with its external data"
+            )
+        self._inputs = self._session(()).get_inputs()
+        if not self._inputs:
+            raise ValueError(f"model {self.name!r} takes no inputs, so that none can be extracted")
+        self.several: bool | None = len(self._inputs) > 1
+        first = self._inputs[0].shape
+        self.batch_size = first[0] if first and isinstance(first[0], int) else None
+
+    def parts(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the whole model."""
+        yield "onnx", np.frombuffer(self._model.SerializeToString(), np.uint8)
+
+    def check(self, samples: Samples) -> None:
+        """Compare numbers, names and shapes of the inputs with the model's."""
+        if len(samples.parts) != len(self._inputs):
+            raise ValueError(
+                f"inputs: model {self.name!r} takes {len(self._inputs)}; got {len(samples.parts)}"
+            )
+        for name, part in self._named(dict(samples.parts)).items():
+            expected = next(given for given in self._inputs if given.name == name)
+            shape, actual = expected.shape[1:], part.shape[1:]
+            if len(shape) != len(actual) or any(
+                isinstance(size, int) and size != other
+                for size, other in zip(shape, actual, strict=True)
+            ):
+                raise ValueError(
+                    f"inputs: {name!r} of model {self.name!r} takes samples of shape "
+                    f"{tuple(shape)}; got {actual}. Reshape the inputs"
+                )
+            if expected.type not in DTYPES:
+                raise ValueError(
+                    f"inputs: {name!r} of model {self.name!r} is a {expected.type}, which is not "
+                    f"supported; use one of {', '.join(DTYPES)}"
+                )
+
+    @contextmanager
+    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Make a session that returns the wanted values as well."""
+        chosen = {
+            name: layer for name, layer in self._layers.items() if wanted is None or name in wanted
+        }
+        session = self._session([tensor for tensor, _ in chosen.values()])
+        own = [output.name for output in self._model.graph.output]
+        asked = list(dict.fromkeys([*own, *(tensor for tensor, _ in chosen.values())]))
+        types = {given.name: DTYPES[given.type] for given in self._inputs}
+
+        def run(batch: Batch) -> Any:
+            parts = batch if isinstance(batch, dict) else dict(enumerate(_listed(batch)))
+            feed = {
+                name: cast(part, types[name], f"inputs: {name!r}")
+                for name, part in self._named(parts).items()
+            }
+            try:
+                values = session.run(asked, feed)
+            except Exception as error:  # ONNX Runtime has a dozen classes of its own
+                shapes = ", ".join(str(part.shape) for part in feed.values())
+                raise ValueError(
+                    f"model {self.name!r} cannot be run by ONNX Runtime on inputs of shape "
+                    f"{shapes}: {reason_of(error)}. Run it on its own to see what it takes, or "
+                    "export it anew"
+                ) from error
+            results = dict(zip(asked, values, strict=True))
+            for name, (tensor, kind) in chosen.items():
+                if isinstance(results[tensor], np.ndarray):
+                    sink(name, kind, _real(results[tensor]))
+            return [_real(results[name]) for name in own]
+
+        yield run
+
+    def _named(self, parts: dict[Any, Array]) -> dict[str, Array]:
+        names = [given.name for given in self._inputs]
+        if not any(isinstance(key, str) for key in parts):
+            return dict(zip(names, parts.values(), strict=True))
+        if unknown := [key for key in parts if key not in names]:
+            raise ValueError(
+                f"inputs: model {self.name!r} takes {', '.join(map(repr, names))}; "
+                f"got {', '.join(map(repr, unknown))}"
+            )
+        return parts
+
+    def _session(self, tensors: Collection[str]) -> Any:
+        copy = self._onnx.ModelProto()
+        copy.CopyFrom(self._model)
+        for node, name in zip(copy.graph.node, _names_of(copy.graph), strict=True):
+            node.name = name  # errors name the layer
+        known = {output.name for output in copy.graph.output}
+        for tensor in dict.fromkeys(tensors):
+            if tensor not in known:
+                copy.graph.output.append(self._onnx.ValueInfoProto(name=tensor))
+        options = self._runtime.SessionOptions()
+        options.log_severity_level = 4  # what goes wrong is raised, and not printed as well
+        options.add_session_config_entry("session.load_model_format", "ONNX")
+        try:
+            return self._runtime.InferenceSession(
+                copy.SerializeToString(), options, providers=["CPUExecutionProvider"]
+            )
+        except Exception as error:
+            raise ValueError(
+                f"model {self.name!r} cannot be run as ONNX: {reason_of(error)}. Export it with "
+                "operators that ONNX Runtime knows, or update onnxruntime"
+            ) from error
+
+
+def _layers_of(graph: Any) -> dict[str, tuple[str, str]]:
+    """Return the layers: their tensors and operators.
+
+    Those are left out that do not depend on the samples' values: constants and the arithmetic of
+    shapes.
+    """
+    constants = {initializer.name for initializer in graph.initializer}
+    depends = {given.name for given in graph.input} - constants
+    naming = Naming()
+    layers: dict[str, tuple[str, str]] = {}
+    for node, name in zip(graph.node, _names_of(graph), strict=True):
+        if node.op_type in SHAPE_OPERATORS or not depends.intersection(node.input):
+            continue
+        depends.update(node.output)
+        for entry, tensor in naming.entries(name, [tensor for tensor in node.output if tensor]):
+            layers[entry] = tensor, node.op_type
+    return layers
+
+
+def _names_of(graph: Any) -> list[str]:
+    """Return the names of the operators; those without one are numbered, ``Relu_1``, ``Relu_2``."""
+    numbers = Counter[str]()
+    names = []
+    for node in graph.node:
+        numbers[node.op_type] += 1
+        names.append(node.name or f"{node.op_type}_{numbers[node.op_type]}")
+    return names
+
+
+def _listed(batch: Batch) -> tuple[Array, ...]:
+    return batch if isinstance(batch, tuple) else (batch,)
+
+
+def _real(values: Any) -> Any:
+    if isinstance(values, np.ndarray) and values.dtype in (np.float16, np.float64):
+        return values.astype(np.float32)
+    return values

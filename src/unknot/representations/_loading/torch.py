@@ -1,0 +1,175 @@
+"""PyTorch models from files: exported programs, TorchScript, weights, and pickles if trusted."""
+
+import importlib
+import importlib.util
+import io
+import logging
+import pickle
+import sys
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from ..._extras import import_extra
+from .archives import MAGIC, Archive, kind_of
+from .pickles import check_stream, check_tensors
+from .programs import checked_program
+from .scripts import check_graphs, checked_script
+from .unreadable import RefusedError, reading
+
+STATE_KEYS: Final = ("state_dict", "model_state_dict", "model")
+"""Where training scripts put the weights in what they save."""
+
+Factory = str | Callable[[], Any]
+
+
+def load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
+    """Load a module, an exported program, or weights into what a factory builds; see `load_model`.
+
+    What is not trusted is loaded from content that was read once and checked.
+    """
+    torch: Any = import_extra("torch", feature="Loading a PyTorch model", extra="torch")
+    with _quiet(), reading(file, "a PyTorch model"), file.open("rb") as stream:
+        archive = Archive(file, stream) if stream.read(len(MAGIC)) == MAGIC else None
+        if archive is not None and kind_of(archive.names) == "program":
+            return _load_program(torch, archive, trust_pickle)
+        if archive is not None and kind_of(archive.names) == "script":
+            return _load_script(torch, archive, trust_pickle)
+        content = _load_pickle(torch, file, stream, archive, trust_pickle)
+    if isinstance(content, torch.nn.Module):
+        return content.eval()
+    return _with_weights(torch, file, content, factory)
+
+
+def _load_program(torch: Any, archive: Archive, trusted: bool) -> Any:
+    with reading(archive.file, "a PyTorch program"), _told() as told:
+        try:
+            if trusted:
+                program = torch.export.load(str(archive.file))
+            else:
+                with checked_program(torch, archive) as path:
+                    program = torch.export.load(str(path))
+        except RuntimeError as error:
+            # The loader logs why it cannot read today's format, and tries the older one.
+            raise (told[0] if told and "archive_format" in archive.names else error) from error
+        program.module()  # what is damaged shows here, not when it is run
+        return program
+
+
+def _load_script(torch: Any, archive: Archive, trusted: bool) -> Any:
+    with reading(archive.file, "a PyTorch script"):
+        if trusted:
+            return torch.jit.load(str(archive.file), "cpu")
+        with checked_script(torch, archive) as path:
+            module = torch.jit.load(str(path), "cpu")
+        check_graphs(torch, archive.file, module)
+        return module
+
+
+def _load_pickle(
+    torch: Any, file: Path, stream: io.BufferedReader, archive: Archive | None, trusted: bool
+) -> Any:
+    """Return what a file of `torch.save` holds; anything but weights only if it is trusted."""
+    if archive is not None and not trusted:
+        archive.check()
+        if "data.pkl" not in archive.names:
+            raise RefusedError(
+                f"{file} is an archive, but of no kind that PyTorch writes; it holds "
+                f"{', '.join(map(repr, archive.names[:3]))[:200]}"
+            )
+        archive.verify()
+        check_tensors(archive, "data.pkl")
+    stream.seek(0)
+    if archive is None and not trusted:
+        check_stream(stream)
+        stream.seek(0)
+    try:
+        return torch.load(stream, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if not trusted:
+            raise RefusedError(
+                f"{file} is a pickle that can run any code when it is loaded. Save the weights "
+                "(state_dict) and name a factory, save it with torch.export or TorchScript, or "
+                "say trust_pickle=True (--trust-pickle) if you trust whoever wrote it"
+            ) from error
+    stream.seek(0)
+    return torch.load(stream, map_location="cpu", weights_only=False)
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Let no warning through: of the protocol of a pickle, of TorchScript that is deprecated."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def _told() -> Iterator[list[Exception]]:
+    """Collect the errors that PyTorch's loader of programs logs, in place of raising them."""
+    errors: list[Exception] = []
+
+    def keep(record: logging.LogRecord) -> bool:
+        error = record.exc_info[1] if record.exc_info else None
+        if isinstance(error, Exception):
+            errors.append(error)
+        return False
+
+    logger = logging.getLogger("torch.export")
+    logger.addFilter(keep)
+    try:
+        yield errors
+    finally:
+        logger.removeFilter(keep)
+
+
+def _with_weights(torch: Any, file: Path, content: Any, factory: Factory | None) -> Any:
+    state = content
+    if isinstance(state, Mapping):
+        for key in STATE_KEYS:
+            if isinstance(state.get(key), Mapping):
+                state = state[key]
+    if not isinstance(state, Mapping) or not any(torch.is_tensor(v) for v in state.values()):
+        raise ValueError(f"{file} holds neither a model nor weights; got {type(content).__name__}")
+    if factory is None:
+        raise ValueError(
+            f"{file} holds weights and no model; name what builds it, such as "
+            'factory="my_module:make_model" (--factory my_module:make_model)'
+        )
+    model = _call_factory(factory)
+    if not isinstance(model, torch.nn.Module):
+        raise TypeError(f"factory must build a PyTorch module; got {type(model).__name__}")
+    try:
+        model.load_state_dict(state)
+    except Exception as error:  # entries of weights may be anything
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise ValueError(f"{file} does not fit what {factory} builds: {reason[:300]}") from error
+    return model.eval()
+
+
+def _call_factory(factory: Factory) -> Any:
+    if not isinstance(factory, str):
+        return factory()
+    place, _, name = factory.rpartition(":")
+    if not place or not name:
+        raise ValueError(f'factory must be "module:function"; got {factory!r}')
+    if place.endswith(".py"):
+        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
+        if spec is None or spec.loader is None or not Path(place).is_file():
+            raise ValueError(f"factory: there is no file {place}")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    else:
+        here = str(Path.cwd())
+        sys.path.insert(0, here)
+        try:
+            module = importlib.import_module(place)
+        except ModuleNotFoundError as error:
+            raise ValueError(f"factory: there is no module {place!r} ({error})") from error
+        finally:
+            sys.path.remove(here)
+    if not callable(function := getattr(module, name, None)):
+        raise ValueError(f"factory: {place} has no function {name!r}")
+    return function()

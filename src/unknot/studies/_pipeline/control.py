@@ -1,0 +1,122 @@
+"""The control: what the same network makes of the data before it learnt anything."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ..._io.cache import Part, Parts
+from ..._typing import Array
+from .._store.format import PARTS
+from .._store.saving import write_scores
+from .data import StudyData
+from .extraction import Extracted, deciding, extract_control
+from .layers import source_of
+from .stages import Source, Stages, is_dead, no_scores
+
+
+def control_scores(
+    stages: Stages,
+    control: str,
+    model: Any,
+    trained: Extracted,
+    data: StudyData,
+    data_part: Part,
+    options: Mapping[str, Any],
+    found: list[dict[str, Any]],
+) -> tuple[dict[str, str] | None, str]:
+    """Measure every layer of the network with fresh weights.
+
+    Its points are not kept, nor needed again: the scores of all layers are gathered in a part.
+
+    Returns
+    -------
+    dict of str to str, or None
+        Where the scores of each layer lie; those of the inputs and of views are those of what they
+        are. None if there is no such network.
+    str
+        Why there is none.
+    """
+    settings = stages.settings
+    of_all = {
+        **deciding(options),
+        "whole_bytes": stages.whole_bytes,
+        "measures": list(settings.native_measures),
+        "k": settings.k,
+        "options": settings.options,
+    }
+    needs = [data_part, trained.part]
+    gathered = Parts(stages.folder / PARTS).find(control, of_all, needs)
+    scores: dict[str, Path] = {}
+    if gathered is None:
+        fresh, problem = extract_control(stages, model, trained, data, data_part, options)
+        if fresh is None:
+            return None, problem
+        there = {layer["name"]: layer for layer in fresh.layers}
+        for number, layer in enumerate(found):
+            name = layer["name"]
+            if name in there and there[name]["same_as"] is None and layer["same_as"] is None:
+                source = source_of(fresh.part, there[name], len(data.labels))
+                scores[name] = _score_control(stages, control, number, name, source, data.labels)
+
+    def gather(folder: Path) -> dict[str, Any]:
+        for number, path in enumerate(scores.values()):
+            shutil.copyfile(path, folder / f"{number:03d}.json")
+        return {name: f"{number:03d}.json" for number, name in enumerate(scores)}
+
+    part = stages.do(control, (f"all layers ({control})", "scores"), of_all, needs, gather)
+    paths: dict[str, str] = {}
+    for layer in found:
+        name, same_as = layer["name"], layer["same_as"]
+        if name in part.result:
+            paths[name] = f"{PARTS}/{part.path.name}/{part.result[name]}"
+        elif name == "inputs":
+            paths[name] = layer["scores"]
+        elif same_as in paths:
+            paths[name] = paths[same_as]
+    return paths, ""
+
+
+def _score_control(
+    stages: Stages, control: str, number: int, name: str, source: Source, labels: Array
+) -> Path:
+    """Measure a layer of a control, natively and without intervals; return where the scores lie."""
+    settings = stages.settings
+
+    def work(folder: Path) -> dict[str, Any]:
+        from ...metrics import measure
+
+        points = source.read(stages.whole_bytes)
+        if is_dead(points):
+            scores = no_scores(points, labels, settings)
+        else:
+            scores = measure(
+                points,
+                labels,
+                None,
+                settings.native_measures,
+                k=settings.k,
+                random_state=settings.random_state,
+                n_jobs=stages.n_jobs,
+                **{**settings.options, "n_resamples": 0, "n_permutations": 0},
+            )
+        write_scores(folder / "scores.json", scores)
+        return {}
+
+    part = stages.do(
+        f"{control}-{number:03d}-scores",
+        (f"{name} ({control})", "scores"),
+        {
+            **source.described(stages.whole_bytes),
+            "measures": list(settings.native_measures),
+            "k": settings.k,
+            "options": settings.options,
+            "random_state": settings.random_state,
+        },
+        [source.part],
+        work,
+        kept=False,
+    )
+    return part.path / "scores.json"

@@ -1,0 +1,260 @@
+"""Studies of a training: the same samples at chosen epochs."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from ..._io.cache import Part
+from .._store.loading import load_study
+from .._store.saving import check_folder, finish, writing
+from .._study import Study
+from .data import take_data
+from .extraction import Extracted, extract_layers
+from .layers import layers_of, study_layers
+from .memory import in_memory
+from .progress import showing
+from .run import model_name, whole_bytes
+from .settings import StudySettings
+from .stages import Stages, prepare_data
+from .versions import versions
+
+
+class EpochRecorder:
+    """Captures what a model makes of a fixed sample at chosen epochs of its training.
+
+    With `unknot.train` and with Keras' ``fit`` it is given as a callback; with any other framework
+    call `capture` in the training loop. `study` then measures and draws the layers at each epoch.
+
+    Parameters
+    ----------
+    sample : Dataset, Split, str, path, or pair (inputs, labels)
+        As for `unknot.study`.
+    epochs : int or collection of int, optional
+        Capture every so many epochs, or these; by default each. Epochs count from 1; 0 is before
+        the training.
+    layers, measures, name, perplexity, k, n_neighbors, max_iter, measure_options, keep_points
+        As for `unknot.study`.
+    n_samples : int, optional
+        Draw so many samples, each class in its share; all by default.
+    out : path, optional
+        The folder of the study; by default it is kept in memory, its points on disk until then.
+    batch_size, max_memory, pool, project, random_state, n_jobs, progress
+        As for `unknot.study`.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> from unknot.studies import EpochRecorder
+    >>> labels = np.repeat([0, 1], 30)
+    >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
+    >>> recorder = EpochRecorder((pixels, labels), measures="neighborhood_hit", max_iter=250)
+    >>> for epoch in (1, 2):
+    ...     recorder.capture({"fc1": pixels + epoch * labels[:, None] / 2}, epoch)
+    >>> study = recorder.study()
+    >>> hits = [there.scores.value("fc1", "neighborhood_hit") for there in study.epochs.values()]
+    >>> list(study.epochs), hits[0] < hits[1]
+    ([1, 2], True)
+    """
+
+    def __init__(
+        self,
+        sample: Any,
+        *,
+        epochs: int | Collection[int] | None = None,
+        layers: Any = None,
+        measures: str | Iterable[str] | None = None,
+        out: str | os.PathLike[str] | None = None,
+        name: str | None = None,
+        n_samples: int | None = None,
+        perplexity: float = 30.0,
+        k: int = 6,
+        n_neighbors: int = 90,
+        max_iter: int = 1000,
+        keep_points: bool = True,
+        measure_options: Mapping[str, Any] | None = None,
+        batch_size: int = 500,
+        max_memory: int | str | None = None,
+        pool: Any = None,
+        project: int | None = None,
+        random_state: int = 0,
+        n_jobs: int | None = None,
+        progress: bool = True,
+    ) -> None:
+        if isinstance(epochs, int) and epochs < 1:
+            raise ValueError(f"epochs must be at least 1, or a collection of epochs; got {epochs}")
+        settings = StudySettings.of(
+            measures,
+            measure_options,
+            perplexity=perplexity,
+            k=k,
+            n_neighbors=n_neighbors,
+            max_iter=max_iter,
+            random_state=random_state,
+        )
+        self._data = take_data(sample).sample(n_samples, random_state)
+        self._settings, self._notes = settings.fitted(len(self._data.labels))
+        self._epochs = epochs
+        self._name = name
+        self._keep_points = keep_points
+        self._progress = progress
+        self._options: dict[str, Any] = {
+            "layers": layers,
+            "batch_size": batch_size,
+            "max_memory": max_memory,
+            "pool": pool,
+            "project": project,
+            "random_state": random_state,
+        }
+        self._temporary = out is None
+        if out is None:
+            self._folder = Path(tempfile.mkdtemp(prefix="unknot-epochs-"))
+            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+        else:
+            self._folder = Path(out)
+            check_folder(self._folder)
+        self._stages = Stages(self._folder, self._settings, n_jobs, whole_bytes(max_memory))
+        self._whole: tuple[Part, dict[str, Any]] | None = None
+        self._captured: dict[int, Extracted] = {}
+        self.model: Any = None
+
+    @property
+    def captured(self) -> tuple[int, ...]:
+        """The epochs captured so far, in order."""
+        return tuple(sorted(self._captured))
+
+    def wants(self, epoch: int) -> bool:
+        """Whether an epoch is one of those to capture."""
+        if self._epochs is None:
+            return True
+        if isinstance(self._epochs, int):
+            return epoch % self._epochs == 0
+        return epoch in self._epochs
+
+    def capture(self, model: Any, epoch: int) -> None:
+        """Run the model over the sample and keep what its layers make of it.
+
+        Parameters
+        ----------
+        model : object
+            As for `unknot.study`; what it learns afterwards changes nothing that was captured.
+        epoch : int
+            From 0, before the training. One that was captured already is replaced; one that is not
+            wanted (``epochs``) is passed over.
+        """
+        if isinstance(epoch, bool) or epoch < 0:
+            raise ValueError(f"epoch must be a whole number from 0 up; got {epoch!r}")
+        from ...representations._fingerprint import model_fingerprint
+
+        if not self.wants(epoch):
+            return
+        self._name = self._name or model_name(model)
+        model = self._data.rows_of(model)
+        with writing(self._folder):
+            if self._whole is None:
+                self._whole = prepare_data(self._stages, self._data, self._data.fingerprint)
+            self._captured[int(epoch)] = extract_layers(
+                self._stages,
+                model,
+                model_fingerprint(model, self._data.inputs),
+                self._data,
+                self._whole[0],
+                self._options,
+                prefix=f"epoch-{epoch:04d}-",
+            )
+
+    def study(self) -> Study:
+        """Measure and draw the layers at each captured epoch.
+
+        The map of a layer starts from its map at the epoch before.
+
+        Returns
+        -------
+        Study
+            Of the last epoch, with all of them in `Study.epochs`.
+
+        Raises
+        ------
+        ValueError
+            If nothing was captured.
+        """
+        if not self._captured or self._whole is None:
+            raise ValueError("nothing was captured yet: call capture(model, epoch) while training")
+        with writing(self._folder):
+            found = self._study(*self._whole)
+        return in_memory(found) if self._temporary else found
+
+    def _study(self, data_part: Part, whole: dict[str, Any]) -> Study:
+        epochs: dict[str, Any] = {}
+        maps: dict[str, Part] = {}
+        stages = self._stages
+        with showing(self._progress, None) as (stages.on_start, stages.on_done):
+            for epoch in self.captured:
+                extracted = self._captured[epoch]
+                described, sources = layers_of(extracted, data_part, len(self._data.labels))
+                prefix = f"epoch-{epoch:04d}-"
+                found = study_layers(stages, prefix, described, sources, self._data.labels, maps)
+                if not self._keep_points:
+                    for layer in found:
+                        layer["points"] = None
+                epochs[str(epoch)] = {
+                    **extracted.answers,
+                    "layers": found,
+                    "controls": {},
+                    "notes": list(extracted.notes),
+                }
+        last = self._captured[self.captured[-1]]
+        moment = epochs[str(self.captured[-1])]
+        finish(
+            self._folder,
+            {
+                "name": self._name,
+                "class_names": list(last.class_names),
+                **whole,
+                **moment,
+                "notes": [*self._notes, *moment["notes"]],
+                "epochs": epochs,
+                "settings": {**self._settings.to_dict(), "n_samples": len(self._data.labels)},
+                "versions": versions(),
+            },
+            stages.parts,
+            stages.seconds,
+        )
+        return load_study(self._folder)
+
+    # What Keras, and `unknot.train`, call while they train.
+
+    def set_model(self, model: Any) -> None:
+        """Take the model that is to be trained."""
+        self.model = model
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Capture epoch 0, where it is asked for by name."""
+        if isinstance(self._epochs, Collection) and 0 in self._epochs:
+            self.capture(self.model, 0)
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        """Capture an epoch, which Keras counts from 0, if it is wanted."""
+        self.capture(self.model, epoch + 1)
+
+    def callback(self) -> Any:
+        """Return this recorder as a callback for Keras' ``fit``."""
+        from ..._keras import import_keras
+
+        keras = import_keras(feature="A Keras callback")
+        recorder = self
+
+        class Recording(keras.callbacks.Callback):  # type: ignore[misc]
+            def on_train_begin(self, logs: Any = None) -> None:
+                recorder.set_model(self.model)
+                recorder.on_train_begin()
+
+            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+                recorder.on_epoch_end(epoch)
+
+        return Recording()

@@ -1,0 +1,185 @@
+"""The stage that runs the model: every layer in one pass, stored in one part."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..._io.cache import Part
+from .._store.format import PARTS, read_zarr, write_zarr
+from .data import StudyData
+from .models import answers
+from .settings import CONTROL_FEATURES
+from .stages import Stages
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What a pass through the model gave.
+
+    Attributes
+    ----------
+    part : Part
+    layers : list of dict
+        Name, kind, shape, same_as, notes, reduction, and the array with the points.
+    answers : dict
+        Where predictions and probabilities lie.
+    class_names, notes : tuple of str
+    """
+
+    part: Part
+    layers: list[dict[str, Any]]
+    answers: dict[str, str | None]
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+def extract_layers(
+    stages: Stages,
+    model: Any,
+    fingerprint: str,
+    data: StudyData,
+    data_part: Part,
+    options: Mapping[str, Any],
+    *,
+    prefix: str = "",
+) -> Extracted:
+    """Run the model over the data and store what every layer makes of them."""
+    part = stages.do(
+        f"{prefix}extract",
+        (f"{prefix}all layers", "extraction"),
+        {"model": fingerprint, **deciding(options)},
+        [data_part],
+        lambda folder: _extract(folder, model, data, options),
+    )
+
+    def answer(folder: Path) -> dict[str, Any]:
+        output = read_zarr(part.path, "output") if part.result["output"] else None
+        predictions, probabilities, class_names, notes = answers(
+            output, data.class_names, data.labels, named=data.named
+        )
+        if predictions is not None and probabilities is not None:
+            write_zarr(folder / "predictions", predictions)
+            write_zarr(folder / "probabilities", probabilities)
+        # A dict of points has no output to speak of.
+        notes = () if isinstance(model, Mapping) else notes
+        there = predictions is not None
+        return {"there": there, "class_names": list(class_names), "notes": list(notes)}
+
+    # Apart from the points, which need not be kept.
+    answered = stages.do(
+        f"{prefix}answers", (f"{prefix}all layers", "answers"), {}, [data_part, part], answer
+    )
+    result, path = answered.result, f"{PARTS}/{answered.path.name}"
+    return Extracted(
+        part,
+        part.result["layers"],
+        {
+            "predictions": f"{path}/predictions" if result["there"] else None,
+            "probabilities": f"{path}/probabilities" if result["there"] else None,
+        },
+        tuple(result["class_names"]),
+        (*part.result["notes"], *result["notes"]),
+    )
+
+
+def extract_control(
+    stages: Stages,
+    model: Any,
+    trained: Extracted,
+    data: StudyData,
+    data_part: Part,
+    options: Mapping[str, Any],
+) -> tuple[Extracted | None, str]:
+    """Run the same network with fresh weights; None, and why, where there is no such network."""
+    from ...representations import untrained
+
+    if isinstance(model, Mapping):
+        return None, "no untrained control: arrays are not the layers of a network"
+    project = min(options["project"] or CONTROL_FEATURES, CONTROL_FEATURES)
+    names = [layer["name"] for layer in trained.layers]
+    control = {**options, "project": project, "layers": names}
+    fresh: Any = None
+
+    def work(folder: Path) -> dict[str, Any]:
+        return _extract(folder, fresh, data, control)
+
+    settings = {**deciding(control), "seed": options["random_state"]}
+    try:
+        fresh = untrained(model, options["random_state"])
+        part = stages.do(
+            "untrained-extract",
+            ("all layers (untrained)", "extraction"),
+            settings,
+            [data_part, trained.part],
+            work,
+            kept=False,
+        )
+    except ValueError as error:
+        return None, f"no untrained control: {error}"
+    return Extracted(part, part.result["layers"], {}, (), ()), ""
+
+
+def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decides the result.
+
+    Of the memory only what bounds a batch: a model's last digits depend on the size of its batches.
+    """
+    from ...representations._extract import batch_bytes
+
+    pool, project = options["pool"], options["project"]
+    return {
+        "layers": repr(options["layers"]),
+        "batch_size": options["batch_size"],
+        "batch_bytes": batch_bytes(options["max_memory"]),
+        "pool": pool,
+        "project": project,
+        "random_state": options["random_state"],
+    }
+
+
+def _extract(
+    folder: Path, model: Any, data: StudyData, options: Mapping[str, Any]
+) -> dict[str, Any]:
+    from ...representations._extract import batch_bytes, extract_to
+    from ...representations._store import Store
+
+    # All to disk, whatever memory there is, so that the same study is the same files.
+    found = extract_to(
+        Store(folder / "points", numbered=True),
+        0,
+        model,
+        data.inputs,
+        options["layers"],
+        batch_size=options["batch_size"],
+        batch_bytes=batch_bytes(options["max_memory"]),
+        pool=options["pool"],
+        project=options["project"],
+        random_state=options["random_state"],
+        progress=False,
+    )
+    layers = []
+    for layer in found.layers:
+        array = found[layer.name]
+        same_as = layer.same_as
+        # A model of several inputs has none that a layer could be a view of.
+        if same_as == "inputs" and data.points is None:
+            same_as = None
+        layers.append(
+            {
+                "name": layer.name,
+                "kind": layer.kind,
+                "shape": list(layer.shape),
+                "same_as": same_as,
+                "notes": [layer.description] if layer.description else [],
+                "reduction": found.reductions.get(layer.name),
+                "n_features": math.prod(array.shape[1:]),
+                "points": None if same_as is not None else f"points/{Path(array.store.root).name}",
+            }
+        )
+    if found.output is not None:
+        write_zarr(folder / "output", found.output)
+    return {"layers": layers, "output": found.output is not None, "notes": list(found.notes)}

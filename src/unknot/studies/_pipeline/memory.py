@@ -1,0 +1,32 @@
+"""A study without a folder: everything in memory."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+
+from .._layer import LayerStudy
+from .._store.format import StudyError
+from .._study import Study
+
+# The points of all layers may take so many bytes.
+IN_MEMORY = 10**9
+
+
+def in_memory(found: Study) -> Study:
+    """Read everything, so that the temporary folder can go."""
+    size = sum(4 * layer.points.size for layer in found.layers.values() if layer.points is not None)
+    if size > IN_MEMORY:
+        raise StudyError(
+            f"the points of all layers take {size / 1e9:.1f} GB: give a folder (out=), or go "
+            "without them (keep_points=False)"
+        )
+    layers = {name: _read(layer) for name, layer in found.layers.items()}
+    epochs = found.epochs and {epoch: in_memory(there) for epoch, there in found.epochs.items()}
+    return replace(found, layers=layers, epochs=epochs)
+
+
+def _read(layer: LayerStudy) -> LayerStudy:
+    points = None if layer.points is None else np.asarray(layer.points[...])
+    return replace(layer, points=points)

@@ -1,0 +1,38 @@
+"""The layer and stage at work, on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from ..._console import moves
+from ..._io.text import shown
+from .stages import OnStage
+
+
+@contextmanager
+def showing(
+    progress: bool, on_stage: OnStage | None
+) -> Iterator[tuple[Callable[[str, str], None], OnStage]]:
+    """Yield what is called at the start and at the end of each stage."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+
+    def done(layer: str, stage: str, seconds: float, reused: bool) -> None:
+        if on_stage is not None:
+            on_stage(layer, stage, seconds, reused)
+
+    if not (progress and moves(console)):
+        yield lambda layer, stage: None, done
+        return
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("")
+
+        def start(layer: str, stage: str) -> None:
+            bar.reset(task, description=shown(f"{layer}: {stage}"))
+
+        yield start, done

@@ -1,0 +1,253 @@
+"""The function `study`: every layer of a model, from the data to the saved study."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from .._store.loading import load_study
+from .._store.saving import finish, writing
+from .._study import Study
+from .control import control_scores
+from .data import StudyData, take_data
+from .extraction import extract_layers
+from .layers import layers_of, study_layers
+from .memory import in_memory
+from .progress import showing
+from .settings import StudySettings
+from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
+from .versions import versions
+
+
+def study(
+    model: Any,
+    data: Any,
+    *,
+    layers: Any = None,
+    measures: str | Iterable[str] | None = None,
+    out: str | os.PathLike[str] | None = None,
+    name: str | None = None,
+    n_samples: int | None = None,
+    perplexity: float = 30.0,
+    k: int = 6,
+    n_neighbors: int = 90,
+    max_iter: int = 1000,
+    untrained: bool = True,
+    keep_points: bool = True,
+    snippets: Sequence[str] | None = None,
+    measure_options: Mapping[str, Any] | None = None,
+    batch_size: int = 500,
+    max_memory: int | str | None = None,
+    pool: Any = None,
+    project: int | None = None,
+    random_state: int = 0,
+    n_jobs: int | None = None,
+    progress: bool = True,
+    on_stage: OnStage | None = None,
+) -> Study:
+    """Study what a model makes of labelled data, layer by layer.
+
+    The data pass through the model once, and every layer is kept; then, layer by layer, the nearest
+    neighbours are found, the map is drawn, starting from that of the layer before, and classes are
+    measured. Beside it runs a control: the same network with fresh weights. What permuted labels
+    would give is in every score.
+
+    Parameters
+    ----------
+    model : object
+        What `unknot.extract` takes: a Keras model, a PyTorch module or exported program, an ONNX
+        model, or a dict of layer -> points.
+    data : Dataset, Split, str, path, or pair (inputs, labels)
+        Of a data set its test part, or all where there is none. ``(None, labels)`` for a dict of
+        points whose inputs are not known.
+    layers : str, int, slice, or sequence of these, optional
+        Names, patterns (``"conv*"``) or depths, as `unknot.extract` takes them; all by default.
+    measures : str or iterable of str, optional
+        Names or families of measures, as `unknot.measure` takes them, or "all"; by default those
+        that take a second or two a layer.
+    out : path, optional
+        The folder of the study. What it holds already, from the same model, data and settings, is
+        not done again: a run that was killed goes on where it was. Another study there is replaced
+        when the new one is whole.
+    name : str, optional
+        What to call the model.
+    n_samples : int, optional
+        Draw so many samples, each class in its share; all by default.
+    perplexity, max_iter
+        Of t-SNE.
+    k : int
+        Neighbours of the Neighborhood Hit.
+    n_neighbors : int
+        Neighbours in the graphs, at least three times the perplexity.
+    untrained : bool
+        Run the control, where the model says how its weights began. It is measured without a map
+        and without intervals; its layers of more than 512 numbers are projected to so many.
+    keep_points : bool
+        Keep the points of the layers, which are most of what is stored; without them the study
+        cannot be measured anew.
+    snippets : sequence of str, optional
+        A few words for each sample, such as the text it is, where samples are no images.
+    measure_options : mapping, optional
+        ``max_samples``, ``probe_samples``, ``capacity_points``, ``n_draws``, ``n_resamples`` and
+        ``n_permutations`` of `unknot.measure`.
+    batch_size, max_memory, pool, project
+        As for `unknot.extract`.
+    random_state : int
+        Seeds everything random; the same seed gives the same study, to the byte.
+    n_jobs : int, optional
+        Threads; every core by default.
+    progress : bool
+        Show the layer and stage at work on a terminal.
+    on_stage : callable, optional
+        Called after each stage with the layer, the stage, its seconds, and whether it was done
+        before.
+
+    Returns
+    -------
+    Study
+
+    Raises
+    ------
+    ValueError
+        If data, layers or settings do not fit; the message names the argument.
+    FileExistsError
+        If `out` holds something else than a study.
+    OSError
+        If the disk is full; what was finished is kept, and a new run goes on from there. If another
+        process is writing to `out`.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> labels = np.repeat([0, 1], 30)
+    >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
+    >>> layers = {"fc1": pixels + 9 * labels[:, None]}
+    >>> study = unknot.study(layers, (pixels, labels), measures="neighborhood_hit", max_iter=250)
+    >>> study
+    Study('arrays': 60 samples, 2 classes; layers: inputs, fc1)
+    >>> study.scores.value("inputs", "neighborhood_hit") < study.scores.value(
+    ...     "fc1", "neighborhood_hit"
+    ... )
+    True
+    """
+    settings = StudySettings.of(
+        measures,
+        measure_options,
+        perplexity=perplexity,
+        k=k,
+        n_neighbors=n_neighbors,
+        max_iter=max_iter,
+        random_state=random_state,
+    )
+    called = name or model_name(model)
+    taken = take_data(data, snippets).sample(n_samples, random_state)
+    fitted, notes = settings.fitted(len(taken.labels))
+    model = taken.rows_of(model)
+    extraction = {
+        "layers": layers,
+        "batch_size": batch_size,
+        "max_memory": max_memory,
+        "pool": pool,
+        "project": project,
+        "random_state": random_state,
+    }
+
+    def run(folder: Path) -> Study:
+        with showing(progress, on_stage) as (start, done):
+            stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
+            _run(
+                stages,
+                model,
+                taken,
+                called,
+                extraction,
+                notes,
+                untrained=untrained,
+                keep_points=keep_points,
+            )
+        return load_study(folder)
+
+    if out is not None:
+        with writing(Path(out)):
+            return run(Path(out))
+    with tempfile.TemporaryDirectory(prefix="unknot-study-") as folder:
+        return in_memory(run(Path(folder)))
+
+
+def _run(
+    stages: Stages,
+    model: Any,
+    data: StudyData,
+    name: str,
+    extraction: dict[str, Any],
+    notes: tuple[str, ...],
+    *,
+    untrained: bool,
+    keep_points: bool,
+) -> None:
+    data_part, whole = prepare_data(stages, data, data.fingerprint)
+    from ...representations._fingerprint import model_fingerprint
+
+    fingerprint = model_fingerprint(model, data.inputs)
+    extracted = extract_layers(stages, model, fingerprint, data, data_part, extraction)
+    described, sources = layers_of(extracted, data_part, len(data.labels))
+    found, controls = study_layers(stages, "", described, sources, data.labels), {}
+    if untrained:
+        scores, problem = control_scores(
+            stages, "untrained", model, extracted, data, data_part, extraction, found
+        )
+        if scores is None:
+            notes = (*notes, problem)
+        else:
+            controls["untrained"] = scores
+    if not keep_points:
+        for layer in found:
+            layer["points"] = None
+    kept = [part for part in stages.parts if keep_points or part.name != "extract"]
+    finish(
+        stages.folder,
+        {
+            "name": name,
+            "class_names": list(extracted.class_names),
+            **whole,
+            **extracted.answers,
+            "layers": found,
+            "controls": controls,
+            "epochs": None,
+            "notes": [*notes, *extracted.notes],
+            "settings": {
+                **stages.settings.to_dict(),
+                "layers": None if extraction["layers"] is None else repr(extraction["layers"]),
+                "pool": extraction["pool"],
+                "project": extraction["project"],
+                "n_samples": len(data.labels),
+                "untrained": untrained,
+            },
+            "versions": versions(),
+        },
+        kept,
+        stages.seconds,
+    )
+
+
+def whole_bytes(max_memory: int | str | None) -> int:
+    """Return how large a layer may be that is read whole; a number that is the same on each run."""
+    from ...representations._store import memory_budget
+
+    return WHOLE_BYTES if max_memory is None else memory_budget(max_memory)
+
+
+def model_name(model: Any) -> str:
+    """Return what a model calls itself.
+
+    Raises
+    ------
+    TypeError
+        If it is of no known kind.
+    """
+    from ...representations._adapters.base import find_adapter
+
+    return find_adapter(model).name

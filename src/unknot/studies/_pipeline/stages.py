@@ -1,0 +1,290 @@
+"""The stages of a study: what is done to the data, the model and each layer, one part each."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..._io.atomic import write_json
+from ..._io.cache import Part, Parts
+from ..._typing import Array
+from .._store.format import PARTS, blocks, open_zarr, read_graph, read_zarr, write_graph, write_zarr
+from .._store.saving import write_scores
+from .data import StudyData, snippets_of, thumbnails_of
+from .settings import StudySettings
+
+DEAD = "dead: all points are at one place, which says nothing of the classes"
+
+# A layer of more bytes is read from disk a part at a time wherever it is needed.
+WHOLE_BYTES = 600_000_000
+
+OnStage = Callable[[str, str, float, bool], None]
+
+
+@dataclass
+class Stages:
+    """The work of one study in its folder: does each part once, and keeps count."""
+
+    folder: Path
+    settings: StudySettings
+    n_jobs: int | None = None
+    whole_bytes: int = WHOLE_BYTES
+    on_start: Callable[[str, str], None] = lambda layer, stage: None
+    on_done: OnStage = lambda layer, stage, seconds, reused: None
+    parts: list[Part] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def do(
+        self,
+        name: str,
+        said: tuple[str, str],
+        settings: dict[str, Any],
+        needs: list[Part],
+        work: Callable[[Path], dict[str, Any]],
+        *,
+        kept: bool = True,
+    ) -> Part:
+        """Do a part, or take it as it was done; `kept` if the study refers to it."""
+        self.on_start(*said)
+        part = Parts(self.folder / PARTS).do(name, settings, needs, work)
+        if kept:
+            self.parts.append(part)
+        self.seconds[": ".join(said)] = part.seconds
+        self.on_done(*said, part.seconds, part.reused)
+        return part
+
+
+@dataclass(frozen=True)
+class Source:
+    """Where the points of a layer lie, and how many bytes they have."""
+
+    part: Part
+    name: str
+    n_bytes: int
+
+    @property
+    def path(self) -> str:
+        """The array's place in the study's folder."""
+        return f"{PARTS}/{self.part.path.name}/{self.name}"
+
+    def described(self, whole_bytes: int) -> dict[str, Any]:
+        """Return what of the source decides results, as a step's settings.
+
+        One part holds the points of all layers. What is read in parts is added up in parts, whose
+        sizes show in the last digits.
+        """
+        in_parts = whole_bytes if self.n_bytes > whole_bytes else None
+        return {"source": self.name, "in_parts_of": in_parts}
+
+    def read(self, whole_bytes: int) -> Any:
+        """Read all samples, flattened; of more than so many bytes, return the array on disk."""
+        stored = open_zarr(self.part.path, self.name)
+        if self.n_bytes > whole_bytes:
+            return stored
+        points = read_zarr(self.part.path, self.name)
+        return np.ascontiguousarray(points.reshape(len(points), -1))
+
+
+def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Part, dict[str, Any]]:
+    """Store labels, thumbnails or snippets, and the inputs themselves."""
+
+    def work(folder: Path) -> dict[str, Any]:
+        write_zarr(folder / "labels", data.labels)
+        points, notes = data.points_and_notes()
+        if points is not None:
+            write_zarr(folder / "inputs", points)
+        thumbnails = thumbnails_of(data.inputs)
+        snippets = data.snippets if thumbnails is None else None
+        if thumbnails is None and snippets is None:
+            snippets = snippets_of(data.inputs)
+        if thumbnails is not None:
+            write_zarr(folder / "thumbnails", thumbnails)
+        if snippets is not None:
+            write_json(folder / "snippets.json", list(snippets))
+        return {
+            "shape": None if points is None else list(points.shape[1:]),
+            "notes": notes,
+            "thumbnails": thumbnails is not None,
+            "snippets": snippets is not None,
+        }
+
+    part = stages.do("data", ("data", "preparation"), {"data": fingerprint}, [], work)
+    path = f"{PARTS}/{part.path.name}"
+    return part, {
+        "labels": f"{path}/labels",
+        "thumbnails": f"{path}/thumbnails" if part.result["thumbnails"] else None,
+        "snippets": f"{path}/snippets.json" if part.result["snippets"] else None,
+    }
+
+
+def study_layer(
+    stages: Stages,
+    prefix: str,
+    name: str,
+    source: Source,
+    previous: Part | None,
+    labels: Array,
+) -> tuple[dict[str, Any], Part | None]:
+    """Find the neighbours, map and scores of a layer.
+
+    Returns
+    -------
+    dict, Part or None
+        What the manifest says of it, and the part with the map that the next layer starts from.
+    """
+    settings = stages.settings
+    memory = _Held(source, stages.whole_bytes)
+
+    def find_neighbours(folder: Path) -> dict[str, Any]:
+        from ...neighbors import nearest_neighbors
+
+        points = memory.points
+        if is_dead(points):
+            return {"dead": True, "graph": None}
+        graph = nearest_neighbors(
+            points,
+            settings.n_neighbors,
+            n_jobs=stages.n_jobs,
+            max_memory=stages.whole_bytes // 2,
+        )
+        return {"dead": False, "graph": write_graph(folder, graph)}
+
+    where = source.described(stages.whole_bytes)
+    neighbours = stages.do(
+        f"{prefix}neighbors",
+        (name, "neighbours"),
+        {**where, "n_neighbors": settings.n_neighbors},
+        [source.part],
+        find_neighbours,
+    )
+    dead = neighbours.result["dead"]
+    path = f"{PARTS}/{neighbours.path.name}"
+    graph = None if dead else {"path": path, **neighbours.result["graph"]}
+    mapped = None
+    if not dead:
+
+        def find_map(folder: Path) -> dict[str, Any]:
+            from ...projection import map_after
+
+            before = None if previous is None else read_zarr(previous.path, "map")
+            found = map_after(
+                read_graph(stages.folder, graph or {}),
+                before,
+                points=None if before is not None else memory.points,
+                perplexity=settings.perplexity,
+                max_iter=settings.max_iter,
+                random_state=settings.random_state,
+                n_jobs=stages.n_jobs,
+            )
+            write_zarr(folder / "map", found.map_)
+            return {
+                "kl_divergence": float(found.kl_divergence),
+                "start": found.start,
+                "copies": found.n_copies_left_out,
+            }
+
+        mapped = stages.do(
+            f"{prefix}map",
+            (name, "map"),
+            {
+                "perplexity": settings.perplexity,
+                "max_iter": settings.max_iter,
+                "random_state": settings.random_state,
+            },
+            [neighbours, *([] if previous is None else [previous])],
+            find_map,
+        )
+
+    def find_scores(folder: Path) -> dict[str, Any]:
+        from ...metrics import measure
+
+        if mapped is None:
+            write_scores(folder / "scores.json", no_scores(memory.points, labels, settings))
+            return {}
+        scores = measure(
+            memory.points,
+            labels,
+            read_zarr(mapped.path, "map"),
+            settings.measures,
+            k=settings.k,
+            graph=read_graph(stages.folder, graph or {}),
+            random_state=settings.random_state,
+            n_jobs=stages.n_jobs,
+            max_memory=stages.whole_bytes // 2,
+            **settings.options,
+        )
+        write_scores(folder / "scores.json", scores)
+        return {}
+
+    scored = stages.do(
+        f"{prefix}scores",
+        (name, "scores"),
+        {
+            **where,
+            "measures": list(settings.measures),
+            "k": settings.k,
+            "options": settings.options,
+            "random_state": settings.random_state,
+        },
+        [neighbours, *([] if mapped is None else [mapped])],
+        find_scores,
+    )
+    return {
+        "graph": graph,
+        "map": None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
+        "kl_divergence": None if mapped is None else mapped.result["kl_divergence"],
+        "scores": f"{PARTS}/{scored.path.name}/scores.json",
+        "said": [DEAD] if dead else [] if mapped is None else _said_of_map(mapped.result),
+    }, mapped
+
+
+def _said_of_map(result: dict[str, Any]) -> list[str]:
+    copies = result["copies"]
+    if not copies:
+        return []
+    return [
+        f"{copies:,} samples have more copies than neighbors are looked at; on the map they lie in "
+        "the place of one of them"
+    ]
+
+
+class _Held:
+    """A layer's points, read when first needed and held while the layer is worked on."""
+
+    def __init__(self, source: Source, whole_bytes: int) -> None:
+        self._source = source
+        self._whole_bytes = whole_bytes
+        self._points: Any = None
+
+    @property
+    def points(self) -> Any:
+        if self._points is None:
+            self._points = self._source.read(self._whole_bytes)
+        return self._points
+
+
+def is_dead(points: Any) -> bool:
+    """Whether all points are at one place."""
+    first = np.asarray(points[:1])
+    return all(bool((np.asarray(points[block]) == first).all()) for block in blocks(points))
+
+
+def no_scores(points: Any, labels: Array, settings: StudySettings) -> Any:
+    """Return scores of a dead layer: none, and why."""
+    from ...metrics import Scores
+
+    classes, counts = np.unique(labels, return_counts=True)
+    return Scores(
+        scores={},
+        classes=classes,
+        counts=counts,
+        n_features=int(np.prod(points.shape[1:])),
+        settings={"k": settings.k, "random_state": settings.random_state, **settings.options},
+        skipped=dict.fromkeys(settings.measures, "all points are at one place"),
+        notes=(DEAD,),
+        shared_seconds={},
+    )

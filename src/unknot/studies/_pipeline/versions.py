@@ -1,0 +1,20 @@
+"""The versions that a study was made with."""
+
+from importlib import metadata
+from platform import python_version
+
+from ... import __version__
+
+_LIBRARIES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "onnxruntime")
+_ALWAYS = ("numpy", "scipy", "numba", "scikit-learn", "zarr")
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of this package and of what it computes with, as far as installed."""
+    found = {"unknot": __version__, "python": python_version()}
+    for name in (*_LIBRARIES, *_ALWAYS):
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue  # an optional one
+    return found

@@ -1,0 +1,1 @@
+"""The folder of a study: its format, how it is written and how it is read."""

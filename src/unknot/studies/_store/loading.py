@@ -1,0 +1,183 @@
+"""From a folder to a Study."""
+
+from __future__ import annotations
+
+import os
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ..._io.cache import RECORD
+from ..._io.folders import inside, marker_of
+from .._layer import LayerStudy
+from .._study import Study
+from .format import (
+    FORMAT,
+    MANIFEST,
+    PARTS,
+    SECONDS,
+    VERSION,
+    StudyError,
+    damaged,
+    open_zarr,
+    read_graph,
+    read_json,
+    read_zarr,
+)
+
+if TYPE_CHECKING:
+    from ...metrics import Scores
+else:
+    Scores = Any
+
+
+def load_study(folder: str | os.PathLike[str]) -> Study:
+    """Load a study; as `Study.load`."""
+    path = Path(folder)
+    manifest = read_manifest(path)
+    try:
+        _check_parts(path, manifest["parts"])
+        return _build(path, manifest, _seconds(path))
+    except StudyError:
+        raise
+    except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
+        raise damaged(path, MANIFEST, f"{type(error).__name__}: {error}") from error
+
+
+def read_manifest(path: Path) -> dict[str, Any]:
+    """Read what a folder says it holds, and check that it is a study of a format known here.
+
+    Raises
+    ------
+    FileNotFoundError
+        If there is no folder.
+    StudyError
+        If it holds no study, an unfinished one, or one of a newer format.
+    """
+    if not path.is_dir():
+        what = "is a file" if path.exists() else "does not exist"
+        raise FileNotFoundError(f"{path} {what}; give the folder of a study")
+    if not os.path.lexists(path / MANIFEST):
+        if (path / PARTS).is_dir() or (marker_of(path) or {}).get("format") == FORMAT:
+            raise StudyError(
+                f"{path} holds a study that is not finished; run the same unknot study again, and "
+                "it goes on where it was"
+            )
+        below = [*path.glob(f"*/{MANIFEST}"), *path.glob(f"*/*/{MANIFEST}")]
+        inside = sorted(str(each.parent) for each in below)
+        remedy = f". Did you mean {' or '.join(inside[:5])}?" if inside else ""
+        raise StudyError(f"{path} is not the folder of a study: it has no {MANIFEST}{remedy}")
+    manifest = read_json(path, MANIFEST)
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise StudyError(f"{path} is not the folder of a study: {MANIFEST} is of something else")
+    version = manifest.get("version")
+    if not isinstance(version, int):
+        raise damaged(path, MANIFEST, f"its version is {version!r}")
+    if version > VERSION:
+        raise StudyError(
+            f"{path} was written by unknot {manifest.get('written_by')} in format {version}; this "
+            f"is unknot {__version__}, which reads formats up to {VERSION}. "
+            "Upgrade: pip install --upgrade unknot"
+        )
+    return manifest
+
+
+def _check_parts(folder: Path, parts: list[str]) -> None:
+    """Check that every file is there, at its full size."""
+    for part in parts:
+        record = read_json(folder, f"{part}/{RECORD}")
+        try:
+            files = {name: int(size) for name, (size, _) in record["files"].items()}
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise damaged(folder, f"{part}/{RECORD}", error) from error
+        for name, size in files.items():
+            try:
+                found = inside(folder, f"{part}/{name}").lstat().st_size
+            except OSError as error:
+                raise damaged(folder, f"{part}/{name}", error) from error
+            if found != size:
+                raise damaged(folder, f"{part}/{name}", f"it has {found} bytes of {size}")
+
+
+def _seconds(path: Path) -> dict[str, float]:
+    # Times are no part of the results: a study without them is whole.
+    if not os.path.lexists(path / SECONDS):
+        return {}
+    return {name: float(value) for name, value in read_json(path, SECONDS).items()}
+
+
+def _build(folder: Path, stored: dict[str, Any], seconds: dict[str, float]) -> Study:
+    labels = read_zarr(folder, stored["labels"])
+    class_names = tuple(stored["class_names"])
+    epochs = None
+    if stored["epochs"] is not None:
+        shared = {key: stored[key] for key in stored if key not in _OF_A_MOMENT}
+        epochs = {
+            int(epoch): _build(
+                folder,
+                {
+                    **shared,
+                    **there,
+                    "name": f"{stored['name']}, epoch {epoch}",
+                    "epochs": None,
+                },
+                {},
+            )
+            for epoch, there in stored["epochs"].items()
+        }
+    snippets = stored["snippets"]
+    return Study(
+        name=stored["name"],
+        layers={each["name"]: _layer(folder, each) for each in stored["layers"]},
+        labels=labels,
+        class_names=class_names,
+        predictions=_array(folder, stored["predictions"]),
+        probabilities=_array(folder, stored["probabilities"]),
+        thumbnails=_array(folder, stored["thumbnails"]),
+        snippets=None if snippets is None else tuple(read_json(folder, snippets)),
+        controls={
+            control: {layer: _scores(folder, path) for layer, path in there.items()}
+            for control, there in stored["controls"].items()
+        },
+        epochs=epochs,
+        settings=stored["settings"],
+        versions=stored["versions"],
+        seconds=seconds,
+        notes=tuple(stored["notes"]),
+    )
+
+
+# What an epoch has of its own.
+_OF_A_MOMENT = ("layers", "predictions", "probabilities", "controls", "notes", "name", "epochs")
+
+
+def _layer(folder: Path, stored: dict[str, Any]) -> LayerStudy:
+    layer = LayerStudy(
+        name=stored["name"],
+        kind=stored["kind"],
+        shape=tuple(stored["shape"]),
+        points=None if stored["points"] is None else open_zarr(folder, stored["points"]),
+        map=_array(folder, stored["map"]),
+        kl_divergence=stored["kl_divergence"],
+        scores=None if stored["scores"] is None else _scores(folder, stored["scores"]),
+        same_as=stored["same_as"],
+        notes=tuple(stored["notes"]),
+        reduction=stored["reduction"],
+    )
+    graph = stored["graph"]
+    return layer.stored_in(folder, None if graph is None else partial(read_graph, folder, graph))
+
+
+def _array(folder: Path, path: str | None) -> Any:
+    return None if path is None else read_zarr(folder, path)
+
+
+def _scores(folder: Path, path: str) -> Scores:
+    from ...metrics import Scores
+
+    values = read_json(folder, path)
+    try:
+        return Scores.from_dict(values)
+    except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
+        raise damaged(folder, path, error) from error

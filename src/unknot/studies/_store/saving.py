@@ -1,0 +1,234 @@
+"""From a Study to a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ... import __version__
+from ..._io.atomic import write_json
+from ..._io.cache import Part, Parts
+from ..._io.folders import claim, inside
+from ..._io.lock import locked
+from .._layer import LayerStudy
+from .._study import Study
+from .format import (
+    FORMAT,
+    MANIFEST,
+    PARTS,
+    SECONDS,
+    VERSION,
+    StudyError,
+    read_json,
+    write_graph,
+    write_zarr,
+)
+
+if TYPE_CHECKING:
+    from ...metrics import Scores
+else:
+    Scores = Any
+
+
+def save_study(study: Study, folder: str | os.PathLike[str]) -> None:
+    """Save a study; as `Study.save`."""
+    path = Path(folder)
+    with writing(path):
+        _save(study, path)
+
+
+def _save(study: Study, path: Path) -> None:
+    if _reads_from(study, path):
+        raise ValueError(
+            f"this study reads its points from {path}, where it is saved already; choose another "
+            "folder"
+        )
+    parts = Parts(path / PARTS)
+    written: list[Part] = []
+
+    def part(name: str, write: Any) -> Part:
+        written.append(parts.add(name, write))
+        return written[-1]
+
+    manifest = {
+        "name": study.name,
+        "class_names": list(study.class_names),
+        **_whole(study, part),
+        **_moment(study, part),
+        "epochs": None
+        if study.epochs is None
+        else {
+            # What is the same at several epochs has one fingerprint, and is stored once.
+            str(epoch): _moment(there, part)
+            for epoch, there in study.epochs.items()
+        },
+        "settings": study.settings,
+        "versions": study.versions,
+    }
+    finish(path, manifest, written, study.seconds)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Have the folder of a study to oneself, and make it one if it is new.
+
+    Raises
+    ------
+    FileExistsError
+        If there is a file, or a folder that holds something else.
+    LinkError
+        If a link lies where the study's files are.
+    OSError
+        If it cannot be made, or another process is writing to it.
+    """
+    check_folder(path)
+    with locked(path):
+        for name in (MANIFEST, SECONDS, PARTS):
+            inside(path, name)
+        Parts(path / PARTS).remove_unfinished()
+        yield
+
+
+def check_folder(path: Path) -> None:
+    """Refuse a folder that holds something else than a study; make it one if it is new."""
+    claim(path, FORMAT, lambda folder: _parts_of(folder) is not None)
+
+
+def _parts_of(folder: Path) -> list[str] | None:
+    """Return the parts that the study of a folder lists; None if there is no study."""
+    try:
+        manifest = read_json(folder, MANIFEST)
+        parts = [str(part) for part in manifest["parts"]]
+        return parts if manifest["format"] == FORMAT else None
+    except (StudyError, KeyError, TypeError):
+        return None
+
+
+def finish(
+    path: Path, manifest: Mapping[str, Any], parts: list[Part], seconds: Mapping[str, float]
+) -> None:
+    """Say what the folder holds, which makes it this study; then remove what it holds no more."""
+    used = sorted({part.path for part in parts})
+    before = _parts_of(path) or []
+    write_json(path / SECONDS, dict(seconds))
+    write_json(
+        path / MANIFEST,
+        {
+            "format": FORMAT,
+            "version": VERSION,
+            "written_by": __version__,
+            **manifest,
+            "parts": [used_part.relative_to(path).as_posix() for used_part in used],
+        },
+    )
+    Parts(path / PARTS).keep_only(used, [part.rpartition("/")[2] for part in before])
+
+
+def write_scores(path: Path, scores: Scores) -> None:
+    """Write scores, but for the times they took: these differ from run to run."""
+    values = scores.to_dict()
+    values["shared_seconds"] = {}
+    for score in values["scores"]:
+        score["seconds"] = 0.0
+    write_json(path, values)
+
+
+def _whole(study: Study, part: Any) -> dict[str, Any]:
+    """Write what is the same at every epoch."""
+
+    def write(folder: Path) -> dict[str, Any]:
+        write_zarr(folder / "labels", study.labels)
+        if study.thumbnails is not None:
+            write_zarr(folder / "thumbnails", study.thumbnails)
+        if study.snippets is not None:
+            write_json(folder / "snippets.json", list(study.snippets))
+        return {}
+
+    path = f"{PARTS}/{part('data', write).path.name}"
+    return {
+        "labels": f"{path}/labels",
+        "thumbnails": None if study.thumbnails is None else f"{path}/thumbnails",
+        "snippets": None if study.snippets is None else f"{path}/snippets.json",
+    }
+
+
+def _moment(study: Study, part: Any) -> dict[str, Any]:
+    """Write what the model makes of the data at one moment."""
+
+    def write(folder: Path) -> dict[str, Any]:
+        for name in ("predictions", "probabilities"):
+            if getattr(study, name) is not None:
+                write_zarr(folder / name, getattr(study, name))
+        for control, layers in study.controls.items():
+            (folder / control).mkdir()
+            for number, scores in enumerate(layers.values()):
+                write_scores(folder / control / f"{number:03d}.json", scores)
+        return {}
+
+    path = f"{PARTS}/{part('model', write).path.name}"
+    layers = [
+        _layer(layer, part, f"layer-{number:03d}")
+        for number, layer in enumerate(study.layers.values())
+    ]
+    return {
+        "notes": list(study.notes),
+        "predictions": None if study.predictions is None else f"{path}/predictions",
+        "probabilities": None if study.probabilities is None else f"{path}/probabilities",
+        "layers": layers,
+        "controls": {
+            control: {
+                layer: f"{path}/{control}/{number:03d}.json" for number, layer in enumerate(there)
+            }
+            for control, there in study.controls.items()
+        },
+    }
+
+
+def _layer(layer: LayerStudy, part: Any, name: str) -> dict[str, Any]:
+    graph = layer.graph
+
+    def write(folder: Path) -> dict[str, Any]:
+        if layer.points is not None:
+            write_zarr(folder / "points", layer.points)
+        if layer.map is not None:
+            write_zarr(folder / "map", layer.map)
+        if layer.scores is not None:
+            write_scores(folder / "scores.json", layer.scores)
+        return {} if graph is None else write_graph(folder / "graph", graph)
+
+    written = part(name, write)
+    path = f"{PARTS}/{written.path.name}"
+    return {
+        **describe_layer(layer),
+        "points": None if layer.points is None else f"{path}/points",
+        "graph": None if graph is None else {"path": f"{path}/graph", **written.result},
+        "map": None if layer.map is None else f"{path}/map",
+        "scores": None if layer.scores is None else f"{path}/scores.json",
+    }
+
+
+def describe_layer(layer: LayerStudy) -> dict[str, Any]:
+    """Return what a layer is, as plain values."""
+    return {
+        "name": layer.name,
+        "kind": layer.kind,
+        "shape": list(layer.shape),
+        "same_as": layer.same_as,
+        "notes": list(layer.notes),
+        "reduction": layer.reduction,
+        "kl_divergence": layer.kl_divergence,
+    }
+
+
+def _reads_from(study: Study, folder: Path) -> bool:
+    """Whether points or neighbours of the study lie in a folder."""
+    home = folder.resolve()
+    studies = [study, *(study.epochs or {}).values()]
+    for layer in (layer for each in studies for layer in each.layers.values()):
+        origin = layer.origin
+        if origin is not None and origin.resolve() == home:
+            return True
+    return False
