@@ -1,4 +1,4 @@
-"""Error of the mesh's repulsive force and of its normaliser Z on maps of MNIST.
+"""Error of the mesh's repulsive force and of its normalizer Z on maps of MNIST.
 
     python benchmarks/forces.py            # 60,000 images; about two minutes
 
@@ -13,7 +13,7 @@ from numba import njit, prange
 
 import unknot
 from unknot._parallel.n_jobs import resolve_n_jobs
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 from unknot.projection._mesh import Mesh
 
 AT = (50, 250, 500, 1000)
@@ -41,7 +41,7 @@ def errors(map_, spacing, true, z_true):
     x, y = np.ascontiguousarray(map_.T)
     field = np.empty((2, len(x)), np.float32)
     bounds = (float(x.min()), float(x.max()), float(y.min()), float(y.max()))
-    with Team(resolve_n_jobs(None)) as team:
+    with ThreadTeam(resolve_n_jobs(None)) as team:
         z = Mesh(len(x), spacing, team).field(x, y, bounds, *field)
     off = np.sqrt(((field - true) ** 2).sum() / (true**2).sum())
     return off, z / z_true - 1

@@ -63,11 +63,11 @@ def networks():
 
 
 def neighborhood_hit(points, labels, k=6):
-    neighbours = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points)[1][:, 1:]
+    neighbors = NearestNeighbors(n_neighbors=k + 1).fit(points).kneighbors(points)[1][:, 1:]
     hits = []
     for i in range(len(points)):
         same = 0
-        for j in neighbours[i]:
+        for j in neighbors[i]:
             if labels[j] == labels[i]:
                 same += 1
         hits.append(same / k)

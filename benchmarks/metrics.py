@@ -23,7 +23,7 @@ from unknot import metrics
 from unknot.metrics._shared.kernels_capacity import anchors
 
 FAMILIES = (
-    "neighbourhood",
+    "neighborhood",
     "faithfulness",
     "clusters",
     "shape",
@@ -54,7 +54,7 @@ def report(name, spent, bar=None, ratio=None):
 
 
 def from_a_ready_graph(points, labels, graph, rounds):
-    """Neighborhood Hit, confusion and TwoNN from neighbours that are known already."""
+    """Neighborhood Hit, confusion and TwoNN from neighbors that are known already."""
 
     def task():
         return (
@@ -125,7 +125,7 @@ def capacity(points, labels, rounds):
 
 
 def suite(points, labels, map_):
-    """All measures but the capacity, with intervals and null, and the neighbours' search."""
+    """All measures but the capacity, with intervals and null, and the neighbors' search."""
     unknot.measure(points[:500], labels[:500], map_[:500], FAMILIES)
     start = time.perf_counter()
     scores = unknot.measure(points, labels, map_, FAMILIES)

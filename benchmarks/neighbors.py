@@ -1,10 +1,10 @@
-"""The 90 nearest neighbours against other libraries: seconds, recall and peak memory.
+"""The 90 nearest neighbors against other libraries: seconds, recall and peak memory.
 
     python benchmarks/neighbors.py                      # MNIST, and 1,000,000 points
     python benchmarks/neighbors.py --cases mnist-60k --rounds 3
 
 Needs `pip install -e ".[bench]"`. Every run is a process of its own, with all processors; engines
-take turns. Recall is the share of the true neighbours of 500 evenly chosen points, from a search
+take turns. Recall is the share of the true neighbors of 500 evenly chosen points, from a search
 through all pairs. The table goes into `docs/benchmarks.md`.
 """
 
@@ -113,7 +113,7 @@ def chosen_rows(n):
 
 
 def true_neighbors(points):
-    """The neighbours of the chosen rows, by all distances in float64."""
+    """The neighbors of the chosen rows, by all distances in float64."""
     rows = chosen_rows(len(points))
     norms = np.einsum("ij,ij->i", points, points, dtype=np.float64)
     found = []
@@ -199,7 +199,7 @@ def main():
         return
     tables = [table(case, race(case, options.engines, options.rounds)) for case in options.cases]
     text = "\n".join(tables)
-    begin, end = "<!-- neighbours: begin -->\n", "<!-- neighbours: end -->"
+    begin, end = "<!-- neighbors: begin -->\n", "<!-- neighbors: end -->"
     before, _, rest = PAGE.read_text().partition(begin)
     PAGE.write_text(f"{before}{begin}\n{text}\n{end}{rest.partition(end)[2]}")
 

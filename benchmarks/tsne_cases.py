@@ -21,22 +21,22 @@ def mnist(n=60_000):
 def mixture(n):
     """Points of 50 features in 100 clusters of different sizes, spreads and orientations."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(scale=3.0, size=(100, 50))
+    centers = rng.normal(scale=3.0, size=(100, 50))
     share = rng.dirichlet(np.full(100, 2.0))
     labels = np.sort(rng.choice(100, size=n, p=share))
     points = np.empty((n, 50), np.float32)
     for label in range(100):
         rows = labels == label
         mixing = rng.normal(size=(50, 50)) * 0.9 ** np.arange(50)
-        points[rows] = centres[label] + rng.normal(size=(rows.sum(), 50)) @ mixing / 3
+        points[rows] = centers[label] + rng.normal(size=(rows.sum(), 50)) @ mixing / 3
     return points[rng.permutation(n)]
 
 
 def clusters(n):
     """Points of 50 features in clusters of some 35, far apart, as a last layer leaves them."""
     rng = np.random.default_rng(0)
-    centres = rng.normal(scale=3.0, size=(n // 35, 50))
-    points = centres[rng.integers(len(centres), size=n)] + rng.normal(size=(n, 50))
+    centers = rng.normal(scale=3.0, size=(n // 35, 50))
+    points = centers[rng.integers(len(centers), size=n)] + rng.normal(size=(n, 50))
     return points.astype(np.float32)
 
 
@@ -51,7 +51,7 @@ CASES = {
 
 
 def common_affinities(points):
-    """P of scikit-learn, in float64, from exact neighbours: the same for every engine's map."""
+    """P of scikit-learn, in float64, from exact neighbors: the same for every engine's map."""
     graph = unknot.nearest_neighbors(points, min(3 * PERPLEXITY, len(points) - 1))
     n, k = graph.indices.shape
     squared = graph.distances.astype(np.float64).ravel() ** 2

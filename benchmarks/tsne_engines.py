@@ -2,7 +2,7 @@
 
     python benchmarks/tsne_engines.py ENGINE CASE THREADS POINTS.npy MAP.npy
 
-prints a line of JSON. Every engine gets the same points, perplexity, neighbours, iterations (1000,
+prints a line of JSON. Every engine gets the same points, perplexity, neighbors, iterations (1000,
 of which 250 exaggerated by 12), start (PCA) and threads. Kernels are compiled before the clock
 starts; what that costs a user is measured by the engine "unknot-first-call".
 """
@@ -40,7 +40,7 @@ def run_unknot(points, threads):
     return tsne.embedding_, {
         "seconds": seconds,
         "affinities": graph,
-        "optimisation": tsne.timings_["optimisation"],
+        "optimization": tsne.timings_["optimization"],
         "kl": tsne.kl_divergence_,
         "recall": tsne.graph_.recall,
         "trace": trace,
@@ -77,7 +77,7 @@ def run_opentsne(points, threads):
     return np.asarray(embedding), {
         "seconds": done - began,
         "affinities": graph - began,
-        "optimisation": done - descent,
+        "optimization": done - descent,
         "kl": float(embedding.kl_divergence),
     }
 

@@ -16,7 +16,7 @@ def medians(runs):
     groups = {}
     for run in runs:
         groups.setdefault((run["case"], run["engine"]), []).append(run)
-    keys = ("seconds", "affinities", "optimisation", "kl", "exact_kl", "peak_bytes")
+    keys = ("seconds", "affinities", "optimization", "kl", "exact_kl", "peak_bytes")
     return {
         key: {
             "n_samples": group[0]["n_samples"],
@@ -29,7 +29,7 @@ def medians(runs):
 
 def table_of(case, found, stopped):
     rows = [
-        "| | neighbours + affinities, s | optimisation, s | total, s | times unknot's "
+        "| | neighbors + affinities, s | optimization, s | total, s | times unknot's "
         "| KL reported | exact KL | peak memory, GB | runs |",
         "|---|---|---|---|---|---|---|---|---|",
     ]
@@ -38,7 +38,7 @@ def table_of(case, found, stopped):
         if (case, engine) not in found:
             continue
         of = found[case, engine]
-        parts = [f"{of[key]:.2f}" if key in of else "" for key in ("affinities", "optimisation")]
+        parts = [f"{of[key]:.2f}" if key in of else "" for key in ("affinities", "optimization")]
         rows.append(
             f"| {engine} | {parts[0]} | {parts[1]} | {of['seconds']:.2f} "
             f"| {of['seconds'] / ours:.1f} | {of['kl']:.4f} | {of['exact_kl']:.4f} "

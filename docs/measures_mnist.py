@@ -48,7 +48,7 @@ MORE = (
     "peeled_hulls",
     "best_ellipses",
     "linear_cka",
-    "centre_correlation",
+    "center_correlation",
 )
 
 

@@ -41,18 +41,18 @@ def panels(count: int, width: float = 2.3, height: float = 1.75) -> list[Axes]:
     return list(axes[0])
 
 
-def frame(ax: Axes, height: float, centre: tuple[float, float] = (0.0, 0.0)) -> None:
-    """Show so much on either side of a centre; the width follows from the panel's shape."""
+def frame(ax: Axes, height: float, center: tuple[float, float] = (0.0, 0.0)) -> None:
+    """Show so much on either side of a center; the width follows from the panel's shape."""
     box = ax.get_window_extent()
     width = height * box.width / box.height
-    ax.set(xlim=(centre[0] - width, centre[0] + width))
-    ax.set(ylim=(centre[1] - height, centre[1] + height))
+    ax.set(xlim=(center[0] - width, center[0] + width))
+    ax.set(ylim=(center[1] - height, center[1] + height))
 
 
 def scatter(
     ax: Axes, points: np.ndarray, labels: np.ndarray, size: float = 9, **more: object
 ) -> None:
-    """Draw points in the colours of their classes."""
+    """Draw points in the colors of their classes."""
     ax.scatter(*points.T, c=COLORS[labels], s=size, linewidths=0, zorder=3, **more)
 
 
@@ -66,18 +66,18 @@ def below(ax: Axes, text: str) -> None:
 def blobs(rng: np.random.Generator, apart: float, n: int = 60) -> tuple[np.ndarray, np.ndarray]:
     """Draw three round classes on the corners of a triangle."""
     angle = np.pi / 2 + 2 * np.pi * np.arange(3) / 3
-    centres = apart * np.column_stack([np.cos(angle), np.sin(angle)])
+    centers = apart * np.column_stack([np.cos(angle), np.sin(angle)])
     labels = np.arange(3 * n) % 3
-    return centres[labels] + rng.normal(size=(3 * n, 2)), labels
+    return centers[labels] + rng.normal(size=(3 * n, 2)), labels
 
 
 def neighborhood_hit(rng: np.random.Generator) -> None:
-    """Draw the neighbours of one point, and two arrangements."""
+    """Draw the neighbors of one point, and two arrangements."""
     first, *others = panels(3)
     points, labels = blobs(rng, 1.6, 25)
     graph = nearest_neighbors(points, 6)
     hits = (labels[graph.indices] == labels[:, None]).sum(axis=1)
-    # A point whose neighbours are easily seen: four of its class, the nearest not too near.
+    # A point whose neighbors are easily seen: four of its class, the nearest not too near.
     seen = (hits == 4) & (np.linalg.norm(points, axis=1) < 1.3)
     own = int(np.argmax(np.where(seen, graph.distances[:, 0], 0)))
     near = graph.indices[own]
@@ -87,7 +87,7 @@ def neighborhood_hit(rng: np.random.Generator) -> None:
     scatter(first, points, labels, 22)
     first.scatter(*points[own], s=80, facecolors="none", edgecolors=INK, linewidths=1.2, zorder=4)
     frame(first, 1.25 * float(graph.distances[own].max()), tuple(points[own]))
-    below(first, f"{hits[own]} of 6 neighbours of its class")
+    below(first, f"{hits[own]} of 6 neighbors of its class")
     for ax, apart in zip(others, (0.9, 4.0), strict=True):
         points, labels = blobs(rng, apart)
         scatter(ax, points, labels)
@@ -113,7 +113,7 @@ def neighbor_confusion(rng: np.random.Generator) -> None:
     for spine in grid.spines.values():
         spine.set_visible(False)
     grid.figure.subplots_adjust(top=0.84)
-    below(grid, "row: point; column: neighbour")
+    below(grid, "row: point; column: neighbor")
 
 
 def trustworthiness(rng: np.random.Generator) -> None:
@@ -196,9 +196,9 @@ def distance_consistency(rng: np.random.Generator) -> None:
             edgecolors=COLORS[labels[wrong]],
             linewidths=0.9,
         )
-        centres = np.array([points[labels == c].mean(axis=0) for c in (0, 1)])
-        ax.scatter(*centres.T, marker="X", s=70, c=COLORS[:2], edgecolors="white", zorder=5)
-        middle, along = centres.mean(axis=0), centres[1] - centres[0]
+        centers = np.array([points[labels == c].mean(axis=0) for c in (0, 1)])
+        ax.scatter(*centers.T, marker="X", s=70, c=COLORS[:2], edgecolors="white", zorder=5)
+        middle, along = centers.mean(axis=0), centers[1] - centers[0]
         ax.axline(
             middle, middle + np.array([-along[1], along[0]]), color=MUTED, lw=1, ls=(0, (3, 3))
         )
@@ -231,11 +231,11 @@ def davies_bouldin(rng: np.random.Generator) -> None:
     for ax, apart in zip(panels(2), (1.6, 5.0), strict=True):
         points, labels = blobs(rng, apart)
         scatter(ax, points, labels, 7, alpha=0.55)
-        centres = np.array([points[labels == c].mean(axis=0) for c in range(3)])
-        ax.add_patch(Polygon(centres, fill=False, edgecolor=INK, lw=1, ls=(0, (2, 2)), zorder=4))
-        for c, centre in enumerate(centres):
-            reach = np.linalg.norm(points[labels == c] - centre, axis=1).mean()
-            ax.add_patch(Circle(centre, reach, fill=False, edgecolor=COLORS[c], lw=1.5, zorder=4))
+        centers = np.array([points[labels == c].mean(axis=0) for c in range(3)])
+        ax.add_patch(Polygon(centers, fill=False, edgecolor=INK, lw=1, ls=(0, (2, 2)), zorder=4))
+        for c, center in enumerate(centers):
+            reach = np.linalg.norm(points[labels == c] - center, axis=1).mean()
+            ax.add_patch(Circle(center, reach, fill=False, edgecolor=COLORS[c], lw=1.5, zorder=4))
         db = metrics.davies_bouldin(points, labels).value
         ch = metrics.calinski_harabasz(points, labels).value
         below(ax, f"DB = {db:.2f}, CH = {ch:.0f}")
@@ -293,9 +293,9 @@ def linear_probe(rng: np.random.Generator) -> None:
 def collapse(rng: np.random.Generator) -> None:
     """Draw classes that shrink to their means."""
     points, labels = blobs(rng, 3.0)
-    centres = np.array([points[labels == c].mean(axis=0) for c in range(3)])[labels]
+    centers = np.array([points[labels == c].mean(axis=0) for c in range(3)])[labels]
     for ax, share in zip(panels(3), (1.0, 0.4, 0.1), strict=True):
-        shrunk = centres + share * (points - centres)
+        shrunk = centers + share * (points - centers)
         scatter(ax, shrunk, labels)
         frame(ax, 5.0, (0, 0.7))
         one = metrics.nc1(shrunk, labels).value
@@ -322,7 +322,7 @@ def simplex(rng: np.random.Generator) -> None:
 
 
 def two_nn(rng: np.random.Generator) -> None:
-    """Draw the two nearest neighbours of a point, a curve and a filled square."""
+    """Draw the two nearest neighbors of a point, a curve and a filled square."""
     first, curve, square = panels(3)
     few = rng.uniform(size=(14, 2)) * [1.3, 1]
     graph = nearest_neighbors(few, 2)
@@ -376,16 +376,16 @@ def linear_cka(rng: np.random.Generator) -> None:
 
 
 def capacity(rng: np.random.Generator) -> None:
-    """Draw class manifolds of two sizes about the same centres, with a plane that tells them."""
+    """Draw class manifolds of two sizes about the same centers, with a plane that tells them."""
     angle = np.array([0.5, 1.25, 2.0, 3.5, 4.35, 5.3])
-    centres = 3 * np.column_stack([np.cos(angle), np.sin(angle)])
-    deep = np.concatenate([centres, np.zeros((6, 18))], axis=1) / 3
+    centers = 3 * np.column_stack([np.cos(angle), np.sin(angle)])
+    deep = np.concatenate([centers, np.zeros((6, 18))], axis=1) / 3
     deep += 0.6 * rng.normal(size=(6, 20))
     cloud = rng.normal(size=(6, 30, 20))
     for ax, share in zip(panels(3), (0.9, 0.4, 0.15), strict=True):
         for c in range(6):
             color = BLUE if c < 3 else RED
-            points = centres[c] + 1.1 * share * cloud[c, :, :2]
+            points = centers[c] + 1.1 * share * cloud[c, :, :2]
             ax.scatter(*points.T, s=5, c=color, linewidths=0)
         ax.axline((0, 0), (1, 0.04), color=MUTED, lw=1, ls=(0, (3, 3)))
         frame(ax, 5.6)
@@ -423,7 +423,7 @@ def main() -> None:
         draw(np.random.default_rng(3))
         stream = io.BytesIO()
         plt.savefig(stream, dpi=DPI)
-        # A palette is enough for flat colours, and makes the files a third as large.
+        # A palette is enough for flat colors, and makes the files a third as large.
         image = Image.open(stream).convert("RGB").quantize(96, dither=Image.Dither.NONE)
         image.save(FOLDER / f"{draw.__name__}.png", optimize=True, dpi=(DPI, DPI))
         plt.close("all")

@@ -19,7 +19,7 @@ def fingerprint(notebook: nbformat.NotebookNode) -> str:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Leave results and figures: bars that moved are nothing to read afterwards."""
+    """Leave results and figures: bars that moved are nothing to read afterward."""
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
@@ -36,7 +36,7 @@ def tidy(notebook: nbformat.NotebookNode) -> None:
 
 
 def smaller(image: str) -> str:
-    """Write an image with 256 colours, which takes a quarter of the room."""
+    """Write an image with 256 colors, which takes a quarter of the room."""
     written = io.BytesIO()
     with Image.open(io.BytesIO(base64.b64decode(image))) as opened:
         opened.convert("RGB").quantize(256).save(written, "PNG", optimize=True)

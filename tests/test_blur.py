@@ -6,7 +6,7 @@ import warnings
 import h5py
 import numpy as np
 import pytest
-from unknot._validation.points.precision import SHARE, blurred_share
+from unknot._validation.precision import SHARE, blurred_share
 
 import unknot
 from unknot.metrics import neighborhood_hit, two_nn

@@ -4,7 +4,7 @@ import jaxtyping
 import numpy as np
 import pytest
 
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 from unknot.datasets._dataset import stratified_indices
 
 
@@ -14,7 +14,7 @@ def test_a_wrong_argument_is_an_error():
     with pytest.raises(jaxtyping.TypeCheckError):
         stratified_indices(labels.astype(np.float32), 4, 0)
     with pytest.raises(jaxtyping.TypeCheckError):
-        Team("two")
+        ThreadTeam("two")
 
 
 def test_only_what_is_defined_once_is_wrapped():

@@ -91,7 +91,7 @@ def test_embed_then_measure(call, clouds, tmp_path):
     assert code == 0
     assert re.search(r"Wrote .*map\.npy: 120 points, KL divergence \d", out)
     assert np.load(tmp_path / "map.npy").shape == (120, 2)
-    code, out, _ = call("measure", tmp_path / "map.npy", labels, "--json", "-m", "neighbourhood")
+    code, out, _ = call("measure", tmp_path / "map.npy", labels, "--json", "-m", "neighborhood")
     assert code == 0
     scores = {score["name"]: score["value"] for score in json.loads(out)["scores"]}
     assert scores["neighborhood_hit"] == 1.0

@@ -10,7 +10,7 @@ import threading
 import pytest
 from numba.core.errors import TypingError
 
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 
 SOURCE = """
 import threading
@@ -91,12 +91,12 @@ def test_an_interrupt_does_not_wait_for_the_compiler(kernels):
 def test_an_interrupt_does_not_wait_for_other_threads_that_wait_for_the_compiler(kernels):
     before = threading.active_count()
     interrupt_when(kernels.started)
-    with pytest.raises(KeyboardInterrupt), Team(3) as team:
+    with pytest.raises(KeyboardInterrupt), ThreadTeam(3) as team:
         team.run(kernels.slow, 10)
     assert kernels.times_ended == 0
     kernels.may_end.set()
     answers = {}
-    with Team(3) as team:
+    with ThreadTeam(3) as team:
         team.run(lambda task: answers.update({task: kernels.slow(task)}), 10)
     assert answers == {task: 7 + task for task in range(10)}
     assert kernels.times_begun == kernels.times_ended == 1
@@ -111,7 +111,7 @@ def test_a_kernel_that_another_function_calls(kernels):
 def test_an_error_of_the_compiler_reaches_the_caller(kernels):
     with pytest.raises(TypingError, match="no_such_thing"):
         kernels.wrong(1)
-    with pytest.raises(TypingError, match="no_such_thing"), Team(2) as team:
+    with pytest.raises(TypingError, match="no_such_thing"), ThreadTeam(2) as team:
         team.run(kernels.wrong, 5)
 
 

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info
 
-from unknot._parallel.thread_team import Team, single_threaded_blas
+from unknot._parallel.thread_team import ThreadTeam, single_threaded_blas
 
 
 def blas_threads():
@@ -21,7 +21,7 @@ def test_every_task_runs_once(n_threads, n_tasks):
     def task(number):
         counts[number] += 1
 
-    with Team(n_threads) as team:
+    with ThreadTeam(n_threads) as team:
         for _ in range(20):
             team.run(task, n_tasks)
     assert counts.tolist() == [20] * n_tasks
@@ -34,7 +34,7 @@ def test_tasks_have_ended_when_run_returns():
         time.sleep(0.002 * (number % 3))
         ended.append(number)
 
-    with Team(4) as team:
+    with ThreadTeam(4) as team:
         for round_ in range(1, 30):
             team.run(task, 7)
             assert len(ended) == 7 * round_
@@ -49,7 +49,7 @@ def test_the_first_error_is_raised_and_nothing_runs_on():
         if number == 5:
             raise ArithmeticError("five")
 
-    with Team(3) as team:
+    with ThreadTeam(3) as team:
         with pytest.raises(ArithmeticError, match="five"):
             team.run(task, 10_000)
         seen = len(ran)
@@ -66,7 +66,7 @@ def test_leaves_no_threads_behind():
         assert threading.active_count() == before + 5
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt), Team(6) as team:
+    with pytest.raises(KeyboardInterrupt), ThreadTeam(6) as team:
         team.run(interrupt, 1)
     assert threading.active_count() == before
 

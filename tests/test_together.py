@@ -7,7 +7,7 @@ import pytest
 from numba import njit
 
 from unknot._parallel.barrier import barrier, give_up, new_shared, next_task
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 
 
 @njit(nogil=True)
@@ -29,8 +29,8 @@ def rounds(thread, n_threads, shared, counts, seen, n_rounds):
 def test_every_task_is_done_once_and_seen_by_all(n_threads):
     shared = new_shared()
     counts, seen = np.zeros((300, 5), np.int64), np.zeros((n_threads, 300), np.int64)
-    with Team(n_threads) as team:
-        team.together(
+    with ThreadTeam(n_threads) as team:
+        team.run_all(
             lambda thread: rounds(thread, n_threads, shared, counts, seen, 300),
             lambda: give_up(shared),
         )
@@ -49,8 +49,8 @@ def test_nobody_waits_for_a_thread_that_failed(failing):
         rounds(thread, 3, shared, counts, seen, 50)
 
     before = threading.active_count()
-    with pytest.raises(ArithmeticError, match="not this one"), Team(3) as team:
-        team.together(task, lambda: give_up(shared))
+    with pytest.raises(ArithmeticError, match="not this one"), ThreadTeam(3) as team:
+        team.run_all(task, lambda: give_up(shared))
     assert threading.active_count() == before
 
 
@@ -67,8 +67,8 @@ def test_nobody_waits_for_a_caller_that_was_interrupted():
         begun.set()
         rounds(thread, 2, shared, counts, seen, 50)
 
-    with pytest.raises(KeyboardInterrupt), Team(2) as team:
-        team.together(task, lambda: give_up(shared))
+    with pytest.raises(KeyboardInterrupt), ThreadTeam(2) as team:
+        team.run_all(task, lambda: give_up(shared))
     assert begun.is_set()
     assert not seen.any()
 

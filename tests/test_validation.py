@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from unknot._validation.points.points import (
+from unknot._validation.points import (
     check_labels,
     check_points,
     is_blurred,

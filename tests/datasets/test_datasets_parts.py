@@ -1,4 +1,4 @@
-"""Which part of a data set is learnt from, and which is held out."""
+"""Which part of a data set is learned from, and which is held out."""
 
 import warnings
 

@@ -111,7 +111,7 @@ def test_a_data_frame_is_a_history(histories):
     np.testing.assert_array_equal(line.get_ydata(), frame["loss"])
 
 
-def test_more_models_than_colours():
+def test_more_models_than_colors():
     many = {f"model {n}": {"loss": [2.0, 1.0 + n / 99]} for n in range(12)}
     fig = learning_curves(many)
     assert len(fig.axes[0].lines) == 12

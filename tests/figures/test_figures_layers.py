@@ -16,7 +16,7 @@ import unknot
 from unknot.figures import epoch_curves, layer_curves, layer_strip
 from unknot.figures._palette import GRID, MUTED, luminance
 
-DEAD = "dead: all points are at one place, so that there are no neighbours"
+DEAD = "dead: all points are at one place, so that there are no neighbors"
 
 
 @pytest.fixture(scope="module")
@@ -65,7 +65,7 @@ def test_strip_says_what_it_shows(maps, digits):
     map_, labels = digits
     scores = {
         "layer 0": unknot.measure(
-            map_, labels, map_, "neighbourhood", n_resamples=0, n_permutations=0
+            map_, labels, map_, "neighborhood", n_resamples=0, n_permutations=0
         ),
         "layer 1": 0.25,
         "layer 2": float("nan"),

@@ -81,7 +81,7 @@ def test_drawn_alone_image(digits):
     map_, labels = digits
     fig = UnknotFigure(6.0, 3.0)
     left, right = fig.add_axes((0, 0, 0.49, 1)), fig.add_axes((0.51, 0, 0.49, 1))
-    draw_points(left, map_, labels, color="lightgrey")
+    draw_points(left, map_, labels, color="lightgray")
     draw_hulls(left, metrics.peeled_hulls(map_, labels), palette="tab10")
     draw_ellipses(right, metrics.best_ellipses(map_, labels))
     return fig
@@ -110,7 +110,7 @@ def test_lab_panel_shows_every_point_hull_and_ellipse(digits):
         assert np.radians(oval.angle) == pytest.approx(ellipses.angles[code])
 
 
-def test_points_have_the_colours_of_their_classes(digits):
+def test_points_have_the_colors_of_their_classes(digits):
     map_, labels = digits
     points = points_of(lab_panel(map_, labels).axes[0])
     drawn = {
@@ -179,7 +179,7 @@ def test_many_classes(n_classes, named):
     assert [bool(ax.texts) for ax in fig.axes] == [named] * 3
 
 
-def test_a_class_keeps_its_colour_where_others_are_missing(digits):
+def test_a_class_keeps_its_color_where_others_are_missing(digits):
     map_, labels = digits
     some = labels >= 7
     fig = lab_panel(map_[some], labels[some], class_names=FASHION)
@@ -324,7 +324,7 @@ def test_rows_of_maps(digits, n_maps, columns, rows):
     assert_texts_are_clear(fig)
 
 
-def test_compare_maps_shares_colours(digits):
+def test_compare_maps_shares_colors(digits):
     map_, labels = digits
     high = labels > 4
     fig = compare_maps({"all": map_, "high": map_[high]}, {"all": labels, "high": labels[high]})

@@ -172,7 +172,7 @@ def cells_of(fig):
     return np.array([text.get_text() for text in fig.axes[0].texts])
 
 
-def test_confusion_is_written_and_coloured(digits):
+def test_confusion_is_written_and_colored(digits):
     confusion = metrics.neighbor_confusion(*digits, k=4)
     fig = confusion_heatmap(confusion)
     assert_texts_are_clear(fig)
@@ -185,8 +185,8 @@ def test_confusion_is_written_and_coloured(digits):
     off = ~np.eye(10, dtype=bool)
     np.testing.assert_array_equal(drawn.data[off], confusion.per_pair[off])
     assert fig.axes[0].collections[0].get_clim() == (0, confusion.per_pair[off].max())
-    assert "of the 4 nearest neighbours, %" in words(fig)
-    assert {"class of the points", "class of their neighbours"} <= set(words(fig))
+    assert "of the 4 nearest neighbors, %" in words(fig)
+    assert {"class of the points", "class of their neighbors"} <= set(words(fig))
 
 
 def test_rows_are_points_from_above(digits):

@@ -1,4 +1,4 @@
-"""Colours: how far apart they are, to every kind of eye."""
+"""Colors: how far apart they are, to every kind of eye."""
 
 import itertools
 
@@ -69,7 +69,7 @@ def test_the_simulation_finds_palettes_that_are_not_safe():
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-def test_few_classes_have_the_most_different_colours(vision):
+def test_few_classes_have_the_most_different_colors(vision):
     distances = [least_distance(SAFE[:n], vision) for n in range(2, 11)]
     assert distances[0] > 0.3
     assert distances == sorted(distances, reverse=True)
@@ -83,7 +83,7 @@ def test_lines_stand_out_on_white():
 
 
 @given(n=st.integers(1, 120))
-def test_every_class_has_its_own_colour(n):
+def test_every_class_has_its_own_color(n):
     colors = class_colors(n)
     assert len(set(colors)) == len(colors) == n
 
@@ -104,10 +104,10 @@ def test_palettes_by_name():
 @pytest.mark.parametrize(
     ("palette", "message"),
     [
-        ("tab11", "must be 'safe', the name of a matplotlib colour map .* got 'tab11'"),
-        ("tab10", "palette has 10 colours for 11 classes; give more"),
-        (["red"], "palette has 1 colours for 11 classes; give more"),
-        (["nonsense"] * 11, "palette has 'nonsense', which is not a colour"),
+        ("tab11", "must be 'safe', the name of a matplotlib color map .* got 'tab11'"),
+        ("tab10", "palette has 10 colors for 11 classes; give more"),
+        (["red"], "palette has 1 colors for 11 classes; give more"),
+        (["nonsense"] * 11, "palette has 'nonsense', which is not a color"),
     ],
 )
 def test_palette_faults(palette, message):
@@ -115,7 +115,7 @@ def test_palette_faults(palette, message):
         class_colors(11, palette)
 
 
-def test_text_on_colours():
+def test_text_on_colors():
     assert [text_on(color) for color in ("#092f94", "#ffc629", "black", "white")] == [
         "white",
         "#1a1a1a",

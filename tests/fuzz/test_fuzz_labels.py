@@ -11,7 +11,7 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unknot._validation.points.points import check_labels
+from unknot._validation.points import check_labels
 
 import unknot
 from unknot import metrics

@@ -206,7 +206,7 @@ def test_emnist_letters_that_are_none(tmp_path):
 
 @pytest.fixture
 def pictures(tmp_path):
-    """A folder of two classes with two grey images each."""
+    """A folder of two classes with two gray images each."""
     for name in ("cat", "dog"):
         (tmp_path / "d" / name).mkdir(parents=True)
         for i in range(2):

@@ -43,14 +43,14 @@ def test_training_equals_keras_fit_on_the_same_batches(keras, model, images):
         np.testing.assert_allclose(weight, other, atol=2e-5)
 
 
-def test_training_learns_what_can_be_learnt(images):
+def test_training_learns_what_can_be_learned(images):
     model = perceptron(2, (16, 16, 1), random_state=0)
     history = train(model, images, epochs=10, batch_size=20, random_state=0, progress=False)
     assert history["accuracy"][-1] > 0.95 > history["accuracy"][0] or history["loss"][-1] < 0.3
     assert history["loss"][-1] < history["loss"][0] / 2
 
 
-def test_shuffled_labels_are_not_learnt(images):
+def test_shuffled_labels_are_not_learned(images):
     inputs, labels = images
     shuffled = np.random.default_rng(1).permutation(labels)
     model = logistic_regression(2, (16, 16, 1), random_state=0)
@@ -65,7 +65,7 @@ def test_shuffled_labels_are_not_learnt(images):
     assert 0.3 < history["val_accuracy"][-1] < 0.7
 
 
-def test_dropout_and_normalisation_train_as_in_keras(keras, images):
+def test_dropout_and_normalization_train_as_in_keras(keras, images):
     layers = keras.layers
     model = keras.Sequential(
         [

@@ -121,7 +121,7 @@ def test_maps_and_hidden_layers_are_those_of_the_studies(run):
         )
         assert map_["kl_divergence"] == layer.kl_divergence
         assert results["studies"][network]["layers"]["fc1"]["kl_divergence"] == layer.kl_divergence
-        assert map_["seconds"] == study.seconds["fc1: neighbours"] + study.seconds["fc1: map"]
+        assert map_["seconds"] == study.seconds["fc1: neighbors"] + study.seconds["fc1: map"]
         assert list(study.controls) == ["untrained"]
         inputs.append(study["inputs"])
     pixels = np.load(folder / "maps/pixels_test_tsne.npy")
@@ -132,7 +132,7 @@ def test_maps_and_hidden_layers_are_those_of_the_studies(run):
 
 def test_the_pixels_are_mapped_once(run):
     seconds = [unknot.Study.load(run[0] / f"studies/{network}").seconds for network in STUDIED]
-    for stage in ("neighbours", "map", "scores"):
+    for stage in ("neighbors", "map", "scores"):
         # A time that is the same to the last digit was taken once.
         assert seconds[0][f"inputs: {stage}"] == seconds[1][f"inputs: {stage}"] > 0
 

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def brute_graph(points, k):
-    """The k nearest neighbours by all distances, ties by index, self left out by its index."""
+    """The k nearest neighbors by all distances, ties by index, self left out by its index."""
     points = np.asarray(points, dtype=np.float64)
     indices = np.empty((len(points), k), dtype=np.int32)
     distances = np.empty((len(points), k), dtype=np.float32)
@@ -20,8 +20,8 @@ def brute_graph(points, k):
 def slow_hit(indices, labels):
     """The Neighborhood Hit of each point, by a double loop."""
     hits = []
-    for i, neighbours in enumerate(indices):
-        hits.append(sum(labels[j] == labels[i] for j in neighbours) / len(neighbours))
+    for i, neighbors in enumerate(indices):
+        hits.append(sum(labels[j] == labels[i] for j in neighbors) / len(neighbors))
     return np.array(hits)
 
 

@@ -4,13 +4,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.optimize import nnls
 
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 from unknot.metrics import MeasureWarning, UndefinedMeasureError, manifold_capacity
 from unknot.metrics._shared.centers import decorrelated, mean_correlation
 from unknot.metrics._shared.kernels_capacity import anchors
 from unknot.metrics._shared.kernels_centers import (
-    minimise_correlation,
-    orthonormalise,
+    minimize_correlation,
+    orthonormalize,
     shared_correlation,
 )
 
@@ -68,7 +68,7 @@ def test_anchors_meet_the_conditions_of_a_minimum(rng):
 
 
 def test_an_anchor_by_hand():
-    # One point s = (1, 1) in one dimension and the centre. t = (2, 0): s.t = 2 > 0, the projection
+    # One point s = (1, 1) in one dimension and the center. t = (2, 0): s.t = 2 > 0, the projection
     # off s: v = t - s (t.s/s.s) = (1, -1), s~ = s. t = (-1, 0): s.t < 0, so v = t and s~ = s.
     # Two points (1, 1) and (-1, 1), t = (0, 1): both press alike, s~ is their middle (0, 1).
     one = np.array([[1.0, 1.0]])
@@ -82,7 +82,7 @@ def test_an_anchor_by_hand():
 
 def test_the_published_numbers_hold():
     # Published with the reference implementation: capacity .04, radius 1.47 to 1.48, dimension
-    # 36.17, centre correlation .01, for the same data and other draws. Over 100 manifolds of 200
+    # 36.17, center correlation .01, for the same data and other draws. Over 100 manifolds of 200
     # draws the means of radius and dimension scatter by less than .01 and .1.
     np.random.seed(0)  # noqa: NPY002
     manifolds = [np.random.randn(5000, 50) for _ in range(100)]  # noqa: NPY002
@@ -91,7 +91,7 @@ def test_the_published_numbers_hold():
     assert result.capacity == pytest.approx(0.04, abs=0.001)
     assert result.radius == pytest.approx(1.475, abs=0.01)
     assert result.dimension == pytest.approx(36.17, abs=0.15)
-    assert result.centre_correlation == pytest.approx(0.01, abs=0.005)
+    assert result.center_correlation == pytest.approx(0.01, abs=0.005)
     assert result.shared_directions == 1
 
 
@@ -120,7 +120,7 @@ def test_parts_make_up_the_whole(rng):
     assert result.value == result.capacity == pytest.approx(1 / np.mean(1 / result.per_class))
     assert result.radius == pytest.approx(result.radius_per_class.mean())
     assert result.dimension == pytest.approx(result.dimension_per_class.mean())
-    # 12 points about their centre span 11 dimensions.
+    # 12 points about their center span 11 dimensions.
     np.testing.assert_array_equal(result.spans, 11)
 
 
@@ -142,7 +142,7 @@ def test_it_ignores_rotation_scale_translation_and_order(rng):
     assert after.capacity == pytest.approx(before.capacity, rel=0.03)
     assert after.radius == pytest.approx(before.radius, rel=0.03)
     assert after.dimension == pytest.approx(before.dimension, rel=0.03)
-    assert after.centre_correlation == pytest.approx(before.centre_correlation, rel=1e-3)
+    assert after.center_correlation == pytest.approx(before.center_correlation, rel=1e-3)
 
 
 def test_a_sample_of_points_is_said(rng):
@@ -154,7 +154,7 @@ def test_a_sample_of_points_is_said(rng):
 
 
 def test_a_dead_layer_is_named():
-    with pytest.raises(UndefinedMeasureError, match="in units of the distance of a class centre"):
+    with pytest.raises(UndefinedMeasureError, match="in units of the distance of a class center"):
         manifold_capacity(np.ones((10, 4)), np.arange(10) % 2)
 
 
@@ -176,21 +176,21 @@ def test_bad_arguments_are_named(arguments, match):
         manifold_capacity(np.eye(4), [0, 0, 1, 1], **arguments)
 
 
-def slow_shared_correlation(centres, directions):
-    left = centres - (centres @ directions) @ directions.T
+def slow_shared_correlation(centers, directions):
+    left = centers - (centers @ directions) @ directions.T
     norms = np.linalg.norm(left, axis=1)
     return 0.5 * np.square(left @ left.T / np.outer(norms, norms)).sum()
 
 
 @pytest.mark.parametrize(("count", "k"), [(5, 1), (8, 3), (12, 6)])
 def test_the_cost_of_directions_and_its_gradient(rng, count, k):
-    centres = rng.normal(size=(count, count - 1))
+    centers = rng.normal(size=(count, count - 1))
     directions = np.linalg.qr(rng.normal(size=(count - 1, k)))[0]
     gradient = np.empty_like(directions)
     along, slope = np.empty((2, count, k))
-    products = centres @ centres.T
-    cost = shared_correlation(centres, products, directions, along, slope, gradient)
-    assert cost == pytest.approx(slow_shared_correlation(centres, directions), rel=1e-12)
+    products = centers @ centers.T
+    cost = shared_correlation(centers, products, directions, along, slope, gradient)
+    assert cost == pytest.approx(slow_shared_correlation(centers, directions), rel=1e-12)
     # The formula holds for orthonormal directions: compare along tangents, where to first order
     # they stay so.
     for _ in range(3):
@@ -199,43 +199,43 @@ def test_the_cost_of_directions_and_its_gradient(rng, count, k):
         h = 1e-5
         up, down = (np.linalg.qr(directions + s * h * step)[0] for s in (1, -1))
         expected = (
-            slow_shared_correlation(centres, up) - slow_shared_correlation(centres, down)
+            slow_shared_correlation(centers, up) - slow_shared_correlation(centers, down)
         ) / (2 * h)
         assert np.sum(gradient * step) == pytest.approx(expected, rel=1e-5, abs=1e-7)
 
 
 def test_the_search_ends_in_a_minimum(rng):
-    centres = np.ascontiguousarray(rng.normal(size=(9, 8)))
+    centers = np.ascontiguousarray(rng.normal(size=(9, 8)))
     start = np.ascontiguousarray(rng.normal(size=(8, 2)))
-    orthonormalise(start)
-    before = slow_shared_correlation(centres, start)
-    cost = minimise_correlation(centres, centres @ centres.T, start)
+    orthonormalize(start)
+    before = slow_shared_correlation(centers, start)
+    cost = minimize_correlation(centers, centers @ centers.T, start)
     np.testing.assert_allclose(start.T @ start, np.eye(2), atol=1e-10)
-    assert cost == pytest.approx(slow_shared_correlation(centres, start), rel=1e-9)
+    assert cost == pytest.approx(slow_shared_correlation(centers, start), rel=1e-9)
     assert cost < before
     for _ in range(200):
         near = np.linalg.qr(start + 1e-3 * rng.normal(size=start.shape))[0]
-        assert slow_shared_correlation(centres, near) > cost - 1e-6
+        assert slow_shared_correlation(centers, near) > cost - 1e-6
 
 
-def test_a_direction_that_all_centres_share_is_found(rng):
-    # Centres at +-5 along one axis, and otherwise at random: it is that axis.
+def test_a_direction_that_all_centers_share_is_found(rng):
+    # Centers at +-5 along one axis, and otherwise at random: it is that axis.
     axis = np.linalg.qr(rng.normal(size=(40, 1)))[0]
     sides = np.where(np.arange(10) % 2 == 0, 5.0, -5.0)
-    centres = 0.5 * rng.normal(size=(10, 40)) + sides[:, None] * axis.T
-    with Team(2) as team:
-        shared, before = decorrelated(centres, np.random.default_rng(0), team)
-    centred = centres - centres.mean(axis=0)
-    assert before == pytest.approx(mean_correlation(centred))
+    centers = 0.5 * rng.normal(size=(10, 40)) + sides[:, None] * axis.T
+    with ThreadTeam(2) as team:
+        shared, before = decorrelated(centers, np.random.default_rng(0), team)
+    centered = centers - centers.mean(axis=0)
+    assert before == pytest.approx(mean_correlation(centered))
     assert before > 0.5
     assert np.linalg.norm(shared.T @ axis) > 0.95
     np.testing.assert_allclose(shared.T @ shared, np.eye(shared.shape[1]), atol=1e-9)
-    assert mean_correlation(centred - centred @ shared @ shared.T) < 0.35
+    assert mean_correlation(centered - centered @ shared @ shared.T) < 0.35
 
 
 @pytest.mark.parametrize("count", [2, 3])
-def test_few_centres_share_nothing(rng, count):
-    with Team(1) as team:
+def test_few_centers_share_nothing(rng, count):
+    with ThreadTeam(1) as team:
         shared, before = decorrelated(rng.normal(size=(count, 10)), rng, team)
     assert shared.shape == (10, 0)
     assert 0 < before <= 1 + 1e-12

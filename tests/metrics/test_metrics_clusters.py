@@ -98,8 +98,8 @@ def test_silhouettes_of_collapsed_classes_keep_their_digits():
     # Classes of spread 1e-3 at a distance of 1000 from the origin and 1 from each other: the
     # squared distances within are 1e-12 of the points' squared norms.
     rng = np.random.default_rng(0)
-    centres = np.repeat([[1000.0, 0.0], [1000.0, 1.0]], 50, axis=0)
-    points = (centres + 1e-3 * rng.normal(size=(100, 2))).astype(np.float32).astype(float)
+    centers = np.repeat([[1000.0, 0.0], [1000.0, 1.0]], 50, axis=0)
+    points = (centers + 1e-3 * rng.normal(size=(100, 2))).astype(np.float32).astype(float)
     labels = np.repeat([0, 1], 50)
     np.testing.assert_allclose(
         silhouette(points, labels).per_point, silhouette_samples(points, labels), atol=1e-6

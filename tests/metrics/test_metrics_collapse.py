@@ -25,11 +25,11 @@ def slow_collapse(points, labels):
     means = np.array([points[labels == c].mean(axis=0) for c in classes])
     within = sum(np.outer(x - means[y], x - means[y]) for x, y in zip(points, labels, strict=True))
     within /= len(points)
-    centred = means - means.mean(axis=0)
-    between = centred.T @ centred / len(classes)
+    centered = means - means.mean(axis=0)
+    between = centered.T @ centered / len(classes)
     one = np.trace(within @ np.linalg.pinv(between, rcond=1e-10, hermitian=True)) / len(classes)
     count = len(classes)
-    gram = centred @ centred.T
+    gram = centered @ centered.T
     simplex = (np.eye(count) - np.ones((count, count)) / count) / np.sqrt(count - 1)
     two = np.linalg.norm(gram / np.linalg.norm(gram) - simplex)
     spread = [((points[labels == c] - means[c]) ** 2).sum(axis=1).mean() for c in classes]
@@ -144,7 +144,7 @@ def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
         rows = np.repeat(np.arange(len(labels)), weights[b])
         slow = class_moments(points[rows], labels[rows], classes)
         np.testing.assert_allclose(fast.counts, slow.counts)
-        np.testing.assert_allclose(fast.centred, slow.centred, atol=1e-9)
+        np.testing.assert_allclose(fast.centered, slow.centered, atol=1e-9)
         np.testing.assert_allclose(fast.variances, slow.variances, rtol=1e-9)
         np.testing.assert_allclose(fast.reaches, slow.reaches, rtol=1e-7)
         np.testing.assert_allclose(fast.whitened, slow.whitened, rtol=1e-4)

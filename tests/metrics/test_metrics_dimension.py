@@ -154,8 +154,8 @@ def test_the_influence_is_the_derivative_by_a_points_weight(rng, shape):
 
     def weighted(weights):
         weights = weights / weights.sum()
-        centred = points - weights @ points
-        values = np.linalg.eigvalsh(centred.T @ (centred * weights[:, None]))
+        centered = points - weights @ points
+        values = np.linalg.eigvalsh(centered.T @ (centered * weights[:, None]))
         return values.sum() ** 2 / (values**2).sum()
 
     h = 1e-4

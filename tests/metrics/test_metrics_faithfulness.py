@@ -107,7 +107,7 @@ def test_a_faithful_map_scores_one(rng):
 
 
 def test_an_unrelated_map_scores_by_chance(rng):
-    # Ranks of strangers are uniform: with N = 500 and k = 10 the mean excess of a neighbour is
+    # Ranks of strangers are uniform: with N = 500 and k = 10 the mean excess of a neighbor is
     # about (N - k)/2 * (N - k)/N = 240, times N k * 2/(N k (2N - 3k - 1)) = 2/969: 1 - .495.
     score = trustworthiness(rng.normal(size=(500, 5)), rng.normal(size=(500, 2)))
     assert score.value == pytest.approx(0.505, abs=0.03)

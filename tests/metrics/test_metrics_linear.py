@@ -38,8 +38,8 @@ def test_separable_classes_score_one(rng):
     np.testing.assert_array_equal(probe.confusion, np.eye(3))
 
 
-def test_shuffled_labels_score_by_chance_though_they_can_be_learnt_by_heart(rng):
-    # 200 points in 300 dimensions: any labelling is separable, and in-sample accuracy would be 1.
+def test_shuffled_labels_score_by_chance_though_they_can_be_learned_by_heart(rng):
+    # 200 points in 300 dimensions: any labeling is separable, and in-sample accuracy would be 1.
     points, labels = rng.normal(size=(200, 300)), np.arange(200) % 4
     # A standard deviation of sqrt(.25 * .75 / 200) = .03.
     assert linear_probe(points, labels).value == pytest.approx(0.25, abs=0.12)
@@ -145,7 +145,7 @@ def test_bad_arguments_are_named(arguments, match):
         linear_probe(np.eye(4), [0, 0, 1, 1], **arguments)
 
 
-def test_labellings_trained_together_are_answered_as_alone(rng):
+def test_labelings_trained_together_are_answered_as_alone(rng):
     labels = np.stack([np.arange(90) % 3, rng.permutation(np.arange(90) % 3)])
     points = (rng.normal(size=(90, 8)) + 3 * np.eye(8)[labels[0]]).astype(np.float32)
     folds = np.stack([deal_folds(each, 5, 0) for each in labels])

@@ -48,8 +48,8 @@ def test_it_is_the_double_loop(seed, k, classes):
 
 
 def test_shuffled_labels_score_by_chance(rng):
-    # Ten equal classes: the chance that a neighbour is of one's class is (n/10 - 1)/(n - 1), and
-    # the standard error of a mean over 2000 x 6 neighbours about .003.
+    # Ten equal classes: the chance that a neighbor is of one's class is (n/10 - 1)/(n - 1), and
+    # the standard error of a mean over 2000 x 6 neighbors about .003.
     points = rng.normal(size=(2000, 2))
     labels = np.arange(2000) % 10
     graph = brute_graph(points, 6)
@@ -85,7 +85,7 @@ def test_a_graph_of_other_points_is_refused():
         neighborhood_hit(np.eye(10), np.arange(10) % 2, k=2, graph=graph)
 
 
-def test_a_graph_with_too_few_neighbours_is_refused():
+def test_a_graph_with_too_few_neighbors_is_refused():
     graph = brute_graph(np.eye(10), 2)
     with pytest.raises(ValueError, match=r"holds 2. Compute it with nearest_neighbors\(points, 3"):
         neighborhood_hit(np.eye(10), np.arange(10) % 2, k=3, graph=graph)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from unknot._validation.points.points import scale_free
+from unknot._validation.points import scale_free
 
 import unknot
 from unknot import metrics

@@ -51,7 +51,7 @@ def test_overlaps_by_hand(other, overlap):
 
 @pytest.mark.filterwarnings("ignore:there is one class only")
 def test_corners_are_counter_clockwise_and_only_corners():
-    # The centre and the middle of a side are no corners.
+    # The center and the middle of a side are no corners.
     hulls = convex_hulls(np.concatenate([SQUARE, [[1, 1], [1, 0]]]), ["a"] * 4 + ["a"] * 2)
     (outline,) = hulls.vertices
     assert sorted(map(tuple, outline.tolist())) == sorted(map(tuple, SQUARE.tolist()))
@@ -253,8 +253,8 @@ def test_a_large_gaussian_sample_has_63_percent_inside(rng):
 
 
 def test_bhattacharyya_by_hand():
-    # Both of covariance I/2 with centres 2 apart: d' S^-1 d / 8 = 4 * 2 / 8 = 1, so exp(-1).
-    # Scaled by 2 about the same centre: S1 = I/2, S2 = 2 I, S = 5/4 I:
+    # Both of covariance I/2 with centers 2 apart: d' S^-1 d / 8 = 4 * 2 / 8 = 1, so exp(-1).
+    # Scaled by 2 about the same center: S1 = I/2, S2 = 2 I, S = 5/4 I:
     # ln(det S / sqrt(det S1 det S2)) / 2 = ln((25/16) / 1) / 2, so BC = 4/5.
     cross = np.array([[1.0, 0], [-1, 0], [0, 1], [0, -1]])
     assert best_ellipses(*two(cross, moved(cross, 2, 0))).value == pytest.approx(

@@ -21,7 +21,7 @@ WITHOUT_NULL = {
     "participation_ratio",
     "linear_cka",
 }
-WITHOUT_INTERVAL = {"convex_hulls", "centre_correlation"}
+WITHOUT_INTERVAL = {"convex_hulls", "center_correlation"}
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def test_separated_classes_do_better_than_by_chance(rng):
     points, labels, _ = blobs(rng, apart=4.0)
     scores = measure(points, labels, points[:, :2], **FAST)
     for name, score in scores.items():
-        if score.null is None or score.family == "faithfulness" or name == "centre_correlation":
+        if score.null is None or score.family == "faithfulness" or name == "center_correlation":
             continue
         if score.better == "more":
             assert score.value > score.null_interval[1], name
@@ -149,7 +149,7 @@ def test_intervals_are_as_wide_as_the_scatter_of_new_data():
     # Sixty data sets of one kind: the standard deviation of a score over them, known to 9 %, is
     # the width of its 95 % interval over 2 * 1.96. Intervals that hold centroids or classifiers
     # fixed miss the part of the scatter that comes from these; those that weigh both ends of
-    # neighbours count some of it twice.
+    # neighbors count some of it twice.
     values, widths = {name: [] for name in CHECKED}, {name: [] for name in CHECKED}
     for seed in range(60):
         points, labels, map_ = blobs(np.random.default_rng(seed), n=250, apart=1.5)
@@ -179,7 +179,7 @@ def test_the_same_seed_gives_the_same_for_any_number_of_threads(rng):
     assert other["scores"][0]["interval"] != comparable()["scores"][0]["interval"]
 
 
-def test_neighbours_are_searched_once_in_each_space_and_not_if_given(rng, monkeypatch):
+def test_neighbors_are_searched_once_in_each_space_and_not_if_given(rng, monkeypatch):
     points, labels, map_ = blobs(rng)
     calls = []
     search = neighbors.nearest_neighbors
@@ -196,7 +196,7 @@ def test_neighbours_are_searched_once_in_each_space_and_not_if_given(rng, monkey
     again = measure(points, labels, map_, **FAST, **graphs)
     assert calls == []
     assert again["neighborhood_hit"].value == scores["neighborhood_hit"].value
-    with pytest.raises(ValueError, match="graph must hold at least k = 10 neighbours; it holds 8"):
+    with pytest.raises(ValueError, match="graph must hold at least k = 10 neighbors; it holds 8"):
         measure(points, labels, graph=search(points, 8))
 
 
@@ -290,7 +290,7 @@ def test_a_dead_layer_is_said_to_be_dead(rng):
     scores = measure(np.full((200, 8), 0.25), labels, **FAST)
     assert "the representation is dead" in scores.notes[0]
     assert "coincide" in scores.skipped["nc1"]
-    assert "choice of their neighbours is arbitrary" in scores["neighborhood_hit"].notes[0]
+    assert "choice of their neighbors is arbitrary" in scores["neighborhood_hit"].notes[0]
 
 
 def test_constant_features_are_counted(rng):
@@ -348,7 +348,7 @@ def test_scores_survive_json(rng):
 
 def test_scores_are_a_table(rng):
     points, labels, _ = blobs(rng)
-    scores = measure(points, labels, measures=["neighbourhood", "dimension"], **FAST)
+    scores = measure(points, labels, measures=["neighborhood", "dimension"], **FAST)
     frame = scores.to_frame()
     assert list(frame.index) == list(scores)
     assert frame.loc["neighborhood_hit", "value"] == scores["neighborhood_hit"].value

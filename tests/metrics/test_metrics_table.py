@@ -13,7 +13,7 @@ def test_no_number_is_ever_cut(width):
     rng = np.random.default_rng(0)
     labels = np.repeat(np.arange(3), 30)
     points = (rng.normal(size=(90, 5)) + 3 * np.eye(5)[labels]).astype(np.float32)
-    scores = measure(points, labels, points[:, :2], ["neighbourhood", "collapse", "shape"])
+    scores = measure(points, labels, points[:, :2], ["neighborhood", "collapse", "shape"])
     text = as_text(scores, width)
     assert "…" not in text
     for score in scores.values():

@@ -34,8 +34,8 @@ def on_disk(array, path, chunk=64):
 
 def clouds(n, d, seed=0):
     rng = np.random.default_rng(seed)
-    centres = rng.normal(size=(7, d)) * 3
-    return (centres[rng.integers(7, size=n)] + rng.normal(size=(n, d))).astype(np.float32)
+    centers = rng.normal(size=(7, d)) * 3
+    return (centers[rng.integers(7, size=n)] + rng.normal(size=(n, d))).astype(np.float32)
 
 
 def grid(n, d):

@@ -63,7 +63,7 @@ def test_rotated_and_refined_search_equals_brute_force():
     spread = 0.9 ** np.arange(330)
     points = rng.normal(size=(1700, 330)) * spread + 50 * rng.integers(0, 3, size=(1700, 1))
     points = points.astype(np.float32)
-    with _exact.Team(1) as team:
+    with _exact.ThreadTeam(1) as team:
         axes = _axes.Axes.principal(points, team)
         coordinates = axes.coordinates(points, team)
     assert axes.basis is not None
@@ -75,7 +75,7 @@ def test_rotated_and_refined_search_equals_brute_force():
 def test_coordinates_bound_distances_from_below():
     rng = np.random.default_rng(1)
     points = (rng.normal(size=(1500, 340)) * 0.95 ** np.arange(340)).astype(np.float32)
-    with _exact.Team(2) as team:
+    with _exact.ThreadTeam(2) as team:
         axes = _axes.Axes.principal(points, team)
         c = axes.coordinates(points, team)
     true = np.linalg.norm(points[:500].astype(np.float64) - points[500:1000], axis=1) * axes.scale
@@ -250,7 +250,7 @@ def test_any_number_of_threads_gives_the_same_bytes():
         assert graph.distances.tobytes() == graphs[0].distances.tobytes()
 
 
-def test_mnist_neighbours_are_exact():
+def test_mnist_neighbors_are_exact():
     pixels = mnist_pixels()[:20_000]
     graph = unknot.nearest_neighbors(pixels, 90)
     some = np.random.default_rng(10).choice(len(pixels), 60, replace=False)

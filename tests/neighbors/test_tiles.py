@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from numba import njit
 
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 from unknot.neighbors import _exact
 from unknot.neighbors._axes import Axes
 from unknot.neighbors._kernels_tiles import CLASSES, collect, nearly_sort
@@ -60,9 +60,9 @@ def test_collected_as_by_the_slow_twin(height, width, own):
 @pytest.mark.parametrize("same", [True, False])
 def test_every_pair_of_tiles_is_in_one_batch_that_holds_each_once(same):
     rng = np.random.default_rng(0)
-    centres = rng.normal(size=(9, 3))
-    others = centres if same else rng.normal(size=(5, 3))
-    apart = np.linalg.norm(centres[:, None] - others, axis=2)
+    centers = rng.normal(size=(9, 3))
+    others = centers if same else rng.normal(size=(5, 3))
+    apart = np.linalg.norm(centers[:, None] - others, axis=2)
     batches = _exact._batches(apart, same)
     pairs = [pair for batch in batches for pair in batch]
     expected = {(i, j) for i in range(9) for j in range(len(others)) if not same or i <= j}
@@ -82,7 +82,7 @@ def test_every_pair_of_tiles_is_in_one_batch_that_holds_each_once(same):
 def test_one_meeting_serves_both_tiles():
     rng = np.random.default_rng(1)
     points = rng.normal(size=(1000, 40)).astype(np.float32)
-    with Team(1) as team:
+    with ThreadTeam(1) as team:
         axes = Axes.principal(points, team)
         tiles = Tiles.along_tree(points, axes.coordinates(points, team), team)
     errors = tiles.coordinates.errors + tiles.slack

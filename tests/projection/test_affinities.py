@@ -3,7 +3,7 @@ import pytest
 from projection_checks import entries
 
 import unknot
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 from unknot.neighbors import NeighborGraph
 from unknot.projection._affinities import (
     attainable_perplexity,
@@ -54,9 +54,9 @@ def sample_graph(n=300, k=30, seed=0):
     return unknot.nearest_neighbors(points, k)
 
 
-def test_two_equidistant_neighbours_share_equally():
+def test_two_equidistant_neighbors_share_equally():
     # Perplexity 2 of two equal distances: p = (1/2, 1/2), entropy log 2.
-    with Team(1) as team:
+    with ThreadTeam(1) as team:
         p, _ = conditional(np.array([[3.0, 3.0]], np.float32), 2.0, team)
     assert p.tolist() == [[0.5, 0.5]]
 
@@ -64,7 +64,7 @@ def test_two_equidistant_neighbours_share_equally():
 @pytest.mark.parametrize("perplexity", [1.5, 5.0, 10.0, 29.0])
 def test_conditional_equals_slow_twin(perplexity):
     graph = sample_graph()
-    with Team(2) as team:
+    with ThreadTeam(2) as team:
         p, _ = conditional(graph.distances, perplexity, team)
     np.testing.assert_allclose(p, slow_conditional(graph.distances, perplexity), atol=1e-4)
     entropy = -(p * np.log(np.maximum(p, 1e-30))).sum(axis=1)
@@ -73,7 +73,7 @@ def test_conditional_equals_slow_twin(perplexity):
 
 def test_sigma_is_that_of_the_gaussian():
     graph = sample_graph()
-    with Team(2) as team:
+    with ThreadTeam(2) as team:
         p, sigma = conditional(graph.distances, 10.0, team)
         assert joint(graph, 10.0, np.arange(300, dtype=np.int32), team).mean_sigma == sigma.mean()
         _, twice = conditional(2 * graph.distances, 10.0, team)
@@ -87,7 +87,7 @@ def test_sigma_is_that_of_the_gaussian():
 @pytest.mark.parametrize("scale", [1e-15, 1e-3, 1.0, 1e6, 1e17])
 def test_scale_of_distances_does_not_matter(scale):
     graph = sample_graph()
-    with Team(1) as team:
+    with ThreadTeam(1) as team:
         p, _ = conditional(graph.distances, 10.0, team)
         scaled, _ = conditional((graph.distances * scale).astype(np.float32), 10.0, team)
     np.testing.assert_allclose(scaled, p, rtol=1e-4, atol=1e-7)
@@ -104,7 +104,7 @@ def test_ties_that_put_the_entropy_out_of_reach():
         ],
         np.float32,
     )
-    with Team(1) as team:
+    with ThreadTeam(1) as team:
         p, _ = conditional(rows, 2.0, team)
     np.testing.assert_allclose(p.sum(axis=1), 1, rtol=1e-6)
     np.testing.assert_allclose(p[0], 1 / 6, rtol=1e-6)
@@ -117,7 +117,7 @@ def test_ties_that_put_the_entropy_out_of_reach():
 def test_joint_equals_slow_twin(n_threads):
     graph = sample_graph()
     order = np.random.default_rng(1).permutation(300).astype(np.int32)
-    with Team(n_threads) as team:
+    with ThreadTeam(n_threads) as team:
         affinities = joint(graph, 10.0, order, team)
     true = slow_joint(graph, 10.0)
     assert affinities.index.dtype == np.uint16
@@ -138,7 +138,7 @@ def test_more_than_65536_samples_take_wider_indices():
     indices = ((np.arange(n)[:, None] + [1, 2, n - 3]) % n).astype(np.int32)
     distances = np.tile(np.array([1, 2, 3], np.float32), (n, 1))
     order = curve_order(np.random.default_rng(0).normal(size=(n, 2)).astype(np.float32))
-    with Team(2) as team:
+    with ThreadTeam(2) as team:
         affinities = joint(NeighborGraph(indices, distances), 2.0, order, team)
     assert affinities.index.dtype == np.int32
     rows, columns, values = entries(affinities)
@@ -155,7 +155,7 @@ def test_another_order_names_the_samples_anew():
     graph = sample_graph()
     rng = np.random.default_rng(2)
     first, then = (rng.permutation(300).astype(np.int32) for _ in range(2))
-    with Team(2) as team:
+    with ThreadTeam(2) as team:
         affinities = joint(graph, 10.0, first, team)
         again = affinities.reordered(then, team)
     # Row r is now that of the sample in place then[r] of the first order.
@@ -174,7 +174,7 @@ def test_perplexity_that_samples_allow(asked, n, perplexity, k):
     assert neighbors_for(float(perplexity), n) == k
 
 
-def test_z_curve_keeps_neighbours_near():
+def test_z_curve_keeps_neighbors_near():
     x, y = np.meshgrid(np.arange(4.0), np.arange(4.0))
     order = curve_order(np.stack([x.ravel(), y.ravel()], axis=1).astype(np.float32))
     # The lower left quarter first, x before y: (0,0) (1,0) (0,1) (1,1), then that to its right.

@@ -39,12 +39,14 @@ def test_recovers_rotation_reflection_and_shift(mirrored, angle, shift):
 
 
 def test_no_rotation_on_a_fine_grid_is_better():
-    """A slow twin: every angle, mirrored or not, after centring."""
+    """A slow twin: every angle, mirrored or not, after centering."""
     reference, map_ = drawn(), drawn(seed=1)
     map_[:, 0] += reference[:, 1]
-    centred = map_ - map_.mean(axis=0)
+    centered = map_ - map_.mean(axis=0)
     costs = [
-        np.square(centred @ rotation(angle, mirrored=mirrored) + reference.mean(axis=0) - reference)
+        np.square(
+            centered @ rotation(angle, mirrored=mirrored) + reference.mean(axis=0) - reference
+        )
         for angle in np.linspace(0, 2 * np.pi, 2000)
         for mirrored in (False, True)
     ]
@@ -66,10 +68,10 @@ def test_scale_is_the_least_squares_factor():
     np.testing.assert_allclose(align_map(3 * map_ + 7, map_, scale=True), map_, atol=1e-5)
     # The reference is the map with 2 and with -1 times noise-free axes: x + x and y - y give
     # factor (2 |x|^2 + |y|^2) / (|x|^2 + |y|^2), the second axis mirrored.
-    centred = map_ - map_.mean(axis=0)
+    centered = map_ - map_.mean(axis=0)
     factors = np.array([2.0, -1.0])
     # Axes that are correlated would be turned.
-    u, s, _ = np.linalg.svd(centred, full_matrices=False)
+    u, s, _ = np.linalg.svd(centered, full_matrices=False)
     plain = u * s
     aligned = align_map(plain, plain * factors, scale=True)
     weight = (s**2 @ np.abs(factors)) / (s**2).sum()

@@ -3,7 +3,7 @@ import pytest
 from projection_checks import entries
 
 import unknot
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 from unknot.projection import _descent, _kernels_exact, _kernels_optimizer
 from unknot.projection._affinities import joint
 from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend
@@ -16,7 +16,7 @@ def problem():
     points = np.random.default_rng(0).normal(size=(400, 6)).astype(np.float32)
     points += 4 * (np.arange(400) % 3)[:, None]
     graph = unknot.nearest_neighbors(points, 30)
-    with Team(1) as team:
+    with ThreadTeam(1) as team:
         affinities = joint(graph, 10.0, np.arange(400, dtype=np.int32), team)
     rows, columns, values = entries(affinities)
     p = np.zeros((400, 400))
@@ -66,7 +66,7 @@ def test_exact_engine_follows_the_gradient(problem, n_components, spread, exagge
     affinities, p = problem
     y = (np.random.default_rng(2).normal(size=(400, n_components)) * spread).astype(np.float32)
     true = gradient(p, y, exaggeration)
-    with Team(2) as team:
+    with ThreadTeam(2) as team:
         # A step large enough for float32 to resolve it, and short enough not to be limited.
         rate = min(spread, 2) / 20 / np.abs(true).max()
         found = moved(ExactEngine(affinities, y, team), y, rate, exaggeration)
@@ -80,7 +80,7 @@ def test_mesh_engine_follows_the_gradient(problem, n_components, spread, exagger
     affinities, p = problem
     y = (np.random.default_rng(3).normal(size=(400, n_components)) * spread).astype(np.float32)
     true = gradient(p, y, exaggeration)
-    with Team(2) as team:
+    with ThreadTeam(2) as team:
         rate = min(spread, 2) / 20 / np.abs(true).max()
         found = moved(MeshEngine(affinities, y, 0.25, team), y, rate, exaggeration)
     assert np.sqrt(((found - true) ** 2).sum() / (true**2).sum()) < 3e-3
@@ -89,7 +89,7 @@ def test_mesh_engine_follows_the_gradient(problem, n_components, spread, exagger
 def test_gradient_norm_and_divergence_are_those_of_the_map_before_the_step(problem):
     affinities, p = problem
     y = np.random.default_rng(4).normal(size=(400, 2)).astype(np.float32) * 3
-    with Team(1) as team:
+    with ThreadTeam(1) as team:
         for engine in (ExactEngine(affinities, y, team), MeshEngine(affinities, y, 0.25, team)):
             kl, norm = engine.measure(Phase(1, 1.0, 0.5, 100.0))
             assert kl == pytest.approx(divergence(p, y), abs=2e-4)
@@ -128,7 +128,7 @@ def test_steps_equal_slow_twin(problem, rate):
     y = np.random.default_rng(5).normal(size=(400, 2)).astype(np.float32)
     phase = Phase(4, 4.0, 0.8, rate)
     n_steps = 4 if rate < 100 else 1
-    with Team(3) as team:
+    with ThreadTeam(3) as team:
         for engine, notch, allowed in (
             (ExactEngine(affinities, y, team), 1, 1e-3),
             (MeshEngine(affinities, y, 0.2, team), NOTCH, 0.02),
@@ -147,7 +147,7 @@ def test_the_order_in_memory_changes_nothing_but_rounding(problem, monkeypatch):
     affinities, _ = problem
     y = np.random.default_rng(9).normal(size=(400, 2)).astype(np.float32)
     phase = Phase(4, 2.0, 0.5, 50.0)
-    with Team(2) as team:
+    with ThreadTeam(2) as team:
         plain = MeshEngine(affinities, y, 0.5, team)
         monkeypatch.setattr(_descent, "SORTED_FROM", 400)
         ordered = MeshEngine(affinities, y, 0.5, team)

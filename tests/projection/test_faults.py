@@ -137,7 +137,7 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 @pytest.mark.parametrize("wait", [0.3, 6.0])
 def test_interrupt_ends_a_fit_and_leaves_nothing_behind(wait):
-    # At 0.3 s it is looking for neighbours, at 6 s it is moving points.
+    # At 0.3 s it is looking for neighbors, at 6 s it is moving points.
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED],
         stdout=subprocess.PIPE,
@@ -300,7 +300,7 @@ def test_compiled_kernels_are_kept(compiled_and_loaded):
 
 
 def test_compiled_now_or_before_gives_the_same_bytes(compiled_and_loaded):
-    # Numba keeps several copies of an inner function, optimised apart; where they round in
+    # Numba keeps several copies of an inner function, optimized apart; where they round in
     # different ways, a process that compiles its kernels differs from the next, which loads them.
     (first, second), _ = compiled_and_loaded
     assert first == second != ""

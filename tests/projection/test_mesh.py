@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unknot._parallel.thread_team import Team
+from unknot._parallel.thread_team import ThreadTeam
 from unknot.projection import _kernels_mesh, _mesh
 from unknot.projection._kernels_exact import repel
 from unknot.projection._mesh import Mesh
@@ -26,7 +26,7 @@ def mesh_field(points, spacing=0.5, n_threads=1):
     x, y = np.ascontiguousarray(points.T, dtype=np.float32)
     x_field, y_field = np.empty_like(x), np.empty_like(y)
     bounds = (float(x.min()), float(x.max()), float(y.min()), float(y.max()))
-    with Team(n_threads) as team:
+    with ThreadTeam(n_threads) as team:
         z = Mesh(len(x), spacing, team).field(x, y, bounds, x_field, y_field)
     return np.stack([x_field, y_field], axis=1), z
 
@@ -44,7 +44,7 @@ MAPS = {
     "clustered": clustered,
     "collinear": lambda rng, n: rng.uniform(-0.5, 0.5, size=(n, 1)) * [1.0, 0.0],
     "oblique": lambda rng, n: rng.uniform(-0.5, 0.5, size=(n, 1)) * [1.0, 0.7],
-    "off centre": lambda rng, n: rng.uniform(-0.5, 0.5, size=(n, 2)) + np.array([30.0, -7.0]),
+    "off center": lambda rng, n: rng.uniform(-0.5, 0.5, size=(n, 2)) + np.array([30.0, -7.0]),
     "one far away": lambda rng, n: np.concatenate(
         [rng.normal(size=(n - 1, 2)) * 0.01, [[1.0, 1.0]]]
     ),
@@ -127,7 +127,7 @@ def test_two_points_push_each_other_apart():
 
 
 def cubic(u):
-    """The centred cubic B-spline."""
+    """The centered cubic B-spline."""
     u = abs(u)
     return (2 / 3 - u**2 + u**3 / 2) if u < 1 else (2 - u) ** 3 / 6 if u < 2 else 0.0
 

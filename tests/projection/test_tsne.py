@@ -52,7 +52,7 @@ def test_separates_clusters(blobs):
     assert tsne.n_features_in_ == 10
     assert (tsne.graph_.k, tsne.graph_.recall, tsne.graph_.metric) == (30, 1.0, "euclidean")
     assert tsne.method_ == "exact"
-    assert set(tsne.timings_) == {"neighbors", "start", "affinities", "optimisation"}
+    assert set(tsne.timings_) == {"neighbors", "start", "affinities", "optimization"}
     assert tsne.get_feature_names_out().tolist() == ["tsne0", "tsne1"]
 
 
@@ -70,7 +70,7 @@ def test_mnist_5k_is_told_apart():
 
 @pytest.mark.parametrize("method", ["exact", "mesh"])
 def test_a_map_drawn_together_by_exaggeration_unfolds(method):
-    # Few points with many neighbours each: twelvefold attraction draws all of them into one.
+    # Few points with many neighbors each: twelvefold attraction draws all of them into one.
     train = unknot.load_dataset("mnist").train
     pixels, labels = train.inputs[:500].reshape(500, -1), train.labels[:500]
     seen = {}
@@ -199,8 +199,8 @@ def test_small_clusters_far_apart_are_untangled_as_by_the_exact_sum():
     # What a crowd within a cell of a mesh does to itself exceeds what others do to it: the
     # divergence was 70 % higher before meshes took turns.
     random = np.random.default_rng(0)
-    centres = random.normal(scale=3, size=(100, 50))
-    points = centres[random.integers(100, size=3500)] + random.normal(size=(3500, 50))
+    centers = random.normal(scale=3, size=(100, 50))
+    points = centers[random.integers(100, size=3500)] + random.normal(size=(3500, 50))
     mesh, exact = (unknot.TSNE(random_state=0, method=m).fit(points) for m in ("mesh", "exact"))
     assert mesh.kl_divergence_ < 1.08 * exact.kl_divergence_
     # Its own mesh would tell 3 % less.
@@ -243,7 +243,7 @@ def test_verbose_and_progress(blobs):
     with redirect_stdout(out):
         quick(verbose=1, progress=True).fit(blobs[0])
     text = out.getvalue()
-    assert "30 nearest neighbours of 200 samples" in text
+    assert "30 nearest neighbors of 200 samples" in text
     assert "(exact)" in text
     assert re.search(r"affinities of perplexity 10 in \d\.\d+ s, mean sigma [\d.]+\n", text)
     assert "Iteration 50: KL divergence = " in text
@@ -316,7 +316,7 @@ def test_perplexity_is_adjusted_with_a_warning(blobs):
     with pytest.warns(UserWarning, match=r"perplexity 30 is more than 40 samples allow; using 13"):
         assert quick(perplexity=30).fit(points[:40]).perplexity_ == 13.0
     graph = unknot.nearest_neighbors(points, 15)
-    with pytest.warns(UserWarning, match=r"perplexity 30 is more than the graph's 15 neighbours"):
+    with pytest.warns(UserWarning, match=r"perplexity 30 is more than the graph's 15 neighbors"):
         assert quick(perplexity=30).fit(points, graph=graph).perplexity_ == 5.0
     assert quick(perplexity=0.5).fit(points).perplexity_ == 1.0
 
@@ -362,7 +362,7 @@ def test_bad_parameters_are_named(blobs, options, error, message):
         (-np.ones((9, 9)), {"metric": "precomputed"}, ValueError, "not negative; got -1.0"),
         (np.full((9, 9), np.nan), {"metric": "precomputed"}, ValueError, "finite and not neg"),
         (np.ones((1, 1)), {"metric": "precomputed"}, ValueError, "at least 2 samples"),
-        (sparse.csr_array((9, 9)), {"metric": "precomputed"}, ValueError, "neighbour in every"),
+        (sparse.csr_array((9, 9)), {"metric": "precomputed"}, ValueError, "neighbor in every"),
     ],
 )
 def test_bad_input_is_named(given, options, error, message):

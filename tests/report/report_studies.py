@@ -33,8 +33,8 @@ HOSTILE = (
 def clouds_of(labels, spread, rng, n_classes):
     """A map on which the classes lie on a circle, as wide as spread."""
     turns = 2 * np.pi * labels / n_classes
-    centres = 10 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
-    return (centres + rng.normal(scale=spread, size=centres.shape)).astype(np.float32)
+    centers = 10 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
+    return (centers + rng.normal(scale=spread, size=centers.shape)).astype(np.float32)
 
 
 def study_of(
@@ -122,7 +122,7 @@ def epoch_study():
     """A study of epochs 0, 3 and 12, which differ in all, and know less the earlier they are.
 
     At epoch 0 the layers are tangled, and the predictions as good as chance; of epoch 3 only the
-    first layer is known, and neither predictions nor neighbours of it.
+    first layer is known, and neither predictions nor neighbors of it.
     """
     study = replace(study_of(240, 4, 3), thumbnails=None)
     rng = np.random.default_rng(5)

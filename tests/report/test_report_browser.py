@@ -128,7 +128,7 @@ def test_keys_work_wherever_the_focus_is(opened):
     opened.page.get_by_test_id("layer-slider").focus()
     opened.page.keyboard.press("End")
     opened.until(layer="dead")
-    opened.page.get_by_test_id("colour-hit").focus()
+    opened.page.get_by_test_id("color-hit").focus()
     opened.page.keyboard.press("ArrowLeft")
     opened.until(layer="dropout")
     opened.page.keyboard.press("l")
@@ -149,9 +149,9 @@ def test_play_goes_on_to_the_last_map_and_stops(browser, report):
     page.close()
 
 
-def test_a_layer_without_a_map_is_greyed_and_says_why(opened):
+def test_a_layer_without_a_map_is_grayed_and_says_why(opened):
     tick = opened.page.get_by_test_id("layer-tick-7")
-    assert "greyed" in tick.get_attribute("class")
+    assert "grayed" in tick.get_attribute("class")
     tick.click()
     opened.until(layer="dead")
     assert opened.page.get_by_test_id("no-map").is_visible()
@@ -168,7 +168,7 @@ def test_a_score_that_is_missing_is_na_with_its_reason(opened):
     assert "NC1 divides by the spread of the class means" in value.get_attribute("title")
 
 
-def test_hovering_shows_the_point_and_its_neighbours(opened, study):
+def test_hovering_shows_the_point_and_its_neighbors(opened, study):
     point = 17
     opened.open(f"layer=fc1&point={point}")
     ring = opened.page.locator(".overlay .ring").first
@@ -219,8 +219,8 @@ def test_a_lasso_stays_through_the_layers_and_is_saved_as_csv(opened, study, pay
     assert title == f"{len(chosen)} points selected"
     # It was drawn round the left half of the first map.
     x = study.layers["inputs"].map[:, 0]
-    centre = (x.min() + x.max()) / 2
-    assert chosen == np.flatnonzero(x < centre).tolist()
+    center = (x.min() + x.max()) / 2
+    assert chosen == np.flatnonzero(x < center).tolist()
     hits = unpack(payload["models"][0]["layers"][1]["hits"]) / 255
     for row in rows[:20]:
         sample = int(row["sample"])
@@ -298,15 +298,15 @@ def test_a_class_of_the_legend_is_shown_alone(opened):
     opened.until(classes="3,5")
 
 
-@pytest.mark.parametrize("colour", ["prediction", "hit", "correct"])
-def test_points_can_be_coloured_otherwise(opened, colour):
+@pytest.mark.parametrize("color", ["prediction", "hit", "correct"])
+def test_points_can_be_colored_otherwise(opened, color):
     title = opened.page.locator(".legend h2")
     before, said = picture(opened), title.inner_text()
-    opened.page.get_by_test_id(f"colour-{colour}").click()
-    opened.until(colour=colour)
+    opened.page.get_by_test_id(f"color-{color}").click()
+    opened.until(color=color)
     assert np.abs(picture(opened) - before).mean() > 0.2
     assert title.inner_text() != said
-    entry = {"prediction": "9", "hit": "5 of 6", "correct": "wrong"}[colour]
+    entry = {"prediction": "9", "hit": "5 of 6", "correct": "wrong"}[color]
     assert entry in opened.page.get_by_test_id("legend").inner_text()
 
 
@@ -432,16 +432,16 @@ def test_two_models_are_compared(browser, two_models):
 
 
 def test_a_link_brings_the_view_back(opened):
-    fragment = "layer=fc2&colour=correct&overlays=peeled&classes=1,2&selection=3-5,9&point=7"
+    fragment = "layer=fc2&color=correct&overlays=peeled&classes=1,2&selection=3-5,9&point=7"
     opened.open(fragment)
     opened.page.reload()
     opened.until(
-        layer="fc2", colour="correct", overlays="peeled", classes="1,2", selection="3-5,9",
+        layer="fc2", color="correct", overlays="peeled", classes="1,2", selection="3-5,9",
         point="7",
     )  # fmt: skip
     assert opened.page.get_by_test_id("layer-name").inner_text() == "fc2"
     assert opened.page.get_by_test_id("selection").locator("h2").inner_text() == "4 points selected"
-    assert opened.page.get_by_test_id("colour-correct").get_attribute("aria-pressed") == "true"
+    assert opened.page.get_by_test_id("color-correct").get_attribute("aria-pressed") == "true"
 
 
 def test_back_goes_to_the_view_before(opened):
@@ -454,7 +454,7 @@ def test_back_goes_to_the_view_before(opened):
 
 
 @pytest.mark.parametrize(
-    "fragment", ["layer=nothing&colour=<b>&classes=99", "%%%&=&layer", "selection=1-99999999"]
+    "fragment", ["layer=nothing&color=<b>&classes=99", "%%%&=&layer", "selection=1-99999999"]
 )
 def test_a_broken_link_opens_the_page_all_the_same(opened, fragment):
     opened.open(fragment)

@@ -46,12 +46,12 @@ def test_the_legend_counts_the_points_that_are_shown(opened, study):
     opened.page.get_by_test_id("legend-3").click()
     opened.until(classes="3")
     assert counts(opened) == [0, 0, 0, everyone[3], 0, 0, 0, 0, 0, 0]
-    opened.page.get_by_test_id("colour-correct").click()
-    opened.until(colour="correct")
+    opened.page.get_by_test_id("color-correct").click()
+    opened.until(color="correct")
     right = study.predictions[study.labels == 3] == 3
     assert counts(opened) == [right.sum(), (~right).sum()]
-    opened.page.get_by_test_id("colour-prediction").click()
-    opened.until(colour="prediction")
+    opened.page.get_by_test_id("color-prediction").click()
+    opened.until(color="prediction")
     predicted = np.bincount(study.predictions[study.labels == 3], minlength=10)
     assert counts(opened) == predicted.tolist()
 
@@ -147,7 +147,7 @@ def test_the_heat_map_is_gone_over_with_the_arrow_keys(opened):
     for key in ("ArrowDown", "ArrowDown", "ArrowRight", "ArrowRight", "ArrowRight", "ArrowUp"):
         opened.page.keyboard.press(key)
     readout = opened.page.locator(".readout")
-    assert "of the neighbours of 1 are of class 3" in readout.inner_text()
+    assert "of the neighbors of 1 are of class 3" in readout.inner_text()
     assert opened.state["layer"] == "inputs"
     opened.page.keyboard.press("Enter")
     opened.until(classes="1,3")
@@ -172,7 +172,7 @@ def test_the_table_of_confusions_has_one_scale_for_all_layers(opened, study):
     scale = opened.page.get_by_test_id("heat-scale").inner_text()
     last, least = strongest("fc5")
     assert opened.page.get_by_test_id("heat-scale").inner_text() == scale
-    # The colour goes by the root of the share: of the same scale, not each from its own greatest.
+    # The color goes by the root of the share: of the same scale, not each from its own greatest.
     assert least < most / 2
     assert (last - 12) / (first - 12) == pytest.approx((least / most) ** 0.5, abs=0.06)
 
@@ -227,7 +227,7 @@ def test_help_is_a_key_or_a_click_away(opened):
     help_.wait_for(state="hidden")
 
 
-def test_a_held_point_has_its_neighbours_beside_it(opened, study):
+def test_a_held_point_has_its_neighbors_beside_it(opened, study):
     opened.open("layer=fc3&point=17")
     near = opened.page.get_by_test_id("near").get_by_role("button")
     near.first.wait_for()

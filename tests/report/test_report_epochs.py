@@ -84,7 +84,7 @@ def test_a_layer_that_only_an_earlier_epoch_has_is_not_lost(study):
     assert model["epochs"]["moments"][0]["layers"][2]["map"] is not None
 
 
-def test_an_epoch_has_its_own_scores_neighbours_and_predictions(opened, study):
+def test_an_epoch_has_its_own_scores_neighbors_and_predictions(opened, study):
     show(opened, "layer=fc2&epoch=0&point=7&overlays=hulls")
     there = study.epochs[0]
     fc2 = there.layers["fc2"]
@@ -95,14 +95,14 @@ def test_an_epoch_has_its_own_scores_neighbours_and_predictions(opened, study):
     assert f"epoch 0 {100 * there.accuracy:.2f}" in text(opened, "facts")
     of_class = opened.page.locator(".legend .of-class").all_inner_texts()
     assert [float(value) for value in of_class] == pytest.approx(hit.per_class, abs=0.0006)
-    # The table of confusions, whose rows are shares of neighbours.
+    # The table of confusions, whose rows are shares of neighbors.
     own = opened.page.get_by_test_id("heatmap").locator(".own-text").all_text_contents()
     shares = [np.mean(study.labels[fc2.graph.indices[study.labels == c, :6]] == c) for c in (0, 3)]
     assert [float(own[0]), float(own[3])] == pytest.approx([100 * s for s in shares], abs=0.51)
     assert text(opened, "tangled-place") == "At fc2, epoch 0."
     assert "at fc2, epoch 0" in text(opened, "worst-place")
     assert opened.page.get_by_test_id("worst").get_by_role("button").count() > 0
-    # The point held, its neighbours as lines and in words, and the shapes.
+    # The point held, its neighbors as lines and in words, and the shapes.
     held = text(opened, "held")
     assert f"Predicted {there.predictions[7]}" in held
     assert "sure" not in held  # no probabilities are known of this epoch
@@ -117,15 +117,15 @@ def test_an_epoch_has_its_own_scores_neighbours_and_predictions(opened, study):
     assert f"fc2 {hit.value:.3f}" in label
 
 
-def test_colours_are_those_of_the_epoch(opened, study):
+def test_colors_are_those_of_the_epoch(opened, study):
     def counts():
         return [int(each) for each in opened.page.locator(".legend .count").all_inner_texts()]
 
     there = study.epochs[0]
-    show(opened, "layer=fc2&epoch=0&colour=correct")
+    show(opened, "layer=fc2&epoch=0&color=correct")
     right = int((there.predictions == study.labels).sum())
     assert counts() == [right, 240 - right]
-    show(opened, "layer=fc2&epoch=0&colour=hit")
+    show(opened, "layer=fc2&epoch=0&color=hit")
     graph = there.layers["fc2"].graph
     hits = (study.labels[graph.indices[:, :6]] == study.labels[:, None]).sum(axis=1)
     assert counts() == np.bincount(hits, minlength=7).tolist()
@@ -135,20 +135,20 @@ def test_colours_are_those_of_the_epoch(opened, study):
 
 
 def test_what_an_epoch_does_not_know_is_said(opened):
-    show(opened, "layer=fc1&epoch=3&colour=correct&point=7")
+    show(opened, "layer=fc1&epoch=3&color=correct&point=7")
     assert "not known here 240" in text(opened, "legend")
     assert "Predicted" not in text(opened, "held")
     assert opened.page.get_by_test_id("near").count() == 0
     tangled = opened.page.locator(".tangled").inner_text()
-    assert "Neighbours of classes are not measured at this layer at epoch 3." in tangled
-    assert "on the map" in text(opened, "worst-place")  # the only neighbours there are
+    assert "Neighbors of classes are not measured at this layer at epoch 3." in tangled
+    assert "on the map" in text(opened, "worst-place")  # the only neighbors there are
     opened.page.get_by_test_id("layer-tick-2").click()
     opened.until(layer="fc2")
     assert text(opened, "no-map") == "There is no map of fc2 at epoch 3."
     assert "not measured at this layer at epoch 3" in text(opened, "value-neighborhood_hit")
-    assert "greyed" in opened.page.get_by_test_id("layer-tick-2").get_attribute("class")
+    assert "grayed" in opened.page.get_by_test_id("layer-tick-2").get_attribute("class")
     worst = opened.page.locator(".worst").inner_text()
-    assert "Neighbours of points are not measured at this layer at epoch 3." in worst
+    assert "Neighbors of points are not measured at this layer at epoch 3." in worst
     assert opened.page.get_by_test_id("divergence").count() == 0
 
 

@@ -1,6 +1,6 @@
 """The pictures of docs/gallery.md: the page of a LeNet on MNIST's test images, in Chromium.
 
-They are taken of a LeNet that has learnt for a moment, and looked at. With ``UNKNOT_GALLERY=1``
+They are taken of a LeNet that has learned for a moment, and looked at. With ``UNKNOT_GALLERY=1``
 they are those of the lab's LeNet, trained and studied in full, and are written to docs/images;
 ``UNKNOT_GALLERY=DIR`` takes the study of that network in DIR instead.
 """
@@ -26,8 +26,8 @@ NARROW = {"viewport": {"width": 360, "height": 780}}
 VIEWS = (
     ("page", "layer=fc1", WIDE, True),
     ("inputs", "layer=inputs&overlays=peeled&point={point}", WIDE, False),
-    ("compare", "layer=inputs&beside=fc1&colour=hit", WIDE, False),
-    ("pair", "layer=pool2&colour=correct&classes=4,9", WIDE, False),
+    ("compare", "layer=inputs&beside=fc1&color=hit", WIDE, False),
+    ("pair", "layer=pool2&color=correct&classes=4,9", WIDE, False),
     ("mistakes", "layer=inputs&selection={wrong}", WIDE, False),
     ("dark", "layer=conv2&overlays=ellipses", DARK, False),
     ("narrow", "layer=fc1", NARROW, False),

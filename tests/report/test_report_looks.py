@@ -66,7 +66,7 @@ def sideways(page):
 
 def luminance(page):
     """How bright the ground is at the page's edge, from 0 to 255."""
-    colour = page.page.evaluate(
+    color = page.page.evaluate(
         """() => {
             let there = document.elementFromPoint(1, 300);
             const clear = (element) => getComputedStyle(element).backgroundColor.endsWith(", 0)");
@@ -74,7 +74,7 @@ def luminance(page):
             return getComputedStyle(there).backgroundColor;
         }"""
     )
-    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", color)[:3])
     return 0.299 * red + 0.587 * green + 0.114 * blue
 
 
@@ -118,8 +118,8 @@ def test_the_narrow_page_can_be_touched(open_page, report):
     page = open_page(report, viewport={"width": 360, "height": 740}, has_touch=True, is_mobile=True)
     page.page.get_by_test_id("layer-slider").tap()
     page.page.wait_for_function("!location.hash.includes('layer=inputs')")
-    page.page.get_by_test_id("colour-correct").tap()
-    page.until(colour="correct")
+    page.page.get_by_test_id("color-correct").tap()
+    page.until(color="correct")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -235,8 +235,8 @@ def test_a_study_without_predictions_thumbnails_or_scores(open_page, tmp_path):
     study = study_of(60, 2, 2, measured=False)
     bare = replace(study, predictions=None, probabilities=None)
     page = open_page(write_report(bare, tmp_path / "report.html"), "point=5")
-    assert page.page.get_by_test_id("colour-prediction").is_hidden()
-    assert page.page.get_by_test_id("colour-correct").is_hidden()
+    assert page.page.get_by_test_id("color-prediction").is_hidden()
+    assert page.page.get_by_test_id("color-correct").is_hidden()
     assert "Predicted" not in page.page.get_by_test_id("held").inner_text()
 
 

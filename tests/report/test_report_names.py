@@ -95,9 +95,9 @@ def test_only_classes_with_a_place_of_their_own_are_named_firmly(browser, tmp_pa
     page.settled()
     firm = names.evaluate(READ)
     assert [name["faint"] for name in firm] == [False] * 6
-    assert len({name["style"] for name in firm}) == 6  # each in the colour of its class
-    page.page.get_by_test_id("colour-hit").click()
-    page.until(colour="hit")
+    assert len({name["style"] for name in firm}) == 6  # each in the color of its class
+    page.page.get_by_test_id("color-hit").click()
+    page.until(color="hit")
     assert {name["style"] for name in names.evaluate(READ)} == {""}
     page.check()
     page.close()

@@ -40,7 +40,7 @@ def test_shares_are_rounded_to_a_255th_and_kept_in_range():
     assert unpack(pack_shares(shares)).tolist() == [0, 0, 85, 255, 255]
 
 
-def test_shares_of_six_neighbours_keep_their_percentages():
+def test_shares_of_six_neighbors_keep_their_percentages():
     shares = np.arange(7, dtype=np.float32) / 6
     percentages = np.rint(unpack(pack_shares(shares)) / 2.55)
     assert percentages.tolist() == [0, 17, 33, 50, 67, 83, 100]

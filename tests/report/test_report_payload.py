@@ -64,7 +64,7 @@ def test_hits_are_those_of_the_measure(payload, study):
         assert np.abs(shown - expected).max() <= 0.5 / 255 + 1e-6
 
 
-def test_neighbours_are_the_nearest_of_the_graph(payload, study):
+def test_neighbors_are_the_nearest_of_the_graph(payload, study):
     near = layer(payload, "fc2")["neighbors"]
     assert near["k"] == 8
     table = unpack(near["indices"]).reshape(600, 8)
@@ -113,7 +113,7 @@ def test_measures_are_described_once(payload, study):
     ]  # fmt: skip
     hit, *_, dimension = payload["measures"]
     assert hit == {
-        "name": "neighborhood_hit", "title": "Neighborhood Hit", "family": "neighbourhood",
+        "name": "neighborhood_hit", "title": "Neighborhood Hit", "family": "neighborhood",
         "space": "native", "better": "more", "range": [0.0, 1.0],
     }  # fmt: skip
     assert dimension["range"] == [0.0, None]
@@ -272,5 +272,5 @@ def test_wrong_arguments_and_maps_are_refused():
         build_payload(broken)
 
 
-def test_no_neighbours_can_be_asked_for(study):
+def test_no_neighbors_can_be_asked_for(study):
     assert layer(build_payload(full_study(60), n_neighbors=0), "fc1")["neighbors"] is None

@@ -10,7 +10,7 @@ from report_studies import study_of
 
 from unknot.report import write_report
 
-# The names in the picture that is printed, and the circles of each colour: where they lie on paper.
+# The names in the picture that is printed, and the circles of each color: where they lie on paper.
 PRINTED = """
 () => [...document.querySelectorAll("[data-testid=print-map] svg > g")].map(panel => {
     const box = element => {
@@ -21,8 +21,8 @@ PRINTED = """
     const groups = [...panel.querySelectorAll("g[fill][fill-opacity]")];
     const dots = {};
     for (const group of groups) {
-        const colour = group.getAttribute("fill");
-        dots[colour] = (dots[colour] ?? []).concat([...group.querySelectorAll("circle")].map(box));
+        const color = group.getAttribute("fill");
+        dots[color] = (dots[color] ?? []).concat([...group.querySelectorAll("circle")].map(box));
     }
     return {
         names: Object.fromEntries(names.map(name => [name.textContent, box(name)])),
@@ -67,7 +67,7 @@ def printed(page):
 
 
 def nearest(panel):
-    """Which cloud of one colour each name is nearest to."""
+    """Which cloud of one color each name is nearest to."""
     middles = np.array([np.mean(dots, axis=0) for dots in panel["dots"]])
     return {
         name: int(np.linalg.norm(middles - place, axis=1).argmin())

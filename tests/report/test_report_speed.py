@@ -45,7 +45,7 @@ def busy():
 
 
 def many(n_samples):
-    """A study of six layers, whose neighbours, which take long to find, are those of the first."""
+    """A study of six layers, whose neighbors, which take long to find, are those of the first."""
     study = study_of(n_samples, measured=False, graphs=False)
     graph = unknot.nearest_neighbors(study.layers["inputs"].map, 10)
     layers = {name: replace(layer, graph=graph) for name, layer in study.layers.items()}

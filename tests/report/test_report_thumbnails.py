@@ -28,7 +28,7 @@ def tile(entry, sheets, index):
 
 
 @pytest.mark.parametrize("n", [1, 2, 7, 100])
-def test_grey_thumbnails_are_exact(n):
+def test_gray_thumbnails_are_exact(n):
     pictures = pictures_of(np.arange(n))
     entry = sprite_sheets(pictures)
     sheets = list(sheet_arrays(entry))
@@ -46,7 +46,7 @@ def test_thumbnails_need_not_be_square():
         assert np.array_equal(tile(entry, sheets, index), pictures[index])
 
 
-def test_one_channel_is_grey():
+def test_one_channel_is_gray():
     pictures = pictures_of(np.arange(3))
     assert sprite_sheets(pictures[..., None]) == sprite_sheets(pictures)
 

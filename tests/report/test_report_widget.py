@@ -35,7 +35,7 @@ def test_it_is_the_same_program_as_the_page(widget):
     assert widget._css == static("unknot.css").read_text(encoding="utf-8")
 
 
-def test_layer_and_selection_are_synchronised(widget):
+def test_layer_and_selection_are_synchronized(widget):
     synced = widget.keys
     assert {"payload", "layer", "selection"} <= set(synced)
     widget.set_state({"layer": "fc3", "selection": [7, 2]})  # as the page does

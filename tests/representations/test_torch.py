@@ -53,7 +53,7 @@ def test_a_resnets_layers_are_those_before_operations_in_place(resnet, pictures)
     np.testing.assert_allclose(found.output, run(resnet, pictures).numpy(), atol=1e-5)
 
 
-def test_views_are_recognised_by_what_they_do(resnet, pictures):
+def test_views_are_recognized_by_what_they_do(resnet, pictures):
     layers = {layer.name: layer for layer in list_layers(resnet, pictures)}
     assert layers["layer1.0"].same_as == "layer1.0.relu:2"
     assert layers["dropout"].same_as == "avgpool"
@@ -82,7 +82,7 @@ def test_a_relu_of_a_batch_that_happened_to_be_positive_is_no_view():
 
 
 @pytest.mark.parametrize("fails", [False, True])
-def test_the_model_is_as_it_was_afterwards(resnet, pictures, fails):
+def test_the_model_is_as_it_was_afterward(resnet, pictures, fails):
     resnet.train()
     resnet.layer1[0].bn1.eval()
     if fails:

@@ -74,7 +74,7 @@ def test_torchscript_from_a_file(resnet, pictures, how, tmp_path):
     )
 
 
-def test_a_script_is_as_it_was_afterwards(resnet, pictures):
+def test_a_script_is_as_it_was_afterward(resnet, pictures):
     module = script(resnet.train(), pictures[:3], "scripted")
     graph = str(module.graph)
     found = extract(module, pictures, ["fc", "layer1.0.*"], progress=False)

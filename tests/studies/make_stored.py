@@ -53,7 +53,7 @@ def make(folder: Path) -> None:
         expected[name] = {
             "same_as": layer.same_as,
             "map": layer.map[3].tolist(),
-            "neighbours": layer.graph.indices[3, :5].tolist(),
+            "neighbors": layer.graph.indices[3, :5].tolist(),
             "hit": layer.scores["neighborhood_hit"].value,
             "untrained": study.controls["untrained"][name]["neighborhood_hit"].value,
             "epoch 1": study.epochs[1][name].scores["neighborhood_hit"].value,

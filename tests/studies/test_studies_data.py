@@ -72,8 +72,8 @@ def test_thumbnails_keep_the_scale_of_pixels():
     image[0, 0, 0] = 1.0
     assert thumbnails_of(image).max() == 255
     assert thumbnails_of(image * 200).max() == 200
-    normalised = image * 4 - 2  # neither 0..1 nor 0..255: from the least to the greatest
-    assert (thumbnails_of(normalised).min(), thumbnails_of(normalised).max()) == (0, 255)
+    normalized = image * 4 - 2  # neither 0..1 nor 0..255: from the least to the greatest
+    assert (thumbnails_of(normalized).min(), thumbnails_of(normalized).max()) == (0, 255)
 
 
 def test_snippets_are_the_first_numbers():

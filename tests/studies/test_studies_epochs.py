@@ -52,11 +52,11 @@ def test_every_epoch_is_a_study(trained, digits_data):
 
 def test_epochs_are_compared_like_studies(trained):
     study = trained[0]
-    learnt = study.epochs[0].compare(study.epochs[4])
+    learned = study.epochs[0].compare(study.epochs[4])
     output = list(study)[-1]
-    hit = next(row for row in learnt if (row.layer, row.measure) == (output, "neighborhood_hit"))
+    hit = next(row for row in learned if (row.layer, row.measure) == (output, "neighborhood_hit"))
     assert hit.difference > 0
-    inputs = {row.difference for row in learnt if row.layer == "inputs"}
+    inputs = {row.difference for row in learned if row.layer == "inputs"}
     assert inputs == {0.0}
 
 

@@ -8,7 +8,7 @@ from unknot.studies._pipeline.sharing import share_inputs
 
 OF_THE_INPUTS = {
     ("data", "preparation"),
-    ("inputs", "neighbours"),
+    ("inputs", "neighbors"),
     ("inputs", "map"),
     ("inputs", "scores"),
 }

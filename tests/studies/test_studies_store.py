@@ -205,8 +205,10 @@ def test_a_study_of_this_release_is_read_by_later_ones():
         layer = study[name]
         assert layer.same_as == there["same_as"]
         assert layer.map[3].tolist() == there["map"]
-        assert layer.graph.indices[3, :5].tolist() == there["neighbours"]
+        assert layer.graph.indices[3, :5].tolist() == there["neighbors"]
         assert layer.scores["neighborhood_hit"].value == there["hit"]
+        # It was "neighbourhood" in the first releases.
+        assert layer.scores["neighborhood_hit"].family == "neighborhood"
         assert study.controls["untrained"][name]["neighborhood_hit"].value == there["untrained"]
         assert study.epochs[1][name].scores["neighborhood_hit"].value == there["epoch 1"]
         if layer.points is not None:

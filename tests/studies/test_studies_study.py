@@ -48,7 +48,7 @@ def test_scores_are_those_of_measure(study, layers):
     assert layer.scores.classes.tolist() == list(range(10))
 
 
-def test_neighbours_are_those_of_the_points(study, layers):
+def test_neighbors_are_those_of_the_points(study, layers):
     graph = unknot.nearest_neighbors(layers["fc1"], 30)
     np.testing.assert_array_equal(study["fc1"].graph.indices, graph.indices)
     np.testing.assert_array_equal(study["fc1"].graph.distances, graph.distances)
@@ -146,7 +146,7 @@ def test_snippets_stand_for_images(digits, layers):
 @pytest.mark.parametrize(
     ("change", "match"),
     [
-        ({"measures": "neighbourhod"}, "did you mean 'neighbourhood'?"),
+        ({"measures": "neighborhod"}, "did you mean 'neighborhood'?"),
         ({"measures": []}, "measures must name at least one measure"),
         ({"k": 0}, "k must be a whole number from 1 up; got 0"),
         ({"max_iter": 3}, "max_iter must be a whole number from 250 up; got 3"),
@@ -231,7 +231,7 @@ def test_slices_by_class(study, layers):
 
 def test_figures(study):
     strip = study.figure()
-    assert len(strip.axes) == 4  # the view is left out, the dead layer says why it is grey
+    assert len(strip.axes) == 4  # the view is left out, the dead layer says why it is gray
     assert len(study.curves(["neighborhood_hit", "nc1"]).axes) == 2
     with pytest.raises(ValueError, match="no maps to draw"):
         study.select("dead").figure()

@@ -28,7 +28,7 @@ function describe(folder: string): Package {
   const file = readdirSync(folder).find((name) => NAMES.test(name));
   const text = file
     ? readFileSync(join(folder, file), "utf8").replace(/\r/g, "").trim()
-    : `(The package states its licence, ${json.license}, and holds no text of it.)`;
+    : `(The package states its license, ${json.license}, and holds no text of it.)`;
   return { name: json.name, version: json.version, license: String(json.license), text };
 }
 
@@ -45,7 +45,7 @@ function dependenciesOf(folder: string, seen: Set<string>): void {
   }
 }
 
-/** Writes the licences of every package in the bundle beside it, in the order of their names. */
+/** Writes the licenses of every package in the bundle beside it, in the order of their names. */
 export function licenses(fileName: string): Plugin {
   return {
     name: "licenses",

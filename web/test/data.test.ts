@@ -73,7 +73,7 @@ describe("the study", () => {
     expect(new Study(p).hasMap(at(1))).toBe(false);
   });
 
-  it("finds neighbours, nearest first", () => {
+  it("finds neighbors, nearest first", () => {
     expect(study().neighbors(at(0), 1)).toEqual([0, 2, 3]);
     expect(study().neighbors(at(3), 1)).toEqual([]);
   });
@@ -111,7 +111,7 @@ describe("epochs", () => {
   });
   const s = study({ models: p.models });
 
-  it("have each their own layers, neighbours and predictions", () => {
+  it("have each their own layers, neighbors and predictions", () => {
     expect([0, 1, 2].map((epoch) => s.epochName(0, epoch))).toEqual(["1", "4", "end"]);
     expect([...(s.hits(at(0, 0)) ?? [])]).toEqual([0, 0, 0, 0]);
     expect(s.hits(at(0, 2))?.[0]).toBe(1);

@@ -3,7 +3,7 @@ import { shortenMiddle } from "../src/data/format.ts";
 import { mostTangled, scaleTicks, strengthOf, worstPairs } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
 import { worstPoints } from "../src/components/worst.ts";
-import { classColours, contrast, heatColour, inkOn, luminance, readable, shareColours } from "../src/data/palette.ts";
+import { classColors, contrast, heatColor, inkOn, luminance, readable, shareColors } from "../src/data/palette.ts";
 import { selectionCsv } from "../src/export/selection.ts";
 import { layoutOf } from "../src/export/layout.ts";
 import { sceneOf } from "../src/export/scene.ts";
@@ -11,7 +11,7 @@ import { toSvg } from "../src/export/svg.ts";
 import { rowsFor } from "../src/components/stepper.ts";
 import { ticksOf } from "../src/components/chart.ts";
 import { bands, curvesOf, join, seriesOf } from "../src/components/series.ts";
-import { colouring, countShown, shown } from "../src/map/colouring.ts";
+import { coloring, countShown, shown } from "../src/map/coloring.ts";
 import { ellipsePath, place, polygonPath, toScreen } from "../src/map/geometry.ts";
 import { shapesOf } from "../src/map/overlay.ts";
 import { type Label, labelsOf } from "../src/map/labels.ts";
@@ -270,25 +270,25 @@ describe("curves", () => {
   });
 });
 
-describe("colours", () => {
+describe("colors", () => {
   it.each([1, 2, 10, 11, 37, 100])("differ for %i classes, on light and dark", (count) => {
     for (const dark of [false, true]) {
-      const all = classColours(count, dark);
+      const all = classColors(count, dark);
       expect(new Set(all).size).toBe(count);
-      for (const colour of all) expect(colour).toMatch(/^#[0-9a-f]{6}$/);
+      for (const color of all) expect(color).toMatch(/^#[0-9a-f]{6}$/);
     }
   });
 
   it("stand out from dark ground", () => {
     const ground = luminance("#14171a");
-    for (const colour of [...classColours(10, true), ...classColours(100, true)]) {
-      expect((luminance(colour) + 0.05) / (ground + 0.05)).toBeGreaterThan(2.9);
+    for (const color of [...classColors(10, true), ...classColors(100, true)]) {
+      expect((luminance(color) + 0.05) / (ground + 0.05)).toBeGreaterThan(2.9);
     }
   });
 
   it("of shares get lighter from tangled to not on light ground, darker on dark", () => {
     for (const dark of [false, true]) {
-      const lights = shareColours(dark, 7).map(luminance);
+      const lights = shareColors(dark, 7).map(luminance);
       const sorted = [...lights].sort((a, b) => (dark ? b - a : a - b));
       expect(lights).toEqual(sorted);
     }
@@ -297,7 +297,7 @@ describe("colours", () => {
   it("of the confusion can be written on, whatever their strength", () => {
     for (const dark of [false, true]) {
       for (let strength = 0; strength <= 1; strength += 0.01) {
-        const ground = heatColour(strength, dark);
+        const ground = heatColor(strength, dark);
         expect(contrast(ground, inkOn(ground))).toBeGreaterThanOrEqual(4.5);
       }
     }
@@ -305,8 +305,8 @@ describe("colours", () => {
 
   it("of names can be read on the ground", () => {
     for (const dark of [false, true]) {
-      for (const colour of [...classColours(10, dark), ...classColours(100, dark)]) {
-        expect(contrast(readable(colour, dark), dark ? "#14171a" : "#ffffff")).toBeGreaterThanOrEqual(4.5);
+      for (const color of [...classColors(10, dark), ...classColors(100, dark)]) {
+        expect(contrast(readable(color, dark), dark ? "#14171a" : "#ffffff")).toBeGreaterThanOrEqual(4.5);
       }
     }
     expect(readable("#70004d", false)).toBe("#70004d");
@@ -317,11 +317,11 @@ describe("colours", () => {
   });
 });
 
-describe("colouring", () => {
-  it("counts the points that are shown, of each colour", () => {
+describe("coloring", () => {
+  it("counts the points that are shown, of each color", () => {
     const s = study();
-    const counts = (colour: "class" | "prediction", classes: number[] | null) =>
-      countShown(s, colouring(s, { ...initialState(s), colour }, false), classes).map(({ count }) => count);
+    const counts = (color: "class" | "prediction", classes: number[] | null) =>
+      countShown(s, coloring(s, { ...initialState(s), color }, false), classes).map(({ count }) => count);
     // Labels 0 0 1 1, predictions 0 0 1 0.
     expect(counts("class", null)).toEqual([2, 2]);
     expect(counts("class", [1])).toEqual([0, 2]);
@@ -333,7 +333,7 @@ describe("colouring", () => {
   const state = initialState(s);
 
   it("by class counts its points", () => {
-    const { categories, entries, ofClasses } = colouring(s, state, false);
+    const { categories, entries, ofClasses } = coloring(s, state, false);
     expect([...categories]).toEqual([0, 0, 1, 1]);
     expect(entries.map(({ count }) => count)).toEqual([2, 2]);
     expect(ofClasses).toBe(true);
@@ -341,22 +341,22 @@ describe("colouring", () => {
 
   it("by correctness finds the wrong ones and draws them last", () => {
     // Labels 0 0 1 1, predictions 0 0 1 0: the last is wrong.
-    const { categories, last } = colouring(s, { ...state, colour: "correct" }, false);
+    const { categories, last } = coloring(s, { ...state, color: "correct" }, false);
     expect([...categories]).toEqual([0, 0, 0, 1]);
     expect(last).toEqual([3]);
   });
 
-  it("by neighbours counts them where there are few", () => {
+  it("by neighbors counts them where there are few", () => {
     // Shares 1, 2/3, 1/3 and 0 of k = 3.
-    const { categories, entries } = colouring(s, { ...state, colour: "hit" }, false);
+    const { categories, entries } = coloring(s, { ...state, color: "hit" }, false);
     expect([...categories]).toEqual([3, 2, 1, 0]);
     expect(entries.map(({ label }) => label)).toEqual(["0 of 3", "1 of 3", "2 of 3", "3 of 3"]);
   });
 
-  it("says that neighbours are not known, and shows no colours of something else", () => {
-    const { entries, colours, categories } = colouring(s, { ...state, colour: "hit", layer: 3 }, false);
+  it("says that neighbors are not known, and shows no colors of something else", () => {
+    const { entries, colors, categories } = coloring(s, { ...state, color: "hit", layer: 3 }, false);
     expect(entries.map(({ label, count }) => [label, count])).toEqual([["not known here", 4]]);
-    expect([colours.length, Math.max(...categories)]).toEqual([1, 0]);
+    expect([colors.length, Math.max(...categories)]).toEqual([1, 0]);
   });
 
   it("keeps the points of the classes shown", () => {
@@ -422,7 +422,7 @@ describe("what is saved", () => {
   });
 
   it("gives a long legend more columns", () => {
-    const entry = { label: "x", colour: "#000000", count: 1, class: null };
+    const entry = { label: "x", color: "#000000", count: 1, class: null };
     const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], lines: [], rings: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
     const of = (n: number) =>
       layoutOf({ title: "", dark: false, panels: [panel], legend: { title: "", entries: Array(n).fill(entry), lines: [] } });

@@ -5,7 +5,7 @@ import { decodeSelection, decodeState, encodeSelection, encodeState } from "../s
 import { Store, same } from "../src/state/store.ts";
 import {
   type ViewState,
-  colours,
+  colors,
   defaultMeasures,
   initialState,
   scoreOf,
@@ -59,7 +59,7 @@ describe("the view's state", () => {
       layer: 99,
       epoch: 3,
       other: { model: -1, layer: 2.5, epoch: 7 },
-      colour: "nonsense",
+      color: "nonsense",
       overlays: ["hulls", "x"],
       classes: [1, 1, 7],
       selection: [3, 1, 3, -1, 4],
@@ -72,7 +72,7 @@ describe("the view's state", () => {
       layer: 3,
       epoch: null,
       other: { model: 0, layer: 0, epoch: null },
-      colour: "class",
+      color: "class",
       overlays: ["hulls"],
       names: true,
       classes: [1],
@@ -88,10 +88,10 @@ describe("the view's state", () => {
     expect(settle(s, { ...initialState(s), classes: [0, 1] }).classes).toBeNull();
   });
 
-  it("offers only the colourings there is data for", () => {
+  it("offers only the colorings there is data for", () => {
     const p = payload();
     for (const m of p.models) m.predictions = null;
-    expect(colours(study({ models: p.models }), 0)).toEqual(["class", "hit"]);
+    expect(colors(study({ models: p.models }), 0)).toEqual(["class", "hit"]);
   });
 
   it("chooses the measures people look at first, or else the first ones", () => {
@@ -150,7 +150,7 @@ describe("links", () => {
       layer: 1,
       epoch: null,
       other: { model: 0, layer: 2, epoch: null },
-      colour: "hit",
+      color: "hit",
       overlays: ["peeled"],
       names: false,
       classes: [1],
@@ -179,7 +179,7 @@ describe("links", () => {
   });
 
   it("pass over what is unknown or broken", () => {
-    const link = "#layer=gone&colour=pink&classes=a,-1&selection=x,9-&point=1e9&=&%&worst=%E0%A4%A";
+    const link = "#layer=gone&color=pink&classes=a,-1&selection=x,9-&point=1e9&=&%&worst=%E0%A4%A";
     expect(settle(s, { ...start, ...decodeState(s, link) })).toEqual(start);
     expect(decodeState(s, "")).toEqual({});
   });

@@ -78,7 +78,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def _of_target(error: Exception, temporary: Path | None, target: Path) -> Exception:
-    """Return an error of writing as one of the target, whatever it said of the temporary file."""
+    """Return an error of writing as one of the target, not of the temporary file."""
     if is_full(error):
         return OSError(
             errno.ENOSPC,
@@ -99,8 +99,8 @@ def _of_target(error: Exception, temporary: Path | None, target: Path) -> Except
             for each in error.args
         )
     if isinstance(error, OSError) and error.filename is None and target.name not in str(error):
-        said = f"{target} could not be written: {error.strerror or error}"
-        return OSError(said) if error.errno is None else OSError(error.errno, said)
+        message = f"{target} could not be written: {error.strerror or error}"
+        return OSError(message) if error.errno is None else OSError(error.errno, message)
     return error
 
 

@@ -232,7 +232,7 @@ class Parts:
 
     @contextmanager
     def _unfinished(self, name: str) -> Iterator[Path]:
-        """Yield an empty folder to write a part in; it is gone afterwards, under this name."""
+        """Yield an empty folder to write a part in; it is gone afterward, under this name."""
         unfinished = self.folder / f".unfinished-{name}-{secrets.token_hex(6)}"
         try:
             unfinished.mkdir(parents=True)

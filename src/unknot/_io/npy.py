@@ -62,7 +62,7 @@ def check_fits(n_bytes: int) -> None:
         return  # not known on this system, which then says itself that there is too little
     if n_bytes > memory > 0:
         raise UnreadableError(
-            f"announces {n_bytes:,} bytes of values; this machine's memory has {memory:,}"
+            f"declares {n_bytes:,} bytes of values; this machine's memory has {memory:,}"
         )
 
 
@@ -152,23 +152,23 @@ def open_npz(path: Path) -> Iterator[Archive]:
 
 def _read(stream: Any, available: int, held: int = 0) -> Array:
     shape, dtype, header = _header(stream)
-    announced = math.prod(shape) * dtype.itemsize
-    if announced > available - header:
+    declared = math.prod(shape) * dtype.itemsize
+    if declared > available - header:
         raise UnreadableError(
-            f"is truncated: its header announces {announced:,} bytes of values {shape}, and it "
+            f"is truncated: its header declares {declared:,} bytes of values {shape}, and it "
             f"holds at most {max(available - header, 0):,}"
         )
-    check_fits(announced + held)
+    check_fits(declared + held)
     stream.seek(0)
     try:
         array: Array = npy.read_array(stream, allow_pickle=False)
     except MemoryError as error:
-        raise UnreadableError(f"does not fit into the free memory: {announced:,} bytes") from error
+        raise UnreadableError(f"does not fit into the free memory: {declared:,} bytes") from error
     except ValueError as error:
         raise UnreadableError(f"is damaged ({_said(error)})") from error
     # Reading past the last value also makes an archive compare its checksum.
     if stream.read(1):
-        raise UnreadableError(f"goes on after the {announced:,} bytes of values that it announces")
+        raise UnreadableError(f"goes on after the {declared:,} bytes of values that it declares")
     return array
 
 
@@ -186,7 +186,7 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
         raise PickledError("holds pickled Python objects, which can run any code")
     possible = len(shape) <= 32 and all(0 <= size < 2**63 for size in shape)
     if not possible or (0 not in shape and not dtype.itemsize):
-        raise UnreadableError(f"announces impossible values: {str(dtype)[:80]} {str(shape)[:80]}")
+        raise UnreadableError(f"declares impossible values: {str(dtype)[:80]} {str(shape)[:80]}")
     return shape, dtype, stream.tell()
 
 

@@ -207,7 +207,7 @@ class StoredPoints:
         _ = self.summary
 
     def scan(self, look: Callable[[slice, Array], object]) -> Summary:
-        """Summarise the points, and let a function look at each part on the way."""
+        """Summarize the points, and let a function look at each part on the way."""
         total = np.zeros(self.shape[1])
         low = np.full(self.shape[1], np.inf, np.float32)
         high = -low

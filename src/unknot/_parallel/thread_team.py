@@ -67,7 +67,7 @@ class _Job:
             error: BaseException | None = None
             try:
                 self._task(number)
-            except BaseException as caught:  # raised again by Team.run
+            except BaseException as caught:  # raised again by ThreadTeam.run
                 error = caught
             with self._lock:
                 self._helping -= 1
@@ -103,7 +103,7 @@ class _Job:
             return
 
 
-class Team:
+class ThreadTeam:
     """Threads for one computation; a context manager, which ends them.
 
     Parameters
@@ -117,7 +117,7 @@ class Team:
         self._inboxes: list[queue.SimpleQueue[_Job | None]] = []
         self._threads: list[threading.Thread] = []
 
-    def __enter__(self) -> Team:
+    def __enter__(self) -> ThreadTeam:
         for number in range(self.n_threads - 1):
             inbox: queue.SimpleQueue[_Job | None] = queue.SimpleQueue()
             thread = threading.Thread(
@@ -160,7 +160,7 @@ class Team:
         if job.error is not None:
             raise job.error
 
-    def together(self, task: Callable[[int], object], give_up: Callable[[], object]) -> None:
+    def run_all(self, task: Callable[[int], object], give_up: Callable[[], object]) -> None:
         """Run ``task(0)`` to ``task(n_threads - 1)`` at once, on a thread each.
 
         The tasks may wait for each other. Where one does not come, as it failed or the caller was
@@ -218,8 +218,8 @@ _blas_limits: threadpool_limits | None = None
 def single_threaded_blas() -> Iterator[None]:
     """Keep BLAS on the calling thread, as long as anyone in this process asks for it.
 
-    The products are shared out among a `Team` instead: the result of a product must not depend on
-    the number of threads, and two pools that take turns spin against each other. The limit is the
+    Products run on a `ThreadTeam` instead: the result of a product must not depend on the number
+    of threads, and two pools that take turns spin against each other. The limit is the
     process's; the first to ask sets it and the last to leave restores what was there, so that
     computations which overlap do not restore each other's limit.
     """

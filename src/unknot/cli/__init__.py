@@ -81,10 +81,10 @@ def _wait_for_zarr() -> None:
 def _one_line(error: Exception) -> str:
     """Say what is wrong; nothing where the help was printed instead."""
     if callable(usage := getattr(error, "format_message", None)):  # a wrong use of the command
-        said = " ".join(usage().split())
+        message = " ".join(usage().split())
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "unknot"
-        return said and f"{said} ({command} --help says more)"
+        return message and f"{message} ({command} --help says more)"
     text = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
     text = "; ".join([text, *getattr(error, "__notes__", [])])
     if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and text:

@@ -20,8 +20,8 @@ def read_array(path: Path, name: str) -> Array:
     except (UnreadableError, OSError) as error:
         if str(error).startswith(SEVERAL):
             raise ValueError(f"{name}: {path} {SEVERAL}; save the one you mean as .npy") from error
-        said = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else error
+        message = f"cannot be read ({error.strerror})" if isinstance(error, OSError) else error
         raise ValueError(
-            f"{name}: {path} is not a whole .npy file of plain values: it {said}; "
+            f"{name}: {path} is not a whole .npy file of plain values: it {message}; "
             "write it with numpy.save(path, array)"
         ) from error

@@ -62,13 +62,13 @@ def folder_to_write(path: Path, name: str) -> Path:
 
 
 @contextmanager
-def keeping(said: str) -> Iterator[None]:
+def keeping(message: str) -> Iterator[None]:
     """Say what is done and safe, where a full disk or an output that has gone ends the block."""
     try:
         yield
     except Exception as error:
         if is_full(error) or isinstance(error, OutputError):
-            error.add_note(said)
+            error.add_note(message)
         raise
 
 

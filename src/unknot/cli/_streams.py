@@ -79,9 +79,9 @@ def prepared() -> Iterator[None]:
         with suppress(AttributeError, ValueError, OSError):
             stream.reconfigure(errors="unknot")  # type: ignore[union-attr]
     for name, least in _LEAST.items():
-        said = os.environ.get(name)
-        if said is not None and not (re.fullmatch("[0-9]{1,4}", said) and int(said) >= least):
-            del os.environ[name]  # no terminal is of that size: none has said how large it is
+        value = os.environ.get(name)
+        if value is not None and not (re.fullmatch("[0-9]{1,4}", value) and int(value) >= least):
+            del os.environ[name]  # no terminal is of that size: nothing says how large it is
     # It tells where it keeps what it knows of fonts, where there is no home.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
     with warnings.catch_warnings():

@@ -24,7 +24,7 @@ def describe() -> str:
         *_packages(),
     ]
     width = max(len(name) for name, _ in rows)
-    return "\n".join(f"{name:<{width}}  {said}" for name, said in rows)
+    return "\n".join(f"{name:<{width}}  {message}" for name, message in rows)
 
 
 def _blas() -> str:

@@ -24,7 +24,7 @@ def embed(
     points: Annotated[Path, typer.Argument(help="An .npy file (n_samples, n_features).")],
     out: Annotated[Path, typer.Option("--out", "-o", help="The .npy file to write the map to.")],
     method: Annotated[Method, typer.Option(help="How to make the map.")] = Method.tsne,
-    perplexity: Annotated[float, typer.Option(help="Neighbours that count, for t-SNE.")] = 30.0,
+    perplexity: Annotated[float, typer.Option(help="Neighbors that count, for t-SNE.")] = 30.0,
     iterations: Annotated[int, typer.Option(min=250, help="Of t-SNE.")] = 1000,
     metric: Annotated[str, typer.Option(help="euclidean or cosine, for t-SNE.")] = "euclidean",
     seed: SeedOption = 0,
@@ -40,7 +40,7 @@ def embed(
     array = flat(read_array(points, "POINTS"))
     if method is Method.pca:
         map_ = PCA(n_components=2).fit_transform(array)
-        said = ""
+        message = ""
     else:
         tsne = TSNE(
             perplexity=perplexity,
@@ -51,7 +51,7 @@ def embed(
             progress=Terminal().is_terminal,
         )
         map_ = tsne.fit_transform(array)
-        said = f", KL divergence {tsne.kl_divergence_:.4f}"
+        message = f", KL divergence {tsne.kl_divergence_:.4f}"
     write_array(target, map_)
     with keeping(f"the map is in {out}"):
-        say(f"Wrote {out}: {len(map_):,} points{said}.")
+        say(f"Wrote {out}: {len(map_):,} points{message}.")

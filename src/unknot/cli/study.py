@@ -49,7 +49,7 @@ def study(
         int | None, typer.Option(min=4, help="Draw so many samples. (default: all)")
     ] = None,
     perplexity: Annotated[float, typer.Option(min=1, help="Of t-SNE.")] = 30.0,
-    k: Annotated[int, typer.Option("-k", min=1, help="Neighbours of the Neighborhood Hit.")] = 6,
+    k: Annotated[int, typer.Option("-k", min=1, help="Neighbors of the Neighborhood Hit.")] = 6,
     iterations: Annotated[int, typer.Option(min=250, help="Of t-SNE.")] = 1000,
     factory: Annotated[
         str | None,
@@ -83,7 +83,7 @@ def study(
     jobs: JobsOption = None,
     backend: BackendOption = None,
 ) -> None:
-    """Study every layer of a trained model on labelled data: maps, scores and controls.
+    """Study every layer of a trained model on labeled data: maps, scores and controls.
 
     What is done already is not done again: a run that was stopped goes on where it was.
     """
@@ -148,12 +148,12 @@ def print_study(console: Console, found: Study) -> None:
     samples = f"{len(found.labels):,} samples of {len(found.class_names)} classes"
     console.print(shown(f"{found.name}: {samples}{accuracy}"), highlight=False, markup=False)
     console.print(found.scores, highlight=False)
-    said = [(found.name, note) for note in found.notes]
-    said += [(name, note) for name, layer in found.layers.items() for note in layer.notes]
-    said += [
+    notes = [(found.name, note) for note in found.notes]
+    notes += [(name, note) for name, layer in found.layers.items() for note in layer.notes]
+    notes += [
         (name, f"a view of {layer.same_as}, not measured again")
         for name, layer in found.layers.items()
         if layer.same_as
     ]
-    for name, note in said:
+    for name, note in notes:
         console.print(shown(f"{name}: {note}."), style="yellow", highlight=False, markup=False)

@@ -33,7 +33,7 @@ def train(
     seed: SeedOption = 0,
     backend: BackendOption = None,
 ) -> None:
-    """Train a network on labelled data; save it, and its history beside it, as NAME.keras.csv."""
+    """Train a network on labeled data; save it, and its history beside it, as NAME.keras.csv."""
     from .. import networks
     from .._keras import import_keras
     from ..datasets import load_dataset

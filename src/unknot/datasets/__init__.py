@@ -1,4 +1,4 @@
-"""Labelled data: embedded, from files, from folders of images, or from arrays in memory.
+"""Labeled data: embedded, from files, from folders of images, or from arrays in memory.
 
 `load_dataset` takes any of them and returns a `Dataset`; everything after it sees float32 inputs
 and labels 0..C-1, wherever the data came from.

@@ -62,7 +62,7 @@ def build_dataset(
 
 
 def as_inputs(values: ArrayLike, name: str) -> Float32[Array, "samples ..."]:
-    """Convert inputs to float32, pixels scaled to [0, 1], grey images given a channel axis."""
+    """Convert inputs to float32, pixels scaled to [0, 1], gray images given a channel axis."""
     try:
         array = as_numbers(values, name)
     except (TypeError, ValueError) as error:

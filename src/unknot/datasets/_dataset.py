@@ -131,7 +131,7 @@ class Split:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Labelled data with a name: a training split and, where there is one, a test split.
+    """Labeled data with a name: a training split and, where there is one, a test split.
 
     Attributes
     ----------

@@ -127,27 +127,27 @@ def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Arr
     shape = struct.unpack(f">{magic[3]}I", header)
     if len(shape) > _GREATEST_AXES:
         raise DatasetError(
-            f"{path} announces {len(shape)} axes, which no data has. {_DOWNLOAD_AGAIN}"
+            f"{path} declares {len(shape)} axes, which no data has. {_DOWNLOAD_AGAIN}"
         )
     dtype = np.dtype(_TYPES[magic[2]])
-    announced = math.prod(shape) * dtype.itemsize
+    declared = math.prod(shape) * dtype.itemsize
     # Before memory is set aside for it: a damaged header may announce anything.
-    if announced > greatest:
+    if declared > greatest:
         raise DatasetError(
-            f"{path} is truncated: its header announces {announced:,} bytes of values "
+            f"{path} is truncated: its header declares {declared:,} bytes of values "
             f"{shape}, more than the file can hold. {_DOWNLOAD_AGAIN}"
         )
-    check_fits(announced)
-    content = stream.read(announced)
-    if len(content) < announced:
+    check_fits(declared)
+    content = stream.read(declared)
+    if len(content) < declared:
         raise DatasetError(
-            f"{path} is truncated: it holds {len(content):,} of the {announced:,} bytes of "
-            f"values that its header announces. {_DOWNLOAD_AGAIN}"
+            f"{path} is truncated: it holds {len(content):,} of the {declared:,} bytes of "
+            f"values that its header declares. {_DOWNLOAD_AGAIN}"
         )
     # Reading past the last value also makes gzip check its checksum.
     if stream.read(1):
         raise DatasetError(
-            f"{path} goes on after the {announced:,} bytes of values that its header announces. "
+            f"{path} goes on after the {declared:,} bytes of values that its header declares. "
             f"{_DOWNLOAD_AGAIN}"
         )
     values = np.frombuffer(content, dtype).reshape(shape)

@@ -23,8 +23,8 @@ IMAGE_SUFFIXES = frozenset(
 )
 # What Pillow may take a file for, whatever its name says: its reader of PostScript runs a program.
 _FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
-_GREY_8 = frozenset({"1", "L"})
-_GREY_16 = frozenset({"I", "I;16", "I;16B", "I;16L"})
+_GRAY_8 = frozenset({"1", "L"})
+_GRAY_16 = frozenset({"I", "I;16", "I;16B", "I;16L"})
 _CONVERTIBLE = frozenset(
     {"P", "PA", "LA", "La", "RGB", "RGBA", "RGBa", "RGBX", "CMYK", "YCbCr", "HSV", "LAB"}
 )
@@ -150,14 +150,14 @@ def _survey(part: _Listing, image_size: tuple[int, int] | None, first: _Listing)
     Returns
     -------
     int
-        1 if all images are grey, else 3.
+        1 if all images are gray, else 3.
     """
     n_channels = 1
     reference = first.paths[0]
     size = None
     for path in [reference, *part.paths]:
         with _open(path) as image:
-            if image.mode not in _GREY_8 | _GREY_16:
+            if image.mode not in _GRAY_8 | _GRAY_16:
                 n_channels = 3
             if size is None:
                 size = image.size
@@ -207,9 +207,9 @@ def _readable(path: Path) -> Iterator[None]:
             "an image. Remove it, or make it smaller"
         ) from error
     except Exception as error:
-        said = " ".join(str(error).split())[:200] or type(error).__name__
+        message = " ".join(str(error).split())[:200] or type(error).__name__
         raise DatasetError(
-            f"{path} is not a readable image ({said}). Remove it or replace it with a good copy"
+            f"{path} is not a readable image ({message}). Remove it or replace it with a good copy"
         ) from error
 
 
@@ -223,7 +223,7 @@ def _open(path: Path) -> "Image":
     if animated:
         image.close()
         raise DatasetError(f"{path} holds several images; save the one you mean on its own")
-    if image.mode not in _GREY_8 | _GREY_16 | _CONVERTIBLE:
+    if image.mode not in _GRAY_8 | _GRAY_16 | _CONVERTIBLE:
         image.close()
         raise DatasetError(
             f"{path} has pixels of mode {image.mode!r}, whose range is not known; convert it to 8 "
@@ -245,7 +245,7 @@ def _read(
                 f"{path} has 32-bit pixels beyond 0..65,535, whose range is not known; convert it "
                 "to 8 or 16 bits"
             )
-        scale = 65535 if image.mode in _GREY_16 else 255
+        scale = 65535 if image.mode in _GRAY_16 else 255
         with _readable(path):
             if n_channels == 3:
                 image = _on_white(image) if scale == 255 else image

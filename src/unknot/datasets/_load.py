@@ -23,7 +23,7 @@ def load_dataset(
     transpose: bool | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> Dataset:
-    """Load labelled data from its name, a file, a folder or arrays.
+    """Load labeled data from its name, a file, a folder or arrays.
 
     Parameters
     ----------
@@ -43,7 +43,7 @@ def load_dataset(
           objects are refused.
         - a folder of images with a sub-folder per class, optionally under ``train/`` and ``test/``
           (or ``val/``, ``valid/``, ``validation/``, ``dev/``, ``eval/``; capitals make no
-          difference). If all are grey there is one channel, else three; what is transparent is
+          difference). If all are gray there is one channel, else three; what is transparent is
           laid over white.
         - arrays in memory: ``(inputs, labels)``, ``((x_train, y_train), (x_test, y_test))``, or a
           mapping with the keys of a ``.npz`` file.
@@ -70,7 +70,7 @@ def load_dataset(
         With float32 inputs and labels 0..C-1. Bytes and 16-bit unsigned integers are divided by
         their greatest value (255 or 65,535), so that pixels are in [0, 1]; floats are taken as they
         are. Other integers are an error, for their type does not say what their values mean.
-        Arrays (n_samples, height, width) are grey images and get a channel axis.
+        Arrays (n_samples, height, width) are gray images and get a channel axis.
 
     Raises
     ------

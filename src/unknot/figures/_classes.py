@@ -1,4 +1,4 @@
-"""The classes of a figure: the value, name and colour of each."""
+"""The classes of a figure: the value, name and color of each."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -63,7 +63,7 @@ def class_key(
     class_names: Sequence[str] | None,
     palette: str | Sequence[str],
 ) -> ClassKey:
-    """Find the classes of several sets of labels, and give each its name and colour.
+    """Find the classes of several sets of labels, and give each its name and color.
 
     Whole-number labels 0..C-1 stand for the C class names, whether or not each occurs; other
     labels, sorted, must be as many as the class names.

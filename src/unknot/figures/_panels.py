@@ -40,9 +40,9 @@ Measures = Mapping[str, Any]
 
 
 class Line(NamedTuple):
-    """What one line of every panel is of: its measures at each place, its colour, and chance's.
+    """What one line of every panel is of: its measures at each place, its color, and chance's.
 
-    Chance is not drawn where it has no colour.
+    Chance is not drawn where it has no color.
     """
 
     scores: Sequence[Measures]
@@ -228,7 +228,7 @@ def _draw_curve(ax: Axes, places: Array, curve: _Curve, line: Line) -> None:
 
 
 def _draw_band(ax: Axes, places: Array, bounds: Array, color: str, *, alpha: float) -> None:
-    """Fill between two bounds; where those of both neighbours are missing, as a bar."""
+    """Fill between two bounds; where those of both neighbors are missing, as a bar."""
     ax.fill_between(places, *bounds.T, color=color, alpha=alpha, linewidth=0)
     if (alone := isolated(bounds.sum(axis=1))).any():
         ax.vlines(places[alone], *bounds[alone].T, color=color, alpha=alpha, linewidth=5)

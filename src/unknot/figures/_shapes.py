@@ -33,7 +33,7 @@ def draw_points(
     palette: str | Sequence[str] = "safe",
     color: str | None = None,
 ) -> None:
-    """Draw the points of a map, coloured by class, on square axes without ticks.
+    """Draw the points of a map, colored by class, on square axes without ticks.
 
     Their size and opacity follow from their number and the size of the axes. They are drawn in a
     shuffled order, the same each time, so that no class lies on top of the others by its number.
@@ -50,9 +50,9 @@ def draw_points(
     class_names : sequence of str, optional
         Of labels 0..C-1, or of the sorted distinct labels.
     palette : str or sequence of str
-        ``"safe"``, the name of a matplotlib colour map, or a colour for each class.
+        ``"safe"``, the name of a matplotlib color map, or a color for each class.
     color : str, optional
-        One colour for all points, as a background.
+        One color for all points, as a background.
 
     Raises
     ------
@@ -88,14 +88,14 @@ def draw_hulls(
     class_names : sequence of str, optional
         One for each class of the hulls, in their order; by default their values.
     palette : str or sequence of str
-        ``"safe"``, the name of a matplotlib colour map, or a colour for each class.
+        ``"safe"``, the name of a matplotlib color map, or a color for each class.
     names_on_map : bool
         Whether to write each class's name in the middle of its hull, where there is room for all.
 
     Raises
     ------
     ValueError
-        If there is not one name, or one colour, for each class.
+        If there is not one name, or one color, for each class.
     """
     names = _names_of(hulls, class_names)
     hull_patches(ax, hulls, class_colors(len(names), palette))
@@ -127,14 +127,14 @@ def draw_ellipses(
     class_names : sequence of str, optional
         One for each class of the ellipses, in their order; by default their values.
     palette : str or sequence of str
-        ``"safe"``, the name of a matplotlib colour map, or a colour for each class.
+        ``"safe"``, the name of a matplotlib color map, or a color for each class.
     names_on_map : bool
-        Whether to write each class's name at its centre, where there is room for all.
+        Whether to write each class's name at its center, where there is room for all.
 
     Raises
     ------
     ValueError
-        If there is not one name, or one colour, for each class.
+        If there is not one name, or one color, for each class.
     """
     names = _names_of(ellipses, class_names)
     ellipse_patches(ax, ellipses, class_colors(len(names), palette))
@@ -239,7 +239,7 @@ def ellipse_extent(ellipses: Ellipses) -> Float64[Array, "corners 2"]:
     """Corners of the upright boxes around the ellipses.
 
     An ellipse with semi-axes a and b at the angle t reaches sqrt(a^2 cos^2 t + b^2 sin^2 t) from
-    its centre along the first coordinate.
+    its center along the first coordinate.
     """
     cos, sin = np.cos(ellipses.angles), np.sin(ellipses.angles)
     major, minor = ellipses.semi_axes.T

@@ -75,7 +75,7 @@ def learning_curves(
     title : str
         Above the panels.
     palette : str or sequence of str
-        A colour for each model.
+        A color for each model.
 
     Returns
     -------
@@ -158,7 +158,7 @@ def _check_history(name: str, history: Mapping[str, Any]) -> dict[str, Array]:
 
 
 def _line_colors(names: list[str], palette: str | Sequence[str]) -> dict[str, str]:
-    # More lines than colours start again: beyond eight, a figure of lines tells nobody anything.
+    # More lines than colors start again: beyond eight, a figure of lines tells nobody anything.
     n_colors = len(names) if isinstance(palette, str) else min(len(names), len(palette))
     colors = class_colors(n_colors, palette)
     return {name: colors[number % n_colors] for number, name in enumerate(names)}

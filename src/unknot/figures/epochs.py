@@ -14,7 +14,7 @@ from ._layout import text_width
 from ._panels import Line, Measures, check_measures, draw_panels, wanted
 from ._style import NORMAL, SMALL, in_house_style
 
-# Layers in their order, from dark to light; the lightest of the colour map vanish on white.
+# Layers in their order, from dark to light; the lightest of the color map vanish on white.
 _RAMP, _LIGHTEST = "viridis", 0.88
 # Epochs of which the last is so many times the middle one are drawn over a logarithmic axis.
 _UNEVEN = 5
@@ -33,7 +33,7 @@ def epoch_curves(
 ) -> Figure:
     """Draw measures over the epochs of a training: one panel a measure, one line a layer.
 
-    The colours of the lines go from dark to light as the layers go from input to output. The bands
+    The colors of the lines go from dark to light as the layers go from input to output. The bands
     are the 95 % intervals. Ticks stand at the epochs that were measured; the axis is logarithmic
     where they are spread so unevenly that the early ones would lie on each other.
 

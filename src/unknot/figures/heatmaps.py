@@ -38,7 +38,7 @@ _DIAGONAL = "#eceef1"
 _LARGEST_CELL, _SMALLEST_CELL = 0.46, 0.07
 _LEAST_SIDE = 1.7  # inches, so that the words beside the rows and columns have room
 _SMALLEST_WRITTEN = 0.34  # inches of a cell that has room for its number
-_SCALE_WIDTH = 0.75  # inches of the colour scale and its numbers
+_SCALE_WIDTH = 0.75  # inches of the color scale and its numbers
 _LONGEST_NAME = 1.3
 
 
@@ -46,13 +46,13 @@ _LONGEST_NAME = 1.3
 def confusion_heatmap(
     confusion: Any, class_names: Sequence[str] | None = None, *, title: str = ""
 ) -> Figure:
-    """Draw which classes have neighbours of which: rows are points, columns their neighbours.
+    """Draw which classes have neighbors of which: rows are points, columns their neighbors.
 
     Parameters
     ----------
     confusion : NeighborConfusion, Score or array-like (n_classes, n_classes)
         From `unknot.metrics.neighbor_confusion` or `unknot.measure`; in row a, the share of the
-        neighbours of class a's points that are of each class.
+        neighbors of class a's points that are of each class.
     class_names : sequence of str, optional
         One for each class; by default the classes of the result, or their numbers.
     title : str
@@ -62,7 +62,7 @@ def confusion_heatmap(
     -------
     matplotlib Figure
         As wide as it needs to be, 10 inches at most. The diagonal, which is the Neighborhood Hit of
-        each class, is written but left out of the colours, so that the confusions can be seen.
+        each class, is written but left out of the colors, so that the confusions can be seen.
 
     Raises
     ------
@@ -81,9 +81,9 @@ def confusion_heatmap(
         confusion,
         class_names,
         title,
-        label="of the neighbours, %" if k is None else f"of the {k} nearest neighbours, %",
+        label="of the neighbors, %" if k is None else f"of the {k} nearest neighbors, %",
         rows="class of the points",
-        columns="class of their neighbours",
+        columns="class of their neighbors",
     )
 
 
@@ -112,7 +112,7 @@ def pair_heatmap(
     Returns
     -------
     matplotlib Figure
-        As wide as it needs to be, 10 inches at most. The diagonal is left out of the colours.
+        As wide as it needs to be, 10 inches at most. The diagonal is left out of the colors.
 
     Raises
     ------

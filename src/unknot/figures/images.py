@@ -65,7 +65,7 @@ def wrong_images(
     title : str, optional
         By default, how many of how many are wrong, and which are shown.
     cmap : str, optional
-        The matplotlib colour map of grey images. By default white ink on black is drawn as black on
+        The matplotlib color map of gray images. By default white ink on black is drawn as black on
         white, that is where most pixels are exactly 0; other images are drawn as they are.
 
     Returns
@@ -100,7 +100,7 @@ def wrong_images(
     shown = wrong[:n_shown]
     if title is None:
         title = _summary(len(wrong), len(true), len(shown), sure=confidence is not None)
-    cmap = _grey_map(pictures) if cmap is None else cmap
+    cmap = _gray_map(pictures) if cmap is None else cmap
 
     captions = [
         _caption(names[predicted[i]], None if confidence is None else confidence[i]) for i in shown
@@ -225,5 +225,5 @@ def _check_probabilities(probabilities: ArrayLike | None, predicted: Array) -> A
     return given
 
 
-def _grey_map(pictures: Array) -> str:
+def _gray_map(pictures: Array) -> str:
     return "gray_r" if (pictures == 0).mean() > 0.5 else "gray"

@@ -30,7 +30,7 @@ def layer_curves(
 ) -> Figure:
     """Draw measures over the layers of a network: values, 95 % intervals, and chance.
 
-    One panel a measure. The band is the interval, the grey dashed line and band what the measure
+    One panel a measure. The band is the interval, the gray dashed line and band what the measure
     would be by chance, with the labels permuted. An axis is logarithmic where a positive measure
     without upper bound spans a factor of 30.
 
@@ -76,7 +76,7 @@ def layer_curves(
     wanted = check_measures(scores.values(), measures)
     colors = dict(zip(networks, _cycled(len(networks)), strict=True))
     lines = {
-        # Where there are several networks, chance has the colour of each.
+        # Where there are several networks, chance has the color of each.
         network: Line(list(there.values()), color, color if len(networks) > 1 else MUTED)
         for (network, there), color in zip(networks.items(), colors.values(), strict=True)
     }

@@ -64,10 +64,10 @@ def lab_panel(
     title : str
         Above the panels.
     k : int, default 6
-        The number of neighbours of the Neighborhood Hit, where it is not given.
+        The number of neighbors of the Neighborhood Hit, where it is not given.
     palette : str or sequence of str
-        ``"safe"`` (told apart by every kind of colour vision, for up to 10 classes), the name of a
-        matplotlib colour map such as ``"tab10"``, or a colour for each class.
+        ``"safe"`` (told apart by every kind of color vision, for up to 10 classes), the name of a
+        matplotlib color map such as ``"tab10"``, or a color for each class.
     hit : NeighborhoodHit, optional
         Of this map; measured where it is not given.
     hulls : ConvexHulls, optional
@@ -186,9 +186,9 @@ def compare_maps(
     title : str
         Above the maps.
     k : int, default 6
-        The number of neighbours of the Neighborhood Hits, where they are not given.
+        The number of neighbors of the Neighborhood Hits, where they are not given.
     palette : str or sequence of str
-        ``"safe"``, the name of a matplotlib colour map, or a colour for each class.
+        ``"safe"``, the name of a matplotlib color map, or a color for each class.
     columns : int, optional
         How many maps stand beside each other; by default all, or as even rows of at most 5.
 

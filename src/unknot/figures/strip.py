@@ -66,7 +66,7 @@ def layer_strip(
     Parameters
     ----------
     maps : mapping of str to array-like (n_samples, 2), str or None
-        The name of each layer, in order, and its map. A layer without one has a grey panel, which
+        The name of each layer, in order, and its map. A layer without one has a gray panel, which
         says why if a text stands for the map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
@@ -86,7 +86,7 @@ def layer_strip(
     columns : int, optional
         How many maps stand beside each other; by default all, or even rows of at most 5.
     palette : str or sequence of str
-        ``"safe"``, the name of a matplotlib colour map, or a colour for each class.
+        ``"safe"``, the name of a matplotlib color map, or a color for each class.
 
     Returns
     -------
@@ -192,7 +192,7 @@ def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLin
     if score is None:
         return lines
     known = score if isinstance(score, Mapping) else {measure: score}
-    said: list[str] = []
+    notes: list[str] = []
     for key, where in ((measure, ""), (f"map_{measure}", "on the map ")):
         if key not in known:
             continue
@@ -200,10 +200,10 @@ def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLin
         title = (found.title or measure).removesuffix(", on the map")
         short = _SHORT_NAMES.get(measure) or headline(title)
         text = _number(found.value, share=measure in _SHORT_NAMES or found.range == (0.0, 1.0))
-        said.append(f"{where}{text}" if said else f"{short} {where}{text}")
-    if text_width(", ".join(said), NORMAL) * HINTED <= width:
-        said = [", ".join(said)] if said else []
-    return [*lines, *(PanelLine(shorten(part, width, NORMAL), aside=True) for part in said)]
+        notes.append(f"{where}{text}" if notes else f"{short} {where}{text}")
+    if text_width(", ".join(notes), NORMAL) * HINTED <= width:
+        notes = [", ".join(notes)] if notes else []
+    return [*lines, *(PanelLine(shorten(part, width, NORMAL), aside=True) for part in notes)]
 
 
 def _number(value: float, *, share: bool) -> str:

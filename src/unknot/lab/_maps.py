@@ -102,7 +102,7 @@ def _map_of_study(
         "n_samples": len(layer.map),
         "kl_divergence": layer.kl_divergence,
         **_hits(hit, layer.scores["neighborhood_hit"]),
-        "seconds": study.seconds[f"{name}: neighbours"] + study.seconds[f"{name}: map"],
+        "seconds": study.seconds[f"{name}: neighbors"] + study.seconds[f"{name}: map"],
         "study": folder_of(network),
     }
 

@@ -44,7 +44,7 @@ def run_lab(
         ``representations/``, ``maps/``, ``figures/``, ``report.html``, ``results.json`` and
         ``summary.txt``.
     quick : bool
-        Do a subset in seconds, on fewer images and epochs; what is left out is said.
+        Do a subset in seconds, on fewer images and epochs; what is left out is reported.
     seed : int
         Seeds everything random, from 0.
     backend : {"tensorflow", "jax", "torch"}, optional
@@ -103,11 +103,13 @@ def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[
     if settings.left_out:
         console.print(settings.left_out, markup=False)
 
-    trained = _told(train_networks(workspace, settings, data), console)
-    studied = _told(study_networks(workspace, settings, data, trained), console)
-    mapped = _told(draw_maps(workspace, settings, data, studied), console)
-    drawn = _told(draw_figures(workspace, settings, data, trained, studied, mapped), console)
-    written = _told(write_page(workspace, studied), console)
+    trained = _report_steps(train_networks(workspace, settings, data), console)
+    studied = _report_steps(study_networks(workspace, settings, data, trained), console)
+    mapped = _report_steps(draw_maps(workspace, settings, data, studied), console)
+    drawn = _report_steps(
+        draw_figures(workspace, settings, data, trained, studied, mapped), console
+    )
+    written = _report_steps(write_page(workspace, studied), console)
     steps = [step for done in (trained, studied, mapped, drawn, written) for step in done.values()]
     results = collect_results(
         settings,
@@ -129,7 +131,7 @@ def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[
     return results
 
 
-def _told(steps: Iterable[tuple[str, Step]], console: Console) -> dict[str, Step]:
+def _report_steps(steps: Iterable[tuple[str, Step]], console: Console) -> dict[str, Step]:
     """Collect the steps as they are done, and say of each what came of it."""
     done = {}
     for name, step in steps:
@@ -164,13 +166,13 @@ def _check_writable(folder: Path) -> None:
 
 
 def _print_summary(results: dict[str, Any], workspace: Workspace, console: Console) -> None:
-    said = [*tables(results), conclusion(results)]
-    for part in said:
+    lines = [*tables(results), conclusion(results)]
+    for part in lines:
         console.print()
         console.print(part, highlight=False, markup=False)
     with Path(os.devnull).open("w") as nowhere:
         text = Console(width=100, record=True, file=nowhere)
-        for part in said:
+        for part in lines:
             text.print(part, highlight=False, markup=False)
             text.print()
     write_text(workspace.path("summary.txt"), text.export_text())

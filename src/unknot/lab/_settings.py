@@ -43,7 +43,7 @@ class LabSettings:
     perplexity, iterations : float and int
         Of t-SNE.
     k : int
-        Neighbours of the Neighborhood Hit.
+        Neighbors of the Neighborhood Hit.
     layers : dict of str to list of str
         The layers of perceptron and LeNet that are studied, beside the inputs; ``fc1`` among them.
     untrained : bool

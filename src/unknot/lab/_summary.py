@@ -127,7 +127,7 @@ def conclusion(results: Mapping[str, Any]) -> str:
             f"Accuracy on the test images: {accuracies}. "
             f"Best is the {TITLES[best]}, with {models[best]['parameters']:,} parameters.",
             "Of the same test pixels, the t-SNE map keeps "
-            f"{_hit(tsne)} of the {results['settings']['k']} nearest neighbours in their class, "
+            f"{_hit(tsne)} of the {results['settings']['k']} nearest neighbors in their class, "
             f"the PCA map {_hit(pca)}, and the pixels themselves "
             f"{_hit(tsne, 'neighborhood_hit_native')}.",
             _untangling(maps),

@@ -1,4 +1,4 @@
-"""Measures of how untangled labelled points are; every one is a function, one family a module."""
+"""Measures of how untangled labeled points are; every one is a function, one family a module."""
 
 from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
 from .capacity import ManifoldCapacity, manifold_capacity

@@ -6,11 +6,11 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._parallel.n_jobs import resolve_n_jobs
-from .._parallel.thread_team import Team, single_threaded_blas
+from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float64
 from ._shared.centers import decorrelated
-from ._shared.checks import check_count, check_labelled, require_classes
-from ._shared.results import ClassResult, UndefinedMeasureError, announced, some
+from ._shared.checks import check_count, check_labeled, require_classes
+from ._shared.results import ClassResult, UndefinedMeasureError, some, warn_notes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -26,13 +26,13 @@ class ManifoldCapacity(ClassResult):
         harmonic mean of the classes'.
     radius : float
         Root mean square deviation of the anchor points from their mean, in units of the norm of
-        the class centre; mean of the classes'.
+        the class center; mean of the classes'.
     dimension : float
         Over how many directions the anchor points go along with the draws; mean of the classes'.
-    centre_correlation : float
-        Mean absolute correlation between the class centres, before what they share is removed.
+    center_correlation : float
+        Mean absolute correlation between the class centers, before what they share is removed.
     shared_directions : int
-        How many directions that the centres share were removed.
+        How many directions that the centers share were removed.
     per_class : array of float64 (n_classes,)
         The capacity of each class.
     radius_per_class, dimension_per_class : array of float64 (n_classes,)
@@ -48,7 +48,7 @@ class ManifoldCapacity(ClassResult):
 
     radius: float
     dimension: float
-    centre_correlation: float
+    center_correlation: float
     shared_directions: int
     radius_per_class: Float64[Array, " classes"]
     dimension_per_class: Float64[Array, " classes"]
@@ -74,8 +74,8 @@ def manifold_capacity(
     r"""Manifold capacity: how many classes, for each dimension, a hyperplane could tell apart.
 
     The mean-field theory of separating class manifolds, not points. The global mean and the few
-    directions that all class centres share are taken off; each class is put into units of the norm
-    of its centre, with the centre as a further coordinate of 1. For draws t of a standard normal
+    directions that all class centers share are taken off; each class is put into units of the norm
+    of its center, with the center as a further coordinate of 1. For draws t of a standard normal
     vector, v is the nearest to t with s.v + kappa <= 0 for every point s of the class, and the
     anchor s~ = (t - v) / sum(alpha), with alpha the multipliers of the constraints, is the point
     that presses on v. Then
@@ -110,36 +110,36 @@ def manifold_capacity(
     Returns
     -------
     ManifoldCapacity
-        ``capacity``, ``radius``, ``dimension``, ``centre_correlation`` and the values per class.
+        ``capacity``, ``radius``, ``dimension``, ``center_correlation`` and the values per class.
 
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only, or the centre of a class coincides with the mean of all.
+        If there is one class only, or the center of a class coincides with the mean of all.
 
     References
     ----------
-    [Chung2018]_, equations 16, 17, 28 and 29; centre correlations: [Cohen2020]_.
+    [Chung2018]_, equations 16, 17, 28 and 29; center correlations: [Cohen2020]_.
 
     Examples
     --------
     >>> import numpy as np
     >>> from unknot.metrics import manifold_capacity
     >>> rng = np.random.default_rng(0)
-    >>> centres = np.repeat(rng.normal(size=(8, 100)), 20, axis=0)
-    >>> near, far = (centres + spread * rng.normal(size=(160, 100)) for spread in (0.1, 1.0))
+    >>> centers = np.repeat(rng.normal(size=(8, 100)), 20, axis=0)
+    >>> near, far = (centers + spread * rng.normal(size=(160, 100)) for spread in (0.1, 1.0))
     >>> labels = np.repeat(np.arange(8), 20)
     >>> near, far = (manifold_capacity(p, labels, random_state=0).capacity for p in (near, far))
     >>> near > 4 * far
     True
     """
-    points, codes, classes = check_labelled(
+    points, codes, classes = check_labeled(
         points, labels, min_classes=2, measure="manifold capacity"
     )
     if not 0.0 <= kappa < np.inf:
         raise ValueError(f"kappa must be at least 0 and finite; got {kappa}")
     n_draws = check_count(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000")
-    return announced(
+    return warn_notes(
         capacity_of_points(
             points, codes, classes, float(kappa), n_draws, random_state, max_points, n_jobs
         )
@@ -163,11 +163,11 @@ def capacity_of_points(
     taken = points[np.concatenate(members)]
     origin = taken.mean(axis=0, dtype=np.float64)
     manifolds = np.split(taken - origin, np.cumsum([len(own) for own in members])[:-1])
-    centres = np.stack([manifold.mean(axis=0) for manifold in manifolds])
-    _require_centres(centres, manifolds, classes)
+    centers = np.stack([manifold.mean(axis=0) for manifold in manifolds])
+    _require_centers(centers, manifolds, classes)
     seeds = rng.spawn(len(classes) + 1)
-    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
-        shared, correlation = decorrelated(centres, seeds[-1], team)
+    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
+        shared, correlation = decorrelated(centers, seeds[-1], team)
         draws = np.empty((3, len(classes), n_draws))
         spans, failed = np.empty((2, len(classes)))
 
@@ -182,12 +182,12 @@ def capacity_of_points(
             f"{int(failed.sum())} of {failed.size * n_draws} draws found no anchor to within "
             "rounding; the point of the largest projection stands for it"
         )
-    inverse, radius, dimension = summarise_draws(draws, spans)
+    inverse, radius, dimension = summarize_draws(draws, spans)
     return ManifoldCapacity(
         value=float(1.0 / inverse.mean()),
         radius=float(radius.mean()),
         dimension=float(dimension.mean()),
-        centre_correlation=correlation,
+        center_correlation=correlation,
         shared_directions=shared.shape[1],
         per_class=1.0 / inverse,
         radius_per_class=radius,
@@ -199,7 +199,7 @@ def capacity_of_points(
     )
 
 
-def summarise_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
+def summarize_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
     """Means over the draws: 1/capacity, radius and dimension of each class."""
     means = draws.mean(axis=-1)
     return means[0], np.sqrt(means[1]), spans * np.square(means[2])
@@ -234,31 +234,31 @@ def _members(
     return members, notes
 
 
-def _require_centres(centres: Array, manifolds: list[Array], classes: Array) -> None:
-    norms = np.linalg.norm(centres, axis=1)
+def _require_centers(centers: Array, manifolds: list[Array], classes: Array) -> None:
+    norms = np.linalg.norm(centers, axis=1)
     extent = max(float(np.abs(manifold).max()) for manifold in manifolds)
     lost = norms <= 1e-6 * extent
     if extent == 0.0 or lost.any():
         raise UndefinedMeasureError(
-            "manifold capacity is in units of the distance of a class centre from the mean of all "
+            "manifold capacity is in units of the distance of a class center from the mean of all "
             f"points, which is 0 for {some(classes[lost | (extent == 0.0)])}"
         )
 
 
 def _standing(manifold: Array, shared: Array, name: object) -> Array:
-    """Points of a class off the shared directions, about and in units of their centre.
+    """Points of a class off the shared directions, about and in units of their center.
 
-    In an orthonormal basis of their span, with a last coordinate of 1 for the centre.
+    In an orthonormal basis of their span, with a last coordinate of 1 for the center.
     """
     left = manifold - (manifold @ shared) @ shared.T
-    centre = left.mean(axis=0)
-    length = np.linalg.norm(centre)
+    center = left.mean(axis=0)
+    length = np.linalg.norm(center)
     if length <= 1e-9 * np.linalg.norm(manifold.mean(axis=0)):
         raise UndefinedMeasureError(
-            f"nothing is left of the centre of class {name} without the directions that the centres"
+            f"nothing is left of the center of class {name} without the directions that the centers"
             " share"
         )
-    left = (left - centre) / length
+    left = (left - center) / length
     # Of the axes of the points' span, those that are rounding are left out.
     u, s, _ = np.linalg.svd(left, full_matrices=False)
     kept = s > max(s.max() * 1e-9, 1e-9)

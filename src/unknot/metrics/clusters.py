@@ -6,18 +6,18 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._parallel.n_jobs import resolve_n_jobs
-from .._parallel.thread_team import Team, single_threaded_blas
+from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float32, Float64, Int64
-from ._shared.checks import check_count, check_labelled, require_classes
+from ._shared.checks import check_count, check_labeled, require_classes
 from ._shared.distances import Sample, scan_distances, stratified
 from ._shared.moments import ClassMoments, blocks_of, class_moments
-from ._shared.results import ClassResult, PairResult, UndefinedMeasureError, announced, some
+from ._shared.results import ClassResult, PairResult, UndefinedMeasureError, some, warn_notes
 from .collapse import lone_note, require_apart, squared_distances_of_means
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class DistanceConsistency(ClassResult):
-    """The distance consistency of labelled points.
+    """The distance consistency of labeled points.
 
     Attributes
     ----------
@@ -33,7 +33,7 @@ class DistanceConsistency(ClassResult):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Silhouette(ClassResult):
-    """The silhouette of labelled points.
+    """The silhouette of labeled points.
 
     Attributes
     ----------
@@ -54,7 +54,7 @@ class Silhouette(ClassResult):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class DaviesBouldin(PairResult):
-    """The Davies-Bouldin index of labelled points.
+    """The Davies-Bouldin index of labeled points.
 
     Attributes
     ----------
@@ -102,10 +102,10 @@ def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsiste
     >>> distance_consistency([[-1.0], [0.0], [4.0], [5.0], [5.0]], [0, 0, 0, 1, 1]).value
     0.8
     """
-    points, codes, classes = check_labelled(points, labels)
+    points, codes, classes = check_labeled(points, labels)
     moments = class_moments(points, codes, len(classes))
     table = nearer_own(points, codes, moments)
-    return announced(consistency_of_shares(shares_of_table(table), codes, classes))
+    return warn_notes(consistency_of_shares(shares_of_table(table), codes, classes))
 
 
 def nearer_own(
@@ -122,15 +122,15 @@ def nearer_own(
 
     def compare(number: int) -> None:
         rows = blocks[number]
-        centred = points[rows] - moments.origin
-        squares = lengths - 2.0 * (centred @ moments.means.T)
-        size = np.einsum("ij,ij->i", centred, centred)
+        centered = points[rows] - moments.origin
+        squares = lengths - 2.0 * (centered @ moments.means.T)
+        size = np.einsum("ij,ij->i", centered, centered)
         longer = np.maximum(lengths, lengths[codes[rows]][:, None])
         rounding = 1e-12 * (size[:, None] + longer)
         ahead = squares - squares[np.arange(len(rows)), codes[rows]][:, None]
         table[rows] = 1 + (ahead > rounding) - (ahead < -rounding)
 
-    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         team.run(compare, len(blocks))
     return table
 
@@ -209,24 +209,24 @@ def silhouette(
     >>> silhouette([[0.0], [1.0], [9.0], [10.0]], [0, 0, 1, 1]).per_point
     array([0.89473684, 0.88235294, 0.88235294, 0.89473684])
     """
-    points, codes, classes = check_labelled(points, labels, min_classes=2, measure="silhouette")
+    points, codes, classes = check_labeled(points, labels, min_classes=2, measure="silhouette")
     if max_samples is not None:
         max_samples = check_count(max_samples, "max_samples", 1, 2**62, "of at least 1, or None")
     sample = stratified(codes, max_samples, random_state)
     sums = DistanceSums([codes], len(sample.rows), len(classes))
     scan_distances(points, sample.rows, [sums], n_jobs)
-    return announced(silhouette_of_sums(sums.sums[:, 0], sample, classes))
+    return warn_notes(silhouette_of_sums(sums.sums[:, 0], sample, classes))
 
 
 class DistanceSums:
     """Collects, for each chosen point, the sum of its distances to the points of each class.
 
-    For several labellings of the points at once: ``sums`` is (n_rows, n_labellings, n_classes).
+    For several labelings of the points at once: ``sums`` is (n_rows, n_labelings, n_classes).
     """
 
-    def __init__(self, labellings: list[Array], n_rows: int, n_classes: int) -> None:
-        self.codes = np.stack(labellings, axis=1)
-        self.sums = np.zeros((n_rows, len(labellings), n_classes))
+    def __init__(self, labelings: list[Array], n_rows: int, n_classes: int) -> None:
+        self.codes = np.stack(labelings, axis=1)
+        self.sums = np.zeros((n_rows, len(labelings), n_classes))
 
     def __call__(self, part: slice, squares: Array) -> None:
         """Add those of a block of points."""
@@ -310,10 +310,12 @@ def davies_bouldin(points: AnyArray, labels: AnyArray) -> DaviesBouldin:
     >>> davies_bouldin([[0.0], [2.0], [7.0], [11.0]], [0, 0, 1, 1]).value
     0.375
     """
-    points, codes, classes = check_labelled(
+    points, codes, classes = check_labeled(
         points, labels, min_classes=2, measure="the Davies-Bouldin index"
     )
-    return announced(davies_bouldin_of_moments(class_moments(points, codes, len(classes)), classes))
+    return warn_notes(
+        davies_bouldin_of_moments(class_moments(points, codes, len(classes)), classes)
+    )
 
 
 def davies_bouldin_of_moments(moments: ClassMoments, classes: Array) -> DaviesBouldin:
@@ -374,10 +376,10 @@ def calinski_harabasz(points: AnyArray, labels: AnyArray) -> ClassResult:
     >>> calinski_harabasz([[0.0], [2.0], [7.0], [11.0]], [0, 0, 1, 1]).value
     12.8
     """
-    points, codes, classes = check_labelled(
+    points, codes, classes = check_labeled(
         points, labels, min_classes=2, measure="the Calinski-Harabasz index"
     )
-    return announced(
+    return warn_notes(
         calinski_harabasz_of_moments(class_moments(points, codes, len(classes)), classes)
     )
 
@@ -391,8 +393,8 @@ def calinski_harabasz_of_moments(moments: ClassMoments, classes: Array) -> Class
         raise UndefinedMeasureError(
             "the Calinski-Harabasz index divides by the spread within classes, and no class has any"
         )
-    centred = moments.means - np.average(moments.means, axis=0, weights=counts)
-    between = counts * np.square(centred).sum(axis=1)
+    centered = moments.means - np.average(moments.means, axis=0, weights=counts)
+    between = counts * np.square(centered).sum(axis=1)
     freedom = (counts.sum() - len(classes)) / (len(classes) - 1.0)
     per_class = between / within * freedom
     return ClassResult(

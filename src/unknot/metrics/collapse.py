@@ -3,9 +3,16 @@
 import numpy as np
 
 from .._typing import AnyArray, Array
-from ._shared.checks import check_labelled, require_classes
+from ._shared.checks import check_labeled, require_classes
 from ._shared.moments import ClassMoments, class_moments
-from ._shared.results import ClassResult, PairResult, Result, UndefinedMeasureError, announced, some
+from ._shared.results import (
+    ClassResult,
+    PairResult,
+    Result,
+    UndefinedMeasureError,
+    some,
+    warn_notes,
+)
 
 
 def nc1(points: AnyArray, labels: AnyArray) -> ClassResult:
@@ -48,8 +55,8 @@ def nc1(points: AnyArray, labels: AnyArray) -> ClassResult:
     >>> nc1([[-3.0], [-1.0], [-1.0], [5.0]], [0, 0, 1, 1]).value
     0.625
     """
-    points, codes, classes = check_labelled(points, labels, min_classes=2, measure="NC1")
-    return announced(nc1_of_moments(class_moments(points, codes, len(classes)), classes))
+    points, codes, classes = check_labeled(points, labels, min_classes=2, measure="NC1")
+    return warn_notes(nc1_of_moments(class_moments(points, codes, len(classes)), classes))
 
 
 def nc1_of_moments(moments: ClassMoments, classes: Array) -> ClassResult:
@@ -107,8 +114,8 @@ def nc2(points: AnyArray, labels: AnyArray) -> Result:
     >>> round(nc2([[-1.0], [0.0], [1.0]], [0, 1, 2]).value ** 2, 6)
     0.585786
     """
-    points, codes, classes = check_labelled(points, labels, min_classes=2, measure="NC2")
-    return announced(nc2_of_moments(class_moments(points, codes, len(classes)), classes))
+    points, codes, classes = check_labeled(points, labels, min_classes=2, measure="NC2")
+    return warn_notes(nc2_of_moments(class_moments(points, codes, len(classes)), classes))
 
 
 def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
@@ -119,8 +126,8 @@ def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
             f"NC2 compares the class means, and all {len(classes)} of them coincide"
         )
     count = len(classes)
-    centred = moments.centred
-    gram = centred @ centred.T
+    centered = moments.centered
+    gram = centered @ centered.T
     simplex = (np.eye(count) - 1.0 / count) / np.sqrt(count - 1.0)
     notes: tuple[str, ...] = ()
     if count == 2:
@@ -129,7 +136,7 @@ def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
 
 
 def class_distance_variance(points: AnyArray, labels: AnyArray) -> PairResult:
-    r"""Class-distance normalised variance: the spread of two classes over their distance.
+    r"""Class-distance normalized variance: the spread of two classes over their distance.
 
     .. math:: CDNV = \operatorname*{mean}_{i<j} \frac{V_i + V_j}{2 \|m_i - m_j\|^2}
 
@@ -165,17 +172,17 @@ def class_distance_variance(points: AnyArray, labels: AnyArray) -> PairResult:
     >>> class_distance_variance([[-3.0], [-1.0], [-1.0], [5.0]], [0, 0, 1, 1]).value
     0.3125
     """
-    points, codes, classes = check_labelled(
-        points, labels, min_classes=2, measure="class-distance normalised variance"
+    points, codes, classes = check_labeled(
+        points, labels, min_classes=2, measure="class-distance normalized variance"
     )
-    return announced(cdnv_of_moments(class_moments(points, codes, len(classes)), classes))
+    return warn_notes(cdnv_of_moments(class_moments(points, codes, len(classes)), classes))
 
 
 def cdnv_of_moments(moments: ClassMoments, classes: Array) -> PairResult:
-    """Compute the class-distance normalised variance from the class moments."""
-    require_classes(classes, 2, "class-distance normalised variance")
+    """Compute the class-distance normalized variance from the class moments."""
+    require_classes(classes, 2, "class-distance normalized variance")
     squares = squared_distances_of_means(moments)
-    require_apart(squares, moments, classes, "class-distance normalised variance")
+    require_apart(squares, moments, classes, "class-distance normalized variance")
     spread = 0.5 * (moments.variances[:, None] + moments.variances[None])
     np.fill_diagonal(squares, 1.0)
     per_pair = spread / squares

@@ -8,9 +8,9 @@ import numpy as np
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
 from .._validation.points import scale_free
-from ._shared.centered import Centred
+from ._shared.centered import Centered
 from ._shared.moments import blocks_of, rows_of
-from ._shared.results import Result, UndefinedMeasureError, announced
+from ._shared.results import Result, UndefinedMeasureError, warn_notes
 from .neighborhood import checked_graph
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ else:  # importing it would import Numba
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class IntrinsicDimension(Result):
-    """The intrinsic dimension of points, from their two nearest neighbours.
+    """The intrinsic dimension of points, from their two nearest neighbors.
 
     Attributes
     ----------
@@ -51,9 +51,9 @@ def two_nn(
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> IntrinsicDimension:
-    r"""TwoNN: intrinsic dimension from the ratio of the distances to two nearest neighbours.
+    r"""TwoNN: intrinsic dimension from the ratio of the distances to two nearest neighbors.
 
-    Where the density hardly changes out to the second neighbour, mu = r2/r1 has the distribution
+    Where the density hardly changes out to the second neighbor, mu = r2/r1 has the distribution
     F(mu) = 1 - mu^-d, whatever the density. "fit" is the published estimate: the slope of the line
     through the origin of -log(1 - F) against log mu, F being the share of points up to each.
     "likelihood" is that of greatest likelihood, in which a ratio left out counts as being at least
@@ -74,9 +74,9 @@ def two_nn(
     method : {"fit", "likelihood"}
         See above.
     graph : NeighborGraph, optional
-        The nearest neighbours of these points, at least two, where they are known already.
+        The nearest neighbors of these points, at least two, where they are known already.
     n_jobs : int, optional
-        Threads that search for neighbours; every core by default.
+        Threads that search for neighbors; every core by default.
 
     Returns
     -------
@@ -86,7 +86,7 @@ def two_nn(
     Raises
     ------
     UndefinedMeasureError
-        If fewer than three points have no duplicate, or no two neighbours differ in distance.
+        If fewer than three points have no duplicate, or no two neighbors differ in distance.
 
     Notes
     -----
@@ -112,13 +112,13 @@ def two_nn(
     if method not in ("fit", "likelihood"):
         raise ValueError(f'method must be "fit" or "likelihood"; got {method!r}')
     graph = checked_graph(points, 2, graph, n_jobs)
-    return announced(two_nn_of_distances(graph.distances, discard, method))
+    return warn_notes(two_nn_of_distances(graph.distances, discard, method))
 
 
 def two_nn_of_distances(
     distances: Array, discard: float = 0.1, method: str = "fit"
 ) -> IntrinsicDimension:
-    """Compute the TwoNN dimension from distances to the nearest neighbours (n_samples, k >= 2)."""
+    """Compute the TwoNN dimension from distances to the nearest neighbors (n_samples, k >= 2)."""
     first, second = distances[:, 0].astype(np.float64), distances[:, 1].astype(np.float64)
     used = np.flatnonzero(first > 0.0)
     left_out = len(first) - len(used)
@@ -137,7 +137,7 @@ def two_nn_of_distances(
     value = estimate_dimension(np.sort(log_ratios), np.ones((1, len(used))), discard, method)[0]
     if not np.isfinite(value):
         raise UndefinedMeasureError(
-            "TwoNN compares the two nearest neighbours, and of too many points they are equally "
+            "TwoNN compares the two nearest neighbors, and of too many points they are equally "
             "far, as on a grid"
         )
     return IntrinsicDimension(
@@ -238,15 +238,15 @@ def participation_of_points(points: Rows) -> ParticipationRatio:
     if n_features <= n_samples:
         covariance = np.zeros((n_features, n_features))
         for rows in blocks_of(points, n_features):
-            centred = points[rows] - origin
-            covariance += centred.T @ centred / n_samples
+            centered = points[rows] - origin
+            covariance += centered.T @ centered / n_samples
         for rows in blocks_of(points, n_features):
-            centred = points[rows] - origin
-            squares[rows] = np.einsum("ij,ij->i", centred, centred)
-            weighted[rows] = np.einsum("ij,ij->i", centred @ covariance, centred)
+            centered = points[rows] - origin
+            squares[rows] = np.einsum("ij,ij->i", centered, centered)
+            weighted[rows] = np.einsum("ij,ij->i", centered @ covariance, centered)
     else:
         # The same from the products of all pairs: x' S x = mean over y of (x.y)^2.
-        everywhere = Centred(points, origin)
+        everywhere = Centered(points, origin)
         for rows in rows_of(everything, n_samples):
             products = everywhere.products(rows)
             squares[rows] = products[np.arange(len(rows)), rows]

@@ -1,4 +1,4 @@
-"""Faithfulness of a map: which neighbours and which classes it brings together or tears apart."""
+"""Faithfulness of a map: which neighbors and which classes it brings together or tears apart."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from .._typing import AnyArray, Array, Float64, Int64
 from .._validation.points import check_labels
 from ._shared.checks import check_count, check_mapped
 from ._shared.distances import Sample, scan_distances, stratified
-from ._shared.results import Result, announced
+from ._shared.results import Result, warn_notes
 from .neighborhood import checked_graph
 
 if TYPE_CHECKING:
@@ -20,14 +20,14 @@ else:  # importing it would import Numba
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Faithfulness(Result):
-    """How well neighbours agree between a representation and its map.
+    """How well neighbors agree between a representation and its map.
 
     Attributes
     ----------
     value : float
         In [0, 1].
     k : int
-        The number of neighbours looked at.
+        The number of neighbors looked at.
     per_point : array of float64 (n_sampled,)
         The score of each point that was looked at; the value is their (weighted) mean.
     samples : array of int64 (n_sampled,)
@@ -52,13 +52,13 @@ def trustworthiness(
     random_state: int | None = 0,
     n_jobs: int | None = None,
 ) -> Faithfulness:
-    r"""Trustworthiness: whether neighbours on the map are neighbours in the representation.
+    r"""Trustworthiness: whether neighbors on the map are neighbors in the representation.
 
     .. math:: T_k = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in U_i} (r(i, j) - k)
 
     with U_i the points among the k nearest of i on the map but not in the representation, and
     r(i, j) the rank of j by distance from i in the representation. In [0, 1]: 1 where no stranger
-    is among the neighbours on the map; about 1/2 for a map that has nothing to do with the points.
+    is among the neighbors on the map; about 1/2 for a map that has nothing to do with the points.
 
     Parameters
     ----------
@@ -67,11 +67,11 @@ def trustworthiness(
     map_ : array-like (n_samples, n_components)
         Its map.
     k : int
-        The number of neighbours, below n_samples / 2.
+        The number of neighbors, below n_samples / 2.
     map_graph : NeighborGraph, optional
-        The nearest neighbours on the map, at least k, where they are known already.
+        The nearest neighbors on the map, at least k, where they are known already.
     max_samples : int, optional
-        Look at the neighbours of about so many points instead of all; the ranks are always among
+        Look at the neighbors of about so many points instead of all; the ranks are always among
         all points. The error of this is stated.
     random_state : int, optional
         Seed of the sample.
@@ -106,7 +106,7 @@ def trustworthiness(
     x, y, k = _check_pair(points, map_, k)
     sample = stratified(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
     ranks = ranks_of_neighbors(x, checked_graph(y, k, map_graph, n_jobs), k, sample.rows, n_jobs)
-    return announced(faithfulness_of_ranks(ranks, len(x), sample, "trustworthiness"))
+    return warn_notes(faithfulness_of_ranks(ranks, len(x), sample, "trustworthiness"))
 
 
 def continuity(
@@ -119,12 +119,12 @@ def continuity(
     random_state: int | None = 0,
     n_jobs: int | None = None,
 ) -> Faithfulness:
-    r"""Continuity: whether neighbours in the representation are neighbours on the map.
+    r"""Continuity: whether neighbors in the representation are neighbors on the map.
 
     .. math:: C_k = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in V_i} (\hat r(i, j) - k)
 
     with V_i the points among the k nearest of i in the representation but not on the map, and
-    r^(i, j) the rank of j by distance from i on the map. In [0, 1]: 1 where no neighbour is
+    r^(i, j) the rank of j by distance from i on the map. In [0, 1]: 1 where no neighbor is
     missing on the map.
 
     Parameters
@@ -134,9 +134,9 @@ def continuity(
     map_ : array-like (n_samples, n_components)
         Its map.
     k : int
-        The number of neighbours, below n_samples / 2.
+        The number of neighbors, below n_samples / 2.
     graph : NeighborGraph, optional
-        The nearest neighbours in the representation, at least k, where they are known already.
+        The nearest neighbors in the representation, at least k, where they are known already.
     max_samples, random_state, n_jobs
         As in `trustworthiness`.
 
@@ -164,7 +164,7 @@ def continuity(
     x, y, k = _check_pair(points, map_, k)
     sample = stratified(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
     ranks = ranks_of_neighbors(y, checked_graph(x, k, graph, n_jobs), k, sample.rows, n_jobs)
-    return announced(faithfulness_of_ranks(ranks, len(x), sample, "continuity"))
+    return warn_notes(faithfulness_of_ranks(ranks, len(x), sample, "continuity"))
 
 
 def class_trustworthiness(
@@ -223,7 +223,7 @@ def class_trustworthiness(
     graph = checked_graph(y, k, map_graph, n_jobs)
     ranks = ranks_of_neighbors(x, graph, k, sample.rows, n_jobs)
     strangers = codes[graph.indices[sample.rows, :k]] != codes[sample.rows][:, None]
-    return announced(
+    return warn_notes(
         faithfulness_of_ranks(ranks, len(x), sample, "class-aware trustworthiness", strangers)
     )
 
@@ -239,7 +239,7 @@ def class_continuity(
     random_state: int | None = 0,
     n_jobs: int | None = None,
 ) -> Faithfulness:
-    """Class-aware continuity: only missing neighbours of the same class count against the map.
+    """Class-aware continuity: only missing neighbors of the same class count against the map.
 
     As `continuity`, with V_i the points of the class of i that are among its k nearest in the
     representation but not on the map. To tear classes from each other does no harm to a picture of
@@ -284,7 +284,7 @@ def class_continuity(
     graph = checked_graph(x, k, graph, n_jobs)
     ranks = ranks_of_neighbors(y, graph, k, sample.rows, n_jobs)
     own = codes[graph.indices[sample.rows, :k]] == codes[sample.rows][:, None]
-    return announced(faithfulness_of_ranks(ranks, len(x), sample, "class-aware continuity", own))
+    return warn_notes(faithfulness_of_ranks(ranks, len(x), sample, "class-aware continuity", own))
 
 
 def _check_pair(points: AnyArray, map_: AnyArray, k: int) -> tuple[Array, Array, int]:
@@ -299,7 +299,7 @@ def check_neighbors(k: int, n_samples: int) -> int:
 
 
 class NeighborRanks:
-    """Collects, for each chosen point, the ranks that its neighbours elsewhere have here."""
+    """Collects, for each chosen point, the ranks that its neighbors elsewhere have here."""
 
     def __init__(self, rows: Array, targets: Array) -> None:
         self.rows = rows
@@ -322,8 +322,8 @@ def ranks_of_neighbors(
     return collected.ranks
 
 
-def harm(ranks: Array, counted: Array | None) -> Array:
-    """By how much the rank of each neighbour exceeds k; 0 for those that do not count."""
+def excess_ranks(ranks: Array, counted: Array | None) -> Array:
+    """By how much the rank of each neighbor exceeds k; 0 for those that do not count."""
     excess: Array = np.maximum(ranks - ranks.shape[1], 0)
     return excess if counted is None else excess * counted
 
@@ -331,9 +331,9 @@ def harm(ranks: Array, counted: Array | None) -> Array:
 def faithfulness_of_ranks(
     ranks: Array, n_samples: int, sample: Sample, name: str, counted: Array | None = None
 ) -> Faithfulness:
-    """Compute the score from the ranks of neighbours; only those ``counted`` can do harm."""
+    """Compute the score from the ranks of neighbors; only those ``counted`` can do harm."""
     k = ranks.shape[1]
-    excess = harm(ranks, counted).sum(axis=1)
+    excess = excess_ranks(ranks, counted).sum(axis=1)
     per_point = 1.0 - 2.0 / (k * (2 * n_samples - 3 * k - 1)) * excess
     error = sample.standard_error(per_point)
     return Faithfulness(

@@ -6,7 +6,7 @@ from .._typing import AnyArray, Array
 from .._validation.points import check_labels
 from ._shared.checks import check_mapped, require_classes
 from ._shared.moments import class_moments
-from ._shared.results import PairResult, announced
+from ._shared.results import PairResult, warn_notes
 from .clusters import nearer_own
 
 
@@ -52,7 +52,7 @@ def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) ->
     0.0
     """
     tables, codes, classes = _separations(points, map_, labels, "label-trustworthiness")
-    return announced(faithfulness_of_pairs(*tables, codes, classes, lost=True))
+    return warn_notes(faithfulness_of_pairs(*tables, codes, classes, lost=True))
 
 
 def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
@@ -94,7 +94,7 @@ def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> Pair
     0.0
     """
     tables, codes, classes = _separations(points, map_, labels, "label-continuity")
-    return announced(faithfulness_of_pairs(*tables, codes, classes, lost=False))
+    return warn_notes(faithfulness_of_pairs(*tables, codes, classes, lost=False))
 
 
 def _separations(

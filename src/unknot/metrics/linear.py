@@ -7,9 +7,9 @@ import numpy as np
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
 from ._probe.softmax import fit_folds
-from ._shared.checks import check_count, check_labelled
+from ._shared.checks import check_count, check_labeled
 from ._shared.distances import stratified
-from ._shared.results import ClassResult, UndefinedMeasureError, announced, some
+from ._shared.results import ClassResult, UndefinedMeasureError, some, warn_notes
 
 N_FOLDS = 5
 PENALTY = 1.0
@@ -56,7 +56,7 @@ def linear_probe(
 ) -> LinearProbe:
     r"""Linear probe: cross-validated accuracy of a linear (softmax) classifier.
 
-    Each part of the points is classified by a classifier trained on the others, which minimises
+    Each part of the points is classified by a classifier trained on the others, which minimizes
 
     .. math:: \sum_i -\log p_{y_i}(x_i) + \tfrac{\text{penalty}}{2} \|W\|^2, \quad
               p(x) = \operatorname{softmax}(W x + b)
@@ -104,11 +104,11 @@ def linear_probe(
     >>> linear_probe(points, [0, 0, 0, 0, 1, 1, 1, 1], n_folds=2).value
     1.0
     """
-    points, codes, classes = check_labelled(points, labels)
+    points, codes, classes = check_labeled(points, labels)
     n_folds = check_count(n_folds, "n_folds", 2, 100, "from 2 to 100")
     if not 0.0 < penalty < np.inf:
         raise ValueError(f"penalty must be above 0 and finite; got {penalty}")
-    return announced(
+    return warn_notes(
         probe(points, codes, classes, n_folds, penalty, max_samples, random_state, n_jobs)
     )
 

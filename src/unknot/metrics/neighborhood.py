@@ -1,4 +1,4 @@
-"""Neighbourhood: how many of a point's nearest neighbours are of its own class."""
+"""Neighborhood: how many of a point's nearest neighbors are of its own class."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -9,7 +9,7 @@ from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float32, Float64, Shaped
 from .._validation.points import check_labels, scale_free
 from ._shared.checks import check_count
-from ._shared.results import PairResult, Result, announced, some
+from ._shared.results import PairResult, Result, some, warn_notes
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -19,18 +19,18 @@ else:  # importing it would import Numba
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class NeighborhoodHit(Result):
-    """The Neighborhood Hit of labelled points.
+    """The Neighborhood Hit of labeled points.
 
     Attributes
     ----------
     value : float
         Mean over the points, in [0, 1].
     k : int
-        The number of neighbours looked at; a Neighborhood Hit without it means nothing.
+        The number of neighbors looked at; a Neighborhood Hit without it means nothing.
     per_class : array of float64 (n_classes,)
         Mean over the points of each class.
     per_point : array of float32 (n_samples,)
-        Share of each point's k neighbours that are of its class.
+        Share of each point's k neighbors that are of its class.
     classes : array (n_classes,)
         The class values, in the order of ``per_class``.
     """
@@ -43,20 +43,20 @@ class NeighborhoodHit(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class NeighborConfusion(PairResult):
-    """The class confusion of neighbours.
+    """The class confusion of neighbors.
 
     Attributes
     ----------
     value : float
-        Share of all neighbours that are of another class than the point, in [0, 1].
+        Share of all neighbors that are of another class than the point, in [0, 1].
     per_pair : array of float64 (n_classes, n_classes)
-        In row a, the share of the neighbours of class a's points that are of each class.
+        In row a, the share of the neighbors of class a's points that are of each class.
     classes : array (n_classes,)
         The class values, in the order of both axes.
     per_point : array of float32 (n_samples,)
-        Share of each point's k neighbours that are of another class.
+        Share of each point's k neighbors that are of another class.
     k : int
-        The number of neighbours looked at.
+        The number of neighbors looked at.
     """
 
     per_point: Float32[Array, " samples"]
@@ -71,11 +71,11 @@ def neighborhood_hit(
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> NeighborhoodHit:
-    r"""Neighborhood Hit: the share of a point's k nearest neighbours that are of its own class.
+    r"""Neighborhood Hit: the share of a point's k nearest neighbors that are of its own class.
 
     .. math:: NH_k = \frac{1}{N} \sum_i \frac{|\{j \in kNN(i) : y_j = y_i\}|}{k}
 
-    A point is never its own neighbour. 1 means that every neighbourhood is pure; labels that have
+    A point is never its own neighbor. 1 means that every neighborhood is pure; labels that have
     nothing to do with the points give the sum of the squared class shares, 1/C for C equal classes.
 
     Parameters
@@ -85,12 +85,12 @@ def neighborhood_hit(
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
     k : int
-        The number of neighbours, from 1 to n_samples - 1.
+        The number of neighbors, from 1 to n_samples - 1.
     graph : NeighborGraph, optional
-        The nearest neighbours of these points, where they are known already; the first k of them
+        The nearest neighbors of these points, where they are known already; the first k of them
         are used. It must hold at least k.
     n_jobs : int, optional
-        Threads that search for neighbours; every core by default.
+        Threads that search for neighbors; every core by default.
 
     Returns
     -------
@@ -101,7 +101,7 @@ def neighborhood_hit(
     ------
     ValueError
         If k is not from 1 to n_samples - 1, or the graph is not of these points or holds too few
-        neighbours.
+        neighbors.
 
     Notes
     -----
@@ -128,7 +128,7 @@ def neighborhood_hit(
     points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
     graph = checked_graph(points, k, graph, n_jobs)
-    return announced(hit_of_graph(graph, k, codes, classes))
+    return warn_notes(hit_of_graph(graph, k, codes, classes))
 
 
 def neighbor_confusion(
@@ -139,12 +139,12 @@ def neighbor_confusion(
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> NeighborConfusion:
-    r"""Class confusion of neighbours: of which classes the neighbours of each class are.
+    r"""Class confusion of neighbors: of which classes the neighbors of each class are.
 
     .. math:: M_{ab} = \operatorname*{mean}_{i : y_i = a} \frac{|\{j \in kNN(i) : y_j = b\}|}{k}
 
     Each row sums to 1, and the diagonal is the Neighborhood Hit of each class. The value is the
-    share of all neighbours that are of another class, 1 - NH: less is better.
+    share of all neighbors that are of another class, 1 - NH: less is better.
 
     Parameters
     ----------
@@ -153,11 +153,11 @@ def neighbor_confusion(
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
     k : int
-        The number of neighbours, from 1 to n_samples - 1.
+        The number of neighbors, from 1 to n_samples - 1.
     graph : NeighborGraph, optional
-        The nearest neighbours of these points, at least k, where they are known already.
+        The nearest neighbors of these points, at least k, where they are known already.
     n_jobs : int, optional
-        Threads that search for neighbours; every core by default.
+        Threads that search for neighbors; every core by default.
 
     Returns
     -------
@@ -168,7 +168,7 @@ def neighbor_confusion(
     ------
     ValueError
         If k is not from 1 to n_samples - 1, or the graph is not of these points or holds too few
-        neighbours.
+        neighbors.
 
     References
     ----------
@@ -185,13 +185,13 @@ def neighbor_confusion(
     points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
     graph = checked_graph(points, k, graph, n_jobs)
-    return announced(confusion_of_graph(graph, k, codes, classes))
+    return warn_notes(confusion_of_graph(graph, k, codes, classes))
 
 
 def checked_graph(
     points: Rows, k: int, graph: NeighborGraph | None, n_jobs: int | None
 ) -> NeighborGraph:
-    """Check k, and return a graph of at least k neighbours: the one given, or one computed."""
+    """Check k, and return a graph of at least k neighbors: the one given, or one computed."""
     n_samples = len(points)
     k = check_count(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     if graph is None:
@@ -208,7 +208,7 @@ def checked_graph(
         raise ValueError(f"graph must be of these {n_samples} points; it is of {rows}")
     if columns < k:
         raise ValueError(
-            f"graph must hold at least k = {k} neighbours; it holds {columns}. Compute it with "
+            f"graph must hold at least k = {k} neighbors; it holds {columns}. Compute it with "
             f"nearest_neighbors(points, {k}), or ask for k = {columns}"
         )
     return graph
@@ -217,15 +217,15 @@ def checked_graph(
 def confusion_of_graph(
     graph: NeighborGraph, k: int, codes: Array, classes: Array
 ) -> NeighborConfusion:
-    """Count the neighbours of each class by their class."""
+    """Count the neighbors of each class by their class."""
     count = len(classes)
     pairs = np.zeros(count * count, dtype=np.int64)
     others = np.zeros(len(codes), dtype=np.int32)
     row = codes * count
     for column in range(k):
-        neighbours = codes[graph.indices[:, column]]
-        pairs += np.bincount(row + neighbours, minlength=count * count)
-        others += neighbours != codes
+        neighbors = codes[graph.indices[:, column]]
+        pairs += np.bincount(row + neighbors, minlength=count * count)
+        others += neighbors != codes
     table = pairs.reshape(count, count)
     return NeighborConfusion(
         value=float(1.0 - np.trace(table) / (k * len(codes))),
@@ -238,11 +238,11 @@ def confusion_of_graph(
 
 
 def hit_of_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> NeighborhoodHit:
-    """Count the neighbours of each point's own class."""
+    """Count the neighbors of each point's own class."""
     indices = graph.indices
     small = codes.astype(np.int32)
     same = np.zeros(len(codes), dtype=np.int32)
-    # A column at a time: a (n, k) table of the neighbours' labels is never built.
+    # A column at a time: a (n, k) table of the neighbors' labels is never built.
     for column in range(k):
         same += small[indices[:, column]] == small
     counts = np.bincount(codes)
@@ -260,18 +260,18 @@ def hit_of_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> 
 def _graph_notes(graph: NeighborGraph, k: int, counts: Array, classes: Array) -> tuple[str, ...]:
     notes = []
     if len(classes) == 1:
-        notes.append(f"there is one class only ({classes[0]}): every neighbour is of it")
+        notes.append(f"there is one class only ({classes[0]}): every neighbor is of it")
     elif (counts <= k).any():
         capped = counts <= k
         notes.append(
             f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so "
             f"that their Neighborhood Hit cannot reach 1: {some(classes[capped])}"
         )
-    # A point and k others at one place: which of them are its neighbours is decided by index.
+    # A point and k others at one place: which of them are its neighbors is decided by index.
     crowded = int((graph.distances[:, k - 1] == 0.0).sum())
     if crowded:
         notes.append(
             f"{crowded} of {len(graph.indices)} points have at least k = {k} others at the same "
-            "place, and the choice of their neighbours is arbitrary"
+            "place, and the choice of their neighbors is arbitrary"
         )
     return tuple(notes)

@@ -93,6 +93,7 @@ class Score:
         return cls(
             **{
                 **values,
+                **{name: _american(values[name]) for name in ("name", "title", "family")},
                 "value": float(_number(values["value"])),
                 "null": None if values["null"] is None else float(_number(values["null"])),
                 "interval": _pair(values["interval"]),
@@ -126,7 +127,7 @@ class Scores(Mapping[str, Score]):
     notes : tuple of str
         What must be said about the data.
     shared_seconds : dict
-        Seconds spent on what several measures need, such as the nearest neighbours.
+        Seconds spent on what several measures need, such as the nearest neighbors.
     """
 
     scores: dict[str, Score]
@@ -216,7 +217,7 @@ class Scores(Mapping[str, Score]):
             counts=np.array(values["counts"], dtype=np.int64),
             n_features=int(values["n_features"]),
             settings=dict(values["settings"]),
-            skipped=dict(values["skipped"]),
+            skipped={_american(name): why for name, why in values["skipped"].items()},
             notes=tuple(values["notes"]),
             shared_seconds=dict(values["shared_seconds"]),
         )
@@ -262,6 +263,11 @@ class Scores(Mapping[str, Score]):
             )
         table: pd.DataFrame = pandas.DataFrame(rows).set_index("name")
         return table
+
+
+def _american(name: str) -> str:
+    """Return a name as it is spelled now; the first studies have British ones."""
+    return name.replace("neighbour", "neighbor").replace("centre", "center")
 
 
 def _plain(value: Any) -> Any:

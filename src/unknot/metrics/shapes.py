@@ -8,7 +8,7 @@ import numpy as np
 from .._typing import AnyArray, Array, Float64, Shaped
 from .._validation.points import check_labels, placed
 from ._shapes.outlines import FLAT, bhattacharyya, outline_of, relative_overlap
-from ._shared.results import Result, UndefinedMeasureError, announced, some
+from ._shared.results import Result, UndefinedMeasureError, some, warn_notes
 
 # Coordinates of 2**500 and more have areas that float64 does not hold.
 LARGEST_EXPONENT = 500
@@ -64,7 +64,7 @@ class Ellipses(Result):
     value : float
         Mean of ``overlap`` over the pairs of classes, in [0, 1].
     means : array of float64 (n_classes, 2)
-        The centres.
+        The centers.
     covariances : array of float64 (n_classes, 2, 2)
         Maximum-likelihood covariances (divided by n).
     semi_axes : array of float64 (n_classes, 2)
@@ -146,7 +146,7 @@ def convex_hulls(map_: AnyArray, labels: AnyArray) -> ConvexHulls:
     >>> hulls.value
     0.5
     """
-    return announced(_hulls_in_place(_check_map(map_, labels), depth=1.0))
+    return warn_notes(_hulls_in_place(_check_map(map_, labels), depth=1.0))
 
 
 def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> ConvexHulls:
@@ -192,7 +192,7 @@ def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> Conve
     """
     if not 0.0 < depth <= 1.0:
         raise ValueError(f"depth must be above 0 and at most 1; got {depth}")
-    return announced(_hulls_in_place(_check_map(map_, labels), depth=float(depth)))
+    return warn_notes(_hulls_in_place(_check_map(map_, labels), depth=float(depth)))
 
 
 def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
@@ -237,8 +237,8 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
 
     Examples
     --------
-    Four points at distance 1 from the centre along each axis: the variances are 1/2. A second
-    class with its centre 2 away has d' S^-1 d / 8 = 4 * 2 / 8 = 1, and overlaps by exp(-1).
+    Four points at distance 1 from the center along each axis: the variances are 1/2. A second
+    class with its center 2 away has d' S^-1 d / 8 = 4 * 2 / 8 = 1, and overlaps by exp(-1).
 
     >>> from unknot.metrics import best_ellipses
     >>> cross = [[1, 0], [-1, 0], [0, 1], [0, -1]]
@@ -253,7 +253,7 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
     """
     checked = _check_map(map_, labels)
     found = ellipses_of_map(checked.coordinates, checked.codes, checked.classes)
-    return announced(
+    return warn_notes(
         replace(
             found,
             means=found.means * checked.unit + checked.origin,
@@ -272,8 +272,8 @@ def ellipses_of_map(coordinates: Array, codes: Array, classes: Array) -> Ellipse
     for c in range(count):
         own = coordinates[codes == c]
         means[c] = own.mean(axis=0)
-        centred = own - means[c]
-        covariances[c] = centred.T @ centred / len(own)
+        centered = own - means[c]
+        covariances[c] = centered.T @ centered / len(own)
     eigenvalues, eigenvectors = np.linalg.eigh(covariances)
     semi_axes = np.sqrt(2.0 * np.clip(eigenvalues[:, ::-1], 0.0, None))
     major = eigenvectors[:, :, 1]
@@ -328,7 +328,7 @@ def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float)
 
     outlines = [outline_of(coordinates[codes == c], depth) for c in range(len(classes))]
     # The origin and the unit are moved to the map's own, or the areas would lose their digits to
-    # a distant centre. (Not before: rounded points on a side would become corners.)
+    # a distant center. (Not before: rounded points on a side would become corners.)
     origin = coordinates.mean(axis=0)
     unit = float(np.abs(coordinates - origin).max()) or 1.0
     left = np.concatenate(outlines)

@@ -7,9 +7,9 @@ import numpy as np
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64
 from .._validation.points import scale_free
-from ._shared.centered import Centred
+from ._shared.centered import Centered
 from ._shared.moments import rows_of
-from ._shared.results import Result, UndefinedMeasureError, announced
+from ._shared.results import Result, UndefinedMeasureError, warn_notes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -51,7 +51,7 @@ def linear_cka(first: AnyArray, second: AnyArray, *, debiased: bool = True) -> S
         .. math:: \frac{1}{n(n-3)} \left( \operatorname{tr} KL
                   + \frac{1^T K 1\, 1^T L 1}{(n-1)(n-2)} - \frac{2}{n-2} 1^T K L 1 \right)
 
-        False gives the biased form, tr(KHLH)/n^2 with H the centring: for few samples of many
+        False gives the biased form, tr(KHLH)/n^2 with H the centering: for few samples of many
         features it is far above 0 for independent representations.
 
     Returns
@@ -89,7 +89,7 @@ def linear_cka(first: AnyArray, second: AnyArray, *, debiased: bool = True) -> S
         raise ValueError(
             f"first and second must represent the same samples; first has {len(x)}, second {len(y)}"
         )
-    return announced(cka_of_points(x, y, debiased=debiased))
+    return warn_notes(cka_of_points(x, y, debiased=debiased))
 
 
 def cka_of_points(first: Rows, second: Rows, *, debiased: bool = True) -> Similarity:
@@ -123,15 +123,15 @@ def cka_of_points(first: Rows, second: Rows, *, debiased: bool = True) -> Simila
     )
 
 
-def _standard(points: Rows, name: str) -> Centred:
-    centred = Centred(points, points.mean(axis=0, dtype=np.float64), spread=None)
-    if centred.spread == 0.0:
+def _standard(points: Rows, name: str) -> Centered:
+    centered = Centered(points, points.mean(axis=0, dtype=np.float64), spread=None)
+    if centered.spread == 0.0:
         raise UndefinedMeasureError(f"CKA divides by the variance, and {name} has none")
-    return centred
+    return centered
 
 
-def _hsic(x: Centred, y: Centred, debiased: bool) -> tuple[float, Array]:
-    """HSIC of two centred representations, and x' E[xy'] y of each sample."""
+def _hsic(x: Centered, y: Centered, debiased: bool) -> tuple[float, Array]:
+    """HSIC of two centered representations, and x' E[xy'] y of each sample."""
     n = len(x)
     each = np.empty(n)
     if x.shape[1] * y.shape[1] <= n * (x.shape[1] + y.shape[1]):
@@ -146,7 +146,7 @@ def _hsic(x: Centred, y: Centred, debiased: bool) -> tuple[float, Array]:
     if not debiased:
         return float(total / n**2), each / n
     x_squares, y_squares = x.squares(), y.squares()
-    # With zeros on the diagonal: tr KL loses K_ii L_ii; and since centred rows sum to zero, the
+    # With zeros on the diagonal: tr KL loses K_ii L_ii; and since centered rows sum to zero, the
     # sums of row i are -K_ii and -L_ii.
     trace = total - x_squares @ y_squares
     sums = x_squares.sum() * y_squares.sum()

@@ -13,7 +13,7 @@ from .._io.stored_points import Rows, StoredPoints, opened
 from .._io.text import did_you_mean
 from .._typing import AnyArray, Array
 from .._validation.points import check_labels, scale_free
-from ._shared.checks import check_count, check_labelled
+from ._shared.checks import check_count, check_labeled
 from ._shared.results import MeasureWarning, UndefinedMeasureError
 from ._suite.inputs import Inputs, Space
 from ._suite.registry import MEASURES, Measure
@@ -73,12 +73,12 @@ def measure(
     n_jobs: int | None = None,
     max_memory: int | None = None,
 ) -> Scores:
-    """Measure how untangled labelled points are: all measures, or some, with what is sure of them.
+    """Measure how untangled labeled points are: all measures, or some, with what is sure of them.
 
     Each score has its value, its range and which way untangled lies; a 95 % bootstrap interval;
     its value by chance, with the labels permuted; values for each class and each pair of classes
     where there are any; and what was left out and why. What several measures need, such as the
-    nearest neighbours, is computed once.
+    nearest neighbors, is computed once.
 
     Parameters
     ----------
@@ -92,10 +92,10 @@ def measure(
     measures : str or iterable of str, optional
         Names of measures or of their families (`measure_names` lists them); all by default.
     k : int
-        Neighbours of the Neighborhood Hit and of the confusion of neighbours; trustworthiness and
+        Neighbors of the Neighborhood Hit and of the confusion of neighbors; trustworthiness and
         continuity use 10, or as many as there can be.
     graph, map_graph : NeighborGraph, optional
-        The nearest neighbours in the representation and on the map, at least max(k, 10), where
+        The nearest neighbors in the representation and on the map, at least max(k, 10), where
         they are known already.
     max_samples : int, optional
         Silhouette, trustworthiness and continuity look at about so many points, drawn from each
@@ -133,7 +133,7 @@ def measure(
     -----
     The interval is that of the sampling of the points, each class resampled by itself. Scores made
     of class means and spreads, and the shapes, are computed anew for each resample. Scores of
-    neighbours keep the neighbours (in a resample a point would be the neighbour of its own copies)
+    neighbors keep the neighbors (in a resample a point would be the neighbor of its own copies)
     and weigh each by how often both ends were drawn, to first order; their intervals are as wide as
     the scatter over new data or up to half as wide again. Scores that compare points with
     centroids, or with a trained classifier, keep these. Dimension and similarity move to first
@@ -211,7 +211,7 @@ def _checked(points: Any, labels: AnyArray) -> tuple[Rows, Array, Array]:
         points = points.scale_free()
         points.require_finite()
         return points, codes, classes
-    points, codes, classes = check_labelled(points, labels)
+    points, codes, classes = check_labeled(points, labels)
     return scale_free(points, min_samples=2), codes, classes
 
 

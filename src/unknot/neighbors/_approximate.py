@@ -1,4 +1,4 @@
-"""Approximate search for very many points: the cells around each, then neighbours of neighbours.
+"""Approximate search for very many points: the cells around each, then neighbors of neighbors.
 
 Libraries of approximate indices were measured first (``benchmarks/neighbors.py``). Those whose
 builds are fast insert points from several threads, so that two runs differ; others bring a thread
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from .._parallel.thread_team import Team, single_threaded_blas
+from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from . import _exact
 from ._axes import Axes
@@ -23,39 +23,39 @@ from ._tiles import TILE, Meeting, Tiles, tree_order
 # Points in a cell, on average; and cells visited for each.
 CELL = 400
 VISITED = 32
-# k-means needs to know the centres only roughly.
+# k-means needs to know the centers only roughly.
 SAMPLE_PER_CELL = 32
 MEANS_ITERATIONS = 6
-# Rounds of looking at the nearest neighbours of so many nearest neighbours.
+# Rounds of looking at the nearest neighbors of so many nearest neighbors.
 ROUNDS = 1
 REACH = 24
 BLOCK = 4096
-# Points whose true neighbours are looked up to measure the recall.
+# Points whose true neighbors are looked up to measure the recall.
 MEASURED = 500
 
 
 def search(
     points: Float32[Array, "samples features"], k: int, n_threads: int, *, half_square: bool
 ) -> tuple[Int32[Array, "samples k"], Float32[Array, "samples k"], float]:
-    """Find most of the k nearest neighbours of each point, and measure how many.
+    """Find most of the k nearest neighbors of each point, and measure how many.
 
-    Points are put into cells by k-means; the points of a cell look for neighbours in the cells
-    nearest to it, then among the neighbours of those found.
+    Points are put into cells by k-means; the points of a cell look for neighbors in the cells
+    nearest to it, then among the neighbors of those found.
 
     Returns
     -------
     indices, distances : ndarrays of shape (n_samples, k)
     recall : float
-        The fraction of the true neighbours found, of a sample of 500 points.
+        The fraction of the true neighbors found, of a sample of 500 points.
     """
     n = len(points)
-    with single_threaded_blas(), Team(n_threads) as team:
+    with single_threaded_blas(), ThreadTeam(n_threads) as team:
         axes = Axes.principal(points, team)
         coordinates = axes.coordinates(points, team)
         cells = _cells(coordinates.lead, team)
         order = np.argsort(cells, kind="stable").astype(np.int32)
         slices = _slices(cells[order])
-        # In the cells' own order neighbours are near in memory.
+        # In the cells' own order neighbors are near in memory.
         points = points[order]
         coordinates = coordinates.ordered(order)
         places = np.arange(n, dtype=np.int32)
@@ -82,32 +82,32 @@ def search(
     return indices, distances, recall
 
 
-def _cells(lead: Array, team: Team) -> Int32[Array, " samples"]:
+def _cells(lead: Array, team: ThreadTeam) -> Int32[Array, " samples"]:
     """Assign points to the cells of a rough k-means."""
     n = len(lead)
     n_cells = max(1, n // CELL)
     sample = lead[np.linspace(0, n - 1, min(n, n_cells * SAMPLE_PER_CELL)).astype(np.int64)]
-    centres = sample[:: len(sample) // n_cells][:n_cells].copy()
+    centers = sample[:: len(sample) // n_cells][:n_cells].copy()
     for _ in range(MEANS_ITERATIONS):
-        nearest = _nearest_centre(sample, centres, team)
+        nearest = _nearest_center(sample, centers, team)
         counts = np.bincount(nearest, minlength=n_cells)
         sums = np.stack(
             [np.bincount(nearest, weights=column, minlength=n_cells) for column in sample.T], axis=1
         )
-        centres = np.where(
-            counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centres
+        centers = np.where(
+            counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centers
         ).astype(np.float32)
     # Numbered along a tree, so that cells which are near in space are near in memory.
-    return _nearest_centre(lead, centres[tree_order(centres, 8)], team)
+    return _nearest_center(lead, centers[tree_order(centers, 8)], team)
 
 
-def _nearest_centre(points: Array, centres: Array, team: Team) -> Int32[Array, " samples"]:
-    half_norms = np.einsum("ij,ij->i", centres, centres) / 2
+def _nearest_center(points: Array, centers: Array, team: ThreadTeam) -> Int32[Array, " samples"]:
+    half_norms = np.einsum("ij,ij->i", centers, centers) / 2
     nearest = np.empty(len(points), np.int32)
 
     def assign(block: int) -> None:
         rows = slice(block * TILE, (block + 1) * TILE)
-        nearest[rows] = np.argmax(points[rows] @ centres.T - half_norms, axis=1)
+        nearest[rows] = np.argmax(points[rows] @ centers.T - half_norms, axis=1)
 
     team.run(assign, -(-len(points) // TILE))
     return nearest
@@ -123,8 +123,8 @@ def _slices(cells: Array) -> list[slice]:
     ]
 
 
-def _refined(points: Array, near: Array, far: Array, team: Team) -> tuple[Array, Array]:
-    """Offer every point the neighbours of its neighbours."""
+def _refined(points: Array, near: Array, far: Array, team: ThreadTeam) -> tuple[Array, Array]:
+    """Offer every point the neighbors of its neighbors."""
     n, k = near.shape
     new_near, new_far = np.empty_like(near), np.empty_like(far)
 
@@ -138,13 +138,13 @@ def _refined(points: Array, near: Array, far: Array, team: Team) -> tuple[Array,
 
 
 def _recall(points: Array, near: Array, n_threads: int) -> float:
-    """Measure which fraction of the true neighbours of evenly chosen points was found."""
+    """Measure which fraction of the true neighbors of evenly chosen points was found."""
     n, k = near.shape
     chosen = np.linspace(0, n - 1, min(n, MEASURED)).astype(np.int64)
     true, _ = _exact.search(points, k + 1, n_threads, queries=points[chosen])
     found = 0
-    for place, neighbours in zip(chosen, true, strict=True):
-        others = neighbours[neighbours != place][:k]
+    for place, neighbors in zip(chosen, true, strict=True):
+        others = neighbors[neighbors != place][:k]
         found += len(np.intersect1d(others, near[place]))
     fraction: float = found / (len(chosen) * k)
     return fraction

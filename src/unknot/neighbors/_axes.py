@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Float64
-from ._kernels import centre_rows
+from ._kernels import center_rows
 
 # Leading axes go through the matrix product, refining ones only where its bound holds.
 LEADING = 112
@@ -79,21 +79,21 @@ class Axes:
     basis: Float32[Array, "features axes"] | None
 
     @classmethod
-    def principal(cls, points: Array, team: Team) -> Axes:
+    def principal(cls, points: Array, team: ThreadTeam) -> Axes:
         """Fit a frame to points; no rotation where it would cost more than it saves."""
         n, n_features = points.shape
         origin, scale = frame(points, team)
         if n_features <= LEADING + REFINING // 2 or n < min(4 * n_features, FEW):
             return cls(origin, scale, None)
         some = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
-        sample = centred(some, slice(0, len(some)), origin, scale)
+        sample = centered(some, slice(0, len(some)), origin, scale)
         basis = _principal_axes(sample, team)
         if n < 4 * n_features and _share(sample[: 4 * LEADING], basis) < ENOUGH:
             # Most pairs would be computed in full, which a matrix product does faster.
             return cls(origin, scale, None)
         return cls(origin, scale, basis)
 
-    def coordinates(self, points: Array, team: Team) -> Coordinates:
+    def coordinates(self, points: Array, team: ThreadTeam) -> Coordinates:
         """Project points onto the axes."""
         n, n_features = points.shape
         basis = self.basis
@@ -111,7 +111,7 @@ class Axes:
 
         def project(number: int) -> None:
             rows = blocks[number]
-            part = centred(points, rows, self.origin, self.scale)
+            part = centered(points, rows, self.origin, self.scale)
             norms = np.sqrt(np.einsum("ij,ij->i", part, part))
             errors[rows] = rounding * norms
             if basis is None:
@@ -131,7 +131,7 @@ class Axes:
         return Coordinates(lead, refine, errors)
 
 
-def frame(points: Array, team: Team) -> tuple[Float64[Array, " features"], float]:
+def frame(points: Array, team: ThreadTeam) -> tuple[Float64[Array, " features"], float]:
     """Find the mean, and a power of two that brings points relative to it to lengths about 1."""
     n, n_features = points.shape
     blocks = row_blocks(n, n_features)
@@ -139,13 +139,13 @@ def frame(points: Array, team: Team) -> tuple[Float64[Array, " features"], float
     low = np.empty((len(blocks), n_features), np.float32)
     high = np.empty((len(blocks), n_features), np.float32)
 
-    def summarise(number: int) -> None:
+    def summarize(number: int) -> None:
         rows = points[blocks[number]]
         np.sum(rows, axis=0, dtype=np.float64, out=sums[number])
         np.min(rows, axis=0, out=low[number])
         np.max(rows, axis=0, out=high[number])
 
-    team.run(summarise, len(blocks))
+    team.run(summarize, len(blocks))
     origin = sums.sum(axis=0) / n
     reach = float(max(np.max(high.max(axis=0) - origin), np.max(origin - low.min(axis=0)), 0.0))
     reach *= n_features**0.5
@@ -158,21 +158,21 @@ def row_blocks(n: int, n_features: int) -> list[slice]:
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
-def centred(points: Array, rows: slice, origin: Array, scale: float) -> Array:
+def centered(points: Array, rows: slice, origin: Array, scale: float) -> Array:
     """Return rows relative to a frame, in float32."""
     result = np.empty((rows.stop - rows.start, points.shape[1]), np.float32)
-    centre_rows(points, rows.start, rows.stop, origin, scale, result)
+    center_rows(points, rows.start, rows.stop, origin, scale, result)
     return result
 
 
 def _share(points: Array, basis: Array) -> float:
-    """Compute how much of the squared lengths of centred points lies along the axes."""
+    """Compute how much of the squared lengths of centered points lies along the axes."""
     along = points @ basis
     whole = float(np.einsum("ij,ij->", points, points))
     return float(np.einsum("ij,ij->", along, along)) / whole if whole > 0 else 1.0
 
 
-def _principal_axes(sample: Array, team: Team) -> Array:
+def _principal_axes(sample: Array, team: ThreadTeam) -> Array:
     """Compute leading principal axes, (n_features, n_axes), orthonormal to float32."""
     n_features = sample.shape[1]
     n_axes = min(LEADING + REFINING, n_features)

@@ -11,9 +11,9 @@ from __future__ import annotations
 import numpy as np
 
 from .._io.stored_points import StoredPoints
-from .._parallel.thread_team import Team, single_threaded_blas
+from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32
-from ._axes import LEADING, MANY_FEATURES, REFINING, SAMPLE, Axes, centred
+from ._axes import LEADING, MANY_FEATURES, REFINING, SAMPLE, Axes, centered
 from ._axes import _principal_axes as principal_axes
 from ._duplicates import Distinct
 from ._exact import meet_all, search_all_pairs
@@ -26,7 +26,7 @@ FEW = 2 * (LEADING + REFINING)
 
 
 def graph_of_stored(points: StoredPoints, k: int, n_threads: int) -> NeighborGraph:
-    """Find the k nearest neighbours of points on disk, exactly.
+    """Find the k nearest neighbors of points on disk, exactly.
 
     Raises
     ------
@@ -83,7 +83,7 @@ def _search(
     places = [slice(start, min(start + step, n)) for start in range(0, n, step)]
     nothing = np.empty((0, points.shape[1]), np.float32)
     indices, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    with single_threaded_blas(), Team(n_threads) as team:
+    with single_threaded_blas(), ThreadTeam(n_threads) as team:
         axes = _fit_axes(points, kept, team)
         parts, heaps = [], []
         for some in places:
@@ -114,7 +114,7 @@ def _search(
     return indices, distances
 
 
-def _fit_axes(points: StoredPoints, kept: Array, team: Team) -> Axes:
+def _fit_axes(points: StoredPoints, kept: Array, team: ThreadTeam) -> Axes:
     """Fit a frame as `Axes.principal`; rotated wherever that leaves fewer coordinates."""
     n, n_features = len(kept), points.shape[1]
     mean, low, high = points.summary
@@ -125,4 +125,4 @@ def _fit_axes(points: StoredPoints, kept: Array, team: Team) -> Axes:
     # With many features only so many rows of a sample are looked at.
     wanted = SAMPLE if n_features <= MANY_FEATURES else MANY_FEATURES
     some = points[kept[np.linspace(0, n - 1, min(n, wanted)).astype(np.int64)]]
-    return Axes(mean, scale, principal_axes(centred(some, slice(0, len(some)), mean, scale), team))
+    return Axes(mean, scale, principal_axes(centered(some, slice(0, len(some)), mean, scale), team))

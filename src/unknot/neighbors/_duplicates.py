@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Int32
 from ._kernels import expand_groups, hash_rows
 
@@ -39,7 +39,7 @@ class Distinct:
         def hash_block(block: int) -> None:
             hash_rows(bits, block * BLOCK, min(n, (block + 1) * BLOCK), hashes)
 
-        with Team(min(n_threads, blocks)) as team:
+        with ThreadTeam(min(n_threads, blocks)) as team:
             team.run(hash_block, blocks)
         _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
         if len(first) == len(points):
@@ -59,7 +59,7 @@ class Distinct:
     def expand(
         self, indices: Int32[Array, "distinct k"], distances: Float32[Array, "distinct k"], k: int
     ) -> tuple[Array, Array]:
-        """Turn the neighbours of distinct rows into those of all samples.
+        """Turn the neighbors of distinct rows into those of all samples.
 
         The k nearest distinct rows, and the row itself, stand for at least the k nearest samples:
         any sample of another row comes after the first sample of each of these.

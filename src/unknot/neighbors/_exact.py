@@ -13,7 +13,7 @@ from functools import partial
 
 import numpy as np
 
-from .._parallel.thread_team import Team, single_threaded_blas
+from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from ._axes import Axes
 from ._tiles import Heaps, Meeting, Tiles
@@ -21,7 +21,7 @@ from ._tiles import Heaps, Meeting, Tiles
 # Queries farther away, in units of the points' extent, are measured by a frame of their own: in the
 # points' their squares overflow.
 FAR = 2.0**30
-# Centres and radii are rounded.
+# Centers and radii are rounded.
 SLACK = 1e-5
 
 
@@ -44,7 +44,7 @@ def search(
     n_threads : int
         The result does not depend on it.
     queries : ndarray of shape (n_queries, n_features), float32, optional
-        By default the points themselves, none of which is then its own neighbour.
+        By default the points themselves, none of which is then its own neighbor.
     half_square : bool
         Return half the squared distance, which for unit vectors is ``1 - cos``.
 
@@ -52,7 +52,7 @@ def search(
     -------
     indices, distances : ndarrays of shape (n_queries, k)
     """
-    with single_threaded_blas(), Team(n_threads) as team:
+    with single_threaded_blas(), ThreadTeam(n_threads) as team:
         axes = Axes.principal(points, team)
         if queries is None:
             return _search(points, None, k, axes, half_square, team)
@@ -77,7 +77,7 @@ def _search(
     k: int,
     axes: Axes,
     half_square: bool,
-    team: Team,
+    team: ThreadTeam,
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
     """Search in a frame."""
     base = Tiles.along_tree(points, axes.coordinates(points, team), team)
@@ -109,7 +109,7 @@ def search_block(
     asked, base = meeting.asked, meeting.base
     errors = asked.coordinates.errors[asked.slices[block]] + base.slack
     heaps = Heaps.unfilled(errors, k, scale)
-    apart = base.distances_to(asked.centres[block])
+    apart = base.distances_to(asked.centers[block])
     gaps = (apart - asked.radii[block] - base.radii) * (1 - SLACK)
     for tile in np.argsort(apart, kind="stable")[:max_tiles]:
         if gaps[tile] <= heaps.reach():
@@ -117,20 +117,20 @@ def search_block(
     return heaps
 
 
-def search_all_pairs(tiles: Tiles, k: int, scale: float, team: Team) -> Heaps:
+def search_all_pairs(tiles: Tiles, k: int, scale: float, team: ThreadTeam) -> Heaps:
     """Fill a heap for each of the points of all tiles, in the tiles' order."""
     heaps = Heaps.unfilled(tiles.coordinates.errors + tiles.slack, k, scale)
     meet_all(tiles, heaps, tiles, heaps, team)
     return heaps
 
 
-def meet_all(asked: Tiles, near: Heaps, base: Tiles, far: Heaps, team: Team) -> None:
+def meet_all(asked: Tiles, near: Heaps, base: Tiles, far: Heaps, team: ThreadTeam) -> None:
     """Let every tile meet every other, or those of another set of points, nearest ones first.
 
     Pairs that have no tile in common meet at the same time; nothing is changed by two threads.
     """
     same = asked is base
-    apart = np.stack([base.distances_to(centre) for centre in asked.centres])
+    apart = np.stack([base.distances_to(center) for center in asked.centers])
     gaps = (apart - asked.radii[:, None] - base.radii) * (1 - SLACK)
     meeting = Meeting(asked, base)
     near_of = [near.of(rows) for rows in asked.slices]

@@ -1,4 +1,4 @@
-"""The k nearest neighbours of every sample, as one plain thing that rooms hand on."""
+"""The k nearest neighbors of every sample, as one plain thing that rooms hand on."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ from .._validation.arrays import as_array
 
 @dataclass(frozen=True, eq=False)
 class NeighborGraph:
-    """The k nearest neighbours of each of n samples, nearest first, the sample itself left out.
+    """The k nearest neighbors of each of n samples, nearest first, the sample itself left out.
 
     Attributes
     ----------
     indices : ndarray of shape (n_samples, k), int32
-        The neighbours of each sample. Equally distant ones stand in the order of their indices.
+        The neighbors of each sample. Equally distant ones stand in the order of their indices.
     distances : ndarray of shape (n_samples, k), float32
         Their distances, not squared, in the units of the points; for ``metric="cosine"``
         ``1 - cos``, in [0, 2].
     metric : str
         What the distances are, such as ``"euclidean"``, ``"cosine"`` or ``"precomputed"``.
     recall : float
-        The fraction of the true neighbours that are in the graph, in [0, 1]: exactly 1.0 for an
+        The fraction of the true neighbors that are in the graph, in [0, 1]: exactly 1.0 for an
         exact search, measured on a sample of the points for an approximate one.
 
     Raises
@@ -92,7 +92,7 @@ class NeighborGraph:
 
     @property
     def k(self) -> int:
-        """The number of neighbours of each sample."""
+        """The number of neighbors of each sample."""
         return int(self.indices.shape[1])
 
     def nearest(self, k: int) -> NeighborGraph:

@@ -1,6 +1,6 @@
-"""Compiled kernels of the neighbour search: no validation, arrays allocated by the caller.
+"""Compiled kernels of the neighbor search: no validation, arrays allocated by the caller.
 
-``FAST`` lets the compiler reorder sums, so that they vectorise, but not assume that values are
+``FAST`` lets the compiler reorder sums, so that they vectorize, but not assume that values are
 finite. For given arrays the sum's order is fixed by the compiled code, not by threads.
 """
 
@@ -92,7 +92,7 @@ def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
 
 
 @kernel()
-def centre_rows(points, first, last, origin, scale, out):
+def center_rows(points, first, last, origin, scale, out):
     """Take points relative to an origin, in float64, and round them to float32."""
     for i in range(first, last):
         row = points[i]
@@ -143,7 +143,7 @@ def expand_groups(
 
 @kernel()
 def visit_neighbors(points, first, last, reach, near, far, seen, new_near, new_far):
-    """Offer every point the nearest ``reach`` neighbours of its nearest ``reach`` neighbours.
+    """Offer every point the nearest ``reach`` neighbors of its nearest ``reach`` neighbors.
 
     Rows of distances ``far`` ascend; ``seen`` is zero on entry, one entry a point. By the triangle
     inequality |d_ij - d_jl| <= d_il: what cannot be near enough is not computed. Reads the old

@@ -1,6 +1,6 @@
 """Compiled kernels of the meeting of two tiles: no validation, arrays allocated by the caller.
 
-With a, b the leading coordinates of two points (relative to one centre, the norm of what the axes
+With a, b the leading coordinates of two points (relative to one center, the norm of what the axes
 leave out among them), |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is a lower bound of their squared distance.
 The product of two tiles bounds the distances of all their pairs; those whose bound does not exceed
 the k-th distance found so far are collected for each query, along the rows of the product for one
@@ -50,14 +50,14 @@ def nearly_sort(bounds, places, limit, counts, near_bounds, near_places):
 
 
 @kernel(fastmath=FAST)
-def shift_tile(lead, centre, shrink, shifted, norms):
-    """Take coordinates relative to a centre; ``norms``: their squared lengths times ``shrink``."""
+def shift_tile(lead, center, shrink, shifted, norms):
+    """Take coordinates relative to a center; ``norms``: their squared lengths times ``shrink``."""
     for i in range(lead.shape[0]):
         row = lead[i]
         out = shifted[i]
         s = np.float32(0)
         for t in range(row.shape[0]):
-            u = row[t] - centre[t]
+            u = row[t] - center[t]
             out[t] = u
             s += u * u
         norms[i] = s * shrink

@@ -35,9 +35,9 @@ def nearest_neighbors(
     exact: bool | None = None,
     max_memory: int | None = None,
 ) -> NeighborGraph:
-    """Find the k nearest neighbours of every point.
+    """Find the k nearest neighbors of every point.
 
-    Exact up to 300,000 points, by default: the neighbours are those of a search through all pairs
+    Exact up to 300,000 points, by default: the neighbors are those of a search through all pairs
     with distances in float64, equally distant ones ordered by index. The search looks at few pairs
     in full, and never holds more than a few megabytes of products per thread. Above, the search
     looks at the most promising parts of the points and refines what it finds; its recall is
@@ -51,7 +51,7 @@ def nearest_neighbors(
         directions are), so that the offset costs no precision. Or an array on disk, (n_samples,
         *shape): a Zarr or HDF5 array, or a ``numpy.memmap``.
     k : int
-        Neighbours of each point, itself not counted: from 1 to n_samples - 1.
+        Neighbors of each point, itself not counted: from 1 to n_samples - 1.
     metric : {"euclidean", "cosine"}, default="euclidean"
         Cosine is ``1 - cos``, in [0, 2]: 0 for the same direction. A row of zeros has no direction:
         its distance is 1 to every other row and 0 to another row of zeros.
@@ -158,7 +158,7 @@ def _as_float32(array: Array, metric: str, middle: Array | None, name: str) -> A
 def graph_of_points(
     space: SearchSpace, k: int, n_threads: int, *, exact: bool | None = None
 ) -> NeighborGraph:
-    """Find the k nearest neighbours of checked points; as `nearest_neighbors`."""
+    """Find the k nearest neighbors of checked points; as `nearest_neighbors`."""
     points, metric = space.points, space.metric
     if exact is None:
         exact = points.shape[0] <= APPROXIMATE_ABOVE
@@ -258,7 +258,6 @@ def _check_k(k: SupportsIndex, n: int) -> int:
         raise TypeError(f"k must be a whole number; got {k!r}")
     if not 1 <= k <= n - 1:
         raise ValueError(
-            f"k must be from 1 to n_samples - 1 = {n - 1}; got {k}. "
-            "A point is not its own neighbour"
+            f"k must be from 1 to n_samples - 1 = {n - 1}; got {k}. A point is not its own neighbor"
         )
     return int(k)

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from scipy import sparse
 
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array
 from .._validation.arrays import as_numbers
 from .._validation.points import as_points
@@ -69,6 +69,6 @@ def search(
             indices[row] = nearest
             distances[row] = of_row[nearest] / 2 if half_square else np.sqrt(of_row[nearest])
 
-    with Team(n_threads) as team:
+    with ThreadTeam(n_threads) as team:
         team.run(answer, -(-n // step))
     return indices, distances

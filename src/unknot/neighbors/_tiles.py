@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Float64, Int32
 from ._axes import ROUNDING, Coordinates
 from ._kernels import unheap
@@ -26,7 +26,7 @@ NOTHING = np.full(TILE, -np.inf, np.float32)
 
 
 class Tiles:
-    """Points in an order cut into tiles, with the centre and radius of each.
+    """Points in an order cut into tiles, with the center and radius of each.
 
     Attributes
     ----------
@@ -40,9 +40,9 @@ class Tiles:
         In the tiles' order.
     slices : list of slice
         Places of each tile, at most 512.
-    centres : ndarray of shape (n_tiles, n_lead), float32
+    centers : ndarray of shape (n_tiles, n_lead), float32
     radii : ndarray of shape (n_tiles,), float32
-        The greatest distance of a tile's leading coordinates from its centre.
+        The greatest distance of a tile's leading coordinates from its center.
     """
 
     def __init__(
@@ -51,7 +51,7 @@ class Tiles:
         coordinates: Coordinates,
         order: Array,
         slices: list[slice],
-        team: Team,
+        team: ThreadTeam,
         first: int = 0,
     ) -> None:
         self.points = points
@@ -59,19 +59,19 @@ class Tiles:
         self.order = order
         self.coordinates = coordinates.ordered(order)
         self.slices = slices
-        self.centres = np.empty((len(slices), coordinates.lead.shape[1]), np.float32)
+        self.centers = np.empty((len(slices), coordinates.lead.shape[1]), np.float32)
         self.radii = np.empty(len(slices), np.float32)
 
         def describe(number: int) -> None:
             lead = self.coordinates.lead[slices[number]]
-            self.centres[number] = lead.mean(axis=0)
-            self.radii[number] = np.sqrt(((lead - self.centres[number]) ** 2).sum(axis=1).max())
+            self.centers[number] = lead.mean(axis=0)
+            self.radii[number] = np.sqrt(((lead - self.centers[number]) ** 2).sum(axis=1).max())
 
         team.run(describe, len(slices))
 
     @classmethod
     def along_tree(
-        cls, points: Array, coordinates: Coordinates, team: Team, first: int = 0
+        cls, points: Array, coordinates: Coordinates, team: ThreadTeam, first: int = 0
     ) -> Tiles:
         """Cut points into tiles of 512 along a tree of median splits."""
         n = len(points)
@@ -83,9 +83,9 @@ class Tiles:
         """How far the place of any of the points may be off."""
         return np.float32(self.coordinates.errors.max())
 
-    def distances_to(self, centre: Array) -> Float32[Array, " tiles"]:
-        """Compute how far the tiles' centres are from a point."""
-        apart: Array = np.sqrt(((self.centres - centre) ** 2).sum(axis=1))
+    def distances_to(self, center: Array) -> Float32[Array, " tiles"]:
+        """Compute how far the tiles' centers are from a point."""
+        apart: Array = np.sqrt(((self.centers - center) ** 2).sum(axis=1))
         return apart
 
 
@@ -110,10 +110,10 @@ def tree_order(coordinates: Array, leaf: int) -> Int32[Array, " samples"]:
 
 def _direction(sample: Array) -> Array:
     """Find, by power iteration, about the direction in which a sample varies most."""
-    centred = sample - sample.mean(axis=0)
-    direction: Array = centred[np.argmax(np.einsum("ij,ij->i", centred, centred))]
+    centered = sample - sample.mean(axis=0)
+    direction: Array = centered[np.argmax(np.einsum("ij,ij->i", centered, centered))]
     for _ in range(POWER_ITERATIONS):
-        direction = (centred @ direction) @ centred
+        direction = (centered @ direction) @ centered
         direction /= max(float(np.linalg.norm(direction)), 1e-30)
     return direction
 
@@ -211,13 +211,13 @@ class Meeting:
     Parameters
     ----------
     asked, base : Tiles
-        If they are the same, no point is its own neighbour.
+        If they are the same, no point is its own neighbor.
     """
 
     def __init__(self, asked: Tiles, base: Tiles) -> None:
         self.asked = asked
         self.base = base
-        self._room = _Room(asked.centres.shape[1])
+        self._room = _Room(asked.centers.shape[1])
 
     def meet(self, block: int, tile: int, near: Heaps | None, far: Heaps | None) -> None:
         """Offer a tile of points to the heaps of a block of queries, and the other way round.
@@ -234,9 +234,9 @@ class Meeting:
         # The error of a product of m terms is at most m roundings of its factors' norms, and
         # |a||b| <= (|a|^2 + |b|^2) / 2: it is subtracted from the squared norms.
         shrink = np.float32(1 - (own.shape[1] + 8) * ROUNDING)
-        centre = asked.centres[block]
-        shift_tile(asked.coordinates.lead[rows], centre, shrink, own, own_norms)
-        shift_tile(base.coordinates.lead[columns], centre, shrink, shifted, norms)
+        center = asked.centers[block]
+        shift_tile(asked.coordinates.lead[rows], center, shrink, own, own_norms)
+        shift_tile(base.coordinates.lead[columns], center, shrink, shifted, norms)
         products = room.products[: n_rows * n_columns].reshape(n_rows, n_columns)
         np.dot(own, shifted.T, out=products)
         collect(

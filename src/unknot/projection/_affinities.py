@@ -1,4 +1,4 @@
-"""Affinities p_ij: how much two samples are each other's neighbours, as t-SNE defines it."""
+"""Affinities p_ij: how much two samples are each other's neighbors, as t-SNE defines it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._parallel.simd import LANES
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Float64, Int32, Int64
 from ..neighbors import NeighborGraph
 from ._kernels_affinities import (
@@ -61,7 +61,7 @@ class Affinities:
             return self.index, np.empty(0, np.int32)
         return np.empty(0, np.uint16), self.index
 
-    def reordered(self, order: Int32[Array, " samples"], team: Team) -> Affinities:
+    def reordered(self, order: Int32[Array, " samples"], team: ThreadTeam) -> Affinities:
         """Return the affinities of the samples in another order, row r for sample ``order[r]``."""
         n = len(self.scale)
         ptr = np.zeros(n + 1, np.int64)
@@ -89,18 +89,18 @@ def rank_of(order: Int32[Array, " samples"]) -> Int32[Array, " samples"]:
 def attainable_perplexity(perplexity: float, n_samples: int) -> float:
     """Return the perplexity, or the largest that the number of samples allows.
 
-    Three times the perplexity are looked at as neighbours, and there are n - 1 others.
+    Three times the perplexity are looked at as neighbors, and there are n - 1 others.
     """
     return max(1.0, min(perplexity, (n_samples - 1) / 3))
 
 
 def neighbors_for(perplexity: float, n_samples: int) -> int:
-    """Return how many neighbours the affinities are made of."""
+    """Return how many neighbors the affinities are made of."""
     return min(n_samples - 1, int(3 * perplexity + 1e-6))
 
 
 def conditional(
-    distances: Float32[Array, "samples k"], perplexity: float, team: Team
+    distances: Float32[Array, "samples k"], perplexity: float, team: ThreadTeam
 ) -> tuple[Float32[Array, "samples k"], Float64[Array, " samples"]]:
     """Compute p_{j|i}, of entropy log(perplexity) where ties allow it, and each row's sigma."""
     n = len(distances)
@@ -117,7 +117,7 @@ def conditional(
 
 
 def joint(
-    graph: NeighborGraph, perplexity: float, order: Int32[Array, " samples"], team: Team
+    graph: NeighborGraph, perplexity: float, order: Int32[Array, " samples"], team: ThreadTeam
 ) -> Affinities:
     """Compute p_ij = (p_{j|i} + p_{i|j}) / 2N [vanDerMaaten2008], row r for sample ``order[r]``."""
     n, k = graph.n_samples, graph.k

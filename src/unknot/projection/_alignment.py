@@ -31,7 +31,7 @@ def align_map(map_: ArrayLike, reference: ArrayLike, *, scale: bool = False) -> 
     Returns
     -------
     ndarray of shape (n_samples, n_components), float32
-        The map, moved. If all its points are equal, they lie at the reference's centre; where
+        The map, moved. If all its points are equal, they lie at the reference's center; where
         several rotations are equally good, one without reflection is taken.
 
     Raises
@@ -58,25 +58,25 @@ def align_map(map_: ArrayLike, reference: ArrayLike, *, scale: bool = False) -> 
             "map_ and reference must hold the same samples in as many components; "
             f"got the shapes {moved.shape} and {target.shape}"
         )
-    centre = target.mean(axis=0)
+    center = target.mean(axis=0)
     moved -= moved.mean(axis=0)
-    rotation, factor = _procrustes(moved, target - centre)
+    rotation, factor = _procrustes(moved, target - center)
     turned = (factor if scale else 1.0) * (moved @ rotation)
     if to.middle is not None:
-        centre = centre + to.middle
-        if is_blurred(turned + centre, BLURRED):
+        center = center + to.middle
+        if is_blurred(turned + center, BLURRED):
             raise ValueError(
-                "reference must lie near 0, where float32 maps have their digits; its centre is "
-                f"at {', '.join(f'{value:.3g}' for value in centre)}. Subtract it"
+                "reference must lie near 0, where float32 maps have their digits; its center is "
+                f"at {', '.join(f'{value:.3g}' for value in center)}. Subtract it"
             )
-    result: Map = (turned + centre).astype(np.float32)
+    result: Map = (turned + center).astype(np.float32)
     return result
 
 
 def _procrustes(
     moved: Float64[Array, "samples components"], target: Float64[Array, "samples components"]
 ) -> tuple[Float64[Array, "components components"], float]:
-    """Find the best rotation or reflection of centred points, and the best factor after it.
+    """Find the best rotation or reflection of centered points, and the best factor after it.
 
     With X'Y = U S V', R = U V' and the factor is tr S / |X|^2.
     """
@@ -94,7 +94,7 @@ def _procrustes(
 def displacement(map_: ArrayLike, previous: ArrayLike) -> float:
     """Return how far samples moved between two maps, on average, in units of the map's radius.
 
-    The radius is the root mean square distance from the map's centre; 0 if nothing moved, about
+    The radius is the root mean square distance from the map's center; 0 if nothing moved, about
     1.3 for maps that have nothing to do with each other. Align the maps first.
     """
     there = as_points(map_, name="map_").astype(np.float64)
@@ -110,5 +110,5 @@ def displacement(map_: ArrayLike, previous: ArrayLike) -> float:
 
 
 def radius_of(map_: Float64[Array, "samples components"]) -> float:
-    """Return the root mean square distance of a map's points from their centre."""
+    """Return the root mean square distance of a map's points from their center."""
     return float(np.sqrt(np.square(map_ - map_.mean(axis=0)).sum(axis=1).mean()))

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._parallel.barrier import give_up, new_shared
 from .._parallel.simd import LANES
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32
 from ._affinities import Affinities
 from ._kernels_exact import attract, repel, step
@@ -115,7 +115,9 @@ class MeshEngine(Engine):
     A map of 1 component is one of 2 that lies on the line y = 0 and is held there.
     """
 
-    def __init__(self, affinities: Affinities, start: Array, spacing: float, team: Team) -> None:
+    def __init__(
+        self, affinities: Affinities, start: Array, spacing: float, team: ThreadTeam
+    ) -> None:
         n, self._n_components = start.shape
         self._n = n
         self._order = np.arange(n, dtype=np.int32)
@@ -202,7 +204,7 @@ class MeshEngine(Engine):
             self._sums,
             done,
         )
-        self._team.together(
+        self._team.run_all(
             lambda thread: descend_together(thread, n_threads, shared, *arguments),
             lambda: give_up(shared),
         )
@@ -220,7 +222,7 @@ class MeshEngine(Engine):
 class ExactEngine(Engine):
     """Repulsion summed over all pairs; 1, 2 or 3 components."""
 
-    def __init__(self, affinities: Affinities, start: Array, team: Team) -> None:
+    def __init__(self, affinities: Affinities, start: Array, team: ThreadTeam) -> None:
         n, self._n_components = start.shape
         self._affinities = affinities
         self._team = team

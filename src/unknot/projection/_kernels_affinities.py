@@ -64,12 +64,12 @@ def conditional_rows(distances, first, last, log_perplexity, p, sigma):
 
 
 @kernel()
-def relabel_rows(indices, order, rank, first, last, relabelled, p, sorted_p):
+def relabel_rows(indices, order, rank, first, last, relabeled, p, sorted_p):
     """Rename samples, put rows in the new order, and sort each by its new column numbers."""
     k = indices.shape[1]
     for r in range(first, last):
         i = order[r]
-        columns = relabelled[r]
+        columns = relabeled[r]
         values = sorted_p[r]
         for t in range(k):
             column = rank[indices[i, t]]
@@ -119,7 +119,7 @@ def transpose(columns, values, first, last, fill, rows, transposed):
 
 @kernel()
 def measure_union(columns, values, starts, rows, transposed, first, last, lengths, largest):
-    """Count, for every sample, those it has as neighbours or that have it; find the largest sum."""
+    """Count, for every sample, those it has as neighbors or that have it; find the largest sum."""
     k = columns.shape[1]
     for i in range(first, last):
         q = starts[i]

@@ -12,7 +12,7 @@ from .._parallel.simd import FAST
 
 @njit(fastmath=FAST, error_model="numpy", inline="always")
 def natural_log(x):
-    """Compute log x of a float32 x >= 1 as `logs_of` does, in a form that vectorises."""
+    """Compute log x of a float32 x >= 1 as `logs_of` does, in a form that vectorizes."""
     bits = np.float32(x).view(np.int32)
     e = (bits >> 23) - 127
     m = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32)

@@ -8,7 +8,7 @@ they count (`_fourier.Plan` has their positions); backward, they are taken in th
 import numpy as np
 from numba import njit
 
-from ._kernels_lanes import fused, keep_apart, load, splat, store, transpose
+from ._kernels_lanes import fused, load, noinline, splat, store, transpose
 
 SIXTEEN = np.uint64(16)
 ONE = np.uint64(1)
@@ -135,7 +135,7 @@ def forward(re, im, radices, tables, twiddles):
     y_k = sum_p x_p exp(-2 pi i k p / n), n the product of the radices. Blocks that fit in the
     first cache are finished one after the other.
     """
-    keep_apart()
+    noinline()
     n = ONE
     for radix in radices:
         n *= radix
@@ -159,7 +159,7 @@ def forward_permuted(re, im, radices, tables, twiddles):
     Called with ``im`` and ``re`` exchanged it is `forward`'s inverse, times n: to exchange real
     and imaginary parts before and after a transform turns its exponent's sign.
     """
-    keep_apart()
+    noinline()
     n = ONE
     for radix in radices:
         n *= radix
@@ -196,7 +196,7 @@ def transform_strips(charges, first, last, plan, re, im, spectrum_re, spectrum_i
     (Z_k + Z*_-k) / 2 and (Z_k - Z*_-k) / 2i; the halves are left to the influence function.
     ``spectrum``, flat, has the shape (frequencies / 16, columns, 16).
     """
-    keep_apart()
+    noinline()
     radices, tables, twiddles, positions = plan
     parts, rows, columns = charges.shape
     flat = charges.reshape(-1)
@@ -242,7 +242,7 @@ def convolve_strips(first, last, columns, plan, influence, re, im, spectrum_re, 
     ``influence``, flat, has the shape (frequencies / 16, length, 16), its rows at the positions of
     their frequencies.
     """
-    keep_apart()
+    noinline()
     radices, tables, twiddles = plan
     length = ONE
     for radix in radices:
@@ -270,7 +270,7 @@ def convolve_strips(first, last, columns, plan, influence, re, im, spectrum_re, 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def transform_back_strips(spectrum_re, spectrum_im, first, last, plan, re, im, potential):
     """Transform half the spectrum of strips of 32 columns back to the potential at their nodes."""
-    keep_apart()
+    noinline()
     radices, tables, twiddles, positions = plan
     rows, columns = potential.shape
     flat = potential.reshape(-1)

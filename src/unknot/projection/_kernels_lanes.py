@@ -3,7 +3,7 @@
 The compiler does not see that the rows of a transform do not overlap, and so leaves its loops
 scalar. Here each operation is a vector instruction of LLVM's from the start, which splits it into
 as many registers as the machine needs. Each is rounded as it stands: Numba keeps several copies of
-a function, optimised apart, and which one runs must not show in the result.
+a function, optimized apart, and which one runs must not show in the result.
 """
 
 import operator
@@ -56,7 +56,7 @@ def _repeat(builder, value):
 
 
 @intrinsic
-def keep_apart(typing):
+def noinline(typing):
     """Do not compile the function that calls this into its callers: a large one once is enough."""
 
     def generate(context, builder, signature, arguments):

@@ -11,7 +11,7 @@ from numba import njit
 from .._parallel.barrier import barrier, next_task
 from .._parallel.simd import STRIDE
 from ._kernels_fourier import convolve_strips, transform_back_strips, transform_strips
-from ._kernels_lanes import fused, keep_apart, load, splat, store
+from ._kernels_lanes import fused, load, noinline, splat, store
 
 STRIP = 32
 # A plain 0 would be a type of its own, and the kernels compiled anew for it.
@@ -26,7 +26,7 @@ def restrict(charges, first, last, weights, line, coarse):
 
     ``line`` has room for a fine row and 32 nodes more.
     """
-    keep_apart()
+    noinline()
     parts, rows, columns = charges.shape
     flat = charges.reshape(-1)
     nx = np.uint64(rows)
@@ -63,7 +63,7 @@ def add_coarse(coarse, first, weights, across, potential):
 
     ``across`` has room for 32 columns of the coarse mesh.
     """
-    keep_apart()
+    noinline()
     rows, columns = potential.shape
     flat = potential.reshape(-1)
     n_coarse = rows // 4 + 3

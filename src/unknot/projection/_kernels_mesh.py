@@ -13,8 +13,8 @@ from .._parallel.jit import kernel
 from .._parallel.simd import FAST, STRIDE
 from ._kernels_lanes import (
     first_of,
-    keep_apart,
     load,
+    noinline,
     read_whole,
     store,
     store_whole,
@@ -160,7 +160,7 @@ def gather(
     Of ``x`` and ``y``, a multiple of 16, what is beyond n is on the mesh, too; the field there is
     zero. ``room`` is for 528 numbers.
     """
-    keep_apart()
+    noinline()
     columns = np.uint64(potential.shape[1])
     flat = potential.reshape(-1)
     one = np.float32(1)
@@ -236,7 +236,7 @@ def fits(bounds, layout):
 
 
 @register_jitable
-def normaliser(total, offset, n):
+def normalizer(total, offset, n):
     """Compute Z from the sum of the points' potentials.
 
     Positive in truth; where all points are far from each other, the mesh may lose the sign.

@@ -1,6 +1,6 @@
 """Compiled kernels of the gradient descent: arrays allocated by the caller, nothing validated.
 
-Sixteen neighbours, or sixteen points, are handled as one. ``error_model="numpy"`` lets the compiler
+Sixteen neighbors, or sixteen points, are handled as one. ``error_model="numpy"`` lets the compiler
 divide without a branch.
 """
 
@@ -16,10 +16,10 @@ from ._kernels_lanes import (
     first_of,
     fused,
     greatest,
-    keep_apart,
     least,
     load,
     load_small,
+    noinline,
     pairs_at,
     part_floats,
     root,
@@ -28,7 +28,7 @@ from ._kernels_lanes import (
     store_pairs,
     total,
 )
-from ._kernels_mesh import find_origin, find_potential, fits, gather, normaliser
+from ._kernels_mesh import find_origin, find_potential, fits, gather, normalizer
 
 # Columns of the sums that every chunk of points leaves.
 X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
@@ -86,7 +86,7 @@ def attract(chunk, n_chunks, pairs, affinities, x_pull, y_pull, with_log, sums):
     sum_ij p_ij log(1 + |y_i - y_j|^2). Of the indices in 16 bits and those in 32 one array is
     empty: to compile all this anew for the other kind takes longer than most descents.
     """
-    keep_apart()
+    noinline()
     ptr, narrow, wide, weight, scale = affinities
     n = len(scale)
     one = splat(np.float32(1))
@@ -142,7 +142,7 @@ def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
     two rows the pairs (x, y), and what is kept of the fields; forces on what is beyond the last
     point are zero, and it stays with that.
     """
-    keep_apart()
+    noinline()
     exaggeration, learning_rate, momentum, max_step, aside = settings
     stride = np.uint64(len(state) // ROWS)
     groups = len(state) // (ROWS * 16)
@@ -320,7 +320,7 @@ def descend_together(
         total = 0.0
         for chunk in range(n_chunks):
             total += sums[chunk, PHI_SUM]
-        z = normaliser(total, solver.offset, n)
+        z = normalizer(total, solver.offset, n)
         push = np.float32(0.5 / z)
         chunk = next_task(shared)
         while chunk < n_chunks:

@@ -83,9 +83,9 @@ def place(
     n_steps,
     placed,
 ):
-    """Place each new point where the divergence of its own neighbours is least.
+    """Place each new point where the divergence of its own neighbors is least.
 
-    From the best of its neighbours' places, descend the gradient; a step that does not lessen the
+    From the best of its neighbors' places, descend the gradient; a step that does not lessen the
     divergence is halved, one that does makes the next longer. Points do not see each other.
     """
     slope = np.empty(3)

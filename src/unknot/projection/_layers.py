@@ -21,9 +21,9 @@ from ._start import SPREAD, starting_map
 from ._tsne import TSNE
 
 # The standard deviation, along its wider axis, with which a map goes on from the one before. With
-# that of a finished map, neighbours that must meet do not: KL is 4 % higher on LeNet's layers.
+# that of a finished map, neighbors that must meet do not: KL is 4 % higher on LeNet's layers.
 _GOING_ON = 1.0
-# If more than this share of a layer's neighbours are far apart on the map before, the descent could
+# If more than this share of a layer's neighbors are far apart on the map before, the descent could
 # not bring them together without exaggeration. Between successive layers of LeNet it is up to
 # 0.046; from the map of a network's output back to its input 0.13; on a random map 0.6.
 _FAR_SHARE = 0.08
@@ -43,7 +43,7 @@ class LayerMap:
         Iterations run.
     start : {"points", "random", "previous", "previous, exaggerated"}
         What the descent started from. "previous, exaggerated": the map before did not fit this
-        layer's neighbours, so that they had to be gathered first.
+        layer's neighbors, so that they had to be gathered first.
     displacement : float or None
         The mean distance of a sample from its place on the map before, in units of this map's
         radius (root mean square); None without a map before.
@@ -71,14 +71,14 @@ def map_after(
     The descent goes on from the previous map, and ends turned onto it (`align_map`). Its start has
     the previous map's form, with standard deviation 1, and there is no early exaggeration, which
     would take that form apart. Where the previous map does not fit the layer (more than 8 % of its
-    neighbours are farther apart there than the map's radius), the start is scaled down to the
+    neighbors are farther apart there than the map's radius), the start is scaled down to the
     usual 1e-4 instead and exaggerated as ever. Either way the KL divergence is that of an
     independent run to within 2 %; on LeNet's layers it is lower.
 
     Parameters
     ----------
     graph : NeighborGraph
-        The layer's nearest neighbours, three times the perplexity for each sample.
+        The layer's nearest neighbors, three times the perplexity for each sample.
     previous : array-like (n_samples, n_components), optional
         The map of the layer before. None, or one whose points are all equal: an independent run.
     points : array-like (n_samples, n_features), optional
@@ -161,7 +161,7 @@ def map_layers(
     Parameters
     ----------
     graphs : mapping of str to NeighborGraph or None
-        The name of each layer, in order, and its neighbours. A layer with None, such as one that
+        The name of each layer, in order, and its neighbors. A layer with None, such as one that
         is dead, has no map, and the next goes on from the last map there is.
     points : mapping of str to array-like, optional
         The points of at least the first layer that has a graph.
@@ -198,7 +198,7 @@ def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:
 def _check_previous(
     previous: ArrayLike | None, graph: NeighborGraph, n_components: int
 ) -> Float64[Array, "samples components"] | None:
-    """Return the map before, centred and its wider axis of deviation 1; None if it has no width."""
+    """Return the previous map, centered, its wider axis of deviation 1; None if it is a point."""
     if previous is None:
         return None
     checked = scale_free(previous, name="previous").astype(np.float64)
@@ -213,7 +213,7 @@ def _check_previous(
 
 
 def _far_share(map_: Float64[Array, "samples components"], graph: NeighborGraph) -> float:
-    """Return the share of neighbours that are farther apart on a map than its radius."""
+    """Return the share of neighbors that are farther apart on a map than its radius."""
     limit = radius_of(map_) ** 2
     far = 0
     for column in graph.indices.T:

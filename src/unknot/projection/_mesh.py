@@ -1,7 +1,7 @@
 """Repulsion by one potential on a particle mesh.
 
 With K(r) = 1 / (1 + r^2) and phi(y) = sum_j K(|y - y_j|), the repulsive force is
-sum_j w_ij^2 (y_i - y_j) = -grad phi(y_i) / 2 and the normaliser Z = sum_i phi(y_i) - N: one scalar
+sum_j w_ij^2 (y_i - y_j) = -grad phi(y_i) / 2 and the normalizer Z = sum_i phi(y_i) - N: one scalar
 field gives both. It is computed as smooth particle-mesh Ewald does [Essmann1995]: unit charges
 spread over a mesh by cubic B-splines, two real transforms with the kernel's between them, and phi
 and its gradient read back by the same splines, less what each point does to itself on a mesh,
@@ -15,7 +15,7 @@ import numpy as np
 
 from .._parallel.barrier import give_up, new_shared
 from .._parallel.simd import LANES
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32
 from ._kernels_mesh import (
     GROWTH,
@@ -24,7 +24,7 @@ from ._kernels_mesh import (
     find_origin,
     fits,
     nodes_across,
-    normaliser,
+    normalizer,
     rung_of,
     width_of,
 )
@@ -44,7 +44,7 @@ class Mesh:
         Points in a map.
     spacing : float
         Distance of nodes, in units of the map; finer for maps less than 50 nodes across.
-    team : Team
+    team : ThreadTeam
         The threads; the result does not depend on their number.
 
     Attributes
@@ -67,7 +67,7 @@ class Mesh:
     potential: Float32[Array, "x y"]
     buffers: Float32[Array, "rooms numbers"]
 
-    def __init__(self, n_points: int, spacing: float, team: Team) -> None:
+    def __init__(self, n_points: int, spacing: float, team: ThreadTeam) -> None:
         self._n_points = n_points
         self._team = team
         self.layout = (0, 0, 0.0, spacing)
@@ -92,7 +92,7 @@ class Mesh:
         fields = np.empty((2, len(x)), np.float32)
         self._find(x, y, bounds, fields[0], fields[1], sums)
         x_field[:], y_field[:] = fields[:, :n]
-        return float(normaliser(sums.sum(), self.solver.offset, self._n_points))
+        return float(normalizer(sums.sum(), self.solver.offset, self._n_points))
 
     def solve(
         self,
@@ -154,7 +154,7 @@ class Mesh:
         shared, n_threads = new_shared(), self._team.n_threads
         mesh = (self.charges, self.solver, self.buffers, self.potential)
         points = (x, y, self._n_points, origin, np.float32(1 / step))
-        self._team.together(
+        self._team.run_all(
             lambda thread: find_field(
                 thread, n_threads, shared, *points, *mesh, x_field, y_field, sums
             ),

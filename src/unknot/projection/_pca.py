@@ -11,11 +11,11 @@ from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, Transfo
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._parallel.n_jobs import resolve_n_jobs
-from .._parallel.thread_team import Team, single_threaded_blas
+from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Float64
 from .._validation.arrays import for_estimator, is_sparse
 from .._validation.points import as_points, middle_of, relative
-from ..neighbors._axes import centred, frame, row_blocks
+from ..neighbors._axes import centered, frame, row_blocks
 from ._parameters import Whole
 
 # Up to so many features the directions come from the covariance matrix.
@@ -49,7 +49,9 @@ class Components:
     total: float
 
     @classmethod
-    def of(cls, points: Float32[Array, "samples features"], few: int, team: Team) -> Components:
+    def of(
+        cls, points: Float32[Array, "samples features"], few: int, team: ThreadTeam
+    ) -> Components:
         """Find the leading components."""
         n, n_features = points.shape
         mean, scale = frame(points, team)
@@ -62,7 +64,7 @@ class Components:
         else:
             from sklearn import decomposition
 
-            scaled = centred(points, slice(0, n), mean, scale)
+            scaled = centered(points, slice(0, n), mean, scale)
             # Points without any variance are divided by it.
             with np.errstate(invalid="ignore", divide="ignore"):
                 model = decomposition.PCA(few, random_state=0).fit(scaled)
@@ -75,7 +77,7 @@ class Components:
         return cls(mean, scale, np.ascontiguousarray(directions), variances, total)
 
     def project(
-        self, points: Float32[Array, "samples features"], team: Team
+        self, points: Float32[Array, "samples features"], team: ThreadTeam
     ) -> Float32[Array, "samples components"]:
         """Project points onto the directions, still scaled."""
         n, n_features = points.shape
@@ -84,13 +86,13 @@ class Components:
 
         def project_block(number: int) -> None:
             rows = blocks[number]
-            scores[rows] = centred(points, rows, self.mean, self.scale) @ self.directions.T
+            scores[rows] = centered(points, rows, self.mean, self.scale) @ self.directions.T
 
         team.run(project_block, len(blocks))
         return scores
 
 
-def _covariance(points: Array, mean: Array, scale: float, team: Team) -> Array:
+def _covariance(points: Array, mean: Array, scale: float, team: ThreadTeam) -> Array:
     n, n_features = points.shape
     n_parts = min(PARTS, max(1, n // ROWS))
     parts = np.zeros((n_parts, n_features, n_features))
@@ -98,7 +100,7 @@ def _covariance(points: Array, mean: Array, scale: float, team: Team) -> Array:
     def add(part: int) -> None:
         first, last = n * part // n_parts, n * (part + 1) // n_parts
         for rows in row_blocks(last - first, n_features):
-            some = centred(points, slice(first + rows.start, first + rows.stop), mean, scale)
+            some = centered(points, slice(first + rows.start, first + rows.stop), mean, scale)
             parts[part] += some.T @ some
 
     team.run(add, n_parts)
@@ -164,7 +166,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
                 f"n_components must be from 1 to min(n_samples, n_features) = {min(points.shape)}; "
                 f"got n_components={self.n_components!r}"
             )
-        with single_threaded_blas(), Team(resolve_n_jobs(None)) as team:
+        with single_threaded_blas(), ThreadTeam(resolve_n_jobs(None)) as team:
             self._components = Components.of(points, int(self.n_components), team)
         found = self._components
         self.components_ = found.directions
@@ -181,7 +183,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         """Project points, as a float32 array (n_samples, n_components)."""
         check_is_fitted(self)
         points = relative(self._checked(X, reset=False), self._middle, name="X")
-        with single_threaded_blas(), Team(resolve_n_jobs(None)) as team:
+        with single_threaded_blas(), ThreadTeam(resolve_n_jobs(None)) as team:
             scores = self._components.project(points, team)
         result: Array = (scores / self._components.scale).astype(np.float32)
         return result

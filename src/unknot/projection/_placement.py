@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Int32
 from ._affinities import conditional
 from ._kernels_placement import place
@@ -24,7 +24,7 @@ def place_points(
     spacing: float,
     n_threads: int,
 ) -> Float32[Array, "new components"]:
-    """Place each new point by its neighbours among the map's points, which stay where they are.
+    """Place each new point by its neighbors among the map's points, which stay where they are.
 
     With p_{j|new} as for any sample, and q_{j|new} = w_{new,j} / sum_j w_{new,j} over all points of
     the map, its place is a local minimum of KL(p_{.|new} || q_{.|new}). A new point at distance 0
@@ -35,7 +35,7 @@ def place_points(
     y[:n_components] = map_.T
     placed = np.empty((len(indices), n_components), np.float32)
     low, high = y.min(axis=1).astype(np.float64), y.max(axis=1).astype(np.float64)
-    with Team(n_threads) as team:
+    with ThreadTeam(n_threads) as team:
         frame = (0.0, 0.0, 1.0, 0.0, np.empty((0, 0), np.float32))
         if n_components <= 2 and len(map_) > MESH_ABOVE:
             mesh = Mesh(len(map_), spacing, team)

@@ -141,7 +141,7 @@ def _influence(kernel: Kernel, padded: tuple[int, int], step: float) -> Float64[
     sampled = kernel(x[:, None] ** 2 + y[None, :] ** 2)
     # The kernel is even in both directions, and so is its transform: real.
     transform = fft.fft(fft.rfft(sampled, axis=0), axis=1).real
-    # A cubic B-spline is 2/3 at its centre and 1/6 at the nodes beside it.
+    # A cubic B-spline is 2/3 at its center and 1/6 at the nodes beside it.
     bx = 2 / 3 + np.cos(2 * np.pi * fft.rfftfreq(mx)) / 3
     by = 2 / 3 + np.cos(2 * np.pi * fft.fftfreq(my)) / 3
     result: Array = transform / (bx[:, None] ** 2 * by[None, :] ** 2)

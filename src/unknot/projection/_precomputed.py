@@ -1,4 +1,4 @@
-"""Neighbours that the caller has: a graph, or distances."""
+"""Neighbors that the caller has: a graph, or distances."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BLOCK = 256
 
 
 def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
-    """Find the k nearest neighbours in a matrix of distances.
+    """Find the k nearest neighbors in a matrix of distances.
 
     Parameters
     ----------
@@ -24,7 +24,7 @@ def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
         Entry (i, j) is the distance from i to j. Of a sparse matrix only what is stored counts, as
         in scikit-learn's ``kneighbors_graph(mode="distance")``. The diagonal is not looked at.
     k : int
-        Neighbours of each sample; fewer if a sparse row has fewer.
+        Neighbors of each sample; fewer if a sparse row has fewer.
 
     Raises
     ------
@@ -32,7 +32,7 @@ def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
         If the distances are not real numbers.
     ValueError
         If the matrix is not square, a distance is negative, NaN or infinite, or a sparse row has
-        no neighbour.
+        no neighbor.
     """
     is_sparse = bool(sparse.issparse(distances))
     if is_sparse:
@@ -75,7 +75,7 @@ def _graph_of_stored(matrix: Any, k: int) -> NeighborGraph:
     counts = np.bincount(rows[others], minlength=n)
     if counts.min() == 0:
         raise ValueError(
-            f"a precomputed sparse matrix must have a neighbour in every row; "
+            f"a precomputed sparse matrix must have a neighbor in every row; "
             f"row {int(np.argmin(counts))} has none"
         )
     k = int(min(k, counts.min()))

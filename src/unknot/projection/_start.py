@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .._io.stored_points import Rows, StoredPoints
-from .._parallel.thread_team import Team, single_threaded_blas
+from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from .._validation.arrays import as_numbers
 from ._pca import Components
@@ -49,7 +49,7 @@ def starting_map(
             return noise
         start = noise
         few = min(n_components, *points.shape)
-        with single_threaded_blas(), Team(n_threads) as team:
+        with single_threaded_blas(), ThreadTeam(n_threads) as team:
             components = _components(points, few, team).astype(np.float64)
         deviations = components.std(axis=0)
         if deviations[0] > 0:
@@ -89,7 +89,7 @@ def _given_start(
     return start.astype(np.float32)
 
 
-def _components(points: Rows, few: int, team: Team) -> Float32[Array, "samples components"]:
+def _components(points: Rows, few: int, team: ThreadTeam) -> Float32[Array, "samples components"]:
     if not isinstance(points, StoredPoints):
         return Components.of(points, few, team).project(points, team)
     # Of points on disk, components of as many as can be held are enough for a start.
@@ -100,7 +100,7 @@ def _components(points: Rows, few: int, team: Team) -> Float32[Array, "samples c
 
 
 def curve_order(start: Float32[Array, "samples components"]) -> Int32[Array, " samples"]:
-    """Order points along a Z-shaped curve through the map: neighbours in it are near in memory."""
+    """Order points along a Z-shaped curve through the map: neighbors in it are near in memory."""
     low, high = start.min(axis=0), start.max(axis=0)
     cells = ((start - low) / np.where(high > low, high - low, 1) * 65535).astype(np.uint64)
     code = np.zeros(len(start), np.uint64)

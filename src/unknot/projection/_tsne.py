@@ -1,4 +1,4 @@
-"""The estimator: checks, stages, and what was learnt."""
+"""The estimator: checks, stages, and what was learned."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._parallel.n_jobs import resolve_n_jobs
-from .._parallel.thread_team import Team
+from .._parallel.thread_team import ThreadTeam
 from .._typing import Array
 from .._validation.arrays import as_numbers, for_estimator
 from ..neighbors import NeighborGraph
@@ -46,10 +46,10 @@ MILD = 1.5
 
 
 class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """t-distributed stochastic neighbour embedding [vanDerMaaten2008], on every core.
+    """t-distributed stochastic neighbor embedding [vanDerMaaten2008], on every core.
 
     Finds a map on which q_ij ~ 1 / (1 + |y_i - y_j|^2) is as near as it can be to the affinities
-    p_ij of the points, in Kullback-Leibler divergence. Neighbours are exact; repulsion is read
+    p_ij of the points, in Kullback-Leibler divergence. Neighbors are exact; repulsion is read
     from one potential on a particle mesh, at a cost of N plus the mesh's.
 
     Parameters
@@ -57,7 +57,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     n_components : {1, 2, 3}, default=2
         Dimensions of the map. With 3, repulsion is summed over all pairs, at a cost of N^2.
     perplexity : float, default=30.0
-        The effective number of neighbours; three times as many are looked at. Below 1 it is 1. If
+        The effective number of neighbors; three times as many are looked at. Below 1 it is 1. If
         there are too few samples, the largest perplexity they allow, (n_samples - 1) / 3, is used
         instead, with a warning.
     early_exaggeration : float, default=12.0
@@ -123,7 +123,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     perplexity_ : float
         The perplexity used.
     graph_ : NeighborGraph
-        The neighbours used; its ``recall`` is 1.0 if they are exact.
+        The neighbors used; its ``recall`` is 1.0 if they are exact.
     n_copies_left_out_ : int
         Samples that lie in the place of one of their copies, because their point has more copies
         than the neighbors looked at; a warning says so. The map, its divergence and ``method_`` are
@@ -131,7 +131,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     method_ : str
         "mesh" or "exact".
     timings_ : dict
-        Seconds of each stage: "neighbors", "affinities", "start", "optimisation".
+        Seconds of each stage: "neighbors", "affinities", "start", "optimization".
     n_features_in_ : int
 
     Examples
@@ -195,7 +195,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             Points, real and finite. With ``metric="precomputed"`` a `NeighborGraph` or distances.
         y : ignored
         graph : NeighborGraph, optional
-            The points' neighbours, if they are known already: at least three times the perplexity
+            The points' neighbors, if they are known already: at least three times the perplexity
             for each.
 
         Raises
@@ -216,7 +216,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         self.timings_ = {"neighbors": time.perf_counter() - began}
         n = graph.n_samples
         self._say(
-            f"{graph.k} nearest neighbours of {n} samples in {self.timings_['neighbors']:.3f} s "
+            f"{graph.k} nearest neighbors of {n} samples in {self.timings_['neighbors']:.3f} s "
             + ("(exact)" if graph.recall == 1 else f"(recall {graph.recall:.4f})")
         )
         began = time.perf_counter()
@@ -227,7 +227,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         start = start[made_of.kept]
         order = curve_order(start)
         self.timings_["start"] = time.perf_counter() - began
-        with Team(n_threads) as team:
+        with ThreadTeam(n_threads) as team:
             began = time.perf_counter()
             affinities = joint(made_of.graph, self.perplexity_, order, team)
             self.timings_["affinities"] = time.perf_counter() - began
@@ -236,8 +236,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                 f"{self.timings_['affinities']:.3f} s, mean sigma {affinities.mean_sigma:.4g}"
             )
             began = time.perf_counter()
-            report = self._optimise(affinities, start[order], order, made_of.place, team)
-            self.timings_["optimisation"] = time.perf_counter() - began
+            report = self._optimize(affinities, start[order], order, made_of.place, team)
+            self.timings_["optimization"] = time.perf_counter() - began
         self.embedding_ = _in_order(report.map_, order)[made_of.place]
         self.kl_divergence_ = report.kl_divergence
         self.n_iter_ = report.iteration
@@ -259,7 +259,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         """Place points on the fitted map, which does not move.
 
         Each point goes where the divergence of its own affinities from its own q_{j|new} has a
-        local minimum, found from the place of one of its neighbours; new points do not see each
+        local minimum, found from the place of one of its neighbors; new points do not see each
         other. One that equals a fitted point is put in its place.
 
         Parameters
@@ -307,7 +307,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     def _neighbors(
         self, X: Any, graph: NeighborGraph | None, n_threads: int
     ) -> tuple[Array | None, NeighborGraph]:
-        """Check the input and find its neighbours; the points, if they are dense, for the start."""
+        """Check the input and find its neighbors; the points, if they are dense, for the start."""
         self._space: SearchSpace | None = None
         points = None
         if self.metric == "precomputed":
@@ -354,17 +354,17 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         return graph
 
     def _set_perplexity(self, n: int, k: int | None = None) -> None:
-        """Use the perplexity asked for, or with a warning what samples and neighbours allow."""
+        """Use the perplexity asked for, or with a warning what samples and neighbors allow."""
         asked = float(self.perplexity)
         self.perplexity_ = attainable_perplexity(asked, n)
         reason = f"{n} samples allow"
         if k is not None and k < neighbors_for(self.perplexity_, n):
             self.perplexity_ = max(1.0, k / 3)
-            reason = f"the graph's {k} neighbours of each sample allow"
+            reason = f"the graph's {k} neighbors of each sample allow"
         if self.perplexity_ < asked:
             warnings.warn(
                 f"perplexity {asked:g} is more than {reason}; using {self.perplexity_:g}, a third "
-                "of the number of neighbours",
+                "of the number of neighbors",
                 UserWarning,
                 stacklevel=5,
             )
@@ -381,8 +381,8 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             stacklevel=3,
         )
 
-    def _optimise(
-        self, affinities: Affinities, start: Array, order: Array, place: Array, team: Team
+    def _optimize(
+        self, affinities: Affinities, start: Array, order: Array, place: Array, team: ThreadTeam
     ) -> Report:
         n, n_components = start.shape
         exact_up_to = EXACT_UP_TO if self.method == "auto" else TOO_FEW_FOR_A_MESH

@@ -1,4 +1,4 @@
-"""What the page shows of one layer: its map, points, neighbours, shapes and scores."""
+"""What the page shows of one layer: its map, points, neighbors, shapes and scores."""
 
 import math
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from ..representations._reduction import describe
 from ..studies import LayerStudy
 from ._packing import pack, pack_map, pack_shares
 
-_K = 6  # neighbours of a Neighborhood Hit, where the scores do not say
+_K = 6  # neighbors of a Neighborhood Hit, where the scores do not say
 _DEPTH = 0.95
 
 
@@ -41,7 +41,7 @@ def layer_entry(
         entry["scores"] = scores_entry(layer.scores, n_classes)
         entry["notes"] += [str(note) for note in layer.scores.notes if note not in entry["notes"]]
     present, codes = np.unique(labels, return_inverse=True)
-    k = min(_neighbours_of_hit(layer), len(labels) - 1)
+    k = min(_neighbors_of_hit(layer), len(labels) - 1)
     entry["hitK"] = k
     if layer.graph is not None:
         entry.update(_graph_entry(layer.graph, codes, present, n_classes, k, n_neighbors))
@@ -90,7 +90,7 @@ def finite(value: Any) -> float | None:
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _neighbours_of_hit(layer: LayerStudy) -> int:
+def _neighbors_of_hit(layer: LayerStudy) -> int:
     settings: Mapping[str, Any] = {} if layer.scores is None else layer.scores.settings
     return int(settings.get("k", _K))
 

@@ -41,7 +41,7 @@ def unpack(packed: Packed) -> Array:
 def pack_shares(shares: Array) -> Packed:
     """Pack fractions in [0, 1] in one byte each, 255 for 1.
 
-    Halves are rounded towards the middle: so sixths, which fall on halves, keep their whole
+    Halves are rounded toward the middle: so sixths, which fall on halves, keep their whole
     percentages.
 
     Examples

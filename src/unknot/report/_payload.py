@@ -40,7 +40,7 @@ def build_payload(
     title : str, optional
         Above the page; by default the name of the model, or of both.
     n_neighbors : int, default 8
-        Neighbours of each point that are highlighted with it; 0 for none.
+        Neighbors of each point that are highlighted with it; 0 for none.
     n_jobs : int, optional
         Threads; every core by default.
 

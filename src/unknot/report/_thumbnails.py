@@ -72,7 +72,7 @@ def sprite_sheets(thumbnails: Array) -> dict[str, Any]:
 
 
 def image_uri(png: bytes) -> str:
-    """Return a picture (PNG) as a data: URI, in no more bytes than a picture of 256 colours has."""
+    """Return a picture (PNG) as a data: URI, in no more bytes than a picture of 256 colors has."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         image.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(buffer, format="PNG")

@@ -11,7 +11,7 @@ from ._adapters.base import INPUTS
 from ._layers import Found, Layer, same_values
 from ._reduction import Reducer, describe
 from ._samples import has_finite_sum
-from ._store import InMemory, OnDisk, Store, fitting, populate
+from ._store import InMemory, OnDisk, Store, prefault_pages, select_fitting
 
 
 class NotAViewError(Exception):
@@ -81,11 +81,11 @@ class Column:
     def described(self, reports: dict[str, dict[str, Any]]) -> Layer:
         """Return the layer with what was done to it in words."""
         name = self.layer.name
-        said = [self.layer.description, describe(reports[name]) if name in reports else ""]
-        return replace(self.layer, description="; ".join(filter(None, said)))
+        parts = [self.layer.description, describe(reports[name]) if name in reports else ""]
+        return replace(self.layer, description="; ".join(filter(None, parts)))
 
 
-def among_themselves(found: Sequence[Found]) -> list[Found]:
+def resolve_aliases(found: Sequence[Found]) -> list[Found]:
     """Name views after the first chosen layer of the same values, and not after one left out."""
     first: dict[str, str] = {INPUTS: INPUTS}
     result = []
@@ -125,7 +125,7 @@ def plan(
             base.keeps_batch = True
     own = [column for column in columns.values() if column.base is None]
     sizes = [4 * n_samples * int(np.prod(column.reducer.shape)) for column in own]
-    fits = fitting(sizes, budget)
+    fits = select_fitting(sizes, budget)
     on_disk = [column for column, fit in zip(own, fits, strict=True) if not fit]
     on_disk += [
         column
@@ -142,7 +142,7 @@ def plan(
     for column in own:
         if column not in on_disk:
             column.place = InMemory(n_samples, column.reducer.shape)
-    populate([c.place.array for c in columns.values() if isinstance(c.place, InMemory)])
+    prefault_pages([c.place.array for c in columns.values() if isinstance(c.place, InMemory)])
     for column in on_disk:
         column.place = places.column(column.layer.name, n_samples, column.reducer.shape)
     return columns

@@ -8,16 +8,16 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 
-from .._console import moves
+from .._console import supports_live_display
 from .._io.text import shown as shown_text
 from .._typing import Array
 from ._adapters.base import Adapter, find_adapter, leaves
 from ._columns import (
     Column,
     NotAViewError,
-    among_themselves,
     finish,
     plan,
+    resolve_aliases,
     without_view,
 )
 from ._layers import Which, choose, prepare, probe
@@ -142,7 +142,7 @@ def extract_to(
     samples = prepare(adapter, inputs)
     found, notes = choose(probe(adapter, samples), layers, adapter.name)
     notes = [*getattr(adapter, "notes", ()), *notes]
-    found = among_themselves(found)
+    found = resolve_aliases(found)
     captured = sum(4 * int(np.prod(entry.layer.shape)) for entry in found)
     size = adapter.batch_size or min(batch_size, max(1, batch_bytes // captured), samples.n_samples)
     while True:
@@ -193,7 +193,7 @@ def _run(
         escape(shown_text(f"{adapter.name}: extracting")),
         console=console,
         transient=True,
-        disable=not (progress and moves(console)),
+        disable=not (progress and supports_live_display(console)),
     )
     output: Array | None = None
     with adapter.running(sink, set(columns)) as run:

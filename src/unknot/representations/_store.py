@@ -71,7 +71,7 @@ def _free_memory() -> int:
     return max(0, free)
 
 
-def fitting(sizes: Sequence[int], budget: int) -> list[bool]:
+def select_fitting(sizes: Sequence[int], budget: int) -> list[bool]:
     """Return which of some sizes fit into the budget together: the smallest first."""
     fits = [False] * len(sizes)
     for place in sorted(range(len(sizes)), key=sizes.__getitem__):
@@ -80,7 +80,7 @@ def fitting(sizes: Sequence[int], budget: int) -> list[bool]:
     return fits
 
 
-def populate(arrays: Sequence[Array]) -> threading.Thread:
+def prefault_pages(arrays: Sequence[Array]) -> threading.Thread:
     """Have the system provide the arrays' memory beside the model's work; contents are untouched.
 
     Otherwise the first write to each page waits for it, which takes longer than the copying.

@@ -1,4 +1,4 @@
-"""The control of every study: the same network before it learnt anything."""
+"""The control of every study: the same network before it learned anything."""
 
 from typing import Any
 
@@ -6,7 +6,7 @@ from ._adapters.base import find_adapter
 
 
 def untrained(model: Any, random_state: int = 0) -> Any:
-    """Return a copy of a model with fresh weights: the same architecture, nothing learnt.
+    """Return a copy of a model with fresh weights: the same architecture, nothing learned.
 
     Parameters
     ----------
@@ -19,7 +19,7 @@ def untrained(model: Any, random_state: int = 0) -> Any:
     -------
     object
         A model of the same class. In Keras every layer is made anew from its configuration, with
-        its own initialisers; what a layer learnt by ``adapt``, such as the mean of the data, is
+        its own initializers; what a layer learned by ``adapt``, such as the mean of the data, is
         kept. In PyTorch every module's ``reset_parameters`` is called; parameters of modules that
         have none are drawn from a normal distribution with the mean and the standard deviation
         that they had.

@@ -1,4 +1,4 @@
-"""Studies: every layer of a network on labelled data, with maps, scores and controls."""
+"""Studies: every layer of a network on labeled data, with maps, scores and controls."""
 
 from ._compare import Comparison, Difference
 from ._layer import LayerStudy

@@ -1,4 +1,4 @@
-"""One layer of a study: its points, their neighbours, their map, its scores."""
+"""One layer of a study: its points, their neighbors, their map, its scores."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class LayerStudy:
         An array, or one that lies on disk and is read where it is sliced. None where it was not
         kept, and of a view, whose points are those of the layer it is `same_as`.
     graph : NeighborGraph or None
-        The nearest neighbours in the representation; read when it is first asked for.
+        The nearest neighbors in the representation; read when it is first asked for.
     map : array of float32 (n_samples, 2), or None
         Aligned with the map of the layer before.
     kl_divergence : float or None

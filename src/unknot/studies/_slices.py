@@ -13,7 +13,7 @@ from .._io.text import no_such_layer
 from .._typing import Array
 from ._layer import LayerStudy
 
-OF_ALL_CLASSES = "a slice by class: scores and neighbours are of all classes, and are left out"
+OF_ALL_CLASSES = "a slice by class: scores and neighbors are of all classes, and are left out"
 
 
 def match_layers(layers: Iterable[str], wanted: str | Sequence[str]) -> list[str]:

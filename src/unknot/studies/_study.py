@@ -1,4 +1,4 @@
-"""Study: a network's layers on labelled data, with their maps and scores, as one object."""
+"""Study: a network's layers on labeled data, with their maps and scores, as one object."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ else:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Study(Mapping[str, LayerStudy]):
-    """What a network makes of labelled data, layer by layer: a mapping from names to `LayerStudy`.
+    """What a network makes of labeled data, layer by layer: a mapping from names to `LayerStudy`.
 
     Made by `unknot.study`, by an `EpochRecorder`, or loaded from where it was saved.
 
@@ -56,7 +56,7 @@ class Study(Mapping[str, LayerStudy]):
     seconds : dict of str to float
         Of each stage.
     notes : tuple of str
-        What must be said about the whole.
+        Remarks on the whole study.
 
     Raises
     ------
@@ -130,15 +130,15 @@ class Study(Mapping[str, LayerStudy]):
         return layer in self.layers
 
     def __repr__(self) -> str:
-        said = [f"{len(self.labels):,} samples, {len(self.class_names)} classes"]
+        lines = [f"{len(self.labels):,} samples, {len(self.class_names)} classes"]
         if self.accuracy is not None:
-            said[0] += f", accuracy {100 * self.accuracy:.2f} %"
-        said.append(f"layers: {', '.join(self.layers)}")
+            lines[0] += f", accuracy {100 * self.accuracy:.2f} %"
+        lines.append(f"layers: {', '.join(self.layers)}")
         if self.controls:
-            said.append(f"controls: {', '.join(self.controls)}")
+            lines.append(f"controls: {', '.join(self.controls)}")
         if self.epochs:
-            said.append(f"epochs: {', '.join(map(str, self.epochs))}")
-        return f"Study({self.name!r}: {'; '.join(said)})"
+            lines.append(f"epochs: {', '.join(map(str, self.epochs))}")
+        return f"Study({self.name!r}: {'; '.join(lines)})"
 
     @property
     def accuracy(self) -> float | None:
@@ -202,7 +202,7 @@ class Study(Mapping[str, LayerStudy]):
             Names or patterns such as ``"conv*"``; all by default. A view comes with its layer.
         classes : int, str or sequence of these, optional
             Codes or names of classes; all by default. Labels keep their numbers and names. Scores
-            and neighbours are of all classes, and are left out: measure the slice anew with
+            and neighbors are of all classes, and are left out: measure the slice anew with
             `unknot.measure`.
 
         Raises
@@ -276,7 +276,7 @@ class Study(Mapping[str, LayerStudy]):
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Study:
-        """Load a study; points and neighbours stay on disk until they are asked for.
+        """Load a study; points and neighbors stay on disk until they are asked for.
 
         Raises
         ------

@@ -49,7 +49,7 @@ class ScoreTable(Mapping[str, Scores]):
     >>> from unknot.studies import ScoreTable
     >>> labels = np.repeat([0, 1], 30)
     >>> points = np.random.default_rng(0).normal(size=(60, 3)) + 9 * labels[:, None]
-    >>> scores = unknot.measure(points, labels, measures="neighbourhood")
+    >>> scores = unknot.measure(points, labels, measures="neighborhood")
     >>> table = ScoreTable({"inputs": scores}, {}, ("cat", "dog"), "model")
     >>> table.value("inputs", "neighborhood_hit"), table.measures
     (1.0, ('neighborhood_hit', 'neighbor_confusion'))

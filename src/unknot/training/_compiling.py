@@ -78,10 +78,10 @@ def compile_or_tell(
             _tell_of_state(path)
         return
     if must_compile:
-        said = " ".join(str(error).split())[:200]
+        message = " ".join(str(error).split())[:200]
         warnings.warn(
             f"{path}: the model is loaded without its loss, metrics and optimizer, which cannot "
-            f"be made again ({said}). Compile it before training it further",
+            f"be made again ({message}). Compile it before training it further",
             stacklevel=2,
         )
 

@@ -12,7 +12,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 
-from .._console import moves
+from .._console import supports_live_display
 from .._io.text import shown as shown_text
 
 _BAR = 12  # characters
@@ -24,7 +24,7 @@ class TrainingProgress:
 
     def __init__(self, name: str, epochs: int, done: int, *, shown: bool) -> None:
         self.console = Console(stderr=True, quiet=not shown)
-        self.live = moves(self.console)
+        self.live = supports_live_display(self.console)
         self.name = shown_text(name)
         self.epochs = epochs
         self.done = done

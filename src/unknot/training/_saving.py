@@ -284,8 +284,8 @@ def _reason(error: Exception) -> str:
     for line in str(error).splitlines():
         sentences = re.split(r"(?<=[.!?])\s+", line.strip())
         lines.append(" ".join(each for each in sentences if not NOT_HERE.search(each)))
-    said = [line if len(line) < 200 else f"{line[:200]}..." for line in lines if line]
-    return ": ".join([type(error).__name__, *([" ".join(said[:3])] if said else [])])
+    parts = [line if len(line) < 200 else f"{line[:200]}..." for line in lines if line]
+    return ": ".join([type(error).__name__, *([" ".join(parts[:3])] if parts else [])])
 
 
 def _absl_verbosity(level: Any) -> Any:

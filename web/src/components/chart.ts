@@ -2,7 +2,7 @@ import { areaY, dot, lineY, plot, ruleX } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
 import { describeScore, formatInterval, formatNumber, measureTitle, shorten } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
-import { lineColours } from "../data/palette.ts";
+import { lineColors } from "../data/palette.ts";
 import { h, s } from "../dom.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
@@ -67,7 +67,7 @@ export class Chart {
 
   private redraw(state: ViewState, axis: Axis, width: number, dark: boolean, left: Set<string>): void {
     const { study } = this.ctx;
-    const curves = curvesOf(study, state, this.measure.name, axis, lineColours(dark)).filter(
+    const curves = curvesOf(study, state, this.measure.name, axis, lineColors(dark)).filter(
       ({ name, kind }) => kind === "model" || !left.has(name),
     );
     const names = stepNames(study, state.model, axis);
@@ -93,36 +93,36 @@ export class Chart {
       },
       y: { nice: true, grid: true, ticks: 4, tickSize: 0, label: null, tickFormat: axisNumber, zero: false },
       marks: [
-        ...models.flatMap(({ runs, colour }) =>
+        ...models.flatMap(({ runs, color }) =>
           runs.flatMap(bands).map((band) =>
             band.length > 1
-              ? areaY(band, { x: "at", y1: "low", y2: "high", fill: colour, fillOpacity: 0.18 })
-              : ruleX(band, { x: "at", y1: "low", y2: "high", stroke: colour, strokeOpacity: 0.35, strokeWidth: 5 }),
+              ? areaY(band, { x: "at", y1: "low", y2: "high", fill: color, fillOpacity: 0.18 })
+              : ruleX(band, { x: "at", y1: "low", y2: "high", stroke: color, strokeOpacity: 0.35, strokeWidth: 5 }),
           ),
         ),
-        ...others.flatMap(({ runs, kind, colour }) =>
+        ...others.flatMap(({ runs, kind, color }) =>
           runs.map((run) =>
             run.length > 1
               ? lineY(run, {
                   x: "at",
                   y: "value",
-                  stroke: colour,
+                  stroke: color,
                   strokeWidth: 1.25,
                   strokeDasharray: kind === "null" ? "1,3" : "5,3",
                   strokeLinecap: "round",
                 })
-              : dot(run, { x: "at", y: "value", r: 1.75, fill: colour }),
+              : dot(run, { x: "at", y: "value", r: 1.75, fill: color }),
           ),
         ),
-        ...models.flatMap(({ bridges, colour }) =>
+        ...models.flatMap(({ bridges, color }) =>
           bridges.map((bridge) =>
-            lineY(bridge, { x: "at", y: "value", stroke: colour, strokeWidth: 1, strokeDasharray: "2,4" }),
+            lineY(bridge, { x: "at", y: "value", stroke: color, strokeWidth: 1, strokeDasharray: "2,4" }),
           ),
         ),
-        ...models.flatMap(({ runs, colour }) =>
-          runs.map((run) => lineY(run, { x: "at", y: "value", stroke: colour, strokeWidth: 2 })),
+        ...models.flatMap(({ runs, color }) =>
+          runs.map((run) => lineY(run, { x: "at", y: "value", stroke: color, strokeWidth: 2 })),
         ),
-        ...models.map(({ runs, colour }) => dot(runs.flat(), { x: "at", y: "value", r: 2.5, fill: colour })),
+        ...models.map(({ runs, color }) => dot(runs.flat(), { x: "at", y: "value", r: 2.5, fill: color })),
       ],
     });
     const what = measureTitle(this.measure, study.payload.measures);
@@ -156,17 +156,17 @@ export class Chart {
     const x = this.drawn?.scale("x");
     const y = this.drawn?.scale("y");
     if (!x || !y) return this.marks.replaceChildren();
-    const [colour, second] = lineColours(fleeting.get().dark);
+    const [color, second] = lineColors(fleeting.get().dark);
     const at = axis === "layers" ? state.layer : (state.epoch ?? 0);
     const parts: SVGElement[] = [this.rule(x.apply(at), "here")];
-    if (!missing) parts.push(this.spot(x.apply(at), y.apply(score.value as number), colour));
+    if (!missing) parts.push(this.spot(x.apply(at), y.apply(score.value as number), color));
     const { other } = state;
     if (other && (axis === "layers" || other.model === state.model)) {
       const there = scoreOf(study, other, this.measure.name);
       const place = axis === "layers" ? sameLayer(study, state.model, other.model, other.layer) : (other.epoch ?? 0);
       const own = seriesOf(study, state, axis).findIndex((each) => each.place === other);
       parts.push(this.rule(x.apply(place), "there"));
-      if (there?.value != null) parts.push(this.spot(x.apply(place), y.apply(there.value), own > 0 ? second : colour));
+      if (there?.value != null) parts.push(this.spot(x.apply(place), y.apply(there.value), own > 0 ? second : color));
     }
     this.marks.replaceChildren(...parts);
   }

@@ -1,6 +1,6 @@
 import { type Context, change, deferred } from "../context.ts";
 import { measureTitle } from "../data/format.ts";
-import { lineColours } from "../data/palette.ts";
+import { lineColors } from "../data/palette.ts";
 import type { Measure } from "../data/payload.ts";
 import { bdi, freshId, h, press, s } from "../dom.ts";
 import { Chart } from "./chart.ts";
@@ -96,7 +96,7 @@ function keyEntries(
   const { study, store, fleeting } = ctx;
   const state = store.get();
   const series = seriesOf(study, state, axis);
-  const colours = lineColours(fleeting.get().dark);
+  const colors = lineColors(fleeting.get().dark);
   const toggled = (name: string, dashes: string) => {
     const button = h(
       "button",
@@ -106,7 +106,7 @@ function keyEntries(
     press(button, !left.has(name));
     return h("li", {}, button);
   };
-  const models = series.map(({ name }, rank) => entry(name, colours[rank] ?? colours[2], null));
+  const models = series.map(({ name }, rank) => entry(name, colors[rank] ?? colors[2], null));
   if (axis === "epochs") return models;
   const controls = study.moment(state).controls.map(({ name }) => toggled(name, "5 3"));
   const known = study.moment(state).layers.some(
@@ -116,9 +116,9 @@ function keyEntries(
   return [...models, ...controls, ...chance];
 }
 
-function entry(name: string, colour: string, dashes: string | null): HTMLElement {
+function entry(name: string, color: string, dashes: string | null): HTMLElement {
   const line = s("line", { x1: 1, y1: 4, x2: 27, y2: 4, "stroke-dasharray": dashes });
-  line.style.stroke = colour;
+  line.style.stroke = color;
   const sample = s("svg", { class: "line-sample", viewBox: "0 0 28 8", "aria-hidden": "true" }, line);
   return h("li", {}, sample, bdi(name));
 }

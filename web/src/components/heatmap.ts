@@ -1,6 +1,6 @@
 import { type Context, change, deferred } from "../context.ts";
 import { formatPercent, shorten, shortenMiddle } from "../data/format.ts";
-import { heatColour, inkOn } from "../data/palette.ts";
+import { heatColor, inkOn } from "../data/palette.ts";
 import { bdi, freshId, h, s } from "../dom.ts";
 import { textWidth } from "../map/names.ts";
 import { hereWords, placeName } from "./places.ts";
@@ -27,11 +27,11 @@ const NAME_ROOM = 80;
 export interface Pair {
   a: number;
   b: number;
-  /** Mean share of either's neighbours that are of the other. */
+  /** Mean share of either's neighbors that are of the other. */
   share: number;
 }
 
-/** Which classes have each other's points as neighbours; a click shows a pair alone. */
+/** Which classes have each other's points as neighbors; a click shows a pair alone. */
 export function heatmap(ctx: Context): HTMLElement {
   const id = freshId("tangled");
   const picture = h("div", { class: "heat", "data-testid": "heatmap" });
@@ -56,7 +56,7 @@ export function heatmap(ctx: Context): HTMLElement {
     const state = ctx.store.get();
     const confusion = alone ? null : ctx.study.layer(state).confusion;
     where.textContent = alone || !confusion ? "" : `At ${placeName(ctx.study, state)}.`;
-    if (!alone) missing.textContent = `Neighbours of classes are not measured ${hereWords(ctx.study, state)}.`;
+    if (!alone) missing.textContent = `Neighbors of classes are not measured ${hereWords(ctx.study, state)}.`;
     element.classList.toggle("empty", !confusion);
     missing.hidden = confusion !== null;
     if (!confusion) return;
@@ -77,7 +77,7 @@ export function heatmap(ctx: Context): HTMLElement {
   return element;
 }
 
-const DIRECTIONS = "Rows: a class; columns: of which class its neighbours are. Click a cell to see the pair alone.";
+const DIRECTIONS = "Rows: a class; columns: of which class its neighbors are. Click a cell to see the pair alone.";
 
 /** Steps of the arrow keys over the cells, down and to the right. */
 const STEPS: Record<string, [number, number]> = {
@@ -113,8 +113,8 @@ function table(
     class: "heat-svg",
     role: "application",
     tabindex: "0",
-    "aria-roledescription": "table of colours",
-    "aria-label": `Confusion of neighbours of ${rows.length} classes: arrow keys go over the cells, Enter shows a pair alone; the most tangled pairs are listed beside it`,
+    "aria-roledescription": "table of colors",
+    "aria-label": `Confusion of neighbors of ${rows.length} classes: arrow keys go over the cells, Enter shows a pair alone; the most tangled pairs are listed beside it`,
   });
   if (many) {
     const length = rows.length * cell;
@@ -138,7 +138,7 @@ function table(
         class: `${i === j ? "own" : "cell"}${on ? " on" : ""}`,
         "data-testid": `cell-${i}-${j}`,
       });
-      const fill = heatColour(strength, dark);
+      const fill = heatColor(strength, dark);
       if (i !== j) rect.style.fill = fill;
       svg.append(rect);
       if (!many && (i === j || share >= 0.0005)) {
@@ -206,12 +206,12 @@ function table(
   return svg;
 }
 
-/** How strong the colour of a share is: its root, so that small shares are told apart too. */
+/** How strong the color of a share is: its root, so that small shares are told apart too. */
 export function strengthOf(share: number, greatest: number): number {
   return greatest > 0 ? Math.sqrt(Math.min(1, share / greatest)) : 0;
 }
 
-/** Shares on the scale of the colours: round ones as far apart as their numbers need, and the greatest. */
+/** Shares on the scale of the colors: round ones as far apart as their numbers need, and the greatest. */
 export function scaleTicks(greatest: number): number[] {
   const place = (share: number) => SCALE * strengthOf(share, greatest);
   const ticks = [greatest];
@@ -221,10 +221,10 @@ export function scaleTicks(greatest: number): number[] {
   return greatest > 0 ? [0, ...ticks] : [0];
 }
 
-/** What the colours mean, the same at every layer and epoch. */
+/** What the colors mean, the same at every layer and epoch. */
 function scale(greatest: number, dark: boolean): HTMLElement[] {
   const band = h("div", { class: "band" });
-  band.style.background = `linear-gradient(to right, ${heatColour(0, dark)}, ${heatColour(1, dark)})`;
+  band.style.background = `linear-gradient(to right, ${heatColor(0, dark)}, ${heatColor(1, dark)})`;
   const ticks = scaleTicks(greatest).map((share) => {
     const tick = h("span", {}, share === 0 ? "0" : `${percent(share)}\u00a0%`);
     tick.style.left = `${100 * strengthOf(share, greatest)}%`;
@@ -232,14 +232,14 @@ function scale(greatest: number, dark: boolean): HTMLElement[] {
   });
   const body = h("div", { class: "scale-body" }, band, h("div", { class: "scale-ticks" }, ...ticks));
   body.style.width = `${SCALE}px`;
-  return [h("span", { class: "hint" }, "Share of neighbours, one scale for all layers"), body];
+  return [h("span", { class: "hint" }, "Share of neighbors, one scale for all layers"), body];
 }
 
 function sentence({ study }: Context, confusion: number[][], [i, j]: [number, number]): Node[] {
   const name = (index: number) => h("b", {}, bdi(study.classNames[index] ?? ""));
   const share = formatPercent(at(confusion, i, j));
-  if (i === j) return [h("span", {}, `${share} of the neighbours of `, name(i), " are of its own class.")];
-  return [h("span", {}, `${share} of the neighbours of `, name(i), " are of class ", name(j), ".")];
+  if (i === j) return [h("span", {}, `${share} of the neighbors of `, name(i), " are of its own class.")];
+  return [h("span", {}, `${share} of the neighbors of `, name(i), " are of class ", name(j), ".")];
 }
 
 function item(ctx: Context, { a, b, share }: Pair, state: ViewState): HTMLElement {
@@ -281,7 +281,7 @@ export function worstPairs(confusion: number[][], count: number): Pair[] {
   return pairs.sort((p, q) => q.share - p.share || p.a - q.a || p.b - q.b).slice(0, count);
 }
 
-/** The classes with the most neighbours of others, in the order of the classes. */
+/** The classes with the most neighbors of others, in the order of the classes. */
 export function mostTangled(confusion: number[][], count: number): number[] {
   const all = confusion.map((_, i) => i);
   if (all.length <= count) return all;

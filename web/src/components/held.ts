@@ -1,16 +1,16 @@
 import { type Context, change } from "../context.ts";
 import { shorten } from "../data/format.ts";
-import { classColours } from "../data/palette.ts";
+import { classColors } from "../data/palette.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { placeName } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
-/** Characters of a neighbour's text. */
+/** Characters of a neighbor's text. */
 const WORDS = 60;
 const NAME = 10;
 
-/** The point whose details stay open through the layers, and its neighbours at this one. */
+/** The point whose details stay open through the layers, and its neighbors at this one. */
 export function held(ctx: Context): HTMLElement {
   const body = h("div", { class: "held-body" });
   const element = h(
@@ -32,7 +32,7 @@ export function held(ctx: Context): HTMLElement {
     const near = ctx.study.neighbors(state, focus);
     body.replaceChildren(
       pointCard(ctx, state, focus, 84),
-      near.length ? neighbours(ctx, near, state) : "",
+      near.length ? neighbors(ctx, near, state) : "",
     );
   };
   ctx.onDestroy(ctx.store.watch(["focus", "model", "layer", "epoch"], draw));
@@ -40,19 +40,19 @@ export function held(ctx: Context): HTMLElement {
   return element;
 }
 
-function neighbours(ctx: Context, near: number[], place: Place): HTMLElement {
-  const items = near.map((point) => h("li", {}, neighbour(ctx, point)));
+function neighbors(ctx: Context, near: number[], place: Place): HTMLElement {
+  const items = near.map((point) => h("li", {}, neighbor(ctx, point)));
   const words = ctx.sprites ? "" : " words";
-  return h("div", { class: `near${words}` }, h("h3", {}, "Its nearest neighbours at ", bdi(placeName(ctx.study, place))), h("ul", { "data-testid": "near" }, ...items));
+  return h("div", { class: `near${words}` }, h("h3", {}, "Its nearest neighbors at ", bdi(placeName(ctx.study, place))), h("ul", { "data-testid": "near" }, ...items));
 }
 
-function neighbour(ctx: Context, point: number): HTMLElement {
+function neighbor(ctx: Context, point: number): HTMLElement {
   const { study, sprites } = ctx;
   const label = study.labels[point] as number;
   const snippet = study.payload.snippets?.[point];
   const words = sprites ? null : (snippet ?? `#${point}`);
   const dot = h("i", { class: "dot" });
-  dot.style.background = classColours(study.classNames.length, ctx.fleeting.get().dark)[label] ?? "";
+  dot.style.background = classColors(study.classNames.length, ctx.fleeting.get().dark)[label] ?? "";
   const name = study.classNames[label] ?? "";
   return h(
     "button",

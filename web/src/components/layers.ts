@@ -6,17 +6,17 @@ import type { Step } from "./stepper.ts";
 /** The layers of a model as steps of a slider, at an epoch. */
 export function layerSteps({ study }: Context, { model, epoch }: Pick<Place, "model" | "epoch">): Step[] {
   return study.model(model).layers.map(({ name, sameAs, map }, layer) => {
-    const greyed = !study.hasMap({ model, layer, epoch });
+    const grayed = !study.hasMap({ model, layer, epoch });
     const view = sameAs !== null && !map ? `a view of ${sameAs}` : null;
-    return { name, greyed, remark: greyed ? ["no map", ...epochWords(study, { model, epoch })].join(" at ") : view };
+    return { name, grayed, remark: grayed ? ["no map", ...epochWords(study, { model, epoch })].join(" at ") : view };
   });
 }
 
 /** The epochs of a layer as steps of a slider. */
 export function epochSteps({ study }: Context, { model, layer }: Pick<Place, "model" | "layer">): Step[] {
   return Array.from({ length: study.epochs(model) }, (_, epoch) => {
-    const greyed = !study.hasMap({ model, layer, epoch });
-    return { name: study.epochName(model, epoch), greyed, remark: greyed ? "no map of this layer" : null };
+    const grayed = !study.hasMap({ model, layer, epoch });
+    return { name: study.epochName(model, epoch), grayed, remark: grayed ? "no map of this layer" : null };
   });
 }
 

@@ -2,7 +2,7 @@ import { type Context, change } from "../context.ts";
 import { formatCount, formatNumber, measureTitle } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
 import { bdi, h, press, s } from "../dom.ts";
-import { type LegendEntry, colouring, countShown } from "../map/colouring.ts";
+import { type LegendEntry, coloring, countShown } from "../map/coloring.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
 import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
 
@@ -10,7 +10,7 @@ import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
 const LONG = 9;
 const MANY = 12;
 
-/** What the colours and lines mean, with the score of each class; classes can be shown alone. */
+/** What the colors and lines mean, with the score of each class; classes can be shown alone. */
 export function legend(ctx: Context): HTMLElement {
   const title = h("h2", {});
   const heads = h("p", { class: "heads" });
@@ -20,20 +20,20 @@ export function legend(ctx: Context): HTMLElement {
   const draw = () => {
     const state = ctx.store.get();
     const { dark } = ctx.fleeting.get();
-    const colours = colouring(ctx.study, state, dark);
-    const entries = countShown(ctx.study, colours, state.classes);
-    const other = state.other && colouring(ctx.study, { ...state, ...state.other }, dark);
-    const differ = other && other.title !== colours.title;
-    title.textContent = differ ? `${colours.title} (left); ${other.title} (right)` : colours.title;
+    const colors = coloring(ctx.study, state, dark);
+    const entries = countShown(ctx.study, colors, state.classes);
+    const other = state.other && coloring(ctx.study, { ...state, ...state.other }, dark);
+    const differ = other && other.title !== colors.title;
+    title.textContent = differ ? `${colors.title} (left); ${other.title} (right)` : colors.title;
     const ofClasses = entries[0]?.class !== null;
-    const scored = state.colour === "class" ? scoresOfClasses(ctx, state) : null;
+    const scored = state.color === "class" ? scoresOfClasses(ctx, state) : null;
     heads.replaceChildren(
       h("span", {}, state.classes ? "points shown" : "points"),
       scored ? h("span", { title: scored.title }, scored.short) : "",
     );
     const focused = (list.getRootNode() as Document).activeElement?.getAttribute("data-testid");
     // With two maps, the numbers of one of them would mislead.
-    const uncounted = state.other !== null && state.colour !== "class";
+    const uncounted = state.other !== null && state.color !== "class";
     list.classList.toggle("uncounted", uncounted);
     heads.hidden = uncounted || entries.length > 2 * MANY || (!scored && entries.length > MANY);
     list.classList.toggle("many", entries.length > 2 * MANY);
@@ -44,12 +44,12 @@ export function legend(ctx: Context): HTMLElement {
     lines.hidden = !state.overlays.length;
     hint.hidden = !ofClasses || entries.length < 2;
     hint.textContent =
-      state.colour === "prediction"
-        ? "Click a class to see the points labelled so; Ctrl-click for several."
+      state.color === "prediction"
+        ? "Click a class to see the points labeled so; Ctrl-click for several."
         : "Click a class to see it alone; Ctrl-click for several.";
   };
   ctx.onDestroy(
-    ctx.store.watch(["model", "layer", "epoch", "other", "colour", "overlays", "classes", "measures"], draw),
+    ctx.store.watch(["model", "layer", "epoch", "other", "color", "overlays", "classes", "measures"], draw),
   );
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return h("section", { class: "legend", "aria-label": "Legend" }, h("div", { class: "legend-head" }, title, heads), list, lines, hint);
@@ -80,11 +80,11 @@ function shortTitle({ name, title }: Measure): string {
 
 function item(
   ctx: Context,
-  { label, colour, count, class: index }: LegendEntry,
+  { label, color, count, class: index }: LegendEntry,
   scored: ClassScores | null,
 ): HTMLElement {
   const dot = h("i", { class: "dot" });
-  dot.style.background = colour;
+  dot.style.background = color;
   const amount = h("span", { class: "count" }, formatCount(count));
   if (index === null) return h("li", {}, h("span", { class: "entry" }, dot, h("span", {}, label), amount));
   const { classes } = ctx.store.get();

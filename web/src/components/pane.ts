@@ -3,14 +3,14 @@ import { change } from "../context.ts";
 import type { Coords } from "../data/pack.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
-import { type Colouring, colouring, shown } from "../map/colouring.ts";
+import { type Coloring, coloring, shown } from "../map/coloring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
 import { type Label, labelsOf } from "../map/labels.ts";
 import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { Scatter, affineOf } from "../map/scatter.ts";
-import { classColours, readable } from "../data/palette.ts";
+import { classColors, readable } from "../data/palette.ts";
 import { same } from "../state/store.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
@@ -25,7 +25,7 @@ const NARROW = 480;
 
 interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "selection"> {
   coords: Coords;
-  colours: Colouring;
+  colors: Coloring;
   dark: boolean;
 }
 
@@ -40,7 +40,7 @@ export class Pane {
   private readonly empty = h("p", { class: "no-map", hidden: true, "data-testid": "no-map" });
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
-  private last: { key: string; colouring: Colouring } | null = null;
+  private last: { key: string; coloring: Coloring } | null = null;
   private named: { key: unknown[]; labels: Label[]; crowd: Crowd } | null = null;
   private pointed = false;
   private gone = false;
@@ -122,20 +122,20 @@ export class Pane {
     const moved = coords !== this.coords;
     this.coords = coords ?? this.coords;
     if (!coords) return;
-    const colours = this.colouring({ ...state, ...place }, dark);
+    const colors = this.coloring({ ...state, ...place }, dark);
     this.point();
     const { overlays, names, classes, selection } = state;
-    const now: Shown = { coords, colours, dark, overlays, names, classes, selection };
+    const now: Shown = { coords, colors, dark, overlays, names, classes, selection };
     if (this.isShown(now)) return;
     this.shownLast = now;
     const duration = moved && before && !reducedMotion() ? MOVE : 0;
     this.scatter.show({
       x: coords.x,
       y: coords.y,
-      categories: colours.categories,
-      colours: colours.colours,
+      categories: colors.categories,
+      colors: colors.colors,
       faint: faintOutside(state.selection, study.n),
-      last: colours.last,
+      last: colors.last,
       only: shown(study, state.classes),
       dark,
       duration,
@@ -143,11 +143,11 @@ export class Pane {
     this.rest(!moved);
     this.overlay.draw(
       shapesOf(study.layer(place), coords, state.overlays, state.classes),
-      colours.ofClasses ? classColours(study.classNames.length, dark) : null,
+      colors.ofClasses ? classColors(study.classNames.length, dark) : null,
     );
-    // Shapes whose colours do not tell their classes are named whatever was chosen.
-    const told = names || (overlays.length > 0 && !colours.ofClasses);
-    const inks = colours.ofClasses ? classColours(study.classNames.length, dark).map((colour) => readable(colour, dark)) : null;
+    // Shapes whose colors do not tell their classes are named whatever was chosen.
+    const told = names || (overlays.length > 0 && !colors.ofClasses);
+    const inks = colors.ofClasses ? classColors(study.classNames.length, dark).map((color) => readable(color, dark)) : null;
     this.overlay.name(told ? { ...this.labels(coords, classes), inks } : null, duration);
   }
 
@@ -173,7 +173,7 @@ export class Pane {
     return (
       last !== null &&
       last.coords === now.coords &&
-      last.colours === now.colours &&
+      last.colors === now.colors &&
       last.dark === now.dark &&
       last.names === now.names &&
       same(last.overlays, now.overlays) &&
@@ -182,7 +182,7 @@ export class Pane {
     );
   }
 
-  /** Show what is hovered, or else what is held, with its neighbours. */
+  /** Show what is hovered, or else what is held, with its neighbors. */
   point(): void {
     if (!this.scatter) return;
     const { study, fleeting, store } = this.ctx;
@@ -226,13 +226,13 @@ export class Pane {
     return { ...this.view(), blocked };
   }
 
-  private colouring(state: ViewState, dark: boolean): Colouring {
-    const { colour, model, layer, epoch } = state;
-    const key = [colour, model, colour !== "class" && epoch, colour === "hit" && layer, dark].join();
+  private coloring(state: ViewState, dark: boolean): Coloring {
+    const { color, model, layer, epoch } = state;
+    const key = [color, model, color !== "class" && epoch, color === "hit" && layer, dark].join();
     if (this.last?.key !== key) {
-      this.last = { key, colouring: colouring(this.ctx.study, state, dark) };
+      this.last = { key, coloring: coloring(this.ctx.study, state, dark) };
     }
-    return this.last.colouring;
+    return this.last.coloring;
   }
 
   private describe(place: Place, mapped: boolean): void {

@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
-import { classColours } from "../data/palette.ts";
+import { classColors } from "../data/palette.ts";
 import { bdi, h } from "../dom.ts";
 import type { Place } from "../data/study.ts";
 
@@ -41,10 +41,10 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
   );
 }
 
-/** A class's name with a dot of its colour. */
+/** A class's name with a dot of its color. */
 export function className({ study, fleeting }: Context, index: number): HTMLElement {
-  const colour = classColours(study.classNames.length, fleeting.get().dark)[index];
+  const color = classColors(study.classNames.length, fleeting.get().dark)[index];
   const dot = h("i", { class: "dot" });
-  dot.style.background = colour ?? "";
+  dot.style.background = color ?? "";
   return h("span", { class: "class-name" }, dot, bdi(study.classNames[index] ?? `class ${index}`));
 }

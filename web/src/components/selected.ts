@@ -1,6 +1,6 @@
 import { type Context, change } from "../context.ts";
 import { formatCount, formatPercent, plural } from "../data/format.ts";
-import { classColours } from "../data/palette.ts";
+import { classColors } from "../data/palette.ts";
 import type { Study } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { saveCsv } from "../export/selection.ts";
@@ -37,11 +37,11 @@ export function selected(ctx: Context): HTMLElement {
     if (!selection.length) return;
     title.textContent = `${plural(selection.length, "point", "points")} selected`;
     const mix = classMix(ctx.study, selection);
-    const colours = classColours(ctx.study.classNames.length, ctx.fleeting.get().dark);
+    const colors = classColors(ctx.study.classNames.length, ctx.fleeting.get().dark);
     const most = mix[0]?.count ?? 1;
     const rows = mix.slice(0, SHOWN).map(({ class: index, count, share }) => {
       const bar = h("i", { class: "bar" });
-      bar.style.background = colours[index] ?? "";
+      bar.style.background = colors[index] ?? "";
       bar.style.width = `${(100 * count) / most}%`;
       return h(
         "li",

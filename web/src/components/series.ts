@@ -15,9 +15,9 @@ export interface Spot {
 export interface Curve {
   name: string;
   kind: "model" | "control" | "null";
-  colour: string;
+  color: string;
   runs: Spot[][];
-  /** Between neighbouring layers of a model that stand apart on the axis of another. */
+  /** Between neighboring layers of a model that stand apart on the axis of another. */
   bridges: [Spot, Spot][];
 }
 
@@ -46,27 +46,27 @@ export function seriesOf(study: Study, state: ViewState, axis: Axis): Series[] {
 }
 
 /** The lines of a measure: of the series, of controls, and what chance would give. */
-export function curvesOf(study: Study, state: ViewState, measure: string, axis: Axis, colours: string[]): Curve[] {
+export function curvesOf(study: Study, state: ViewState, measure: string, axis: Axis, colors: string[]): Curve[] {
   const series = seriesOf(study, state, axis).map(({ name, place }, rank): Curve => {
     const places = axis === "epochs" ? overEpochs(study, place) : overLayers(study, place);
     const spots = places.map((each) => {
       const at = axis === "epochs" ? (each.epoch as number) : sameLayer(study, state.model, each.model, each.layer);
       return spotOf(scoreOf(study, each, measure), at);
     });
-    const colour = colours[Math.min(rank, colours.length - 1)] as string;
-    return { name, kind: "model", colour, ...join(spots) };
+    const color = colors[Math.min(rank, colors.length - 1)] as string;
+    return { name, kind: "model", color, ...join(spots) };
   });
   if (axis === "epochs") return series;
-  const grey = "var(--muted)";
+  const gray = "var(--muted)";
   const places = overLayers(study, state);
   const bare = (at: number, value: number | null | undefined): Spot | null =>
     value === null || value === undefined ? null : { at, value, low: null, high: null };
   const chance = join(places.map((place) => bare(place.layer, study.score(place, measure)?.null)));
   const controls = study.moment(state).controls.map(({ name, scores }): Curve => {
     const spots = places.map((place) => bare(place.layer, scores[study.layer(place).name]?.[measure]));
-    return { name, kind: "control", colour: grey, ...join(spots) };
+    return { name, kind: "control", color: gray, ...join(spots) };
   });
-  return [...series, ...controls, { name: "chance", kind: "null", colour: grey, ...chance }];
+  return [...series, ...controls, { name: "chance", kind: "null", color: gray, ...chance }];
 }
 
 function overLayers(study: Study, { model, epoch }: Place): Place[] {

@@ -3,7 +3,7 @@ import { h } from "../dom.ts";
 export interface Step {
   name: string;
   /** Nothing to see there. */
-  greyed: boolean;
+  grayed: boolean;
   /** A remark for pointer and reader, such as what it is a view of. */
   remark: string | null;
 }
@@ -46,12 +46,12 @@ export class Stepper {
       oninput: () => onStep(Number(this.input.value)),
     });
     this.input.disabled = steps.length < 2;
-    this.ticks = steps.map(({ name, greyed, remark }, i) =>
+    this.ticks = steps.map(({ name, grayed, remark }, i) =>
       h(
         "button",
         {
           type: "button",
-          class: `tick${greyed ? " greyed" : remark ? " view" : ""}`,
+          class: `tick${grayed ? " grayed" : remark ? " view" : ""}`,
           tabindex: "-1",
           "aria-hidden": "true",
           "data-testid": `${id}-tick-${i}`,

@@ -2,20 +2,20 @@ import { type Context, change } from "../context.ts";
 import type { Place } from "../data/study.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
-import { COLOURS, type Colour, OVERLAYS, type Overlay, colours } from "../state/view-state.ts";
+import { COLORS, type Color, OVERLAYS, type Overlay, colors } from "../state/view-state.ts";
 import { sameEpoch, sameLayer } from "./series.ts";
 
-const COLOUR_NAMES: Record<Colour, string> = {
+const COLOR_NAMES: Record<Color, string> = {
   class: "Class",
   prediction: "Predicted",
-  hit: "Neighbours",
+  hit: "Neighbors",
   correct: "Correct",
 };
-const COLOUR_HINTS: Record<Colour, string> = {
-  class: "Colour by class",
-  prediction: "Colour by the class the model predicts",
-  hit: "Colour by the share of neighbours of the same class",
-  correct: "Colour by whether the prediction is right",
+const COLOR_HINTS: Record<Color, string> = {
+  class: "Color by class",
+  prediction: "Color by the class the model predicts",
+  hit: "Color by the share of neighbors of the same class",
+  correct: "Color by whether the prediction is right",
 };
 const OVERLAY_NAMES: Record<Overlay, string> = {
   hulls: "Hulls",
@@ -38,7 +38,7 @@ export function toolbar(ctx: Context, actions: Actions): HTMLElement {
       "aria-label": "View",
     },
     models(ctx),
-    colourButtons(ctx),
+    colorButtons(ctx),
     overlayButtons(ctx),
     h("span", { class: "spring" }),
     compareButton(ctx),
@@ -67,29 +67,29 @@ function models(ctx: Context): HTMLElement | null {
   return group("Model", buttons);
 }
 
-function colourButtons(ctx: Context): HTMLElement {
-  const buttons = COLOURS.map((colour) =>
+function colorButtons(ctx: Context): HTMLElement {
+  const buttons = COLORS.map((color) =>
     h(
       "button",
       {
         type: "button",
-        title: COLOUR_HINTS[colour],
-        "data-testid": `colour-${colour}`,
-        onclick: () => change(ctx, { colour }),
+        title: COLOR_HINTS[color],
+        "data-testid": `color-${color}`,
+        onclick: () => change(ctx, { color }),
       },
-      COLOUR_NAMES[colour],
+      COLOR_NAMES[color],
     ),
   );
   ctx.onDestroy(
-    ctx.store.watch(["colour", "model"], (state) => {
-      const possible = colours(ctx.study, state.model);
+    ctx.store.watch(["color", "model"], (state) => {
+      const possible = colors(ctx.study, state.model);
       buttons.forEach((button, i) => {
-        press(button, COLOURS[i] === state.colour);
-        button.hidden = !possible.includes(COLOURS[i] as Colour);
+        press(button, COLORS[i] === state.color);
+        button.hidden = !possible.includes(COLORS[i] as Color);
       });
     }),
   );
-  return group("Colour", buttons);
+  return group("Color", buttons);
 }
 
 function overlayButtons(ctx: Context): HTMLElement {

@@ -9,7 +9,7 @@ import type { ViewState } from "../state/view-state.ts";
 const PICTURES = 28;
 const WORDS = 12;
 
-/** The points of a class with the fewest neighbours of their own class, the worst first. */
+/** The points of a class with the fewest neighbors of their own class, the worst first. */
 export function worstPoints(
   study: Study,
   place: Place,
@@ -50,13 +50,13 @@ export function worst(ctx: Context): HTMLElement {
     const space = study.hits(state) ? "" : " on the map";
     where.hidden = !measured;
     where.replaceChildren(
-      `Least share of neighbours of their own class${space}, at ${placeName(study, state)}. `,
+      `Least share of neighbors of their own class${space}, at ${placeName(study, state)}. `,
       h("span", { class: "on-screen" }, "Click one to find it on the map."),
     );
     none.hidden = points.length > 0;
     none.textContent = measured
-      ? "All neighbours of these points are of their own class."
-      : `Neighbours of points are not measured ${hereWords(study, state)}.`;
+      ? "All neighbors of these points are of their own class."
+      : `Neighbors of points are not measured ${hereWords(study, state)}.`;
     const focused = document.activeElement?.getAttribute("data-testid");
     strip.replaceChildren(...points.map(({ point, hit }) => item(ctx, state, point, hit)));
     if (focused?.startsWith("worst-")) {

@@ -32,7 +32,7 @@ export function unpackShares(packed: Packed): Float32Array {
 export interface Coords {
   x: Float32Array;
   y: Float32Array;
-  /** From the map's own units: (value - centre) * scale. */
+  /** From the map's own units: (value - center) * scale. */
   center: [number, number];
   scale: number;
 }

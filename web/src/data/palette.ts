@@ -1,22 +1,22 @@
-/** Colours for classes, on light and on dark ground, told apart by every kind of colour vision. */
+/** Colors for classes, on light and on dark ground, told apart by every kind of color vision. */
 
 /** The palette of the figures, found for white paper; its reasons stand with it there. */
 const LIGHT = [
   "#092f94", "#ffc629", "#49a7f7", "#a94703", "#e0829e",
   "#889d06", "#8852c1", "#70004d", "#00726f", "#4defcf",
 ];
-/** Found in the same way among colours light enough for dark ground: the least distance is 0.119. */
+/** Found in the same way among colors light enough for dark ground: the least distance is 0.119. */
 const DARK = [
   "#6a5bfb", "#fcf725", "#68a1f4", "#efba88", "#d5354c",
   "#a6a52d", "#9f5aaf", "#e0749c", "#42d5e6", "#a7fde4",
 ];
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
-/** Lightness and chroma of each in turn: neighbours in the list differ in lightness too. */
+/** Lightness and chroma of each in turn: neighbors in the list differ in lightness too. */
 const LIGHT_SHADES = [[0.48, 0.15], [0.78, 0.13], [0.38, 0.11], [0.66, 0.15]] as const;
 const DARK_SHADES = [[0.7, 0.14], [0.88, 0.11], [0.6, 0.14], [0.79, 0.14]] as const;
 
-export function classColours(count: number, dark: boolean): string[] {
+export function classColors(count: number, dark: boolean): string[] {
   if (count <= LIGHT.length) return (dark ? DARK : LIGHT).slice(0, count);
   const shades = dark ? DARK_SHADES : LIGHT_SHADES;
   return Array.from({ length: count }, (_, i) => {
@@ -26,7 +26,7 @@ export function classColours(count: number, dark: boolean): string[] {
 }
 
 /** Low values stand out from the ground, high ones recede: what is tangled is seen first. */
-export function shareColours(dark: boolean, count: number): string[] {
+export function shareColors(dark: boolean, count: number): string[] {
   const ramp = dark ? DARK_RAMP : LIGHT_RAMP;
   return Array.from({ length: count }, (_, i) => {
     const at = (i / Math.max(1, count - 1)) * (ramp.length - 1);
@@ -35,7 +35,7 @@ export function shareColours(dark: boolean, count: number): string[] {
   });
 }
 
-/** Lightness goes one way only, which every kind of colour vision sees. */
+/** Lightness goes one way only, which every kind of color vision sees. */
 const LIGHT_RAMP = [
   "#4b0a5c", "#84105f", "#b8265a", "#de4f47", "#ec7f3c", "#e8a352", "#dbbb78", "#ccd6e0",
 ];
@@ -53,16 +53,16 @@ function mix(from: string, to: string, share: number): string {
   return `#${channel(1)}${channel(3)}${channel(5)}`;
 }
 
-export function correctColours(dark: boolean): { right: string; wrong: string } {
+export function correctColors(dark: boolean): { right: string; wrong: string } {
   return dark ? { right: "#56687c", wrong: "#ff9a3d" } : { right: "#b4c0cc", wrong: "#c43c00" };
 }
 
 /** The lines of a comparison: the first is what is shown, the second what is beside it. */
-export function lineColours(dark: boolean): [string, string, string] {
+export function lineColors(dark: boolean): [string, string, string] {
   return dark ? ["#8ab4ff", "#ff9e64", "#c79bff"] : ["#1f4fc4", "#b44a00", "#7a3fb0"];
 }
 
-/** From cylindrical OKLab to sRGB, with less chroma where the colour is out of its gamut. */
+/** From cylindrical OKLab to sRGB, with less chroma where the color is out of its gamut. */
 export function oklch(lightness: number, chroma: number, hue: number): string {
   for (let c = chroma; ; c *= 0.9) {
     const rgb = linear(lightness, c * Math.cos(hue), c * Math.sin(hue));
@@ -99,18 +99,18 @@ export function luminance(hex: string): number {
   return 0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5);
 }
 
-/** Contrast of two colours, from 1 to 21, as WCAG has it. */
+/** Contrast of two colors, from 1 to 21, as WCAG has it. */
 export function contrast(one: string, other: string): number {
   const [low, high] = [luminance(one), luminance(other)].sort((a, b) => a - b) as [number, number];
   return (high + 0.05) / (low + 0.05);
 }
 
-/** Black or white, whichever reads better on a colour: the contrast is 4.5 at least. */
+/** Black or white, whichever reads better on a color: the contrast is 4.5 at least. */
 export function inkOn(hex: string): string {
   return contrast(hex, "#ffffff") > contrast(hex, "#000000") ? "#ffffff" : "#000000";
 }
 
-/** A colour as text on a ground: as it is, or so much darker or lighter that it can be read. */
+/** A color as text on a ground: as it is, or so much darker or lighter that it can be read. */
 export function readable(hex: string, dark: boolean): string {
   const [ground, ink] = dark ? ["#14171a", "#ffffff"] : ["#ffffff", "#000000"];
   for (let share = 0; share < 1; share += 0.05) {
@@ -120,7 +120,7 @@ export function readable(hex: string, dark: boolean): string {
   return ink;
 }
 
-/** From the ground, for nothing, to the strongest colour, for 1. */
-export function heatColour(strength: number, dark: boolean): string {
+/** From the ground, for nothing, to the strongest color, for 1. */
+export function heatColor(strength: number, dark: boolean): string {
   return dark ? mix("#1e2327", "#8ab4ff", strength) : mix("#f3f5f8", "#1a46b4", strength);
 }

@@ -47,11 +47,11 @@ export interface Layer {
   /** u8: point-wise Neighborhood Hit in the representation, 0..255 for 0..1. */
   hits: Packed | null;
   mapHits: Packed | null;
-  /** Neighbours that both of them count. */
+  /** Neighbors that both of them count. */
   hitK?: number;
   /** n*k row-major, nearest first, in the representation. */
   neighbors: { k: number; indices: Packed } | null;
-  /** Row i: share of class i's neighbours that are of class j. */
+  /** Row i: share of class i's neighbors that are of class j. */
   confusion: number[][] | null;
   hulls: Polygon[][] | null;
   peeled: Polygon[][] | null;

@@ -119,7 +119,7 @@ export class Study {
     return packed && this.once(packed, () => unpackShares(packed));
   }
 
-  /** Neighbours of a point in the representation, nearest first. */
+  /** Neighbors of a point in the representation, nearest first. */
   neighbors(place: Place, point: number): number[] {
     const found = this.layer(place).neighbors;
     if (!found) return [];
@@ -131,7 +131,7 @@ export class Study {
     return this.layer(place).scores[measure] ?? null;
   }
 
-  /** The greatest share of a class's neighbours that are of one other class, at any layer and epoch. */
+  /** The greatest share of a class's neighbors that are of one other class, at any layer and epoch. */
   get greatestConfusion(): number {
     return this.once("greatest", () => {
       let greatest = 0;

@@ -26,10 +26,10 @@ export function toPng(scene: Scene): Promise<Blob> {
   pen.save();
   pen.translate(layout.legendLeft, HEAD);
   write(pen, shorten(scene.legend.title, 26), 0, 14, ink, `600 13px ${FONT}`);
-  scene.legend.entries.forEach(({ label, colour }, i) => {
+  scene.legend.entries.forEach(({ label, color }, i) => {
     const x = Math.floor(i / layout.rows) * COLUMN;
     const y = ROW * (1 + (i % layout.rows)) + 14;
-    disc(pen, x + 6, y - 4, 5, colour);
+    disc(pen, x + 6, y - 4, 5, color);
     write(pen, entryText(label), x + 18, y, ink, `13px ${FONT}`);
   });
   scene.legend.lines.forEach((kind, i) => {
@@ -74,19 +74,19 @@ function drawPanel(
     outline.addPath(new Path2D(path), place);
     return outline;
   });
-  panel.shapes.forEach(({ colour, filled }, i) => {
-    pen.fillStyle = colour;
+  panel.shapes.forEach(({ color, filled }, i) => {
+    pen.fillStyle = color;
     pen.globalAlpha = FILL;
     if (filled) pen.fill(outlines[i] as Path2D);
   });
-  for (const { x, y, colour, opacity } of panel.dots) {
+  for (const { x, y, color, opacity } of panel.dots) {
     pen.globalAlpha = opacity;
-    disc(pen, x, y, radius, colour);
+    disc(pen, x, y, radius, color);
   }
   pen.globalAlpha = 1;
   pen.lineWidth = 1.5;
-  panel.shapes.forEach(({ colour, kind }, i) => {
-    pen.strokeStyle = colour;
+  panel.shapes.forEach(({ color, kind }, i) => {
+    pen.strokeStyle = color;
     pen.setLineDash(dashes(kind));
     pen.stroke(outlines[i] as Path2D);
   });
@@ -107,10 +107,10 @@ function drawPanel(
     pen.arc(...at, r, 0, 2 * Math.PI);
     pen.stroke();
   }
-  for (const { leader, colour, firm } of panel.names) {
+  for (const { leader, color, firm } of panel.names) {
     if (!leader) continue;
     const [from, to] = leader;
-    for (const [stroke, wide, opacity] of [[ground, 3, 0.7], [colour, 1.25, 1]] as const) {
+    for (const [stroke, wide, opacity] of [[ground, 3, 0.7], [color, 1.25, 1]] as const) {
       pen.setLineDash(firm || stroke === ground ? [] : [2, 3]);
       pen.strokeStyle = stroke;
       pen.lineWidth = wide;
@@ -121,18 +121,18 @@ function drawPanel(
       pen.stroke();
     }
     disc(pen, ...to, 3.5, ground);
-    disc(pen, ...to, 2.5, colour);
+    disc(pen, ...to, 2.5, color);
   }
   pen.setLineDash([]);
   pen.textAlign = "center";
   pen.textBaseline = "middle";
-  for (const { text, at: [x, y], colour, firm } of panel.names) {
+  for (const { text, at: [x, y], color, firm } of panel.names) {
     pen.font = `${firm ? "650" : "italic 400"} ${NAME_SIZE}px ${FONT}`;
     pen.lineJoin = "round";
     pen.strokeStyle = ground;
     pen.lineWidth = 3.5;
     pen.strokeText(text, x, y);
-    write(pen, text, x, y, colour, pen.font);
+    write(pen, text, x, y, color, pen.font);
   }
   pen.restore();
 }
@@ -141,8 +141,8 @@ function dashes(kind: Overlay): number[] {
   return DASHES[kind]?.split(" ").map(Number) ?? [];
 }
 
-function disc(pen: CanvasRenderingContext2D, x: number, y: number, r: number, colour: string): void {
-  pen.fillStyle = colour;
+function disc(pen: CanvasRenderingContext2D, x: number, y: number, r: number, color: string): void {
+  pen.fillStyle = color;
   pen.beginPath();
   pen.arc(x, y, r, 0, 2 * Math.PI);
   pen.fill();
@@ -153,10 +153,10 @@ function write(
   text: string,
   x: number,
   y: number,
-  colour: string,
+  color: string,
   font: string,
 ): void {
   pen.font = font;
-  pen.fillStyle = colour;
+  pen.fillStyle = color;
   pen.fillText(text, x, y);
 }

@@ -1,7 +1,7 @@
 import { formatNumber, measureTitle } from "../data/format.ts";
-import { classColours, readable } from "../data/palette.ts";
+import { classColors, readable } from "../data/palette.ts";
 import type { Place, Study } from "../data/study.ts";
-import { type LegendEntry, colouring, shown } from "../map/colouring.ts";
+import { type LegendEntry, coloring, shown } from "../map/coloring.ts";
 import type { Point } from "../data/payload.ts";
 import { type Affine, toScreen } from "../map/geometry.ts";
 import { labelsOf } from "../map/labels.ts";
@@ -15,7 +15,7 @@ import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
 export interface Dot {
   x: number;
   y: number;
-  colour: string;
+  color: string;
   opacity: number;
 }
 
@@ -28,13 +28,13 @@ export interface Panel {
   radius: number;
   /** In pixels of the panel, in the order of drawing; those outside it are left out. */
   dots: Dot[];
-  /** Filled, with points over them, in the colour of their class; or else in ink, as lines only. */
-  shapes: (Shape & { colour: string; filled: boolean })[];
-  /** From the point held to its neighbours, and round them. */
+  /** Filled, with points over them, in the color of their class; or else in ink, as lines only. */
+  shapes: (Shape & { color: string; filled: boolean })[];
+  /** From the point held to its neighbors, and round them. */
   lines: [Point, Point][];
   rings: { at: Point; r: number }[];
   /** Names of classes. */
-  names: (PlacedName & { colour: string })[];
+  names: (PlacedName & { color: string })[];
 }
 
 /** A picture of the maps, as plain as it can be drawn anywhere. */
@@ -53,7 +53,7 @@ export interface Look {
 }
 
 export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Look[]): Scene {
-  const { title, entries } = colouring(study, state, dark);
+  const { title, entries } = coloring(study, state, dark);
   const used = entries.filter(({ class: index }) => index === null || !state.classes || state.classes.includes(index));
   return {
     title: study.payload.title,
@@ -70,7 +70,7 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const subtitle = subtitleOf(study, state, place);
   const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], lines: [], rings: [], names: [] };
   if (!coords) return panel;
-  const { categories, colours, last, ofClasses } = colouring(study, { ...state, ...place }, dark);
+  const { categories, colors, last, ofClasses } = coloring(study, { ...state, ...place }, dark);
   const only = shown(study, state.classes);
   panel.radius = (pointSize(only?.length ?? study.n) / 2) * pointZoom(affine, height);
   const chosen = state.selection.length ? new Set(state.selection) : null;
@@ -79,17 +79,17 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
     const y = affine.ty + affine.ky * (coords.y[i] as number);
     if (x < 0 || y < 0 || x > width || y > height) return;
     const opacity = chosen && !chosen.has(i) ? 0.08 : 0.85;
-    panel.dots.push({ x, y, colour: colours[categories[i] as number] as string, opacity });
+    panel.dots.push({ x, y, color: colors[categories[i] as number] as string, opacity });
   };
   const late = new Set(last ?? []);
   const order = only ?? Array.from({ length: study.n }, (_, i) => i);
   for (const i of order) if (!late.has(i)) add(i);
   for (const i of order) if (late.has(i)) add(i);
   const { ink } = inks(dark);
-  const tints = classColours(study.classNames.length, dark);
+  const tints = classColors(study.classNames.length, dark);
   panel.shapes = shapesOf(study.layer(place), coords, state.overlays, state.classes).map((shape) => ({
     ...shape,
-    colour: ofClasses ? (tints[shape.class] ?? ink) : ink,
+    color: ofClasses ? (tints[shape.class] ?? ink) : ink,
     filled: ofClasses,
   }));
   if (state.focus !== null && (!only || only.includes(state.focus))) {
@@ -105,7 +105,7 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
     const { muted } = inks(dark);
     panel.names = placeNames(labels, look, crowd, textWidth).map((name) => {
       const tint = ofClasses ? readable(tints[name.class] ?? ink, dark) : ink;
-      return { ...name, colour: name.firm ? tint : muted };
+      return { ...name, color: name.firm ? tint : muted };
     });
   }
   return panel;

@@ -20,11 +20,11 @@ export function toSvg(scene: Scene): string {
   scene.panels.forEach((panel, i) => svg.append(panelOf(panel, layout.lefts[i] as number, HEAD, inks(scene.dark))));
   const legend = s("g", { transform: `translate(${layout.legendLeft} ${HEAD})` });
   legend.append(s("text", { y: 14, "font-weight": 600 }, shorten(scene.legend.title, 26)));
-  scene.legend.entries.forEach(({ label, colour }, i) => {
+  scene.legend.entries.forEach(({ label, color }, i) => {
     const x = Math.floor(i / layout.rows) * COLUMN;
     const y = ROW * (1 + (i % layout.rows)) + 14;
     legend.append(
-      s("circle", { cx: x + 6, cy: y - 4, r: 5, fill: colour }),
+      s("circle", { cx: x + 6, cy: y - 4, r: 5, fill: color }),
       s("text", { x: x + 18, y }, entryText(label)),
     );
   });
@@ -71,12 +71,12 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
   const place = `translate(${tx} ${ty}) scale(${kx} ${ky})`;
   const fills = panel.shapes
     .filter(({ filled }) => filled)
-    .map(({ path, colour }) => s("path", { d: path, fill: colour, "fill-opacity": FILL }));
-  const lines = panel.shapes.map(({ path, colour, kind }) =>
+    .map(({ path, color }) => s("path", { d: path, fill: color, "fill-opacity": FILL }));
+  const lines = panel.shapes.map(({ path, color, kind }) =>
     s("path", {
       d: path,
       fill: "none",
-      stroke: colour,
+      stroke: color,
       "stroke-width": 1.5,
       "stroke-dasharray": DASHES[kind],
       "vector-effect": "non-scaling-stroke",
@@ -91,10 +91,10 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
       "g",
       { "clip-path": `url(#${clip})` },
       s("g", { transform: place }, ...fills),
-      ...runs(panel.dots).map(({ colour, opacity, dots }) =>
+      ...runs(panel.dots).map(({ color, opacity, dots }) =>
         s(
           "g",
-          { fill: colour, "fill-opacity": opacity },
+          { fill: color, "fill-opacity": opacity },
           ...dots.map(({ x, y }) => s("circle", { cx: round(x), cy: round(y), r: round(panel.radius) })),
         ),
       ),
@@ -105,23 +105,23 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
       ...panel.rings.map(({ at: [cx, cy], r }) =>
         s("circle", { cx: round(cx), cy: round(cy), r, fill: "none", stroke: ink, "stroke-width": r > 5 ? 2.5 : 1.25 }),
       ),
-      ...panel.names.flatMap(({ leader, colour, firm }) => {
+      ...panel.names.flatMap(({ leader, color, firm }) => {
         if (!leader) return [];
         const [[x1, y1], [x2, y2]] = leader.map((point) => point.map(round)) as typeof leader;
         const place = { x1, y1, x2, y2 };
         return [
           s("line", { ...place, stroke: ground, "stroke-width": 3, "stroke-opacity": 0.7 }),
-          s("line", { ...place, stroke: colour, "stroke-width": 1.25, "stroke-dasharray": firm ? null : "2 3" }),
-          s("circle", { cx: x2, cy: y2, r: 2.5, fill: colour, stroke: ground, "stroke-width": 1 }),
+          s("line", { ...place, stroke: color, "stroke-width": 1.25, "stroke-dasharray": firm ? null : "2 3" }),
+          s("circle", { cx: x2, cy: y2, r: 2.5, fill: color, stroke: ground, "stroke-width": 1 }),
         ];
       }),
-      ...panel.names.map(({ text, at: [x, y], colour, firm }) =>
+      ...panel.names.map(({ text, at: [x, y], color, firm }) =>
         s(
           "text",
           {
             x: round(x),
             y: round(y),
-            fill: colour,
+            fill: color,
             "text-anchor": "middle",
             "dominant-baseline": "central",
             "font-size": NAME_SIZE,
@@ -137,13 +137,13 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
   );
 }
 
-/** Neighbours in the order of drawing that look the same, to say it once. */
-function runs(dots: Dot[]): { colour: string; opacity: number; dots: Dot[] }[] {
-  const found: { colour: string; opacity: number; dots: Dot[] }[] = [];
+/** Neighbors in the order of drawing that look the same, to say it once. */
+function runs(dots: Dot[]): { color: string; opacity: number; dots: Dot[] }[] {
+  const found: { color: string; opacity: number; dots: Dot[] }[] = [];
   for (const dot of dots) {
     const current = found.at(-1);
-    if (current && current.colour === dot.colour && current.opacity === dot.opacity) current.dots.push(dot);
-    else found.push({ colour: dot.colour, opacity: dot.opacity, dots: [dot] });
+    if (current && current.color === dot.color && current.opacity === dot.opacity) current.dots.push(dot);
+    else found.push({ color: dot.color, opacity: dot.opacity, dots: [dot] });
   }
   return found;
 }

@@ -44,7 +44,7 @@ export function labelsOf(
   const smoothed = grids.map((grid, index) => (grid && counts[index] ? smooth(grid) : null));
   const total = new Float64Array(BINS * BINS);
   for (const grid of smoothed) grid?.forEach((value, cell) => (total[cell] = (total[cell] as number) + value));
-  const peaks = smoothed.map((grid) => grid && centre(grid, total));
+  const peaks = smoothed.map((grid) => grid && center(grid, total));
   const best = new Float64Array(names.length).fill(Number.POSITIVE_INFINITY);
   const nearest = new Int32Array(names.length);
   for (let i = 0; i < codes.length; i++) {
@@ -149,7 +149,7 @@ function box(grid: Float64Array, step: number, other: number): Float64Array {
 }
 
 /** The middle of the cell where a class is densest, weighed by its share of all points there. */
-function centre(grid: Float64Array, total: Float64Array): Point {
+function center(grid: Float64Array, total: Float64Array): Point {
   const weight = (i: number) => (total[i] ? (grid[i] as number) ** 2 / (total[i] as number) : 0);
   let peak = 0;
   for (let i = 1; i < grid.length; i++) if (weight(i) > weight(peak)) peak = i;

@@ -51,14 +51,14 @@ export const LINES: Record<Overlay, string> = {
   ellipses: "best-fitting ellipse of a class",
 };
 
-/** What is to be named: with what is on the map, and in which colours; null for the ink. */
+/** What is to be named: with what is on the map, and in which colors; null for the ink. */
 export interface Named {
   labels: Label[];
   crowd: Crowd;
   inks: string[] | null;
 }
 
-/** What is drawn with the points: shapes of classes, a ring round a point, lines to neighbours. */
+/** What is drawn with the points: shapes of classes, a ring round a point, lines to neighbors. */
 export class OverlayView {
   /** Under the points. */
   readonly under = s("svg", { class: "overlay under", "aria-hidden": "true" });
@@ -91,11 +91,11 @@ export class OverlayView {
     this.drawLinks();
   }
 
-  /** Shapes in the colours of their classes, or else in ink. */
-  draw(shapes: Shape[], colours: string[] | null): void {
-    const tint = (index: number) => colours?.[index] ?? "currentColor";
+  /** Shapes in the colors of their classes, or else in ink. */
+  draw(shapes: Shape[], colors: string[] | null): void {
+    const tint = (index: number) => colors?.[index] ?? "currentColor";
     this.fills.replaceChildren(
-      ...(colours ? shapes : []).map(({ class: index, path }) =>
+      ...(colors ? shapes : []).map(({ class: index, path }) =>
         s("path", { d: path, fill: tint(index) }),
       ),
     );
@@ -110,7 +110,7 @@ export class OverlayView {
   name(named: Named | null, duration: number): void {
     this.named = named;
     this.names.style.setProperty("--travel", `${duration}ms`);
-    this.names.classList.toggle("travelling", duration > 0);
+    this.names.classList.toggle("traveling", duration > 0);
     this.drawNames();
   }
 
@@ -118,7 +118,7 @@ export class OverlayView {
   hide(hidden: boolean): void {
     this.under.classList.toggle("moving", hidden);
     this.over.classList.toggle("moving", hidden);
-    if (!hidden) this.names.classList.remove("travelling");
+    if (!hidden) this.names.classList.remove("traveling");
   }
 
   mark(coords: Coords | null, point: number | null, neighbors: number[]): void {

@@ -7,7 +7,7 @@ export interface Frame {
   x: Float32Array;
   y: Float32Array;
   categories: Uint16Array;
-  colours: string[];
+  colors: string[];
   /** Points outside a selection are 1 and drawn faintly; null where nothing is selected. */
   faint: Uint8Array | null;
   /** Points drawn last; null for the order of the data. */
@@ -189,8 +189,8 @@ export class Scatter {
       faint ? (faint[i] as number) : 0,
     ]);
     void this.plot.set({
-      // A palette of one colour would be taken for one that does not depend on the points.
-      pointColor: frame.colours.length > 1 ? frame.colours : [...frame.colours, ...frame.colours],
+      // A palette of one color would be taken for one that does not depend on the points.
+      pointColor: frame.colors.length > 1 ? frame.colors : [...frame.colors, ...frame.colors],
       pointSize: pointSize(frame.only?.length ?? points.length),
       backgroundColor: frame.dark ? "#14171a" : "#ffffff",
       lassoColor: frame.dark ? "#8ab4ff" : "#1f4fc4",

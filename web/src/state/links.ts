@@ -1,7 +1,7 @@
 import type { Place, Study } from "../data/study.ts";
 import {
-  COLOURS,
-  type Colour,
+  COLORS,
+  type Color,
   OVERLAYS,
   type Overlay,
   type ViewState,
@@ -29,7 +29,7 @@ export function encodeState(study: Study, state: ViewState): string {
       put("beside-epoch", study.epochName(model, epoch));
     }
   }
-  if (state.colour !== "class") put("colour", state.colour);
+  if (state.color !== "class") put("color", state.color);
   if (state.overlays.length) put("overlays", state.overlays.join(","));
   if (!state.names) put("names", "off");
   if (state.classes) put("classes", state.classes.join(","));
@@ -57,8 +57,8 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
     const usual = usualEpoch(study, { model, epoch: epoch ?? study.epochs(model) - 1 }, otherModel);
     state.other = { model: otherModel, layer: other, epoch: beside ?? usual };
   }
-  const colour = values.get("colour") as Colour | undefined;
-  if (colour && COLOURS.includes(colour)) state.colour = colour;
+  const color = values.get("color") as Color | undefined;
+  if (color && COLORS.includes(color)) state.color = color;
   const overlays = values.get("overlays")?.split(",") ?? [];
   if (overlays.length) state.overlays = OVERLAYS.filter((o: Overlay) => overlays.includes(o));
   if (values.get("names") === "off") state.names = false;

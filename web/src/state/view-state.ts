@@ -1,16 +1,16 @@
 import type { Measure, Score } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
 
-export const COLOURS = ["class", "prediction", "hit", "correct"] as const;
+export const COLORS = ["class", "prediction", "hit", "correct"] as const;
 export const OVERLAYS = ["hulls", "peeled", "ellipses"] as const;
-export type Colour = (typeof COLOURS)[number];
+export type Color = (typeof COLORS)[number];
 export type Overlay = (typeof OVERLAYS)[number];
 
 /** All that a link restores; itself the place that is shown. */
 export interface ViewState extends Place {
   /** What is shown at its side. */
   other: Place | null;
-  colour: Colour;
+  color: Color;
   overlays: Overlay[];
   /** Whether the classes are named on the map. */
   names: boolean;
@@ -59,7 +59,7 @@ export function initialState(study: Study): ViewState {
     layer: Math.max(0, first),
     epoch: null,
     other: null,
-    colour: "class",
+    color: "class",
     overlays: [],
     names: true,
     classes: null,
@@ -79,7 +79,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
   return {
     ...place,
     other: other && settlePlace(study, other),
-    colour: colours(study, place.model).includes(wanted.colour) ? wanted.colour : "class",
+    color: colors(study, place.model).includes(wanted.color) ? wanted.color : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
     classes: classes && classes.length > 0 && classes.length < study.classNames.length ? classes : null,
@@ -101,15 +101,15 @@ function settlePlace(study: Study, wanted: Place): Place {
   };
 }
 
-/** The colourings there is data for, at any epoch. */
-export function colours(study: Study, model: number): Colour[] {
+/** The colorings there is data for, at any epoch. */
+export function colors(study: Study, model: number): Color[] {
   const epochs = [null, ...Array(study.epochs(model)).keys()];
   const predicted = epochs.some((epoch) => study.predictions({ model, epoch }));
   const hits = epochs.some((epoch) =>
     study.moment({ model, epoch }).layers.some((layer) => !("unchanged" in layer) && (layer.hits || layer.mapHits)),
   );
-  return COLOURS.filter(
-    (colour) => colour === "class" || (colour === "hit" ? hits : predicted),
+  return COLORS.filter(
+    (color) => color === "class" || (color === "hit" ? hits : predicted),
   );
 }
 

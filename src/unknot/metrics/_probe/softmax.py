@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ..._parallel.n_jobs import resolve_n_jobs
-from ..._parallel.thread_team import Team, single_threaded_blas
+from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
 from .lbfgs import Memory, inner
 
@@ -37,7 +37,7 @@ class FoldedSoftmax:
     """
 
     def __init__(
-        self, points: Array, codes: Array, held: Array, penalty: float, team: Team, width: int
+        self, points: Array, codes: Array, held: Array, penalty: float, team: ThreadTeam, width: int
     ) -> None:
         origin = points.mean(axis=0, dtype=np.float64)
         n_samples, n_features = points.shape
@@ -132,8 +132,8 @@ def fit_folds(
 ) -> tuple[Array, bool]:
     """Train a classifier without each fold; return the predictions for the fold, and convergence.
 
-    Several labellings of the same points are done together: codes, folds and predictions are
-    (labellings, n_samples). L-BFGS on all folds in step, from weights of 0. Its first guess of the
+    Several labelings of the same points are done together: codes, folds and predictions are
+    (labelings, n_samples). L-BFGS on all folds in step, from weights of 0. Its first guess of the
     inverse Hessian is that of Boehning's bound, 1/2 S (x) (I - 11'/C) with S the second moments of
     the points: the number of steps then does not grow with the spread of the covariance's
     eigenvalues.
@@ -141,19 +141,19 @@ def fit_folds(
     runs, n_samples = codes.shape
     n_folds = int(folds.max()) + 1
     held = (folds[:, None] == np.arange(n_folds)[:, None]).reshape(-1, n_samples)
-    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         turned = _turned(points, team)
         labels = np.repeat(codes, n_folds, axis=0)
         model = FoldedSoftmax(turned, labels, held, penalty, team, points.shape[1])
-        weights, converged = _minimise(model)
+        weights, converged = _minimize(model)
         answers = model.logits(weights.astype(np.float32)).argmax(axis=1)
     # Each point's answer is that of the classifier that has not seen it.
     there = answers.reshape(runs, n_folds, n_samples)
     return np.take_along_axis(there, folds[:, None], axis=1)[:, 0], converged
 
 
-def _turned(points: Array, team: Team) -> Array:
-    """Turn centred points into the space they span, where they have more features than that.
+def _turned(points: Array, team: ThreadTeam) -> Array:
+    """Turn centered points into the space they span, where they have more features than that.
 
     n points span n - 1 directions at most. The penalty weighs all directions alike and the weights
     are combinations of the points, so that the classifiers are the same in any axes.
@@ -162,7 +162,7 @@ def _turned(points: Array, team: Team) -> Array:
     if n_features <= n_samples:
         return points
     # In float32 the products would be off by more than the smallest of what they are made of.
-    centred = points - points.mean(axis=0, dtype=np.float64)
+    centered = points - points.mean(axis=0, dtype=np.float64)
     # Zeros rather than what memory held before: SciPy looks whether all of it is finite.
     gram = np.zeros((n_samples, n_samples))
     blocks = cut(n_samples, 128)
@@ -170,10 +170,10 @@ def _turned(points: Array, team: Team) -> Array:
     def multiply(number: int) -> None:
         # Of the symmetric table, the part below the diagonal.
         block = blocks[-1 - number]
-        np.matmul(centred[block], centred[: block.stop].T, out=gram[block, : block.stop])
+        np.matmul(centered[block], centered[: block.stop].T, out=gram[block, : block.stop])
 
     team.run(multiply, len(blocks))
-    # Points with the same products: rows of the Cholesky factor. Centred points are dependent, so
+    # Points with the same products: rows of the Cholesky factor. Centered points are dependent, so
     # each gets a direction of its own as well, about a thousandth as long as they are.
     from scipy.linalg import cholesky
 
@@ -182,7 +182,7 @@ def _turned(points: Array, team: Team) -> Array:
     return turned
 
 
-def _minimise(model: FoldedSoftmax) -> tuple[Array, bool]:
+def _minimize(model: FoldedSoftmax) -> tuple[Array, bool]:
     precondition = _preconditioner(model)
     decay = np.zeros((len(model.codes), 1, model.shape[2]))
     decay[:, 0, :-1] = model.decay[:, None]

@@ -132,7 +132,7 @@ def layer_corners(points, alive, corners):
 def peeled_corners(points, fewest, alive, corners):
     """Corners of the hull of what is left when outer layers go while ``fewest`` points remain.
 
-    With a layer go all copies of its corners, which are neighbours in the sorted row.
+    With a layer go all copies of its corners, which are neighbors in the sorted row.
     """
     left = len(points)
     for i in range(len(points)):

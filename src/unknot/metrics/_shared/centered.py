@@ -8,7 +8,7 @@ from ..._io.stored_points import Rows, StoredPoints
 from ..._typing import Array, Float64
 
 
-class Centred:
+class Centered:
     """Points less an origin, in units of a spread, as float64.
 
     In memory they are taken so once, on disk anew whenever they are read.
@@ -18,7 +18,7 @@ class Centred:
     points : array or StoredPoints, (n_samples, n_features)
     origin : array of float64 (n_features,)
     spread : float, optional
-        The root mean square length of the centred points, or 1 as given; computed if it is None.
+        The root mean square length of the centered points, or 1 as given; computed if it is None.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class Centred:
             np.matmul(some, self[part].T, out=found[:, part])
         return found
 
-    def cross(self, other: Centred) -> Float64[Array, "features others"]:
+    def cross(self, other: Centered) -> Float64[Array, "features others"]:
         """Return X'Y for the points X and others Y of the same samples."""
         total = np.zeros((self.shape[1], other.shape[1]))
         for part in max(self.parts(), other.parts(), key=len):

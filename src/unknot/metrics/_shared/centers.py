@@ -1,51 +1,51 @@
-"""The few directions that class centres share, whose removal leaves them least correlated."""
+"""The few directions that class centers share, whose removal leaves them least correlated."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from ..._parallel.thread_team import Team
+from ..._parallel.thread_team import ThreadTeam
 from ..._typing import Array
 
 STARTS = 10
-# Share of the centres' variance that the directions may take, and how many they may be beyond it.
+# Share of the centers' variance that the directions may take, and how many they may be beyond it.
 VARIANCE = 0.95
 BEYOND = 10
 
 
-def mean_correlation(centres: Array) -> float:
+def mean_correlation(centers: Array) -> float:
     """Mean absolute correlation (cosine) between different rows."""
-    norms = np.linalg.norm(centres, axis=1)
-    cosines = np.abs(centres @ centres.T / (norms[:, None] * norms[None]))
-    count = len(centres)
+    norms = np.linalg.norm(centers, axis=1)
+    cosines = np.abs(centers @ centers.T / (norms[:, None] * norms[None]))
+    count = len(centers)
     return float((cosines.sum() - np.trace(cosines)) / (count * (count - 1)))
 
 
-def decorrelated(centres: Array, rng: np.random.Generator, team: Team) -> tuple[Array, float]:
-    """Return the directions that centres share (n_features, K), and their correlation before.
+def decorrelated(centers: Array, rng: np.random.Generator, team: ThreadTeam) -> tuple[Array, float]:
+    """Return the directions that centers share (n_features, K), and their correlation before.
 
     For K = 1, 2, ... the K orthonormal directions whose removal leaves the least sum of squared
     correlations are found from several starts: the K - 1 found before, and a random one. Of these
-    the one is taken that leaves the most of the centre it leaves least of. Of all K the one with
+    the one is taken that leaves the most of the center it leaves least of. Of all K the one with
     the least mean absolute correlation is taken; the search ends after it has risen three times.
-    Three centres or fewer share nothing that could be told from themselves, and K is 0.
+    Three centers or fewer share nothing that could be told from themselves, and K is 0.
     """
-    from .kernels_centers import minimise_correlation, orthonormalise
+    from .kernels_centers import minimize_correlation, orthonormalize
 
-    count = len(centres)
-    centred = centres - centres.mean(axis=0)
-    # The centred centres span C - 1 axes at most; the search is within them.
-    _, s, axes = np.linalg.svd(centred, full_matrices=False)
+    count = len(centers)
+    centered = centers - centers.mean(axis=0)
+    # The centered centers span C - 1 axes at most; the search is within them.
+    _, s, axes = np.linalg.svd(centered, full_matrices=False)
     kept = s > s[0] * 1e-9
     kept[count - 1 :] = False
     axes = axes[kept]
     # Correlations do not depend on the lengths, and unit lengths are of one scale.
-    x = centred @ axes.T
+    x = centered @ axes.T
     norms = np.linalg.norm(x, axis=1)
     before = mean_correlation(x[norms > s[0] * 1e-9]) if (norms > s[0] * 1e-9).sum() > 1 else 0.0
     rank = int(kept.sum())
     if count <= 3 or rank < 3 or norms.min() <= s[0] * 1e-9:
-        return np.zeros((centres.shape[1], 0)), before
+        return np.zeros((centers.shape[1], 0)), before
     x = np.ascontiguousarray(x / norms[:, None])
     products = x @ x.T
     variance = np.cumsum(np.square(s) / np.square(s).sum())
@@ -58,8 +58,8 @@ def decorrelated(centres: Array, rng: np.random.Generator, team: Team) -> tuple[
 
         def search(number: int, starts: list[Array] = starts) -> None:
             start = np.ascontiguousarray(starts[number])
-            orthonormalise(start)
-            minimise_correlation(x, products, start)
+            orthonormalize(start)
+            minimize_correlation(x, products, start)
             starts[number] = start
 
         team.run(search, STARTS)
@@ -72,5 +72,5 @@ def decorrelated(centres: Array, rng: np.random.Generator, team: Team) -> tuple[
         if k > 4 and all(correlations[-i] > correlations[-i - 1] for i in (1, 2, 3)):
             break
     if not found:
-        return np.zeros((centres.shape[1], 0)), before
+        return np.zeros((centers.shape[1], 0)), before
     return axes.T @ found[int(np.argmin(correlations))], before

@@ -22,7 +22,7 @@ def check_count(value: object, name: str, low: int, high: int, bounds: str) -> i
     raise ValueError(f"{name} must be a whole number {bounds}; got {value!r}")
 
 
-def check_labelled(
+def check_labeled(
     points: AnyArray, labels: AnyArray, *, min_classes: int = 1, measure: str = ""
 ) -> tuple[Array, Array, Array]:
     """Return points (as `scale_free` does), labels as 0..C-1 and the class values.

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._io.stored_points import Rows, StoredPoints
 from ..._parallel.n_jobs import resolve_n_jobs
-from ..._parallel.thread_team import Team, single_threaded_blas
+from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
 from .moments import origin_among
 
@@ -68,7 +68,7 @@ def scan_distances(
 
     # Each thread holds a block of distances; together they hold no more than a copy of the points.
     most = max(1, WHOLE_BYTES // (8 * ROWS * len(points)))
-    with single_threaded_blas(), Team(min(resolve_n_jobs(n_jobs), blocks, most)) as team:
+    with single_threaded_blas(), ThreadTeam(min(resolve_n_jobs(n_jobs), blocks, most)) as team:
         team.run(scan, blocks)
 
 
@@ -81,7 +81,7 @@ def _scan_stored(
     origin = _round_origin(points)
     norms = np.empty(len(points))
     at_once = ROWS * max(1, points.max_memory // (8 * ROWS * len(points)))
-    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         for first in range(0, len(rows), at_once):
             own = rows[first : first + at_once]
             queries = points[own] - origin

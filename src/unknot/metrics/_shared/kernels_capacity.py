@@ -56,11 +56,11 @@ def solve_transposed(factor, size, inner, out):
 
 @kernel()
 def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inner, trial):
-    """Minimise 1/2 a'Ga - b'a over a >= 0, by the active sets of Lawson and Hanson.
+    """Minimize 1/2 a'Ga - b'a over a >= 0, by the active sets of Lawson and Hanson.
 
     At the minimum the gain b - Ga is 0 where a > 0 and not positive elsewhere. The column of the
     largest gain becomes active, and the minimum over the active columns is found from their
-    Cholesky factor. If it leaves a >= 0, one goes as far towards it as that allows, the columns
+    Cholesky factor. If it leaves a >= 0, one goes as far toward it as that allows, the columns
     that come to 0 are no longer active, and one tries again. Returns the number of active columns,
     or -1 if it does not end.
     """
@@ -134,7 +134,7 @@ def anchors(points, gram, draws, kappa, out):
     """Anchor point of a manifold for each draw; returns how many draws found none.
 
     For a draw t the nearest v to it with s.v + kappa <= 0 for every point s is t - S a, with a >= 0
-    minimising 1/2 a'S'Sa - a'(S't + kappa). The anchor is S a / sum(a): the mean of the points,
+    minimizing 1/2 a'S'Sa - a'(S't + kappa). The anchor is S a / sum(a): the mean of the points,
     weighted by how hard each presses on v. Where t is such a v itself, the anchor is the point of
     the largest projection on t.
 

@@ -1,4 +1,4 @@
-"""The directions that class centres share, compiled: a minimum over orthonormal directions.
+"""The directions that class centers share, compiled: a minimum over orthonormal directions.
 
 Loops in place of array expressions: they compile in a fraction of the time, and the arrays are
 small.
@@ -33,8 +33,8 @@ def combine(first, factor, second, out):
 
 
 @kernel()
-def shared_correlation(centres, products, directions, along, slope, gradient):
-    """Half the sum of squared correlations between centres without their part along directions.
+def shared_correlation(centers, products, directions, along, slope, gradient):
+    """Half the sum of squared correlations between centers without their part along directions.
 
     With c = X V, what is left has the products A = XX' - cc' and the squared norms d_m = A_mm:
 
@@ -42,7 +42,7 @@ def shared_correlation(centres, products, directions, along, slope, gradient):
         dF/dc_m = -2 sum_n A_mn / (d_m d_n) c_n + 2 c_m / d_m^2 sum_n A_mn^2 / d_n
 
     and dF/dV = X' dF/dc. ``along`` and ``slope`` are to hold c and dF/dc. Returns F, or infinity
-    where nothing of a centre is left.
+    where nothing of a center is left.
     """
     count, width = along.shape
     norms = np.empty(count)
@@ -50,8 +50,8 @@ def shared_correlation(centres, products, directions, along, slope, gradient):
         norms[m] = products[m, m]
         for k in range(width):
             value = 0.0
-            for j in range(centres.shape[1]):
-                value += centres[m, j] * directions[j, k]
+            for j in range(centers.shape[1]):
+                value += centers[m, j] * directions[j, k]
             along[m, k] = value
             slope[m, k] = 0.0
             norms[m] -= value * value
@@ -71,11 +71,11 @@ def shared_correlation(centres, products, directions, along, slope, gradient):
         cost += 0.5 * squares / norms[m]
         for k in range(width):
             slope[m, k] += 2.0 * squares / (norms[m] * norms[m]) * along[m, k]
-    for j in range(centres.shape[1]):
+    for j in range(centers.shape[1]):
         for k in range(width):
             value = 0.0
             for m in range(count):
-                value += centres[m, j] * slope[m, k]
+                value += centers[m, j] * slope[m, k]
             gradient[j, k] = value
     return cost
 
@@ -91,7 +91,7 @@ def remove_part(vectors, column, directions, other):
 
 
 @kernel()
-def orthonormalise(vectors):
+def orthonormalize(vectors):
     """Make the columns orthonormal, in their order (Gram and Schmidt, twice for the rounding)."""
     for k in range(vectors.shape[1]):
         for _ in range(2):
@@ -114,21 +114,21 @@ def to_tangent(directions, vectors):
 
 
 @kernel()
-def minimise_correlation(centres, products, directions):
-    """Minimise the shared correlation over orthonormal directions, in place, from those given.
+def minimize_correlation(centers, products, directions):
+    """Minimize the shared correlation over orthonormal directions, in place, from those given.
 
     Conjugate gradients (Polak and Ribiere, started afresh when they go uphill) on the manifold of
     subspaces: a step along the tangent, halved until it gains enough, then made orthonormal again.
     The cost does not change when the directions turn within their span. Returns the cost.
     """
     features, width = directions.shape
-    along = np.empty((len(centres), width))
-    slope = np.empty((len(centres), width))
+    along = np.empty((len(centers), width))
+    slope = np.empty((len(centers), width))
     gradient = np.empty((features, width))
     fresh = np.empty((features, width))
     step = np.empty((features, width))
     trial = np.empty((features, width))
-    cost = shared_correlation(centres, products, directions, along, slope, gradient)
+    cost = shared_correlation(centers, products, directions, along, slope, gradient)
     if not np.isfinite(cost):
         return cost
     to_tangent(directions, gradient)
@@ -146,8 +146,8 @@ def minimise_correlation(centres, products, directions):
         reached = np.inf
         for _ in range(60):
             combine(directions, length, step, trial)
-            orthonormalise(trial)
-            reached = shared_correlation(centres, products, trial, along, slope, fresh)
+            orthonormalize(trial)
+            reached = shared_correlation(centers, products, trial, along, slope, fresh)
             if reached <= cost + 1e-4 * length * descent:
                 break
             length *= 0.5

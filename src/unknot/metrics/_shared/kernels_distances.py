@@ -24,7 +24,7 @@ def finish_distances(products, norms, own, own_norms):
 def class_sums(squares, codes, sums):
     """Add the distance (not squared) to each point to the sum of its class.
 
-    For several labellings at once: codes (n, labellings), sums (b, labellings, C).
+    For several labelings at once: codes (n, labelings), sums (b, labelings, C).
     """
     for i in range(squares.shape[0]):
         row = squares[i]

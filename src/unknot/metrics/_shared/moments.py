@@ -10,7 +10,7 @@ import numpy as np
 
 from ..._io.stored_points import Rows, StoredPoints, parts_of, within
 from ..._parallel.n_jobs import resolve_n_jobs
-from ..._parallel.thread_team import Team, single_threaded_blas
+from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
 
 # Rows of points are taken to float64 in blocks of about this many bytes.
@@ -54,7 +54,7 @@ class ClassMoments:
     rank: int
 
     @property
-    def centred(self) -> Array:
+    def centered(self) -> Array:
         """The class means less their mean."""
         return np.asarray(self.means - self.means.mean(axis=0))
 
@@ -96,7 +96,7 @@ def at_one_place(points: Rows, rows: Array) -> bool:
     )
 
 
-def class_totals(points: Rows, members: list[Array], team: Team) -> Array:
+def class_totals(points: Rows, members: list[Array], team: ThreadTeam) -> Array:
     """Sum the points of each class, in float64 (n_classes, n_features)."""
     totals = np.zeros((len(members), points.shape[1]))
     for part, block in parts_of(points):
@@ -120,7 +120,7 @@ def class_moments(
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.array([len(own) for own in members], dtype=np.float64)
     variances, reaches, whitened = np.zeros((3, n_classes))
-    with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         totals = class_totals(points, members, team)
         origin = origin_among(points, totals.sum(axis=0) / len(points))
         means = totals / counts[:, None] - origin
@@ -130,11 +130,11 @@ def class_moments(
 
             def spread(c: int, part: slice = part, block: Array = block) -> None:
                 for rows in rows_of(within(members[c], part), points.shape[1]):
-                    centred = block[rows] - (means[c] + origin)
-                    squares = np.einsum("ij,ij->i", centred, centred)
+                    centered = block[rows] - (means[c] + origin)
+                    squares = np.einsum("ij,ij->i", centered, centered)
                     variances[c] += squares.sum()
                     reaches[c] += np.sqrt(squares).sum()
-                    whitened[c] += np.square(centred @ whitener).sum()
+                    whitened[c] += np.square(centered @ whitener).sum()
 
             team.run(spread, n_classes)
     # What rounding has left of classes that have collapsed to a point.
@@ -150,14 +150,14 @@ def class_moments(
 def between_whitener(means: Array) -> tuple[Array, int]:
     """Return W (n_features, n_classes) with W W' = S_B^+, and the rank of S_B.
 
-    With the centred means M = U s V', S_B = M'M/C = V s^2/C V', so that W = V sqrt(C)/s over the
+    With the centered means M = U s V', S_B = M'M/C = V s^2/C V', so that W = V sqrt(C)/s over the
     singular values that are not zero to within rounding; further columns are 0.
     """
     n_classes = len(means)
-    centred = means - means.mean(axis=0)
+    centered = means - means.mean(axis=0)
     scale = np.abs(means).max()
     # The few axes that the means span first: of many features, that is most of the work.
-    basis, corners = np.linalg.qr(centred.T)
+    basis, corners = np.linalg.qr(centered.T)
     _, s, vt = np.linalg.svd(corners.T, full_matrices=False)
     # The C rows sum to zero: one singular value is always rounding.
     kept = s > max(s[0] * 1e-10, scale * 1e-13)
@@ -188,16 +188,16 @@ def resampled_moments(
     at_once = max(1, 2**27 // (16 * moments.means.size))
     for start in range(0, len(weights), at_once):
         part = weights[start : start + at_once]
-        with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
             resampled = _resampled(points, codes, moments, part, team)
         yield from resampled
 
 
 def _resampled(
-    points: Rows, codes: Array, moments: ClassMoments, weights: Array, team: Team
+    points: Rows, codes: Array, moments: ClassMoments, weights: Array, team: ThreadTeam
 ) -> list[ClassMoments]:
-    origin, centres = moments.origin, moments.means
-    n_resamples, (n_classes, n_features) = len(weights), centres.shape
+    origin, centers = moments.origin, moments.means
+    n_resamples, (n_classes, n_features) = len(weights), centers.shape
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.stack([weights[:, own].sum(axis=1) for own in members], axis=1).astype(float)
     # Resampled means, relative to the classes' own.
@@ -207,12 +207,12 @@ def _resampled(
 
         def shift(c: int, part: slice = part, block: Array = block) -> None:
             for rows in rows_of(within(members[c], part), n_features):
-                centred = block[rows] - (centres[c] + origin)
-                shifts[:, c] += weights[:, rows + part.start].astype(np.float64) @ centred
+                centered = block[rows] - (centers[c] + origin)
+                shifts[:, c] += weights[:, rows + part.start].astype(np.float64) @ centered
 
         team.run(shift, n_classes)
     shifts /= counts[:, :, None]
-    means = shifts + centres
+    means = shifts + centers
     whiteners = np.empty((n_resamples, n_features, n_classes))
     ranks = np.empty(n_resamples, dtype=np.int64)
 
@@ -234,12 +234,12 @@ def _resampled(
         for first in range(0, len(own), step):
             rows = own[first : first + step]
             weight = weights[:, rows + part.start].astype(np.float64).T
-            centred = block[rows] - (centres[c] + origin)
-            squares = np.einsum("ij,ij->i", centred, centred)[:, None] + lengths
-            squares = np.maximum(squares - 2.0 * (centred @ shifted.T), 0.0)
+            centered = block[rows] - (centers[c] + origin)
+            squares = np.einsum("ij,ij->i", centered, centered)[:, None] + lengths
+            squares = np.maximum(squares - 2.0 * (centered @ shifted.T), 0.0)
             variances[:, c] += (weight * squares).sum(axis=0)
             reaches[:, c] += (weight * np.sqrt(squares)).sum(axis=0)
-            inner = np.square(centred.astype(np.float32) @ axes - offsets)
+            inner = np.square(centered.astype(np.float32) @ axes - offsets)
             inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
             whitened[:, c] += (weight * inner).sum(axis=0)
 

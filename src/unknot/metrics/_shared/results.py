@@ -97,7 +97,7 @@ class PairResult(Result):
     classes: Shaped[Array, " classes"]
 
 
-def announced(result: ResultT) -> ResultT:
+def warn_notes(result: ResultT) -> ResultT:
     """Give each note of a result as a warning, at the line that called the measure."""
     for note in result.notes:
         warnings.warn(note, MeasureWarning, stacklevel=3)

@@ -41,7 +41,7 @@ class Space:
 
     @property
     def graph(self) -> NeighborGraph:
-        """The nearest neighbours; they do not depend on the labels."""
+        """The nearest neighbors; they do not depend on the labels."""
         return self._graph()
 
     @property
@@ -132,7 +132,7 @@ class Space:
 
     @property
     def ranks(self) -> Array | None:
-        """Ranks here of the other space's neighbours; they do not depend on the labels."""
+        """Ranks here of the other space's neighbors; they do not depend on the labels."""
         root = self.inputs.root
         space = root.native if self is self.inputs.native else root.map
         assert space is not None
@@ -140,14 +140,14 @@ class Space:
 
     @cached_property
     def _scan(self) -> tuple[Array, Array | None]:
-        """Sums of every labelling, and ranks, from one pass over the distances."""
+        """Sums of every labeling, and ranks, from one pass over the distances."""
         inputs = self.inputs
         rows = inputs.sample.rows
-        labellings = [self.codes]
+        labelings = [self.codes]
         if inputs.few_rows is inputs.sample:
             # Distances to so few points say what permuted labels would give as well.
-            labellings += [permuted.codes for permuted in inputs.shuffled]
-        sums = DistanceSums(labellings, len(rows), len(self.classes))
+            labelings += [permuted.codes for permuted in inputs.shuffled]
+        sums = DistanceSums(labelings, len(rows), len(self.classes))
         consumers: list[Consumer] = [sums]
         other = inputs.other(self)
         ranks = None
@@ -181,7 +181,7 @@ class Inputs:
         self.n_jobs: int | None = settings["n_jobs"]
         self.random_state: int = settings["random_state"]
         self.clock = Clock()
-        # Relabelled inputs refer to those with the true labels, which hold what is shared.
+        # Relabeled inputs refer to those with the true labels, which hold what is shared.
         self.root = self
         self._graphs = {"": graph, " (map)": map_graph}
         self.native = Space(self, points, lambda: self._graph(points, ""), "")
@@ -197,7 +197,7 @@ class Inputs:
             from ...neighbors import nearest_neighbors
 
             wanted = max(self.k, self.k_faithful, min(2, len(points) - 1))
-            with self.clock.shared(f"nearest neighbours{name}"):
+            with self.clock.shared(f"nearest neighbors{name}"):
                 graph = nearest_neighbors(points, wanted, n_jobs=self.n_jobs)
             self._graphs[name] = graph
         return graph
@@ -206,8 +206,8 @@ class Inputs:
         """Return the map for the native space, and the native space for the map."""
         return self.map if space is self.native else self.native
 
-    def relabelled(self, codes: Array) -> Inputs:
-        """Return the same points with other labels; neighbours and settings are shared."""
+    def relabeled(self, codes: Array) -> Inputs:
+        """Return the same points with other labels; neighbors and settings are shared."""
         other = Inputs(self.points, codes, self.classes, self.map_points, settings=self.settings)
         other._graphs = self._graphs
         other.clock = self.clock
@@ -273,7 +273,7 @@ class Inputs:
         """The same points with their labels permuted, several times."""
         rng = np.random.default_rng([self.random_state, 2])
         return [
-            self.relabelled(rng.permutation(self.codes))
+            self.relabeled(rng.permutation(self.codes))
             for _ in range(self.settings["n_permutations"])
         ]
 

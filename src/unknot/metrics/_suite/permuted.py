@@ -8,7 +8,7 @@ import numpy as np
 
 from ..._io.stored_points import Rows
 from ..._parallel.n_jobs import resolve_n_jobs
-from ..._parallel.thread_team import Team, single_threaded_blas
+from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
 from .._shared.moments import ClassMoments, between_whitener, blocks_of
 
@@ -29,13 +29,13 @@ def permuted_moments(
     at_once = max(1, TOGETHER // n_classes)
     for start in range(0, len(permuted), at_once):
         codes = np.stack(permuted[start : start + at_once], axis=1)
-        with single_threaded_blas(), Team(resolve_n_jobs(n_jobs)) as team:
+        with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
             found = _permuted(points, codes, n_classes, moments.origin, team)
         yield from found
 
 
 def _permuted(
-    points: Rows, codes: Array, n_classes: int, origin: Array, team: Team
+    points: Rows, codes: Array, n_classes: int, origin: Array, team: ThreadTeam
 ) -> list[tuple[ClassMoments, Array]]:
     (n_samples, n_features), runs = points.shape, codes.shape[1]
     width = runs * n_classes
@@ -71,9 +71,9 @@ def _permuted(
     def compare(number: int) -> None:
         rows = blocks[number]
         own = columns[rows]
-        centred = points[rows] - origin
-        sizes = np.einsum("ij,ij->i", centred, centred)
-        to_all = lengths - 2.0 * (centred @ means.T)
+        centered = points[rows] - origin
+        sizes = np.einsum("ij,ij->i", centered, centered)
+        to_all = lengths - 2.0 * (centered @ means.T)
         to_own = np.take_along_axis(to_all, own, axis=1)
         squares[rows] = np.maximum(to_own + sizes[:, None], 0.0)
         longer = np.maximum(
@@ -83,7 +83,7 @@ def _permuted(
         ahead = to_all.reshape(len(rows), runs, n_classes) - to_own[:, :, None]
         beaten = (ahead < -rounding).any(axis=2)
         shares[rows] = ~beaten / (np.abs(ahead) <= rounding).sum(axis=2)
-        inside = (centred @ axes).reshape(len(rows), runs, n_classes) - stand[own]
+        inside = (centered @ axes).reshape(len(rows), runs, n_classes) - stand[own]
         whitened[rows] = np.square(inside).sum(axis=2)
 
     team.run(compare, len(blocks))

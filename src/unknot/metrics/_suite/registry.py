@@ -20,13 +20,13 @@ from ..clusters import (
 )
 from ..collapse import cdnv_of_moments, nc1_of_moments, nc2_of_moments
 from ..dimension import participation_of_points, two_nn_of_distances
-from ..faithfulness import faithfulness_of_ranks, harm
+from ..faithfulness import excess_ranks, faithfulness_of_ranks
 from ..label_faithfulness import faithfulness_of_pairs
 from ..linear import probe
 from ..neighborhood import confusion_of_graph, hit_of_graph
 from ..shapes import ellipses_of_map, hulls_of_map
 from ..similarity import cka_of_points
-from . import uncertainty as by
+from . import uncertainty
 
 if TYPE_CHECKING:
     from ..dimension import ParticipationRatio
@@ -40,7 +40,7 @@ Spaces = Literal["native", "both", "map", "pair"]
 # Why a score has no interval, or no null, where a measure has none.
 EXTREMES = "a hull is made of its extreme points, which a resample of the points cannot go beyond"
 LABEL_FREE = "it does not depend on the labels"
-NO_DRAWS = "the centres are those of the points used, and no draw is made"
+NO_DRAWS = "the centers are those of the points used, and no draw is made"
 CAPACITY_RUNS = 5
 NOTHING_TO_LOSE = "permuted classes are nowhere apart, and the map has nothing to lose or to add"
 
@@ -79,7 +79,7 @@ class Measure:
     low: float = 0.0
     high: float = 1.0
     spaces: Spaces = "native"
-    replicate: by.Replicate | str = by.by_points
+    replicate: uncertainty.Replicate | str = uncertainty.by_points
     null: Null | str | None = None
     null_runs: int | None = None
 
@@ -113,7 +113,7 @@ def _of_moments(
         lambda inputs, space: compute(space.moments, space.classes),
         better,
         high=high,
-        replicate=by.by_moments(compute),
+        replicate=uncertainty.by_moments(compute),
     )
 
 
@@ -121,7 +121,7 @@ def _of_shapes(
     name: str,
     title: str,
     compute: Callable[[Array, Array, Array], Result],
-    replicate: by.Replicate | str | None = None,
+    replicate: uncertainty.Replicate | str | None = None,
 ) -> Measure:
     """Describe the overlap of the classes' shapes on the map."""
 
@@ -140,7 +140,7 @@ def _of_shapes(
         lambda inputs, space: of_points(space.points, space.codes, space.classes),
         "less",
         spaces="map",
-        replicate=replicate or by.by_rows(of_points),
+        replicate=replicate or uncertainty.by_rows(of_points),
     )
 
 
@@ -153,12 +153,12 @@ def _confusion(inputs: Inputs, space: Space) -> Result:
 
 
 def _edges(hit: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
-    """Neighbours of each point, and whether they are of its class, or of another."""
+    """Neighbors of each point, and whether they are of its class, or of another."""
 
     def edges(inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
-        neighbours = space.graph.indices[:, : inputs.k]
-        same = space.codes[neighbours] == space.codes[:, None]
-        return np.arange(len(same)), neighbours, (same == hit).astype(np.float32)
+        neighbors = space.graph.indices[:, : inputs.k]
+        same = space.codes[neighbors] == space.codes[:, None]
+        return np.arange(len(same)), neighbors, (same == hit).astype(np.float32)
 
     return edges
 
@@ -172,35 +172,35 @@ class _Ranked:
     aware: bool
 
     def _ranks(self, inputs: Inputs) -> tuple[Array, Array, Array | None]:
-        """Ranks of the neighbours of the points looked at, these, and which can do harm."""
+        """Ranks of the neighbors of the points looked at, these, and which can do harm."""
         assert inputs.map is not None
         if not inputs.k_faithful:
             raise UndefinedMeasureError(
-                f"{self.name} needs more than two points to each neighbour, and there are "
+                f"{self.name} needs more than two points to each neighbor, and there are "
                 f"{len(inputs.codes)} points"
             )
-        # The ranks of neighbours on the map are taken in the native space, and the reverse.
+        # The ranks of neighbors on the map are taken in the native space, and the reverse.
         spaces = inputs.native, inputs.map
         where, source = spaces if self.shown else spaces[::-1]
         rows = inputs.sample.rows
-        neighbours = source.graph.indices[rows, : inputs.k_faithful]
+        neighbors = source.graph.indices[rows, : inputs.k_faithful]
         counted = None
         if self.aware:
-            counted = (inputs.codes[neighbours] != inputs.codes[rows][:, None]) == self.shown
+            counted = (inputs.codes[neighbors] != inputs.codes[rows][:, None]) == self.shown
         ranks = where.ranks
         assert ranks is not None
-        return ranks, neighbours, counted
+        return ranks, neighbors, counted
 
     def __call__(self, inputs: Inputs, space: Space) -> Result:
         ranks, _, counted = self._ranks(inputs)
         return faithfulness_of_ranks(ranks, len(inputs.codes), inputs.sample, self.name, counted)
 
     def edges(self, inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
-        """Score of each neighbour; the score of a point is their mean."""
-        ranks, neighbours, counted = self._ranks(inputs)
+        """Score of each neighbor; the score of a point is their mean."""
+        ranks, neighbors, counted = self._ranks(inputs)
         k = ranks.shape[1]
-        excess = harm(ranks, counted) * (2.0 / (2 * len(inputs.codes) - 3 * k - 1))
-        return inputs.sample.rows, neighbours, (1.0 - excess).astype(np.float32)
+        excess = excess_ranks(ranks, counted) * (2.0 / (2 * len(inputs.codes) - 3 * k - 1))
+        return inputs.sample.rows, neighbors, (1.0 - excess).astype(np.float32)
 
 
 def _faithful(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
@@ -211,7 +211,7 @@ def _faithful(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
         title,
         ranked,
         spaces="pair",
-        replicate=by.by_edges(ranked.edges),
+        replicate=uncertainty.by_edges(ranked.edges),
         null=None if aware else LABEL_FREE,
     )
 
@@ -262,7 +262,7 @@ def _of_few(inputs: Inputs, result: Similarity | ParticipationRatio) -> Result:
 def _two_nn(inputs: Inputs, space: Space) -> Result:
     if space.graph.indices.shape[1] < 2:
         raise UndefinedMeasureError(
-            "TwoNN needs two neighbours of each point, and the graph has one"
+            "TwoNN needs two neighbors of each point, and the graph has one"
         )
     return two_nn_of_distances(space.graph.distances)
 
@@ -281,8 +281,8 @@ def _dimension(inputs: Inputs, space: Space) -> Result:
     return ClassResult(value=c.dimension, per_class=c.dimension_per_class, classes=c.classes)
 
 
-def _centre_correlation(inputs: Inputs, space: Space) -> Result:
-    return Result(value=inputs.capacity.centre_correlation)
+def _center_correlation(inputs: Inputs, space: Space) -> Result:
+    return Result(value=inputs.capacity.center_correlation)
 
 
 def _silhouette(inputs: Inputs, space: Space) -> Result:
@@ -309,12 +309,12 @@ def _peeled(points: Array, codes: Array, classes: Array) -> Result:
 
 MEASURES = (
     Measure(
-        "neighborhood_hit", "neighbourhood", "Neighborhood Hit", _hit,
-        spaces="both", replicate=by.by_edges(_edges(True)),
+        "neighborhood_hit", "neighborhood", "Neighborhood Hit", _hit,
+        spaces="both", replicate=uncertainty.by_edges(_edges(True)),
     ),
     Measure(
-        "neighbor_confusion", "neighbourhood", "neighbours of other classes", _confusion, "less",
-        spaces="both", replicate=by.by_edges(_edges(False)),
+        "neighbor_confusion", "neighborhood", "neighbors of other classes", _confusion, "less",
+        spaces="both", replicate=uncertainty.by_edges(_edges(False)),
     ),
     _faithful("trustworthiness", "trustworthiness", shown=True, aware=False),
     _faithful("continuity", "continuity", shown=False, aware=False),
@@ -323,19 +323,19 @@ MEASURES = (
     Measure(
         "label_trustworthiness", "faithfulness", "label-trustworthiness",
         _label_faithfulness(lost=True), spaces="pair",
-        replicate=by.by_comparisons(lost=True), null=NOTHING_TO_LOSE,
+        replicate=uncertainty.by_comparisons(lost=True), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "label_continuity", "faithfulness", "label-continuity",
         _label_faithfulness(lost=False), spaces="pair",
-        replicate=by.by_comparisons(lost=False), null=NOTHING_TO_LOSE,
+        replicate=uncertainty.by_comparisons(lost=False), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "distance_consistency", "clusters", "distance consistency", _consistency, spaces="both",
     ),
     Measure(
         "silhouette", "clusters", "silhouette", _silhouette, low=-1.0, spaces="both",
-        null=by.silhouette_null,
+        null=uncertainty.silhouette_null,
     ),
     _of_moments("davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_of_moments),
     _of_moments(
@@ -344,7 +344,7 @@ MEASURES = (
     _of_shapes("convex_hulls", "overlap of convex hulls", _whole, EXTREMES),
     _of_shapes("peeled_hulls", "overlap of peeled hulls", _peeled),
     _of_shapes("best_ellipses", "overlap of ellipses", ellipses_of_map),
-    Measure("linear_probe", "linear", "linear probe accuracy", _probe, null=by.probe_null),
+    Measure("linear_probe", "linear", "linear probe accuracy", _probe, null=uncertainty.probe_null),
     _of_moments("nc1", "collapse", "NC1, spread within classes", nc1_of_moments),
     _of_moments("nc2", "collapse", "NC2, means from a simplex", nc2_of_moments, high=np.sqrt(2.0)),
     _of_moments(
@@ -352,30 +352,30 @@ MEASURES = (
     ),
     Measure(
         "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn, None, high=np.inf,
-        replicate=by.by_ratios, null=LABEL_FREE,
+        replicate=uncertainty.by_ratios, null=LABEL_FREE,
     ),
     Measure(
         "participation_ratio", "dimension", "participation ratio", _participation, None,
-        low=1.0, high=np.inf, replicate=by.by_influence, null=LABEL_FREE,
+        low=1.0, high=np.inf, replicate=uncertainty.by_influence, null=LABEL_FREE,
     ),
     Measure(
         "linear_cka", "similarity", "linear CKA of points and map", _cka, None,
-        spaces="pair", replicate=by.by_influence, null=LABEL_FREE,
+        spaces="pair", replicate=uncertainty.by_influence, null=LABEL_FREE,
     ),
     Measure(
         "manifold_capacity", "capacity", "manifold capacity", _capacity, high=2.0,
-        replicate=by.by_draws(0), null_runs=CAPACITY_RUNS,
+        replicate=uncertainty.by_draws(0), null_runs=CAPACITY_RUNS,
     ),
     Measure(
         "manifold_radius", "capacity", "manifold radius", _radius, "less", high=np.inf,
-        replicate=by.by_draws(1), null_runs=CAPACITY_RUNS,
+        replicate=uncertainty.by_draws(1), null_runs=CAPACITY_RUNS,
     ),
     Measure(
         "manifold_dimension", "capacity", "manifold dimension", _dimension, "less", high=np.inf,
-        replicate=by.by_draws(2), null_runs=CAPACITY_RUNS,
+        replicate=uncertainty.by_draws(2), null_runs=CAPACITY_RUNS,
     ),
     Measure(
-        "centre_correlation", "capacity", "correlation of class centres", _centre_correlation,
+        "center_correlation", "capacity", "correlation of class centers", _center_correlation,
         "less", replicate=NO_DRAWS, null_runs=CAPACITY_RUNS,
     ),
 )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..._parallel.n_jobs import resolve_n_jobs
-from ..._parallel.thread_team import Team
+from ..._parallel.thread_team import ThreadTeam
 from ..._typing import Array
 from ..clusters import silhouettes
 from ..dimension import IntrinsicDimension, ParticipationRatio, estimate_dimension
@@ -42,7 +42,7 @@ def interval(value: float, replicates: Array, low: float, high: float) -> tuple[
 
 
 def by_points(inputs: Inputs, space: Space, result: Any) -> Array:
-    """Resample the scores of the points; what they were scored by (neighbours, centroids) stays."""
+    """Resample the scores of the points; what they were scored by (neighbors, centroids) stays."""
     rows = getattr(result, "samples", np.arange(len(inputs.codes)))
     weights = inputs.weights[:, rows]
     codes = inputs.codes[rows]
@@ -63,25 +63,25 @@ def by_points(inputs: Inputs, space: Space, result: Any) -> Array:
 
 
 def by_edges(edges: Callable[[Inputs, Space], tuple[Array, Array, Array]]) -> Replicate:
-    """Weigh the score of each neighbour by how often both ends are in the resample, to first order.
+    """Weigh the score of each neighbor by how often both ends are in the resample, to first order.
 
-    Resampling the scores of the points alone would miss that each point is a neighbour of many
+    Resampling the scores of the points alone would miss that each point is a neighbor of many
     others, whose scores rise and fall together: over new data of one kind the scores scatter about
     1.7 times as much. With both ends the interval is between that scatter and half as wide again.
-    The neighbours themselves stay. ``edges`` gives the points looked at, their neighbours and the
+    The neighbors themselves stay. ``edges`` gives the points looked at, their neighbors and the
     score of each.
     """
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
-        rows, neighbours, scores = edges(inputs, space)
-        n_samples, k = len(inputs.codes), neighbours.shape[1]
+        rows, neighbors, scores = edges(inputs, space)
+        n_samples, k = len(inputs.codes), neighbors.shape[1]
         shares = np.full(len(rows), 1.0 / len(rows))
         if len(rows) < n_samples:
             shares = inputs.sample.weights
         # Mean of e over the edges (i, j), weighted by u_i w_i w_j: to first order a weight w_i
         # moves it by what e differs from the mean over the edges out of i and those into i.
         excess = (scores - result.value) * (shares / k)[:, None]
-        influence = np.bincount(neighbours.ravel(), weights=excess.ravel(), minlength=n_samples)
+        influence = np.bincount(neighbors.ravel(), weights=excess.ravel(), minlength=n_samples)
         influence[rows] += excess.sum(axis=1)
         return np.asarray(result.value + _products(inputs.weights, influence))
 
@@ -107,7 +107,7 @@ def by_rows(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
             rows = np.repeat(np.arange(len(inputs.codes)), inputs.weights[b])
             values[b] = float(compute(space.points[rows], inputs.codes[rows], inputs.classes))
 
-        with Team(resolve_n_jobs(inputs.n_jobs)) as team:
+        with ThreadTeam(resolve_n_jobs(inputs.n_jobs)) as team:
             team.run(resample, len(values))
         return values
 
@@ -122,7 +122,7 @@ def by_influence(inputs: Inputs, space: Space, result: ParticipationRatio | Simi
 
 
 def by_ratios(inputs: Inputs, space: Space, result: IntrinsicDimension) -> Array:
-    """Estimate the dimension from resampled ratios of distances; the neighbours stay."""
+    """Estimate the dimension from resampled ratios of distances; the neighbors stay."""
     order = np.argsort(result.log_ratios, kind="stable")
     ordered, columns = result.log_ratios[order], result.samples[order]
     return np.concatenate(

@@ -60,7 +60,7 @@ class Adapter(Protocol):
     def running(
         self, sink: Sink, wanted: Collection[str] | None
     ) -> AbstractContextManager[RunBatch]:
-        """Make the model ready to run as it predicts; put it back as it was afterwards.
+        """Make the model ready to run as it predicts; put it back as it was afterward.
 
         In the order in which they ran, the layers that are wanted (None: all) go to the sink.
         Entries are named by `Naming`.

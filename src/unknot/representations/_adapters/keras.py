@@ -116,7 +116,7 @@ class KerasAdapter:
         yield run
 
     def untrained(self, random_state: int) -> Any:
-        """Return the model made anew from its configuration, every initialiser with a new seed."""
+        """Return the model made anew from its configuration, every initializer with a new seed."""
         model, keras = self._model, self._keras
         if not model.built:
             raise ValueError(f"model {self.name!r} is not built yet; call it once, or build it")
@@ -300,7 +300,7 @@ def _numpy_dtype(name: str) -> Any:
 def _captured(
     layers: list[tuple[str, Any]], wanted: Collection[str] | None, kinds: dict[str, str]
 ) -> Iterator[Captured]:
-    """Record what the layers' ``call`` returns, and put everything back afterwards.
+    """Record what the layers' ``call`` returns, and put everything back afterward.
 
     The kind of layer that each entry comes from is noted in ``kinds``.
     """

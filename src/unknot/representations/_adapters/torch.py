@@ -164,7 +164,7 @@ class ModuleAdapter(TorchAdapter):
 
     @contextmanager
     def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Set the model to evaluate and hook its modules; undo both afterwards."""
+        """Set the model to evaluate and hook its modules; undo both afterward."""
         torch = self._torch
         naming = Naming()
 

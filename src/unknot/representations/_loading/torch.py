@@ -44,7 +44,7 @@ def load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
 
 
 def _load_program(torch: Any, archive: Archive, trusted: bool) -> Any:
-    with reading(archive.file, "a PyTorch program"), _told() as told:
+    with reading(archive.file, "a PyTorch program"), _collected_errors() as told:
         try:
             if trusted:
                 program = torch.export.load(str(archive.file))
@@ -107,7 +107,7 @@ def _quiet() -> Iterator[None]:
 
 
 @contextmanager
-def _told() -> Iterator[list[Exception]]:
+def _collected_errors() -> Iterator[list[Exception]]:
     """Collect the errors that PyTorch's loader of programs logs, in place of raising them."""
     errors: list[Exception] = []
 

@@ -1,4 +1,4 @@
-"""The control: what the same network makes of the data before it learnt anything."""
+"""The control: what the same network makes of the data before it learned anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The labelled data of a study: taken in any form, sampled, and shown small."""
+"""The labeled data of a study: taken in any form, sampled, and shown small."""
 
 from __future__ import annotations
 
@@ -123,7 +123,7 @@ class StudyData:
 
 
 def take_data(data: Any, snippets: Sequence[str] | None = None) -> StudyData:
-    """Return labelled data as a study needs them.
+    """Return labeled data as a study needs them.
 
     Parameters
     ----------

@@ -18,7 +18,7 @@ from .data import take_data
 from .extraction import Extracted, extract_layers
 from .layers import layers_of, study_layers
 from .memory import in_memory
-from .progress import showing
+from .progress import stage_callbacks
 from .run import model_name, whole_bytes
 from .settings import StudySettings
 from .stages import Stages, prepare_data
@@ -142,7 +142,7 @@ class EpochRecorder:
         Parameters
         ----------
         model : object
-            As for `unknot.study`; what it learns afterwards changes nothing that was captured.
+            As for `unknot.study`; what it learns afterward changes nothing that was captured.
         epoch : int
             From 0, before the training. One that was captured already is replaced; one that is not
             wanted (``epochs``) is passed over.
@@ -193,7 +193,7 @@ class EpochRecorder:
         epochs: dict[str, Any] = {}
         maps: dict[str, Part] = {}
         stages = self._stages
-        with showing(self._progress, None) as (stages.on_start, stages.on_done):
+        with stage_callbacks(self._progress, None) as (stages.on_start, stages.on_done):
             for epoch in self.captured:
                 extracted = self._captured[epoch]
                 described, sources = layers_of(extracted, data_part, len(self._data.labels))

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from ..._console import moves
+from ..._console import supports_live_display
 from ..._io.text import shown
 from .stages import OnStage
 
 
 @contextmanager
-def showing(
+def stage_callbacks(
     progress: bool, on_stage: OnStage | None
 ) -> Iterator[tuple[Callable[[str, str], None], OnStage]]:
     """Yield what is called at the start and at the end of each stage."""
@@ -23,7 +23,7 @@ def showing(
         if on_stage is not None:
             on_stage(layer, stage, seconds, reused)
 
-    if not (progress and moves(console)):
+    if not (progress and supports_live_display(console)):
         yield lambda layer, stage: None, done
         return
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn

@@ -16,7 +16,7 @@ from .data import StudyData, take_data
 from .extraction import extract_layers
 from .layers import layers_of, study_layers
 from .memory import in_memory
-from .progress import showing
+from .progress import stage_callbacks
 from .settings import StudySettings
 from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
 from .versions import versions
@@ -48,10 +48,10 @@ def study(
     progress: bool = True,
     on_stage: OnStage | None = None,
 ) -> Study:
-    """Study what a model makes of labelled data, layer by layer.
+    """Study what a model makes of labeled data, layer by layer.
 
     The data pass through the model once, and every layer is kept; then, layer by layer, the nearest
-    neighbours are found, the map is drawn, starting from that of the layer before, and classes are
+    neighbors are found, the map is drawn, starting from that of the layer before, and classes are
     measured. Beside it runs a control: the same network with fresh weights. What permuted labels
     would give is in every score.
 
@@ -79,9 +79,9 @@ def study(
     perplexity, max_iter
         Of t-SNE.
     k : int
-        Neighbours of the Neighborhood Hit.
+        Neighbors of the Neighborhood Hit.
     n_neighbors : int
-        Neighbours in the graphs, at least three times the perplexity.
+        Neighbors in the graphs, at least three times the perplexity.
     untrained : bool
         Run the control, where the model says how its weights began. It is measured without a map
         and without intervals; its layers of more than 512 numbers are projected to so many.
@@ -156,7 +156,7 @@ def study(
     }
 
     def run(folder: Path) -> Study:
-        with showing(progress, on_stage) as (start, done):
+        with stage_callbacks(progress, on_stage) as (start, done):
             stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
             _run(
                 stages,

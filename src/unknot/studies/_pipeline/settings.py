@@ -48,7 +48,7 @@ class StudySettings:
     perplexity, max_iter
         Of t-SNE.
     k, n_neighbors : int
-        Neighbours of the Neighborhood Hit, and of the graph.
+        Neighbors of the Neighborhood Hit, and of the graph.
     options : dict
         Of `unknot.measure`.
     random_state : int

@@ -129,7 +129,7 @@ def study_layer(
     previous: Part | None,
     labels: Array,
 ) -> tuple[dict[str, Any], Part | None]:
-    """Find the neighbours, map and scores of a layer.
+    """Find the neighbors, map and scores of a layer.
 
     Returns
     -------
@@ -139,7 +139,7 @@ def study_layer(
     settings = stages.settings
     memory = _Held(source, stages.whole_bytes)
 
-    def find_neighbours(folder: Path) -> dict[str, Any]:
+    def find_neighbors(folder: Path) -> dict[str, Any]:
         from ...neighbors import nearest_neighbors
 
         points = memory.points
@@ -154,16 +154,16 @@ def study_layer(
         return {"dead": False, "graph": write_graph(folder, graph)}
 
     where = source.described(stages.whole_bytes)
-    neighbours = stages.do(
+    neighbors = stages.do(
         f"{prefix}neighbors",
-        (name, "neighbours"),
+        (name, "neighbors"),
         {**where, "n_neighbors": settings.n_neighbors},
         [source.part],
-        find_neighbours,
+        find_neighbors,
     )
-    dead = neighbours.result["dead"]
-    path = f"{PARTS}/{neighbours.path.name}"
-    graph = None if dead else {"path": path, **neighbours.result["graph"]}
+    dead = neighbors.result["dead"]
+    path = f"{PARTS}/{neighbors.path.name}"
+    graph = None if dead else {"path": path, **neighbors.result["graph"]}
     mapped = None
     if not dead:
 
@@ -195,7 +195,7 @@ def study_layer(
                 "max_iter": settings.max_iter,
                 "random_state": settings.random_state,
             },
-            [neighbours, *([] if previous is None else [previous])],
+            [neighbors, *([] if previous is None else [previous])],
             find_map,
         )
 
@@ -230,7 +230,7 @@ def study_layer(
             "options": settings.options,
             "random_state": settings.random_state,
         },
-        [neighbours, *([] if mapped is None else [mapped])],
+        [neighbors, *([] if mapped is None else [mapped])],
         find_scores,
     )
     return {

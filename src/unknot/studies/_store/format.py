@@ -179,14 +179,14 @@ def damaged(folder: Path, name: str, error: Exception | str) -> StudyError:
 
 
 def write_graph(path: Path, graph: NeighborGraph) -> dict[str, Any]:
-    """Write neighbours into a folder; return what else must be known of them."""
+    """Write neighbors into a folder; return what else must be known of them."""
     write_zarr(path / "indices", graph.indices)
     write_zarr(path / "distances", graph.distances)
     return {"metric": graph.metric, "recall": float(graph.recall)}
 
 
 def read_graph(folder: Path, stored: dict[str, Any]) -> NeighborGraph:
-    """Read the neighbours of a layer."""
+    """Read the neighbors of a layer."""
     from ...neighbors import NeighborGraph
 
     path = stored["path"]

@@ -224,7 +224,7 @@ def describe_layer(layer: LayerStudy) -> dict[str, Any]:
 
 
 def _reads_from(study: Study, folder: Path) -> bool:
-    """Whether points or neighbours of the study lie in a folder."""
+    """Whether points or neighbors of the study lie in a folder."""
     home = folder.resolve()
     studies = [study, *(study.epochs or {}).values()]
     for layer in (layer for each in studies for layer in each.layers.values()):

@@ -1,56 +1,56 @@
-import { classColours, correctColours, shareColours } from "../data/palette.ts";
+import { classColors, correctColors, shareColors } from "../data/palette.ts";
 import type { Place, Study } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
 
 export interface LegendEntry {
   label: string;
-  colour: string;
+  color: string;
   count: number;
-  /** The class it stands for, where the colours are of classes. */
+  /** The class it stands for, where the colors are of classes. */
   class: number | null;
 }
 
-export interface Colouring {
-  /** Index into `colours`, of every point. */
+export interface Coloring {
+  /** Index into `colors`, of every point. */
   categories: Uint16Array;
-  colours: string[];
+  colors: string[];
   title: string;
   entries: LegendEntry[];
-  /** Whether the colours are those of the classes, as those of the shapes are. */
+  /** Whether the colors are those of the classes, as those of the shapes are. */
   ofClasses: boolean;
   /** Points to be drawn last, over the others; null where none matter more. */
   last: number[] | null;
 }
 
-type Wanted = Place & Pick<ViewState, "colour">;
+type Wanted = Place & Pick<ViewState, "color">;
 
-/** The colour of every point and the legend that tells what it means. */
-export function colouring(study: Study, state: Wanted, dark: boolean): Colouring {
-  if (state.colour === "class") return byClass(study, study.labels, "Class", dark);
-  if (state.colour === "hit") {
+/** The color of every point and the legend that tells what it means. */
+export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
+  if (state.color === "class") return byClass(study, study.labels, "Class", dark);
+  if (state.color === "hit") {
     const native = study.hits(state);
     const hits = native ?? study.mapHits(state);
-    if (!hits) return unknown(study, "Neighbours of the same class", dark);
+    if (!hits) return unknown(study, "Neighbors of the same class", dark);
     const where = native ? "in the representation" : "on the map";
     const { hitK, neighbors } = study.layer(state);
     const k = hitK ?? neighbors?.k ?? null;
-    return byShare(hits, k, `Neighbours of the same class, ${where}`, dark);
+    return byShare(hits, k, `Neighbors of the same class, ${where}`, dark);
   }
   const predictions = study.predictions(state);
-  const title = state.colour === "correct" ? "Prediction" : "Predicted class";
+  const title = state.color === "correct" ? "Prediction" : "Predicted class";
   if (!predictions) return unknown(study, title, dark);
-  if (state.colour === "correct") return byCorrect(study, predictions, title, dark);
+  if (state.color === "correct") return byCorrect(study, predictions, title, dark);
   return byClass(study, predictions, title, dark);
 }
 
-/** All points in one colour, where what they should be coloured by is not known. */
-function unknown(study: Study, title: string, dark: boolean): Colouring {
-  const colour = correctColours(dark).right;
+/** All points in one color, where what they should be colored by is not known. */
+function unknown(study: Study, title: string, dark: boolean): Coloring {
+  const color = correctColors(dark).right;
   return {
     categories: new Uint16Array(study.n),
-    colours: [colour],
+    colors: [color],
     title,
-    entries: [{ label: "not known here", colour, count: study.n, class: null }],
+    entries: [{ label: "not known here", color, count: study.n, class: null }],
     ofClasses: false,
     last: null,
   };
@@ -61,19 +61,19 @@ function byClass(
   codes: ArrayLike<number>,
   title: string,
   dark: boolean,
-): Colouring {
-  const colours = classColours(study.classNames.length, dark);
-  const counts = count(codes, colours.length);
+): Coloring {
+  const colors = classColors(study.classNames.length, dark);
+  const counts = count(codes, colors.length);
   const entries = study.classNames.map((label, i) => ({
     label,
-    colour: colours[i] as string,
+    color: colors[i] as string,
     count: counts[i] as number,
     class: i,
   }));
-  return { categories: Uint16Array.from(codes), colours, title, entries, ofClasses: true, last: null };
+  return { categories: Uint16Array.from(codes), colors, title, entries, ofClasses: true, last: null };
 }
 
-/** Most neighbours that are counted one by one. */
+/** Most neighbors that are counted one by one. */
 const COUNTED = 12;
 const BINS = 8;
 
@@ -82,35 +82,35 @@ function byShare(
   k: number | null,
   title: string,
   dark: boolean,
-): Colouring {
+): Coloring {
   const counted = k !== null && k <= COUNTED && shares.every((s) => isWhole(s * k));
   const bins = counted ? k + 1 : BINS;
-  const colours = shareColours(dark, bins);
+  const colors = shareColors(dark, bins);
   const categories = Uint16Array.from(shares, (s) =>
     counted ? Math.round(s * k) : Math.min(bins - 1, Math.floor(s * bins)),
   );
   const counts = count(categories, bins);
   const percent = (i: number) => Math.round((100 * i) / bins);
-  const entries = colours.map((colour, i) => ({
+  const entries = colors.map((color, i) => ({
     label: counted ? `${i} of ${k}` : `${percent(i)}–${percent(i + 1)} %`,
-    colour,
+    color,
     count: counts[i] as number,
     class: null,
   }));
-  return { categories, colours, title, entries, ofClasses: false, last: where(categories, (c) => c < bins - 1) };
+  return { categories, colors, title, entries, ofClasses: false, last: where(categories, (c) => c < bins - 1) };
 }
 
-function byCorrect(study: Study, predictions: ArrayLike<number>, title: string, dark: boolean): Colouring {
-  const { right, wrong } = correctColours(dark);
+function byCorrect(study: Study, predictions: ArrayLike<number>, title: string, dark: boolean): Coloring {
+  const { right, wrong } = correctColors(dark);
   const categories = Uint16Array.from(study.labels, (y, i) => (predictions[i] === y ? 0 : 1));
   const counts = count(categories, 2);
   const entries = [
-    { label: "correct", colour: right, count: counts[0] as number, class: null },
-    { label: "wrong", colour: wrong, count: counts[1] as number, class: null },
+    { label: "correct", color: right, count: counts[0] as number, class: null },
+    { label: "wrong", color: wrong, count: counts[1] as number, class: null },
   ];
   return {
     categories,
-    colours: [right, wrong],
+    colors: [right, wrong],
     title,
     entries,
     ofClasses: false,
@@ -138,8 +138,8 @@ function where(codes: Uint16Array, test: (code: number) => boolean): number[] {
   return found;
 }
 
-/** The same legend, with how many of the shown points have each colour. */
-export function countShown(study: Study, { entries, categories }: Colouring, classes: number[] | null): LegendEntry[] {
+/** The same legend, with how many of the shown points have each color. */
+export function countShown(study: Study, { entries, categories }: Coloring, classes: number[] | null): LegendEntry[] {
   const points = shown(study, classes);
   if (!points) return entries;
   const counts = count(points.map((i) => categories[i] as number), entries.length);
