@@ -6,9 +6,9 @@ import warnings
 import h5py
 import numpy as np
 import pytest
-from unknot._validation.precision import SHARE, blurred_share
 
 import unknot
+from unknot._validation.precision import SHARE, blurred_share
 from unknot.metrics import neighborhood_hit, two_nn
 
 RNG = np.random.default_rng(0)

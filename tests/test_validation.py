@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+
+from unknot._parallel.n_jobs import resolve_n_jobs
 from unknot._validation.points import (
     check_labels,
     check_points,
@@ -8,8 +10,6 @@ from unknot._validation.points import (
     middle_of,
     scale_free,
 )
-
-from unknot._parallel.n_jobs import resolve_n_jobs
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_n_jobs_is_scikit_learns(monkeypatch):
 
 @pytest.mark.parametrize("n_jobs", [0, 1.5, True, "2"])
 def test_n_jobs_must_be_a_count(n_jobs):
-    with pytest.raises(ValueError, match="n_jobs must be a whole number"):
+    with pytest.raises(ValueError, match="n_jobs must be an integer"):
         resolve_n_jobs(n_jobs)
 
 

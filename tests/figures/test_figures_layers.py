@@ -239,7 +239,7 @@ def test_bad_epochs():
     good = {0: {"fc": {"hit": 0.5}}}
     with pytest.raises(ValueError, match="at least one epoch; got none"):
         epoch_curves({})
-    with pytest.raises(ValueError, match="whole numbers from 0 up; got -1"):
+    with pytest.raises(ValueError, match="each epoch must be an integer of at least 0; got -1"):
         epoch_curves({-1: {"fc": {"hit": 0.5}}})
     with pytest.raises(ValueError, match="got True"):
         epoch_curves({True: {"fc": {"hit": 0.5}}})

@@ -11,10 +11,10 @@ import pytest
 import scipy.sparse as sp
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from unknot._validation.points import check_labels
 
 import unknot
 from unknot import metrics
+from unknot._validation.points import check_labels
 from unknot.figures import layer_strip
 from unknot.studies._pipeline.data import take_data
 

@@ -21,7 +21,7 @@ PIPES = pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the file system ha
 
 
 def npy(shape, dtype="<f8", content=b"\0" * 72):
-    """The bytes of an array that announces a shape and holds something else."""
+    """The bytes of an array that declares a shape and holds something else."""
     stream = io.BytesIO()
     header = {"descr": dtype, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(stream, header)
@@ -45,11 +45,11 @@ def short(caught, path):
 HUGE = npy((2_000_000, 1000))
 
 
-def test_a_header_that_announces_more_than_the_file(tmp_path, call):
+def test_a_header_that_declares_more_than_the_file(tmp_path, call):
     path = tmp_path / "p.npy"
     path.write_bytes(HUGE)
     for reader in (lambda: read_array(path, "POINTS"), lambda: _npy.read_npy(path)):
-        with pytest.raises(ValueError, match=r"is truncated: its header announces 16,000,000,000"):
+        with pytest.raises(ValueError, match=r"is truncated: its header declares 16,000,000,000"):
             reader()
     np.save(tmp_path / "labels.npy", np.arange(4))
     for arguments in (
@@ -78,12 +78,12 @@ def test_what_is_packed_must_fit_into_memory(tmp_path, monkeypatch):
     path = npz(tmp_path / "bomb.npz", parts, zipfile.ZIP_DEFLATED)
     assert path.stat().st_size < 20_000
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 5_000_000}.get)
-    with pytest.raises(DatasetError, match="announces 8,000,000 bytes of values; this machine"):
+    with pytest.raises(DatasetError, match="declares 8,000,000 bytes of values; this machine"):
         unknot.load_dataset(path)
-    with pytest.raises(ValueError, match=r"bomb\.npz .*announces 8,000,000 bytes"):
+    with pytest.raises(ValueError, match=r"bomb\.npz .*declares 8,000,000 bytes"):
         load_model(path)
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 8_004_000}.get)
-    with pytest.raises(ValueError, match="announces 8,008,000 bytes"):  # both together
+    with pytest.raises(ValueError, match="declares 8,008,000 bytes"):  # both together
         load_model(path)
 
 
@@ -171,9 +171,9 @@ def idx(*axes, kind=8, content=b""):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (idx(60000, 28, 28), "announces 47,040,000 bytes"),
+        (idx(60000, 28, 28), "declares 47,040,000 bytes"),
         (idx(*[2**32 - 1] * 3, kind=14), "is truncated"),
-        (idx(*[1] * 255, content=b"x"), "announces 255 axes"),
+        (idx(*[1] * 255, content=b"x"), "declares 255 axes"),
         (gzip.compress(idx(2**31, 28, 28), mtime=0), "is truncated"),
         (gzip.compress(idx(100, 10, 10), mtime=0)[:12], "truncated"),
         (b"\x1f\x8b\x08\xff" + b"x" * 50, "images"),
@@ -191,7 +191,7 @@ def test_idx_that_does_not_fit_into_memory(tmp_path, monkeypatch):
     path = tmp_path / "train-images-idx3-ubyte.gz"
     path.write_bytes(gzip.compress(idx(1000, 100, 100, content=bytes(10**7))))
     monkeypatch.setattr(os, "sysconf", {"SC_PAGE_SIZE": 1, "SC_PHYS_PAGES": 10**6}.get)
-    with pytest.raises(DatasetError, match=r"ubyte\.gz announces 10,000,000 bytes"):
+    with pytest.raises(DatasetError, match=r"ubyte\.gz declares 10,000,000 bytes"):
         read_idx(path)
 
 
@@ -228,8 +228,8 @@ def bomb(side):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (bomb(60_000), "announces more pixels"),
-        (bomb(10_000), "announces more pixels"),
+        (bomb(60_000), "declares more pixels"),
+        (bomb(10_000), "declares more pixels"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n", "not a readable"),
         (b"", "not a readable"),
         (b"hello", "not a readable"),

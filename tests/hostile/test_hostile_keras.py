@@ -168,7 +168,7 @@ def test_a_layer_of_ones_own_is_named_with_the_remedy(keras, ending, folder):
 def test_more_units_than_the_file_has_weights_for(ending, folder):
     path = folder / f"model{ending}"
     change_config(path, lambda config: config["config"]["layers"][1]["config"].update(units=10**8))
-    refused(path, "announces", "bytes")
+    refused(path, "declares", "bytes")
 
 
 def linked(name):
@@ -235,7 +235,7 @@ def huge_values(file, _):
         (soft_link, "is a link"),
         (external_values, "in other files"),
         (virtual_values, "in other files"),
-        (huge_values, "announces 4,000,000,000,000 bytes"),
+        (huge_values, "declares 4,000,000,000,000 bytes"),
     ],
 )
 @pytest.mark.parametrize("ending", ENDINGS)

@@ -167,8 +167,8 @@ def test_one_class_is_refused():
     ("arguments", "match"),
     [
         ({"kappa": -1.0}, "kappa must be at least 0 and finite; got -1.0"),
-        ({"n_draws": 1}, "n_draws must be a whole number from 2"),
-        ({"max_points": 0}, "max_points must be a whole number of at least 1"),
+        ({"n_draws": 1}, "n_draws must be an integer from 2"),
+        ({"max_points": 0}, "max_points must be an integer of at least 1"),
     ],
 )
 def test_bad_arguments_are_named(arguments, match):

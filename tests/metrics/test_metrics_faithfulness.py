@@ -130,9 +130,7 @@ def test_a_sample_is_near_and_says_its_error(rng):
 def test_k_must_be_below_half_the_points(rng, k):
     points = rng.normal(size=(20, 3))
     for function in (trustworthiness, continuity):
-        with pytest.raises(
-            ValueError, match=r"k must be a whole number from 1 to below n_samples / 2"
-        ):
+        with pytest.raises(ValueError, match=r"k must be an integer from 1 to below n_samples / 2"):
             function(points, points, k)
 
 

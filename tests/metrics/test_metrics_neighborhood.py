@@ -75,7 +75,7 @@ def test_a_larger_graph_serves_a_smaller_k(rng):
 
 @pytest.mark.parametrize("k", [0, 10, -1, True])
 def test_k_out_of_range_is_named(k):
-    with pytest.raises(ValueError, match=r"k must be a whole number from 1 to n_samples - 1 = 9"):
+    with pytest.raises(ValueError, match=r"k must be an integer from 1 to n_samples - 1 = 9"):
         neighborhood_hit(np.eye(10), np.arange(10) % 2, k=k)
 
 

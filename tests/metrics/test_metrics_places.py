@@ -4,10 +4,10 @@ import warnings
 
 import numpy as np
 import pytest
-from unknot._validation.points import scale_free
 
 import unknot
 from unknot import metrics
+from unknot._validation.points import scale_free
 from unknot.metrics import MeasureWarning, UndefinedMeasureError
 
 LABELS = np.arange(60) % 3

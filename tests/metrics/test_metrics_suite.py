@@ -320,11 +320,11 @@ def test_what_cannot_be_measured_is_refused(points, labels, error, match):
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"k": 0}, "k must be a whole number from 1 to n_samples - 1 = 199"),
-        ({"max_samples": 1}, "max_samples must be a whole number from 2 up, or None"),
-        ({"n_resamples": -1}, "n_resamples must be a whole number from 0"),
-        ({"n_permutations": -1}, "n_permutations must be a whole number from 0"),
-        ({"random_state": -1}, "random_state must be a whole number of 0 or more"),
+        ({"k": 0}, "k must be an integer from 1 to n_samples - 1 = 199"),
+        ({"max_samples": 1}, "max_samples must be an integer from 2 up, or None"),
+        ({"n_resamples": -1}, "n_resamples must be an integer from 0"),
+        ({"n_permutations": -1}, "n_permutations must be an integer from 0"),
+        ({"random_state": -1}, "random_state must be an integer of 0 or more"),
     ],
 )
 def test_bad_settings_are_named(arguments, match, rng):

@@ -162,7 +162,7 @@ def test_bad_points_on_disk():
         unknot.nearest_neighbors(good, 3, "cosine", max_memory=1000)
     with pytest.raises(ValueError, match="got exact=False"):
         unknot.nearest_neighbors(good, 3, exact=False, max_memory=1000)
-    with pytest.raises(ValueError, match="max_memory must be a positive number of bytes; got 0"):
+    with pytest.raises(ValueError, match="max_memory must be at least one byte; got 0"):
         unknot.nearest_neighbors(good, 3, max_memory=0)
     with pytest.raises(ValueError, match="k must be from 1 to n_samples - 1 = 299"):
         unknot.nearest_neighbors(good, 300, max_memory=1000)

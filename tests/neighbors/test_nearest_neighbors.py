@@ -295,7 +295,7 @@ def test_memory_stays_under_one_and_a_half_gigabytes():
         (np.zeros((4, 2)), 4, {}, ValueError, r"k must be from 1 to n_samples - 1 = 3; got 4"),
         (np.zeros((4, 2)), 0, {}, ValueError, r"k must be from 1 to n_samples - 1 = 3; got 0"),
         (np.zeros((1, 2)), 1, {}, ValueError, r"k must be from 1 to n_samples - 1 = 0"),
-        (np.zeros((4, 2)), True, {}, TypeError, r"k must be a whole number; got True"),
+        (np.zeros((4, 2)), True, {}, TypeError, r"k must be an integer; got True"),
         (np.zeros(4), 1, {}, ValueError, r"points must have the shape"),
         (np.zeros((4, 0)), 1, {}, ValueError, r"at least one feature"),
         (np.array([[1.0], [np.nan]]), 1, {}, ValueError, r"points must be finite"),

@@ -332,7 +332,7 @@ def test_perplexity_is_adjusted_with_a_warning(blobs):
         ({"learning_rate": -1}, ValueError, "learning_rate must be 'auto' or finite and above 0"),
         ({"learning_rate": "fast"}, TypeError, "learning_rate must be 'auto' or a number"),
         ({"max_iter": 0}, ValueError, "max_iter must be at least 1; got 0"),
-        ({"max_iter": 10.5}, TypeError, "max_iter must be a whole number; got 10.5"),
+        ({"max_iter": 10.5}, TypeError, "max_iter must be an integer; got 10.5"),
         ({"metric": "hamming"}, ValueError, "metric must be one of 'euclidean', 'cosine', 'prec"),
         ({"init": "spectral"}, ValueError, "init must be 'pca', 'random' or an array; got 'spec"),
         ({"init": np.zeros((3, 2))}, ValueError, r"init must have the shape .*\(200, 2\); got"),
@@ -341,7 +341,7 @@ def test_perplexity_is_adjusted_with_a_warning(blobs):
         ({"mesh_spacing": 0}, ValueError, "mesh_spacing must be finite and above 0; got 0"),
         ({"callback": 3}, TypeError, "callback must be callable or None; got 3"),
         ({"callback_every": 0}, ValueError, "callback_every must be at least 1; got 0"),
-        ({"n_jobs": 0}, ValueError, "n_jobs must be a whole number other than 0"),
+        ({"n_jobs": 0}, ValueError, "n_jobs must be an integer other than 0"),
         ({"random_state": "x"}, ValueError, "cannot be used to seed"),
     ],
 )

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import pdist
 
+from unknot._validation import numbers
 from unknot.representations import Representations, _extract, _store, extract, list_layers
 
 
@@ -78,7 +79,7 @@ def test_layers_that_are_not_there(stored, layers, error, message):
         ({"pool": "median"}, 'pool must be "mean", "max" or the size of a grid'),
         ({"pool": 0}, "pool must be at least 1; got 0"),
         ({"project": -3}, "project must be at least 1; got -3"),
-        ({"max_memory": "2 pounds"}, "max_memory must be a number of bytes, or a text"),
+        ({"max_memory": "2 pounds"}, "max_memory must be a number of bytes, or text"),
         ({"max_memory": -1}, "max_memory must be a number of bytes"),
     ],
 )
@@ -92,13 +93,13 @@ def test_settings_that_mean_nothing(stored, options, message):
     [("2 GB", 2 * 10**9), ("1.5MiB", 1.5 * 2**20), ("10k", 10**4), ("7", 7), (12, 12)],
 )
 def test_budgets_are_read(text, size):
-    assert _store.memory_budget(text) == size
+    assert numbers.memory_budget(text) == size
 
 
 def test_the_default_budget_is_part_of_what_is_free(monkeypatch):
-    assert 0 < _store.memory_budget(None) <= 10**9
-    monkeypatch.setattr(_store, "_free_memory", lambda: 3000)
-    assert _store.memory_budget(None) == 1500
+    assert 0 < numbers.memory_budget(None) <= 10**9
+    monkeypatch.setattr(numbers, "free_memory", lambda: 3000)
+    assert numbers.memory_budget(None) == 1500
 
 
 def test_the_largest_go_to_disk_and_are_the_same(stored, tmp_path):

@@ -118,7 +118,7 @@ def test_any_loop_can_capture(layers, digits):
     assert list(study.epochs) == [1, 3]
     assert study["fc2"].points is None
     assert study["fc2"].map is not None
-    with pytest.raises(ValueError, match="epoch must be a whole number from 0 up; got -1"):
+    with pytest.raises(ValueError, match="epoch must be an integer from 0 up; got -1"):
         recorder.capture({}, -1)
     with pytest.raises(ValueError, match="epochs must be at least 1"):
         EpochRecorder(digits, epochs=0)

@@ -91,7 +91,7 @@ def test_a_changed_model_is_computed_anew(tmp_path):
 def test_the_memory_changes_nothing(tmp_path, monkeypatch):
     """Where layers are kept while the model runs depends on what is free at that moment."""
     torch = pytest.importorskip("torch")
-    from unknot.representations import _store
+    from unknot._validation import numbers
 
     def run(folder, **options):
         unknot.study(
@@ -101,7 +101,7 @@ def test_the_memory_changes_nothing(tmp_path, monkeypatch):
 
     first = run("first")
     assert run("second", max_memory="8 GB") == first
-    monkeypatch.setattr(_store, "_free_memory", lambda: 0)
+    monkeypatch.setattr(numbers, "free_memory", lambda: 0)
     assert run("third") == first
     # With too little for a batch the last digits differ: it is another study.
     assert run("fourth", max_memory=300) != first

@@ -11,6 +11,7 @@ import numpy as np
 
 from .._typing import Array, Float32, Float64
 from .._validation.arrays import as_numbers
+from .._validation.numbers import parse_memory
 from .._validation.points import (
     TINY,
     comfortable_exponent,
@@ -268,7 +269,7 @@ def is_stored(points: Any) -> bool:
     return hasattr(points, "chunks") or not (is_sparse or hasattr(points, "__array__"))
 
 
-def opened(points: Any, max_memory: int | None = None, *, name: str = "points") -> Any:
+def opened(points: Any, max_memory: int | str | None = None, *, name: str = "points") -> Any:
     """Return points on disk as `StoredPoints`, or read whole if they fit; others as they are.
 
     Raises
@@ -276,9 +277,9 @@ def opened(points: Any, max_memory: int | None = None, *, name: str = "points") 
     ValueError
         If ``max_memory`` is not a positive number of bytes.
     """
-    budget = MAX_MEMORY if max_memory is None else int(max_memory)
+    budget = MAX_MEMORY if max_memory is None else parse_memory(max_memory)
     if budget < 1:
-        raise ValueError(f"max_memory must be a positive number of bytes; got {max_memory!r}")
+        raise ValueError(f"max_memory must be at least one byte; got {max_memory!r}")
     if not is_stored(points):
         return points
     if isinstance(points, StoredPoints):

@@ -1,10 +1,12 @@
 """How many threads a computation may use."""
 
 import os
-from numbers import Integral
+from typing import Any
+
+from .._validation.numbers import is_integer
 
 
-def resolve_n_jobs(n_jobs: object) -> int:
+def resolve_n_jobs(n_jobs: Any) -> int:
     """Turn scikit-learn's ``n_jobs`` into a number of threads.
 
     ``None`` and -1 mean every processor this process may run on, -2 all but one, and so on.
@@ -20,9 +22,9 @@ def resolve_n_jobs(n_jobs: object) -> int:
         available = os.cpu_count() or 1
     if n_jobs is None:
         return available
-    if isinstance(n_jobs, bool) or not isinstance(n_jobs, Integral) or n_jobs == 0:
+    if not is_integer(n_jobs) or n_jobs == 0:
         raise ValueError(
-            f"n_jobs must be a whole number other than 0, or None for every core; got {n_jobs!r}"
+            f"n_jobs must be an integer other than 0, or None for every core; got {n_jobs!r}"
         )
     if n_jobs < 0:
         return max(1, available + 1 + int(n_jobs))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from .._sampling import draw_stratified
 from .._typing import Array, Float32, Int64, Labels, Shaped
 from .._validation.arrays import on_host
 
@@ -192,16 +193,10 @@ def stratified_indices(labels: Labels, n: int, random_state: int | None) -> Int6
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if not isinstance(n, int | np.integer) or not len(classes) <= n <= len(labels):
         raise ValueError(
-            f"n must be a whole number from {len(classes)} (one of each class) to {len(labels)} "
+            f"n must be an integer from {len(classes)} (one of each class) to {len(labels)} "
             f"(all samples); got {n!r}"
         )
-    rng = np.random.default_rng(random_state)
-    shares = _proportional_counts(counts, int(n))
-    drawn = [
-        rng.choice(np.flatnonzero(codes == code), size=share, replace=False)
-        for code, share in enumerate(shares)
-    ]
-    return np.sort(np.concatenate(drawn)).astype(np.int64)
+    return draw_stratified(codes, _proportional_counts(counts, int(n)), random_state)
 
 
 def _proportional_counts(counts: Labels, n: int) -> Labels:

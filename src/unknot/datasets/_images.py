@@ -203,7 +203,7 @@ def _readable(path: Path) -> Iterator[None]:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
-            f"{path} announces more pixels than the {Image.MAX_IMAGE_PIXELS:,} that are taken for "
+            f"{path} declares more pixels than the {Image.MAX_IMAGE_PIXELS:,} that are taken for "
             "an image. Remove it, or make it smaller"
         ) from error
     except Exception as error:

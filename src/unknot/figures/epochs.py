@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from .._typing import Array
+from .._validation.numbers import check_integer
 from ._layout import text_width
 from ._panels import Line, Measures, check_measures, draw_panels, wanted
 from ._style import NORMAL, SMALL, in_house_style
@@ -98,8 +99,7 @@ def _check_epochs(scores: Mapping[int, object]) -> list[int]:
     if not scores:
         raise ValueError("scores must hold at least one epoch; got none")
     for epoch in scores:
-        if isinstance(epoch, bool) or not isinstance(epoch, int | np.integer) or epoch < 0:
-            raise ValueError(f"epochs must be whole numbers from 0 up; got {epoch!r}")
+        check_integer(epoch, "each epoch", 0)
     return sorted(scores)
 
 

@@ -75,7 +75,7 @@ def run_lab(
     """
     if settings is None:
         if not 0 <= seed < 2**31:
-            raise ValueError(f"seed must be a whole number from 0 to 2**31 - 1; got {seed}")
+            raise ValueError(f"seed must be an integer from 0 to 2**31 - 1; got {seed}")
         import_keras(backend, feature="The lab")
         chosen = configured_backend() or "tensorflow"
         settings = LabSettings.quick(seed, chosen) if quick else LabSettings(seed, chosen)

@@ -8,8 +8,9 @@ from .._io.stored_points import Rows
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float64
+from .._validation.numbers import check_integer
 from ._shared.centers import decorrelated
-from ._shared.checks import check_count, check_labeled, require_classes
+from ._shared.checks import check_labeled, require_classes
 from ._shared.results import ClassResult, UndefinedMeasureError, some, warn_notes
 
 
@@ -138,7 +139,7 @@ def manifold_capacity(
     )
     if not 0.0 <= kappa < np.inf:
         raise ValueError(f"kappa must be at least 0 and finite; got {kappa}")
-    n_draws = check_count(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000")
+    n_draws = check_integer(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000")
     return warn_notes(
         capacity_of_points(
             points, codes, classes, float(kappa), n_draws, random_state, max_points, n_jobs
@@ -213,7 +214,7 @@ def _members(
     members = [np.flatnonzero(codes == c) for c in range(len(sizes))]
     notes = []
     if max_points is not None:
-        max_points = check_count(max_points, "max_points", 1, 2**62, "of at least 1, or None")
+        max_points = check_integer(max_points, "max_points", 1, 2**62, "of at least 1, or None")
         members = [
             np.sort(rng.choice(own, size=max_points, replace=False))
             if len(own) > max_points

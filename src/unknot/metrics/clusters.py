@@ -8,7 +8,8 @@ from .._io.stored_points import Rows
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float32, Float64, Int64
-from ._shared.checks import check_count, check_labeled, require_classes
+from .._validation.numbers import check_integer
+from ._shared.checks import check_labeled, require_classes
 from ._shared.distances import Sample, scan_distances, stratified
 from ._shared.moments import ClassMoments, blocks_of, class_moments
 from ._shared.results import ClassResult, PairResult, UndefinedMeasureError, some, warn_notes
@@ -211,7 +212,7 @@ def silhouette(
     """
     points, codes, classes = check_labeled(points, labels, min_classes=2, measure="silhouette")
     if max_samples is not None:
-        max_samples = check_count(max_samples, "max_samples", 1, 2**62, "of at least 1, or None")
+        max_samples = check_integer(max_samples, "max_samples", 1, 2**62, "of at least 1, or None")
     sample = stratified(codes, max_samples, random_state)
     sums = DistanceSums([codes], len(sample.rows), len(classes))
     scan_distances(points, sample.rows, [sums], n_jobs)

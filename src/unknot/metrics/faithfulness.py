@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._typing import AnyArray, Array, Float64, Int64
+from .._validation.numbers import check_integer
 from .._validation.points import check_labels
-from ._shared.checks import check_count, check_mapped
+from ._shared.checks import check_mapped
 from ._shared.distances import Sample, scan_distances, stratified
 from ._shared.results import Result, warn_notes
 from .neighborhood import checked_graph
@@ -295,7 +296,7 @@ def _check_pair(points: AnyArray, map_: AnyArray, k: int) -> tuple[Array, Array,
 def check_neighbors(k: int, n_samples: int) -> int:
     """Return k if trustworthiness and continuity are defined for it."""
     largest = (n_samples - 1) // 2
-    return check_count(k, "k", 1, largest, f"from 1 to below n_samples / 2 = {n_samples / 2:g}")
+    return check_integer(k, "k", 1, largest, f"from 1 to below n_samples / 2 = {n_samples / 2:g}")
 
 
 class NeighborRanks:

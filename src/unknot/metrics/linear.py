@@ -6,8 +6,9 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
+from .._validation.numbers import check_integer
 from ._probe.softmax import fit_folds
-from ._shared.checks import check_count, check_labeled
+from ._shared.checks import check_labeled
 from ._shared.distances import stratified
 from ._shared.results import ClassResult, UndefinedMeasureError, some, warn_notes
 
@@ -105,7 +106,7 @@ def linear_probe(
     1.0
     """
     points, codes, classes = check_labeled(points, labels)
-    n_folds = check_count(n_folds, "n_folds", 2, 100, "from 2 to 100")
+    n_folds = check_integer(n_folds, "n_folds", 2, 100, "from 2 to 100")
     if not 0.0 < penalty < np.inf:
         raise ValueError(f"penalty must be above 0 and finite; got {penalty}")
     return warn_notes(

@@ -7,8 +7,8 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float32, Float64, Shaped
+from .._validation.numbers import check_integer
 from .._validation.points import check_labels, scale_free
-from ._shared.checks import check_count
 from ._shared.results import PairResult, Result, some, warn_notes
 
 if TYPE_CHECKING:
@@ -193,7 +193,7 @@ def checked_graph(
 ) -> NeighborGraph:
     """Check k, and return a graph of at least k neighbors: the one given, or one computed."""
     n_samples = len(points)
-    k = check_count(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
+    k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     if graph is None:
         from ..neighbors import nearest_neighbors
 

@@ -12,8 +12,9 @@ import numpy as np
 from .._io.stored_points import Rows, StoredPoints, opened
 from .._io.text import did_you_mean
 from .._typing import AnyArray, Array
+from .._validation.numbers import check_integer
 from .._validation.points import check_labels, scale_free
-from ._shared.checks import check_count, check_labeled
+from ._shared.checks import check_labeled
 from ._shared.results import MeasureWarning, UndefinedMeasureError
 from ._suite.inputs import Inputs, Space
 from ._suite.registry import MEASURES, Measure
@@ -157,20 +158,20 @@ def measure(
     if map_ is not None and len(map_) != len(points):
         raise ValueError(f"map must be of the {len(points)} points; it is of {len(map_)}")
     n_samples = len(points)
-    k = check_count(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
+    k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     k_faithful = min(K_FAITHFUL, (n_samples - 1) // 2)
     settings: dict[str, Any] = {
         "k": k,
         "k_faithful": k_faithful,
         "max_samples": _optional_count(max_samples, "max_samples"),
         "probe_samples": _optional_count(probe_samples, "probe_samples"),
-        "capacity_points": check_count(capacity_points, "capacity_points", 1, 2**31, "above 0"),
-        "n_draws": check_count(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000"),
-        "n_resamples": check_count(n_resamples, "n_resamples", 0, 10**5, "from 0 to 100,000"),
-        "n_permutations": check_count(
+        "capacity_points": check_integer(capacity_points, "capacity_points", 1, 2**31, "above 0"),
+        "n_draws": check_integer(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000"),
+        "n_resamples": check_integer(n_resamples, "n_resamples", 0, 10**5, "from 0 to 100,000"),
+        "n_permutations": check_integer(
             n_permutations, "n_permutations", 0, 10**4, "from 0 to 10,000"
         ),
-        "random_state": check_count(random_state, "random_state", 0, 2**63, "of 0 or more"),
+        "random_state": check_integer(random_state, "random_state", 0, 2**63, "of 0 or more"),
         "n_jobs": n_jobs,
     }
     for shown, given in ((points, graph), (map_, map_graph)):
@@ -216,7 +217,7 @@ def _checked(points: Any, labels: AnyArray) -> tuple[Rows, Array, Array]:
 
 
 def _optional_count(value: int | None, name: str) -> int | None:
-    return None if value is None else check_count(value, name, 2, 2**62, "from 2 up, or None")
+    return None if value is None else check_integer(value, name, 2, 2**62, "from 2 up, or None")
 
 
 def _places(entry: Measure) -> list[tuple[str, str]]:

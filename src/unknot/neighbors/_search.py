@@ -13,6 +13,7 @@ from .._io.stored_points import StoredPoints, opened
 from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float32, Int32
 from .._validation.arrays import DENSE_BYTES
+from .._validation.numbers import is_integer
 from .._validation.points import as_points, converted, less, middle_of, reach_of, relative
 from .._validation.precision import warn_if_blurred
 from . import _approximate, _blocks, _exact, _sparse, _tree
@@ -254,8 +255,8 @@ def _search_distinct(
 
 
 def _check_k(k: SupportsIndex, n: int) -> int:
-    if isinstance(k, bool) or not isinstance(k, int | np.integer):
-        raise TypeError(f"k must be a whole number; got {k!r}")
+    if not is_integer(k):
+        raise TypeError(f"k must be an integer; got {k!r}")
     if not 1 <= k <= n - 1:
         raise ValueError(
             f"k must be from 1 to n_samples - 1 = {n - 1}; got {k}. A point is not its own neighbor"

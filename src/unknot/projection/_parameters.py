@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from numbers import Integral, Real
+from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from .._validation.numbers import is_integer
 from ..neighbors._search import METRICS
 
 # scikit-learn's estimators take anything and check it in fit: what a type checker should know is
@@ -78,7 +79,7 @@ def _real(
 
 
 def _whole(name: str, value: Any, at_least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, Integral):
-        raise TypeError(f"{name} must be a whole number; got {value!r}")
+    if not is_integer(value):
+        raise TypeError(f"{name} must be an integer; got {value!r}")
     if int(value) < at_least:
         raise ValueError(f"{name} must be at least {at_least:g}; got {value!r}")

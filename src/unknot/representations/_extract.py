@@ -11,6 +11,7 @@ from rich.progress import track
 from .._console import supports_live_display
 from .._io.text import shown as shown_text
 from .._typing import Array
+from .._validation.numbers import memory_budget
 from ._adapters.base import Adapter, find_adapter, leaves
 from ._columns import (
     Column,
@@ -24,7 +25,7 @@ from ._layers import Which, choose, prepare, probe
 from ._reduction import Pool, Reducer, check_reductions
 from ._representations import Representations
 from ._samples import Samples, check_inputs
-from ._store import Store, memory_budget
+from ._store import Store
 
 CAPTURED_BYTES: Final = 256_000_000
 

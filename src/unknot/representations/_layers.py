@@ -9,6 +9,7 @@ import numpy as np
 
 from .._io.text import no_such_layer
 from .._typing import Array
+from .._validation.numbers import is_integer
 from ._adapters.base import INPUTS, Adapter, find_adapter
 from ._samples import Samples
 
@@ -245,7 +246,7 @@ def _matching(pattern: str, names: Iterable[str]) -> list[str]:
 def _at(depth: int | slice, names: list[str], model: str) -> list[str]:
     if isinstance(depth, slice):
         return names[depth]
-    if isinstance(depth, bool) or not isinstance(depth, (int, np.integer)):
+    if not is_integer(depth):
         raise TypeError(f"layers takes names, patterns, depths and slices; got {depth!r}")
     if not -len(names) <= depth < len(names):
         raise ValueError(

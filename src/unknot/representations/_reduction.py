@@ -6,6 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._typing import Array, Float32, Float64
+from .._validation.numbers import is_integer
 from ._layers import Layer
 
 PAIRED_SAMPLES: Final = 64
@@ -20,9 +21,9 @@ def check_reductions(pool: Pool, project: int | None) -> None:
     if isinstance(pool, str) and pool not in ("mean", "max"):
         raise ValueError(f'pool must be "mean", "max" or the size of a grid; got {pool!r}')
     for name, value in (("pool", pool), ("project", project)):
-        if isinstance(value, bool) or not isinstance(value, (int, str, np.integer, type(None))):
+        if not (is_integer(value) or isinstance(value, str | None)):
             raise TypeError(f"{name} must be an integer; got {value!r}")
-        if isinstance(value, (int, np.integer)) and value < 1:
+        if is_integer(value) and value < 1:
             raise ValueError(f"{name} must be at least 1; got {value}")
 
 

@@ -23,52 +23,10 @@ from .._io.folders import is_link, read_regular
 from .._io.lock import LOCK, locked
 from .._typing import Array
 
-DEFAULT_BYTES: Final = 1_000_000_000
 CHUNK_BYTES: Final = 8_000_000
 _UNFINISHED: Final = ".unknot-"
 POPULATED_BYTES: Final = 1 << 23
 MADV_POPULATE_WRITE: Final = 23  # Linux 5.14
-UNITS: Final = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
-
-
-def memory_budget(max_memory: int | str | None) -> int:
-    """Return how many bytes representations may take in memory.
-
-    By default 1 GB, and no more than half of what is free.
-
-    Raises
-    ------
-    ValueError
-        If it is not a number of bytes, or a text such as "2 GB" or "500 MiB".
-    """
-    if max_memory is None:
-        return min(DEFAULT_BYTES, _free_memory() // 2)
-    if isinstance(max_memory, (int, np.integer)) and not isinstance(max_memory, bool):
-        if max_memory >= 0:
-            return int(max_memory)
-    elif isinstance(max_memory, str):
-        pattern = r"\s*(\d+(?:\.\d+)?)\s*([KMGT]?)(i?)B?\s*"
-        if match := re.fullmatch(pattern, max_memory, re.IGNORECASE):
-            number, unit, binary = match.groups()
-            size = UNITS[unit.upper()]
-            if binary:
-                size = 1024 ** list(UNITS).index(unit.upper())
-            return int(float(number) * size)
-    raise ValueError(
-        f'max_memory must be a number of bytes, or a text such as "2 GB"; got {max_memory!r}'
-    )
-
-
-def _free_memory() -> int:
-    try:
-        text = Path("/proc/meminfo").read_text()
-        free = int(re.findall(r"MemAvailable:\s*(\d+) kB", text)[0]) * 1024
-    except (OSError, IndexError):
-        return 2 * DEFAULT_BYTES  # other systems do not tell without a library of their own
-    with suppress(OSError, ValueError):  # a container may be allowed less than the machine has
-        limit = int(Path("/sys/fs/cgroup/memory.max").read_text())
-        free = min(free, limit - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    return max(0, free)
 
 
 def select_fitting(sizes: Sequence[int], budget: int) -> list[bool]:

@@ -266,7 +266,7 @@ def _check_attributes(item: Any, stored: int) -> None:
 
 def _bomb(what: str, declared: int, stored: int) -> RefusedError:
     return RefusedError(
-        f"{what} in it announces {declared:,} bytes, and {stored:,} are stored; it is damaged, "
+        f"{what} in it declares {declared:,} bytes, and {stored:,} are stored; it is damaged, "
         "or made to fill the memory"
     )
 

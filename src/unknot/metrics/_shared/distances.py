@@ -10,6 +10,7 @@ import numpy as np
 from ..._io.stored_points import Rows, StoredPoints
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
+from ..._sampling import draw_stratified
 from ..._typing import Array
 from .moments import origin_among
 
@@ -193,16 +194,8 @@ def stratified(
     if max_samples is None or max_samples >= len(codes):
         rows = np.arange(len(codes))
         return Sample(rows, np.full(len(codes), 1.0 / len(codes)), codes, sizes)
-    rng = np.random.default_rng(random_state)
     wanted = np.maximum(np.round(max_samples * sizes / len(codes)), at_least)
     wanted = np.minimum(wanted, sizes).astype(np.int64)
-    rows = np.sort(
-        np.concatenate(
-            [
-                rng.choice(np.flatnonzero(codes == c), size=wanted[c], replace=False)
-                for c in range(len(sizes))
-            ]
-        )
-    )
+    rows = draw_stratified(codes, wanted, random_state)
     weights = (sizes / (wanted * len(codes)))[codes[rows]]
     return Sample(rows, weights, codes[rows], sizes)

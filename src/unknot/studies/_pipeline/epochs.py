@@ -148,7 +148,7 @@ class EpochRecorder:
             wanted (``epochs``) is passed over.
         """
         if isinstance(epoch, bool) or epoch < 0:
-            raise ValueError(f"epoch must be a whole number from 0 up; got {epoch!r}")
+            raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
         from ...representations._fingerprint import model_fingerprint
 
         if not self.wants(epoch):

@@ -235,7 +235,7 @@ def _run(
 
 def whole_bytes(max_memory: int | str | None) -> int:
     """Return how large a layer may be that is read whole; a number that is the same on each run."""
-    from ...representations._store import memory_budget
+    from ..._validation.numbers import memory_budget
 
     return WHOLE_BYTES if max_memory is None else memory_budget(max_memory)
 

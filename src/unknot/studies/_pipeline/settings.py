@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from ..._io.text import did_you_mean
+from ..._validation.numbers import check_integer
 
 # Together a second or two a layer on 10,000 samples; the others are there for the asking.
 DEFAULT_MEASURES: Final[tuple[str, ...]] = (
@@ -91,16 +92,8 @@ class StudySettings:
 
     def __post_init__(self) -> None:
         for name in ("k", "n_neighbors", "random_state"):
-            value = getattr(self, name)
-            least = 0 if name == "random_state" else 1
-            if isinstance(value, bool) or not isinstance(value, int) or value < least:
-                raise ValueError(f"{name} must be a whole number from {least} up; got {value!r}")
-        if (
-            isinstance(self.max_iter, bool)
-            or not isinstance(self.max_iter, int)
-            or (self.max_iter < 250)
-        ):
-            raise ValueError(f"max_iter must be a whole number from 250 up; got {self.max_iter!r}")
+            check_integer(getattr(self, name), name, 0 if name == "random_state" else 1)
+        check_integer(self.max_iter, "max_iter", 250)
         if not 1 <= self.perplexity < 1e6:
             raise ValueError(f"perplexity must be from 1 up; got {self.perplexity!r}")
 
