@@ -51,7 +51,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--memory", action="store_true")
     arguments = parser.parse_args()
-    model = unknot.load(arguments.model) if arguments.model else unknot.networks.lenet()
+    model = unknot.load_model(arguments.model) if arguments.model else unknot.networks.lenet()
     mnist = unknot.load_dataset("mnist")
     if not arguments.memory:
         compare(model, mnist.test.inputs, arguments.rounds)

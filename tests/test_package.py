@@ -42,6 +42,22 @@ def test_an_unknown_name_is_an_attribute_error():
         unknot.tsne  # noqa: B018
 
 
+@pytest.mark.parametrize(
+    ("module", "old", "new"),
+    [
+        (unknot, "load", "load_model"),
+        (unknot, "save", "save_model"),
+        (unknot.training, "load", "unknot.load_model"),
+        (unknot.training, "save", "save_model"),
+    ],
+)
+def test_a_former_name_is_an_attribute_error_with_the_present_one(module, old, new):
+    message = f"module '{module.__name__}' has no attribute '{old}'; did you mean '{new}'?"
+    with pytest.raises(AttributeError) as caught:
+        getattr(module, old)
+    assert str(caught.value) == message
+
+
 def test_every_room_is_an_attribute():
     rooms = {
         path.name

@@ -17,8 +17,8 @@ _PUBLIC = {
     "figures": "figures",
     "History": "training",
     "lab": "lab",
-    "load": "training",
     "load_dataset": "datasets",
+    "load_model": "representations",
     "measure": "metrics",
     "metrics": "metrics",
     "nearest_neighbors": "neighbors",
@@ -30,7 +30,7 @@ _PUBLIC = {
     "report": "report",
     "representations": "representations",
     "Representations": "representations",
-    "save": "training",
+    "save_model": "training",
     "Scores": "metrics",
     "studies": "studies",
     "Study": "studies",
@@ -39,6 +39,9 @@ _PUBLIC = {
     "training": "training",
     "TSNE": "projection",
 }
+
+# Former name -> present name; the error about the former one says the present one.
+_RENAMED = {"load": "load_model", "save": "save_model"}
 
 __all__ = ["__version__", *_PUBLIC]
 
@@ -64,11 +67,11 @@ if TYPE_CHECKING:
     from .projection import TSNE as TSNE
     from .representations import Representations as Representations
     from .representations import extract as extract
+    from .representations import load_model as load_model
     from .studies import Study as Study
     from .studies import study as study
     from .training import History as History
-    from .training import load as load
-    from .training import save as save
+    from .training import save_model as save_model
     from .training import train as train
 
 
@@ -77,7 +80,10 @@ def __getattr__(name: str) -> Any:
     if room is None:
         from ._io.text import did_you_mean
 
-        hint = "" if name.startswith("_") else did_you_mean(name, _PUBLIC)
+        if name in _RENAMED:
+            hint = f"; did you mean {_RENAMED[name]!r}?"
+        else:
+            hint = "" if name.startswith("_") else did_you_mean(name, _PUBLIC)
         raise AttributeError(f"module 'unknot' has no attribute {name!r}{hint}")
     module = importlib.import_module(f"{__name__}.{room}")
     value = module if name == room else getattr(module, name)

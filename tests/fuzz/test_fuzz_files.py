@@ -17,7 +17,7 @@ from unknot._keras import import_keras
 from unknot.cli._files import read_array
 from unknot.datasets import DatasetError
 from unknot.representations import load_model
-from unknot.training import save
+from unknot.training import save_model
 
 POINTS = np.random.default_rng(0).random((6, 4)).astype(np.float32)
 BYTES = (POINTS * 255).astype(np.uint8)
@@ -150,7 +150,7 @@ def models(tmp_path_factory):
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(2)])
     model.compile("adam", "mse")
     for ending in (".keras", ".h5", ".yaml"):
-        save(model, folder / f"model{ending}")
+        save_model(model, folder / f"model{ending}")
     return folder
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from unknot._keras import import_keras
 from unknot.representations import load_model
-from unknot.training import load, save
+from unknot.training import save_model
 
 ENDINGS = [".keras", ".h5", ".yaml"]
 
@@ -31,7 +31,7 @@ def made(keras, tmp_path_factory):
     layers = keras.layers
     model = keras.Sequential([keras.Input((3,)), layers.Dense(4, "relu"), layers.Dense(2)])
     for ending in ENDINGS:
-        save(model, folder / f"model{ending}")
+        save_model(model, folder / f"model{ending}")
     return folder
 
 
@@ -106,7 +106,7 @@ def test_a_lambda_is_refused_and_never_run(keras, ending, nested, marker, tmp_pa
     path = tmp_path / f"code{ending}"
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Keras advises against it
-        save(model, path)
+        save_model(model, path)
     marker.path.unlink()
     refused(path, "would run code", "rebuild that layer in Python")
 
@@ -311,7 +311,12 @@ def test_a_link_to_a_model_is_followed(ending, made, tmp_path):
         (tmp_path / "model.weights.h5").symlink_to(made / "model.weights.h5")
     except OSError:
         pytest.skip("links may not be made here")
-    assert [weight.shape for weight in load(path).get_weights()] == [(3, 4), (4,), (4, 2), (2,)]
+    assert [weight.shape for weight in load_model(path).get_weights()] == [
+        (3, 4),
+        (4,),
+        (4, 2),
+        (2,),
+    ]
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"PK\x03\x04", b"\x89HDF\r\n\x1a\n" * 9])

@@ -5,7 +5,7 @@ import pytest
 
 from unknot.networks import lenet, logistic_regression, perceptron
 from unknot.representations import extract, list_layers, load_model, untrained
-from unknot.training import save
+from unknot.training import save_model
 
 
 @pytest.mark.parametrize("network", [logistic_regression, perceptron, lenet])
@@ -13,7 +13,7 @@ from unknot.training import save
 def test_the_labs_networks_from_files_layer_by_layer(keras, images, network, ending, tmp_path):
     """The slow twin: Keras' own layers called one after the other."""
     model = network(2, (16, 16, 1), random_state=0)
-    save(model, tmp_path / f"model{ending}")
+    save_model(model, tmp_path / f"model{ending}")
     found = extract(load_model(tmp_path / f"model{ending}"), images[0], progress=False)
     values = images[0]
     for layer in model.layers:

@@ -7,8 +7,8 @@ import warnings
 import numpy as np
 import pytest
 
-from unknot.representations import extract, load_model
-from unknot.training import load, save
+from unknot.representations import extract, load_for_inference, load_model
+from unknot.training import save_model
 
 ENDINGS = [".keras", ".h5", ".yaml"]
 rng = np.random.default_rng(0)
@@ -67,8 +67,8 @@ def same(first, second):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_a_model_that_was_never_trained(keras, name, ending, tmp_path):
     model = network(keras, OPTIMIZERS[name](keras.optimizers))
-    save(model, tmp_path / f"new{ending}")
-    loaded = load(tmp_path / f"new{ending}")  # without a warning: nothing is lost
+    save_model(model, tmp_path / f"new{ending}")
+    loaded = load_model(tmp_path / f"new{ending}")  # without a warning: nothing is lost
     assert same(model.weights, loaded.weights)
     step(keras, loaded)
 
@@ -77,8 +77,8 @@ def test_a_model_that_was_never_trained(keras, name, ending, tmp_path):
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_the_state_of_an_optimizer_is_restored(keras, name, ending, tmp_path):
     model = trained(keras, OPTIMIZERS[name](keras.optimizers))
-    save(model, tmp_path / f"trained{ending}")
-    loaded = load(tmp_path / f"trained{ending}")
+    save_model(model, tmp_path / f"trained{ending}")
+    loaded = load_model(tmp_path / f"trained{ending}")
     assert same(model.weights, loaded.weights)
     assert same(model.optimizer.variables, loaded.optimizer.variables)
 
@@ -106,9 +106,9 @@ def test_a_state_that_does_not_fit_is_left_aloud(keras, change, ending, tmp_path
     model = trained(keras, keras.optimizers.Adam(0.25))
     change(keras, model)
     path = tmp_path / f"changed{ending}"
-    save(model, path)
+    save_model(model, path)
     with pytest.warns(UserWarning, match="state of the optimizer does not fit") as caught:
-        loaded = load(path)
+        loaded = load_model(path)
     assert [str(each.message).partition(":")[0] for each in caught] == [str(path)]
     assert same(model.weights, loaded.weights)
     assert (
@@ -123,8 +123,8 @@ def test_a_state_that_does_not_fit_is_left_aloud(keras, change, ending, tmp_path
 @pytest.mark.parametrize("ending", ENDINGS)
 def test_losses_and_metrics_by_their_short_names(keras, loss, ending, tmp_path):
     model = network(keras, loss=loss, metrics=["mae", "accuracy"])
-    save(model, tmp_path / f"short{ending}")
-    loaded = load(tmp_path / f"short{ending}")
+    save_model(model, tmp_path / f"short{ending}")
+    loaded = load_model(tmp_path / f"short{ending}")
     inputs = keras.ops.convert_to_tensor(X)
     targets = keras.ops.convert_to_tensor(np.eye(2, dtype=np.float32)[Y])
     first, second = (
@@ -168,12 +168,12 @@ def unknown(keras):
 def test_what_is_not_known_of_training_does_not_keep_a_model_back(keras, what, ending, tmp_path):
     model = network(keras, **unknown(keras)[what])
     path = tmp_path / f"own{ending}"
-    save(model, path)
+    save_model(model, path)
     with pytest.warns(UserWarning, match="loaded without its loss, metrics and optimizer"):
-        loaded = load(path)
+        loaded = load_model(path)
     assert not loaded.compiled
     assert same(model.weights, loaded.weights)
-    found = extract(load_model(path), X, progress=False)  # a study needs no loss: no warning
+    found = extract(load_for_inference(path), X, progress=False)  # without a warning
     np.testing.assert_array_equal(found["out"], extract(model, X, progress=False)["out"])
 
 
@@ -193,40 +193,40 @@ def test_what_is_not_known_of_training_does_not_keep_a_model_back(keras, what, e
 )
 def test_endings_in_capitals_and_by_their_other_names(keras, saved, renamed, tmp_path):
     model = network(keras)
-    save(model, tmp_path / saved)
+    save_model(model, tmp_path / saved)
     (tmp_path / saved).rename(tmp_path / renamed)
-    for loaded in (load(tmp_path / renamed), load_model(tmp_path / renamed)):
-        assert same(model.weights, loaded.weights)
+    for load in (load_model, load_for_inference):
+        assert same(model.weights, load(tmp_path / renamed).weights)
 
 
 @pytest.mark.one_backend
 @pytest.mark.parametrize("name", ["b.KERAS", "b.H5", "b.hdf5", "b.Hdf5", "b.YAML", "b.WEIGHTS.H5"])
 def test_every_ending_is_saved_to(keras, name, tmp_path):
     model = network(keras)
-    save(model, tmp_path / name)
+    save_model(model, tmp_path / name)
     assert name in os.listdir(tmp_path)  # noqa: PTH208
     assert all(not each.startswith(".") for each in os.listdir(tmp_path))  # noqa: PTH208
-    assert same(model.weights, load(tmp_path / name).weights)
+    assert same(model.weights, load_model(tmp_path / name).weights)
 
 
 @pytest.mark.one_backend
 def test_weights_and_architecture_find_each_other(keras, tmp_path):
     model = network(keras)
-    save(model, tmp_path / "c.yaml")
+    save_model(model, tmp_path / "c.yaml")
     shutil.move(tmp_path / "c.weights.h5", tmp_path / "c.WEIGHTS.H5")
     for name in ("c.yaml", "c.WEIGHTS.H5"):
-        assert same(model.weights, load(tmp_path / name).weights)
+        assert same(model.weights, load_model(tmp_path / name).weights)
 
 
 @pytest.mark.one_backend
 def test_a_refusal_of_keras_keeps_its_class_and_reason(keras, tmp_path):
     first, second = network(keras), keras.Sequential([keras.Input((3,)), keras.layers.Dense(9)])
-    save(first, tmp_path / "d.yaml")
+    save_model(first, tmp_path / "d.yaml")
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         second.save_weights(tmp_path / "d.weights.h5", overwrite=True)
     with pytest.raises(ValueError) as caught:
-        load(tmp_path / "d.yaml")
+        load_model(tmp_path / "d.yaml")
     text = str(caught.value)
     assert "d.yaml cannot be loaded as a model: ValueError: A total of " in text
     assert "could not be loaded" in text

@@ -10,7 +10,8 @@ import pytest
 
 from unknot.datasets import Split
 from unknot.networks import logistic_regression, perceptron
-from unknot.training import History, load, train
+from unknot.representations import load_model
+from unknot.training import History, train
 from unknot.training._epochs import STEPS_PER_CALL, epoch_batches
 
 
@@ -119,7 +120,7 @@ def test_a_training_that_goes_on_equals_one_that_never_stopped(images, tmp_path)
     parts = perceptron(2, (16, 16, 1), random_state=0)
     checkpoint = tmp_path / "part.keras"
     train(parts, images, epochs=2, random_state=3, checkpoint=checkpoint, progress=False)
-    parts, before = load(checkpoint), History.from_csv(tmp_path / "part.keras.csv")
+    parts, before = load_model(checkpoint), History.from_csv(tmp_path / "part.keras.csv")
     after = train(parts, images, epochs=4, history=before, random_state=3, progress=False)
     assert after["epoch"] == [1, 2, 3, 4]
     np.testing.assert_allclose(after["loss"], expected["loss"], rtol=1e-6)
@@ -148,7 +149,7 @@ def test_ctrl_c_keeps_the_last_finished_epoch(images, tmp_path, capsys):
     assert history.interrupted
     assert history.epochs == 2
     assert "as it was after epoch 2 of 9" in capsys.readouterr().err
-    for kept in (model, load(checkpoint)):
+    for kept in (model, load_model(checkpoint)):
         for weight, other in zip(kept.get_weights(), twin.get_weights(), strict=True):
             np.testing.assert_allclose(weight, other, atol=1e-6)
 
@@ -293,6 +294,6 @@ def test_a_killed_process_loses_only_what_is_newer_than_its_checkpoint(tmp_path)
     path = tmp_path / "killed.keras"
     done = subprocess.run([sys.executable, "-c", script, str(path)], check=False, timeout=120)
     assert done.returncode == -9
-    model, history = load(path), History.from_csv(path.with_name(path.name + ".csv"))
+    model, history = load_model(path), History.from_csv(path.with_name(path.name + ".csv"))
     assert history.epochs == 2
     assert int(model.optimizer.iterations) == 2  # one step of 50 samples an epoch

@@ -97,7 +97,7 @@ def test_what_is_measured_is_what_was_written(run):
     hidden = np.load(folder / "representations/lenet_fc1.npy")
     native = unknot.metrics.neighborhood_hit(hidden, test.labels, k=6)
     assert results["maps"]["lenet_hidden_tsne"]["neighborhood_hit_native"] == native.value
-    model = unknot.load(folder / "models/lenet.yaml")
+    model = unknot.load_model(folder / "models/lenet.yaml")
     loss, accuracy = model.evaluate(test.inputs, test.labels, batch_size=1000, verbose=0)
     assert results["models"]["lenet"]["test_loss"] == loss
     assert results["models"]["lenet"]["test_accuracy"] == accuracy
@@ -280,7 +280,8 @@ def test_killed_at_a_random_moment_it_ends_the_same(run, tiny, tmp_path):
 def test_a_training_that_went_on_is_saved_as_one_that_never_stopped(name, tmp_path):
     from unknot import networks
     from unknot.lab._networks import take_state
-    from unknot.training import load, save, train
+    from unknot.representations import load_model
+    from unknot.training import save_model, train
 
     data = unknot.load_dataset("mnist").train.take(np.arange(200))
     options = {"epochs": 2, "random_state": 0, "progress": False}
@@ -292,14 +293,14 @@ def test_a_training_that_went_on_is_saved_as_one_that_never_stopped(name, tmp_pa
     train(whole, data, **options)
     first = network()
     history = train(first, data, **options | {"epochs": 1})
-    save(first, tmp_path / "partial.keras")
+    save_model(first, tmp_path / "partial.keras")
     model = network()
-    take_state(model, load(tmp_path / "partial.keras"))
+    take_state(model, load_model(tmp_path / "partial.keras"))
     train(model, data, history=history, **options)
     for ending in ("keras", "h5", "yaml", "weights.h5"):
         for folder, trained in (("whole", whole), ("resumed", model)):
             if ending != "weights.h5":
-                save(trained, tmp_path / folder / f"model.{ending}")
+                save_model(trained, tmp_path / folder / f"model.{ending}")
         saved = [
             (tmp_path / each / f"model.{ending}").read_bytes() for each in ("whole", "resumed")
         ]
@@ -361,7 +362,7 @@ def test_no_link_in_the_folder_is_followed(tmp_path, tiny, run, name):
 
 def test_networks_are_the_same_files_whatever_was_built_before(tmp_path):
     from unknot import networks
-    from unknot.training import save, train
+    from unknot.training import save_model, train
 
     data = unknot.load_dataset("digits").train.take(np.arange(40))
     for name in ("first", "second"):
@@ -369,7 +370,7 @@ def test_networks_are_the_same_files_whatever_was_built_before(tmp_path):
             model = network(input_shape=(8, 8, 1), random_state=0)
             train(model, data, epochs=1, random_state=0, progress=False)
             for ending in ("keras", "h5", "yaml"):
-                save(model, tmp_path / name / f"{model.name}.{ending}")
+                save_model(model, tmp_path / name / f"{model.name}.{ending}")
     first, second = (
         {path.name: path.read_bytes() for path in (tmp_path / name).iterdir()}
         for name in ("first", "second")

@@ -9,7 +9,7 @@ import pytest
 from unknot.networks import perceptron
 from unknot.representations import extract, load_model
 from unknot.representations._loading.expressions import is_arithmetic
-from unknot.training import save
+from unknot.training import save_model
 
 torch = pytest.importorskip("torch")
 
@@ -187,7 +187,7 @@ def test_expressions_are_arithmetic(expression, plain):
 def test_keras_and_arrays_by_their_ending(tmp_path):
     images = np.random.default_rng(0).random((9, 4, 4, 1), dtype=np.float32)
     network = perceptron(2, (4, 4, 1), random_state=0)
-    save(network, tmp_path / "model.keras")
+    save_model(network, tmp_path / "model.keras")
     found = extract(load_model(tmp_path / "model.keras"), images, progress=False)
     np.savez(tmp_path / "layers.npz", **found)
     again = extract(load_model(tmp_path / "layers.npz"), None, progress=False)
@@ -209,5 +209,5 @@ def test_damaged_and_missing_files_are_named(ending, tmp_path):
 def test_other_endings_are_refused(tmp_path):
     with pytest.raises(ValueError, match=r"path must end in one of \.keras.*; got 'model\.txt'"):
         load_model("model.txt")
-    with pytest.raises(ValueError, match=r"factory is for weights of PyTorch; a\.npz needs none"):
+    with pytest.raises(ValueError, match=r"factory is for PyTorch weights; a\.npz needs none"):
         load_model("a.npz", factory="a:b")

@@ -91,7 +91,7 @@ def study(
     from .._keras import import_keras
     from ..datasets import load_dataset
     from ..report import write_report
-    from ..representations import load_model
+    from ..representations import load_for_inference
     from ..studies import study as study_model
 
     console = Terminal()
@@ -106,7 +106,7 @@ def study(
         console.print(shown(f"  {layer}: {stage}, {what}"), highlight=False, markup=False)
 
     console.print(shown(f"Studying {model} on {data}, into {given}"), highlight=False, markup=False)
-    loaded = load_model(model, factory=factory, trust_pickle=trust_pickle)
+    loaded = load_for_inference(model, factory=factory, trust_pickle=trust_pickle)
     with keeping(f"what is done is in {given}, and the same command goes on from there"):
         found = study_model(
             loaded,

@@ -37,12 +37,10 @@ def train(
     from .. import networks
     from .._keras import import_keras
     from ..datasets import load_dataset
-    from ..training import load, save
+    from ..training import check_history_path, check_model_path, load_keras_model, save_model
     from ..training import train as train_model
-    from ..training._history import check_history_path
-    from ..training._saving import check_path
 
-    check_path(out)
+    check_model_path(out)
     target = file_to_write(out, "--out")
     history_path = file_to_write(check_history_path(out), "the history")
     import_keras(backend, feature="Training")
@@ -52,7 +50,7 @@ def train(
             dataset.n_classes, dataset.train.inputs.shape[1:], random_state=seed
         )
     elif Path(network).exists():
-        model = load(network)
+        model = load_keras_model(network)
     else:
         raise ValueError(
             f"network must be {', '.join(networks.__all__)} or a saved model's path; "
@@ -67,7 +65,7 @@ def train(
         validate=validate,
         random_state=seed,
     )
-    save(model, target)
+    save_model(model, target)
     with keeping(f"the model is saved in {out}"):
         history.to_csv(history_path)
         say(f"Saved {out} and {history_path} after {history.epochs} epochs.")

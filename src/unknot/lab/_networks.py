@@ -10,8 +10,7 @@ from .. import networks
 from .._io.atomic import write_array
 from .._io.cache import Step, Workspace
 from ..datasets import Dataset, Split
-from ..training import History, load, save, train
-from ..training._history import history_path
+from ..training import History, history_path, load_keras_model, save_model, train
 from ._settings import NETWORKS, LabSettings
 
 FORMATS = (".keras", ".h5", ".yaml")
@@ -38,8 +37,8 @@ def _train_network(name: str, workspace: Workspace, settings: LabSettings, data:
         reloaded = {}
         for ending in FORMATS:
             path = workspace.path(f"models/{name}{ending}")
-            save(model, path)
-            reloaded[ending] = _score(load(path), test) == (loss, accuracy)
+            save_model(model, path)
+            reloaded[ending] = _score(load_keras_model(path), test) == (loss, accuracy)
         probabilities = model.predict(test.inputs, batch_size=1000, verbose=0)
         write_array(workspace.path(f"predictions/{name}.npy"), probabilities)
         for suffix in (".keras", ".keras.csv", ".fingerprint"):
@@ -89,7 +88,7 @@ def _trained(
         and owner.read_text() == fingerprint
         and (checkpoint.is_file() and history_path(checkpoint).is_file())
     ):
-        saved = load(checkpoint)
+        saved = load_keras_model(checkpoint)
         history = _matching_history(saved, checkpoint, len(data.train), settings.batch_size)
         if history is not None:
             take_state(model, saved)

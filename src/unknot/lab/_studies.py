@@ -10,7 +10,7 @@ from ..datasets import Dataset
 from ..studies import Study, StudyError, study
 from ..studies._pipeline.sharing import share_inputs
 from ..studies._store.format import MANIFEST
-from ..training import load
+from ..training import load_keras_model
 from ._settings import HITS, STUDIED, TITLES, LabSettings
 
 PAGE = "report.html"
@@ -68,7 +68,7 @@ def _study_network(
             if other != network and _is_whole(workspace.path(folder_of(other))):
                 share_inputs(workspace.path(folder_of(other)), folder)
         found = study(
-            load(model),
+            load_keras_model(model),
             test,
             layers=layers,
             measures=measures,

@@ -1,4 +1,4 @@
-"""Models from files, of every kind that can be run; code in a file only on the user's word."""
+"""Load models of every supported format; code in a file runs only with the user's consent."""
 
 import os
 from pathlib import Path
@@ -19,57 +19,107 @@ def load_model(
     factory: Factory | None = None,
     trust_pickle: bool = False,
 ) -> Any:
-    """Load a model, or layers stored as arrays.
+    """Load a model from a file: Keras, PyTorch, ONNX, or layers stored as arrays.
+
+    The file's extension selects the format; case is ignored. No code in a file is run unless
+    `trust_pickle` is set.
 
     Parameters
     ----------
     path : path
-        ``.keras``, ``.h5`` or ``.yaml`` beside its weights (Keras); ``.onnx``; ``.pt2`` (an archive
-        of `torch.export`); ``.pt``, ``.pth`` or ``.ts`` (TorchScript, or weights saved as a
-        ``state_dict``); ``.npz`` (layer -> points).
+        One of:
+
+        - Keras: ``.keras``, ``.h5`` or ``.hdf5``, or an architecture ``NAME.yaml`` with its
+          weights ``NAME.weights.h5`` beside it (either name will do).
+        - PyTorch: ``.pt2`` (`torch.export`); ``.pt``, ``.pth``, ``.ts``, ``.ckpt`` or ``.bin``
+          (TorchScript, or weights saved as a ``state_dict``).
+        - ONNX: ``.onnx``.
+        - Arrays: ``.npz``, layer name -> points.
     factory : str or callable, optional
-        What builds the model that weights in a ``state_dict`` belong to, without arguments:
-        ``"module:function"`` or ``"path/to/file.py:function"``. A module is also looked for in
-        the current folder.
-    trust_pickle : bool
-        Load a PyTorch file as it is, although it can then run any code of whoever wrote it: say
-        so only of files from those you trust. Of a pickle, a whole module is loaded; of an archive
-        of `torch.export`, objects, compiled libraries and functions of any name; of TorchScript,
-        operators that read and write files, some of them when the file is loaded. Otherwise only
-        content is loaded that was checked to compute and do nothing else. It
-        changes nothing about other formats.
+        Builds the PyTorch model whose weights a ``state_dict`` holds; called without arguments.
+        A string is ``"module:function"`` or ``"path/to/file.py:function"``; modules are also
+        searched for in the current folder.
+    trust_pickle : bool, default=False
+        Load a PyTorch file without checking it. Such a file can then run any code: set this only
+        if you trust its author. It is needed for pickled modules, for `torch.export` archives
+        with custom objects or compiled libraries, and for TorchScript that calls operators which
+        access files. Other formats ignore it.
 
     Returns
     -------
     object
-        What `extract` takes. PyTorch modules are set to evaluate.
+        A model that `extract` accepts. A Keras model predicts the same values as the one that was
+        saved, and is compiled as it was. A PyTorch module is in evaluation mode.
 
     Raises
     ------
     FileNotFoundError
-        If there is no such file.
+        If the file, or the one beside it, does not exist.
     ValueError
-        If the file is damaged or of another format, is a folder, pipe or device, holds what can
-        run code and is not trusted, keeps weights outside its folder (ONNX), or holds weights
-        without a factory or of another architecture.
+        If the file is damaged or of an unsupported format; if it is a folder, pipe or device; if
+        it can run code and is not trusted; if its weights lie outside its folder (ONNX), or need
+        a factory or another architecture (PyTorch); if it names a layer that Keras does not know.
     MissingExtraError
-        If what the format needs is not installed.
-    """
-    file = Path(path)
-    ending = file.suffix.lower()
-    if factory is not None and ending not in TORCH:
-        raise ValueError(f"factory is for weights of PyTorch; {file.name} needs none")
-    if ending in KERAS:
-        from ..training._saving import load_keras
+        If a library that the format needs is not installed.
 
-        return load_keras(file, must_compile=False)
-    if ending not in (".onnx", ".npz", *TORCH):
+    Warns
+    -----
+    UserWarning
+        If a Keras model's loss, metrics or optimizer cannot be restored: the model is then not
+        compiled. Also if the optimizer's saved state does not fit, for example because layers
+        were removed: the optimizer then starts from its initial state. The weights are always
+        those that were saved.
+
+    See Also
+    --------
+    unknot.save_model : Save a Keras model.
+    unknot.extract : Compute the representations at a model's layers.
+    unknot.study : Study every layer of a model.
+
+    Examples
+    --------
+    >>> import tempfile, numpy as np, unknot
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.savez(f"{folder}/layers.npz", fc1=np.ones((5, 3)))
+    ...     model = unknot.load_model(f"{folder}/layers.npz")
+    >>> model["fc1"].shape
+    (5, 3)
+    """
+    return _load(path, factory, trust_pickle, must_compile=True)
+
+
+def load_for_inference(
+    path: str | os.PathLike[str],
+    *,
+    factory: Factory | None = None,
+    trust_pickle: bool = False,
+) -> Any:
+    """Load as `load_model` does, without a warning if the loss or optimizer is lost."""
+    return _load(path, factory, trust_pickle, must_compile=False)
+
+
+def _load(
+    path: str | os.PathLike[str],
+    factory: Factory | None,
+    trust_pickle: bool,
+    *,
+    must_compile: bool,
+) -> Any:
+    file = Path(path)
+    extension = file.suffix.lower()
+    if factory is not None and extension not in TORCH:
+        raise ValueError(f"factory is for PyTorch weights; {file.name} needs none")
+    if extension in KERAS:
+        from ..training import load_keras_model
+
+        return load_keras_model(file, must_compile=must_compile)
+    if extension not in (".onnx", ".npz", *TORCH):
         known = ", ".join((*KERAS, ".onnx", *TORCH, ".npz"))
         raise ValueError(f"path must end in one of {known}; got {str(path)!r}")
     check_regular(file)
-    if ending == ".npz":
+    if extension == ".npz":
         return _load_arrays(file)
-    if ending == ".onnx":
+    if extension == ".onnx":
         return load_onnx(file)
     return load_torch(file, factory, trust_pickle)
 

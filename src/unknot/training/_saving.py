@@ -32,7 +32,7 @@ ARCHITECTURE: Final = (".yaml", ".yml")
 WEIGHTS: Final = ".weights.h5"
 
 
-def save(model: Any, path: str | os.PathLike[str]) -> None:
+def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     """Save a Keras model; the name's ending chooses the format.
 
     Every file is written under a temporary name and then renamed: what was there before stays
@@ -57,7 +57,7 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
         If Keras or PyYAML is not installed.
     """
     keras = import_keras(feature="Saving a model")
-    kind, path = check_path(path)
+    kind, path = check_model_path(path)
     if not model.built:
         raise ValueError(f"model {model.name!r} has no weights to save; build or call it first")
     if kind == "yaml":
@@ -88,49 +88,23 @@ def save(model: Any, path: str | os.PathLike[str]) -> None:
                 settings["optimizer"] = model.optimizer
 
 
-def load(path: str | os.PathLike[str]) -> Any:
-    """Load a Keras model that :func:`save` or Keras itself saved.
+def load_keras_model(path: str | os.PathLike[str], *, must_compile: bool = True) -> Any:
+    """Load a Keras model that :func:`save_model` or Keras itself saved.
 
-    It predicts the same bytes as the model that was saved, evaluates to the same loss and
-    metrics, and can be trained further, popped and extracted from. No code in the file is run:
-    lambda layers and unknown classes are refused, and so is what names other files.
-
-    Where a loss, metric or optimizer cannot be made again, the model is not compiled, and a
-    warning says so; where only the optimizer's state does not fit, as after layers were added or
-    removed, the optimizer starts anew, with a warning too. The weights are always those saved.
+    No code in the file is run: lambda layers, unknown classes and references to other files are
+    refused. See `unknot.load_model`, which calls this.
 
     Parameters
     ----------
     path : path
-        ``NAME.keras``, ``NAME.h5`` (``.hdf5``), or one of ``NAME.yaml`` and ``NAME.weights.h5``,
-        which are read together. Capitals make no difference.
-
-    Returns
-    -------
-    keras.Model
-        Compiled as it was when saved.
-
-    Raises
-    ------
-    FileNotFoundError
-        If the file, or the one beside it, is not there.
-    ValueError
-        If the file is damaged, of another format, or names a layer that Keras does not know.
-    MissingExtraError
-        If Keras or PyYAML is not installed.
-
-    Warns
-    -----
-    UserWarning
-        If the model is not compiled as it was, or its optimizer starts anew.
+        ``NAME.keras``, ``NAME.h5`` or ``NAME.hdf5``; or ``NAME.yaml`` or ``NAME.weights.h5``,
+        which are read together.
+    must_compile : bool, default=True
+        Whether to warn if the loss, metrics or optimizer cannot be restored; the model is then
+        not compiled.
     """
-    return load_keras(path, must_compile=True)
-
-
-def load_keras(path: str | os.PathLike[str], *, must_compile: bool) -> Any:
-    """Load as :func:`load` does; without a warning of a missing loss if none is needed."""
     keras = import_keras(feature="Loading a model")
-    kind, path = check_path(path)
+    kind, path = check_model_path(path)
     files = [_yaml_path(path), _weights_path(path)] if kind == "yaml" else [path]
     previous = _absl_verbosity("ERROR")
     aliases: list[Path] = []
@@ -223,7 +197,7 @@ def _written(temporary: Path, ending: str) -> Iterator[Path]:
         file.unlink(missing_ok=True)
 
 
-def check_path(path: str | os.PathLike[str]) -> tuple[str, Path]:
+def check_model_path(path: str | os.PathLike[str]) -> tuple[str, Path]:
     """Return how a path's ending says to save, "whole" or "yaml", or raise ValueError."""
     path = Path(path)
     name = path.name.lower()

@@ -13,7 +13,7 @@ from .._typing import Array
 from ._epochs import batch_tables, compile_steps, epoch_batches
 from ._history import History, check_history_path, history_path
 from ._progress import TrainingProgress
-from ._saving import save
+from ._saving import save_model
 
 SECONDS_BETWEEN_CHECKPOINTS = 5.0
 
@@ -284,4 +284,4 @@ def _restore(model: Any, values: list[Array]) -> None:
 def _save_checkpoint(model: Any, history: History, path: str | os.PathLike[str]) -> None:
     # The history first: it may run ahead of the model on disk, never behind it.
     history.to_csv(history_path(path))
-    save(model, path)
+    save_model(model, path)

@@ -53,7 +53,7 @@ class OnnxAdapter:
         if next(external_tensors(model), None) is not None:
             raise ValueError(
                 f"model {self.name!r} keeps weights in another file, which is not read from here; "
-                "load it with unknot.representations.load_model, or with its external data"
+                "load it with unknot.load_model, or with its external data"
             )
         self._inputs = self._session(()).get_inputs()
         if not self._inputs:
