@@ -115,12 +115,14 @@ def table(scores: dict[str, Scores], names: tuple[str, ...]) -> str:
         "| measure | " + " | ".join(titles.values()) + " |",
         "|---|" + "---|" * len(titles),
     ]
-    arrows = {"more": " ↑", "less": " ↓", None: ""}
+    arrows = {True: " ↑", False: " ↓", None: ""}
     for name in names:
         first = scores["pixels"][name]
         cells = [cell(scores[layer][name]) for layer in titles]
         where = ", on the map" if first.space == "map" else ""
-        rows.append(f"| {first.title}{where}{arrows[first.better]} | " + " | ".join(cells) + " |")
+        rows.append(
+            f"| {first.title}{where}{arrows[first.higher_is_better]} | " + " | ".join(cells) + " |"
+        )
     return "\n".join(rows) + "\n"
 
 

@@ -37,7 +37,7 @@ def test_layer_curves_image():
     class Known:
         """A score, as far as the figure looks at it."""
 
-        title, better, range = "Neighborhood Hit", "more", (0.0, 1.0)
+        title, higher_is_better, range = "Neighborhood Hit", True, (0.0, 1.0)
         null, null_interval = 0.1, (0.05, 0.15)
 
         def __init__(self, value):

@@ -1,3 +1,4 @@
+import inspect
 import json
 import subprocess
 import sys
@@ -44,7 +45,7 @@ def test_every_measure_is_there_with_all_that_is_said_of_it(rng):
     for name, score in scores.items():
         low, high = score.range
         assert low <= score.value <= high, name
-        assert score.better in ("more", "less", None)
+        assert score.higher_is_better in (True, False, None)
         assert (score.interval is None) == (name in WITHOUT_INTERVAL) == bool(score.no_interval)
         if score.interval:
             below, above = score.interval
@@ -119,7 +120,7 @@ def test_separated_classes_do_better_than_by_chance(rng):
     for name, score in scores.items():
         if score.null is None or score.family == "faithfulness" or name == "center_correlation":
             continue
-        if score.better == "more":
+        if score.higher_is_better:
             assert score.value > score.null_interval[1], name
         else:
             assert score.value < score.null_interval[0], name
@@ -346,10 +347,59 @@ def test_scores_survive_json(rng):
         Scores.from_dict(old)
 
 
+def test_scores_of_the_first_release_are_read(rng):
+    # They said "more" or "less" where `higher_is_better` is True or False.
+    points, labels, map_ = blobs(rng)
+    scores = measure(points, labels, map_, **FAST)
+    stored = scores.to_dict()
+    words = {True: "more", False: "less", None: None}
+    for score in stored["scores"]:
+        score["better"] = words[score.pop("higher_is_better")]
+    again = Scores.from_dict(stored)
+    assert again.to_dict() == scores.to_dict()
+    assert {score.higher_is_better for score in again.values()} == {True, False, None}
+
+
+def test_results_and_scores_agree_which_end_is_better(rng):
+    points, labels, map_ = blobs(rng)
+    scores = measure(points, labels, map_, n_resamples=0, n_permutations=0)
+    given = {"points": points, "labels": labels, "map_": map_, "first": points, "second": map_}
+    for name in set(scores) & set(unknot.metrics.__all__):
+        function = getattr(unknot.metrics, name)
+        wanted = inspect.signature(function).parameters
+        result = function(**{name: value for name, value in given.items() if name in wanted})
+        assert result.higher_is_better is scores[name].higher_is_better, name
+
+
+def test_scores_and_results_format_as_numbers(rng):
+    points, labels, _ = blobs(rng)
+    score = measure(points, labels, measures="neighborhood_hit", **FAST)["neighborhood_hit"]
+    result = neighborhood_hit(points, labels)
+    for number in (score, result):
+        assert f"{number:.3f}" == f"{number.value:.3f}"
+        assert f"{number:>9.1%}" == f"{number.value:>9.1%}"
+        assert f"{number}" == str(number) == repr(number)
+        assert float(number) == number.value
+    assert repr(score).startswith(f"Score('neighborhood_hit', value={score.value:.6g}, interval=(")
+    assert repr(score).endswith("range=(0, 1), higher_is_better=True)")
+
+
+def test_a_renamed_method_is_named(rng):
+    points, labels, _ = blobs(rng)
+    scores = measure(points, labels, measures="neighborhood_hit", **FAST)
+    with pytest.raises(AttributeError) as caught:
+        scores.to_frame()
+    assert str(caught.value) == (
+        "'Scores' object has no attribute 'to_frame'; did you mean 'to_pandas'?"
+    )
+    with pytest.raises(AttributeError, match=r"'Scores' object has no attribute 'nothing'$"):
+        scores.nothing  # noqa: B018
+
+
 def test_scores_are_a_table(rng):
     points, labels, _ = blobs(rng)
     scores = measure(points, labels, measures=["neighborhood", "dimension"], **FAST)
-    frame = scores.to_frame()
+    frame = scores.to_pandas()
     assert list(frame.index) == list(scores)
     assert frame.loc["neighborhood_hit", "value"] == scores["neighborhood_hit"].value
     assert np.isnan(frame.loc["two_nn", "null"])

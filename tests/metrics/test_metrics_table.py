@@ -39,7 +39,7 @@ def test_an_interval_without_an_upper_end_is_printed_and_kept():
     again = unknot.metrics.Scores.from_json(scores.to_json())
     assert again["two_nn"].interval == (low, high)
     assert again.to_json() == scores.to_json()
-    assert scores.to_frame().loc["two_nn", "high"] == np.inf
+    assert scores.to_pandas().loc["two_nn", "high"] == np.inf
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e300, -1e-300, 0.0])

@@ -71,7 +71,7 @@ def test_studies_are_compared_by_layer_and_measure(study, folder):
     assert hit.apart
     assert hit.untangled == "second"
     spread = next(row for row in better if row.measure == "nc1")
-    assert (spread.difference < 0, spread.better) == (True, "less")
+    assert (spread.difference < 0, spread.higher_is_better) == (True, False)
     assert spread.untangled == ("second" if spread.apart else None)
     assert "made up (second) less made up (first)" in str(better)
     assert "Only in made up (first): inputs, dropout, dead, fc2." in " ".join(str(better).split())

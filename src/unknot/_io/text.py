@@ -1,7 +1,7 @@
 """Text that can be written anywhere, and names that nearly are known ones."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 # What moves the cursor, colors, rings, or turns the direction of what follows.
 _CONTROLS = re.compile(
@@ -62,6 +62,28 @@ def did_you_mean(name: str, known: Iterable[str], *, n: int = 1) -> str:
         lowered.setdefault(each.lower(), each)
     near = get_close_matches(name.lower(), lowered, n=n)
     return f"; did you mean {' or '.join(repr(lowered[each]) for each in near)}?" if near else ""
+
+
+def missing_attribute(instance: object, name: str, renamed: Mapping[str, str]) -> AttributeError:
+    """Return Python's error for a missing attribute, with the new name of one that was renamed.
+
+    Parameters
+    ----------
+    instance : object
+        What was asked for the attribute.
+    name : str
+        The attribute.
+    renamed : mapping of str to str
+        Old names and the present ones.
+
+    Examples
+    --------
+    >>> print(missing_attribute([], "add", {"add": "append"}))
+    'list' object has no attribute 'add'; did you mean 'append'?
+    """
+    hint = f"; did you mean {renamed[name]!r}?" if name in renamed else ""
+    message = f"{type(instance).__name__!r} object has no attribute {name!r}{hint}"
+    return AttributeError(message, name=name, obj=instance)
 
 
 def no_such_layer(name: str, known: Iterable[str]) -> str:

@@ -68,7 +68,7 @@ class _Curve(NamedTuple):
 
 class _Panel(NamedTuple):
     title: str
-    better: str | None
+    higher_is_better: bool | None
     range: tuple[float, float]
     curves: dict[str, _Curve]
 
@@ -173,7 +173,9 @@ def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:
             table[:, 3:] = math.nan
         curves[name] = _Curve(table[:, 0], table[:, 1:3], table[:, 3], table[:, 4:6])
     low, high = first.range
-    return _Panel(headline(first.title or measure), first.better, (float(low), float(high)), curves)
+    return _Panel(
+        headline(first.title or measure), first.higher_is_better, (float(low), float(high)), curves
+    )
 
 
 def _legend_entries(
@@ -196,8 +198,12 @@ def _legend_entries(
 
 def _caption(panel: _Panel, width: float) -> list[PanelLine]:
     lines = [PanelLine(line, headline=True) for line in wrap(panel.title, width, LARGE, bold=True)]
-    remark = {"more": "higher is more untangled", "less": "lower is more untangled"}
-    return [*lines, PanelLine(remark.get(panel.better or "", "neither way is better"), aside=True)]
+    remark = {
+        True: "higher is more untangled",
+        False: "lower is more untangled",
+        None: "neither way is better",
+    }
+    return [*lines, PanelLine(remark[panel.higher_is_better], aside=True)]
 
 
 def _draw_curve(ax: Axes, places: Array, curve: _Curve, line: Line) -> None:

@@ -16,7 +16,7 @@ class Measured(NamedTuple):
     null: float | None = None
     null_interval: tuple[float, float] | None = None
     title: str | None = None
-    better: str | None = None
+    higher_is_better: bool | None = None
     range: tuple[float, float] = (-np.inf, np.inf)
 
 

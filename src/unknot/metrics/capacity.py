@@ -55,6 +55,7 @@ class ManifoldCapacity(ClassResult):
     dimension_per_class: Float64[Array, " classes"]
     draws: Float64[Array, "3 classes draws"]
     spans: Float64[Array, " classes"]
+    higher_is_better: bool | None = True
 
     @property
     def capacity(self) -> float:

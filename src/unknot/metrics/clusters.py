@@ -30,6 +30,7 @@ class DistanceConsistency(ClassResult):
     """
 
     per_point: Float32[Array, " samples"]
+    higher_is_better: bool | None = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -51,6 +52,7 @@ class Silhouette(ClassResult):
     per_point: Float64[Array, " sampled"]
     samples: Int64[Array, " sampled"]
     standard_error: float
+    higher_is_better: bool | None = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -66,6 +68,7 @@ class DaviesBouldin(PairResult):
     """
 
     per_class: Float64[Array, " classes"]
+    higher_is_better: bool | None = False
 
 
 def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsistency:
@@ -400,6 +403,7 @@ def calinski_harabasz_of_moments(moments: ClassMoments, classes: Array) -> Class
     per_class = between / within * freedom
     return ClassResult(
         value=float(per_class.sum()),
+        higher_is_better=True,
         per_class=per_class,
         classes=classes,
         notes=lone_note(moments, classes),

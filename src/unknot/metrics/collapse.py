@@ -69,6 +69,7 @@ def nc1_of_moments(moments: ClassMoments, classes: Array) -> ClassResult:
     per_class = moments.whitened / len(classes)
     return ClassResult(
         value=float(np.average(per_class, weights=moments.counts)),
+        higher_is_better=False,
         per_class=per_class,
         classes=classes,
         notes=lone_note(moments, classes),
@@ -132,7 +133,8 @@ def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
     notes: tuple[str, ...] = ()
     if count == 2:
         notes = ("there are two classes: two means are always a simplex, and NC2 is always 0",)
-    return Result(value=float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex)), notes=notes)
+    value = float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex))
+    return Result(value=value, higher_is_better=False, notes=notes)
 
 
 def class_distance_variance(points: AnyArray, labels: AnyArray) -> PairResult:
@@ -189,6 +191,7 @@ def cdnv_of_moments(moments: ClassMoments, classes: Array) -> PairResult:
     np.fill_diagonal(per_pair, 0.0)
     return PairResult(
         value=float(per_pair[np.triu_indices(len(classes), 1)].mean()),
+        higher_is_better=False,
         per_pair=per_pair,
         classes=classes,
         notes=lone_note(moments, classes),

@@ -41,6 +41,7 @@ class Faithfulness(Result):
     per_point: Float64[Array, " sampled"]
     samples: Int64[Array, " sampled"]
     standard_error: float
+    higher_is_better: bool | None = True
 
 
 def trustworthiness(

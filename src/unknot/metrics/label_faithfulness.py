@@ -119,6 +119,7 @@ def faithfulness_of_pairs(
     per_pair = np.maximum(difference if lost else -difference, 0.0)
     np.fill_diagonal(per_pair, 0.0)
     return PairResult(
+        higher_is_better=True,
         value=float(1.0 - per_pair[np.triu_indices(len(classes), 1)].mean()),
         per_pair=per_pair,
         classes=classes,

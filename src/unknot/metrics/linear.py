@@ -38,6 +38,7 @@ class LinearProbe(ClassResult):
     samples: Int64[Array, " used"]
     confusion: Float64[Array, "classes classes"]
     n_folds: int
+    higher_is_better: bool | None = True
 
     @property
     def per_pair(self) -> Float64[Array, "classes classes"]:

@@ -39,6 +39,7 @@ class NeighborhoodHit(Result):
     per_class: Float64[Array, " classes"]
     per_point: Float32[Array, " samples"]
     classes: Shaped[Array, " classes"]
+    higher_is_better: bool | None = True
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -61,6 +62,7 @@ class NeighborConfusion(PairResult):
 
     per_point: Float32[Array, " samples"]
     k: int
+    higher_is_better: bool | None = False
 
 
 def neighborhood_hit(

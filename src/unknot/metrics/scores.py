@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._io.text import missing_attribute
 from .._typing import Array
+from ._shared.results import Number
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 
 
-@dataclass(frozen=True, eq=False)
-class Score:
+@dataclass(frozen=True, eq=False, repr=False)
+class Score(Number):
     """One measure of the data, how sure it is, and what it would be by chance.
 
     Attributes
@@ -40,8 +42,8 @@ class Score:
         The 2.5 and 97.5 percentiles of these.
     range : tuple of float
         The least and the greatest value there can be; infinite where there is no greatest.
-    better : {"more", "less"} or None
-        Which way untangled lies.
+    higher_is_better : bool or None
+        Whether a higher value means more untangled; None where neither end is better.
     per_class : array (n_classes,), optional
         The measure of each class.
     per_pair : array (n_classes, n_classes), optional
@@ -63,7 +65,7 @@ class Score:
     null: float | None
     null_interval: tuple[float, float] | None
     range: tuple[float, float]
-    better: str | None
+    higher_is_better: bool | None
     per_class: Array | None
     per_pair: Array | None
     seconds: float
@@ -71,8 +73,14 @@ class Score:
     no_interval: str | None = None
     no_null: str | None = None
 
-    def __float__(self) -> float:
-        return self.value
+    def __repr__(self) -> str:
+        parts = [f"{self.name!r}", f"value={self.value:.6g}"]
+        for name in ("interval", "null_interval", "range"):
+            ends = getattr(self, name)
+            if ends is not None:
+                parts.append(f"{name}=({ends[0]:.6g}, {ends[1]:.6g})")
+        parts.append(f"higher_is_better={self.higher_is_better}")
+        return f"Score({', '.join(parts)})"
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON has them.
@@ -90,9 +98,12 @@ class Score:
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Score:
         """Build a score from what `to_dict` returned."""
+        current = dict(values)
+        if "better" in current:  # written before the field was renamed
+            current["higher_is_better"] = {"more": True, "less": False}.get(current.pop("better"))
         return cls(
             **{
-                **values,
+                **current,
                 **{name: _american(values[name]) for name in ("name", "title", "family")},
                 "value": float(_number(values["value"])),
                 "null": None if values["null"] is None else float(_number(values["null"])),
@@ -227,7 +238,10 @@ class Scores(Mapping[str, Score]):
         """Build scores from what `to_json` returned."""
         return cls.from_dict(json.loads(text))
 
-    def to_frame(self) -> pd.DataFrame:
+    def __getattr__(self, name: str) -> Any:
+        raise missing_attribute(self, name, {"to_frame": "to_pandas"})
+
+    def to_pandas(self) -> pd.DataFrame:
         """Return a table with a row for each score, its names as the index.
 
         Raises
@@ -254,7 +268,7 @@ class Scores(Mapping[str, Score]):
                     "null": score.null,
                     "null_low": null_low,
                     "null_high": null_high,
-                    "better": score.better,
+                    "higher_is_better": score.higher_is_better,
                     "range_low": score.range[0],
                     "range_high": score.range[1],
                     "seconds": score.seconds,

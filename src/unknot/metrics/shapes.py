@@ -42,6 +42,7 @@ class ConvexHulls(Result):
     areas: Float64[Array, " classes"]
     overlap: Float64[Array, "classes classes"]
     classes: Shaped[Array, " classes"]
+    higher_is_better: bool | None = False
 
     @property
     def per_pair(self) -> Float64[Array, "classes classes"]:
@@ -87,6 +88,7 @@ class Ellipses(Result):
     areas: Float64[Array, " classes"]
     overlap: Float64[Array, "classes classes"]
     classes: Shaped[Array, " classes"]
+    higher_is_better: bool | None = False
 
     @property
     def per_pair(self) -> Float64[Array, "classes classes"]:

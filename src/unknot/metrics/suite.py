@@ -150,8 +150,8 @@ def measure(
     >>> list(scores)
     ['neighborhood_hit', 'nc1', 'nc2', 'class_distance_variance']
     >>> hit = scores["neighborhood_hit"]
-    >>> hit.value, hit.better, 0.4 < hit.null < 0.6
-    (1.0, 'more', True)
+    >>> hit.value, hit.higher_is_better, 0.4 < hit.null < 0.6
+    (1.0, True, True)
     """
     points, codes, classes = _checked(opened(points, max_memory), labels)
     map_ = None if map is None else scale_free(map, name="map")
@@ -294,7 +294,7 @@ def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) 
         null=null,
         null_interval=null_bounds,
         range=(entry.low, float(entry.high)),
-        better=entry.better,
+        higher_is_better=entry.higher_is_better,
         per_class=getattr(result, "per_class", None),
         per_pair=getattr(result, "per_pair", None),
         seconds=max(0.0, time.perf_counter() - start - shared),

@@ -196,7 +196,7 @@ def _measure_entry(score: Any) -> dict[str, Any]:
         "title": score.title,
         "family": score.family,
         "space": score.space,
-        "better": score.better,
+        "better": {True: "more", False: "less", None: None}[score.higher_is_better],
         "range": [finite(end) for end in score.range],
     }
 

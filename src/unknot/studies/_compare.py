@@ -31,8 +31,8 @@ class Difference:
         overlap a little can still belong to different values: this errs on the side of caution.
     untangled : {"first", "second"} or None
         Which of the two is more untangled by this measure, if `apart`.
-    better : {"more", "less"} or None
-        Which way untangled lies.
+    higher_is_better : bool or None
+        Whether a higher value means more untangled; None where neither end is better.
     """
 
     layer: str
@@ -43,7 +43,7 @@ class Difference:
     difference: float
     apart: bool | None
     untangled: str | None
-    better: str | None
+    higher_is_better: bool | None
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -127,9 +127,9 @@ def compare_tables(
                 apart = (
                     before.interval[1] < after.interval[0] or after.interval[1] < before.interval[0]
                 )
-            if apart and before.better is not None:
+            if apart and before.higher_is_better is not None:
                 more = after.value > before.value
-                untangled = "second" if more == (before.better == "more") else "first"
+                untangled = "second" if more == before.higher_is_better else "first"
             rows.append(
                 Difference(
                     layer=one if one == other else f"{one} / {other}",
@@ -140,7 +140,7 @@ def compare_tables(
                     difference=after.value - before.value,
                     apart=apart,
                     untangled=untangled,
-                    better=before.better,
+                    higher_is_better=before.higher_is_better,
                 )
             )
     if not rows:

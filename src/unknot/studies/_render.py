@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ._compare import Comparison
     from ._table import ScoreTable
 
-ARROWS = {"more": "↑", "less": "↓", None: "·"}
+ARROWS = {True: "↑", False: "↓", None: "·"}
 # Wide enough for the longest words of the headings.
 NUMBER = 13
 
@@ -66,7 +66,7 @@ def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
     layers = list(dict.fromkeys(row.layer for row in comparison.rows))
     columns: dict[str, list[str]] = {}
     for row in comparison.rows:
-        heading = f"{row.title} {ARROWS[row.better]}"
+        heading = f"{row.title} {ARROWS[row.higher_is_better]}"
         column = columns.setdefault(heading, [""] * len(layers))
         sign = "+" if row.difference > 0 else ""
         column[layers.index(row.layer)] = f"{sign}{_number(row.difference)}" + (
@@ -108,7 +108,7 @@ def _banded(
 def _title(measure: str, table: ScoreTable) -> str:
     score = next(scores[measure] for scores in table.values() if measure in scores)
     where = ", map" if score.space == "map" and measure.startswith("map_") else ""
-    return f"{score.title}{where} {ARROWS[score.better]}"
+    return f"{score.title}{where} {ARROWS[score.higher_is_better]}"
 
 
 def _number(value: float | None) -> str:

@@ -24,7 +24,7 @@ else:
 
 _COLUMNS = (
     "network", "layer", "measure", "title", "family", "space", "class", "value", "low", "high",
-    "null", "null_low", "null_high", "better", "notes",
+    "null", "null_low", "null_high", "higher_is_better", "notes",
 )  # fmt: skip
 
 
@@ -111,7 +111,7 @@ class ScoreTable(Mapping[str, Scores]):
                         **_ends("low", "high", score.interval),
                         "null": score.null,
                         **_ends("null_low", "null_high", score.null_interval),
-                        "better": score.better,
+                        "higher_is_better": score.higher_is_better,
                         "notes": "; ".join(score.notes),
                     }
                     rows.append(whole)
@@ -124,7 +124,7 @@ class ScoreTable(Mapping[str, Scores]):
                             | {
                                 "class": self.class_names[int(code)],
                                 "value": float(value) if np.isfinite(value) else None,
-                                "better": score.better,
+                                "higher_is_better": score.higher_is_better,
                                 "notes": "",
                             }
                         )

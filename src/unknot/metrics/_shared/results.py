@@ -19,21 +19,37 @@ class UndefinedMeasureError(ValueError):
     """A measure has no value on these data, such as a spread between classes when there is one."""
 
 
+class Number:
+    """Mixin for objects with a ``value``: converts to, and formats like, that number."""
+
+    value: float
+
+    def __float__(self) -> float:
+        return self.value
+
+    def __format__(self, spec: str) -> str:
+        return format(self.value, spec) if spec else str(self)
+
+
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class Result:
+class Result(Number):
     """The value of a measure.
 
     Attributes
     ----------
     value : float
-        The measure over all the data; always finite. ``float(result)`` is the same number.
+        The measure over all the data; always finite. ``float(result)`` is the same number, and
+        ``f"{result:.3f}"`` formats it.
     notes : tuple of str
-        What was left out and why, and when the number says little. Each note was also given as a
-        `MeasureWarning` when the measure was called.
+        Caveats: which data were left out and why, and when the number means little. Each was also
+        issued as a `MeasureWarning` when the measure was called.
+    higher_is_better : bool or None
+        Whether a higher value means more untangled; None where neither end is better.
     """
 
     value: float
     notes: tuple[str, ...] = ()
+    higher_is_better: bool | None = None
 
     def __post_init__(self) -> None:
         if not np.isfinite(self.value):
@@ -41,13 +57,12 @@ class Result:
                 f"the value of a measure must be finite; {type(self).__name__} got {self.value}"
             )
 
-    def __float__(self) -> float:
-        return self.value
-
     def __repr__(self) -> str:
         parts = []
         for field in fields(self):
             item = getattr(self, field.name)
+            if item is None:
+                continue
             if isinstance(item, float):
                 parts.append(f"{field.name}={item:.6g}")
             elif isinstance(item, np.ndarray):

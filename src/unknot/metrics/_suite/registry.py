@@ -55,8 +55,8 @@ class Measure:
         Its name, the heading it stands under, and what a person calls it.
     compute
         From the shared inputs and a space, its result.
-    better : {"more", "less", None}
-        Which way untangled lies; None where neither is better.
+    higher_is_better : bool or None
+        Whether a higher value means more untangled; None where neither end is better.
     low, high
         Its range.
     spaces : {"native", "both", "map", "pair"}
@@ -75,7 +75,7 @@ class Measure:
     family: str
     title: str
     compute: Compute
-    better: Literal["more", "less"] | None = "more"
+    higher_is_better: bool | None = True
     low: float = 0.0
     high: float = 1.0
     spaces: Spaces = "native"
@@ -102,7 +102,7 @@ def _of_moments(
     family: str,
     title: str,
     compute: Callable[..., Result],
-    better: Literal["more", "less"] = "less",
+    higher_is_better: bool = False,
     high: float = np.inf,
 ) -> Measure:
     """Describe a measure that is made of the class means and spreads."""
@@ -111,7 +111,7 @@ def _of_moments(
         family,
         title,
         lambda inputs, space: compute(space.moments, space.classes),
-        better,
+        higher_is_better,
         high=high,
         replicate=uncertainty.by_moments(compute),
     )
@@ -138,7 +138,7 @@ def _of_shapes(
         "shape",
         title,
         lambda inputs, space: of_points(space.points, space.codes, space.classes),
-        "less",
+        higher_is_better=False,
         spaces="map",
         replicate=replicate or uncertainty.by_rows(of_points),
     )
@@ -273,16 +273,23 @@ def _capacity(inputs: Inputs, space: Space) -> Result:
 
 def _radius(inputs: Inputs, space: Space) -> Result:
     c = inputs.capacity
-    return ClassResult(value=c.radius, per_class=c.radius_per_class, classes=c.classes)
+    return ClassResult(
+        value=c.radius, higher_is_better=False, per_class=c.radius_per_class, classes=c.classes
+    )
 
 
 def _dimension(inputs: Inputs, space: Space) -> Result:
     c = inputs.capacity
-    return ClassResult(value=c.dimension, per_class=c.dimension_per_class, classes=c.classes)
+    return ClassResult(
+        value=c.dimension,
+        higher_is_better=False,
+        per_class=c.dimension_per_class,
+        classes=c.classes,
+    )
 
 
 def _center_correlation(inputs: Inputs, space: Space) -> Result:
-    return Result(value=inputs.capacity.center_correlation)
+    return Result(value=inputs.capacity.center_correlation, higher_is_better=False)
 
 
 def _silhouette(inputs: Inputs, space: Space) -> Result:
@@ -313,8 +320,8 @@ MEASURES = (
         spaces="both", replicate=uncertainty.by_edges(_edges(True)),
     ),
     Measure(
-        "neighbor_confusion", "neighborhood", "neighbors of other classes", _confusion, "less",
-        spaces="both", replicate=uncertainty.by_edges(_edges(False)),
+        "neighbor_confusion", "neighborhood", "neighbors of other classes", _confusion,
+        higher_is_better=False, spaces="both", replicate=uncertainty.by_edges(_edges(False)),
     ),
     _faithful("trustworthiness", "trustworthiness", shown=True, aware=False),
     _faithful("continuity", "continuity", shown=False, aware=False),
@@ -339,7 +346,8 @@ MEASURES = (
     ),
     _of_moments("davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_of_moments),
     _of_moments(
-        "calinski_harabasz", "clusters", "Calinski-Harabasz", calinski_harabasz_of_moments, "more"
+        "calinski_harabasz", "clusters", "Calinski-Harabasz", calinski_harabasz_of_moments,
+        higher_is_better=True,
     ),
     _of_shapes("convex_hulls", "overlap of convex hulls", _whole, EXTREMES),
     _of_shapes("peeled_hulls", "overlap of peeled hulls", _peeled),
@@ -351,31 +359,34 @@ MEASURES = (
         "class_distance_variance", "collapse", "class-distance variance", cdnv_of_moments
     ),
     Measure(
-        "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn, None, high=np.inf,
-        replicate=uncertainty.by_ratios, null=LABEL_FREE,
+        "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn,
+        higher_is_better=None, high=np.inf, replicate=uncertainty.by_ratios, null=LABEL_FREE,
     ),
     Measure(
-        "participation_ratio", "dimension", "participation ratio", _participation, None,
-        low=1.0, high=np.inf, replicate=uncertainty.by_influence, null=LABEL_FREE,
+        "participation_ratio", "dimension", "participation ratio", _participation,
+        higher_is_better=None, low=1.0, high=np.inf,
+        replicate=uncertainty.by_influence, null=LABEL_FREE,
     ),
     Measure(
-        "linear_cka", "similarity", "linear CKA of points and map", _cka, None,
-        spaces="pair", replicate=uncertainty.by_influence, null=LABEL_FREE,
+        "linear_cka", "similarity", "linear CKA of points and map", _cka,
+        higher_is_better=None, spaces="pair", replicate=uncertainty.by_influence, null=LABEL_FREE,
     ),
     Measure(
         "manifold_capacity", "capacity", "manifold capacity", _capacity, high=2.0,
         replicate=uncertainty.by_draws(0), null_runs=CAPACITY_RUNS,
     ),
     Measure(
-        "manifold_radius", "capacity", "manifold radius", _radius, "less", high=np.inf,
+        "manifold_radius", "capacity", "manifold radius", _radius,
+        higher_is_better=False, high=np.inf,
         replicate=uncertainty.by_draws(1), null_runs=CAPACITY_RUNS,
     ),
     Measure(
-        "manifold_dimension", "capacity", "manifold dimension", _dimension, "less", high=np.inf,
+        "manifold_dimension", "capacity", "manifold dimension", _dimension,
+        higher_is_better=False, high=np.inf,
         replicate=uncertainty.by_draws(2), null_runs=CAPACITY_RUNS,
     ),
     Measure(
         "center_correlation", "capacity", "correlation of class centers", _center_correlation,
-        "less", replicate=NO_DRAWS, null_runs=CAPACITY_RUNS,
+        higher_is_better=False, replicate=NO_DRAWS, null_runs=CAPACITY_RUNS,
     ),
 )  # fmt: skip

@@ -11,7 +11,7 @@ import numpy as np
 if TYPE_CHECKING:
     from ..scores import Score, Scores
 
-ARROWS = {"more": "↑", "less": "↓", None: "·"}
+ARROWS = {True: "↑", False: "↓", None: "·"}
 
 
 # Where there is less room, the ranges are left out, so that names and numbers stay whole.
@@ -62,7 +62,9 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
         title = Text("  " + shown(score.title) + (", on the map" if score.space == "map" else ""))
         title.append(marks, style="dim")
         cells = _cells(score)
-        table.add_row(title, ARROWS[score.better], *(cells if with_ranges else cells[:-1]))
+        table.add_row(
+            title, ARROWS[score.higher_is_better], *(cells if with_ranges else cells[:-1])
+        )
     yield table
     for note, number in numbers.items():
         yield Text(shown(f"[{number}] {note}."), style="dim")
