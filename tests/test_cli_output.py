@@ -74,7 +74,7 @@ def test_no_output_fails_by_its_characters(call_in, files, encoding):
     code, out, err = call_in(encoding, "embed", "none-π-\udce9.npy", "-o", "m.npy")
     assert (code, out) == (2, b"")
     assert b"no such file" in err
-    options = ("-m", "neighborhood_hit", "--iterations", 250, "--perplexity", 5)
+    options = ("-m", "neighborhood_hit", "--max-iter", 250, "--perplexity", 5)
     (files / "layers.npz").rename(f"{strange}.npz")
     code, out, err = call_in(encoding, "study", f"{strange}.npz", "data.npz", "-o", "s", *options)
     assert (code, err) == (0, b"")
@@ -210,7 +210,7 @@ def test_a_file_that_nobody_named_is_not_replaced(call, files, monkeypatch, cont
 
 
 def test_studies_of_two_files_of_one_stem_have_two_folders(call, files, monkeypatch):
-    options = ("-m", "neighborhood_hit", "--iterations", 250, "--perplexity", 5)
+    options = ("-m", "neighborhood_hit", "--max-iter", 250, "--perplexity", 5)
     (files / "layers.2.npz").write_bytes((files / "layers.npz").read_bytes())
     for name in ("layers.npz", "layers.2.npz"):
         code, _, err = call("study", name, "data.npz", *options)

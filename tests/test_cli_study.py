@@ -20,7 +20,7 @@ def files(tmp_path_factory):
     return folder
 
 
-ARGUMENTS = ("--iterations", 250, "-m", "neighborhood_hit", "-m", "collapse", "--perplexity", 10)
+ARGUMENTS = ("--max-iter", 250, "-m", "neighborhood_hit", "-m", "collapse", "--perplexity", 10)
 
 
 def test_study_then_show(call, files, tmp_path):
@@ -55,7 +55,7 @@ def test_a_keras_model_by_its_options(call, tmp_path):
     assert call("train", "perceptron", "digits", "-o", path, "--epochs", 2)[0] == 0
     code, printed, err = call(
         "study", path, "digits", "-o", tmp_path / "s", "--max-samples", 60, "-l", "-1", "-l", "fc1",
-        "--no-points", "--seed", 3, "--project", 32, *ARGUMENTS,
+        "--no-keep-points", "--random-state", 3, "--project", 32, *ARGUMENTS,
     )  # fmt: skip
     assert code == 0, err
     assert "m: 60 samples of 10 classes, accuracy" in printed
@@ -79,7 +79,7 @@ def test_a_keras_model_by_its_options(call, tmp_path):
         (["study", "layers.npz", "digits"], "each of the 360 samples of data; got the shape (100"),
         (["study", "layers.npz", "data.npz", "-o", "."], "holds something else"),
         (["study", "layers.npz", "data.npz", "-o", "data.npz"], "is a file; name a folder"),
-        (["study", "layers.npz", "data.npz", "--iterations", "3"], "Invalid value for '--iter"),
+        (["study", "layers.npz", "data.npz", "--max-iter", "3"], "Invalid value for '--max-iter"),
         (["show", "none"], "none does not exist; give the folder of a study"),
         (["show", "."], "is not the folder of a study"),
     ],

@@ -93,7 +93,7 @@ def test_a_study_is_safe_where_its_page_finds_no_room(call, points, tmp_path, mo
     monkeypatch.setattr("unknot.report.write_report", full)
     code, _, err = call(
         "study", tmp_path / "layers.npz", tmp_path / "data.npz", "-o", tmp_path / "out",
-        "-m", "neighborhood_hit", "--iterations", 250, "--perplexity", 5,
+        "-m", "neighborhood_hit", "--max-iter", 250, "--perplexity", 5,
     )  # fmt: skip
     assert code == 2
     assert f"the study is whole in {tmp_path / 'out'}: unknot report writes its page" in err

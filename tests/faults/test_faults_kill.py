@@ -28,7 +28,7 @@ def test_a_study(arrays, ends_the_same):
     ends_the_same(
         2 * TIMES,
         *("-m", "unknot", "study", arrays / "layers.npz", arrays / "data.npz", "--out", "OUT"),
-        *("--iterations", "250", "-m", "neighborhood_hit", "-m", "nc1"),
+        *("--max-iter", "250", "-m", "neighborhood_hit", "-m", "nc1"),
     )
 
 

@@ -15,9 +15,9 @@ from unknot import cli
 
 COMMANDS = ("lab", "train", "embed", "measure", "study", "show", "report")
 OPTIONS = (
-    "--out", "-o", "--method", "--perplexity", "--iterations", "--metric", "--seed", "--jobs",
+    "--out", "-o", "--method", "--perplexity", "--max-iter", "--metric", "--random-state", "--n-jobs",
     "--map", "--measures", "-m", "-k", "--json", "--layers", "-l", "--max-samples", "--factory",
-    "--trust-pickle", "--untrained", "--no-points", "--max-memory", "--pool", "--project",
+    "--trust-pickle", "--untrained", "--no-keep-points", "--max-memory", "--pool", "--project",
     "--backend", "--csv", "--no-figures", "--compare", "--title", "--epochs", "--batch-size",
     "--learning-rate", "--validate", "--quick", "--help", "-h", "--version", "--", "-",
 )  # fmt: skip
@@ -87,7 +87,7 @@ def run(arguments):
 @example("embed", ["p.npy", "-o", "a\0b.npy"])
 @example("embed", ["p.npy", "--method", "pca", "-o", "\udcff.npy"])
 @example("measure", ["p.npy", "y.npy", "-m", "\x1b[31m"])
-@example("measure", ["p.npy", "y.npy", "--seed", "9" * 400])
+@example("measure", ["p.npy", "y.npy", "--random-state", "9" * 400])
 @example("study", ["layers.npz", "data.npz", "-l", "9" * 5000])
 @example("study", ["layers.npz", "data.npz", "--pool", "½"])
 @example("study", ["layers.npz", "data.npz", "--pool", "9" * 5000])

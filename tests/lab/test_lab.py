@@ -384,8 +384,8 @@ def test_faults_name_the_argument(tmp_path):
     file.write_text("")
     with pytest.raises(FileExistsError, match="file is a file; name a folder"):
         run_lab(file)
-    with pytest.raises(ValueError, match="seed must be an integer"):
-        run_lab(tmp_path / "new", seed=-1)
+    with pytest.raises(ValueError, match="random_state must be an integer"):
+        run_lab(tmp_path / "new", random_state=-1)
     with pytest.raises(ValueError, match="backend must be one of"):
         run_lab(tmp_path / "new", backend="abacus")
     with pytest.raises(ValueError, match="layers must name fc1 of the perceptron"):

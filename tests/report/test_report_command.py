@@ -58,7 +58,7 @@ def test_a_study_writes_its_page_at_its_end(call, tmp_path, monkeypatch):
     np.savez(tmp_path / "data.npz", x_test=points, y_test=labels, x_train=points, y_train=labels)
     code, out, err = call(
         "study", tmp_path / "layers.npz", tmp_path / "data.npz", "--out", tmp_path / "out",
-        "--iterations", 250, "--perplexity", 5, "-m", "neighborhood_hit", "--no-untrained",
+        "--max-iter", 250, "--perplexity", 5, "-m", "neighborhood_hit", "--no-untrained",
     )  # fmt: skip
     assert code == 0, err
     assert "report.html" in out.replace("\n", "")

@@ -22,7 +22,7 @@ def trained(digits_data, tmp_path_factory):
     """A study of a perceptron at epochs 0, 1 and 4 of its training by unknot.train."""
     folder = tmp_path_factory.mktemp("epochs") / "study"
     recorder = EpochRecorder(
-        digits_data, n_samples=120, epochs=[0, 1, 4], out=folder, name="digits", **options()
+        digits_data, max_samples=120, epochs=[0, 1, 4], out=folder, name="digits", **options()
     )
     model = unknot.networks.perceptron(10, (8, 8, 1), random_state=0)
     unknot.train(model, digits_data, epochs=4, random_state=0, callbacks=[recorder], progress=False)
@@ -95,7 +95,7 @@ def test_curves_over_epochs(trained):
 
 
 def test_keras_calls_it_too(digits_data):
-    recorder = EpochRecorder(digits_data, n_samples=40, epochs=2, **options(layers="fc1"))
+    recorder = EpochRecorder(digits_data, max_samples=40, epochs=2, **options(layers="fc1"))
     model = unknot.networks.perceptron(10, (8, 8, 1), random_state=0)
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.fit(

@@ -27,7 +27,7 @@ def test_layers_of_another_length_are_refused_before_samples_are_drawn(n_samples
     with pytest.raises(
         ValueError, match=rf"layer 'fc2' must have a row for each of the 80 .*{n_rows}"
     ):
-        unknot.study(layers, (INPUTS, LABELS), n_samples=n_samples, **QUICK)
+        unknot.study(layers, (INPUTS, LABELS), max_samples=n_samples, **QUICK)
     recorder = EpochRecorder(
         (INPUTS, LABELS), n_samples=n_samples, measures="neighborhood_hit", progress=False
     )

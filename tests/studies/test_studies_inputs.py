@@ -44,7 +44,7 @@ def test_extract_says_so_and_pools_and_projects_what_is_left():
 @pytest.mark.parametrize("n_samples", [None, 10])
 def test_what_would_be_lost_is_refused(layers, data, message, n_samples):
     with pytest.raises((ValueError, TypeError), match=message):
-        unknot.study(layers, data, name="named", n_samples=n_samples, **SETTINGS)
+        unknot.study(layers, data, name="named", max_samples=n_samples, **SETTINGS)
 
 
 def test_a_data_set_must_be_told_apart_in_float32():

@@ -94,7 +94,7 @@ def test_a_torch_module(data, tmp_path):
         torch.nn.Linear(24, 10),
     )
     before = model_fingerprint(model, data.test.inputs)
-    study = unknot.study(model, data.test, out=tmp_path / "s", n_samples=100, **fast())
+    study = unknot.study(model, data.test, out=tmp_path / "s", max_samples=100, **fast())
     kinds = [layer.kind for layer in study.values()]
     assert kinds == ["input", "Flatten", "Linear", "ReLU", "Dropout", "Linear"]
     names = list(study)
@@ -125,7 +125,7 @@ def test_an_onnx_model(perceptron, data, tmp_path):
             dynamic_axes={"pixels": {0: "n"}},
         )
     loaded = unknot.representations.load_model(path)
-    study = unknot.study(loaded, data.test, n_samples=80, out=tmp_path / "s", **fast())
+    study = unknot.study(loaded, data.test, max_samples=80, out=tmp_path / "s", **fast())
     assert study.accuracy is not None
     assert [layer.kind for layer in study.values()][-1] == "Softmax"
     assert not study.controls

@@ -96,7 +96,7 @@ def test_in_memory_it_is_the_same(study, digits, layers):
 
 
 def test_a_sample_takes_rows_of_arrays_too(digits, layers):
-    part = unknot.study(layers, digits, n_samples=60, layers="fc2", **fast(max_iter=250))
+    part = unknot.study(layers, digits, max_samples=60, layers="fc2", **fast(max_iter=250))
     assert list(part) == ["inputs", "fc2"]
     assert len(part.labels) == 60
     rows = [
@@ -135,7 +135,7 @@ def test_snippets_stand_for_images(digits, layers):
     words = [f"sample {i}" for i in range(200)]
     short = fast(measures="nc1")
     found = unknot.study(
-        {"fc2": layers["fc2"]}, (None, digits.labels), snippets=words, n_samples=40, **short
+        {"fc2": layers["fc2"]}, (None, digits.labels), snippets=words, max_samples=40, **short
     )
     assert len(found.snippets) == 40
     numbers = unknot.study({"fc2": layers["fc2"]}, (layers["fc1"], digits.labels), **short)

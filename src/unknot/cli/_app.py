@@ -33,8 +33,13 @@ class Backend(StrEnum):
 BackendOption = Annotated[
     Backend | None, typer.Option("--backend", help="Keras' backend. (default: what Keras uses)")
 ]
-JobsOption = Annotated[int | None, typer.Option(help="Threads. (default: every core)")]
-SeedOption = Annotated[int, typer.Option("--seed", min=0, help="Seed of everything random.")]
+JobsOption = Annotated[
+    int | None, typer.Option("--n-jobs", "-j", help="Threads. (default: every core)")
+]
+IterationsOption = Annotated[int, typer.Option("--max-iter", min=250, help="Iterations of t-SNE.")]
+SeedOption = Annotated[
+    int, typer.Option("--random-state", min=0, help="Seed of every random draw.")
+]
 
 
 def _print_version(wanted: bool) -> bool:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import JobsOption, SeedOption, app
+from ._app import IterationsOption, JobsOption, SeedOption, app
 from ._files import flat, read_array
 from ._paths import file_to_write, keeping
 from ._streams import Terminal, say
@@ -25,10 +25,10 @@ def embed(
     out: Annotated[Path, typer.Option("--out", "-o", help="The .npy file to write the map to.")],
     method: Annotated[Method, typer.Option(help="How to make the map.")] = Method.tsne,
     perplexity: Annotated[float, typer.Option(help="Neighbors that count, for t-SNE.")] = 30.0,
-    iterations: Annotated[int, typer.Option(min=250, help="Of t-SNE.")] = 1000,
+    max_iter: IterationsOption = 1000,
     metric: Annotated[str, typer.Option(help="euclidean or cosine, for t-SNE.")] = "euclidean",
-    seed: SeedOption = 0,
-    jobs: JobsOption = None,
+    random_state: SeedOption = 0,
+    n_jobs: JobsOption = None,
 ) -> None:
     """Draw points as a map: (n_samples, 2), by t-SNE or PCA."""
     from .._io.atomic import write_array
@@ -44,10 +44,10 @@ def embed(
     else:
         tsne = TSNE(
             perplexity=perplexity,
-            max_iter=iterations,
+            max_iter=max_iter,
             metric=metric,
-            random_state=seed,
-            n_jobs=jobs,
+            random_state=random_state,
+            n_jobs=n_jobs,
             progress=Terminal().is_terminal,
         )
         map_ = tsne.fit_transform(array)

@@ -17,7 +17,7 @@ def lab(
         typer.Option(help="Folder for everything. (default: unknot-lab or unknot-lab-quick)"),
     ] = None,
     quick: Annotated[bool, typer.Option("--quick", help="A subset, in seconds.")] = False,
-    seed: SeedOption = 0,
+    random_state: SeedOption = 0,
     backend: BackendOption = None,
 ) -> None:
     """Do the five exercises of the deep-learning lab on MNIST, into one folder.
@@ -32,4 +32,4 @@ def lab(
     given = out or Path("unknot-lab-quick" if quick else "unknot-lab")
     folder = folder_to_write(given, "--out")
     with keeping(f"what is done is in {given}, and the same command goes on from there"):
-        run_lab(folder, quick=quick, seed=seed, backend=backend, console=Terminal())
+        run_lab(folder, quick=quick, random_state=random_state, backend=backend, console=Terminal())

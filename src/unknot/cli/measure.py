@@ -21,9 +21,11 @@ def measure(
         list[str] | None,
         typer.Option("--measures", "-m", help="Some only, by name or family; repeat for more."),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Neighbors of the Neighborhood Hit.")] = 6,
-    seed: SeedOption = 0,
-    jobs: JobsOption = None,
+    k: Annotated[
+        int, typer.Option("--k", "-k", min=1, help="Neighbors of the Neighborhood Hit.")
+    ] = 6,
+    random_state: SeedOption = 0,
+    n_jobs: JobsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ) -> None:
     """Measure how untangled the classes of points are, natively and on a map.
@@ -39,8 +41,8 @@ def measure(
         None if map_ is None else read_array(map_, "--map"),
         measures or None,
         k=k,
-        random_state=seed,
-        n_jobs=jobs,
+        random_state=random_state,
+        n_jobs=n_jobs,
     )
     if as_json:
         say_json(scores.to_json())

@@ -25,7 +25,7 @@ def report(
     title: Annotated[
         str | None, typer.Option(help="Above the page. (default: the model's name)")
     ] = None,
-    jobs: JobsOption = None,
+    n_jobs: JobsOption = None,
 ) -> None:
     """Write the page of a study: one HTML file, to open in a browser and explore."""
     from .._io.folders import inside
@@ -36,6 +36,6 @@ def report(
     study = Study.load(folder)
     page = inside(folder, PAGE) if target is None else target
     other = None if compare is None else Study.load(compare)
-    path = write_report(study, page, other=other, title=title, n_jobs=jobs)
+    path = write_report(study, page, other=other, title=title, n_jobs=n_jobs)
     with keeping(f"the page is in {out or path}"):
         say(f"Wrote {out or path}: {path.stat().st_size / 1e6:.1f} MB.")

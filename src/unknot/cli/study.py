@@ -8,7 +8,7 @@ import typer
 from rich.console import Console
 
 from .._io.text import shown
-from ._app import PAGE, BackendOption, JobsOption, SeedOption, app
+from ._app import PAGE, BackendOption, IterationsOption, JobsOption, SeedOption, app
 from ._paths import folder_to_write, keeping
 from ._streams import Terminal
 
@@ -36,21 +36,26 @@ def study(
     layers: Annotated[
         list[str] | None,
         typer.Option(
-            "--layers", "-l", help="Some only, by name, pattern or depth; repeat for more."
+            "--layers", "-l", help="Layers by name, pattern or depth; repeat it for more."
         ),
     ] = None,
     measures: Annotated[
         list[str] | None,
         typer.Option(
-            "--measures", "-m", help="Some, by name or family, or 'all'; repeat for more."
+            "--measures", "-m", help="Measures by name or family, or 'all'; repeat it for more."
         ),
     ] = None,
     max_samples: Annotated[
-        int | None, typer.Option(min=4, help="Draw so many samples. (default: all)")
+        int | None, typer.Option(min=4, help="Samples to draw, at most. (default: all)")
     ] = None,
     perplexity: Annotated[float, typer.Option(min=1, help="Of t-SNE.")] = 30.0,
-    k: Annotated[int, typer.Option("-k", min=1, help="Neighbors of the Neighborhood Hit.")] = 6,
-    iterations: Annotated[int, typer.Option(min=250, help="Of t-SNE.")] = 1000,
+    k: Annotated[
+        int, typer.Option("--k", "-k", min=1, help="Neighbors of the Neighborhood Hit.")
+    ] = 6,
+    n_neighbors: Annotated[
+        int, typer.Option(min=1, help="Neighbors in the graphs, 3 times the perplexity.")
+    ] = 90,
+    max_iter: IterationsOption = 1000,
     factory: Annotated[
         str | None,
         typer.Option(help="module:function that builds the PyTorch model of a state_dict."),
@@ -68,19 +73,19 @@ def study(
     ] = True,
     keep_points: Annotated[
         bool,
-        typer.Option("--points/--no-points", help="Keep the layers' points, most of the size."),
+        typer.Option("--keep-points/--no-keep-points", help="Keep the points, most of the size."),
     ] = True,
     max_memory: Annotated[
         str | None, typer.Option(help='For layers, such as "2 GB". (default: 1 GB)')
     ] = None,
     pool: Annotated[
-        str | None, typer.Option(help="mean, max, or the cells a side of a grid, for images.")
+        str | None, typer.Option(help="For images: mean, max, or the side of a grid of cells.")
     ] = None,
     project: Annotated[
-        int | None, typer.Option(min=1, help="Project layers of more numbers to so many.")
+        int | None, typer.Option(min=1, help="Project larger layers to this many features.")
     ] = None,
-    seed: SeedOption = 0,
-    jobs: JobsOption = None,
+    random_state: SeedOption = 0,
+    n_jobs: JobsOption = None,
     backend: BackendOption = None,
 ) -> None:
     """Study every layer of a trained model on labeled data: maps, scores and controls.
@@ -115,21 +120,22 @@ def study(
             measures="all" if measures == ["all"] else measures or None,
             out=folder,
             name=Path(model).stem,
-            n_samples=max_samples,
+            max_samples=max_samples,
             perplexity=perplexity,
             k=k,
-            max_iter=iterations,
+            n_neighbors=n_neighbors,
+            max_iter=max_iter,
             untrained=untrained,
             keep_points=keep_points,
             max_memory=max_memory,
             pool=None if pool is None else _number_or_text(pool),
             project=project,
-            random_state=seed,
-            n_jobs=jobs,
+            random_state=random_state,
+            n_jobs=n_jobs,
             on_stage=told,
         )
     with keeping(f"the study is whole in {given}: unknot report writes its page"):
-        write_report(found, inside(folder, PAGE), n_jobs=jobs)
+        write_report(found, inside(folder, PAGE), n_jobs=n_jobs)
         console.print()
         print_study(console, found)
         console.say(

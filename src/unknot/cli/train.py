@@ -30,7 +30,7 @@ def train(
     validate: Annotated[
         bool, typer.Option("--validate", help="Evaluate on the test data after every epoch.")
     ] = False,
-    seed: SeedOption = 0,
+    random_state: SeedOption = 0,
     backend: BackendOption = None,
 ) -> None:
     """Train a network on labeled data; save it, and its history beside it, as NAME.keras.csv."""
@@ -47,7 +47,7 @@ def train(
     dataset = load_dataset(data)
     if network in networks.__all__:
         model = getattr(networks, network)(
-            dataset.n_classes, dataset.train.inputs.shape[1:], random_state=seed
+            dataset.n_classes, dataset.train.inputs.shape[1:], random_state=random_state
         )
     elif Path(network).exists():
         model = load_keras_model(network)
@@ -63,7 +63,7 @@ def train(
         batch_size=batch_size,
         learning_rate=learning_rate,
         validate=validate,
-        random_state=seed,
+        random_state=random_state,
     )
     save_model(model, target)
     with keeping(f"the model is saved in {out}"):

@@ -13,6 +13,7 @@ from .._io.folders import claim
 from .._io.lock import locked
 from .._io.text import shown
 from .._keras import configured_backend, import_keras
+from .._validation.numbers import check_integer
 from ..datasets import Dataset, load_dataset
 from ._settings import TITLES, LabSettings
 from ._summary import collect_results, conclusion, tables
@@ -24,7 +25,7 @@ def run_lab(
     out: str | os.PathLike[str] = "lab",
     *,
     quick: bool = False,
-    seed: int = 0,
+    random_state: int = 0,
     backend: str | None = None,
     settings: LabSettings | None = None,
     console: Console | None = None,
@@ -45,12 +46,12 @@ def run_lab(
         ``summary.txt``.
     quick : bool
         Do a subset in seconds, on fewer images and epochs; what is left out is reported.
-    seed : int
+    random_state : int, default=0
         Seeds everything random, from 0.
     backend : {"tensorflow", "jax", "torch"}, optional
         Keras' backend; by default the one that Keras is set to, or the first that is installed.
     settings : LabSettings, optional
-        Every number at will, instead of `quick`, `seed` and `backend`.
+        Every number at will, instead of `quick`, `random_state` and `backend`.
     console : rich.console.Console, optional
         Where progress, tables and conclusion are printed; standard output by default.
 
@@ -74,8 +75,7 @@ def run_lab(
         On Ctrl-C; what is done stays, and the next run goes on from there.
     """
     if settings is None:
-        if not 0 <= seed < 2**31:
-            raise ValueError(f"seed must be an integer from 0 to 2**31 - 1; got {seed}")
+        seed = check_integer(random_state, "random_state", 0, 2**31 - 1, "from 0 to 2**31 - 1")
         import_keras(backend, feature="The lab")
         chosen = configured_backend() or "tensorflow"
         settings = LabSettings.quick(seed, chosen) if quick else LabSettings(seed, chosen)

@@ -7,9 +7,7 @@ from typing import Any
 
 from .._io.cache import Step, Workspace, checksum
 from ..datasets import Dataset
-from ..studies import Study, StudyError, study
-from ..studies._pipeline.sharing import share_inputs
-from ..studies._store.format import MANIFEST
+from ..studies import MANIFEST, Study, StudyError, share_inputs, study
 from ..training import load_keras_model
 from ._settings import HITS, STUDIED, TITLES, LabSettings
 

@@ -4,6 +4,10 @@ from ._compare import Comparison, Difference
 from ._layer import LayerStudy
 from ._pipeline.epochs import EpochRecorder
 from ._pipeline.run import study
+
+# For the lab, not for users.
+from ._pipeline.sharing import share_inputs as share_inputs
+from ._store.format import MANIFEST as MANIFEST
 from ._store.format import StudyError
 from ._study import Study
 from ._table import ScoreTable

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from ..._io.cache import Part, Parts
 from ..._typing import Array
 from .._store.format import PARTS
+from .._store.records import LayerRecord
 from .._store.saving import write_scores
 from .data import StudyData
 from .extraction import Extracted, deciding, extract_control
 from .layers import source_of
-from .stages import Source, Stages, is_dead, no_scores
+from .stages import Source, StageLabel, Stages, is_dead, no_scores
 
 
 def control_scores(
@@ -25,7 +26,7 @@ def control_scores(
     data: StudyData,
     data_part: Part,
     options: Mapping[str, Any],
-    found: list[dict[str, Any]],
+    layers: Sequence[LayerRecord],
 ) -> tuple[dict[str, str] | None, str]:
     """Measure every layer of the network with fresh weights.
 
@@ -54,11 +55,11 @@ def control_scores(
         fresh, problem = extract_control(stages, model, trained, data, data_part, options)
         if fresh is None:
             return None, problem
-        there = {layer["name"]: layer for layer in fresh.layers}
-        for number, layer in enumerate(found):
-            name = layer["name"]
-            if name in there and there[name]["same_as"] is None and layer["same_as"] is None:
-                source = source_of(fresh.part, there[name], len(data.labels))
+        untrained = {layer.record.name: layer for layer in fresh.layers if layer.array is not None}
+        for number, layer in enumerate(layers):
+            name = layer.name
+            if name in untrained and layer.same_as is None:
+                source = source_of(fresh.part, untrained[name], len(data.labels))
                 scores[name] = _score_control(stages, control, number, name, source, data.labels)
 
     def gather(folder: Path) -> dict[str, Any]:
@@ -66,16 +67,18 @@ def control_scores(
             shutil.copyfile(path, folder / f"{number:03d}.json")
         return {name: f"{number:03d}.json" for number, name in enumerate(scores)}
 
-    part = stages.do(control, (f"all layers ({control})", "scores"), of_all, needs, gather)
+    part = stages.do(
+        control, StageLabel(f"all layers ({control})", "scores"), of_all, needs, gather
+    )
     paths: dict[str, str] = {}
-    for layer in found:
-        name, same_as = layer["name"], layer["same_as"]
+    for layer in layers:
+        name = layer.name
         if name in part.result:
             paths[name] = f"{PARTS}/{part.path.name}/{part.result[name]}"
-        elif name == "inputs":
-            paths[name] = layer["scores"]
-        elif same_as in paths:
-            paths[name] = paths[same_as]
+        elif name == "inputs" and layer.scores is not None:
+            paths[name] = layer.scores
+        elif layer.same_as in paths:
+            paths[name] = paths[layer.same_as]
     return paths, ""
 
 
@@ -107,7 +110,7 @@ def _score_control(
 
     part = stages.do(
         f"{control}-{number:03d}-scores",
-        (f"{name} ({control})", "scores"),
+        StageLabel(f"{name} ({control})", "scores"),
         {
             **source.described(stages.whole_bytes),
             "measures": list(settings.native_measures),

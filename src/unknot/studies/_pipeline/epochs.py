@@ -7,11 +7,13 @@ import shutil
 import tempfile
 import weakref
 from collections.abc import Collection, Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..._io.cache import Part
 from .._store.loading import load_study
+from .._store.records import Manifest, MomentRecord
 from .._store.saving import check_folder, finish, writing
 from .._study import Study
 from .data import take_data
@@ -40,8 +42,8 @@ class EpochRecorder:
         the training.
     layers, measures, name, perplexity, k, n_neighbors, max_iter, measure_options, keep_points
         As for `unknot.study`.
-    n_samples : int, optional
-        Draw so many samples, each class in its share; all by default.
+    max_samples : int, optional
+        Draw at most this many samples, stratified by class; all by default.
     out : path, optional
         The folder of the study; by default it is kept in memory, its points on disk until then.
     batch_size, max_memory, pool, project, random_state, n_jobs, progress
@@ -71,7 +73,7 @@ class EpochRecorder:
         measures: str | Iterable[str] | None = None,
         out: str | os.PathLike[str] | None = None,
         name: str | None = None,
-        n_samples: int | None = None,
+        max_samples: int | None = None,
         perplexity: float = 30.0,
         k: int = 6,
         n_neighbors: int = 90,
@@ -97,7 +99,7 @@ class EpochRecorder:
             max_iter=max_iter,
             random_state=random_state,
         )
-        self._data = take_data(sample).sample(n_samples, random_state)
+        self._data = take_data(sample).sample(max_samples, random_state)
         self._settings, self._notes = settings.fitted(len(self._data.labels))
         self._epochs = epochs
         self._name = name
@@ -189,39 +191,36 @@ class EpochRecorder:
             found = self._study(*self._whole)
         return in_memory(found) if self._temporary else found
 
-    def _study(self, data_part: Part, whole: dict[str, Any]) -> Study:
-        epochs: dict[str, Any] = {}
+    def _study(self, data_part: Part, paths: dict[str, Any]) -> Study:
+        epochs: dict[int, MomentRecord] = {}
         maps: dict[str, Part] = {}
         stages = self._stages
         with stage_callbacks(self._progress, None) as (stages.on_start, stages.on_done):
             for epoch in self.captured:
                 extracted = self._captured[epoch]
-                described, sources = layers_of(extracted, data_part, len(self._data.labels))
+                records, sources = layers_of(extracted, data_part, len(self._data.labels))
                 prefix = f"epoch-{epoch:04d}-"
-                found = study_layers(stages, prefix, described, sources, self._data.labels, maps)
-                if not self._keep_points:
-                    for layer in found:
-                        layer["points"] = None
-                epochs[str(epoch)] = {
-                    **extracted.answers,
-                    "layers": found,
-                    "controls": {},
-                    "notes": list(extracted.notes),
-                }
-        last = self._captured[self.captured[-1]]
-        moment = epochs[str(self.captured[-1])]
+                moment = MomentRecord(
+                    extracted.predictions,
+                    extracted.probabilities,
+                    study_layers(stages, prefix, records, sources, self._data.labels, maps),
+                    controls={},
+                    notes=extracted.notes,
+                )
+                epochs[epoch] = moment if self._keep_points else moment.without_points()
+        last = self.captured[-1]
+        assert self._name is not None
         finish(
             self._folder,
-            {
-                "name": self._name,
-                "class_names": list(last.class_names),
-                **whole,
-                **moment,
-                "notes": [*self._notes, *moment["notes"]],
-                "epochs": epochs,
-                "settings": {**self._settings.to_dict(), "n_samples": len(self._data.labels)},
-                "versions": versions(),
-            },
+            Manifest(
+                name=self._name,
+                class_names=self._captured[last].class_names,
+                **paths,
+                moment=replace(epochs[last], notes=(*self._notes, *epochs[last].notes)),
+                epochs=epochs,
+                settings={**self._settings.to_dict(), "n_samples": len(self._data.labels)},
+                versions=versions(),
+            ),
             stages.parts,
             stages.seconds,
         )

@@ -10,10 +10,52 @@ from typing import Any
 
 from ..._io.cache import Part
 from .._store.format import PARTS, read_zarr, write_zarr
+from .._store.records import LayerRecord
 from .data import StudyData
 from .models import answers
 from .settings import CONTROL_FEATURES
-from .stages import Stages
+from .stages import StageLabel, Stages
+
+
+@dataclass(frozen=True)
+class ExtractedLayer:
+    """One layer as it was extracted.
+
+    Attributes
+    ----------
+    record : LayerRecord
+        What the layer is; it has no results yet.
+    array : str or None
+        The array of its points in the part; None for a view of another layer.
+    n_features : int
+        Values per sample, after any reduction.
+    """
+
+    record: LayerRecord
+    array: str | None
+    n_features: int
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        values = self.record.to_json()
+        described = {name: values[name] for name in _DESCRIPTION}
+        return {**described, "n_features": self.n_features, "points": self.array}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> ExtractedLayer:
+        """Build a layer from what `to_json` returned."""
+        record = LayerRecord(
+            **{
+                **{name: values[name] for name in _DESCRIPTION},
+                "shape": tuple(values["shape"]),
+                "notes": tuple(values["notes"]),
+            }
+        )
+        return cls(record, values["points"], values["n_features"])
+
+
+# What a record says of a layer before it is measured.
+_DESCRIPTION = ("name", "kind", "shape", "same_as", "notes", "reduction")
 
 
 @dataclass(frozen=True)
@@ -23,18 +65,18 @@ class Extracted:
     Attributes
     ----------
     part : Part
-    layers : list of dict
-        Name, kind, shape, same_as, notes, reduction, and the array with the points.
-    answers : dict
-        Where predictions and probabilities lie.
+    layers : tuple of ExtractedLayer
+    predictions, probabilities : str or None
+        Their paths in the study's folder.
     class_names, notes : tuple of str
     """
 
     part: Part
-    layers: list[dict[str, Any]]
-    answers: dict[str, str | None]
-    class_names: tuple[str, ...]
-    notes: tuple[str, ...]
+    layers: tuple[ExtractedLayer, ...]
+    predictions: str | None = None
+    probabilities: str | None = None
+    class_names: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def extract_layers(
@@ -50,7 +92,7 @@ def extract_layers(
     """Run the model over the data and store what every layer makes of them."""
     part = stages.do(
         f"{prefix}extract",
-        (f"{prefix}all layers", "extraction"),
+        StageLabel(f"{prefix}all layers", "extraction"),
         {"model": fingerprint, **deciding(options)},
         [data_part],
         lambda folder: _extract(folder, model, data, options),
@@ -71,16 +113,18 @@ def extract_layers(
 
     # Apart from the points, which need not be kept.
     answered = stages.do(
-        f"{prefix}answers", (f"{prefix}all layers", "answers"), {}, [data_part, part], answer
+        f"{prefix}answers",
+        StageLabel(f"{prefix}all layers", "answers"),
+        {},
+        [data_part, part],
+        answer,
     )
     result, path = answered.result, f"{PARTS}/{answered.path.name}"
     return Extracted(
         part,
-        part.result["layers"],
-        {
-            "predictions": f"{path}/predictions" if result["there"] else None,
-            "probabilities": f"{path}/probabilities" if result["there"] else None,
-        },
+        _layers_of(part),
+        f"{path}/predictions" if result["there"] else None,
+        f"{path}/probabilities" if result["there"] else None,
         tuple(result["class_names"]),
         (*part.result["notes"], *result["notes"]),
     )
@@ -100,7 +144,7 @@ def extract_control(
     if isinstance(model, Mapping):
         return None, "no untrained control: arrays are not the layers of a network"
     project = min(options["project"] or CONTROL_FEATURES, CONTROL_FEATURES)
-    names = [layer["name"] for layer in trained.layers]
+    names = [layer.record.name for layer in trained.layers]
     control = {**options, "project": project, "layers": names}
     fresh: Any = None
 
@@ -112,7 +156,7 @@ def extract_control(
         fresh = untrained(model, options["random_state"])
         part = stages.do(
             "untrained-extract",
-            ("all layers (untrained)", "extraction"),
+            StageLabel("all layers (untrained)", "extraction"),
             settings,
             [data_part, trained.part],
             work,
@@ -120,7 +164,11 @@ def extract_control(
         )
     except ValueError as error:
         return None, f"no untrained control: {error}"
-    return Extracted(part, part.result["layers"], {}, (), ()), ""
+    return Extracted(part, _layers_of(part)), ""
+
+
+def _layers_of(part: Part) -> tuple[ExtractedLayer, ...]:
+    return tuple(ExtractedLayer.from_json(layer) for layer in part.result["layers"])
 
 
 def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
@@ -169,16 +217,18 @@ def _extract(
         if same_as == "inputs" and data.points is None:
             same_as = None
         layers.append(
-            {
-                "name": layer.name,
-                "kind": layer.kind,
-                "shape": list(layer.shape),
-                "same_as": same_as,
-                "notes": [layer.description] if layer.description else [],
-                "reduction": found.reductions.get(layer.name),
-                "n_features": math.prod(array.shape[1:]),
-                "points": None if same_as is not None else f"points/{Path(array.store.root).name}",
-            }
+            ExtractedLayer(
+                LayerRecord(
+                    layer.name,
+                    layer.kind,
+                    tuple(layer.shape),
+                    same_as,
+                    (layer.description,) if layer.description else (),
+                    found.reductions.get(layer.name),
+                ),
+                None if same_as is not None else f"points/{Path(array.store.root).name}",
+                math.prod(array.shape[1:]),
+            ).to_json()
         )
     if found.output is not None:
         write_zarr(folder / "output", found.output)

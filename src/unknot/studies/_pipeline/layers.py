@@ -3,77 +3,67 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from ..._io.cache import Part
 from ..._typing import Array
-from .extraction import Extracted
+from .._store.records import LayerRecord
+from .extraction import Extracted, ExtractedLayer
 from .stages import Source, Stages, study_layer
 
 
 def layers_of(
-    extracted: Extracted, data_part: Any, n_samples: int
-) -> tuple[list[dict[str, Any]], dict[str, Source]]:
-    """Return what every layer is, the inputs first, and where the points of each lie."""
-    described: list[dict[str, Any]] = []
+    extracted: Extracted, data_part: Part, n_samples: int
+) -> tuple[list[LayerRecord], dict[str, Source]]:
+    """Return the record of every layer, the inputs first, and the source of each one's points."""
+    records: list[LayerRecord] = []
     sources: dict[str, Source] = {}
     shape = data_part.result["shape"]
     if shape is not None:
-        described.append(
-            {
-                "name": "inputs",
-                "kind": "input",
-                "shape": shape,
-                "same_as": None,
-                "notes": list(data_part.result.get("notes", ())),
-                "reduction": None,
-            }
-        )
+        notes = tuple(data_part.result.get("notes", ()))
+        records.append(LayerRecord("inputs", "input", tuple(shape), notes=notes))
         sources["inputs"] = Source(data_part, "inputs", 4 * n_samples * math.prod(shape))
     for layer in extracted.layers:
-        of_the_part = ("points", "n_features")
-        described.append({key: layer[key] for key in layer if key not in of_the_part})
-        if layer["same_as"] is None:
-            sources[layer["name"]] = source_of(extracted.part, layer, n_samples)
-    return described, sources
+        records.append(layer.record)
+        if layer.array is not None:
+            sources[layer.record.name] = source_of(extracted.part, layer, n_samples)
+    return records, sources
 
 
-def source_of(part: Part, layer: Mapping[str, Any], n_samples: int) -> Source:
-    """Return where the points of an extracted layer lie."""
-    return Source(part, layer["points"], 4 * n_samples * layer["n_features"])
+def source_of(part: Part, layer: ExtractedLayer, n_samples: int) -> Source:
+    """Return the source of an extracted layer's points; the layer must not be a view."""
+    assert layer.array is not None
+    return Source(part, layer.array, 4 * n_samples * layer.n_features)
 
 
 def study_layers(
     stages: Stages,
     prefix: str,
-    described: list[dict[str, Any]],
+    layers: Sequence[LayerRecord],
     sources: Mapping[str, Source],
     labels: Array,
-    before: dict[str, Part] | None = None,
-) -> list[dict[str, Any]]:
-    """Study every layer that is no view; return what the manifest says of all.
+    previous_maps: dict[str, Part] | None = None,
+) -> tuple[LayerRecord, ...]:
+    """Study every layer that is no view of another; return all with their results.
 
-    The map of a layer starts from its own in `before`, which gets the new one, or else from that
-    of the layer before.
+    A layer's map starts from its own in ``previous_maps``, or else from the preceding layer's. The
+    new map replaces it there.
     """
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, LayerRecord] = {}
     previous = None
-    maps: dict[str, Part] = {} if before is None else before
-    for number, layer in enumerate(described):
-        name = layer["name"]
-        if layer["same_as"] is not None:
-            base = found[layer["same_as"]]
-            results = {key: base[key] for key in ("graph", "map", "kl_divergence", "scores")}
-            found[name] = {**layer, "points": None, **results}
+    maps: dict[str, Part] = {} if previous_maps is None else previous_maps
+    for number, layer in enumerate(layers):
+        name = layer.name
+        if layer.same_as is not None:
+            found[name] = found[layer.same_as].viewed_as(layer)
             continue
         source = sources[name]
         # The data are the same at every epoch.
         own = "" if name == "inputs" else prefix
         start = previous if name == "inputs" else maps.get(name, previous)
-        results, mapped = study_layer(stages, f"{own}{number:03d}-", name, source, start, labels)
+        found[name], mapped = study_layer(
+            stages, f"{own}{number:03d}-", layer, source, start, labels
+        )
         if mapped is not None:
             maps[name] = previous = mapped
-        said = [*layer["notes"], *results.pop("said")]
-        found[name] = {**layer, "notes": said, "points": source.path, **results}
-    return list(found.values())
+    return tuple(found.values())

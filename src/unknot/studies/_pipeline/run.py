@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from .._store.loading import load_study
+from .._store.records import Manifest, MomentRecord
 from .._store.saving import finish, writing
 from .._study import Study
 from .control import control_scores
@@ -30,7 +31,7 @@ def study(
     measures: str | Iterable[str] | None = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
-    n_samples: int | None = None,
+    max_samples: int | None = None,
     perplexity: float = 30.0,
     k: int = 6,
     n_neighbors: int = 90,
@@ -74,8 +75,8 @@ def study(
         when the new one is whole.
     name : str, optional
         What to call the model.
-    n_samples : int, optional
-        Draw so many samples, each class in its share; all by default.
+    max_samples : int, optional
+        Draw at most this many samples, stratified by class; all by default.
     perplexity, max_iter
         Of t-SNE.
     k : int
@@ -143,7 +144,7 @@ def study(
         random_state=random_state,
     )
     called = name or model_name(model)
-    taken = take_data(data, snippets).sample(n_samples, random_state)
+    taken = take_data(data, snippets).sample(max_samples, random_state)
     fitted, notes = settings.fitted(len(taken.labels))
     model = taken.rows_of(model)
     extraction = {
@@ -188,37 +189,38 @@ def _run(
     untrained: bool,
     keep_points: bool,
 ) -> None:
-    data_part, whole = prepare_data(stages, data, data.fingerprint)
+    data_part, paths = prepare_data(stages, data, data.fingerprint)
     from ...representations._fingerprint import model_fingerprint
 
     fingerprint = model_fingerprint(model, data.inputs)
     extracted = extract_layers(stages, model, fingerprint, data, data_part, extraction)
-    described, sources = layers_of(extracted, data_part, len(data.labels))
-    found, controls = study_layers(stages, "", described, sources, data.labels), {}
+    records, sources = layers_of(extracted, data_part, len(data.labels))
+    studied, controls = study_layers(stages, "", records, sources, data.labels), {}
     if untrained:
         scores, problem = control_scores(
-            stages, "untrained", model, extracted, data, data_part, extraction, found
+            stages, "untrained", model, extracted, data, data_part, extraction, studied
         )
         if scores is None:
             notes = (*notes, problem)
         else:
             controls["untrained"] = scores
-    if not keep_points:
-        for layer in found:
-            layer["points"] = None
+    moment = MomentRecord(
+        extracted.predictions,
+        extracted.probabilities,
+        studied,
+        controls,
+        (*notes, *extracted.notes),
+    )
     kept = [part for part in stages.parts if keep_points or part.name != "extract"]
     finish(
         stages.folder,
-        {
-            "name": name,
-            "class_names": list(extracted.class_names),
-            **whole,
-            **extracted.answers,
-            "layers": found,
-            "controls": controls,
-            "epochs": None,
-            "notes": [*notes, *extracted.notes],
-            "settings": {
+        Manifest(
+            name=name,
+            class_names=extracted.class_names,
+            **paths,
+            moment=moment if keep_points else moment.without_points(),
+            epochs=None,
+            settings={
                 **stages.settings.to_dict(),
                 "layers": None if extraction["layers"] is None else repr(extraction["layers"]),
                 "pool": extraction["pool"],
@@ -226,8 +228,8 @@ def _run(
                 "n_samples": len(data.labels),
                 "untrained": untrained,
             },
-            "versions": versions(),
-        },
+            versions=versions(),
+        ),
         kept,
         stages.seconds,
     )

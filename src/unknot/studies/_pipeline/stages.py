@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
 from ..._typing import Array
 from .._store.format import PARTS, blocks, open_zarr, read_graph, read_zarr, write_graph, write_zarr
+from .._store.records import GraphRecord, LayerRecord
 from .._store.saving import write_scores
 from .data import StudyData, snippets_of, thumbnails_of
 from .settings import StudySettings
@@ -23,6 +24,16 @@ DEAD = "dead: all points are at one place, which says nothing of the classes"
 WHOLE_BYTES = 600_000_000
 
 OnStage = Callable[[str, str, float, bool], None]
+
+
+class StageLabel(NamedTuple):
+    """What a stage works on, and what it does, for people to read."""
+
+    layer: str
+    stage: str
+
+    def __str__(self) -> str:
+        return f"{self.layer}: {self.stage}"
 
 
 @dataclass
@@ -41,7 +52,7 @@ class Stages:
     def do(
         self,
         name: str,
-        said: tuple[str, str],
+        label: StageLabel,
         settings: dict[str, Any],
         needs: list[Part],
         work: Callable[[Path], dict[str, Any]],
@@ -49,12 +60,12 @@ class Stages:
         kept: bool = True,
     ) -> Part:
         """Do a part, or take it as it was done; `kept` if the study refers to it."""
-        self.on_start(*said)
+        self.on_start(*label)
         part = Parts(self.folder / PARTS).do(name, settings, needs, work)
         if kept:
             self.parts.append(part)
-        self.seconds[": ".join(said)] = part.seconds
-        self.on_done(*said, part.seconds, part.reused)
+        self.seconds[str(label)] = part.seconds
+        self.on_done(*label, part.seconds, part.reused)
         return part
 
 
@@ -112,7 +123,7 @@ def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Par
             "snippets": snippets is not None,
         }
 
-    part = stages.do("data", ("data", "preparation"), {"data": fingerprint}, [], work)
+    part = stages.do("data", StageLabel("data", "preparation"), {"data": fingerprint}, [], work)
     path = f"{PARTS}/{part.path.name}"
     return part, {
         "labels": f"{path}/labels",
@@ -124,19 +135,21 @@ def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Par
 def study_layer(
     stages: Stages,
     prefix: str,
-    name: str,
+    layer: LayerRecord,
     source: Source,
     previous: Part | None,
     labels: Array,
-) -> tuple[dict[str, Any], Part | None]:
+) -> tuple[LayerRecord, Part | None]:
     """Find the neighbors, map and scores of a layer.
 
     Returns
     -------
-    dict, Part or None
-        What the manifest says of it, and the part with the map that the next layer starts from.
+    LayerRecord
+        The layer with its results.
+    Part or None
+        The part with the map that the next layer starts from; None for a dead layer.
     """
-    settings = stages.settings
+    settings, name = stages.settings, layer.name
     memory = _Held(source, stages.whole_bytes)
 
     def find_neighbors(folder: Path) -> dict[str, Any]:
@@ -156,14 +169,14 @@ def study_layer(
     where = source.described(stages.whole_bytes)
     neighbors = stages.do(
         f"{prefix}neighbors",
-        (name, "neighbors"),
+        StageLabel(name, "neighbors"),
         {**where, "n_neighbors": settings.n_neighbors},
         [source.part],
         find_neighbors,
     )
     dead = neighbors.result["dead"]
     path = f"{PARTS}/{neighbors.path.name}"
-    graph = None if dead else {"path": path, **neighbors.result["graph"]}
+    graph = None if dead else GraphRecord(path, **neighbors.result["graph"])
     mapped = None
     if not dead:
 
@@ -171,8 +184,9 @@ def study_layer(
             from ...projection import map_after
 
             before = None if previous is None else read_zarr(previous.path, "map")
+            assert graph is not None
             found = map_after(
-                read_graph(stages.folder, graph or {}),
+                read_graph(stages.folder, graph),
                 before,
                 points=None if before is not None else memory.points,
                 perplexity=settings.perplexity,
@@ -189,7 +203,7 @@ def study_layer(
 
         mapped = stages.do(
             f"{prefix}map",
-            (name, "map"),
+            StageLabel(name, "map"),
             {
                 "perplexity": settings.perplexity,
                 "max_iter": settings.max_iter,
@@ -205,13 +219,14 @@ def study_layer(
         if mapped is None:
             write_scores(folder / "scores.json", no_scores(memory.points, labels, settings))
             return {}
+        assert graph is not None
         scores = measure(
             memory.points,
             labels,
             read_zarr(mapped.path, "map"),
             settings.measures,
             k=settings.k,
-            graph=read_graph(stages.folder, graph or {}),
+            graph=read_graph(stages.folder, graph),
             random_state=settings.random_state,
             n_jobs=stages.n_jobs,
             max_memory=stages.whole_bytes // 2,
@@ -222,7 +237,7 @@ def study_layer(
 
     scored = stages.do(
         f"{prefix}scores",
-        (name, "scores"),
+        StageLabel(name, "scores"),
         {
             **where,
             "measures": list(settings.measures),
@@ -233,23 +248,27 @@ def study_layer(
         [neighbors, *([] if mapped is None else [mapped])],
         find_scores,
     )
-    return {
-        "graph": graph,
-        "map": None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
-        "kl_divergence": None if mapped is None else mapped.result["kl_divergence"],
-        "scores": f"{PARTS}/{scored.path.name}/scores.json",
-        "said": [DEAD] if dead else [] if mapped is None else _said_of_map(mapped.result),
-    }, mapped
+    notes = (DEAD,) if mapped is None else _notes_on_map(mapped.result)
+    record = replace(
+        layer,
+        notes=(*layer.notes, *notes),
+        points=source.path,
+        graph=graph,
+        map=None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
+        kl_divergence=None if mapped is None else mapped.result["kl_divergence"],
+        scores=f"{PARTS}/{scored.path.name}/scores.json",
+    )
+    return record, mapped
 
 
-def _said_of_map(result: dict[str, Any]) -> list[str]:
+def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:
     copies = result["copies"]
     if not copies:
-        return []
-    return [
+        return ()
+    return (
         f"{copies:,} samples have more copies than neighbors are looked at; on the map they lie in "
-        "the place of one of them"
-    ]
+        "the place of one of them",
+    )
 
 
 class _Held:

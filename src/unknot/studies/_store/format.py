@@ -23,14 +23,13 @@ import numpy as np
 
 from ..._io.folders import inside, is_link, read_regular
 from ..._typing import Array
+from .records import GraphRecord
 
 if TYPE_CHECKING:
     from ...neighbors import NeighborGraph
 else:
     NeighborGraph = Any
 
-FORMAT: Final = "unknot study"
-VERSION: Final = 1
 MANIFEST: Final = "study.json"
 SECONDS: Final = "seconds.json"
 PARTS: Final = "parts"
@@ -185,14 +184,14 @@ def write_graph(path: Path, graph: NeighborGraph) -> dict[str, Any]:
     return {"metric": graph.metric, "recall": float(graph.recall)}
 
 
-def read_graph(folder: Path, stored: dict[str, Any]) -> NeighborGraph:
+def read_graph(folder: Path, stored: GraphRecord) -> NeighborGraph:
     """Read the neighbors of a layer."""
     from ...neighbors import NeighborGraph
 
-    path = stored["path"]
+    path = stored.path
     indices = read_zarr(folder, f"{path}/indices")
     distances = read_zarr(folder, f"{path}/distances")
     try:
-        return NeighborGraph(indices, distances, stored["metric"], stored["recall"])
+        return NeighborGraph(indices, distances, stored.metric, stored.recall)
     except (TypeError, ValueError) as error:
         raise damaged(folder, path, error) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,11 +14,9 @@ from ..._io.folders import inside, marker_of
 from .._layer import LayerStudy
 from .._study import Study
 from .format import (
-    FORMAT,
     MANIFEST,
     PARTS,
     SECONDS,
-    VERSION,
     StudyError,
     damaged,
     open_zarr,
@@ -25,6 +24,7 @@ from .format import (
     read_json,
     read_zarr,
 )
+from .records import FORMAT, VERSION, LayerRecord, Manifest
 
 if TYPE_CHECKING:
     from ...metrics import Scores
@@ -35,9 +35,10 @@ else:
 def load_study(folder: str | os.PathLike[str]) -> Study:
     """Load a study; as `Study.load`."""
     path = Path(folder)
-    manifest = read_manifest(path)
+    stored = read_manifest(path)
     try:
-        _check_parts(path, manifest["parts"])
+        manifest = Manifest.from_json(stored)
+        _check_parts(path, manifest.parts)
         return _build(path, manifest, _seconds(path))
     except StudyError:
         raise
@@ -83,7 +84,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def _check_parts(folder: Path, parts: list[str]) -> None:
+def _check_parts(folder: Path, parts: tuple[str, ...]) -> None:
     """Check that every file is there, at its full size."""
     for part in parts:
         record = read_json(folder, f"{part}/{RECORD}")
@@ -107,65 +108,51 @@ def _seconds(path: Path) -> dict[str, float]:
     return {name: float(value) for name, value in read_json(path, SECONDS).items()}
 
 
-def _build(folder: Path, stored: dict[str, Any], seconds: dict[str, float]) -> Study:
-    labels = read_zarr(folder, stored["labels"])
-    class_names = tuple(stored["class_names"])
+def _build(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study:
+    labels = read_zarr(folder, manifest.labels)
     epochs = None
-    if stored["epochs"] is not None:
-        shared = {key: stored[key] for key in stored if key not in _OF_A_MOMENT}
-        epochs = {
-            int(epoch): _build(
-                folder,
-                {
-                    **shared,
-                    **there,
-                    "name": f"{stored['name']}, epoch {epoch}",
-                    "epochs": None,
-                },
-                {},
-            )
-            for epoch, there in stored["epochs"].items()
-        }
-    snippets = stored["snippets"]
+    if manifest.epochs is not None:
+        epochs = {}
+        for epoch, moment in manifest.epochs.items():
+            name = f"{manifest.name}, epoch {epoch}"
+            there = replace(manifest, name=name, moment=moment, epochs=None)
+            epochs[epoch] = _build(folder, there, {})
+    moment, snippets = manifest.moment, manifest.snippets
     return Study(
-        name=stored["name"],
-        layers={each["name"]: _layer(folder, each) for each in stored["layers"]},
+        name=manifest.name,
+        layers={record.name: _layer(folder, record) for record in moment.layers},
         labels=labels,
-        class_names=class_names,
-        predictions=_array(folder, stored["predictions"]),
-        probabilities=_array(folder, stored["probabilities"]),
-        thumbnails=_array(folder, stored["thumbnails"]),
+        class_names=manifest.class_names,
+        predictions=_array(folder, moment.predictions),
+        probabilities=_array(folder, moment.probabilities),
+        thumbnails=_array(folder, manifest.thumbnails),
         snippets=None if snippets is None else tuple(read_json(folder, snippets)),
         controls={
             control: {layer: _scores(folder, path) for layer, path in there.items()}
-            for control, there in stored["controls"].items()
+            for control, there in moment.controls.items()
         },
         epochs=epochs,
-        settings=stored["settings"],
-        versions=stored["versions"],
+        settings=manifest.settings,
+        versions=manifest.versions,
         seconds=seconds,
-        notes=tuple(stored["notes"]),
+        notes=moment.notes,
     )
 
 
-# What an epoch has of its own.
-_OF_A_MOMENT = ("layers", "predictions", "probabilities", "controls", "notes", "name", "epochs")
-
-
-def _layer(folder: Path, stored: dict[str, Any]) -> LayerStudy:
+def _layer(folder: Path, record: LayerRecord) -> LayerStudy:
     layer = LayerStudy(
-        name=stored["name"],
-        kind=stored["kind"],
-        shape=tuple(stored["shape"]),
-        points=None if stored["points"] is None else open_zarr(folder, stored["points"]),
-        map=_array(folder, stored["map"]),
-        kl_divergence=stored["kl_divergence"],
-        scores=None if stored["scores"] is None else _scores(folder, stored["scores"]),
-        same_as=stored["same_as"],
-        notes=tuple(stored["notes"]),
-        reduction=stored["reduction"],
+        name=record.name,
+        kind=record.kind,
+        shape=record.shape,
+        points=None if record.points is None else open_zarr(folder, record.points),
+        map=_array(folder, record.map),
+        kl_divergence=record.kl_divergence,
+        scores=None if record.scores is None else _scores(folder, record.scores),
+        same_as=record.same_as,
+        notes=record.notes,
+        reduction=record.reduction,
     )
-    graph = stored["graph"]
+    graph = record.graph
     return layer.stored_in(folder, None if graph is None else partial(read_graph, folder, graph))
 
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ... import __version__
 from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
 from ..._io.folders import claim, inside
@@ -16,16 +15,15 @@ from ..._io.lock import locked
 from .._layer import LayerStudy
 from .._study import Study
 from .format import (
-    FORMAT,
     MANIFEST,
     PARTS,
     SECONDS,
-    VERSION,
     StudyError,
     read_json,
     write_graph,
     write_zarr,
 )
+from .records import FORMAT, GraphRecord, LayerRecord, Manifest, MomentRecord
 
 if TYPE_CHECKING:
     from ...metrics import Scores
@@ -53,21 +51,18 @@ def _save(study: Study, path: Path) -> None:
         written.append(parts.add(name, write))
         return written[-1]
 
-    manifest = {
-        "name": study.name,
-        "class_names": list(study.class_names),
-        **_whole(study, part),
-        **_moment(study, part),
-        "epochs": None
+    manifest = Manifest(
+        name=study.name,
+        class_names=study.class_names,
+        **_write_data(study, part),
+        moment=_write_moment(study, part),
+        # What is the same at several epochs has one fingerprint, and is stored once.
+        epochs=None
         if study.epochs is None
-        else {
-            # What is the same at several epochs has one fingerprint, and is stored once.
-            str(epoch): _moment(there, part)
-            for epoch, there in study.epochs.items()
-        },
-        "settings": study.settings,
-        "versions": study.versions,
-    }
+        else {epoch: _write_moment(there, part) for epoch, there in study.epochs.items()},
+        settings=study.settings,
+        versions=study.versions,
+    )
     finish(path, manifest, written, study.seconds)
 
 
@@ -107,23 +102,13 @@ def _parts_of(folder: Path) -> list[str] | None:
         return None
 
 
-def finish(
-    path: Path, manifest: Mapping[str, Any], parts: list[Part], seconds: Mapping[str, float]
-) -> None:
+def finish(path: Path, manifest: Manifest, parts: list[Part], seconds: Mapping[str, float]) -> None:
     """Say what the folder holds, which makes it this study; then remove what it holds no more."""
     used = sorted({part.path for part in parts})
     before = _parts_of(path) or []
     write_json(path / SECONDS, dict(seconds))
-    write_json(
-        path / MANIFEST,
-        {
-            "format": FORMAT,
-            "version": VERSION,
-            "written_by": __version__,
-            **manifest,
-            "parts": [used_part.relative_to(path).as_posix() for used_part in used],
-        },
-    )
+    listed = manifest.with_parts(part.relative_to(path).as_posix() for part in used)
+    write_json(path / MANIFEST, listed.to_json())
     Parts(path / PARTS).keep_only(used, [part.rpartition("/")[2] for part in before])
 
 
@@ -136,7 +121,7 @@ def write_scores(path: Path, scores: Scores) -> None:
     write_json(path, values)
 
 
-def _whole(study: Study, part: Any) -> dict[str, Any]:
+def _write_data(study: Study, part: Any) -> dict[str, Any]:
     """Write what is the same at every epoch."""
 
     def write(folder: Path) -> dict[str, Any]:
@@ -155,7 +140,7 @@ def _whole(study: Study, part: Any) -> dict[str, Any]:
     }
 
 
-def _moment(study: Study, part: Any) -> dict[str, Any]:
+def _write_moment(study: Study, part: Any) -> MomentRecord:
     """Write what the model makes of the data at one moment."""
 
     def write(folder: Path) -> dict[str, Any]:
@@ -169,25 +154,24 @@ def _moment(study: Study, part: Any) -> dict[str, Any]:
         return {}
 
     path = f"{PARTS}/{part('model', write).path.name}"
-    layers = [
-        _layer(layer, part, f"layer-{number:03d}")
-        for number, layer in enumerate(study.layers.values())
-    ]
-    return {
-        "notes": list(study.notes),
-        "predictions": None if study.predictions is None else f"{path}/predictions",
-        "probabilities": None if study.probabilities is None else f"{path}/probabilities",
-        "layers": layers,
-        "controls": {
+    return MomentRecord(
+        predictions=None if study.predictions is None else f"{path}/predictions",
+        probabilities=None if study.probabilities is None else f"{path}/probabilities",
+        layers=tuple(
+            _write_layer(layer, part, f"layer-{number:03d}")
+            for number, layer in enumerate(study.layers.values())
+        ),
+        controls={
             control: {
                 layer: f"{path}/{control}/{number:03d}.json" for number, layer in enumerate(there)
             }
             for control, there in study.controls.items()
         },
-    }
+        notes=study.notes,
+    )
 
 
-def _layer(layer: LayerStudy, part: Any, name: str) -> dict[str, Any]:
+def _write_layer(layer: LayerStudy, part: Any, name: str) -> LayerRecord:
     graph = layer.graph
 
     def write(folder: Path) -> dict[str, Any]:
@@ -201,26 +185,19 @@ def _layer(layer: LayerStudy, part: Any, name: str) -> dict[str, Any]:
 
     written = part(name, write)
     path = f"{PARTS}/{written.path.name}"
-    return {
-        **describe_layer(layer),
-        "points": None if layer.points is None else f"{path}/points",
-        "graph": None if graph is None else {"path": f"{path}/graph", **written.result},
-        "map": None if layer.map is None else f"{path}/map",
-        "scores": None if layer.scores is None else f"{path}/scores.json",
-    }
-
-
-def describe_layer(layer: LayerStudy) -> dict[str, Any]:
-    """Return what a layer is, as plain values."""
-    return {
-        "name": layer.name,
-        "kind": layer.kind,
-        "shape": list(layer.shape),
-        "same_as": layer.same_as,
-        "notes": list(layer.notes),
-        "reduction": layer.reduction,
-        "kl_divergence": layer.kl_divergence,
-    }
+    return LayerRecord(
+        name=layer.name,
+        kind=layer.kind,
+        shape=layer.shape,
+        same_as=layer.same_as,
+        notes=layer.notes,
+        reduction=layer.reduction,
+        points=None if layer.points is None else f"{path}/points",
+        graph=None if graph is None else GraphRecord(f"{path}/graph", **written.result),
+        map=None if layer.map is None else f"{path}/map",
+        kl_divergence=layer.kl_divergence,
+        scores=None if layer.scores is None else f"{path}/scores.json",
+    )
 
 
 def _reads_from(study: Study, folder: Path) -> bool:

@@ -1,0 +1,259 @@
+"""What ``study.json`` says, as records: each key is spelled here and nowhere else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+
+from ... import __version__
+
+FORMAT: Final = "unknot study"
+VERSION: Final = 1
+
+
+@dataclass(frozen=True)
+class GraphRecord:
+    """Where a neighbor graph lies, and what its arrays do not say.
+
+    Attributes
+    ----------
+    path : str
+        The folder of its arrays, relative to the study's folder.
+    metric : str
+    recall : float
+        The share of true neighbors found, from 0 to 1.
+    """
+
+    path: str
+    metric: str
+    recall: float
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return _fields_of(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> GraphRecord:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        return cls(**_known(cls, values))
+
+
+@dataclass(frozen=True)
+class LayerRecord:
+    """One layer of a study: what it is, and where its results lie.
+
+    Attributes
+    ----------
+    name, kind : str
+    shape : tuple of int
+        Of one sample.
+    same_as : str or None
+        The layer that this one is a view of; the results are that layer's.
+    notes : tuple of str
+    reduction : dict or None
+        How the layer was reduced before it was measured, with the distortion.
+    points, map, scores : str or None
+        Paths relative to the study's folder; None where there is none.
+    graph : GraphRecord or None
+    kl_divergence : float or None
+        Of the map.
+    """
+
+    name: str
+    kind: str
+    shape: tuple[int, ...]
+    same_as: str | None = None
+    notes: tuple[str, ...] = ()
+    reduction: dict[str, Any] | None = None
+    points: str | None = None
+    graph: GraphRecord | None = None
+    map: str | None = None
+    kl_divergence: float | None = None
+    scores: str | None = None
+
+    def viewed_as(self, view: LayerRecord) -> LayerRecord:
+        """Return the record of a view of this layer: its own description, these results."""
+        return replace(
+            view,
+            points=None,
+            graph=self.graph,
+            map=self.map,
+            kl_divergence=self.kl_divergence,
+            scores=self.scores,
+        )
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        values = _fields_of(self)
+        values["shape"], values["notes"] = list(self.shape), list(self.notes)
+        values["graph"] = None if self.graph is None else self.graph.to_json()
+        return values
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> LayerRecord:
+        """Build a record from what `to_json` returned; further keys are ignored.
+
+        Raises
+        ------
+        KeyError
+            If a key is missing.
+        """
+        known = _known(cls, values)
+        graph = known["graph"]
+        return cls(
+            **{
+                **known,
+                "shape": tuple(known["shape"]),
+                "notes": tuple(known["notes"]),
+                "graph": None if graph is None else GraphRecord.from_json(graph),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class MomentRecord:
+    """What the model makes of the data at one moment: after its training, or at an epoch.
+
+    Attributes
+    ----------
+    predictions, probabilities : str or None
+        Paths relative to the study's folder.
+    layers : tuple of LayerRecord
+        In the order of the model, the inputs first.
+    controls : dict of str to dict of str to str
+        The scores' path of each layer of each control.
+    notes : tuple of str
+    """
+
+    predictions: str | None
+    probabilities: str | None
+    layers: tuple[LayerRecord, ...]
+    controls: dict[str, dict[str, str]]
+    notes: tuple[str, ...] = ()
+
+    def without_points(self) -> MomentRecord:
+        """Return the same without the layers' points."""
+        return replace(self, layers=tuple(replace(layer, points=None) for layer in self.layers))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return {
+            **_fields_of(self),
+            "layers": [layer.to_json() for layer in self.layers],
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MomentRecord:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        known = _known(cls, values)
+        return cls(
+            **{
+                **known,
+                "layers": tuple(LayerRecord.from_json(layer) for layer in known["layers"]),
+                "notes": tuple(known["notes"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What the folder of a study holds: the content of ``study.json``.
+
+    Attributes
+    ----------
+    name : str
+        What the model is called.
+    class_names : tuple of str
+    labels : str
+        The path of the labels, relative to the study's folder, as all paths are.
+    thumbnails, snippets : str or None
+    moment : MomentRecord
+        The study itself; of a training, its last epoch.
+    epochs : dict of int to MomentRecord, or None
+        Each captured epoch of a training.
+    settings, versions : dict
+    parts : tuple of str
+        The folders of finished work that belong to the study.
+    version : int
+        Of the format.
+    written_by : str
+        The version of the package.
+    """
+
+    name: str
+    class_names: tuple[str, ...]
+    labels: str
+    thumbnails: str | None
+    snippets: str | None
+    moment: MomentRecord
+    epochs: dict[int, MomentRecord] | None
+    settings: dict[str, Any]
+    versions: dict[str, Any]
+    parts: tuple[str, ...] = ()
+    version: int = VERSION
+    written_by: str = __version__
+
+    def with_parts(self, parts: Iterable[str]) -> Manifest:
+        """Return the same manifest with the parts that it refers to."""
+        return replace(self, parts=tuple(parts))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them; those of the moment stand among the others."""
+        moment = self.moment.to_json()
+        notes = moment.pop("notes")
+        epochs = self.epochs
+        return {
+            "format": FORMAT,
+            "version": self.version,
+            "written_by": self.written_by,
+            "name": self.name,
+            "class_names": list(self.class_names),
+            "labels": self.labels,
+            "thumbnails": self.thumbnails,
+            "snippets": self.snippets,
+            **moment,
+            "epochs": None
+            if epochs is None
+            else {str(epoch): there.to_json() for epoch, there in epochs.items()},
+            "notes": notes,
+            "settings": self.settings,
+            "versions": self.versions,
+            "parts": list(self.parts),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Manifest:
+        """Build a manifest from what `to_json` returned; further keys are ignored.
+
+        Raises
+        ------
+        KeyError
+            If a key is missing.
+        """
+        epochs = values["epochs"]
+        return cls(
+            name=values["name"],
+            class_names=tuple(values["class_names"]),
+            labels=values["labels"],
+            thumbnails=values["thumbnails"],
+            snippets=values["snippets"],
+            moment=MomentRecord.from_json(values),
+            epochs=None
+            if epochs is None
+            else {int(epoch): MomentRecord.from_json(there) for epoch, there in epochs.items()},
+            settings=values["settings"],
+            versions=values["versions"],
+            parts=tuple(values["parts"]),
+            version=values["version"],
+            written_by=values["written_by"],
+        )
+
+
+def _fields_of(record: Any) -> dict[str, Any]:
+    return {field.name: getattr(record, field.name) for field in fields(record)}
+
+
+def _known(cls: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    return {field.name: values[field.name] for field in fields(cls)}
