@@ -189,7 +189,7 @@ def test_sparse_too_large_to_be_dense(metric, monkeypatch):
     points = sparse.random_array((400, 50), density=0.2, rng=np.random.default_rng(7))
     dense = unknot.nearest_neighbors(points.toarray(), 12, metric)
     monkeypatch.setattr(_search, "DENSE_BYTES", 1000)
-    monkeypatch.setattr(_sparse, "DISTANCES", 3000)
+    monkeypatch.setattr(_sparse, "MAX_DISTANCES", 3000)
     graph = unknot.nearest_neighbors(points, 12, metric, n_jobs=2)
     np.testing.assert_allclose(graph.distances, dense.distances, rtol=1e-5, atol=1e-6)
     assert np.mean(graph.indices == dense.indices) > 0.99

@@ -6,7 +6,7 @@ from unknot._parallel.thread_team import ThreadTeam
 from unknot.neighbors import _exact
 from unknot.neighbors._axes import Axes
 from unknot.neighbors._kernels_tiles import CLASSES, collect, nearly_sort
-from unknot.neighbors._tiles import Heaps, Meeting, Tiles
+from unknot.neighbors._tiles import KNearest, TilePair, Tiles
 
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (130, 64), (40, 200)])
@@ -79,29 +79,29 @@ def test_every_pair_of_tiles_is_in_one_batch_that_holds_each_once(same):
         assert turn[pair] < len(batches) / 2
 
 
-def test_one_meeting_serves_both_tiles():
+def test_one_update_serves_both_tiles():
     rng = np.random.default_rng(1)
     points = rng.normal(size=(1000, 40)).astype(np.float32)
     with ThreadTeam(1) as team:
         axes = Axes.principal(points, team)
         tiles = Tiles.along_tree(points, axes.coordinates(points, team), team)
     errors = tiles.coordinates.errors + tiles.slack
-    heaps = Heaps.unfilled(errors, 4, axes.scale)
+    found = KNearest.empty(errors, 4, axes.scale)
     first, second = tiles.slices
-    Meeting(tiles, tiles).meet(0, 1, heaps.of(first), heaps.of(second))
+    TilePair(tiles, tiles).update(0, 1, found.view(first), found.view(second))
     ordered = points[tiles.order].astype(np.float64)
     squares = ((ordered[:, None] - ordered) ** 2).sum(axis=2)
     for rows, columns in ((first, second), (second, first)):
         block = squares[rows, columns]
         np.testing.assert_allclose(
-            np.sort(heaps.distances[rows], axis=1), np.sort(block, axis=1)[:, :4], rtol=1e-12
+            np.sort(found.distances[rows], axis=1), np.sort(block, axis=1)[:, :4], rtol=1e-12
         )
         nearest = tiles.order[columns][np.argsort(block, axis=1)[:, :4]]
         np.testing.assert_array_equal(
-            np.sort(heaps.indices[rows], axis=1), np.sort(nearest, axis=1)
+            np.sort(found.indices[rows], axis=1), np.sort(nearest, axis=1)
         )
-    worst = heaps.distances[:, 0] ** 0.5 * axes.scale + errors
-    np.testing.assert_allclose(heaps.limits, worst**2, rtol=1e-6)
+    kth = found.distances[:, 0] ** 0.5 * axes.scale + errors
+    np.testing.assert_allclose(found.limits, kth**2, rtol=1e-6)
 
 
 @pytest.mark.parametrize("limit", [np.inf, 7.0, 0.5, -1.0])
@@ -116,8 +116,8 @@ def test_bounds_are_put_in_order_by_classes(spread, limit):
     bounds = (spread * rng.uniform(0, 1, n)).astype(np.float32)
     places = rng.permutation(n).astype(np.int32)
     near_bounds, near_places = np.empty(n, np.float32), np.full(n, -1, np.int32)
-    room = (np.empty(CLASSES + 1, np.int32), near_bounds, near_places)
-    run(bounds, places, np.float32(limit), *room)
+    scratch = (np.empty(CLASSES + 1, np.int32), near_bounds, near_places)
+    run(bounds, places, np.float32(limit), *scratch)
     # Each is there once, with its place.
     assert sorted(near_places) == list(range(n))
     np.testing.assert_array_equal(near_bounds, bounds[np.argsort(places)][near_places])

@@ -1,10 +1,9 @@
-"""Approximate search for very many points: the cells around each, then neighbors of neighbors.
+"""Approximate search for very many points: nearest cells first, then neighbors of neighbors.
 
-Libraries of approximate indices were measured first (``benchmarks/neighbors.py``). Those whose
-builds are fast insert points from several threads, so that two runs differ; others bring a thread
-pool that does not survive a fork; for a million points all take three times as long, or longer, at
-a recall above 0.99. Here every stage reads what the one before has finished: the graph is the same
-for any number of threads.
+The 90 nearest neighbors of a million points take 25.2 s at a recall of 0.994; faiss, the fastest
+rival, 87.6 s at 0.999 (docs/benchmarks.md). Libraries with fast builds insert points from several
+threads, so that two runs differ; others bring a thread pool that does not survive a fork. Here each
+stage reads only what the one before has finished: the graph is the same for any number of threads.
 """
 
 from __future__ import annotations
@@ -17,36 +16,36 @@ from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32
 from . import _exact
 from ._axes import Axes
+from ._duplicates import ROWS_PER_TASK
 from ._kernels import visit_neighbors
-from ._tiles import TILE, Meeting, Tiles, tree_order
+from ._tiles import TILE, TilePair, Tiles, tree_order
 
-# Points in a cell, on average; and cells visited for each.
+# Mean number of points in a cell, and of cells visited per query.
 CELL = 400
 VISITED = 32
-# k-means needs to know the centers only roughly.
+# k-means needs only rough centers.
 SAMPLE_PER_CELL = 32
 MEANS_ITERATIONS = 6
-# Rounds of looking at the nearest neighbors of so many nearest neighbors.
+# Rounds of neighbor expansion, and how many nearest neighbors of each neighbor it visits.
 ROUNDS = 1
 REACH = 24
-BLOCK = 4096
-# Points whose true neighbors are looked up to measure the recall.
+# Points whose true neighbors are computed to measure the recall.
 MEASURED = 500
 
 
 def search(
     points: Float32[Array, "samples features"], k: int, n_threads: int, *, half_square: bool
 ) -> tuple[Int32[Array, "samples k"], Float32[Array, "samples k"], float]:
-    """Find most of the k nearest neighbors of each point, and measure how many.
+    """Find most of the k nearest neighbors of each point, and measure the recall.
 
-    Points are put into cells by k-means; the points of a cell look for neighbors in the cells
-    nearest to it, then among the neighbors of those found.
+    k-means assigns points to cells. Each point searches the cells nearest to its own, then the
+    neighbors of the neighbors found.
 
     Returns
     -------
     indices, distances : ndarrays of shape (n_samples, k)
     recall : float
-        The fraction of the true neighbors found, of a sample of 500 points.
+        The fraction of the true neighbors found, measured on 500 points.
     """
     n = len(points)
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
@@ -55,30 +54,30 @@ def search(
         cells = _cells(coordinates.lead, team)
         order = np.argsort(cells, kind="stable").astype(np.int32)
         slices = _slices(cells[order])
-        # In the cells' own order neighbors are near in memory.
+        # In the order of the cells, neighbors are close in memory.
         points = points[order]
         coordinates = coordinates.ordered(order)
         places = np.arange(n, dtype=np.int32)
         tiles = Tiles(points, coordinates, places, slices, team)
-        meeting = Meeting(tiles, tiles)
-        # Even were they the smallest, the tiles visited must hold k others.
-        sizes = np.sort([some.stop - some.start for some in slices])
+        pair = TilePair(tiles, tiles)
+        # Even the smallest tiles must together hold k other points.
+        sizes = np.sort([rows.stop - rows.start for rows in slices])
         visited = max(VISITED, int(np.searchsorted(np.cumsum(sizes), k + 1)) + 1)
-        near = np.empty((n, k), np.int32)
-        far = np.empty((n, k), np.float32)
+        nearest = np.empty((n, k), np.int32)
+        lengths = np.empty((n, k), np.float32)
 
-        def answer(block: int) -> None:
-            heaps = _exact.search_block(meeting, block, k, axes.scale, visited)
-            heaps.empty_into(places[slices[block]], False, far, near)
+        def search_tile(tile: int) -> None:
+            found = _exact.search_query_tile(pair, tile, k, axes.scale, visited)
+            found.write_sorted(places[slices[tile]], False, lengths, nearest)
 
-        team.run(answer, len(slices))
+        team.run(search_tile, len(slices))
         for _ in range(ROUNDS):
-            near, far = _refined(points, near, far, team)
-    indices = np.empty_like(near)
-    distances = np.empty_like(far)
-    indices[order] = order[near]
-    distances[order] = far * far / 2 if half_square else far
-    recall = _recall(points, near, n_threads)
+            nearest, lengths = _expand(points, nearest, lengths, team)
+    indices = np.empty_like(nearest)
+    distances = np.empty_like(lengths)
+    indices[order] = order[nearest]
+    distances[order] = lengths * lengths / 2 if half_square else lengths
+    recall = _recall(points, nearest, n_threads)
     return indices, distances, recall
 
 
@@ -97,7 +96,7 @@ def _cells(lead: Array, team: ThreadTeam) -> Int32[Array, " samples"]:
         centers = np.where(
             counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centers
         ).astype(np.float32)
-    # Numbered along a tree, so that cells which are near in space are near in memory.
+    # Numbered along a tree, so that cells close in space are close in memory.
     return _nearest_center(lead, centers[tree_order(centers, 8)], team)
 
 
@@ -105,8 +104,8 @@ def _nearest_center(points: Array, centers: Array, team: ThreadTeam) -> Int32[Ar
     half_norms = np.einsum("ij,ij->i", centers, centers) / 2
     nearest = np.empty(len(points), np.int32)
 
-    def assign(block: int) -> None:
-        rows = slice(block * TILE, (block + 1) * TILE)
+    def assign(task: int) -> None:
+        rows = slice(task * TILE, (task + 1) * TILE)
         nearest[rows] = np.argmax(points[rows] @ centers.T - half_norms, axis=1)
 
     team.run(assign, -(-len(points) // TILE))
@@ -114,7 +113,7 @@ def _nearest_center(points: Array, centers: Array, team: ThreadTeam) -> Int32[Ar
 
 
 def _slices(cells: Array) -> list[slice]:
-    """Cut places sorted by cell into tiles of one cell each, none too large."""
+    """Cut positions sorted by cell into tiles of at most 512 points of one cell."""
     bounds = [0, *(np.flatnonzero(np.diff(cells)) + 1).tolist(), len(cells)]
     return [
         slice(start, min(start + TILE, stop))
@@ -123,28 +122,31 @@ def _slices(cells: Array) -> list[slice]:
     ]
 
 
-def _refined(points: Array, near: Array, far: Array, team: ThreadTeam) -> tuple[Array, Array]:
-    """Offer every point the neighbors of its neighbors."""
-    n, k = near.shape
-    new_near, new_far = np.empty_like(near), np.empty_like(far)
+def _expand(
+    points: Array, nearest: Array, distances: Array, team: ThreadTeam
+) -> tuple[Array, Array]:
+    """Consider the neighbors of each point's neighbors as its own."""
+    n, k = nearest.shape
+    new_nearest, new_distances = np.empty_like(nearest), np.empty_like(distances)
 
-    def look(block: int) -> None:
-        rows = (block * BLOCK, min(n, (block + 1) * BLOCK))
+    def visit(task: int) -> None:
+        rows = (task * ROWS_PER_TASK, min(n, (task + 1) * ROWS_PER_TASK))
         seen = np.zeros(n, np.int32)
-        visit_neighbors(points, *rows, min(k, REACH), near, far, seen, new_near, new_far)
+        old, new = (nearest, distances), (new_nearest, new_distances)
+        visit_neighbors(points, *rows, min(k, REACH), *old, seen, *new)
 
-    team.run(look, -(-n // BLOCK))
-    return new_near, new_far
+    team.run(visit, -(-n // ROWS_PER_TASK))
+    return new_nearest, new_distances
 
 
-def _recall(points: Array, near: Array, n_threads: int) -> float:
-    """Measure which fraction of the true neighbors of evenly chosen points was found."""
-    n, k = near.shape
+def _recall(points: Array, nearest: Array, n_threads: int) -> float:
+    """Measure the fraction of the true neighbors found, on evenly spaced points."""
+    n, k = nearest.shape
     chosen = np.linspace(0, n - 1, min(n, MEASURED)).astype(np.int64)
     true, _ = _exact.search(points, k + 1, n_threads, queries=points[chosen])
     found = 0
     for place, neighbors in zip(chosen, true, strict=True):
         others = neighbors[neighbors != place][:k]
-        found += len(np.intersect1d(others, near[place]))
+        found += len(np.intersect1d(others, nearest[place]))
     fraction: float = found / (len(chosen) * k)
     return fraction

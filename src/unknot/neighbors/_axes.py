@@ -1,9 +1,9 @@
-"""Coordinates in which a few leading numbers say nearly all about a distance.
+"""Coordinates in which a few leading numbers bound a distance closely from below.
 
-Along orthonormal axes q_1 .. q_A the squared distance of two points is at least that of their
-coordinates plus the squared difference of the norms of what the axes leave out: by the triangle
-inequality |r_i - r_j| >= | |r_i| - |r_j| |. Any orthonormal axes give a true bound; the principal
-ones give the tightest.
+Along orthonormal axes q_1 .. q_A, the squared distance of two points is at least that of their
+coordinates plus the squared difference of their residual norms: by the triangle inequality
+|r_i - r_j| >= | |r_i| - |r_j| | for the residuals r. Any orthonormal axes give a valid bound;
+principal axes give the tightest.
 """
 
 from __future__ import annotations
@@ -16,17 +16,19 @@ from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Float64
 from ._kernels import center_rows
 
-# Leading axes go through the matrix product, refining ones only where its bound holds.
+# The matrix product uses the leading axes; refining axes tighten the bounds it does not exclude.
 LEADING = 112
 REFINING = 208
 # Principal axes of a sample prune nearly as well as those of all points.
 SAMPLE = 8192
-# Beyond this many features, the axes come from the sample's Gram matrix instead of the covariance.
+# With more features, the axes come from the sample's Gram matrix instead of the covariance.
 MANY_FEATURES = 1024
-# Fewer points, of many more features, are not worth a rotation; more are if the axes say enough
-# of their squared lengths.
-FEW = 4096
-ENOUGH = 0.8
+# With fewer points than this and than 4 per feature, a rotation does not pay. With more points, but
+# fewer than 4 per feature, it pays if it retains this share of their squared lengths.
+MIN_SAMPLES_FOR_AXES = 4096
+MIN_SHARE = 0.8
+# For points on disk, axes save memory, too, and pay from this many points on.
+MIN_STORED_SAMPLES_FOR_AXES = 2 * (LEADING + REFINING)
 ROUNDING = 2.0**-24
 
 
@@ -37,12 +39,12 @@ class Coordinates:
     Attributes
     ----------
     lead : ndarray of shape (n_samples, n_lead), float32
-        Leading coordinates; if the axes leave anything out, the last column is its norm.
+        Leading coordinates. With a basis, the last column is the norm of their residual.
     refine : ndarray of shape (n_samples, n_axes + 2), float32
-        Further coordinates, the norm of what the leading axes leave out, and the norm of what all
-        axes leave out; of shape (n_samples, 0) if the leading axes are all there are.
+        Refining coordinates, then the residual norms before and after them; of shape
+        (n_samples, 0) without a basis.
     errors : ndarray of shape (n_samples,), float32
-        How far each point may be from where its coordinates say, by rounding.
+        Bound of the rounding error of each point's coordinates, as a distance.
     """
 
     lead: Float32[Array, "samples lead"]
@@ -61,15 +63,15 @@ class Coordinates:
 
 @dataclass(frozen=True, eq=False)
 class Axes:
-    """A frame of reference for points: origin, unit and orthonormal axes.
+    """A frame of reference: origin, unit and orthonormal axes.
 
     Attributes
     ----------
     origin : ndarray of shape (n_features,), float64
         The mean.
     scale : float
-        A power of two that brings the points to lengths about 1, where squares neither overflow
-        nor vanish.
+        A power of two that scales the points to lengths near 1, so that squares neither overflow
+        nor underflow.
     basis : ndarray of shape (n_features, n_axes), float32, or None
         The axes; None for the features themselves.
     """
@@ -80,16 +82,17 @@ class Axes:
 
     @classmethod
     def principal(cls, points: Array, team: ThreadTeam) -> Axes:
-        """Fit a frame to points; no rotation where it would cost more than it saves."""
+        """Fit a frame to points; without a rotation where it would cost more than it saves."""
         n, n_features = points.shape
         origin, scale = frame(points, team)
-        if n_features <= LEADING + REFINING // 2 or n < min(4 * n_features, FEW):
+        too_few = n < min(4 * n_features, MIN_SAMPLES_FOR_AXES)
+        if n_features <= LEADING + REFINING // 2 or too_few:
             return cls(origin, scale, None)
-        some = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
-        sample = centered(some, slice(0, len(some)), origin, scale)
-        basis = _principal_axes(sample, team)
-        if n < 4 * n_features and _share(sample[: 4 * LEADING], basis) < ENOUGH:
-            # Most pairs would be computed in full, which a matrix product does faster.
+        chosen = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
+        sample = centered(chosen, slice(0, len(chosen)), origin, scale)
+        basis = principal_axes(sample, team)
+        if n < 4 * n_features and _share(sample[: 4 * LEADING], basis) < MIN_SHARE:
+            # Most distances would be computed in full, which a matrix product does faster.
             return cls(origin, scale, None)
         return cls(origin, scale, basis)
 
@@ -104,8 +107,8 @@ class Axes:
         lead = np.empty((n, n_lead), np.float32)
         refine = np.empty((n, n_refine), np.float32)
         errors = np.empty(n, np.float32)
-        # A sum of m rounded terms is off by about sqrt(m) roundings, with large probability by no
-        # more than a few times that [Higham2019].
+        # The error of a sum of m rounded terms is about sqrt(m) roundings, with high probability
+        # at most a few times that [Higham2019].
         rounding = ROUNDING * (8 if basis is None else 8 + 4 * np.sqrt(n_features))
         blocks = row_blocks(n, n_features)
 
@@ -119,20 +122,20 @@ class Axes:
                 return
             along = part @ basis
             part -= along @ basis.T
-            left = np.einsum("ij,ij->i", part, part)
-            beyond = along[:, LEADING:]
+            residual = np.einsum("ij,ij->i", part, part)
+            refining = along[:, LEADING:]
             lead[rows, :-1] = along[:, :LEADING]
-            lead[rows, -1] = np.sqrt(left + np.einsum("ij,ij->i", beyond, beyond))
-            refine[rows, :-2] = beyond
+            lead[rows, -1] = np.sqrt(residual + np.einsum("ij,ij->i", refining, refining))
+            refine[rows, :-2] = refining
             refine[rows, -2] = lead[rows, -1]
-            refine[rows, -1] = np.sqrt(left)
+            refine[rows, -1] = np.sqrt(residual)
 
         team.run(project, len(blocks))
         return Coordinates(lead, refine, errors)
 
 
 def frame(points: Array, team: ThreadTeam) -> tuple[Float64[Array, " features"], float]:
-    """Find the mean, and a power of two that brings points relative to it to lengths about 1."""
+    """Compute the mean, and a power of two that scales centered points to lengths near 1."""
     n, n_features = points.shape
     blocks = row_blocks(n, n_features)
     sums = np.empty((len(blocks), n_features))
@@ -153,26 +156,26 @@ def frame(points: Array, team: ThreadTeam) -> tuple[Float64[Array, " features"],
 
 
 def row_blocks(n: int, n_features: int) -> list[slice]:
-    """Cut rows into blocks of some megabytes."""
+    """Cut rows into blocks of a few megabytes."""
     step = max(64, 2**20 // n_features)
     return [slice(start, min(start + step, n)) for start in range(0, n, step)]
 
 
 def centered(points: Array, rows: slice, origin: Array, scale: float) -> Array:
-    """Return rows relative to a frame, in float32."""
+    """Return rows relative to an origin, scaled, as float32."""
     result = np.empty((rows.stop - rows.start, points.shape[1]), np.float32)
     center_rows(points, rows.start, rows.stop, origin, scale, result)
     return result
 
 
 def _share(points: Array, basis: Array) -> float:
-    """Compute how much of the squared lengths of centered points lies along the axes."""
+    """Compute the share of the squared lengths of centered points that the axes retain."""
     along = points @ basis
-    whole = float(np.einsum("ij,ij->", points, points))
-    return float(np.einsum("ij,ij->", along, along)) / whole if whole > 0 else 1.0
+    total = float(np.einsum("ij,ij->", points, points))
+    return float(np.einsum("ij,ij->", along, along)) / total if total > 0 else 1.0
 
 
-def _principal_axes(sample: Array, team: ThreadTeam) -> Array:
+def principal_axes(sample: Array, team: ThreadTeam) -> Array:
     """Compute leading principal axes, (n_features, n_axes), orthonormal to float32."""
     n_features = sample.shape[1]
     n_axes = min(LEADING + REFINING, n_features)
@@ -180,13 +183,13 @@ def _principal_axes(sample: Array, team: ThreadTeam) -> Array:
         blocks = np.array_split(sample, 8)
         products = np.empty((8, n_features, n_features), np.float32)
         team.run(lambda number: np.dot(blocks[number].T, blocks[number], out=products[number]), 8)
-        # In float64, where the axes come out orthonormal to float32.
+        # In float64, so that the axes are orthonormal to float32 precision.
         covariance = products.sum(axis=0, dtype=np.float64)
         basis = np.linalg.eigh(covariance)[1][:, ::-1][:, :n_axes]
     else:
-        few = sample[:: max(1, len(sample) // MANY_FEATURES)][:MANY_FEATURES].astype(np.float64)
-        _, left = np.linalg.eigh(few @ few.T)
-        vectors = few.T @ left[:, ::-1][:, :n_axes]
-        # Null directions are completed by QR itself.
+        rows = sample[:: max(1, len(sample) // MANY_FEATURES)][:MANY_FEATURES].astype(np.float64)
+        _, left = np.linalg.eigh(rows @ rows.T)
+        vectors = rows.T @ left[:, ::-1][:, :n_axes]
+        # QR completes null directions.
         basis = np.linalg.qr(vectors)[0]
     return np.ascontiguousarray(basis, dtype=np.float32)

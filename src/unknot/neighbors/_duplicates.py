@@ -1,4 +1,4 @@
-"""Equal points are searched once: thousands of equal rows are common behind a ReLU."""
+"""Deduplication before the search: thousands of equal rows are common behind a ReLU."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Int32
 from ._kernels import expand_groups, hash_rows
 
-BLOCK = 4096
+# Rows that one task hashes, or expands (`_approximate`).
+ROWS_PER_TASK = 4096
 
 
 @dataclass(frozen=True, eq=False)
 class Distinct:
-    """The distinct rows among points, and who they stand for.
+    """The distinct rows among points, and the distinct row of each sample.
 
     Attributes
     ----------
     points : ndarray of shape (n_distinct, n_features), float32
-        In the order of their first appearance, so that ties by index stay ties by index.
+        In order of first appearance, so that ties are still broken by index.
     group : ndarray of shape (n_samples,), int32, or None
-        The distinct row that each sample is; None if all are distinct.
+        The distinct row equal to each sample; None if all are distinct.
     """
 
     points: Float32[Array, "distinct features"]
@@ -34,17 +35,17 @@ class Distinct:
         n = len(points)
         hashes = np.empty(n, np.uint64)
         bits = points.view(np.uint32)
-        blocks = -(-n // BLOCK)
+        n_tasks = -(-n // ROWS_PER_TASK)
 
-        def hash_block(block: int) -> None:
-            hash_rows(bits, block * BLOCK, min(n, (block + 1) * BLOCK), hashes)
+        def hash_task(task: int) -> None:
+            hash_rows(bits, task * ROWS_PER_TASK, min(n, (task + 1) * ROWS_PER_TASK), hashes)
 
-        with ThreadTeam(min(n_threads, blocks)) as team:
-            team.run(hash_block, blocks)
+        with ThreadTeam(min(n_threads, n_tasks)) as team:
+            team.run(hash_task, n_tasks)
         _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
         if len(first) == len(points):
             return cls(points, None)
-        if not np.array_equal(points[first[group]], points):  # two rows, one hash
+        if not np.array_equal(points[first[group]], points):  # a hash collision
             _, first, group = np.unique(points, axis=0, return_index=True, return_inverse=True)
         rank = np.empty(len(first), np.int32)
         appearance = np.argsort(first)
@@ -59,10 +60,10 @@ class Distinct:
     def expand(
         self, indices: Int32[Array, "distinct k"], distances: Float32[Array, "distinct k"], k: int
     ) -> tuple[Array, Array]:
-        """Turn the neighbors of distinct rows into those of all samples.
+        """Convert the neighbors of distinct rows to the neighbors of all samples.
 
-        The k nearest distinct rows, and the row itself, stand for at least the k nearest samples:
-        any sample of another row comes after the first sample of each of these.
+        A row and its k nearest distinct rows contain the k nearest samples: any sample of another
+        row comes after the first sample of each of these.
         """
         if self.group is None:
             return indices, distances
@@ -71,15 +72,15 @@ class Distinct:
         starts = np.searchsorted(self.group[members], np.arange(self.n_distinct + 1))
         all_indices = np.empty((n, k), np.int32)
         all_distances = np.empty((n, k), np.float32)
-        room = (k + 1) * (k + 1)
+        size = (k + 1) * (k + 1)
         expand_groups(
             indices,
             distances,
             members,
             starts,
-            np.empty(room, np.int32),
-            np.empty(room, np.float32),
-            np.empty(room, np.int8),
+            np.empty(size, np.int32),
+            np.empty(size, np.float32),
+            np.empty(size, np.int8),
             all_indices,
             all_distances,
         )

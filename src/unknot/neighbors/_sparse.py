@@ -1,4 +1,4 @@
-"""Exact search among sparse points that would be too large if made dense."""
+"""Exact search among sparse points that are too large to be made dense."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from .._typing import Array
 from .._validation.arrays import as_numbers
 from .._validation.points import as_points
 
-# Distances held at a time, per thread.
-DISTANCES = 2**22
+# Distances in memory at a time, per thread.
+MAX_DISTANCES = 2**22
 
 
 def check(points: Any, metric: str, *, name: str) -> Any:
@@ -40,35 +40,37 @@ def search(
 ) -> tuple[Array, Array]:
     """Find the k points nearest to each query, ties by index; as `_exact.search`.
 
-    All products in float64: |a|^2 + |b|^2 - 2 a.b is off by some 1e-16 of the norms.
+    Computed in float64: the error of |a|^2 + |b|^2 - 2 a.b is about 1e-16 of the norms.
     """
-    asked = points if queries is None else queries
-    n, n_points = asked.shape[0], points.shape[0]
+    own = queries is None
+    queries = points if own else queries
+    n, n_points = queries.shape[0], points.shape[0]
     norms = np.asarray(points.multiply(points).sum(axis=1)).reshape(-1)
-    own_norms = np.asarray(asked.multiply(asked).sum(axis=1)).reshape(-1)
+    query_norms = np.asarray(queries.multiply(queries).sum(axis=1)).reshape(-1)
     transposed = points.T.tocsr()
     indices = np.empty((n, k), np.int32)
     distances = np.empty((n, k), np.float32)
-    step = max(1, DISTANCES // n_points)
+    step = max(1, MAX_DISTANCES // n_points)
 
-    def answer(block: int) -> None:
-        start, stop = block * step, min((block + 1) * step, n)
-        squares = (asked[start:stop] @ transposed).toarray()
+    def search_rows(task: int) -> None:
+        start, stop = task * step, min((task + 1) * step, n)
+        squares = (queries[start:stop] @ transposed).toarray()
         squares *= -2
         squares += norms
-        squares += own_norms[start:stop, None]
+        squares += query_norms[start:stop, None]
         np.maximum(squares, 0, out=squares)
-        # What is left of equal points is rounding.
-        squares[squares <= 1e-14 * own_norms[start:stop, None]] = 0
-        for row, of_row in enumerate(squares, start):
-            if queries is None:
-                of_row[row] = np.inf
-            kth = np.partition(of_row, k - 1)[k - 1]
-            near = np.flatnonzero(of_row <= kth)
-            nearest = near[np.argsort(of_row[near], kind="stable")[:k]]
+        # Between equal points only rounding is left.
+        squares[squares <= 1e-14 * query_norms[start:stop, None]] = 0
+        for row, to_points in enumerate(squares, start):
+            if own:
+                to_points[row] = np.inf
+            kth = np.partition(to_points, k - 1)[k - 1]
+            candidates = np.flatnonzero(to_points <= kth)
+            nearest = candidates[np.argsort(to_points[candidates], kind="stable")[:k]]
             indices[row] = nearest
-            distances[row] = of_row[nearest] / 2 if half_square else np.sqrt(of_row[nearest])
+            found = to_points[nearest]
+            distances[row] = found / 2 if half_square else np.sqrt(found)
 
     with ThreadTeam(n_threads) as team:
-        team.run(answer, -(-n // step))
+        team.run(search_rows, -(-n // step))
     return indices, distances

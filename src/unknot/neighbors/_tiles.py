@@ -1,6 +1,6 @@
-"""Tiles of points that are near to each other, and what happens when two of them meet.
+"""Tiles of nearby points, and the update of the k nearest points of two tiles from each other.
 
-Tiles are small enough for the product of two to stay in the cache of a core.
+A tile is small enough for the matrix product of two tiles to stay in a core's cache.
 """
 
 from __future__ import annotations
@@ -21,40 +21,40 @@ TILE = 512
 # A split needs to know its direction only roughly.
 SPLIT_SAMPLE = 1024
 POWER_ITERATIONS = 8
-# The limits of queries that ask for nothing.
-NOTHING = np.full(TILE, -np.inf, np.float32)
+# Limits that no distance is within: for queries that need no update.
+NO_LIMITS = np.full(TILE, -np.inf, np.float32)
 
 
 class Tiles:
-    """Points in an order cut into tiles, with the center and radius of each.
+    """Points reordered and cut into tiles, with the center and radius of each tile.
 
     Attributes
     ----------
-    points : ndarray of shape (n_samples, n_features), float32
-        In the caller's order; they may be taken away while they are not needed.
+    data : ndarray of shape (n_samples, n_features), float32
+        The points, in the caller's order. May be unloaded while no distance is computed.
     first : int
-        What row 0 of the points counts as among all that are searched.
+        Index of row 0 of ``data`` among all points searched.
     order : ndarray of shape (n_samples,), int32
-        The point at each place of the tiles' order.
+        The row of ``data`` at each position of the tiles' order.
     coordinates : Coordinates
         In the tiles' order.
     slices : list of slice
-        Places of each tile, at most 512.
+        Positions of each tile, at most 512.
     centers : ndarray of shape (n_tiles, n_lead), float32
     radii : ndarray of shape (n_tiles,), float32
-        The greatest distance of a tile's leading coordinates from its center.
+        The largest distance of a tile's leading coordinates from its center.
     """
 
     def __init__(
         self,
-        points: Array,
+        data: Array,
         coordinates: Coordinates,
         order: Array,
         slices: list[slice],
         team: ThreadTeam,
         first: int = 0,
     ) -> None:
-        self.points = points
+        self.data = data
         self.first = first
         self.order = order
         self.coordinates = coordinates.ordered(order)
@@ -71,45 +71,46 @@ class Tiles:
 
     @classmethod
     def along_tree(
-        cls, points: Array, coordinates: Coordinates, team: ThreadTeam, first: int = 0
+        cls, data: Array, coordinates: Coordinates, team: ThreadTeam, first: int = 0
     ) -> Tiles:
         """Cut points into tiles of 512 along a tree of median splits."""
-        n = len(points)
+        n = len(data)
         slices = [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
-        return cls(points, coordinates, tree_order(coordinates.lead, TILE), slices, team, first)
+        return cls(data, coordinates, tree_order(coordinates.lead, TILE), slices, team, first)
 
     @property
     def slack(self) -> np.float32:
-        """How far the place of any of the points may be off."""
+        """The largest rounding error of any point's coordinates."""
         return np.float32(self.coordinates.errors.max())
 
     def distances_to(self, center: Array) -> Float32[Array, " tiles"]:
-        """Compute how far the tiles' centers are from a point."""
-        apart: Array = np.sqrt(((self.centers - center) ** 2).sum(axis=1))
-        return apart
+        """Compute the distance of each tile's center from a point."""
+        distances: Array = np.sqrt(((self.centers - center) ** 2).sum(axis=1))
+        return distances
 
 
 def tree_order(coordinates: Array, leaf: int) -> Int32[Array, " samples"]:
-    """Order points so that leaves, and pairs of leaves, and so on, are compact.
+    """Order points so that leaves, pairs of leaves, and so on, are compact.
 
-    Every part larger than a leaf is split near the median along its own principal direction.
+    Every node larger than a leaf is split near the median along its own principal direction.
     """
-    done = []
-    waiting = [np.arange(len(coordinates), dtype=np.int32)]
-    while waiting:
-        some = waiting.pop()
-        if len(some) <= leaf:
-            done.append(some)
+    leaves = []
+    stack = [np.arange(len(coordinates), dtype=np.int32)]
+    while stack:
+        node = stack.pop()
+        if len(node) <= leaf:
+            leaves.append(node)
             continue
-        values = coordinates[some] @ _direction(coordinates[some[:: -(-len(some) // SPLIT_SAMPLE)]])
-        middle = (len(some) // leaf + 1) // 2 * leaf
+        sample = coordinates[node[:: -(-len(node) // SPLIT_SAMPLE)]]
+        values = coordinates[node] @ _direction(sample)
+        middle = (len(node) // leaf + 1) // 2 * leaf
         split = np.argpartition(values, middle)
-        waiting += [some[split[middle:]], some[split[:middle]]]
-    return np.concatenate(done)
+        stack += [node[split[middle:]], node[split[:middle]]]
+    return np.concatenate(leaves)
 
 
 def _direction(sample: Array) -> Array:
-    """Find, by power iteration, about the direction in which a sample varies most."""
+    """Approximate the first principal direction of a sample by power iteration."""
     centered = sample - sample.mean(axis=0)
     direction: Array = centered[np.argmax(np.einsum("ij,ij->i", centered, centered))]
     for _ in range(POWER_ITERATIONS):
@@ -119,20 +120,20 @@ def _direction(sample: Array) -> Array:
 
 
 @dataclass(frozen=True, eq=False)
-class Heaps:
-    """The nearest points found so far for each of some queries, in their tiles' order.
+class KNearest:
+    """The k nearest points found so far for each query, in the tiles' order.
 
     Attributes
     ----------
     errors : ndarray of shape (n_queries,), float32
-        How far the distance to any point may be off, by rounding, in the coordinates' unit.
+        Bound of the rounding error of a query's distance to any point, in units of the coordinates.
     scale : float
-        Takes the points' unit to the coordinates'.
+        Converts the points' unit to the coordinates'.
     distances : ndarray of shape (n_queries, k), float64
-        A heap for each query, of squared distances in the points' unit.
+        One max-heap per query, of squared distances in the points' unit.
     indices : ndarray of shape (n_queries, k), int32
     limits : ndarray of shape (n_queries,), float32
-        Squared distances in the coordinates' unit beyond which nothing can be among the nearest.
+        Squared distances, in the coordinates' unit, beyond which no point can be among the nearest.
     """
 
     errors: Float32[Array, " queries"]
@@ -142,7 +143,7 @@ class Heaps:
     limits: Float32[Array, " queries"]
 
     @classmethod
-    def unfilled(cls, errors: Array, k: int, scale: float) -> Heaps:
+    def empty(cls, errors: Array, k: int, scale: float) -> KNearest:
         n = len(errors)
         return cls(
             errors,
@@ -152,9 +153,9 @@ class Heaps:
             limits=np.full(n, np.inf, np.float32),
         )
 
-    def of(self, rows: slice) -> Heaps:
-        """Return the heaps of some queries, not copied."""
-        return Heaps(
+    def view(self, rows: slice) -> KNearest:
+        """Return a view of some queries' heaps."""
+        return KNearest(
             self.errors[rows],
             self.scale,
             self.distances[rows],
@@ -162,19 +163,21 @@ class Heaps:
             self.limits[rows],
         )
 
-    def widened(self, more: np.float32) -> Heaps:
-        """Return the same heaps, for points whose places may be off by so much more."""
-        errors = self.errors + more
-        worst = np.sqrt(self.distances[:, 0]) * self.scale + errors
-        limits = (worst * worst).astype(np.float32)
-        return Heaps(errors, self.scale, self.distances, self.indices, limits)
+    def inflate(self, error: np.float32) -> KNearest:
+        """Return the same heaps with limits that allow for an additional rounding error."""
+        errors = self.errors + error
+        kth = np.sqrt(self.distances[:, 0]) * self.scale + errors
+        limits = (kth * kth).astype(np.float32)
+        return KNearest(errors, self.scale, self.distances, self.indices, limits)
 
-    def reach(self) -> float:
-        """Compute the distance beyond which nothing can be near any of the queries."""
+    def max_distance(self) -> float:
+        """Compute the distance beyond which no point can be among any query's nearest."""
         return math.sqrt(self.limits.max())
 
-    def empty_into(self, rows: Array, half_square: bool, distances: Array, indices: Array) -> None:
-        """Write the heaps as ascending rows of a result, which ends them."""
+    def write_sorted(
+        self, rows: Array, half_square: bool, distances: Array, indices: Array
+    ) -> None:
+        """Write the neighbors, nearest first, to rows of a result. This empties the heaps."""
         unheap(self.distances, self.indices, rows, half_square, distances, indices)
 
 
@@ -187,8 +190,8 @@ class _Hits:
         self.bounds = np.empty(TILE * TILE, np.float32)
 
 
-class _Room(threading.local):
-    """What a thread needs for the meeting of two tiles."""
+class _Scratch(threading.local):
+    """One thread's buffers for the update of a pair of tiles."""
 
     def __init__(self, n_lead: int) -> None:
         self.shifted = np.empty((2, TILE, n_lead), np.float32)
@@ -197,7 +200,7 @@ class _Room(threading.local):
         self.cuts = np.empty(TILE, np.float32)
         self.places = np.empty(TILE * TILE, np.int32)
         self.values = np.empty(TILE * TILE, np.float32)
-        self.near, self.far = _Hits(), _Hits()
+        self.row_hits, self.column_hits = _Hits(), _Hits()
         self.sorting = (
             np.empty(CLASSES + 1, np.int32),
             np.empty(TILE, np.float32),
@@ -205,88 +208,94 @@ class _Room(threading.local):
         )
 
 
-class Meeting:
-    """Tiles of queries that meet tiles of points, which may be queries as well.
+class TilePair:
+    """Updates the k nearest neighbors of two tiles from the distances between them.
 
     Parameters
     ----------
-    asked, base : Tiles
-        If they are the same, no point is its own neighbor.
+    queries, points : Tiles
+        Where the two tiles come from. If both are the same object, no point is its own neighbor.
     """
 
-    def __init__(self, asked: Tiles, base: Tiles) -> None:
-        self.asked = asked
-        self.base = base
-        self._room = _Room(asked.centers.shape[1])
+    def __init__(self, queries: Tiles, points: Tiles) -> None:
+        self.queries = queries
+        self.points = points
+        self._scratch = _Scratch(queries.centers.shape[1])
 
-    def meet(self, block: int, tile: int, near: Heaps | None, far: Heaps | None) -> None:
-        """Offer a tile of points to the heaps of a block of queries, and the other way round.
+    def update(
+        self,
+        row_tile: int,
+        column_tile: int,
+        of_rows: KNearest | None,
+        of_columns: KNearest | None,
+    ) -> None:
+        """Update the nearest neighbors of a tile of queries, of a tile of points, or of both.
 
-        ``near`` are the heaps of the block, ``far`` those of the tile; None where nothing is asked
-        for. Of the meeting of a tile with itself only ``near`` is of use.
+        ``of_rows`` are the heaps of the query tile ``row_tile``, ``of_columns`` those of the point
+        tile ``column_tile``; None skips that side. For a tile with itself pass only ``of_rows``.
         """
-        room = self._room
-        asked, base = self.asked, self.base
-        rows, columns = asked.slices[block], base.slices[tile]
+        scratch = self._scratch
+        queries, points = self.queries, self.points
+        rows, columns = queries.slices[row_tile], points.slices[column_tile]
         n_rows, n_columns = rows.stop - rows.start, columns.stop - columns.start
-        own, shifted = room.shifted[0, :n_rows], room.shifted[1, :n_columns]
-        own_norms, norms = room.norms[0, :n_rows], room.norms[1, :n_columns]
+        own, shifted = scratch.shifted[0, :n_rows], scratch.shifted[1, :n_columns]
+        own_norms, norms = scratch.norms[0, :n_rows], scratch.norms[1, :n_columns]
         # The error of a product of m terms is at most m roundings of its factors' norms, and
         # |a||b| <= (|a|^2 + |b|^2) / 2: it is subtracted from the squared norms.
         shrink = np.float32(1 - (own.shape[1] + 8) * ROUNDING)
-        center = asked.centers[block]
-        shift_tile(asked.coordinates.lead[rows], center, shrink, own, own_norms)
-        shift_tile(base.coordinates.lead[columns], center, shrink, shifted, norms)
-        products = room.products[: n_rows * n_columns].reshape(n_rows, n_columns)
+        center = queries.centers[row_tile]
+        shift_tile(queries.coordinates.lead[rows], center, shrink, own, own_norms)
+        shift_tile(points.coordinates.lead[columns], center, shrink, shifted, norms)
+        products = scratch.products[: n_rows * n_columns].reshape(n_rows, n_columns)
         np.dot(own, shifted.T, out=products)
         collect(
             products,
             own_norms,
             norms,
-            NOTHING if near is None else near.limits,
-            NOTHING if far is None else far.limits,
-            rows.start - columns.start if asked is base else -TILE,
-            room.cuts,
-            room.places,
-            room.values,
-            room.near.starts,
-            room.near.members,
-            room.near.bounds,
-            room.far.starts,
-            room.far.members,
-            room.far.bounds,
+            NO_LIMITS if of_rows is None else of_rows.limits,
+            NO_LIMITS if of_columns is None else of_columns.limits,
+            rows.start - columns.start if queries is points else -TILE,
+            scratch.cuts,
+            scratch.places,
+            scratch.values,
+            scratch.row_hits.starts,
+            scratch.row_hits.members,
+            scratch.row_hits.bounds,
+            scratch.column_hits.starts,
+            scratch.column_hits.members,
+            scratch.column_hits.bounds,
         )
-        if near is not None:
-            _offer(room, room.near, near, asked, rows, base, columns)
-        if far is not None:
-            _offer(room, room.far, far, base, columns, asked, rows)
+        if of_rows is not None:
+            _offer(scratch, scratch.row_hits, of_rows, queries, rows, points, columns)
+        if of_columns is not None:
+            _offer(scratch, scratch.column_hits, of_columns, points, columns, queries, rows)
 
 
 def _offer(
-    room: _Room,
+    scratch: _Scratch,
     hits: _Hits,
-    heaps: Heaps,
-    asked: Tiles,
+    nearest: KNearest,
+    queries: Tiles,
     rows: slice,
-    base: Tiles,
+    points: Tiles,
     columns: slice,
 ) -> None:
     offer(
         hits.starts[: rows.stop - rows.start + 1],
         hits.members,
         hits.bounds,
-        asked.points,
-        asked.order[rows],
-        asked.coordinates.refine[rows],
-        heaps.errors,
-        base.points,
-        base.order[columns],
-        base.coordinates.refine[columns],
-        base.coordinates.n_axes,
-        base.first,
-        heaps.scale,
-        heaps.limits,
-        *room.sorting,
-        heaps.distances,
-        heaps.indices,
+        queries.data,
+        queries.order[rows],
+        queries.coordinates.refine[rows],
+        nearest.errors,
+        points.data,
+        points.order[columns],
+        points.coordinates.refine[columns],
+        points.coordinates.n_axes,
+        points.first,
+        nearest.scale,
+        nearest.limits,
+        *scratch.sorting,
+        nearest.distances,
+        nearest.indices,
     )
