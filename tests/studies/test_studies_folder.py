@@ -29,7 +29,7 @@ def test_layers_of_another_length_are_refused_before_samples_are_drawn(n_samples
     ):
         unknot.study(layers, (INPUTS, LABELS), max_samples=n_samples, **QUICK)
     recorder = EpochRecorder(
-        (INPUTS, LABELS), n_samples=n_samples, measures="neighborhood_hit", progress=False
+        (INPUTS, LABELS), max_samples=n_samples, measures="neighborhood_hit", progress=False
     )
     with pytest.raises(ValueError, match="layer 'fc2' must have a row for each of the 80"):
         recorder.capture(layers, 1)
@@ -37,7 +37,7 @@ def test_layers_of_another_length_are_refused_before_samples_are_drawn(n_samples
 
 def test_a_recorder_draws_the_same_samples_of_layers():
     recorder = EpochRecorder(
-        (INPUTS, LABELS), n_samples=40, measures="neighborhood_hit", max_iter=250, progress=False
+        (INPUTS, LABELS), max_samples=40, measures="neighborhood_hit", max_iter=250, progress=False
     )
     recorder.capture({"copy": INPUTS}, 1)
     study = recorder.study()

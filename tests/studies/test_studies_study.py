@@ -35,7 +35,7 @@ def test_scores_are_those_of_measure(study, layers):
         MEASURES,
         k=6,
         max_samples=300,
-        probe_samples=1000,
+        probe_max_samples=1000,
         n_resamples=20,
         n_permutations=3,
     )

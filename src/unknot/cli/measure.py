@@ -21,9 +21,7 @@ def measure(
         list[str] | None,
         typer.Option("--measures", "-m", help="Some only, by name or family; repeat for more."),
     ] = None,
-    k: Annotated[
-        int, typer.Option("--k", "-k", min=1, help="Neighbors of the Neighborhood Hit.")
-    ] = 6,
+    k: Annotated[int, typer.Option("-k", min=1, help="Neighbors of the Neighborhood Hit.")] = 6,
     random_state: SeedOption = 0,
     n_jobs: JobsOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -49,9 +49,7 @@ def study(
         int | None, typer.Option(min=4, help="Samples to draw, at most. (default: all)")
     ] = None,
     perplexity: Annotated[float, typer.Option(min=1, help="Of t-SNE.")] = 30.0,
-    k: Annotated[
-        int, typer.Option("--k", "-k", min=1, help="Neighbors of the Neighborhood Hit.")
-    ] = 6,
+    k: Annotated[int, typer.Option("-k", min=1, help="Neighbors of the Neighborhood Hit.")] = 6,
     n_neighbors: Annotated[
         int, typer.Option(min=1, help="Neighbors in the graphs, 3 times the perplexity.")
     ] = 90,
