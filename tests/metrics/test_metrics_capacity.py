@@ -148,7 +148,7 @@ def test_it_ignores_rotation_scale_translation_and_order(rng):
 def test_a_sample_of_points_is_said(rng):
     points, labels = rng.normal(size=(200, 30)), np.arange(200) % 4
     with pytest.warns(MeasureWarning, match="that of 20 points of each class"):
-        sampled = manifold_capacity(points, labels, random_state=0, max_points=20)
+        sampled = manifold_capacity(points, labels, random_state=0, max_samples_per_class=20)
     # Fewer points of a class are easier to keep on one side.
     assert sampled.capacity > manifold_capacity(points, labels, random_state=0).capacity
 
@@ -168,7 +168,7 @@ def test_one_class_is_refused():
     [
         ({"kappa": -1.0}, "kappa must be at least 0 and finite; got -1.0"),
         ({"n_draws": 1}, "n_draws must be an integer from 2"),
-        ({"max_points": 0}, "max_points must be an integer of at least 1"),
+        ({"max_samples_per_class": 0}, "max_samples_per_class must be an integer of at least 1"),
     ],
 )
 def test_bad_arguments_are_named(arguments, match):

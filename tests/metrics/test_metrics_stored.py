@@ -60,9 +60,9 @@ def test_measures_of_all_points_where_they_fit(tmp_path):
     points, labels = clouds(500, 30)
     stored = stored_in(tmp_path / "points", points)
     found = unknot.measure(
-        stored, labels, points[:, :2], max_memory=40_000, probe_samples=80, **QUICK
+        stored, labels, points[:, :2], max_memory=40_000, probe_max_samples=80, **QUICK
     )
-    wanted = unknot.measure(points, labels, points[:, :2], probe_samples=80, **QUICK)
+    wanted = unknot.measure(points, labels, points[:, :2], probe_max_samples=80, **QUICK)
     for name in PARTIAL:
         assert_same_score(found[name], wanted[name])
         assert found[name].notes == wanted[name].notes
@@ -82,6 +82,21 @@ def test_what_does_not_fit_is_estimated_and_said(tmp_path):
     ratio = found["participation_ratio"]
     assert 1 < ratio.value < wanted["participation_ratio"].value
     assert "trained and tested on 75 of 500" in found["linear_probe"].notes[0]
+
+
+def test_memory_can_be_given_as_text(tmp_path):
+    points, labels = clouds(300, 100)
+    stored = stored_in(tmp_path / "points", points)
+    options = {"measures": "participation_ratio", **QUICK}
+    number, text, room = (
+        unknot.measure(stored, labels, max_memory=limit, **options)["participation_ratio"]
+        for limit in (60_000, "60 kB", "2 GB")
+    )
+    assert_same_score(number, text)
+    assert "more than max_memory" in text.notes[0]
+    assert room.notes == ()
+    with pytest.raises(ValueError, match=r'text such as "2 GB"; got .lots.'):
+        unknot.measure(stored, labels, max_memory="lots")
 
 
 def test_a_graph_and_settings_are_taken_as_ever(tmp_path):

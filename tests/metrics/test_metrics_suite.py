@@ -180,6 +180,30 @@ def test_the_same_seed_gives_the_same_for_any_number_of_threads(rng):
     assert other["scores"][0]["interval"] != comparable()["scores"][0]["interval"]
 
 
+def test_without_a_seed_one_is_drawn_and_recorded(rng):
+    points, labels, _ = blobs(rng)
+    first, second = (
+        measure(points, labels, measures="silhouette", random_state=None, **FAST) for _ in range(2)
+    )
+    assert first.settings["random_state"] != second.settings["random_state"]
+    again = measure(
+        points,
+        labels,
+        measures="silhouette",
+        random_state=first.settings["random_state"],
+        **FAST,
+    )
+    assert again["silhouette"].interval == first["silhouette"].interval
+
+
+def test_random_state_has_one_default():
+    for name in unknot.metrics.__all__:
+        function = getattr(unknot.metrics, name)
+        parameters = inspect.signature(function).parameters if inspect.isfunction(function) else {}
+        if "random_state" in parameters:
+            assert parameters["random_state"].default == 0, name
+
+
 def test_neighbors_are_searched_once_in_each_space_and_not_if_given(rng, monkeypatch):
     points, labels, map_ = blobs(rng)
     calls = []
@@ -325,7 +349,7 @@ def test_what_cannot_be_measured_is_refused(points, labels, error, match):
         ({"max_samples": 1}, "max_samples must be an integer from 2 up, or None"),
         ({"n_resamples": -1}, "n_resamples must be an integer from 0"),
         ({"n_permutations": -1}, "n_permutations must be an integer from 0"),
-        ({"random_state": -1}, "random_state must be an integer of 0 or more"),
+        ({"random_state": -1}, "random_state must be an integer of 0 or more, or None"),
     ],
 )
 def test_bad_settings_are_named(arguments, match, rng):
@@ -348,13 +372,16 @@ def test_scores_survive_json(rng):
 
 
 def test_scores_of_the_first_release_are_read(rng):
-    # They said "more" or "less" where `higher_is_better` is True or False.
+    # They have "better", "more" or "less", for `higher_is_better`, and other names of settings.
     points, labels, map_ = blobs(rng)
     scores = measure(points, labels, map_, **FAST)
     stored = scores.to_dict()
     words = {True: "more", False: "less", None: None}
     for score in stored["scores"]:
         score["better"] = words[score.pop("higher_is_better")]
+    settings = stored["settings"]
+    settings["probe_samples"] = settings.pop("probe_max_samples")
+    settings["capacity_points"] = settings.pop("capacity_max_samples_per_class")
     again = Scores.from_dict(stored)
     assert again.to_dict() == scores.to_dict()
     assert {score.higher_is_better for score in again.values()} == {True, False, None}

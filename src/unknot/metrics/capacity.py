@@ -68,9 +68,9 @@ def manifold_capacity(
     labels: AnyArray,
     kappa: float = 0.0,
     n_draws: int = 200,
-    random_state: int | None = None,
+    random_state: int | None = 0,
     *,
-    max_points: int | None = None,
+    max_samples_per_class: int | None = None,
     n_jobs: int | None = None,
 ) -> ManifoldCapacity:
     r"""Manifold capacity: how many classes, for each dimension, a hyperplane could tell apart.
@@ -101,11 +101,13 @@ def manifold_capacity(
         The margin, at least 0.
     n_draws : int
         Draws t for each class, at least 2.
-    random_state : int, optional
-        Seed of the draws, and of the sample; None draws anew each time.
-    max_points : int, optional
-        Use at most so many points of each class, drawn at random. The capacity falls with their
-        number, because the manifold's outline fills up: compare it for the same number only.
+    random_state : int or None, default=0
+        Seed of the draws and of the sample. The default gives the same result each time; None
+        draws differently.
+    max_samples_per_class : int, optional
+        Use at most this many points of each class, drawn at random; all by default. The capacity
+        falls with their number, because the manifold's outline fills up: only compare values for
+        the same number.
     n_jobs : int, optional
         Threads; every core by default.
 
@@ -143,7 +145,14 @@ def manifold_capacity(
     n_draws = check_integer(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000")
     return warn_notes(
         capacity_of_points(
-            points, codes, classes, float(kappa), n_draws, random_state, max_points, n_jobs
+            points,
+            codes,
+            classes,
+            float(kappa),
+            n_draws,
+            random_state,
+            max_samples_per_class,
+            n_jobs,
         )
     )
 
@@ -154,14 +163,14 @@ def capacity_of_points(
     classes: Array,
     kappa: float = 0.0,
     n_draws: int = 200,
-    random_state: int | None = None,
-    max_points: int | None = None,
+    random_state: int | None = 0,
+    max_samples_per_class: int | None = None,
     n_jobs: int | None = None,
 ) -> ManifoldCapacity:
     """Compute the manifold capacity of checked points."""
     require_classes(classes, 2, "manifold capacity")
     rng = np.random.default_rng(random_state)
-    members, notes = _members(codes, classes, max_points, rng)
+    members, notes = _members(codes, classes, max_samples_per_class, rng)
     taken = points[np.concatenate(members)]
     origin = taken.mean(axis=0, dtype=np.float64)
     manifolds = np.split(taken - origin, np.cumsum([len(own) for own in members])[:-1])
@@ -208,23 +217,21 @@ def summarize_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
 
 
 def _members(
-    codes: Array, classes: Array, max_points: int | None, rng: np.random.Generator
+    codes: Array, classes: Array, limit: int | None, rng: np.random.Generator
 ) -> tuple[list[Array], list[str]]:
     """Return the points of each class that are used, and what must be said about them."""
     sizes = np.bincount(codes)
     members = [np.flatnonzero(codes == c) for c in range(len(sizes))]
     notes = []
-    if max_points is not None:
-        max_points = check_integer(max_points, "max_points", 1, 2**62, "of at least 1, or None")
+    if limit is not None:
+        limit = check_integer(limit, "max_samples_per_class", 1, 2**62, "of at least 1, or None")
         members = [
-            np.sort(rng.choice(own, size=max_points, replace=False))
-            if len(own) > max_points
-            else own
+            np.sort(rng.choice(own, size=limit, replace=False)) if len(own) > limit else own
             for own in members
         ]
-        if (sizes > max_points).any():
+        if (sizes > limit).any():
             notes.append(
-                f"manifold capacity is that of {max_points} points of each class, drawn at random; "
+                f"manifold capacity is that of {limit} points of each class, drawn at random; "
                 "it falls with their number"
             )
     lone = sizes == 1

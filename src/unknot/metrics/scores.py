@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .._io.formatting import render_text
 from .._io.text import missing_attribute
 from .._typing import Array
 from ._shared.results import Number
@@ -18,6 +19,11 @@ if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
 
 SCHEMA = 1
+# Names of settings in the scores of the first releases, and the present ones.
+_SETTINGS = {
+    "probe_samples": "probe_max_samples",
+    "capacity_points": "capacity_max_samples_per_class",
+}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -182,9 +188,7 @@ class Scores(Mapping[str, Score]):
         yield from render(self, options.max_width)
 
     def __str__(self) -> str:
-        from ._suite.table import as_text
-
-        return as_text(self)
+        return render_text(self, 110)
 
     def __repr__(self) -> str:
         return str(self)
@@ -227,7 +231,7 @@ class Scores(Mapping[str, Score]):
             classes=np.array(values["classes"]),
             counts=np.array(values["counts"], dtype=np.int64),
             n_features=int(values["n_features"]),
-            settings=dict(values["settings"]),
+            settings={_SETTINGS.get(name, name): v for name, v in values["settings"].items()},
             skipped={_american(name): why for name, why in values["skipped"].items()},
             notes=tuple(values["notes"]),
             shared_seconds=dict(values["shared_seconds"]),

@@ -65,14 +65,14 @@ def measure(
     graph: NeighborGraph | None = None,
     map_graph: NeighborGraph | None = None,
     max_samples: int | None = 3000,
-    probe_samples: int | None = 10_000,
-    capacity_points: int = 50,
+    probe_max_samples: int | None = 10_000,
+    capacity_max_samples_per_class: int = 50,
     n_draws: int = 200,
     n_resamples: int = 200,
     n_permutations: int = 20,
-    random_state: int = 0,
+    random_state: int | None = 0,
     n_jobs: int | None = None,
-    max_memory: int | None = None,
+    max_memory: int | str | None = None,
 ) -> Scores:
     """Measure how untangled labeled points are: all measures, or some, with what is sure of them.
 
@@ -101,24 +101,26 @@ def measure(
     max_samples : int, optional
         Silhouette, trustworthiness and continuity look at about so many points, drawn from each
         class in its share, each against all others; their error is stated. None looks at all.
-    probe_samples : int, optional
-        Train and test the linear probe on about so many points, drawn likewise; None uses all.
-    capacity_points : int
-        Points of each class that the manifold capacity is of.
+    probe_max_samples : int or None, default=10000
+        Train and test the linear probe on about this many points, drawn likewise; None uses all.
+    capacity_max_samples_per_class : int, default=50
+        Points of each class that the manifold capacity uses, drawn at random.
     n_draws : int
         Draws for each class of the manifold capacity.
     n_resamples : int
         Bootstrap resamples of the points; 0 for no intervals.
     n_permutations : int
         Permutations of the labels; 0 for no values by chance.
-    random_state : int
-        Seed of everything random: the same seed gives the same scores.
+    random_state : int or None, default=0
+        Seed of everything random. The default gives the same scores each time; None draws a new
+        seed, which ``settings`` of the result records.
     n_jobs : int, optional
-        Threads; every core by default.
-    max_memory : int, optional
-        Points on disk that take more bytes than this as float32, by default 256 MB, are read a part
-        at a time. The scores are those of points in memory, but that the participation ratio,
-        linear CKA and the linear probe are of as many points as fit, which their notes say.
+        Number of threads. None uses every core (scikit-learn's None is one).
+    max_memory : int or str, optional
+        Points on disk that take more memory than this as float32 are read a part at a time: a
+        number of bytes, or text such as ``"2 GB"``; by default 256 MiB. Increase it where there
+        is room. The scores are the same as of points in memory, except that the participation
+        ratio, linear CKA and the linear probe use as many points as fit; their notes say so.
 
     Returns
     -------
@@ -157,6 +159,8 @@ def measure(
     map_ = None if map is None else scale_free(map, name="map")
     if map_ is not None and len(map_) != len(points):
         raise ValueError(f"map must be of the {len(points)} points; it is of {len(map_)}")
+    if random_state is None:
+        random_state = int(np.random.SeedSequence().generate_state(1)[0])
     n_samples = len(points)
     k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     k_faithful = min(K_FAITHFUL, (n_samples - 1) // 2)
@@ -164,14 +168,18 @@ def measure(
         "k": k,
         "k_faithful": k_faithful,
         "max_samples": _optional_count(max_samples, "max_samples"),
-        "probe_samples": _optional_count(probe_samples, "probe_samples"),
-        "capacity_points": check_integer(capacity_points, "capacity_points", 1, 2**31, "above 0"),
+        "probe_max_samples": _optional_count(probe_max_samples, "probe_max_samples"),
+        "capacity_max_samples_per_class": check_integer(
+            capacity_max_samples_per_class, "capacity_max_samples_per_class", 1, 2**31, "above 0"
+        ),
         "n_draws": check_integer(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000"),
         "n_resamples": check_integer(n_resamples, "n_resamples", 0, 10**5, "from 0 to 100,000"),
         "n_permutations": check_integer(
             n_permutations, "n_permutations", 0, 10**4, "from 0 to 10,000"
         ),
-        "random_state": check_integer(random_state, "random_state", 0, 2**63, "of 0 or more"),
+        "random_state": check_integer(
+            random_state, "random_state", 0, 2**63, "of 0 or more, or None"
+        ),
         "n_jobs": n_jobs,
     }
     for shown, given in ((points, graph), (map_, map_graph)):

@@ -228,9 +228,9 @@ class Inputs:
         return stratified(self.codes, most, self.random_state)
 
     @property
-    def probe_samples(self) -> int | None:
+    def probe_max_samples(self) -> int | None:
         """How many points the linear probe may use."""
-        asked: int | None = self.settings["probe_samples"]
+        asked: int | None = self.settings["probe_max_samples"]
         if not isinstance(self.points, StoredPoints):
             return asked
         most = max(4, self.points.rows_in(self.points.max_memory, itemsize=8))
@@ -287,6 +287,6 @@ class Inputs:
                 self.classes,
                 n_draws=self.settings["n_draws"],
                 random_state=self.random_state,
-                max_points=self.settings["capacity_points"],
+                max_samples_per_class=self.settings["capacity_max_samples_per_class"],
                 n_jobs=self.n_jobs,
             )

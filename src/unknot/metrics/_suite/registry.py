@@ -231,7 +231,7 @@ def _probe(inputs: Inputs, space: Space) -> Result:
         space.points,
         space.codes,
         space.classes,
-        max_samples=inputs.probe_samples,
+        max_samples=inputs.probe_max_samples,
         random_state=inputs.random_state,
         n_jobs=inputs.n_jobs,
     )

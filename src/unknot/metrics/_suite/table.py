@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._io.formatting import ARROWS, format_number
+from ..._io.text import shown
+
 if TYPE_CHECKING:
     from ..scores import Score, Scores
-
-ARROWS = {True: "↑", False: "↓", None: "·"}
-
 
 # Where there is less room, the ranges are left out, so that names and numbers stay whole.
 WIDTH_WITH_RANGES = 96
@@ -22,8 +21,6 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     """Yield what rich prints in so many columns: the table, its notes, and what was left out."""
     from rich.table import Table
     from rich.text import Text
-
-    from ..._io.text import shown
 
     settings = scores.settings
     table = Table(
@@ -76,36 +73,17 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     yield Text(f"{scores.seconds:.1f} s{': ' if spent else ''}{spent}", style="dim")
 
 
-def as_text(scores: Scores, width: int = 110) -> str:
-    """Render the table as plain text."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, color_system=None, legacy_windows=False)
-    console.print(scores)
-    return stream.getvalue().rstrip()
-
-
 def _cells(score: Score) -> tuple[str, str, str, str]:
     interval = "" if score.interval is None else "[{}, {}]".format(*_alike(score.interval))
-    null = "" if score.null is None else number(score.null)
+    null = "" if score.null is None else format_number(score.null)
     low, high = score.range
-    ends = f"{number(low)} up" if high == np.inf else f"{number(low)} to {number(high)}"
-    return number(score.value), interval.replace("[", "\\["), null, ends
-
-
-def number(value: float) -> str:
-    """Write a number with three significant digits after the point, or four in all."""
-    if not np.isfinite(value):
-        return str(float(value))
-    if value == 0.0 or (abs(value) >= 1 and value == round(value) and abs(value) < 1e4):
-        return f"{value:.0f}"
-    if abs(value) >= 1e5 or abs(value) < 1e-3:
-        return f"{value:.2e}"
-    if abs(value) >= 100:
-        return f"{value:.1f}"
-    return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+    ends = (
+        f"{format_number(low)} up"
+        if high == np.inf
+        else f"{format_number(low)} to {format_number(high)}"
+    )
+    return format_number(score.value), interval.replace("[", "\\["), null, ends
 
 
 def _alike(interval: tuple[float, float]) -> tuple[str, str]:
-    return number(interval[0]), number(interval[1])
+    return format_number(interval[0]), format_number(interval[1])

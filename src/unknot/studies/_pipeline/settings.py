@@ -30,7 +30,7 @@ DEFAULT_MEASURES: Final[tuple[str, ...]] = (
 )
 DEFAULT_OPTIONS: Final = {
     "max_samples": 300,
-    "probe_samples": 1000,
+    "probe_max_samples": 1000,
     "n_resamples": 50,
     "n_permutations": 3,
 }
@@ -83,10 +83,10 @@ class StudySettings:
         else:
             chosen = measures_among((measures,) if isinstance(measures, str) else tuple(measures))
         for name in options or {}:
-            if name not in (*DEFAULT_OPTIONS, "capacity_points", "n_draws"):
+            if name not in (*DEFAULT_OPTIONS, "capacity_max_samples_per_class", "n_draws"):
                 raise ValueError(
                     f"measure_options: {name!r} is not one of "
-                    f"{', '.join((*DEFAULT_OPTIONS, 'capacity_points', 'n_draws'))}"
+                    f"{', '.join((*DEFAULT_OPTIONS, 'capacity_max_samples_per_class', 'n_draws'))}"
                 )
         return cls(chosen, options={**DEFAULT_OPTIONS, **(options or {})}, **numbers)
 
