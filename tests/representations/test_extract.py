@@ -62,7 +62,7 @@ def test_layers_are_chosen_by_name_pattern_and_depth(stored, layers, expected):
         ("conv3", ValueError, r"no layer 'conv3'; did you mean 'conv2' or 'conv1'\?"),
         ("x*", ValueError, "no layer 'x\\*'; its layers are conv1, conv2, flat, fc"),
         (4, ValueError, "has 4 layers, 0 to 3 or -1 to -4 from the end; got 4"),
-        ([True], TypeError, "names, patterns, depths and slices; got True"),
+        ([True], TypeError, "names, patterns, indices or slices of indices; got True"),
         ([], ValueError, "at least one layer"),
         (slice(9, None), ValueError, "at least one layer"),
     ],
@@ -211,14 +211,14 @@ def test_large_batches_are_run_in_parts(stored, monkeypatch):
     class Arrays(dict):
         pass
 
-    original = _extract.Column.take
+    original = _extract.Column.append
 
-    def take(self, values, start, stop, raw):
+    def append(self, values, start, stop, raw):
         sizes.append(stop - start)
         original(self, values, start, stop, raw)
 
-    monkeypatch.setattr(_extract.Column, "take", take)
-    monkeypatch.setattr(_extract, "CAPTURED_BYTES", 10 * 72 * 4)
+    monkeypatch.setattr(_extract.Column, "append", append)
+    monkeypatch.setattr(_extract, "MAX_BATCH_BYTES", 10 * 72 * 4)
     extract(Arrays(stored), None, "conv1", batch_size=500)
     assert sizes == [10] * 5
 

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 
 import unknot
-from unknot.representations._fingerprint import model_fingerprint
+from unknot.representations import find_adapter
 
 INPUTS = np.random.default_rng(0).normal(size=(40, 4)).astype(np.float32)
+
+
+def model_fingerprint(model, inputs):
+    return find_adapter(model).fingerprint(inputs)
 
 
 def fingerprint(model):
@@ -203,7 +207,7 @@ def test_it_is_the_same_in_another_process(torch, tmp_path):
     script = tmp_path / "script.py"
     script.write_text(
         "import numpy as np, torch\n"
-        "from unknot.representations._fingerprint import model_fingerprint\n"
+        "from unknot.representations import find_adapter\n"
         "class Net(torch.nn.Module):\n"
         "    def __init__(self):\n"
         "        super().__init__(); self.fc = torch.nn.Linear(4, 600); self.kind = 'a'\n"
@@ -211,7 +215,7 @@ def test_it_is_the_same_in_another_process(torch, tmp_path):
         "        return self.fc(x) if self.kind in {'a', 'b', 'c', 'd', 'e'} else x\n"
         "torch.manual_seed(0)\n"
         "inputs = np.random.default_rng(0).normal(size=(40, 4))\n"
-        "print(model_fingerprint(Net(), inputs))\n"
+        "print(find_adapter(Net()).fingerprint(inputs))\n"
     )
     found = [
         subprocess.run(

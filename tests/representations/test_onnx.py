@@ -124,7 +124,7 @@ def test_inputs_that_do_not_fit_are_one_clear_error(inputs, message):
 
 
 def test_what_onnx_cannot_do_is_said(tmp_path):
-    with pytest.raises(ValueError, match="does not say how its weights began"):
+    with pytest.raises(ValueError, match="does not record how its weights were initialized"):
         untrained(embedding())
     (tmp_path / "broken.onnx").write_bytes(b"\x08\x07nonsense")
     with pytest.raises(ValueError, match=r"broken\.onnx cannot be loaded as an ONNX model"):

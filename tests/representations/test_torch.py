@@ -144,7 +144,7 @@ def test_an_lstms_values_have_a_row_for_each_sample(torch_models, batch_first):
     np.testing.assert_allclose(found["lstm[1][0]"], hidden.transpose(0, 1), atol=1e-6)
     np.testing.assert_allclose(found["lstm[1][1]"], cell.transpose(0, 1), atol=1e-6)
     notes = {layer.name: layer.description for layer in found.layers}
-    assert notes["lstm[1][0]"] == "samples along axis 1, brought to the front"
+    assert notes["lstm[1][0]"] == "samples along axis 1, moved to axis 0"
     assert bool(notes["lstm[0]"]) is not batch_first
     np.testing.assert_allclose(found.output, found["head"])  # the logits of a dict
 
@@ -192,9 +192,9 @@ def test_layers_without_a_row_for_each_sample_are_left_out():
     found = extract(Odd(), np.eye(3), progress=False)
     assert list(found) == ["fc"]
     assert [note.partition(" left out: ")[0] for note in found.notes] == ["total", "flat", "ranks"]
-    with pytest.raises(ValueError, match=r"'total' cannot be used: .*one row for each sample"):
+    with pytest.raises(ValueError, match=r"'total' cannot be used: .*one row per sample"):
         extract(Odd(), np.eye(3), "total")
-    with pytest.raises(ValueError, match="'ranks' cannot be used: it gives int64"):
+    with pytest.raises(ValueError, match="'ranks' cannot be used: it returns int64"):
         extract(Odd(), np.eye(3), "ranks")
 
 

@@ -147,7 +147,7 @@ def test_exported_programs_of_other_kinds(torch_models):
 
 def test_graphs_have_no_untrained_control(resnet, pictures):
     for model in (script(resnet, pictures[:3], "traced"), export(resnet, pictures[:3])):
-        with pytest.raises(ValueError, match="does not say how its weights began"):
+        with pytest.raises(ValueError, match="does not record how its weights were initialized"):
             untrained(model)
 
 

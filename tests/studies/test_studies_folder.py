@@ -143,11 +143,11 @@ def test_extracted_layers_replace_their_like_only(tmp_path):
     assert (tmp_path / "fc1.zarr" / "c" / "notes.txt").read_text() == "precious"
     (tmp_path / "fc1.zarr").rename(tmp_path / "moved")
     (tmp_path / "fc1.zarr").symlink_to(tmp_path / "moved")
-    with pytest.raises(FileExistsError, match="holds something else than a layer 'fc1'"):
+    with pytest.raises(FileExistsError, match="is not a layer 'fc1' that unknot wrote"):
         extract()
     (tmp_path / "fc1.zarr").unlink()
     (tmp_path / "fc1.zarr").write_text("precious")
-    with pytest.raises(FileExistsError, match="name another folder"):
+    with pytest.raises(FileExistsError, match="use another folder"):
         extract()
     assert (tmp_path / "fc1.zarr").read_text() == "precious"
 

@@ -7,7 +7,7 @@ import pytest
 from studies_settings import fast
 
 import unknot
-from unknot.representations._fingerprint import model_fingerprint
+from unknot.representations import find_adapter
 
 
 @pytest.fixture(scope="module")
@@ -73,13 +73,13 @@ def test_other_weights_are_another_model(perceptron, data):
     import keras
 
     other = keras.models.clone_model(perceptron)
-    assert model_fingerprint(other, data.test.inputs) != model_fingerprint(
-        perceptron, data.test.inputs
-    )
+    assert find_adapter(other).fingerprint(data.test.inputs) != find_adapter(
+        perceptron
+    ).fingerprint(data.test.inputs)
     other.set_weights(perceptron.get_weights())
-    assert model_fingerprint(other, data.test.inputs) == model_fingerprint(
-        perceptron, data.test.inputs
-    )
+    assert find_adapter(other).fingerprint(data.test.inputs) == find_adapter(
+        perceptron
+    ).fingerprint(data.test.inputs)
 
 
 def test_a_torch_module(data, tmp_path):
@@ -93,7 +93,7 @@ def test_a_torch_module(data, tmp_path):
         torch.nn.Dropout(0.5),
         torch.nn.Linear(24, 10),
     )
-    before = model_fingerprint(model, data.test.inputs)
+    before = find_adapter(model).fingerprint(data.test.inputs)
     study = unknot.study(model, data.test, out=tmp_path / "s", max_samples=100, **fast())
     kinds = [layer.kind for layer in study.values()]
     assert kinds == ["input", "Flatten", "Linear", "ReLU", "Dropout", "Linear"]
@@ -103,10 +103,10 @@ def test_a_torch_module(data, tmp_path):
     assert study.probabilities.shape == (100, 10)
     np.testing.assert_allclose(study.probabilities.sum(axis=1), 1, atol=1e-5)
     assert list(study.controls["untrained"]) == names
-    assert model_fingerprint(model, data.test.inputs) == before
+    assert find_adapter(model).fingerprint(data.test.inputs) == before
     with torch.no_grad():
         model[1].weight += 1
-    assert model_fingerprint(model, data.test.inputs) != before
+    assert find_adapter(model).fingerprint(data.test.inputs) != before
 
 
 def test_an_onnx_model(perceptron, data, tmp_path):

@@ -5,6 +5,7 @@ and labels 0..C-1, wherever the data came from.
 """
 
 from ._dataset import Dataset, DatasetError, Split
+from ._dataset import stratified_indices as stratified_indices
 from ._load import load_dataset
 
 __all__ = ["Dataset", "DatasetError", "Split", "load_dataset"]

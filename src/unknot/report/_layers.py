@@ -11,7 +11,7 @@ from ..metrics import Ellipses, Score, Scores
 from ..metrics.neighborhood import confusion_of_graph, hit_of_graph
 from ..metrics.shapes import ellipses_of_map, hulls_of_map
 from ..neighbors import NeighborGraph, nearest_neighbors
-from ..representations._reduction import describe
+from ..representations import describe_reduction
 from ..studies import LayerStudy
 from ._packing import pack, pack_map, pack_shares
 
@@ -29,7 +29,7 @@ def layer_entry(
         "shape": [int(size) for size in layer.shape],
         "sameAs": None if layer.same_as is None else str(layer.same_as),
         "notes": [str(note) for note in layer.notes],
-        "reduction": describe(layer.reduction) if layer.reduction else None,
+        "reduction": describe_reduction(layer.reduction) if layer.reduction else None,
         "klDivergence": finite(layer.kl_divergence),
         **dict.fromkeys(("map", "hits", "mapHits", "neighbors", "confusion")),
         **dict.fromkeys(("hulls", "peeled", "ellipses")),

@@ -1,4 +1,4 @@
-"""The rows of each layer, on their way from the model to where they are kept."""
+"""From the model to memory or disk: the rows of each layer, checked and reduced."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,13 +9,13 @@ import numpy as np
 from .._typing import Array
 from ._adapters.base import INPUTS
 from ._layers import Found, Layer, same_values
-from ._reduction import Reducer, describe
+from ._reduction import Reducer, describe_reduction
 from ._samples import has_finite_sum
 from ._store import InMemory, OnDisk, Store, prefault_pages, select_fitting
 
 
 class NotAViewError(Exception):
-    """A layer that looked like a view of another is none."""
+    """A layer that seemed to be a view of another is not."""
 
     def __init__(self, layer: str) -> None:
         super().__init__(layer)
@@ -28,11 +28,11 @@ class Column:
     Parameters
     ----------
     found : Found
-        The layer, and the axis of the samples in what it returns.
+        The layer, and the axis of the samples in its values.
     reducer : Reducer
-        What is done to its values.
+        How its values are reduced.
     base : Column or None
-        The layer of which this one is a view, if that is kept too.
+        The column of the layer that this one is a view of, if that is kept too.
     """
 
     def __init__(self, found: Found, reducer: Reducer, base: "Column | None" = None) -> None:
@@ -42,18 +42,18 @@ class Column:
         self.place: InMemory | OnDisk | None = None
         self.n_written = 0
         self.keeps_batch = False
-        """Whether views are compared with its rows."""
+        """Whether its current batch is needed to verify views of it."""
         self._axis = found.axis or 0
         self._batch: Array | None = None
 
-    def take(self, values: Array, start: int, stop: int, raw: Array | None) -> None:
-        """Check, reduce and keep what the layer returned; `raw` is what the model was given."""
+    def append(self, values: Array, start: int, stop: int, raw: Array | None) -> None:
+        """Check, reduce and keep the layer's values; `raw` is the batch of inputs."""
         if self._axis:
             values = np.moveaxis(values, self._axis, 0)
         if values.shape[1:] != self.layer.shape or len(values) < stop - start:
             raise ValueError(
-                f"layers: {self.layer.name!r} gives the shape {values.shape} for the samples "
-                f"{start} to {stop - 1}, and {self.layer.shape} a sample before; leave it out"
+                f"layers: {self.layer.name!r} has the shape {values.shape} for samples {start} to "
+                f"{stop - 1}, and {self.layer.shape} per sample before; leave it out"
             )
         rows = values[: stop - start]
         self.n_written = stop
@@ -68,25 +68,28 @@ class Column:
         reduced = self.reducer.apply(rows, start)
         self.place.write(start, reduced)
         if self.keeps_batch:
-            # Operations in place may change what the layer returned before a view runs.
+            # A copy: in-place operations may change the values before a view runs.
             if isinstance(self.place, InMemory) and self.reducer.exact:
                 self._batch = self.place.array[start:stop]
             else:
                 self._batch = np.array(rows)
 
     def report(self) -> dict[str, Any]:
-        """Return what was done to the values; views share what was done to their base."""
+        """Return how the values were reduced; views share the reduction of their base."""
         return self.base.report() if self.base is not None else self.reducer.report()
 
     def described(self, reports: dict[str, dict[str, Any]]) -> Layer:
-        """Return the layer with what was done to it in words."""
+        """Return the layer with its reduction as text."""
         name = self.layer.name
-        parts = [self.layer.description, describe(reports[name]) if name in reports else ""]
+        parts = [
+            self.layer.description,
+            describe_reduction(reports[name]) if name in reports else "",
+        ]
         return replace(self.layer, description="; ".join(filter(None, parts)))
 
 
 def resolve_aliases(found: Sequence[Found]) -> list[Found]:
-    """Name views after the first chosen layer of the same values, and not after one left out."""
+    """Set `same_as` of views to the first selected layer with the same values."""
     first: dict[str, str] = {INPUTS: INPUTS}
     result = []
     for entry in found:
@@ -98,7 +101,7 @@ def resolve_aliases(found: Sequence[Found]) -> list[Found]:
 
 
 def without_view(found: Found, layer: str) -> Found:
-    """Return the entry, as no view of another if it is that layer's."""
+    """Clear `same_as` if the entry is of this layer."""
     if found.layer.name != layer:
         return found
     return replace(found, layer=replace(found.layer, same_as=None))
@@ -111,10 +114,10 @@ def plan(
     places: Store,
     budget: int,
 ) -> dict[str, Column]:
-    """Give each layer a place in memory or on disk.
+    """Assign each layer a place in memory or on disk.
 
-    Views in memory share the values of their base, and so do those of a numbered store; on disk
-    otherwise exact ones have a copy.
+    Views share the values of their base, except unreduced views on disk in a store that is not
+    numbered: these are copies.
     """
     columns: dict[str, Column] = {}
     for entry in found:
@@ -170,7 +173,7 @@ def finish(columns: dict[str, Column], places: Store) -> dict[str, Any]:
 def _refuse_non_finite(layer: str, rows: Array, start: int) -> None:
     nan, infinite = np.isnan(rows), np.isinf(rows)
     if not (nan.any() or infinite.any()):
-        return  # only their sum is too large
+        return  # only their sum overflows
     shares = [
         f"{share:.2%} {what}"
         for share, what in ((nan.mean(), "NaN"), (infinite.mean(), "infinite"))
@@ -179,6 +182,6 @@ def _refuse_non_finite(layer: str, rows: Array, start: int) -> None:
     bad = (nan | infinite).reshape(len(rows), -1).any(axis=1)
     raise ValueError(
         f"layers: the values of {layer!r} are {' and '.join(shares)} in the samples {start} to "
-        f"{start + len(rows) - 1}, first in sample {start + int(np.argmax(bad))}; mend the model "
+        f"{start + len(rows) - 1}, first in sample {start + int(np.argmax(bad))}; fix the model "
         "or the inputs, or leave the layer out"
     )

@@ -1,4 +1,4 @@
-"""Run a model over the inputs once and keep what its layers make of them."""
+"""Run a model over the inputs once and keep the values of its layers."""
 
 import os
 from typing import Any, Final
@@ -21,13 +21,13 @@ from ._columns import (
     resolve_aliases,
     without_view,
 )
-from ._layers import Which, choose, prepare, probe
+from ._layers import Which, choose, probe
 from ._reduction import Pool, Reducer, check_reductions
 from ._representations import Representations
 from ._samples import Samples, check_inputs
 from ._store import Store
 
-CAPTURED_BYTES: Final = 256_000_000
+MAX_BATCH_BYTES: Final = 256_000_000
 
 
 def extract(
@@ -43,66 +43,79 @@ def extract(
     random_state: int = 0,
     progress: bool = True,
 ) -> Representations:
-    """Take the representations of samples at any or all layers of a model.
+    """Compute the representations of samples at the layers of a model.
 
-    However many layers are asked for, the model runs once over the inputs, as it does when it
-    predicts (dropout is off); a few samples are run before, to see what there is. The model is
-    not altered.
+    The model runs once over the inputs, in inference mode (dropout is off), however many layers
+    are selected; a few samples are run before, to find the layers. The model is not modified.
 
     Parameters
     ----------
     model : object
-        A Keras model (built or loaded; Sequential, functional, subclassed or nested), a PyTorch
-        module, TorchScript or exported program, an ONNX model, or a dict of layer -> points.
-    inputs : array-like, (n_samples, ...), or tuple, list or dict of array-likes
-        As the model takes them; several for a model of several inputs. Real numbers are given in
-        the precision of the model, and integers such as token numbers as integers where it takes
-        them. None for a dict of points.
+        A Keras model (Sequential, functional, subclassed or nested), a PyTorch module, a
+        TorchScript module, an exported program, an ONNX model, or a dict of layer -> points.
+    inputs : array-like of shape (n_samples, ...), or tuple, list or dict of array-likes
+        The samples; several arrays for a multi-input model. Real numbers are converted to the
+        model's precision. None for a dict of points.
     layers : str, int, slice, or sequence of these, optional
-        Names (``"fc1"``), patterns (``"conv*"``), or places among `list_layers` (0 is the first,
-        -1 the last); all by default. They come in the order in which they run. A layer inside
-        another is ``outer/inner`` in Keras, ``outer.inner`` in PyTorch.
-    batch_size : int
-        Samples that pass through the model at once; fewer where a batch's representations would
-        take more than 256 MB or `max_memory`.
+        Names (``"fc1"``), patterns (``"conv*"``), or indices into `list_layers` (0 is the first,
+        -1 the last). By default all. Nested layers are ``outer/inner`` in Keras and
+        ``outer.inner`` in PyTorch. The result is in execution order.
+    batch_size : int, default=500
+        Samples per run of the model, reduced so that the selected layers take at most 256 MB (or
+        `max_memory`) per batch. Decrease it if the model itself runs out of memory.
     max_memory : int or str, optional
-        What the representations may take in memory, in bytes or as ``"2 GB"``; by default 1 GB,
-        and at most half of what is free. The largest go to disk, as Zarr arrays.
+        How much memory the result may take, in bytes or as ``"2 GB"``; the largest layers beyond
+        it go to disk, as Zarr arrays. By default 1 GB, and at most half of the free memory.
+        Increase it to avoid the disk.
     store : path, optional
-        The folder for these, which appear in it when all are written; by default a temporary one,
-        removed with the last object that reads it.
+        The folder for these arrays, which appear in it after everything is written. By default a
+        temporary folder, deleted with the last object that reads it.
     pool : {"mean", "max"} or int, optional
-        Reduce layers of images (samples of 3 dimensions or more) to one number a channel, or to
-        the means of a grid of that many cells a side.
+        Reduce images (3 or more dimensions per sample) to one number per channel, or to the
+        means over a grid of this many cells per side. Use it if convolutional layers are too
+        large.
     project : int, optional
-        Reduce layers of more numbers to that many, by a sparse random projection. How far it
-        changes distances is measured and stated.
-    random_state : int
+        Reduce layers of more than this many features to this many, by a sparse random projection
+        [Li2006]. The distortion of distances is measured and reported.
+    random_state : int, default=0
         Seeds the projection.
-    progress : bool
-        Show a bar on a terminal.
+    progress : bool, default=True
+        Show a progress bar if standard error is a terminal.
 
     Returns
     -------
     Representations
-        Layer name -> float32 array (n_samples, *shape). A layer that the model calls several
-        times appears as ``name``, ``name:2``, ...; one that returns several values as
-        ``name[0]``, ``name[1]``, ...
+        Layer name -> float32 array (n_samples, *shape). Repeated calls of a layer are ``name``,
+        ``name:2``, ...; several values of one layer are ``name[0]``, ``name[1]``, ...
 
     Raises
     ------
     ValueError
-        If a layer does not exist (near names are listed) or, asked for by its name, has no row
-        for each sample; if the inputs do not fit the model; if a layer gives NaN or infinity.
+        If a layer does not exist (similar names are suggested); if a layer selected by name has
+        no row for each sample; if the inputs do not fit the model; if a layer returns NaN or
+        infinity.
     TypeError
-        If `model` is of no known kind.
+        If no adapter accepts the model.
     OSError
-        If the disk is full; nothing is left there.
+        If the disk is full; what was written is removed.
+
+    See Also
+    --------
+    unknot.representations.list_layers : List the layers and their shapes.
+    unknot.load_model : Load a model from a file.
+    unknot.study : Also map and measure every layer.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> model = unknot.networks.perceptron(n_classes=3, input_shape=(4, 4, 1), random_state=0)
+    >>> unknot.extract(model, np.zeros((10, 4, 4, 1), np.float32), ["fc1", -1])
+    Representations(10 samples; fc1 (100,), probabilities (3,))
     """
     return extract_to(
         Store(store),
         memory_budget(max_memory),
-        model,
+        find_adapter(model),
         inputs,
         layers,
         batch_size=batch_size,
@@ -115,16 +128,16 @@ def extract(
 
 
 def batch_bytes(max_memory: int | str | None) -> int:
-    """Return what the layers may hand over in one batch; larger batches are run in parts."""
+    """Return how many bytes the selected layers may take per batch."""
     if max_memory is None:
-        return CAPTURED_BYTES
-    return min(CAPTURED_BYTES, memory_budget(max_memory))
+        return MAX_BATCH_BYTES
+    return min(MAX_BATCH_BYTES, memory_budget(max_memory))
 
 
 def extract_to(
     store: Store,
     budget: int,
-    model: Any,
+    adapter: Adapter,
     inputs: Any,
     layers: Which,
     *,
@@ -135,17 +148,18 @@ def extract_to(
     random_state: int,
     progress: bool,
 ) -> Representations:
-    """Extract as `extract` does, with so many bytes of memory, and what is larger in a store."""
-    adapter = find_adapter(model)
+    """Extract as `extract` does; layers that exceed `budget` bytes of memory go to `store`."""
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}")
     check_reductions(pool, project)
-    samples = prepare(adapter, inputs)
+    samples = adapter.samples(inputs)
     found, notes = choose(probe(adapter, samples), layers, adapter.name)
-    notes = [*getattr(adapter, "notes", ()), *notes]
+    notes = [*adapter.notes, *notes]
     found = resolve_aliases(found)
-    captured = sum(4 * int(np.prod(entry.layer.shape)) for entry in found)
-    size = adapter.batch_size or min(batch_size, max(1, batch_bytes // captured), samples.n_samples)
+    sample_bytes = sum(4 * int(np.prod(entry.layer.shape)) for entry in found)
+    size = adapter.batch_size or min(
+        batch_size, max(1, batch_bytes // sample_bytes), samples.n_samples
+    )
     while True:
         reducers = {
             entry.layer.name: Reducer(
@@ -162,7 +176,7 @@ def extract_to(
             columns = plan(found, reducers, samples.n_samples, places, budget)
             try:
                 output = _run(adapter, samples, columns, size, progress=progress)
-            except NotAViewError as error:  # the few samples before were not enough to tell
+            except NotAViewError as error:  # the probed samples happened to agree
                 places.remove()
                 found = [without_view(entry, error.layer) for entry in found]
                 continue
@@ -180,13 +194,13 @@ def _run(
     *,
     progress: bool,
 ) -> Array | None:
-    """Run all batches; return the model's output, if it is one array (n_samples, n_outputs)."""
+    """Run all batches; return the model's output if it is one array (n_samples, n_outputs)."""
     n_samples = samples.n_samples
     start, stop, raw = 0, 0, None
 
     def sink(name: str, kind: str, values: Array) -> None:
         if (column := columns.get(name)) is not None:
-            column.take(values, start, stop, raw)
+            column.append(values, start, stop, raw)
 
     console = Console(stderr=True)
     shown = track(
@@ -197,19 +211,19 @@ def _run(
         disable=not (progress and supports_live_display(console)),
     )
     output: Array | None = None
-    with adapter.running(sink, set(columns)) as run:
+    with adapter.capture(sink, set(columns)) as run:
         for start in shown:
             stop = min(start + size, n_samples)
-            padded = adapter.steady or adapter.batch_size is not None
-            batch = samples.rows(start, start + size if padded else stop)
-            if not hasattr(adapter, "samples"):  # stored layers are looked at as layers
+            pad = adapter.pad_batches or adapter.batch_size is not None
+            batch = samples.rows(start, start + size if pad else stop)
+            if adapter.computes:  # stored layers are checked as layers
                 check_inputs(batch, start)
-            raw = None if samples.several else batch
+            raw = None if samples.multi_input else batch
             rows = _output_rows(run(batch), stop - start)
             for name, column in columns.items():
                 if column.n_written != stop:
                     raise ValueError(
-                        f"layers: model {adapter.name!r} does not run {name!r} for the samples "
+                        f"layers: model {adapter.name!r} does not run {name!r} for samples "
                         f"{start} to {stop - 1}; leave it out"
                     )
             if start == 0 and rows is not None:
@@ -220,7 +234,7 @@ def _run(
 
 
 def _output_rows(result: Any, n_rows: int) -> Array | None:
-    """Return the one array of numbers by sample that a model returned, if that is what it did."""
+    """Return a model's output as (n_rows, n_outputs), or None if it is not one such array."""
     if isinstance(result, dict) and "logits" in result:
         result = result["logits"]
     found = [values for _, values in leaves("", result)]

@@ -1,4 +1,4 @@
-"""The layers of a model: found by running a few samples, and chosen by name, pattern or depth."""
+"""The layers of a model: found by running a few samples, selected by name, pattern or index."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +13,7 @@ from .._validation.numbers import is_integer
 from ._adapters.base import INPUTS, Adapter, find_adapter
 from ._samples import Samples
 
-PROBED: Final = (8, 5)  # samples; of two sizes, which tell the axis of the samples from the others
+PROBE_SIZES: Final = (8, 5)  # two batch sizes, which identify the axis of the samples
 
 Which: TypeAlias = str | int | slice | Sequence[str | int | slice] | None
 
@@ -25,16 +25,21 @@ class Layer:
     Attributes
     ----------
     name : str
-        As `extract` takes it.
+        The name to select it by.
     kind : str
-        The class of the layer or the name of the operator, such as ``Conv2D`` or ``Relu``.
+        The layer's class or the operator's name, such as ``Conv2D`` or ``Relu``.
     shape : tuple of int
-        Of what it makes of one sample, before any reduction.
+        The shape of its values for one sample, before any reduction.
     same_as : str or None
-        The first layer whose values it hands on unchanged, at most in another shape: dropout and
-        flatten do, when a network predicts. ``"inputs"`` where these are the model's inputs.
+        The first layer with the same values, possibly in another shape: dropout and flatten only
+        pass on their input at inference. ``"inputs"`` if these are the model's inputs.
     description : str
-        What was done to its values, if anything.
+        What was done to its values; empty if nothing.
+
+    See Also
+    --------
+    list_layers : List the layers of a model.
+    extract : Compute the values of layers.
     """
 
     name: str
@@ -46,16 +51,16 @@ class Layer:
 
 @dataclass(frozen=True)
 class Found:
-    """A layer and where its samples lie.
+    """A layer that a probe found.
 
     Attributes
     ----------
     layer : Layer
-        `same_as` is what the few samples say.
+        Its `same_as` holds for the probed samples, and is verified on all during extraction.
     axis : int or None
-        Of the samples, in what the layer returns; None if it has no row for each sample.
+        The axis of the samples in the layer's values; None if there is none.
     problem : str
-        Why it has no representation.
+        Why the layer has no representation; empty if it has one.
     """
 
     layer: Layer
@@ -64,25 +69,33 @@ class Found:
 
 
 def list_layers(model: Any, inputs: Any) -> tuple[Layer, ...]:
-    """List the layers of a model that have a row for each sample, in the order in which they run.
+    """List the layers of a model that `extract` can compute, in execution order.
+
+    A few samples are run to find them. Layers without one row per sample are omitted.
 
     Parameters
     ----------
     model : object
-        As for :func:`extract`.
-    inputs : array-like, (n_samples, ...)
-        As for :func:`extract`; a few of them are run.
+        As for `extract`.
+    inputs : array-like of shape (n_samples, ...), or tuple, list or dict of array-likes
+        As for `extract`; only the first 8 samples are used.
 
     Returns
     -------
     tuple of Layer
+        Their names, kinds and shapes.
 
     Raises
     ------
     ValueError
         If the inputs do not fit the model.
     TypeError
-        If `model` is of no known kind.
+        If no adapter accepts the model.
+
+    See Also
+    --------
+    extract : Compute the values of layers.
+    unknot.study : Measure and draw every layer.
 
     Examples
     --------
@@ -91,69 +104,63 @@ def list_layers(model: Any, inputs: Any) -> tuple[Layer, ...]:
     (Layer(name='fc1', kind='array', shape=(3,), same_as=None, description=''),)
     """
     adapter = find_adapter(model)
-    found = probe(adapter, prepare(adapter, inputs))
+    found = probe(adapter, adapter.samples(inputs))
     return tuple(entry.layer for entry in found if not entry.problem)
 
 
-def prepare(adapter: Adapter, inputs: Any) -> Samples:
-    """Return the inputs as the adapter's model takes them, checked."""
-    own = getattr(adapter, "samples", None)  # stored layers are inputs and outputs at once
-    samples = Samples(inputs, several=adapter.several) if own is None else own(inputs)
-    adapter.check(samples)
-    return samples
-
-
 @dataclass
-class _Seen:
+class _Probed:
+    """A layer's values in the first batch, and their shapes in each."""
+
     kind: str
     values: Array
     shapes: list[tuple[int, ...]] = field(default_factory=list)
 
 
 def probe(adapter: Adapter, samples: Samples) -> list[Found]:
-    """Run a few samples and look at what every layer returns."""
-    seen: dict[str, _Seen] = {}
+    """Run a few samples and inspect what every layer returns."""
+    probed: dict[str, _Probed] = {}
 
     def sink(name: str, kind: str, values: Array) -> None:
-        if name not in seen:
-            seen[name] = _Seen(kind, np.array(values))
-        seen[name].shapes.append(tuple(values.shape))
+        if name not in probed:
+            probed[name] = _Probed(kind, np.array(values))
+        probed[name].shapes.append(tuple(values.shape))
 
-    sizes = (adapter.batch_size,) if adapter.batch_size else PROBED
-    with adapter.running(sink, None) as run:
+    sizes = (adapter.batch_size,) if adapter.batch_size else PROBE_SIZES
+    with adapter.capture(sink, None) as run:
         for size in sizes:
             run(samples.rows(0, size))
-    found = [_judge(name, entry, sizes) for name, entry in seen.items()]
+    found = [_examine(name, entry, sizes) for name, entry in probed.items()]
     if not found:
         raise ValueError(f"model {adapter.name!r} has no layers")
-    inputs = None if samples.several else samples.rows(0, sizes[0])
-    return _name_views(found, {name: entry.values for name, entry in seen.items()}, inputs)
+    inputs = None if samples.multi_input else samples.rows(0, sizes[0])
+    return _name_views(found, {name: entry.values for name, entry in probed.items()}, inputs)
 
 
-def _judge(name: str, seen: _Seen, sizes: Sequence[int]) -> Found:
-    shape, kind = seen.shapes[0], seen.kind
-    if seen.values.dtype.kind != "f":
-        problem = f"it gives {seen.values.dtype.name}, not real numbers"
+def _examine(name: str, probed: _Probed, sizes: Sequence[int]) -> Found:
+    shape, kind = probed.shapes[0], probed.kind
+    if probed.values.dtype.kind != "f":
+        problem = f"it returns {probed.values.dtype.name}, not real numbers"
         return Found(Layer(name, kind, shape), None, problem)
-    if len(seen.shapes) != len(sizes):
+    if len(probed.shapes) != len(sizes):
         return Found(Layer(name, kind, shape), None, "it does not run for every batch")
     axes = [
         axis
-        for axis, lengths in enumerate(zip(*seen.shapes, strict=False))
+        for axis, lengths in enumerate(zip(*probed.shapes, strict=False))
         if lengths == tuple(sizes)
     ]
-    if len({len(other) for other in seen.shapes}) > 1 or not axes:
-        shapes = " and ".join(map(str, seen.shapes))
-        of = " and ".join(map(str, sizes))
-        problem = f"it does not give one row for each sample (got {shapes} for {of} samples)"
+    if len({len(other) for other in probed.shapes}) > 1 or not axes:
+        shapes = " and ".join(map(str, probed.shapes))
+        batches = " and ".join(map(str, sizes))
+        problem = f"it does not return one row per sample (got {shapes} for {batches} samples)"
         return Found(Layer(name, kind, shape), None, problem)
-    per_sample = [_without(other, axes[0]) for other in seen.shapes]
+    per_sample = [_without(other, axes[0]) for other in probed.shapes]
     if len(set(per_sample)) > 1:
-        problem = f"its shape for a sample changes with the batch ({per_sample})"
+        problem = f"its shape per sample changes with the batch ({per_sample})"
         return Found(Layer(name, kind, shape), None, problem)
     if not np.prod(per_sample[0]):
         return Found(Layer(name, kind, shape), None, "it is empty")
-    note = f"samples along axis {axes[0]}, brought to the front" if axes[0] else ""
+    note = f"samples along axis {axes[0]}, moved to axis 0" if axes[0] else ""
     return Found(Layer(name, kind, per_sample[0], description=note), axes[0])
 
 
@@ -162,9 +169,9 @@ def _without(shape: tuple[int, ...], axis: int) -> tuple[int, ...]:
 
 
 def _name_views(found: list[Found], values: dict[str, Array], inputs: Any) -> list[Found]:
-    """Say which layers hand on the values of an earlier one.
+    """Set `same_as` of the layers that pass on the values of an earlier one.
 
-    Layers whose values are all alike are dead, and equal by chance; they are views of nothing.
+    Layers of constant value are skipped: they are dead, and equal by chance.
     """
     rows: dict[str, Array] = {}
     if inputs is not None:
@@ -186,7 +193,7 @@ def _name_views(found: list[Found], values: dict[str, Array], inputs: Any) -> li
 
 
 def same_values(first: Array, second: Array) -> bool:
-    """Whether two batches hold the same values, whatever the shape of a sample."""
+    """Whether two batches contain the same values, whatever the shape of a sample."""
     if first.size != second.size or len(first) != len(second):
         return False
     if second.dtype == np.float64:
@@ -195,12 +202,12 @@ def same_values(first: Array, second: Array) -> bool:
 
 
 def choose(found: Sequence[Found], layers: Which, model: str) -> tuple[list[Found], list[str]]:
-    """Return the layers asked for, in the model's order, and notes on those left out.
+    """Return the selected layers in execution order, and notes on those left out.
 
     Raises
     ------
     ValueError
-        If one does not exist or, asked for by its name, has no representation.
+        If one does not exist, or is selected by name and has no representation.
     """
     usable = [entry for entry in found if not entry.problem]
     broken = {entry.layer.name: entry for entry in found if entry.problem}
@@ -208,7 +215,7 @@ def choose(found: Sequence[Found], layers: Which, model: str) -> tuple[list[Foun
     if not names:
         first = next(iter(broken.values()))
         raise ValueError(
-            f"model {model!r} has no layer with a row for each sample; "
+            f"model {model!r} has no layer with one row per sample; "
             f"{first.layer.name!r}: {first.problem}"
         )
     if layers is None:
@@ -231,7 +238,7 @@ def choose(found: Sequence[Found], layers: Which, model: str) -> tuple[list[Foun
                 )
             wanted.update(matched)
         else:
-            wanted.update(_at(item, names, model))
+            wanted.update(_by_index(item, names, model))
     if not wanted:
         raise ValueError(f"layers must name at least one layer; got {layers!r}")
     return [entry for entry in usable if entry.layer.name in wanted], notes
@@ -243,14 +250,16 @@ def _matching(pattern: str, names: Iterable[str]) -> list[str]:
     return [name for name in names if fnmatchcase(name, pattern)]
 
 
-def _at(depth: int | slice, names: list[str], model: str) -> list[str]:
-    if isinstance(depth, slice):
-        return names[depth]
-    if not is_integer(depth):
-        raise TypeError(f"layers takes names, patterns, depths and slices; got {depth!r}")
-    if not -len(names) <= depth < len(names):
+def _by_index(index: int | slice, names: list[str], model: str) -> list[str]:
+    if isinstance(index, slice):
+        return names[index]
+    if not is_integer(index):
+        raise TypeError(
+            f"layers must be names, patterns, indices or slices of indices; got {index!r}"
+        )
+    if not -len(names) <= index < len(names):
         raise ValueError(
             f"layers: model {model!r} has {len(names)} layers, 0 to {len(names) - 1} or -1 to "
-            f"-{len(names)} from the end; got {depth}"
+            f"-{len(names)} from the end; got {index}"
         )
-    return [names[depth]]
+    return [names[index]]

@@ -1,4 +1,4 @@
-"""Fewer numbers for a layer: pooled maps, and random projections that tell their distortion."""
+"""Dimension reduction of layers: pooling, and random projection with measured distortion."""
 
 from itertools import product
 from typing import Any, Final
@@ -10,14 +10,14 @@ from .._validation.numbers import is_integer
 from ._layers import Layer
 
 PAIRED_SAMPLES: Final = 64
-"""At most 64 · 63 / 2 = 2,016 pairs measure the distortion of a projection."""
+"""The distortion of a projection is measured on at most 64 · 63 / 2 = 2,016 pairs."""
 PAIRED_BYTES: Final = 32_000_000
 
 Pool = str | int | None
 
 
 def check_reductions(pool: Pool, project: int | None) -> None:
-    """Raise a ValueError or TypeError if the settings mean nothing."""
+    """Raise a ValueError or TypeError if a setting is invalid."""
     if isinstance(pool, str) and pool not in ("mean", "max"):
         raise ValueError(f'pool must be "mean", "max" or the size of a grid; got {pool!r}')
     for name, value in (("pool", pool), ("project", project)):
@@ -28,10 +28,10 @@ def check_reductions(pool: Pool, project: int | None) -> None:
 
 
 class Pooling:
-    """Means or maxima over a grid of cells of an image's positions; channels are kept.
+    """Means or maxima over a grid of cells of an image; channels are kept.
 
-    Along an axis of n positions, cell i of g holds those from floor(i n / g) to below
-    ceil((i + 1) n / g), so that cells overlap where g does not divide n.
+    Along an axis of n positions, cell i of g covers floor(i n / g) up to but not including
+    ceil((i + 1) n / g); cells overlap if g does not divide n.
     """
 
     def __init__(self, shape: tuple[int, ...], pool: str | int, *, channels_first: bool) -> None:
@@ -74,7 +74,7 @@ class Pooling:
 
 
 class Projection:
-    r"""A sparse random projection to k numbers, which keeps distances up to a factor near 1.
+    r"""A sparse random projection to k features, which approximately preserves distances.
 
     Of the d · k entries, one in :math:`\sqrt d` is :math:`\pm d^{1/4} / \sqrt k` and the others 0
     [Li2006]_. The distortion is measured: distances before and after, between samples drawn at
@@ -100,7 +100,7 @@ class Projection:
         self._after = np.empty((count, project), np.float32)
 
     def apply(self, rows: Array, start: int) -> Array:
-        """Return the projected rows, and remember the samples whose distances are measured."""
+        """Return the projected rows; keep the samples whose distances are compared."""
         flat = rows.reshape(len(rows), -1)
         result = np.ascontiguousarray(flat @ self._matrix, dtype=np.float32)
         here = slice(*np.searchsorted(self._chosen, [start, start + len(rows)]))
@@ -110,7 +110,7 @@ class Projection:
 
     @property
     def report(self) -> dict[str, Any]:
-        """What was done, and how far it moved distances, as ratios after / before."""
+        """The settings, and the distortion as ratios of distances after / before."""
         ratios = _distances(self._after), _distances(self._before)
         apart = ratios[1] > 0
         changes = ratios[0][apart] / ratios[1][apart]
@@ -132,7 +132,7 @@ class Projection:
 
 
 class Reducer:
-    """What is done to a layer's values, in order; nothing for most."""
+    """The reductions of a layer's values, in order; none for most layers."""
 
     def __init__(
         self,
@@ -157,25 +157,25 @@ class Reducer:
 
     @property
     def exact(self) -> bool:
-        """Whether values are kept as they are."""
+        """Whether there is no reduction."""
         return not self._steps
 
     def apply(self, rows: Array, start: int) -> Array:
-        """Return the reduced rows; `start` is the first one's place among all."""
+        """Return the reduced rows; `start` is the index of the first among all samples."""
         for step in self._steps:
             rows = step.apply(rows, start)
         return rows
 
     def report(self) -> dict[str, Any]:
-        """Return what was done, as `Representations.reductions` holds it."""
+        """Return the entry of `Representations.reductions`."""
         result: dict[str, Any] = {}
         for step in self._steps:
             result |= step.report
         return result
 
 
-def describe(report: dict[str, Any]) -> str:
-    """Say in words what a report says."""
+def describe_reduction(report: dict[str, Any]) -> str:
+    """Return an entry of `Representations.reductions` as text."""
     parts = []
     if "pool" in report:
         parts.append(f"pooled: {report['pool']}")

@@ -1,4 +1,4 @@
-"""The samples a model is run on: one array, or several for a model of several inputs."""
+"""The samples that a model runs on: one array, or several for a multi-input model."""
 
 from collections.abc import Callable, Mapping
 from typing import Any, TypeAlias
@@ -9,19 +9,19 @@ from .._typing import Array
 from .._validation.arrays import as_numbers
 
 Batch: TypeAlias = Any
-"""An array, or a tuple or dict of arrays, of the same samples."""
+"""An array, or a tuple or dict of arrays with the same samples."""
 
 
 class Samples:
-    """Inputs of a model, all of one length.
+    """A model's inputs, all of the same length.
 
     Parameters
     ----------
     inputs : array-like, or tuple, list or dict of array-likes, (n_samples, ...)
-        A tuple or a dict stands for several inputs. A list does where the model takes several, or
-        may (`several` is None) and the list holds arrays.
-    several : bool or None
-        Whether the model takes several inputs, as far as it is known.
+        A tuple or dict means several inputs. So does a list if `multi_input` is True, or if it is
+        None and the list holds arrays.
+    multi_input : bool or None
+        Whether the model takes several inputs; None if unknown.
 
     Raises
     ------
@@ -31,37 +31,37 @@ class Samples:
         If an input holds anything but numbers.
     """
 
-    def __init__(self, inputs: Any, *, several: bool | None = None) -> None:
-        self.several = isinstance(inputs, (tuple, Mapping)) or (
+    def __init__(self, inputs: Any, *, multi_input: bool | None = None) -> None:
+        self.multi_input = isinstance(inputs, (tuple, Mapping)) or (
             isinstance(inputs, list)
-            and several is not False
-            and (several or all(getattr(part, "ndim", 0) for part in inputs))
+            and multi_input is not False
+            and (multi_input or all(getattr(part, "ndim", 0) for part in inputs))
         )
         self.parts: dict[Any, Array]
         if isinstance(inputs, Mapping):
             self.parts = {key: _as_array(part, f"inputs[{key!r}]") for key, part in inputs.items()}
-        elif self.several:
+        elif self.multi_input:
             self.parts = {i: _as_array(part, f"inputs[{i}]") for i, part in enumerate(inputs)}
         else:
             self.parts = {0: _as_array(inputs, "inputs")}
         self._keyed = isinstance(inputs, Mapping)
         lengths = {key: len(part) if part.ndim else 0 for key, part in self.parts.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"inputs must all hold the same samples; got {lengths} samples")
+            raise ValueError(f"inputs must all have the same number of samples; got {lengths}")
         self.n_samples = next(iter(lengths.values()), 0)
         if not self.n_samples:
             shapes = ", ".join(str(part.shape) for part in self.parts.values())
             raise ValueError(f"inputs must hold at least one sample; got the shape {shapes}")
 
     def map(self, change: Callable[[Any, Array], Array]) -> "Samples":
-        """Return the samples with a change made to each input: change(key, array)."""
+        """Apply change(key, array) to each input."""
         result = object.__new__(Samples)
         result.__dict__ |= self.__dict__
         result.parts = {key: change(key, part) for key, part in self.parts.items()}
         return result
 
     def rows(self, start: int, stop: int) -> Batch:
-        """Return samples as the model takes them; past the last one they begin again."""
+        """Return a batch; past the last sample, continue with the first."""
         if stop <= self.n_samples:
             return self._batch({key: part[start:stop] for key, part in self.parts.items()})
         indices = np.arange(start, stop) % self.n_samples
@@ -70,20 +70,20 @@ class Samples:
     def _batch(self, parts: dict[Any, Array]) -> Batch:
         if self._keyed:
             return parts
-        return tuple(parts.values()) if self.several else parts[0]
+        return tuple(parts.values()) if self.multi_input else parts[0]
 
 
 def map_batch(batch: Batch, change: Callable[[Any, Array], Any]) -> Any:
-    """Return a batch with a change made to each of its arrays: change(key or place, array)."""
+    """Apply change(key or position, array) to each array of a batch."""
     if isinstance(batch, dict):
         return {key: change(key, part) for key, part in batch.items()}
     if isinstance(batch, tuple):
-        return tuple(change(place, part) for place, part in enumerate(batch))
+        return tuple(change(position, part) for position, part in enumerate(batch))
     return change(0, batch)
 
 
 def check_inputs(batch: Batch, start: int) -> None:
-    """Raise a ValueError if a batch of inputs holds NaN or infinity; some layers hide them."""
+    """Raise a ValueError if a batch of inputs contains NaN or infinity; some layers hide them."""
     map_batch(batch, lambda key, part: _check_input(key, part, start))
 
 
@@ -100,18 +100,18 @@ def _check_input(key: Any, part: Array, start: int) -> None:
 
 
 def has_finite_sum(values: Array) -> bool:
-    """Whether the sum is finite, and so every value; it costs far less than to look at each."""
+    """Whether the sum is finite, and so every value; far cheaper than testing each value."""
     with np.errstate(over="ignore", invalid="ignore"):
         return bool(np.isfinite(np.sum(values, dtype=np.float32)))
 
 
 def cast(array: Array, dtype: Any, name: str) -> Array:
-    """Return values in the dtype that a model takes.
+    """Convert values to the dtype of a model's input.
 
     Raises
     ------
     ValueError
-        If it takes integers and the values are fractions.
+        If that is an integer type and the values are fractions.
     """
     wanted = np.dtype(dtype)
     if array.dtype == wanted:

@@ -1,4 +1,4 @@
-"""Where representations are put: memory up to a budget, Zarr arrays on disk beyond it."""
+"""Storage of representations: memory up to a budget, Zarr arrays on disk beyond it."""
 
 import ctypes
 import errno
@@ -19,6 +19,7 @@ from urllib.parse import quote
 
 import numpy as np
 
+from .._io.formatting import format_bytes
 from .._io.folders import is_link, read_regular
 from .._io.lock import LOCK, locked
 from .._typing import Array
@@ -30,7 +31,7 @@ MADV_POPULATE_WRITE: Final = 23  # Linux 5.14
 
 
 def select_fitting(sizes: Sequence[int], budget: int) -> list[bool]:
-    """Return which of some sizes fit into the budget together: the smallest first."""
+    """Return which sizes fit into the budget together, the smallest first."""
     fits = [False] * len(sizes)
     for place in sorted(range(len(sizes)), key=sizes.__getitem__):
         budget -= sizes[place]
@@ -39,10 +40,10 @@ def select_fitting(sizes: Sequence[int], budget: int) -> list[bool]:
 
 
 def prefault_pages(arrays: Sequence[Array]) -> threading.Thread:
-    """Have the system provide the arrays' memory beside the model's work; contents are untouched.
+    """Populate the arrays' pages in a background thread; contents are unchanged.
 
-    Otherwise the first write to each page waits for it, which takes longer than the copying.
-    Where the system does not know of this, nothing happens.
+    Otherwise the first write to each page faults, which takes longer than the copying. Does
+    nothing on systems without MADV_POPULATE_WRITE.
     """
 
     def work() -> None:
@@ -69,15 +70,15 @@ class InMemory:
         self.array = np.empty((n_samples, *shape), np.float32)
 
     def write(self, start: int, rows: Array) -> None:
-        """Put rows at their place."""
+        """Write rows from index `start`."""
         self.array[start : start + len(rows)] = rows
 
     def close(self) -> None:
-        """All is written."""
+        """Do nothing."""
 
 
 class OnDisk:
-    """Rows in one Zarr array, in chunks of whole samples; rows come in order."""
+    """Rows in one Zarr array, in chunks of whole samples, written in order."""
 
     def __init__(self, place: Path, name: str, n_samples: int, shape: tuple[int, ...]) -> None:
         import zarr
@@ -86,8 +87,8 @@ class OnDisk:
         size = max(1, CHUNK_BYTES // (4 * int(np.prod(shape))))
         self._chunk = np.empty((min(size, n_samples), *shape), np.float32)
         self._start = self._filled = 0
-        # Samples that were never written are NaN, not silently 0. Activations hardly compress,
-        # and compressing them takes longer than running most models.
+        # Samples that were never written read as NaN, not 0. No compression: activations hardly
+        # compress, and it takes longer than running most models.
         self._array: Any = zarr.create_array(
             store=str(place),
             shape=(n_samples, *shape),
@@ -100,7 +101,7 @@ class OnDisk:
         )
 
     def write(self, start: int, rows: Array) -> None:
-        """Put rows at their place, which is after those before."""
+        """Write rows; `start` must follow the rows before."""
         while len(rows):
             taken = rows[: len(self._chunk) - self._filled]
             self._chunk[self._filled : self._filled + len(taken)] = taken
@@ -110,7 +111,7 @@ class OnDisk:
                 self._flush()
 
     def close(self) -> None:
-        """Write what is left."""
+        """Write the last, partial chunk."""
         if self._filled:
             self._flush()
         self._chunk = self._chunk[:0]
@@ -122,7 +123,7 @@ class OnDisk:
             raise OSError(
                 error.errno,
                 f"layer {self._name!r} could not be written to disk ({error.strerror or error}); "
-                "raise max_memory, choose fewer layers, pool or project them, or name another "
+                "raise max_memory, select fewer layers, pool or project them, or use another "
                 "store",
                 self._folder,
             ) from error
@@ -134,16 +135,15 @@ class OnDisk:
 
 
 class Store:
-    """A folder of Zarr arrays that appear all at once, when everything is written.
+    """A folder of Zarr arrays that appear all at once, after everything is written.
 
     Parameters
     ----------
     folder : path or None
-        Where they are kept. None is a temporary folder, of which each array is removed with the
-        last object that reads it.
-    numbered : bool
-        Name the arrays by their number, in which case views have none of their own; else by their
-        layer.
+        The folder. None uses a temporary one, where each array is deleted with the last object
+        that reads it.
+    numbered : bool, default=False
+        Name the arrays by number instead of by layer; views then have no array of their own.
     """
 
     def __init__(self, folder: Any, *, numbered: bool = False) -> None:
@@ -156,7 +156,7 @@ class Store:
 
     @contextmanager
     def open(self) -> Iterator["Store"]:
-        """Remove everything that was written if an error comes."""
+        """Remove everything that was written if an exception is raised."""
         self._names.clear()
         with ExitStack() as self._held:
             try:
@@ -166,7 +166,7 @@ class Store:
                 raise
 
     def reserve(self, n_bytes: int) -> None:
-        """Raise an OSError if the disk has no room for that."""
+        """Raise an OSError if the disk has too little free space."""
         if not n_bytes:
             return
         folder = Path(tempfile.gettempdir()) if self._folder is None else self._folder
@@ -174,14 +174,14 @@ class Store:
         if n_bytes > (free := shutil.disk_usage(folder).free):
             raise OSError(
                 errno.ENOSPC,
-                f"the representations need {n_bytes / 1e9:.1f} GB on disk and {free / 1e9:.1f} GB "
-                "are free; raise max_memory, choose fewer layers, pool or project them, or name "
+                f"the representations need {format_bytes(n_bytes)} on disk and {format_bytes(free)} "
+                "are free; raise max_memory, select fewer layers, pool or project them, or use "
                 "another store",
                 str(folder),
             )
 
     def column(self, name: str, n_samples: int, shape: tuple[int, ...]) -> OnDisk:
-        """Return a place on disk for a layer."""
+        """Create the array of a layer."""
         number = f"{len(self._names):03d}"
         self._names[name] = number if self.numbered else directory_name(name)
         if self._folder is not None:
@@ -195,7 +195,7 @@ class Store:
         return OnDisk(self.writing / self._names[name], name, n_samples, shape)
 
     def finish(self, names: Sequence[str]) -> dict[str, Any]:
-        """Give the arrays their final place and open them for reading."""
+        """Move the arrays to their final place and open them for reading."""
         if self.writing is None:
             return {}
         final = self.writing if self._folder is None else self._folder
@@ -215,19 +215,19 @@ class Store:
         return array
 
     def remove(self) -> None:
-        """Remove what was written and has no final place yet."""
+        """Remove what was written and not yet moved to its final place."""
         if self.writing is not None:
             shutil.rmtree(self.writing, ignore_errors=True)
             self.writing = None
 
 
 def directory_name(layer: str) -> str:
-    """Return the name of a layer's array in a store: what file systems do not take is ``%XX``."""
+    """Return the folder name of a layer's array; characters unsafe in paths become ``%XX``."""
     return f"{quote(layer, safe='[]() ,')}.zarr"
 
 
 def _remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes were writing; those that are at work hold a lock."""
+    """Remove the unfinished arrays of killed processes; running ones hold a lock."""
     for path in folder.glob(f"{_UNFINISHED}*"):
         if (path / LOCK).is_file() and not is_link(path):
             with suppress(OSError), locked(path):
@@ -235,7 +235,7 @@ def _remove_unfinished(folder: Path) -> None:
 
 
 def _check_free(path: Path, layer: str) -> None:
-    """Raise a FileExistsError if something else than an array of a layer lies in its place."""
+    """Raise a FileExistsError if a path exists and is not an array of this layer."""
     if not os.path.lexists(path):
         return
     try:
@@ -250,8 +250,8 @@ def _check_free(path: Path, layer: str) -> None:
         or not all(ours.fullmatch(name.relative_to(path).as_posix()) for name in names)
     ):
         raise FileExistsError(
-            f"store: {path} exists and holds something else than a layer {layer!r} of unknot; "
-            "name another folder"
+            f"store: {path} exists and is not a layer {layer!r} that unknot wrote; use another "
+            "folder"
         )
 
 
@@ -264,5 +264,5 @@ def _replace(new: Path, old: Path) -> None:
 
 def _discard(path: Path) -> None:
     shutil.rmtree(path, ignore_errors=True)
-    with suppress(OSError):  # others are still there
+    with suppress(OSError):  # not empty: other arrays are still in use
         path.parent.rmdir()

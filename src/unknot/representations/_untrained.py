@@ -1,4 +1,4 @@
-"""The control of every study: the same network before it learned anything."""
+"""Untrained copies of models, the control of a study."""
 
 from typing import Any
 
@@ -11,32 +11,38 @@ def untrained(model: Any, random_state: int = 0) -> Any:
     Parameters
     ----------
     model : object
-        A Keras model or a PyTorch module; it is not altered.
-    random_state : int
-        Seeds the weights.
+        A Keras model or a PyTorch module; it is not modified.
+    random_state : int, default=0
+        Seeds the weights. Use several seeds to see how much a control depends on them.
 
     Returns
     -------
     object
-        A model of the same class. In Keras every layer is made anew from its configuration, with
+        A model of the same class. In Keras, every layer is rebuilt from its configuration with
         its own initializers; what a layer learned by ``adapt``, such as the mean of the data, is
-        kept. In PyTorch every module's ``reset_parameters`` is called; parameters of modules that
-        have none are drawn from a normal distribution with the mean and the standard deviation
-        that they had.
+        kept. In PyTorch, every module's ``reset_parameters`` is called; parameters of modules
+        without that method are drawn from a normal distribution with their present mean and
+        standard deviation.
 
     Raises
     ------
     ValueError
-        If the model is of a kind that does not say how its weights began: TorchScript, exported
-        programs, ONNX models, arrays.
+        If the model does not record how its weights were initialized: TorchScript, exported
+        programs, ONNX models, arrays. Also if a custom Keras class cannot be rebuilt.
     TypeError
-        If `model` is of no known kind.
+        If no adapter accepts the model.
+
+    See Also
+    --------
+    unknot.study : Study a model; runs this control by default.
+    extract : Compute the representations at a model's layers.
+
+    Examples
+    --------
+    >>> import unknot
+    >>> model = unknot.networks.perceptron(random_state=0)
+    >>> fresh = unknot.representations.untrained(model)
+    >>> fresh.count_params() == model.count_params()
+    True
     """
-    adapter = find_adapter(model)
-    fresh = getattr(adapter, "untrained", None)
-    if fresh is None:
-        raise ValueError(
-            f"model: {type(model).__name__} does not say how its weights began, so there is no "
-            "untrained control; give the model as Keras or PyTorch source, or go without"
-        )
-    return fresh(random_state)
+    return find_adapter(model).untrained(random_state)

@@ -1,1 +1,1 @@
-"""One adapter per framework: how a model is run and its layers are read."""
+"""One adapter per framework; `base` describes the interface and how to add a framework."""

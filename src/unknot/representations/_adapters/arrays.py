@@ -1,8 +1,8 @@
-"""Layers that are arrays already: a dict of layer -> points, such as a ``.npz`` file holds."""
+"""Stored layers: a dict of layer -> points, as read from a ``.npz`` file."""
 
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
@@ -13,26 +13,26 @@ from ..._validation.precision import SHARE, said_of_blur
 from .._samples import Batch, Samples
 from .base import Adapter, RunBatch, Sink
 
+ACCEPTS: Final = "a dict of layer -> points"
+
 
 def adapt(model: Any) -> Adapter | None:
     """Return the adapter of a mapping of names to arrays."""
     return ArraysAdapter(model) if isinstance(model, Mapping) else None
 
 
-class ArraysAdapter:
-    """Arrays of the same samples, by layer; each batch goes to the sink as it is."""
+class ArraysAdapter(Adapter):
+    """Arrays of the same samples, by layer; each batch is passed on unchanged."""
 
-    name = "arrays"
-    several: bool | None = True
-    channels_first = False
-    batch_size: int | None = None
-    steady = False
+    multi_input = True
+    computes = False
 
     def __init__(self, arrays: Mapping[Any, Any]) -> None:
+        super().__init__(arrays, "arrays")
         if not arrays:
             raise ValueError("model: a dict of layer -> points must hold at least one layer")
         self._arrays: dict[str, Array] = {}
-        self.notes: list[str] = []
+        notes: list[str] = []
         for name, given in arrays.items():
             if not isinstance(name, str):
                 raise TypeError(f"model: layers must be named by strings; got {name!r}")
@@ -42,20 +42,21 @@ class ArraysAdapter:
                     f"model: {name!r} must have the shape (n_samples, ...) of two dimensions or "
                     f"more; got {array.shape}"
                 )
-            # What is not finite is told with its share when the layer is taken.
+            # NaN and infinity are reported, with their shares, when the layer is extracted.
             if array.size and not is_float32(array.dtype) and np.isfinite(reach_of(array)):
                 array, moved, blurred = as_float32(array, name=f"model: {name!r}")
                 if blurred > SHARE:
-                    self.notes.append(f"{name}: {said_of_blur(blurred)}")
+                    notes.append(f"{name}: {said_of_blur(blurred)}")
                 if moved:
-                    self.notes.append(
+                    notes.append(
                         f"{name} is given relative to the sample nearest to its mean: float32 "
                         "could not tell its values apart where they are"
                     )
             self._arrays[name] = array
+        self.notes = notes
 
     def samples(self, inputs: Any) -> Samples:
-        """Return the arrays as samples; inputs, if given, must be as many."""
+        """Return the arrays as samples; inputs, if given, must have the same length."""
         lengths = {name: len(array) for name, array in self._arrays.items()}
         if len(set(lengths.values())) > 1:
             raise ValueError(f"model: layers must all hold the same samples; got {lengths}")
@@ -68,15 +69,19 @@ class ArraysAdapter:
         return samples
 
     def check(self, samples: Samples) -> None:
-        """All was checked."""
+        """Do nothing: `samples` has checked them."""
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
+    def definition(self) -> Iterator[tuple[str, Array | str]]:
         """Yield the arrays."""
         yield from self._arrays.items()
 
+    def untrained(self, random_state: int) -> Any:
+        """Raise a ValueError: there is no network."""
+        raise ValueError("arrays are not the layers of a network")
+
     @contextmanager
-    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Hand over what is there."""
+    def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Pass on the stored layers."""
 
         def run(batch: Batch) -> Any:
             for name, rows in batch.items():

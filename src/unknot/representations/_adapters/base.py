@@ -1,78 +1,175 @@
-"""What a framework's adapter does, and the list of adapters.
+"""The interface between the package and a deep-learning framework, and the list of adapters.
 
-An adapter knows one framework. It says whether inputs fit the model, and runs batches while every
-layer hands over what it returns. It neither stores, reduces nor chooses: that is the same for all.
-To add a framework, write one file with a function ``adapt`` and add its name to `ADAPTERS`.
+An adapter owns everything that depends on a model's framework: how inputs become samples, how the
+model runs, which values its layers return, what identifies the model, and how to make an untrained
+copy. It neither stores, reduces nor selects layers: that is the same for all frameworks.
+
+To add a framework:
+
+1. Write a module in this package with a subclass of `Adapter`; a function ``adapt(model)``, which
+   returns the adapter, or None for models of other frameworks; and ``ACCEPTS``, the kinds of
+   models as a noun phrase for an error message. Import the framework inside functions only.
+2. Add the module's name to `ADAPTERS`, before any other that would accept the same models.
+
+A subclass sets `name` and implements `check`, `definition` and `capture`. It overrides `untrained`
+if a fresh copy of a model can be made, and `seeded` if models may draw random numbers. To open
+its files with `unknot.load_model` as well, add their extensions there.
 """
 
+import hashlib
 import importlib
+from abc import ABC, abstractmethod
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import AbstractContextManager
-from typing import Any, Final, Protocol, TypeAlias, runtime_checkable
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any, Final, TypeAlias
+
+import numpy as np
 
 from ..._typing import Array
 from .._samples import Batch, Samples
 
 ADAPTERS: Final = ("keras", "torch_graphs", "torch", "onnx", "arrays")
-"""Modules of this package; each holds ``adapt(model)``, which returns None for other models."""
+"""Modules of this package, in the order in which they are tried."""
 
 Sink: TypeAlias = Callable[[str, str, Array], None]
-"""Takes a layer's name, its kind and its values, and has copied them when it returns."""
+"""Receives a layer's name, kind and values; copies the values if it keeps them."""
 
 RunBatch: TypeAlias = Callable[[Batch], Any]
-"""Runs the model on one batch; returns what the model itself returned, in NumPy arrays."""
+"""Runs the model on one batch and returns its output as NumPy arrays."""
 
 INPUTS: Final = "inputs"
-"""What views of the model's input are views of; no layer has this name."""
+"""Stands for the model's input in `Layer.same_as`; no layer has this name."""
+
+FINGERPRINT_SAMPLES: Final = 16
 
 
-@runtime_checkable
-class Adapter(Protocol):
+class Adapter(ABC):
     """A model of one framework.
 
     Attributes
     ----------
+    model : object
+        As the user passed it.
     name : str
-        The model's.
-    several : bool or None
-        Whether the model takes several inputs; None where only its author knows.
+        The model's name.
+    multi_input : bool or None
+        Whether the model takes several inputs; None if unknown.
     channels_first : bool
         Whether images are (channels, height, width) inside the model.
     batch_size : int or None
-        The only size of batches that the model takes, if it takes one only.
-    steady : bool
-        Whether every new size of batches costs a compilation.
+        The only batch size that the model accepts; None if it accepts any.
+    pad_batches : bool
+        Whether to pad the last batch to the size of the others, for example because each new size
+        triggers a compilation.
+    computes : bool
+        Whether layers are computed from the inputs, as opposed to stored.
+    notes : sequence of str
+        Remarks for `Representations.notes`.
     """
 
-    name: str
-    several: bool | None
-    channels_first: bool
-    batch_size: int | None
-    steady: bool
+    multi_input: bool | None = None
+    channels_first: bool = False
+    batch_size: int | None = None
+    pad_batches: bool = False
+    computes: bool = True
+    notes: Sequence[str] = ()
 
+    def __init__(self, model: Any, name: str) -> None:
+        self.model = model
+        self.name = name
+
+    def samples(self, inputs: Any) -> Samples:
+        """Return the inputs as samples.
+
+        Raises
+        ------
+        ValueError
+            If they do not fit the model.
+        """
+        samples = Samples(inputs, multi_input=self.multi_input)
+        self.check(samples)
+        return samples
+
+    @abstractmethod
     def check(self, samples: Samples) -> None:
-        """Raise a ValueError if the inputs are not what the model says it takes."""
+        """Raise a ValueError if the samples do not fit the model."""
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
-        """Yield what tells the model from others without running it: weights, description, code."""
+    @abstractmethod
+    def definition(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the named weights, configuration and code that define the model."""
 
-    def running(
+    @abstractmethod
+    def capture(
         self, sink: Sink, wanted: Collection[str] | None
     ) -> AbstractContextManager[RunBatch]:
-        """Make the model ready to run as it predicts; put it back as it was afterward.
+        """Prepare the model for inference, and restore it on exit.
 
-        In the order in which they ran, the layers that are wanted (None: all) go to the sink.
-        Entries are named by `Naming`.
+        While a batch runs, each layer in `wanted` (None: all) is passed to `sink`, in execution
+        order, under the names that `Naming` gives.
         """
+
+    def seeded(self, seed: int) -> AbstractContextManager[None]:
+        """Seed the random numbers that the model may draw; restore the user's state on exit."""
+        return nullcontext()
+
+    def untrained(self, random_state: int) -> Any:
+        """Return a copy of the model with fresh weights.
+
+        Raises
+        ------
+        ValueError
+            If there is no way to initialize the weights.
+        """
+        raise ValueError(
+            f"model: {type(self.model).__name__} does not record how its weights were initialized, "
+            "so there is no untrained control; pass the Keras or PyTorch model it was made from, "
+            "or do without the control"
+        )
+
+    def fingerprint(self, inputs: Any) -> str:
+        """Hash the model: its class, its definition, and its layers' values on a few inputs.
+
+        The values identify what the definition lacks, such as functions that the ``forward`` of a
+        PyTorch module calls, or hooks. Stored layers are identified by their definition alone.
+
+        Raises
+        ------
+        ValueError
+            If the inputs do not fit the model.
+        """
+        kind = type(self.model)
+        digest = hashlib.sha256(f"{kind.__module__}.{kind.__qualname__}".encode())
+
+        def add(name: str, values: Array | str) -> None:
+            array = np.array([values]) if isinstance(values, str) else values
+            digest.update(f"{name}{array.dtype.str}{array.shape}".encode("utf-8", "surrogatepass"))
+            digest.update(np.ascontiguousarray(array).reshape(-1).view(np.uint8).data)
+
+        for name, part in self.definition():
+            add(name, part)
+        if self.computes:
+            with self.seeded(0):
+                self._add_values(inputs, add)
+        return digest.hexdigest()
+
+    def _add_values(self, inputs: Any, add: Callable[[str, Array | str], None]) -> None:
+        """Run evenly spaced samples; add the values of all layers and the output."""
+        samples = self.samples(inputs)
+        size = self.batch_size or min(FINGERPRINT_SAMPLES, samples.n_samples)
+        rows = np.linspace(0, samples.n_samples - 1, size).astype(np.int64)
+        batch = samples.map(lambda _, part: part[rows]).rows(0, size)
+        with self.capture(lambda name, kind, values: add(f"{name} {kind}", values), None) as run:
+            for name, value in leaves("", run(batch)):
+                add(name, value if isinstance(value, np.ndarray) else repr(value))
 
 
 class Naming:
-    """Names for what layers return while a model runs once.
+    """Names for the values that layers return during one run of the model.
 
-    A layer that runs again is ``name:2``, ``name:3``... Several values are ``name[0]``,
-    ``name[key]``, one inside another ``name[1][0]``; a single value in a tuple, list or dict is
-    taken out of it. A number that another layer has in its own name is passed over.
+    The second call of a layer is ``name:2``, the third ``name:3``. The values of a tuple, list or
+    dict are ``name[0]`` or ``name[key]``, nested ones ``name[1][0]``; a single value is just
+    ``name``. A number is skipped if another layer's own name contains it.
     """
 
     def __init__(self) -> None:
@@ -80,7 +177,7 @@ class Naming:
         self._taken: set[str] = {INPUTS}
 
     def entries(self, name: str, value: Any) -> Iterator[tuple[str, Any]]:
-        """Yield the name and value of each thing that a layer returned in one call."""
+        """Yield the name and value of everything that a layer returned in one call."""
         found: list[tuple[str, Any]] = []
         while not found or not self._taken.isdisjoint(entry for entry, _ in found):
             self._counts[name] += 1
@@ -93,7 +190,7 @@ class Naming:
 
 
 def leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Yield what nested tuples, lists and mappings hold, each with its place after the name."""
+    """Yield the leaves of nested tuples, lists, mappings and dataclasses, with their names."""
     if isinstance(value, Mapping):
         parts = [(key, part) for key, part in value.items() if part is not None]
     elif isinstance(value, (tuple, list)):
@@ -113,13 +210,14 @@ def find_adapter(model: Any) -> Adapter:
     Raises
     ------
     TypeError
-        If it is of no known kind.
+        If no adapter accepts it.
     """
-    for name in ADAPTERS:
-        adapter: Adapter | None = importlib.import_module(f".{name}", __package__).adapt(model)
+    modules = [importlib.import_module(f".{name}", __package__) for name in ADAPTERS]
+    for module in modules:
+        adapter: Adapter | None = module.adapt(model)
         if adapter is not None:
             return adapter
+    accepted = [module.ACCEPTS for module in modules]
     raise TypeError(
-        "model must be a Keras model, a PyTorch module or exported program, an ONNX model, or a "
-        f"dict of layer -> points; got {type(model).__name__}"
+        f"model must be {', '.join(accepted[:-1])} or {accepted[-1]}; got {type(model).__name__}"
     )

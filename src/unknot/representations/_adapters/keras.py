@@ -1,24 +1,27 @@
 """Keras models, on every backend.
 
-A model is run as it is; while it runs, its layers hand over what they return. So it does not
-matter how the model was built (Sequential, functional, subclassed, nested), whether it was loaded
-or popped, or whether its layers have outputs that Keras knows of; and nothing is added to its
-graph.
+The model runs unchanged, and the ``call`` of each layer is wrapped to record what it returns. So
+it does not matter how the model was built (Sequential, functional, subclassed, nested), whether it
+was loaded or popped, or whether Keras knows the outputs of its layers.
 """
 
 import inspect
 import sys
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ..._keras import import_keras
 from ..._typing import Array
-from .._code import code_of
 from .._samples import Batch, Samples, cast, map_batch
 from .base import Adapter, Naming, RunBatch, Sink
+from .code import class_code
+
+ACCEPTS: Final = "a Keras model"
+LIBRARIES: Final = ("keras", "tensorflow", "torch")
+"""Their classes are identified by the configuration, not by their code."""
 
 Captured = dict[str, Any]  # in the order of the calls
 
@@ -29,43 +32,37 @@ def adapt(model: Any) -> Adapter | None:
     return KerasAdapter(model) if keras and isinstance(model, keras.Model) else None
 
 
-class KerasAdapter:
+class KerasAdapter(Adapter):
     """A Keras model."""
 
-    channels_first = False
-    batch_size: int | None = None
-    several: bool | None
-
     def __init__(self, model: Any) -> None:
+        super().__init__(model, str(model.name))
         self._keras = import_keras()
         self._backend = self._keras.backend.backend()
-        self._model = model
         self._kinds: dict[str, str] = {}
-        self.name = str(model.name)
-        self.several = None
-        self.steady = self._backend == "jax"
+        self.pad_batches = self._backend == "jax"
         self._layers: list[tuple[str, Any]] = []
         self._expected: dict[str, tuple[tuple[int | None, ...], str]] = {}
         if model.built:
-            self._look()
+            self._inspect()
 
-    def _look(self) -> None:
-        """Note the layers and what the model takes, once there are any."""
-        self._layers = _named_layers(self._keras, self._model)
-        self._expected = _expected_inputs(self._model)
-        self.several = len(self._expected) > 1 if self._expected else None
+    def _inspect(self) -> None:
+        """Find the layers and inputs of a model that is built."""
+        self._layers = _named_layers(self._keras, self.model)
+        self._expected = _expected_inputs(self.model)
+        self.multi_input = len(self._expected) > 1 if self._expected else None
         self.channels_first = any(
             getattr(layer, "data_format", None) == "channels_first" for _, layer in self._layers
         )
 
     def check(self, samples: Samples) -> None:
-        """Compare the shapes with those of the model's inputs, where it has fixed ones.
+        """Compare the shapes with those of the model's inputs, where these are known.
 
-        A model that was never called has neither weights nor fixed shapes; it is called once.
+        A model that is not built yet has neither weights nor known shapes; it is called once.
         """
-        if not self._model.built:
+        if not self.model.built:
             self._eager(map_batch(samples.rows(0, 1), self._tensor))
-            self._look()
+            self._inspect()
         expected, got = self._expected, samples.parts
         if not expected:
             return
@@ -83,23 +80,21 @@ class KerasAdapter:
                 )
             self.batch_size = shape[0]
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
-        """Yield the weights, the configuration, and the code of classes that are not Keras' own."""
-        for number, array in enumerate(self._model.get_weights()):
+    def definition(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the weights, the configuration, and the code of custom classes."""
+        for number, array in enumerate(self.model.get_weights()):
             yield str(number), np.asarray(array)
         try:
-            yield "configuration", str(self._model.to_json())
+            yield "configuration", str(self.model.to_json())
         except (NotImplementedError, TypeError, ValueError):
-            yield (
-                "layers",
-                repr([name for name, _ in self._layers]),
-            )  # a class that does not describe itself
-        for layer in (self._model, *(layer for _, layer in self._layers)):
-            yield from code_of(type(layer))
+            # A custom class without a configuration.
+            yield "layers", repr([name for name, _ in self._layers])
+        for layer in (self.model, *(layer for _, layer in self._layers)):
+            yield from class_code(type(layer), LIBRARIES)
 
     @contextmanager
-    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Run the layers one by one to see what there is, or compiled for those that are wanted."""
+    def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Run eagerly to find all layers, or compiled for the wanted ones."""
         compiled: list[Callable[[Any], tuple[Any, Captured]]] = []
 
         def run(batch: Batch) -> Any:
@@ -116,8 +111,11 @@ class KerasAdapter:
         yield run
 
     def untrained(self, random_state: int) -> Any:
-        """Return the model made anew from its configuration, every initializer with a new seed."""
-        model, keras = self._model, self._keras
+        """Rebuild the model from its configuration, with new seeds for all initializers.
+
+        What layers learned by ``adapt``, such as the mean of the data, is kept.
+        """
+        model, keras = self.model, self._keras
         if not model.built:
             raise ValueError(f"model {self.name!r} is not built yet; call it once, or build it")
         rng = np.random.default_rng(random_state)
@@ -130,13 +128,13 @@ class KerasAdapter:
                     fresh.build_from_config(model.get_build_config())
         except (NotImplementedError, TypeError, ValueError, AttributeError) as error:
             raise ValueError(
-                f"model {self.name!r} cannot be made anew from its configuration "
+                f"model {self.name!r} cannot be rebuilt from its configuration "
                 f"({str(error).strip().partition(chr(10))[0]}); give its class a get_config"
             ) from error
         if [v.shape for v in fresh.weights] != [v.shape for v in model.weights]:
             raise ValueError(
-                f"model {self.name!r} has other weights when made anew from its configuration; "
-                "give its class a get_config and a build"
+                f"model {self.name!r} has weights of other shapes when rebuilt from its "
+                "configuration; give its class a get_config and a build"
             )
         layers = zip(model._flatten_layers(), fresh._flatten_layers(), strict=True)
         for trained, new in layers:
@@ -164,7 +162,7 @@ class KerasAdapter:
         elif part.dtype.kind == "f":
             part = cast(part, np.float32, "inputs")
         if self._backend == "torch" and not part.flags.writeable:
-            part = part.copy()  # PyTorch shares memory with arrays, and warns of read-only ones
+            part = part.copy()  # PyTorch shares an array's memory, and warns if it is read-only
         return self._keras.ops.convert_to_tensor(part)
 
     def _array(self, value: Any) -> Array:
@@ -177,7 +175,7 @@ class KerasAdapter:
             value = value.detach().cpu()
             array = value.float() if value.dtype.is_floating_point else value
         result = np.asarray(array)
-        # bfloat16 is a dtype of its own in NumPy, which is not a number's kind.
+        # NumPy has no bfloat16; the dtype that stands for it is of kind V.
         return result.astype(np.float32) if result.dtype.kind == "V" else result
 
     def _eager(self, inputs: Any) -> tuple[Any, Captured]:
@@ -186,15 +184,15 @@ class KerasAdapter:
                 import torch
 
                 with torch.no_grad():
-                    result = self._model(inputs, training=False)
+                    result = self.model(inputs, training=False)
             else:
-                result = self._model(inputs, training=False)
+                result = self.model(inputs, training=False)
         return result, outputs
 
     def _compile(self, wanted: set[str], example: Any) -> Callable[[Any], tuple[Any, Captured]]:
         def forward(inputs: Any) -> tuple[Any, Captured]:
             with _captured(self._layers, wanted, self._kinds) as outputs:
-                result = self._model(inputs, training=False)
+                result = self.model(inputs, training=False)
             return result, outputs
 
         if self._backend == "tensorflow":
@@ -229,14 +227,14 @@ class KerasAdapter:
         import jax
 
         names: list[str] = []  # JAX sorts what it returns as a dict
-        model = self._model
-        # Unlike a call, this passes on even what a model's own ``call`` does not take.
+        model = self.model
+        # Unlike ``__call__``, stateless_call passes arguments that the model does not accept.
         takes_training = "training" in inspect.signature(model.call).parameters
-        predicting = {"training": False} if takes_training else {}
+        inference = {"training": False} if takes_training else {}
 
         def forward(trainable: Any, fixed: Any, inputs: Any) -> tuple[Any, list[Any]]:
             with _captured(self._layers, wanted, self._kinds) as outputs:
-                result, _ = model.stateless_call(trainable, fixed, inputs, **predicting)
+                result, _ = model.stateless_call(trainable, fixed, inputs, **inference)
             names[:] = outputs
             return result, list(outputs.values())
 
@@ -252,27 +250,27 @@ class KerasAdapter:
 
 
 def _named_layers(keras: Any, model: Any, prefix: str = "") -> list[tuple[str, Any]]:
-    """Return the layers with names; those inside a model or one's own layer as ``model/layer``.
+    """Return the layers with names; those inside a model or a custom layer are ``model/layer``.
 
-    Several layers may have one name: what they return is told apart by the order in which they
-    run, as it is for a layer that runs several times. Keras' own layers are taken whole: what runs
-    inside a recurrent one cannot be handed out.
+    Several layers may have the same name: `Naming` numbers their values in execution order, like
+    those of a layer that runs several times. Keras' own layers are not looked into: values inside
+    a recurrent layer's loop cannot be returned from it.
     """
     layers: list[tuple[str, Any]] = []
     for layer in model.layers if isinstance(model, keras.Model) else model._layers:
         if isinstance(layer, keras.layers.InputLayer):
             continue
         name = prefix + layer.name
-        own = not type(layer).__module__.startswith("keras.")
-        if isinstance(layer, keras.Model) or (own and layer._layers):
+        custom = not type(layer).__module__.startswith("keras.")
+        if isinstance(layer, keras.Model) or (custom and layer._layers):
             layers += _named_layers(keras, layer, f"{name}/")
         layers.append((name, layer))
-    # One that is inside two models of one name is listed twice.
+    # A layer inside two models of the same name is listed twice.
     return list({(name, id(layer)): (name, layer) for name, layer in layers}.values())
 
 
 def _expected_inputs(model: Any) -> dict[str, tuple[tuple[int | None, ...], str]]:
-    """Return the shape and dtype of each input by name; none where the model does not tell."""
+    """Return the shape and dtype of each input by name; empty if the model does not know them."""
     given = getattr(model, "inputs", None) or []
     structure = getattr(model, "_inputs_struct", None)
     if isinstance(structure, dict):
@@ -281,7 +279,7 @@ def _expected_inputs(model: Any) -> dict[str, tuple[tuple[int | None, ...], str]
 
 
 def _with_seeds(config: Any, rng: np.random.Generator) -> Any:
-    """Return a configuration with a new seed wherever there is one."""
+    """Return a configuration with every seed replaced by a new one."""
     if isinstance(config, dict):
         return {
             key: int(rng.integers(2**31)) if key == "seed" else _with_seeds(value, rng)
@@ -300,9 +298,9 @@ def _numpy_dtype(name: str) -> Any:
 def _captured(
     layers: list[tuple[str, Any]], wanted: Collection[str] | None, kinds: dict[str, str]
 ) -> Iterator[Captured]:
-    """Record what the layers' ``call`` returns, and put everything back afterward.
+    """Record what the layers' ``call`` returns; restore the layers on exit.
 
-    The kind of layer that each entry comes from is noted in ``kinds``.
+    The class of the layer behind each entry is added to ``kinds``.
     """
     outputs: Captured = {}
     naming = Naming()
@@ -322,7 +320,7 @@ def _captured(
 
     try:
         for name, layer in layers:
-            # Past Keras' own bookkeeping of attributes: it must not see the change.
+            # Bypasses Keras' attribute tracking, which must not see the change.
             object.__setattr__(layer, "call", recording(name, layer))
         yield outputs
     finally:

@@ -1,4 +1,4 @@
-"""ONNX models, run by ONNX Runtime; the values on the way are outputs of a copy in memory."""
+"""ONNX models, run by ONNX Runtime; a copy in memory has the layers' values as outputs."""
 
 from collections import Counter
 from collections.abc import Collection, Iterator
@@ -14,6 +14,7 @@ from .._loading.unreadable import reason_of
 from .._samples import Batch, Samples, cast
 from .base import Adapter, Naming, RunBatch, Sink
 
+ACCEPTS: Final = "an ONNX model"
 DTYPES: Final = {
     "tensor(float)": "float32",
     "tensor(double)": "float64",
@@ -29,24 +30,22 @@ SHAPE_OPERATORS: Final = ("Shape", "Size", "Constant", "ConstantOfShape")
 
 
 def adapt(model: Any) -> Adapter | None:
-    """Return the adapter of an ONNX model, as ``onnx.load`` gives it."""
+    """Return the adapter of an ONNX model, as ``onnx.load`` returns it."""
     kind = type(model)
     is_onnx = kind.__name__ == "ModelProto" and kind.__module__.startswith(("onnx", "builtins"))
     return OnnxAdapter(model) if is_onnx else None
 
 
-class OnnxAdapter:
+class OnnxAdapter(Adapter):
     """An ONNX model."""
 
     channels_first = True
-    steady = False
 
     def __init__(self, model: Any) -> None:
+        super().__init__(model, str(model.graph.name or "model"))
         feature = "Extracting from an ONNX model"
         self._onnx: Any = import_extra("onnx", feature=feature, extra="onnx")
         self._runtime: Any = import_extra("onnxruntime", feature=feature, extra="onnx")
-        self._model = model
-        self.name = str(model.graph.name or "model")
         self._layers = _layers_of(model.graph)
         if not functions_end(model):
             raise ValueError(f"model {self.name!r} cannot be run as ONNX: {CIRCLE}")
@@ -58,16 +57,16 @@ class OnnxAdapter:
         self._inputs = self._session(()).get_inputs()
         if not self._inputs:
             raise ValueError(f"model {self.name!r} takes no inputs, so that none can be extracted")
-        self.several: bool | None = len(self._inputs) > 1
+        self.multi_input = len(self._inputs) > 1
         first = self._inputs[0].shape
         self.batch_size = first[0] if first and isinstance(first[0], int) else None
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
-        """Yield the whole model."""
-        yield "onnx", np.frombuffer(self._model.SerializeToString(), np.uint8)
+    def definition(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the serialized model."""
+        yield "onnx", np.frombuffer(self.model.SerializeToString(), np.uint8)
 
     def check(self, samples: Samples) -> None:
-        """Compare numbers, names and shapes of the inputs with the model's."""
+        """Compare the number, names and shapes of the inputs with the model's."""
         if len(samples.parts) != len(self._inputs):
             raise ValueError(
                 f"inputs: model {self.name!r} takes {len(self._inputs)}; got {len(samples.parts)}"
@@ -90,14 +89,14 @@ class OnnxAdapter:
                 )
 
     @contextmanager
-    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Make a session that returns the wanted values as well."""
+    def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Create a session that also returns the wanted values."""
         chosen = {
             name: layer for name, layer in self._layers.items() if wanted is None or name in wanted
         }
         session = self._session([tensor for tensor, _ in chosen.values()])
-        own = [output.name for output in self._model.graph.output]
-        asked = list(dict.fromkeys([*own, *(tensor for tensor, _ in chosen.values())]))
+        own = [output.name for output in self.model.graph.output]
+        outputs = list(dict.fromkeys([*own, *(tensor for tensor, _ in chosen.values())]))
         types = {given.name: DTYPES[given.type] for given in self._inputs}
 
         def run(batch: Batch) -> Any:
@@ -107,15 +106,15 @@ class OnnxAdapter:
                 for name, part in self._named(parts).items()
             }
             try:
-                values = session.run(asked, feed)
-            except Exception as error:  # ONNX Runtime has a dozen classes of its own
+                values = session.run(outputs, feed)
+            except Exception as error:  # ONNX Runtime raises a dozen classes
                 shapes = ", ".join(str(part.shape) for part in feed.values())
                 raise ValueError(
                     f"model {self.name!r} cannot be run by ONNX Runtime on inputs of shape "
                     f"{shapes}: {reason_of(error)}. Run it on its own to see what it takes, or "
-                    "export it anew"
+                    "export it again"
                 ) from error
-            results = dict(zip(asked, values, strict=True))
+            results = dict(zip(outputs, values, strict=True))
             for name, (tensor, kind) in chosen.items():
                 if isinstance(results[tensor], np.ndarray):
                     sink(name, kind, _real(results[tensor]))
@@ -136,7 +135,7 @@ class OnnxAdapter:
 
     def _session(self, tensors: Collection[str]) -> Any:
         copy = self._onnx.ModelProto()
-        copy.CopyFrom(self._model)
+        copy.CopyFrom(self.model)
         for node, name in zip(copy.graph.node, _names_of(copy.graph), strict=True):
             node.name = name  # errors name the layer
         known = {output.name for output in copy.graph.output}
@@ -144,7 +143,7 @@ class OnnxAdapter:
             if tensor not in known:
                 copy.graph.output.append(self._onnx.ValueInfoProto(name=tensor))
         options = self._runtime.SessionOptions()
-        options.log_severity_level = 4  # what goes wrong is raised, and not printed as well
+        options.log_severity_level = 4  # errors are raised, not printed as well
         options.add_session_config_entry("session.load_model_format", "ONNX")
         try:
             return self._runtime.InferenceSession(
@@ -158,10 +157,9 @@ class OnnxAdapter:
 
 
 def _layers_of(graph: Any) -> dict[str, tuple[str, str]]:
-    """Return the layers: their tensors and operators.
+    """Return each layer's tensor and operator.
 
-    Those are left out that do not depend on the samples' values: constants and the arithmetic of
-    shapes.
+    Constants and the arithmetic of shapes are left out: they do not depend on the samples' values.
     """
     constants = {initializer.name for initializer in graph.initializer}
     depends = {given.name for given in graph.input} - constants
@@ -177,7 +175,7 @@ def _layers_of(graph: Any) -> dict[str, tuple[str, str]]:
 
 
 def _names_of(graph: Any) -> list[str]:
-    """Return the names of the operators; those without one are numbered, ``Relu_1``, ``Relu_2``."""
+    """Return the names of the nodes; those without a name are numbered, ``Relu_1``, ``Relu_2``."""
     numbers = Counter[str]()
     names = []
     for node in graph.node:

@@ -1,18 +1,22 @@
-"""PyTorch modules, by forward hooks; and what every PyTorch adapter shares."""
+"""PyTorch modules, read by forward hooks; and the base class of all PyTorch adapters."""
 
 import copy
 import sys
 from collections.abc import Callable, Collection, Iterator
-from contextlib import AbstractContextManager, contextmanager
-from typing import Any
+from contextlib import contextmanager
+from typing import Any, Final
 
 import numpy as np
 
 from ..._typing import Array
-from .._code import code_of, plain_attributes
 from .._loading.unreadable import reason_of
 from .._samples import Batch, Samples, map_batch
 from .base import Adapter, Naming, RunBatch, Sink
+from .code import class_code, simple_attributes
+
+ACCEPTS: Final = "a PyTorch module"
+LIBRARIES: Final = ("keras", "tensorflow", "torch")
+"""Their classes are identified by the modules' descriptions, not by their code."""
 
 
 def adapt(model: Any) -> Adapter | None:
@@ -21,19 +25,16 @@ def adapt(model: Any) -> Adapter | None:
     return ModuleAdapter(model) if torch and isinstance(model, torch.nn.Module) else None
 
 
-class TorchAdapter:
-    """What adapters of PyTorch share: tensors in, arrays out, no gradients, errors that explain."""
+class TorchAdapter(Adapter):
+    """Conversion of tensors, random state and error messages of all PyTorch adapters."""
 
-    several: bool | None = None
     channels_first = True
-    batch_size: int | None = None
-    steady = False
 
-    def __init__(self, name: str, state: Any) -> None:
+    def __init__(self, model: Any, name: str, state: Any) -> None:
         import torch
 
+        super().__init__(model, name)
         self._torch = torch
-        self.name = name
         self._device, self._dtype = torch.device("cpu"), torch.float32
         tensors = list(state)
         if tensors:
@@ -44,14 +45,8 @@ class TorchAdapter:
                 break
         self._integers = True
 
-    def running(
-        self, sink: Sink, wanted: Collection[str] | None
-    ) -> AbstractContextManager[RunBatch]:
-        """See `Adapter`."""
-        raise NotImplementedError
-
     def check(self, samples: Samples) -> None:
-        """Run two samples; a model that does not take integers is given real numbers."""
+        """Run two samples; convert integers to floats if the model does not accept integers."""
         batch = samples.rows(0, self.batch_size or 2)
         try:
             self._try(batch)
@@ -71,23 +66,19 @@ class TorchAdapter:
                 "Reshape the inputs, channels first for images"
             ) from error
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
-        """See `Adapter`."""
-        raise NotImplementedError
-
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
-        """Let models that draw random numbers draw the same each time, and none of the user's."""
+        """Seed PyTorch's generators; restore their state on exit."""
         devices = [self._device] if self._device.type == "cuda" else []
         with self._torch.random.fork_rng(devices=devices):
             self._torch.manual_seed(seed)
             yield
 
     def _state(self, model: Any) -> Iterator[tuple[str, Array | str]]:
-        """Yield the tensors of a model's state, as bytes."""
+        """Yield the tensors of a model's state as bytes."""
         for name, value in model.state_dict().items():
             if not isinstance(value, self._torch.Tensor):
-                continue  # what a module adds of its own; it shows in what it computes
+                continue  # a module's extra state; the values of its layers depend on it
             tensor = value.detach().cpu()
             if tensor.layout is not self._torch.strided:
                 tensor = tensor.to_dense()
@@ -97,14 +88,14 @@ class TorchAdapter:
             yield f"{name} {value.dtype} {tuple(value.shape)}", content
 
     def _failure(self, how: str, error: Exception) -> ValueError:
-        """Return the error of a graph that cannot be run."""
+        """Return the error for a graph that cannot be run."""
         return ValueError(
             f"model {self.name!r} cannot be run {how}: {reason_of(error)}. Run it on its own to "
-            "see what it takes, or export it anew"
+            "see what it takes, or export it again"
         )
 
     def _try(self, batch: Batch) -> None:
-        with self.running(lambda *_: None, ()) as run:
+        with self.capture(lambda *_: None, ()) as run:
             run(batch)
 
     def _call(self, function: Callable[..., Any], batch: Batch) -> Any:
@@ -115,7 +106,7 @@ class TorchAdapter:
         return function(*tensors) if isinstance(tensors, tuple) else function(tensors)
 
     def _tensor(self, part: Array) -> Any:
-        # Copied: the model may change its input in place, and the array is somebody's.
+        # A copy: the model may change its input in place.
         if part.dtype.kind in "iu" and self._integers:
             return self._torch.tensor(part.astype(np.int64)).to(self._device)
         if part.dtype.kind == "b":
@@ -133,7 +124,7 @@ class TorchAdapter:
         return array
 
     def _arrays(self, result: Any) -> Any:
-        """Return what a model returned with arrays in place of tensors."""
+        """Convert the tensors in a model's output to arrays."""
         if isinstance(result, self._torch.Tensor):
             return self._array(result)
         if isinstance(result, dict):
@@ -147,24 +138,24 @@ class ModuleAdapter(TorchAdapter):
     """Any `torch.nn.Module`."""
 
     def __init__(self, model: Any) -> None:
-        model = getattr(model, "_orig_mod", model)  # inside a compiled module, without the graph
-        super().__init__(type(model).__name__, [*model.parameters(), *model.buffers()])
-        self._model = model
-        inside = {name: module for name, module in model.named_modules() if name}
-        self._modules = inside or {self.name: model}
+        module = getattr(model, "_orig_mod", model)  # hooks do not run in a compiled module
+        super().__init__(model, type(module).__name__, [*module.parameters(), *module.buffers()])
+        self._module = module
+        inside = {name: inner for name, inner in module.named_modules() if name}
+        self._modules = inside or {self.name: module}
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
-        """Yield weights, modules, their numbers and texts, and code that is not PyTorch's own."""
-        yield from self._state(self._model)
-        yield "modules", repr(self._model)
-        for path, module in self._model.named_modules():
-            yield from ((f"{path}.{name}", value) for name, value in plain_attributes(module))
-        for kind in {type(module): None for module in self._model.modules()}:
-            yield from code_of(kind)
+    def definition(self) -> Iterator[tuple[str, Array | str]]:
+        """Yield the weights, the modules with their attributes, and the code of custom classes."""
+        yield from self._state(self._module)
+        yield "modules", repr(self._module)
+        for path, module in self._module.named_modules():
+            yield from ((f"{path}.{name}", value) for name, value in simple_attributes(module))
+        for kind in {type(module): None for module in self._module.modules()}:
+            yield from class_code(kind, LIBRARIES)
 
     @contextmanager
-    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Set the model to evaluate and hook its modules; undo both afterward."""
+    def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Set evaluation mode and register forward hooks; undo both on exit."""
         torch = self._torch
         naming = Naming()
 
@@ -180,14 +171,14 @@ class ModuleAdapter(TorchAdapter):
             nonlocal naming
             naming = Naming()
             with torch.no_grad():
-                return self._arrays(self._call(self._model, batch))
+                return self._arrays(self._call(self._module, batch))
 
-        training = {module: module.training for module in self._model.modules()}
+        training = {module: module.training for module in self._module.modules()}
         fast = torch.backends.mha.get_fastpath_enabled()
         hooks = []
         try:
-            self._model.eval()
-            # The fused path of transformers runs past the modules inside them.
+            self._module.eval()
+            # The fused path of transformers does not call the modules inside them.
             torch.backends.mha.set_fastpath_enabled(False)
             for name, module in self._modules.items():
                 hooks.append(module.register_forward_hook(hook_of(name, type(module).__name__)))
@@ -200,9 +191,13 @@ class ModuleAdapter(TorchAdapter):
                 module.training = flag
 
     def untrained(self, random_state: int) -> Any:
-        """Return a copy whose modules have reset their parameters."""
+        """Return a copy whose modules' ``reset_parameters`` were called.
+
+        Parameters of modules without that method are drawn from a normal distribution with their
+        present mean and standard deviation.
+        """
         torch = self._torch
-        fresh = copy.deepcopy(self._model)
+        fresh = copy.deepcopy(self._module)
         with self.seeded(random_state), torch.no_grad():
             for module in fresh.modules():
                 reset = getattr(module, "reset_parameters", None) or getattr(

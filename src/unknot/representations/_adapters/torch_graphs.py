@@ -1,7 +1,7 @@
 """PyTorch models that are graphs: TorchScript, and programs of `torch.export`.
 
-Hooks do not work on either. Of a TorchScript module, the frozen graph is copied and returns the
-values on the way too. An exported program is interpreted node by node.
+Hooks work on neither. A TorchScript module's frozen graph is copied and extended to return the
+intermediate values. An exported program is interpreted node by node.
 """
 
 import operator
@@ -19,8 +19,9 @@ from .._samples import Batch
 from .base import Adapter, Naming, RunBatch, Sink
 from .torch import TorchAdapter
 
+ACCEPTS: Final = "a TorchScript module or exported program"
 LARGEST_BATCH: Final = 100_000
-"""An upper bound of a program's batches above this is none."""
+"""A larger upper bound on a program's batch size counts as unbounded."""
 
 
 def adapt(model: Any) -> Adapter | None:
@@ -31,9 +32,9 @@ def adapt(model: Any) -> Adapter | None:
     if isinstance(model, torch.jit.ScriptModule):
         return ScriptAdapter(model)
     if isinstance(model, torch.export.ExportedProgram):
-        return ProgramAdapter(model.module(), model.range_constraints)
+        return ProgramAdapter(model, model.module(), model.range_constraints)
     if isinstance(model, torch.fx.GraphModule) and _has_operators_only(model):
-        return ProgramAdapter(model, {})
+        return ProgramAdapter(model, model, {})
     return None
 
 
@@ -41,33 +42,31 @@ class ScriptAdapter(TorchAdapter):
     """A scripted or traced module.
 
     An operator with parameters has the name of the module that owns them; others are numbered by
-    operator, ``relu_1``, ``relu_2``. What runs inside a branch or loop that depends on the data
-    is not seen, only its result.
+    operator, ``relu_1``, ``relu_2``. Values inside data-dependent branches and loops are not
+    available, only the results.
     """
 
     def __init__(self, model: Any) -> None:
-        super().__init__(
-            getattr(model, "original_name", "model"), [*model.parameters(), *model.buffers()]
-        )
-        self._model = model
+        name = getattr(model, "original_name", "model")
+        super().__init__(model, name, [*model.parameters(), *model.buffers()])
         self._frozen = self._freeze()
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
+    def definition(self) -> Iterator[tuple[str, Array | str]]:
         """Yield the weights and the graph."""
-        yield from self._state(self._model)
-        # Classes of one name are numbered as they come in a process.
+        yield from self._state(self.model)
+        # Classes of the same name are numbered in the order in which a process creates them.
         yield "graph", re.sub(r"___torch_mangle_\d+", "", str(self._frozen.graph))
 
     def _freeze(self) -> Any:
         torch = self._torch
-        if not hasattr(self._model, "training"):
-            return self._model  # frozen before
-        training = {module: module.training for module in self._model.modules()}
+        if not hasattr(self.model, "training"):
+            return self.model  # already frozen
+        training = {module: module.training for module in self.model.modules()}
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                self._model.eval()
-                return torch.jit.freeze(self._model, optimize_numerics=False)
+                self.model.eval()
+                return torch.jit.freeze(self.model, optimize_numerics=False)
         except Exception as error:
             raise self._failure("as TorchScript", error) from error
         finally:
@@ -75,8 +74,8 @@ class ScriptAdapter(TorchAdapter):
                 module.training = flag
 
     @contextmanager
-    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Build the graph that returns the wanted values as well."""
+    def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Build a graph that also returns the wanted values."""
         function, names = self._function(wanted)
 
         def run(batch: Batch) -> Any:
@@ -128,7 +127,7 @@ class ScriptAdapter(TorchAdapter):
 def _operators(nodes: list[Any]) -> Iterator[tuple[str, str, Any]]:
     naming, numbers = Naming(), Counter[str]()
     for node in nodes:
-        if not (node.kind().startswith("aten::") or _branches_give_values(node)):
+        if not (node.kind().startswith("aten::") or _is_defined_condition(node)):
             continue
         values = [value for value in node.outputs() if str(value.type()).startswith("Tensor")]
         if not values:
@@ -136,7 +135,7 @@ def _operators(nodes: list[Any]) -> Iterator[tuple[str, str, Any]]:
         kind = node.kind().partition("::")[2].strip("_")
         owners = [value.debugName() for value in node.inputs()]
         paths = [name[len("self.") :].rpartition(".")[0] for name in owners if "self." in name[:5]]
-        # Freezing merges equal constants, so that some may have the name of another's.
+        # Freezing merges equal constants, so some may have another module's name.
         path = Counter(filter(None, paths)).most_common(1)[0][0] if any(paths) else ""
         if not path:
             numbers[kind] += 1
@@ -145,11 +144,11 @@ def _operators(nodes: list[Any]) -> Iterator[tuple[str, str, Any]]:
             yield name, kind, value
 
 
-def _branches_give_values(node: Any) -> bool:
-    """Whether every branch of a condition gives a value for what the condition returns."""
+def _is_defined_condition(node: Any) -> bool:
+    """Whether a node is a condition whose branches all define its outputs."""
     return node.kind() == "prim::If" and all(
         output.node().kind() != "prim::Uninitialized"
-        and (output.node().kind() != "prim::If" or _branches_give_values(output.node()))
+        and (output.node().kind() != "prim::If" or _is_defined_condition(output.node()))
         for block in node.blocks()
         for output in block.outputs()
     )
@@ -158,14 +157,14 @@ def _branches_give_values(node: Any) -> bool:
 class ProgramAdapter(TorchAdapter):
     """A program of `torch.export`.
 
-    What a module of PyTorch returns has the module's name; what a module of one's own computes
-    itself is numbered by operator, ``block.add_1``.
+    Values that PyTorch's own modules return have the module's name; those that custom modules
+    compute themselves are numbered by operator, ``block.add_1``.
     """
 
-    steady = True  # exported batches are of 2 or more, or of one size
+    pad_batches = True  # programs accept batches of at least 2 samples, or of one size
 
-    def __init__(self, module: Any, ranges: Any) -> None:
-        super().__init__("program", [*module.parameters(), *module.buffers()])
+    def __init__(self, model: Any, module: Any, ranges: Any) -> None:
+        super().__init__(model, "program", [*module.parameters(), *module.buffers()])
         self._module = module
         self._names = _names_of_nodes(module)
         self._inputs = [node.name for node in module.graph.nodes if node.op == "placeholder"]
@@ -174,14 +173,14 @@ class ProgramAdapter(TorchAdapter):
                 self.batch_size = _only_batch(value.shape[0], ranges)
                 break
 
-    def parts(self) -> Iterator[tuple[str, Array | str]]:
+    def definition(self) -> Iterator[tuple[str, Array | str]]:
         """Yield the weights and the program."""
         yield from self._state(self._module)
         yield "program", str(self._module.graph)
 
     @contextmanager
-    def running(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Interpret the program; each node hands over what it returns."""
+    def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
+        """Interpret the program; pass on what each node returns."""
         torch, names, array, failure = self._torch, self._names, self._array, self._failure
 
         class Interpreter(torch.fx.Interpreter):  # type: ignore[misc]
@@ -198,7 +197,7 @@ class ProgramAdapter(TorchAdapter):
                 return result
 
         interpreter = Interpreter(self._module)
-        interpreter.extra_traceback = False  # it would add the whole node to the message
+        interpreter.extra_traceback = False  # it would add the node's description to the message
 
         def run(batch: Batch) -> Any:
             if isinstance(batch, dict):
@@ -210,7 +209,7 @@ class ProgramAdapter(TorchAdapter):
 
 
 def _names_of_nodes(module: Any) -> dict[Any, tuple[str, str]]:
-    """Name the nodes: what a visit to a module of PyTorch's own ends with has the module's name."""
+    """Name the nodes; the last node of a call of one of PyTorch's modules has the module's name."""
     nodes = [node for node in module.graph.nodes if node.op == "call_function"]
     owners = {node: _owner(node) for node in nodes}
     paths = {path for path, _ in owners.values()}
@@ -233,7 +232,7 @@ def _names_of_nodes(module: Any) -> dict[Any, tuple[str, str]]:
 
 
 def _returned(visit: list[Any]) -> dict[int, Any]:
-    """Return the nodes of what a module returned: the last one, or the parts of several values."""
+    """Return the nodes that a module returned: the last one, or the items of a tuple."""
     last = visit[-1]
     if last.target is not operator.getitem:
         return {0: last}
@@ -242,7 +241,7 @@ def _returned(visit: list[Any]) -> dict[int, Any]:
 
 
 def _owner(node: Any) -> tuple[str, str]:
-    """Return the innermost module of a node, and its class if it is one of PyTorch's own."""
+    """Return the innermost module of a node, and its class if it is PyTorch's own."""
     stack = list((node.meta.get("nn_module_stack") or {}).values())
     if not stack:
         return "", ""
@@ -259,7 +258,7 @@ def _has_operators_only(module: Any) -> bool:
 
 
 def _only_batch(size: Any, ranges: Any) -> int | None:
-    """Return the size of batches that a program is bound to: a fixed one, or its upper bound."""
+    """Return the batch size that a program requires: a fixed one, or its upper bound."""
     if isinstance(size, int):
         return size
     bounds = ranges.get(size.node.expr)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._io.cache import Part, Parts
 from ..._typing import Array
@@ -17,11 +17,14 @@ from .extraction import Extracted, deciding, extract_control
 from .layers import source_of
 from .stages import Source, StageLabel, Stages, is_dead, no_scores
 
+if TYPE_CHECKING:
+    from ...representations import Adapter
+
 
 def control_scores(
     stages: Stages,
     control: str,
-    model: Any,
+    adapter: Adapter,
     trained: Extracted,
     data: StudyData,
     data_part: Part,
@@ -52,7 +55,7 @@ def control_scores(
     gathered = Parts(stages.folder / PARTS).find(control, of_all, needs)
     scores: dict[str, Path] = {}
     if gathered is None:
-        fresh, problem = extract_control(stages, model, trained, data, data_part, options)
+        fresh, problem = extract_control(stages, adapter, trained, data, data_part, options)
         if fresh is None:
             return None, problem
         untrained = {layer.record.name: layer for layer in fresh.layers if layer.array is not None}

@@ -13,8 +13,7 @@ from ..._typing import Array
 from ..._validation.arrays import as_numbers, as_samples
 from ..._validation.points import as_float32, check_labels
 from ..._validation.precision import SHARE, said_of_blur
-from ...datasets import Dataset, Split, load_dataset
-from ...datasets._dataset import stratified_indices
+from ...datasets import Dataset, Split, load_dataset, stratified_indices
 from .._store.format import StudyError
 
 THUMBNAIL = 64

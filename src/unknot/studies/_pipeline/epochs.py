@@ -21,7 +21,7 @@ from .extraction import Extracted, extract_layers
 from .layers import layers_of, study_layers
 from .memory import in_memory
 from .progress import stage_callbacks
-from .run import model_name, whole_bytes
+from .run import whole_bytes
 from .settings import StudySettings
 from .stages import Stages, prepare_data
 from .versions import versions
@@ -151,19 +151,18 @@ class EpochRecorder:
         """
         if isinstance(epoch, bool) or epoch < 0:
             raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
-        from ...representations._fingerprint import model_fingerprint
+        from ...representations import find_adapter
 
         if not self.wants(epoch):
             return
-        self._name = self._name or model_name(model)
-        model = self._data.rows_of(model)
+        adapter = find_adapter(self._data.rows_of(model))
+        self._name = self._name or adapter.name
         with writing(self._folder):
             if self._whole is None:
                 self._whole = prepare_data(self._stages, self._data, self._data.fingerprint)
             self._captured[int(epoch)] = extract_layers(
                 self._stages,
-                model,
-                model_fingerprint(model, self._data.inputs),
+                adapter,
                 self._data,
                 self._whole[0],
                 self._options,

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..._io.cache import Part
 from .._store.format import PARTS, read_zarr, write_zarr
@@ -15,6 +15,9 @@ from .data import StudyData
 from .models import answers
 from .settings import CONTROL_FEATURES
 from .stages import StageLabel, Stages
+
+if TYPE_CHECKING:
+    from ...representations import Adapter
 
 
 @dataclass(frozen=True)
@@ -81,8 +84,7 @@ class Extracted:
 
 def extract_layers(
     stages: Stages,
-    model: Any,
-    fingerprint: str,
+    adapter: Adapter,
     data: StudyData,
     data_part: Part,
     options: Mapping[str, Any],
@@ -93,9 +95,9 @@ def extract_layers(
     part = stages.do(
         f"{prefix}extract",
         StageLabel(f"{prefix}all layers", "extraction"),
-        {"model": fingerprint, **deciding(options)},
+        {"model": adapter.fingerprint(data.inputs), **deciding(options)},
         [data_part],
-        lambda folder: _extract(folder, model, data, options),
+        lambda folder: _extract(folder, adapter, data, options),
     )
 
     def answer(folder: Path) -> dict[str, Any]:
@@ -106,8 +108,8 @@ def extract_layers(
         if predictions is not None and probabilities is not None:
             write_zarr(folder / "predictions", predictions)
             write_zarr(folder / "probabilities", probabilities)
-        # A dict of points has no output to speak of.
-        notes = () if isinstance(model, Mapping) else notes
+        # A dict of points has no output; there is nothing to note.
+        notes = notes if adapter.computes else ()
         there = predictions is not None
         return {"there": there, "class_names": list(class_names), "notes": list(notes)}
 
@@ -132,28 +134,26 @@ def extract_layers(
 
 def extract_control(
     stages: Stages,
-    model: Any,
+    adapter: Adapter,
     trained: Extracted,
     data: StudyData,
     data_part: Part,
     options: Mapping[str, Any],
 ) -> tuple[Extracted | None, str]:
     """Run the same network with fresh weights; None, and why, where there is no such network."""
-    from ...representations import untrained
+    from ...representations import find_adapter
 
-    if isinstance(model, Mapping):
-        return None, "no untrained control: arrays are not the layers of a network"
     project = min(options["project"] or CONTROL_FEATURES, CONTROL_FEATURES)
     names = [layer.record.name for layer in trained.layers]
     control = {**options, "project": project, "layers": names}
-    fresh: Any = None
+    fresh: Adapter
 
     def work(folder: Path) -> dict[str, Any]:
         return _extract(folder, fresh, data, control)
 
     settings = {**deciding(control), "seed": options["random_state"]}
     try:
-        fresh = untrained(model, options["random_state"])
+        fresh = find_adapter(adapter.untrained(options["random_state"]))
         part = stages.do(
             "untrained-extract",
             StageLabel("all layers (untrained)", "extraction"),
@@ -176,7 +176,7 @@ def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
 
     Of the memory only what bounds a batch: a model's last digits depend on the size of its batches.
     """
-    from ...representations._extract import batch_bytes
+    from ...representations import batch_bytes
 
     pool, project = options["pool"], options["project"]
     return {
@@ -190,16 +190,15 @@ def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _extract(
-    folder: Path, model: Any, data: StudyData, options: Mapping[str, Any]
+    folder: Path, adapter: Adapter, data: StudyData, options: Mapping[str, Any]
 ) -> dict[str, Any]:
-    from ...representations._extract import batch_bytes, extract_to
-    from ...representations._store import Store
+    from ...representations import Store, batch_bytes, extract_to
 
     # All to disk, whatever memory there is, so that the same study is the same files.
     found = extract_to(
         Store(folder / "points", numbered=True),
         0,
-        model,
+        adapter,
         data.inputs,
         options["layers"],
         batch_size=options["batch_size"],

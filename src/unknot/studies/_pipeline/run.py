@@ -6,7 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
@@ -21,6 +21,9 @@ from .progress import stage_callbacks
 from .settings import StudySettings
 from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
 from .versions import versions
+
+if TYPE_CHECKING:
+    from ...representations import Adapter
 
 
 def study(
@@ -92,8 +95,8 @@ def study(
     snippets : sequence of str, optional
         A few words for each sample, such as the text it is, where samples are no images.
     measure_options : mapping, optional
-        ``max_samples``, ``probe_samples``, ``capacity_points``, ``n_draws``, ``n_resamples`` and
-        ``n_permutations`` of `unknot.measure`.
+        ``max_samples``, ``probe_max_samples``, ``capacity_max_samples_per_class``, ``n_draws``,
+        ``n_resamples`` and ``n_permutations`` of `unknot.measure`.
     batch_size, max_memory, pool, project
         As for `unknot.extract`.
     random_state : int
@@ -134,6 +137,8 @@ def study(
     ... )
     True
     """
+    from ...representations import find_adapter
+
     settings = StudySettings.of(
         measures,
         measure_options,
@@ -143,10 +148,9 @@ def study(
         max_iter=max_iter,
         random_state=random_state,
     )
-    called = name or model_name(model)
     taken = take_data(data, snippets).sample(max_samples, random_state)
     fitted, notes = settings.fitted(len(taken.labels))
-    model = taken.rows_of(model)
+    adapter = find_adapter(taken.rows_of(model))
     extraction = {
         "layers": layers,
         "batch_size": batch_size,
@@ -161,9 +165,9 @@ def study(
             stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
             _run(
                 stages,
-                model,
+                adapter,
                 taken,
-                called,
+                name or adapter.name,
                 extraction,
                 notes,
                 untrained=untrained,
@@ -180,7 +184,7 @@ def study(
 
 def _run(
     stages: Stages,
-    model: Any,
+    adapter: Adapter,
     data: StudyData,
     name: str,
     extraction: dict[str, Any],
@@ -190,15 +194,12 @@ def _run(
     keep_points: bool,
 ) -> None:
     data_part, paths = prepare_data(stages, data, data.fingerprint)
-    from ...representations._fingerprint import model_fingerprint
-
-    fingerprint = model_fingerprint(model, data.inputs)
-    extracted = extract_layers(stages, model, fingerprint, data, data_part, extraction)
+    extracted = extract_layers(stages, adapter, data, data_part, extraction)
     records, sources = layers_of(extracted, data_part, len(data.labels))
     studied, controls = study_layers(stages, "", records, sources, data.labels), {}
     if untrained:
         scores, problem = control_scores(
-            stages, "untrained", model, extracted, data, data_part, extraction, studied
+            stages, "untrained", adapter, extracted, data, data_part, extraction, studied
         )
         if scores is None:
             notes = (*notes, problem)
@@ -240,16 +241,3 @@ def whole_bytes(max_memory: int | str | None) -> int:
     from ..._validation.numbers import memory_budget
 
     return WHOLE_BYTES if max_memory is None else memory_budget(max_memory)
-
-
-def model_name(model: Any) -> str:
-    """Return what a model calls itself.
-
-    Raises
-    ------
-    TypeError
-        If it is of no known kind.
-    """
-    from ...representations._adapters.base import find_adapter
-
-    return find_adapter(model).name

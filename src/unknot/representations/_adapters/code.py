@@ -1,34 +1,31 @@
-"""The code and the plain attributes of objects, as text that is the same in every process."""
+"""The code and the simple attributes of objects, as text that is the same in every process."""
 
-from __future__ import annotations
-
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from types import CodeType, FunctionType
 from typing import Any, Final
 
-_PLAIN: Final = (bool, int, float, complex, str, bytes, type(None))
-_FRAMEWORKS: Final = ("keras", "tensorflow", "torch")
+SIMPLE: Final = (bool, int, float, complex, str, bytes, type(None))
 
 
-def code_of(kind: type) -> Iterator[tuple[str, str]]:
-    """Yield the name and the bytecode of each function of a class, but for those of frameworks."""
+def class_code(kind: type, libraries: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the name and bytecode of each method of a class that is not from these libraries."""
     for base in kind.__mro__:
-        if base.__module__.partition(".")[0] not in _FRAMEWORKS:
+        if base.__module__.partition(".")[0] not in libraries:
             for name, function in sorted(vars(base).items()):
                 if isinstance(function, FunctionType):
                     yield f"{base.__qualname__}.{name}", _bytecode(function.__code__)
 
 
-def plain_attributes(thing: Any) -> Iterator[tuple[str, str]]:
-    """Yield the attributes of an object that are numbers, texts, or sequences of these.
+def simple_attributes(instance: Any) -> Iterator[tuple[str, str]]:
+    """Yield the attributes of an object that are numbers, strings, or sequences of these.
 
-    Not whether it is in training, which is decided by who runs it.
+    ``training`` is skipped: it depends on who runs the model.
     """
-    for name, value in sorted(vars(thing).items()):
+    for name, value in sorted(vars(instance).items()):
         if name == "training":
             continue
         parts = value if isinstance(value, (tuple, list)) else (value,)
-        if all(isinstance(part, _PLAIN) for part in parts):
+        if all(isinstance(part, SIMPLE) for part in parts):
             yield name, repr(value)
 
 
