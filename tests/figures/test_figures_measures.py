@@ -7,9 +7,9 @@ from matplotlib.colors import to_hex
 
 import unknot
 from unknot import metrics
+from unknot._io.formatting import format_alike, format_tick
 from unknot.figures import class_bars, confusion_heatmap, layer_curves, pair_heatmap
 from unknot.figures._palette import LINES, MUTED
-from unknot.figures._values import short_number, written
 
 NAMES = [f"class number {n}" for n in range(10)]
 
@@ -324,13 +324,13 @@ def test_bar_faults(values, names, message):
 
 
 def test_numbers_are_written_to_three_digits():
-    assert written(np.array([0.123, 1.0, np.nan]), share=True) == ["12.3", "100.0", "–"]
-    assert written(np.array([0.0766, -0.291]), share=False) == ["0.077", "−0.291"]
-    assert written(np.array([12345.6, 1.0]), share=False) == ["12346", "1"]
-    assert written(np.zeros(1), share=False) == ["0.0"]
+    assert format_alike(np.array([0.123, 1.0, np.nan]), share=True) == ["12.3", "100.0", "–"]
+    assert format_alike(np.array([0.0766, -0.291]), share=False) == ["0.077", "−0.291"]
+    assert format_alike(np.array([12345.6, 1.0]), share=False) == ["12346", "1"]
+    assert format_alike(np.zeros(1), share=False) == ["0.0"]
 
 
 def test_short_numbers():
     numbers = [0, 0.25, -5, 9999, 10_000, -25_000, 2e6, 3e9]
     expected = ["0", "0.25", "−5", "9999", "10k", "−25k", "2M", "3G"]
-    assert [short_number(float(number)) for number in numbers] == expected
+    assert [format_tick(float(number)) for number in numbers] == expected

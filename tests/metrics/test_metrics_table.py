@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 import unknot
+from unknot._io.formatting import format_number, render_text
 from unknot.metrics import measure
-from unknot.metrics._suite.table import as_text, number
 
 
 @pytest.mark.parametrize("width", [72, 80, 110])
@@ -14,10 +14,10 @@ def test_no_number_is_ever_cut(width):
     labels = np.repeat(np.arange(3), 30)
     points = (rng.normal(size=(90, 5)) + 3 * np.eye(5)[labels]).astype(np.float32)
     scores = measure(points, labels, points[:, :2], ["neighborhood", "collapse", "shape"])
-    text = as_text(scores, width)
+    text = render_text(scores, width)
     assert "…" not in text
     for score in scores.values():
-        assert number(score.value) in text
+        assert format_number(score.value) in text
     assert ("0 to 1" in text) == (width >= 96)
     assert max(map(len, text.splitlines())) <= width
 

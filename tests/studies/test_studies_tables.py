@@ -21,9 +21,9 @@ def test_scores_print_layers_down_and_measures_across(study):
 
 
 def test_a_narrow_terminal_gets_more_tables(study):
-    from unknot.studies._render import as_text
+    from unknot._io.formatting import render_text
 
-    wide, narrow = as_text(study.scores, 200), as_text(study.scores, 60)
+    wide, narrow = render_text(study.scores, 200), render_text(study.scores, 60)
     assert wide.count("│ fc1 ") == 1
     assert narrow.count("│ fc1 ") == 2
     assert max(map(len, narrow.splitlines())) <= 60

@@ -29,6 +29,7 @@ def report(
 ) -> None:
     """Write the page of a study: one HTML file, to open in a browser and explore."""
     from .._io.folders import inside
+    from .._io.formatting import format_bytes
     from ..report import write_report
     from ..studies import Study
 
@@ -38,4 +39,4 @@ def report(
     other = None if compare is None else Study.load(compare)
     path = write_report(study, page, other=other, title=title, n_jobs=n_jobs)
     with keeping(f"the page is in {out or path}"):
-        say(f"Wrote {out or path}: {path.stat().st_size / 1e6:.1f} MB.")
+        say(f"Wrote {out or path}: {format_bytes(path.stat().st_size)}.")

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
+from .._io.formatting import format_tick
 from .._typing import Array
 from ._layout import (
     MARGIN,
@@ -28,7 +29,7 @@ from ._layout import (
 from ._palette import MUTED
 from ._style import LARGE, PAGE, UnknotFigure
 from ._ticks import linear_ticks, log_ticks
-from ._values import headline, isolated, measured, short_number
+from ._values import headline, isolated, measured
 
 _HEIGHT = 1.75
 _TICKS_LEFT, _GAP, _ROW_GAP = 0.42, 0.28, 0.22
@@ -260,4 +261,4 @@ def _set_value_axis(ax: Axes, panel: _Panel) -> None:
     ax.set_ylim(low, high)
     ax.yaxis.set_major_locator(FixedLocator(ticks))
     ax.yaxis.set_minor_locator(NullLocator())
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: short_number(value)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: format_tick(value)))

@@ -1,6 +1,5 @@
 """What the figures of measures are given: scores, results, or plain numbers and arrays."""
 
-import math
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -73,26 +72,6 @@ def is_share(values: Array) -> bool:
     """Whether values can be read as percentages."""
     known = values[np.isfinite(values)]
     return bool(known.size and known.min() >= 0 and known.max() <= 1)
-
-
-def written(values: Array, *, share: bool) -> list[str]:
-    """Write values for a reader: percentages, or all to as many decimals as three digits need."""
-    known = np.abs(values[np.isfinite(values)])
-    greatest = float(known.max()) if known.size else 0.0
-    decimals = 1 if share else max(0, 2 - math.floor(math.log10(greatest))) if greatest else 1
-    factor = 100 if share else 1
-    return [
-        f"{factor * value:.{decimals}f}".replace("-", "−") if np.isfinite(value) else "–"
-        for value in values.ravel()
-    ]
-
-
-def short_number(value: float) -> str:
-    """Write a tick's number shortly: 20k for 20,000."""
-    for size, letter in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
-        if abs(value) >= size:
-            return f"{value / (1e3 if letter == 'k' else size):.6g}{letter}".replace("-", "−")
-    return f"{value:.6g}".replace("-", "−")
 
 
 def headline(text: str) -> str:

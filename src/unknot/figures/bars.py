@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from .._io.formatting import format_alike, format_tick
 from .._typing import Array
 from ._layout import (
     MARGIN,
@@ -29,7 +30,7 @@ from ._layout import (
 from ._palette import GRID, INK, LINES, MUTED, SAFE
 from ._style import COLUMN, SMALL, UnknotFigure, in_house_style
 from ._ticks import linear_ticks
-from ._values import class_values, headline, is_share, row_names, short_number, written
+from ._values import class_values, headline, is_share, row_names
 
 _BAR = SAFE[2]
 _ROW, _LOW_ROW = 0.22, 0.15  # inches; low ones for more than 40 classes
@@ -193,7 +194,7 @@ def _write_values(
 ) -> None:
     """Write the numbers in a column of their own, where no bar is in their way."""
     right = fig.get_size_inches()[0] - MARGIN
-    for number, words in enumerate(written(values, share=share)):
+    for number, words in enumerate(format_alike(values, share=share)):
         middle = top + (number + 0.5) * row
         if share and words != "–":
             words += " %"
@@ -218,7 +219,7 @@ def _set_value_axis(
     length = ax.get_window_extent().width / ax.figure.dpi
     ax.xaxis.set_major_locator(FixedLocator(linear_ticks(low, high, length, apart=0.55)))
     ax.xaxis.set_major_formatter(
-        FuncFormatter(lambda value, _: f"{100 * value:.4g} %" if share else short_number(value))
+        FuncFormatter(lambda value, _: f"{100 * value:.4g} %" if share else format_tick(value))
     )
     ax.grid(visible=True, axis="x")
     ax.tick_params(axis="y", length=0, labelcolor=INK)

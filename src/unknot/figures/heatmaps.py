@@ -10,6 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap, Normalize, to_hex
 from matplotlib.figure import Figure
 from matplotlib.ticker import FixedLocator, FuncFormatter
 
+from .._io.formatting import format_alike, format_tick
 from .._typing import Array
 from ._layout import (
     MARGIN,
@@ -28,7 +29,7 @@ from ._layout import (
 from ._palette import INK, text_on
 from ._style import NORMAL, PAGE, SMALL, UnknotFigure, in_house_style
 from ._ticks import linear_ticks
-from ._values import class_values, headline, is_share, row_names, short_number, written
+from ._values import class_values, headline, is_share, row_names
 
 # From paper to ink through one hue, each step as much darker as the last.
 _HEAT = LinearSegmentedColormap.from_list(
@@ -181,7 +182,7 @@ def _heatmap(
 
 
 def _write_cells(ax: Axes, values: Array, norm: Normalize, *, share: bool) -> None:
-    texts = np.reshape(written(values, share=share), values.shape)
+    texts = np.reshape(format_alike(values, share=share), values.shape)
     for (row, column), value in np.ndenumerate(values):
         diagonal, words = row == column, str(texts[row, column])
         ax.text(
@@ -218,5 +219,5 @@ def _draw_scale(ax: Axes, norm: Normalize, *, share: bool) -> None:
     ax.yaxis.tick_right()
     length = ax.get_window_extent().height / ax.figure.dpi
     ax.yaxis.set_major_locator(FixedLocator(linear_ticks(low, high, length, apart=0.35)))
-    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: short_number(100 * v if share else v)))
+    ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: format_tick(100 * v if share else v)))
     ax.spines[:].set_visible(False)

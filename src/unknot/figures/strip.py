@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
+from .._io.formatting import format_compact
 from .._typing import Array
 from .._validation.arrays import as_array
 from .._validation.points import check_labels
@@ -199,19 +200,12 @@ def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLin
         found = measured(known[key])
         title = (found.title or measure).removesuffix(", on the map")
         short = _SHORT_NAMES.get(measure) or headline(title)
-        text = _number(found.value, share=measure in _SHORT_NAMES or found.range == (0.0, 1.0))
+        share = measure in _SHORT_NAMES or found.range == (0.0, 1.0)
+        text = format_compact(found.value, share=share)
         notes.append(f"{where}{text}" if notes else f"{short} {where}{text}")
     if text_width(", ".join(notes), NORMAL) * HINTED <= width:
         notes = [", ".join(notes)] if notes else []
     return [*lines, *(PanelLine(shorten(part, width, NORMAL), aside=True) for part in notes)]
-
-
-def _number(value: float, *, share: bool) -> str:
-    if not math.isfinite(value):
-        return "n/a"
-    if share:
-        return f"{100 * value:.1f} %"
-    return (f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.3g}").replace("-", "−")
 
 
 def _draw_nothing(ax: Axes, reason: str, side: float) -> None:

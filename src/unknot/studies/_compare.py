@@ -6,6 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from .._io.formatting import render_text
+
 if TYPE_CHECKING:
     import pandas as pd
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -98,9 +100,7 @@ class Comparison:
         yield from render_comparison(self, options.max_width)
 
     def __str__(self) -> str:
-        from ._render import as_text
-
-        return as_text(self)
+        return render_text(self, 120)
 
     def __repr__(self) -> str:
         return str(self)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
+from .._io.formatting import ARROWS, format_number
 from .._io.text import shown
 
 if TYPE_CHECKING:
     from ._compare import Comparison
     from ._table import ScoreTable
 
-ARROWS = {True: "↑", False: "↓", None: "·"}
 # Wide enough for the longest words of the headings.
 NUMBER = 13
 
@@ -44,7 +41,7 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
     yield from _banded(
         f"Scores of {table.name}, layer by layer",
         [label for label, _ in rows],
-        {titles[m]: [_number(v) for v in cells[m]] for m in found},
+        {titles[m]: [format_number(v) for v in cells[m]] for m in found},
         width,
     )
     yield Text("↑ more is more untangled, ↓ less is; · neither.", style="dim")
@@ -69,7 +66,7 @@ def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
         heading = f"{row.title} {ARROWS[row.higher_is_better]}"
         column = columns.setdefault(heading, [""] * len(layers))
         sign = "+" if row.difference > 0 else ""
-        column[layers.index(row.layer)] = f"{sign}{_number(row.difference)}" + (
+        column[layers.index(row.layer)] = f"{sign}{format_number(row.difference)}" + (
             "*" if row.apart else ""
         )
     yield from _banded(f"{second} less {first}", layers, columns, width)
@@ -109,23 +106,3 @@ def _title(measure: str, table: ScoreTable) -> str:
     score = next(scores[measure] for scores in table.values() if measure in scores)
     where = ", map" if score.space == "map" and measure.startswith("map_") else ""
     return f"{score.title}{where} {ARROWS[score.higher_is_better]}"
-
-
-def _number(value: float | None) -> str:
-    if value is None or not np.isfinite(value):
-        return "n/a"
-    if value == 0.0:
-        return "0"
-    if abs(value) >= 1e5 or abs(value) < 1e-3:
-        return f"{value:.1e}"
-    return f"{value:.1f}" if abs(value) >= 100 else f"{value:.3f}"
-
-
-def as_text(renderable: Any, width: int = 120) -> str:
-    """Render as plain text."""
-    from rich.console import Console
-
-    stream = io.StringIO()
-    console = Console(file=stream, width=width, color_system=None, legacy_windows=False)
-    console.print(renderable)
-    return stream.getvalue().rstrip()

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._io.atomic import write_text
+from .._io.formatting import render_text
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -178,9 +179,7 @@ class ScoreTable(Mapping[str, Scores]):
         yield from render_scores(self, options.max_width)
 
     def __str__(self) -> str:
-        from ._render import as_text
-
-        return as_text(self)
+        return render_text(self, 120)
 
     def __repr__(self) -> str:
         return str(self)

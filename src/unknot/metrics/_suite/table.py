@@ -77,11 +77,8 @@ def _cells(score: Score) -> tuple[str, str, str, str]:
     interval = "" if score.interval is None else "[{}, {}]".format(*_alike(score.interval))
     null = "" if score.null is None else format_number(score.null)
     low, high = score.range
-    ends = (
-        f"{format_number(low)} up"
-        if high == np.inf
-        else f"{format_number(low)} to {format_number(high)}"
-    )
+    end = "up" if high == np.inf else f"to {format_number(high)}"
+    ends = f"{format_number(low)} {end}"
     return format_number(score.value), interval.replace("[", "\\["), null, ends
 
 

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
+from ..._io.formatting import format_bytes
 from .._layer import LayerStudy
 from .._store.format import StudyError
 from .._study import Study
@@ -19,7 +20,7 @@ def in_memory(found: Study) -> Study:
     size = sum(4 * layer.points.size for layer in found.layers.values() if layer.points is not None)
     if size > IN_MEMORY:
         raise StudyError(
-            f"the points of all layers take {size / 1e9:.1f} GB: give a folder (out=), or go "
+            f"the points of all layers take {format_bytes(size)}: give a folder (out=), or go "
             "without them (keep_points=False)"
         )
     layers = {name: _read(layer) for name, layer in found.layers.items()}
