@@ -95,6 +95,13 @@ def lowest(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation into docs/_build/html; every warning is an error."""
+    options = ("-W", "-n", "--keep-going", "-q", *session.posargs)
+    session.run("sphinx-build", *options, "docs", "docs/_build/html")
+
+
+@nox.session
 def notebook(session: nox.Session) -> None:
     """Run the examples in their quick form; nothing is stored."""
     session.run("jupyter", "execute", "examples/lab.ipynb", env={"UNKNOT_QUICK": "1"})
