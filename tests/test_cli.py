@@ -125,7 +125,9 @@ def test_train_saves_model_and_history(call, tmp_path):
 def test_lab_passes_its_options_on(call, monkeypatch, tmp_path):
     given = {}
     monkeypatch.setattr("unknot.lab.run_lab", lambda out, **options: given.update(options, out=out))
-    assert call("lab", "--quick", "--random-state", 3, "--backend", "jax", "--out", tmp_path)[0] == 0
+    assert (
+        call("lab", "--quick", "--random-state", 3, "--backend", "jax", "--out", tmp_path)[0] == 0
+    )
     assert given.pop("console").file is not None
     assert given == {"out": tmp_path, "quick": True, "random_state": 3, "backend": "jax"}
     assert call("lab", "--quick")[0] == 0

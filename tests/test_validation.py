@@ -5,10 +5,10 @@ from unknot._parallel.n_jobs import resolve_n_jobs
 from unknot._validation.points import (
     check_labels,
     check_points,
-    is_blurred,
-    less,
-    middle_of,
+    loses_precision,
+    origin_of,
     scale_free,
+    subtract_row,
 )
 
 
@@ -98,9 +98,9 @@ def test_n_jobs_must_be_a_count(n_jobs):
 
 def test_the_middle_is_a_row_only_if_float32_cannot_hold_the_points():
     lattice = np.array([[0, 0], [1, 0], [5, 5]]) + 2**30
-    assert middle_of(lattice).tolist() == [2**30 + 1, 2**30]
+    assert origin_of(lattice).tolist() == [2**30 + 1, 2**30]
     for held in (lattice.astype(np.float32), lattice - 2**30, np.ones((2, 2), bool)):
-        assert middle_of(held) is None
+        assert origin_of(held) is None
     points = scale_free(lattice + 0.5)
     assert points.tolist() == [[-1, 0], [0, 0], [4, 5]]
 
@@ -114,7 +114,7 @@ def test_the_middle_is_a_row_only_if_float32_cannot_hold_the_points():
     ],
 )
 def test_differences_of_integers_do_not_wrap(array):
-    assert less(array, array[1]).ravel().tolist() == [-2, 0, 3]
+    assert subtract_row(array, array[1]).ravel().tolist() == [-2, 0, 3]
 
 
 @pytest.mark.parametrize(
@@ -130,12 +130,12 @@ def test_differences_of_integers_do_not_wrap(array):
     ],
 )
 def test_integers_that_float32_holds_stay_where_they_are(value, dtype, held):
-    assert (middle_of(np.full((3, 2), value, dtype)) is None) is held
+    assert (origin_of(np.full((3, 2), value, dtype)) is None) is held
 
 
 def test_opposite_ends_of_integers_are_apart():
     ends = np.array([[-(2**63)], [2**63 - 1]])
-    np.testing.assert_allclose(less(ends, ends[0]), [[0], [2.0**64]], rtol=1e-15)
+    np.testing.assert_allclose(subtract_row(ends, ends[0]), [[0], [2.0**64]], rtol=1e-15)
 
 
 @pytest.mark.parametrize(
@@ -148,5 +148,5 @@ def test_opposite_ends_of_integers_are_apart():
     ],
 )
 def test_blurred_is_what_float32_loses(values, blurred):
-    assert is_blurred(np.array(values, np.float64), 256) is blurred
-    assert not is_blurred(np.array(values, np.float32), 256)
+    assert loses_precision(np.array(values, np.float64), 256) is blurred
+    assert not loses_precision(np.array(values, np.float32), 256)

@@ -15,7 +15,8 @@ from unknot import cli
 
 COMMANDS = ("lab", "train", "embed", "measure", "study", "show", "report")
 OPTIONS = (
-    "--out", "-o", "--method", "--perplexity", "--max-iter", "--metric", "--random-state", "--n-jobs",
+    "--out", "-o", "--method", "--perplexity", "--max-iter", "--metric", "--random-state",
+    "--n-jobs",
     "--map", "--measures", "-m", "-k", "--json", "--layers", "-l", "--max-samples", "--factory",
     "--trust-pickle", "--untrained", "--no-keep-points", "--max-memory", "--pool", "--project",
     "--backend", "--csv", "--no-figures", "--compare", "--title", "--epochs", "--batch-size",

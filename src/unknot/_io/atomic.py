@@ -1,4 +1,4 @@
-"""Files are written whole or not at all: to a temporary name beside the target, then renamed."""
+"""Atomic writes: to a temporary file beside the target, which is then renamed."""
 
 import errno
 import json
@@ -22,8 +22,8 @@ if sys.platform != "win32":
     import fcntl
 
 
-# What a write that has not ended is called, so that one whose process was killed can be told from
-# everything else: nobody is told this name, and the next write in the folder removes the file.
+# The name of a temporary file. A process that is killed leaves one behind; it is recognized by its
+# name, and the next write in the folder removes it.
 _TEMPORARY = re.compile(r"\.unknot-[a-z0-9_]{8}\.part(\..*)?")
 
 
@@ -31,18 +31,18 @@ _TEMPORARY = re.compile(r"\.unknot-[a-z0-9_]{8}\.part(\..*)?")
 def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path in the target's folder; on success it replaces the target.
 
-    The temporary name ends as the target does (libraries choose a format by it). The content is
+    The temporary name has the target's suffix, by which libraries choose a format. The content is
     flushed to disk before the rename, so that a crash leaves the old file or the new one. On any
-    error the temporary file is removed and the target is as it was. A target that is a link is
-    itself replaced, and what it leads to stays as it is.
+    error the temporary file is removed and the target is unchanged. A target that is a symbolic
+    link is itself replaced; the file that it points to is unchanged.
 
     Raises
     ------
     IsADirectoryError
         If the target is a folder.
     OSError
-        If the file cannot be written; it names the target, never the temporary file, and says how
-        full the disk is where that is why.
+        If the file cannot be written. The message names the target, not the temporary file; if the
+        disk is full, it says how much is free.
     """
     target = Path(path)
     if target.is_dir():
@@ -55,7 +55,7 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
         try:
             handle, name = tempfile.mkstemp(".part" + ending, ".unknot-", target.parent)
         except OSError as error:
-            raise _of_target(error, None, target) from error
+            raise _naming_target(error, None, target) from error
         os.close(handle)
         temporary = Path(name)
         try:
@@ -68,21 +68,23 @@ def atomic_path(path: str | os.PathLike[str]) -> Iterator[Path]:
             temporary.chmod(0o666 & ~umask)
             temporary.replace(target)
         except BaseException as error:  # Ctrl-C leaves no temporary file either
-            # How full the disk is, is asked before what filled it is removed.
-            told = _of_target(error, temporary, target) if isinstance(error, Exception) else error
+            # The error reports the free space, so it is built before the file is removed.
+            named = (
+                _naming_target(error, temporary, target) if isinstance(error, Exception) else error
+            )
             with suppress(OSError):
                 temporary.unlink()
-            if told is error:
+            if named is error:
                 raise
-            raise told from error
+            raise named from error
 
 
-def _of_target(error: Exception, temporary: Path | None, target: Path) -> Exception:
-    """Return an error of writing as one of the target, not of the temporary file."""
+def _naming_target(error: Exception, temporary: Path | None, target: Path) -> Exception:
+    """Return an error that names the target instead of the temporary file."""
     if is_full(error):
         return OSError(
             errno.ENOSPC,
-            f"{target} could not be written, as its disk is full ({_room(target.parent)}); "
+            f"{target} could not be written, as its disk is full ({_free_space(target.parent)}); "
             "make room, or name a file on another disk",
         )
     if (
@@ -105,43 +107,43 @@ def _of_target(error: Exception, temporary: Path | None, target: Path) -> Except
 
 
 def is_full(error: BaseException) -> bool:
-    """Whether an error, or one that it comes from, is that a disk is full or a quota used up."""
+    """Whether an error, or one of its causes, is a full disk or an exhausted quota."""
     seen: BaseException | None = error
     while seen is not None:
         if isinstance(seen, OSError) and seen.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", -1)):
             return True
-        if f"errno = {errno.ENOSPC}," in str(seen):  # as HDF5 says it
+        if f"errno = {errno.ENOSPC}," in str(seen):  # the wording of HDF5
             return True
         seen = seen.__cause__ or seen.__context__
     return False
 
 
-def _room(folder: Path) -> str:
+def _free_space(folder: Path) -> str:
     usage = shutil.disk_usage(folder)
     return f"{usage.free:,} of {usage.total:,} bytes are free"
 
 
 @contextmanager
 def _writing_in(folder: Path) -> Iterator[None]:
-    """Hold a folder as one that is being written to, after removing what killed writes left.
+    """Hold a shared lock on a folder, after removing temporary files of killed processes.
 
-    All who write share the system's lock on the folder, which ends with its process. Whoever gets
-    it alone knows that nobody is writing, here or in another container. Where a system knows no
-    such locks, nothing is removed.
+    Every writer holds a shared lock, which the system releases when the process ends. A process
+    that obtains an exclusive lock knows that nobody else is writing, not even in another container.
+    On systems without such locks nothing is removed.
     """
     if sys.platform == "win32":
         yield
         return
     try:
         handle = os.open(folder, os.O_RDONLY)
-    except OSError:  # one may write in a folder that one may not list
+    except OSError:  # a folder may be writable but not readable
         yield
         return
     try:
-        if _take(handle, fcntl.LOCK_EX):
-            _remove_left_over(folder)
-        for _ in range(100):  # while somebody is removing
-            if _take(handle, fcntl.LOCK_SH):
+        if _try_lock(handle, fcntl.LOCK_EX):
+            _remove_temporary_files(folder)
+        for _ in range(100):  # while another process removes files
+            if _try_lock(handle, fcntl.LOCK_SH):
                 break
             time.sleep(0.01)
         yield
@@ -149,7 +151,7 @@ def _writing_in(folder: Path) -> Iterator[None]:
         os.close(handle)
 
 
-def _take(handle: int, how: int) -> bool:
+def _try_lock(handle: int, how: int) -> bool:
     try:
         fcntl.flock(handle, how | fcntl.LOCK_NB)
     except OSError:
@@ -157,7 +159,7 @@ def _take(handle: int, how: int) -> bool:
     return True
 
 
-def _remove_left_over(folder: Path) -> None:
+def _remove_temporary_files(folder: Path) -> None:
     with suppress(OSError):
         for path in folder.iterdir():
             if _TEMPORARY.fullmatch(path.name) and stat.S_ISREG(path.lstat().st_mode):
@@ -176,7 +178,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def write_json(path: str | os.PathLike[str], value: Any) -> None:
-    """Write JSON atomically, indented; NaN and infinity are errors, as JSON cannot say them."""
+    """Write indented JSON atomically; NaN and infinity are errors, as JSON has neither."""
     write_text(path, json.dumps(value, indent=2, allow_nan=False) + "\n")
 
 

@@ -1,7 +1,7 @@
 """Folders that belong to this package, and paths that stay inside them.
 
-A folder is ours only if its marker file says so. Nothing in it is reached through a link, so that
-whatever a folder from a stranger holds, nothing outside of it is read or written.
+A folder belongs to this package only if it holds the marker file. Links inside it are never
+followed, so that nothing outside is read or written, whatever an untrusted folder contains.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .lock import LOCK
 
 MARKER: Final = ".unknot"
 VERSION: Final = 1
-# No marker is larger; a file of this name that is has been written by somebody else.
+# A larger file of this name was not written by this package.
 _MARKER_BYTES: Final = 4096
 
 
@@ -28,9 +28,9 @@ class LinkError(OSError):
 def claim(
     folder: Path, kind: str, predecessor: Callable[[Path], bool] = lambda folder: False
 ) -> None:
-    """Make a folder ours, or check that it is.
+    """Mark a folder as this package's, or check that it is marked.
 
-    A folder that does not exist, or holds nothing, gets the marker; any other must have it.
+    A missing or empty folder is created and marked; any other must have the marker.
 
     Parameters
     ----------
@@ -38,14 +38,14 @@ def claim(
     kind : str
         What the folder holds, such as "unknot study".
     predecessor : callable, optional
-        Whether a folder without a marker is nevertheless ours.
+        Whether an unmarked folder is nevertheless this package's.
 
     Raises
     ------
     FileExistsError
-        If the name is that of a file or a dangling link, or the folder holds something else.
+        If the path is a file or a dangling link, or the folder holds something else.
     OSError
-        If the folder cannot be made or written to.
+        If the folder cannot be created or written to.
     """
     if not folder.is_dir():
         if folder.is_symlink():
@@ -55,7 +55,7 @@ def claim(
         folder.mkdir(parents=True, exist_ok=True)
     found = marker_of(folder)
     if found is None:
-        if _is_taken(folder / MARKER) or not (_is_empty(folder) or predecessor(folder)):
+        if _has_content(folder / MARKER) or not (_is_empty(folder) or predecessor(folder)):
             raise FileExistsError(
                 f"{folder} holds something else than an {kind}; name a new or empty folder"
             )
@@ -72,17 +72,17 @@ def claim(
 
 
 def marker_of(folder: Path) -> dict[str, Any] | None:
-    """Return what the marker of a folder says; None if it has none."""
+    """Return the content of a folder's marker; None if it has none."""
     try:
         content = json.loads(read_regular(folder / MARKER, _MARKER_BYTES))
         valid = isinstance(content["format"], str) and isinstance(content["version"], int)
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return None  # none, or somebody else's file
+        return None  # missing, or not written by this package
     return content if valid else None
 
 
 def _write_marker(folder: Path, kind: str) -> None:
-    """Write the marker in one go: a process that is killed leaves it whole, or empty, or not."""
+    """Write the marker in one call: a killed process leaves it whole, empty or missing."""
     text = json.dumps({"format": kind, "version": VERSION}) + "\n"
     handle = os.open(
         folder / MARKER, os.O_WRONLY | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666
@@ -95,12 +95,12 @@ def _write_marker(folder: Path, kind: str) -> None:
 
 
 def _is_empty(folder: Path) -> bool:
-    """Whether a folder holds nothing but what a process leaves that is killed as it begins."""
-    return all(path.name in (LOCK, MARKER) and not _is_taken(path) for path in folder.iterdir())
+    """Whether a folder holds at most the empty files of a process that was killed at its start."""
+    return all(path.name in (LOCK, MARKER) and not _has_content(path) for path in folder.iterdir())
 
 
-def _is_taken(path: Path) -> bool:
-    """Whether there is anything but an empty file."""
+def _has_content(path: Path) -> bool:
+    """Whether a path exists and is not an empty regular file."""
     try:
         found = os.lstat(path)
     except FileNotFoundError:
@@ -109,19 +109,19 @@ def _is_taken(path: Path) -> bool:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """Return a path below a folder that no link leads away from.
+    """Return a path inside a folder, checked for links that lead outside.
 
     Parameters
     ----------
     folder : Path
-        May itself be reached through links: it is the user's word.
+        Chosen by the user; it may itself be reached through links.
     name : str
-        Relative to the folder, with forward slashes. Nothing need be there.
+        Relative to the folder, with forward slashes; it need not exist.
 
     Raises
     ------
     LinkError
-        If the name leads out of the folder, or a link lies on the way.
+        If the name leads out of the folder, or a component is a link.
     """
     parts = name.split("/")
     if any(part in ("", ".", "..") or set(part) & set("\\:\0") for part in parts):
@@ -143,13 +143,13 @@ def is_link(path: Path) -> bool:
 
 
 def read_regular(path: Path, most: int | None = None) -> bytes:
-    """Read a file whole, if it is an ordinary one.
+    """Read a regular file whole.
 
     Parameters
     ----------
     path : Path
     most : int, optional
-        Bytes that it may have.
+        Its greatest size allowed, in bytes.
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""A folder that one process at a time writes to."""
+"""An exclusive lock on a folder, so that one process at a time writes to it."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ class FolderInUseError(OSError):
 
 @contextmanager
 def locked(folder: Path) -> Iterator[None]:
-    """Have a folder to oneself.
+    """Hold an exclusive lock on a folder.
 
-    The system holds the lock, on an empty file that stays, and lets go of it when the process ends,
-    however that ends. A file system that knows no locks goes without.
+    The operating system locks an empty file, which stays, and releases the lock when the process
+    ends, even if it is killed. On a file system without locks nothing is locked.
 
     Raises
     ------
     FolderInUseError
-        If somebody else has it.
+        If another process holds the lock.
     OSError
-        If the lock is no ordinary file: it is not followed where it links to another one.
+        If the lock file is not a regular file; a link is not followed.
     """
     path = folder / LOCK
     if path.is_symlink() or (path.exists() and not path.is_file()):
@@ -37,7 +37,7 @@ def locked(folder: Path) -> Iterator[None]:
     handle = os.open(path, os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0), 0o666)
     try:
         try:
-            _take(handle)
+            _lock_exclusively(handle)
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.EACCES, errno.EDEADLK):
                 raise FolderInUseError(
@@ -54,11 +54,11 @@ def locked(folder: Path) -> Iterator[None]:
 if sys.platform == "win32":
     import msvcrt
 
-    def _take(handle: int) -> None:
+    def _lock_exclusively(handle: int) -> None:
         msvcrt.locking(handle, msvcrt.LK_NBLCK, 1)
 
 else:
     import fcntl
 
-    def _take(handle: int) -> None:
+    def _lock_exclusively(handle: int) -> None:
         fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)

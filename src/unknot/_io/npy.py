@@ -1,7 +1,7 @@
-"""NumPy's files, read only as far as they hold what they announce.
+"""NumPy files, read only if they hold what their headers declare.
 
-A header of some bytes may announce any number of values, and a packed member of an archive may
-grow a thousandfold: both are compared with what is there before memory is set aside.
+A short header can declare any number of values, and a compressed member of an archive can expand a
+thousandfold: both are compared with the file's size before memory is allocated.
 """
 
 import errno
@@ -28,20 +28,20 @@ SINGLE: Final = "holds a single array"
 
 
 class UnreadableError(ValueError):
-    """A file does not hold what is asked of it; the message goes on after the file's name."""
+    """A file does not hold what it should; the message continues a sentence with its name."""
 
 
 class PickledError(UnreadableError):
-    """An array holds Python objects, which would run code when they are read."""
+    """An array holds pickled Python objects, which can run code when they are read."""
 
 
 def check_regular(path: Path) -> None:
-    """Raise unless a path leads to an ordinary file, which can be read to its end.
+    """Raise unless a path is a regular file.
 
     Raises
     ------
     FileNotFoundError
-        If there is nothing.
+        If it does not exist.
     IsADirectoryError
         If it is a folder.
     UnreadableError
@@ -55,11 +55,11 @@ def check_regular(path: Path) -> None:
 
 
 def check_fits(n_bytes: int) -> None:
-    """Raise UnreadableError if so many bytes are more than the machine's memory."""
+    """Raise UnreadableError if a size exceeds the machine's memory."""
     try:
         memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):
-        return  # not known on this system, which then says itself that there is too little
+        return  # unknown on this system; allocating will fail instead
     if n_bytes > memory > 0:
         raise UnreadableError(
             f"declares {n_bytes:,} bytes of values; this machine's memory has {memory:,}"
@@ -72,7 +72,7 @@ def read_npy(path: Path) -> Array:
     Raises
     ------
     UnreadableError
-        If it is none, is truncated, or holds Python objects.
+        If it is not a .npy file, is truncated, or holds Python objects.
     OSError
         If the file cannot be read.
     """
@@ -89,7 +89,7 @@ class Archive:
 
     def __init__(self, archive: zipfile.ZipFile) -> None:
         self._archive = archive
-        self._held = 0  # bytes of what was read before
+        self._held = 0  # bytes read so far
         members = [member for member in archive.infolist() if not member.is_dir()]
         self._members = {member.filename.removesuffix(".npy"): member for member in members}
         if len(self._members) < len(members):
@@ -119,8 +119,8 @@ class Archive:
                 array = _read(stream, min(member.file_size, most), self._held)
         except UnreadableError:
             raise
-        except Exception as error:  # of zlib, struct and zipfile, for each kind of damage
-            raise UnreadableError(f"is damaged ({_said(error)})") from error
+        except Exception as error:  # zlib, struct and zipfile each raise their own
+            raise UnreadableError(f"is damaged ({_reason(error)})") from error
         self._held += array.nbytes
         return array
 
@@ -132,7 +132,7 @@ def open_npz(path: Path) -> Iterator[Archive]:
     Raises
     ------
     UnreadableError
-        If it is none, or is damaged.
+        If it is not a .npz file, or is damaged.
     OSError
         If the file cannot be read.
     """
@@ -144,7 +144,7 @@ def open_npz(path: Path) -> Iterator[Archive]:
             archive = zipfile.ZipFile(stream)
         except Exception as error:  # as above
             raise UnreadableError(
-                f"is not a NumPy archive, or is truncated ({_said(error)})"
+                f"is not a NumPy archive, or is truncated ({_reason(error)})"
             ) from error
         with archive:
             yield Archive(archive)
@@ -165,7 +165,7 @@ def _read(stream: Any, available: int, held: int = 0) -> Array:
     except MemoryError as error:
         raise UnreadableError(f"does not fit into the free memory: {declared:,} bytes") from error
     except ValueError as error:
-        raise UnreadableError(f"is damaged ({_said(error)})") from error
+        raise UnreadableError(f"is damaged ({_reason(error)})") from error
     # Reading past the last value also makes an archive compare its checksum.
     if stream.read(1):
         raise UnreadableError(f"goes on after the {declared:,} bytes of values that it declares")
@@ -180,8 +180,8 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
         shape, _, dtype = read(stream)
     except (OSError, zipfile.BadZipFile):
         raise
-    except Exception as error:  # NumPy has Python's own parser read it, which raises many kinds
-        raise UnreadableError(f"does not begin as an array of NumPy ({_said(error)})") from error
+    except Exception as error:  # NumPy parses it with Python's parser, which raises many kinds
+        raise UnreadableError(f"does not begin as an array of NumPy ({_reason(error)})") from error
     if dtype.hasobject:
         raise PickledError("holds pickled Python objects, which can run any code")
     possible = len(shape) <= 32 and all(0 <= size < 2**63 for size in shape)
@@ -190,6 +190,6 @@ def _header(stream: Any) -> tuple[tuple[int, ...], np.dtype[Any], int]:
     return shape, dtype, stream.tell()
 
 
-def _said(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     text = " ".join(str(error).split())
     return text[:200] if text else type(error).__name__

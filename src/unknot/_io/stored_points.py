@@ -14,15 +14,15 @@ from .._validation.arrays import as_numbers
 from .._validation.numbers import parse_memory
 from .._validation.points import (
     TINY,
-    comfortable_exponent,
     converted,
     is_float32,
-    less,
-    middle_of_blocks,
-    reach_from,
+    max_abs_from,
+    origin_of_blocks,
     require_finite,
+    scaling_exponent,
+    subtract_row,
 )
-from .._validation.precision import VALUES, warn_if_blurred
+from .._validation.precision import VALUES, warn_if_imprecise
 
 # Points on disk that take more bytes than this are not read whole, unless told otherwise.
 MAX_MEMORY = 2**28
@@ -135,14 +135,14 @@ class StoredPoints:
 
     def _read(self, start: int, stop: int) -> Float32[Array, "rows features"]:
         with np.errstate(over="ignore", invalid="ignore"):
-            return converted(self._stored(start, stop), self.middle, self.exponent)
+            return converted(self._stored(start, stop), self.origin, self.exponent)
 
     def _stored(self, start: int, stop: int) -> Array:
         """Read rows in the precision they are stored in."""
         return as_numbers(self.source[start:stop], self.name).reshape(-1, self.shape[1])
 
     @cached_property
-    def middle(self) -> Array | None:
+    def origin(self) -> Array | None:
         """The point that all are relative to, if float32 cannot hold them as they are.
 
         Raises
@@ -159,24 +159,24 @@ class StoredPoints:
                 require_finite(block, self.name, rows.start)
                 yield block
 
-        middle = middle_of_blocks(read)
-        if middle is not None:
-            warn_if_blurred(
-                lambda rows: less(self._stored(rows.start, rows.stop), middle),
+        origin = origin_of_blocks(read)
+        if origin is not None:
+            warn_if_imprecise(
+                lambda rows: subtract_row(self._stored(rows.start, rows.stop), origin),
                 self.shape,
                 name=self.name,
                 max_values=min(VALUES, self.max_memory // 32),
             )
-        return middle
+        return origin
 
     @cached_property
     def reach(self) -> float:
         """The largest absolute coordinate, before it is multiplied by a power of two."""
-        if self.middle is None:
+        if self.origin is None:
             found = self.summary
             return float(np.ldexp(max(found.high.max(), -found.low.min()), -self.exponent))
         return max(
-            reach_from(self._stored(rows.start, rows.stop), self.middle) for rows in self.slabs()
+            max_abs_from(self._stored(rows.start, rows.stop), self.origin) for rows in self.slabs()
         )
 
     def scale_free(self) -> StoredPoints:
@@ -184,7 +184,7 @@ class StoredPoints:
 
         For whatever does not depend on their unit.
         """
-        exponent = comfortable_exponent(self.reach)
+        exponent = scaling_exponent(self.reach)
         if exponent == 0:
             return self
         scaled = copy.copy(self)
@@ -227,7 +227,7 @@ class StoredPoints:
             np.minimum(low, block.min(axis=0), out=low)
             np.maximum(high, block.max(axis=0), out=high)
             look(rows, block)
-        if max(high.max(), -low.min()) < TINY and self.middle is not None:
+        if max(high.max(), -low.min()) < TINY and self.origin is not None:
             raise ValueError(
                 f"{self.name} must be told apart in float32; got values that differ by "
                 f"{self.reach:.3g} at most. Multiply all values by a constant"

@@ -1,7 +1,7 @@
-"""Arrays of any origin as NumPy arrays: lists, frames, tensors, sparse matrices.
+"""Conversion of any array-like to NumPy: lists, frames, tensors, sparse matrices.
 
-Nothing is dropped on the way: what NumPy would lose without a word (masks, the numbers that a
-sparse matrix holds, missing entries of a frame, imaginary parts) is kept or refused.
+Nothing is lost silently: what NumPy would drop (masks, the values of a sparse matrix, missing
+entries of a frame, imaginary parts) is kept or refused.
 """
 
 from __future__ import annotations
@@ -14,41 +14,43 @@ import numpy as np
 
 from .._typing import Array
 
-# Sparse points are made dense up to this size as float32.
+# Sparse points are converted to dense up to this size as float32.
 DENSE_BYTES = 2**30
-# Names of the types of pandas' and others' missing entries, which are not imported for this.
+# Type names of missing entries, of pandas among others, which need not be imported for this.
 MISSING = frozenset({"NoneType", "NAType", "NaTType"})
-# How the names of the types of columns begin that scikit-learn takes in its own way.
-ODD = ("object", "str", "Sparse")
+# Prefixes of the column dtypes that scikit-learn would convert in its own way.
+CONVERTED_DTYPES = ("object", "str", "Sparse")
 
 
 def is_sparse(values: Any) -> bool:
-    """Whether values are a sparse matrix or array, of SciPy or alike."""
+    """Whether values are a sparse matrix or array, of SciPy or similar."""
     return hasattr(values, "tocsr") or (hasattr(values, "todense") and hasattr(values, "nnz"))
 
 
 def on_host(values: Any, name: str) -> Any:
-    """Return tensors of deep-learning frameworks as NumPy arrays, and everything else as it is.
+    """Return tensors of deep-learning frameworks as NumPy arrays, anything else unchanged.
 
     Raises
     ------
     ValueError
         If entries are masked, which NumPy would ignore.
     TypeError
-        If a tensor has no values that can be read.
+        If the values of a tensor cannot be read.
     """
     if isinstance(values, list | tuple):
         return _plain_rows(values, name)
     if isinstance(values, np.ma.MaskedArray):
         _refuse_masked(values, name)
         return np.asarray(values)
-    if hasattr(values, "detach"):  # PyTorch: a tensor with a gradient, or elsewhere, has no array
+    if hasattr(
+        values, "detach"
+    ):  # a PyTorch tensor with a gradient, or on a device, has no array interface
         return _from_torch(values, name)
     return values
 
 
 def as_array(values: Any, name: str) -> Array:
-    """Return values of any origin as an array of whatever they are.
+    """Return any array-like as an array, of whatever dtype.
 
     Raises
     ------
@@ -79,10 +81,10 @@ def as_array(values: Any, name: str) -> Array:
 
 
 def as_numbers(values: Any, name: str) -> Array:
-    """Return values of any origin as an array of real numbers, in the precision they have.
+    """Return any array-like as an array of real numbers, in its own precision.
 
-    Sparse ones are made dense up to 1 GiB as float32; frames and object arrays of numbers become
-    float64, and numbers of 16 or 8 bits that NumPy does not know float32.
+    Sparse matrices are converted to dense up to 1 GiB as float32. Frames and object arrays of
+    numbers become float64; 8- and 16-bit floats that NumPy does not know become float32.
 
     Raises
     ------
@@ -105,7 +107,7 @@ def as_numbers(values: Any, name: str) -> Array:
 
 
 def as_samples(values: Any, name: str) -> Array:
-    """Return a model's inputs: real numbers as `as_numbers` does, or texts as they are.
+    """Return a model's inputs: real numbers as `as_numbers` does, strings unchanged.
 
     Raises
     ------
@@ -124,7 +126,7 @@ def as_samples(values: Any, name: str) -> Array:
 
 
 def for_estimator(values: Any, name: str) -> Any:
-    """Return points for scikit-learn's own checks, which keep a frame's names but ignore a mask.
+    """Return points for scikit-learn's checks, which keep a frame's names but ignore masks.
 
     Raises
     ------
@@ -135,9 +137,11 @@ def for_estimator(values: Any, name: str) -> Any:
     if is_sparse(values) or not hasattr(values, "__array__"):
         return values
     if hasattr(values, "iloc"):
-        # Texts, which scikit-learn would read as numbers, and columns that are sparse.
-        odd = any(str(dtype).startswith(ODD) for dtype in np.atleast_1d(values.dtypes))
-        return as_numbers(values, name) if odd else values
+        # Strings, which scikit-learn would parse as numbers, and sparse columns.
+        converted = any(
+            str(dtype).startswith(CONVERTED_DTYPES) for dtype in np.atleast_1d(values.dtypes)
+        )
+        return as_numbers(values, name) if converted else values
     array = as_array(values, name)
     if array.dtype.kind == "V" or any(isinstance(v, str) for v in _objects_of(array)):
         return as_numbers(array, name)
@@ -159,7 +163,7 @@ def _refuse_masked(values: Any, name: str) -> None:
 
 
 def _plain_rows(values: Any, name: str) -> Any:
-    """Return a list whose tensors are arrays; refuse masked entries anywhere in it."""
+    """Return a list with its tensors as arrays; refuse masked entries anywhere in it."""
     kinds = set(map(type, values))
     if any(issubclass(kind, np.ma.MaskedArray | list | tuple) for kind in kinds) or any(
         hasattr(kind, "detach") for kind in kinds
@@ -185,7 +189,7 @@ def _from_torch(tensor: Any, name: str) -> Any:
     try:
         tensor = tensor.cpu()
         return tensor.resolve_neg().resolve_conj().numpy()
-    except AttributeError:  # not PyTorch's
+    except AttributeError:  # not a PyTorch tensor
         return np.asarray(tensor)
     except (RuntimeError, TypeError, NotImplementedError) as error:
         raise TypeError(f"{name} holds a tensor whose values cannot be read: {error}") from error
@@ -202,7 +206,7 @@ def _dense(values: Any, name: str) -> Any:
 
 
 def _numbers_of_objects(array: Array, name: str) -> Array:
-    """Turn objects that are numbers into float64, or say what else there is."""
+    """Convert an object array of numbers to float64; raise if it holds anything else."""
     listed = _objects_of(array)
     kinds = set(map(type, listed))
     missing = sum(type(value).__name__ in MISSING for value in listed)

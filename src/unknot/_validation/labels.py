@@ -1,4 +1,4 @@
-"""Labels of any origin as class numbers 0..C-1."""
+"""Validation of labels: any type of labels as class numbers 0..C-1."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .arrays import MISSING, as_array, is_sparse, on_host
 def check_labels(
     labels: Any, n_samples: int | None = None, *, name: str = "labels"
 ) -> tuple[Labels, Array]:
-    """Return labels as integers 0..C-1 and the sorted distinct values they stand for.
+    """Return labels as codes 0..C-1, and the sorted distinct class values.
 
     Labels are integers of up to 64 bits, strings (bytes are taken as UTF-8), booleans, or whole
     numbers in floating point, in any array, sequence, series or tensor.
@@ -23,7 +23,7 @@ def check_labels(
     ------
     ValueError
         If there is not one label for each sample, or a label is masked, missing (NaN, None or NA),
-        infinite, or too large to be told from its neighbors.
+        infinite, or a float too large to be an exact integer.
     TypeError
         If labels are neither integers, strings nor booleans, or are of several kinds.
     """
@@ -54,10 +54,10 @@ def _remedy(array: Array) -> str:
 
 
 def _refuse_mixed(listed: Sequence[Any], name: str) -> None:
-    """Raise if NumPy would turn labels of several kinds into strings, or into other numbers."""
+    """Raise if NumPy would convert labels of mixed types to strings, or to other numbers."""
     kinds = set(map(type, listed))
     missing = 0
-    if any(_may_miss(kind) for kind in kinds):
+    if any(_can_be_missing(kind) for kind in kinds):
         missing = sum(type(value).__name__ in MISSING or _is_nan(value) for value in listed)
     if missing:
         _raise_missing(missing, name)
@@ -77,7 +77,7 @@ def _refuse_mixed(listed: Sequence[Any], name: str) -> None:
             )
 
 
-def _may_miss(kind: type) -> bool:
+def _can_be_missing(kind: type) -> bool:
     return kind.__name__ in MISSING or issubclass(kind, float | np.floating)
 
 
@@ -96,17 +96,17 @@ def _as_class_values(array: Array, name: str) -> Array:
     if array.dtype.kind in "biuU":
         return array.astype(array.dtype.newbyteorder("="), copy=False)
     if array.dtype.kind == "f":
-        return _whole_numbers(array, name)
+        return _integral_floats(array, name)
     if array.dtype.kind == "S":
         return _decoded(array, name)
     if array.dtype.kind in "OT":
-        return _of_objects(array, name)
+        return _from_objects(array, name)
     if array.dtype.kind in "Mm":
         raise TypeError(f"{name} must be integers or strings; got {array.dtype}. Pass .astype(str)")
     raise TypeError(f"{name} must be integers or strings; got dtype {array.dtype}")
 
 
-def _whole_numbers(array: Array, name: str) -> Array:
+def _integral_floats(array: Array, name: str) -> Array:
     if missing := int(np.isnan(array).sum()):
         _raise_missing(missing, name)
     if infinite := int(np.isinf(array).sum()):
@@ -120,7 +120,7 @@ def _whole_numbers(array: Array, name: str) -> Array:
             f"{name} must be classes (integers or strings); got fractions such as "
             f"{float(array[fractions][0])}"
         )
-    # From here on two whole numbers may be one in floating point.
+    # Beyond this limit distinct integers may be the same float.
     limit = 2 ** min(np.finfo(array.dtype).nmant + 1, 62)
     if len(array) and float(np.abs(array).max()) >= limit:
         raise ValueError(
@@ -137,8 +137,8 @@ def _decoded(array: Array, name: str) -> Array:
         raise ValueError(f"{name} holds bytes that are not UTF-8; pass strings: {error}") from error
 
 
-def _of_objects(array: Array, name: str) -> Array:
-    """Return objects that are strings, or whole numbers, as such."""
+def _from_objects(array: Array, name: str) -> Array:
+    """Return an object array of strings or integers with its proper type."""
     listed = array.tolist()
     _refuse_mixed(listed, name)
     kinds = set(map(type, listed))
@@ -151,7 +151,7 @@ def _of_objects(array: Array, name: str) -> Array:
     if all(issubclass(kind, int | np.integer | np.bool_) for kind in kinds):
         return np.array([int(value) for value in listed])
     if all(issubclass(kind, int | float | np.integer | np.floating | np.bool_) for kind in kinds):
-        return _whole_numbers(array.astype(np.float64), name)
+        return _integral_floats(array.astype(np.float64), name)
     names = sorted(kind.__name__ for kind in kinds)
     raise TypeError(
         f"{name} must be integers or strings; got {', '.join(names[:5])}. Convert each, such as "

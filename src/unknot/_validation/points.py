@@ -1,8 +1,8 @@
-"""Checks of the arrays a user hands in: errors name the argument, its value and the remedy.
+"""Validation of points: errors name the argument, its value and the remedy.
 
-Points are computed with in float32. Where that cannot hold what was given, such as float64 values
-with a large offset, they are taken relative to one of them first: distances, and with them every
-measure, do not depend on the origin.
+Computations are in float32. Values that float32 cannot hold, such as float64 with a large offset,
+are first taken relative to one of the points: distances, and so every measure, do not depend on
+the origin.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy as np
 from .._typing import Array, Points
 from .arrays import as_numbers
 from .labels import check_labels
-from .precision import blurred_share, warn_if_blurred
+from .precision import imprecise_share, warn_if_imprecise
 
-__all__ = ["as_points", "check_labels", "check_points", "middle_of", "relative", "scale_free"]
+__all__ = ["as_points", "check_labels", "check_points", "origin_of", "relative", "scale_free"]
 
 TINY = float(np.finfo(np.float32).tiny)
 LARGEST = float(np.finfo(np.float32).max)
-# Measures that do not depend on the unit square their points and multiply what they get: within
-# these bounds, as powers of two, nothing of it overflows or vanishes in float32.
-COMFORTABLE = 40
+# Scale-free measures multiply squares of their points. Up to this power of two, nothing overflows
+# or underflows in float32.
+UNSCALED_EXPONENT = 40
 BLOCK = 2**20
-# See `is_blurred`: three digits of a feature's spread are lost at most.
+# See `loses_precision`: at most three digits of a feature's spread are lost.
 BLURRED = 256
 
 
 def as_points(points: Any, *, name: str = "points", min_samples: int = 1) -> Array:
-    """Return points of any origin as an array (n_samples, n_features), in the precision given.
+    """Return points of any type as an array (n_samples, n_features), in the given precision.
 
     Raises
     ------
@@ -58,9 +58,9 @@ def as_points(points: Any, *, name: str = "points", min_samples: int = 1) -> Arr
 
 
 def require_finite(array: Array, name: str, start: int = 0) -> None:
-    """Raise ValueError if a value is NaN or infinite; `start` is the first sample's place."""
-    # NaN is the least and the greatest of whatever it is among.
-    if array.dtype.kind != "f" or np.isfinite(reach_of(array)):
+    """Raise ValueError if a value is NaN or infinite; `start` is the first sample's number."""
+    # The minimum and maximum of an array with a NaN are NaN.
+    if array.dtype.kind != "f" or np.isfinite(max_abs(array)):
         return
     bad = ~np.isfinite(array.reshape(len(array), -1))
     if not bad.any():
@@ -72,9 +72,9 @@ def require_finite(array: Array, name: str, start: int = 0) -> None:
 
 
 def check_points(points: Any, *, name: str = "points", min_samples: int = 1) -> Points:
-    """Return points as a C-contiguous float32 array (n_samples, n_features), where they are.
+    """Return points as a C-contiguous float32 array (n_samples, n_features), not moved.
 
-    For what is drawn or compared by its coordinates; see `scale_free` and `relative`.
+    For points whose coordinates matter, such as maps; see `scale_free` and `relative` otherwise.
 
     Raises
     ------
@@ -85,10 +85,10 @@ def check_points(points: Any, *, name: str = "points", min_samples: int = 1) -> 
 
 
 def scale_free(points: Any, *, name: str = "points", min_samples: int = 1) -> Points:
-    """Return points as float32, moved and scaled by a power of two where float32 requires it.
+    """Return points as float32, shifted and scaled by a power of two if float32 requires it.
 
-    For whatever depends neither on the origin nor on the unit. Float32 points of ordinary size are
-    returned as they are.
+    For computations that depend neither on the origin nor on the unit. Float32 points of moderate
+    size are returned unchanged.
 
     Raises
     ------
@@ -99,27 +99,27 @@ def scale_free(points: Any, *, name: str = "points", min_samples: int = 1) -> Po
 
 
 class Placed(NamedTuple):
-    """Points as float32: the given ones are ``points / 2**exponent + middle``."""
+    """Points as float32: the given ones are ``points / 2**exponent + origin``."""
 
     points: Points
-    middle: Array | None
+    origin: Array | None
     exponent: int
 
 
 def placed(points: Any, *, name: str = "points", min_samples: int = 1) -> Placed:
     """Return points as `scale_free` does, and what they are relative to."""
     array = as_points(points, name=name, min_samples=min_samples)
-    middle = middle_of(array)
-    reach = reach_from(array, middle)
-    if middle is not None:
-        warn_if_blurred(lambda rows: less(array[rows], middle), array.shape, name=name)
+    origin = origin_of(array)
+    reach = max_abs_from(array, origin)
+    if origin is not None:
+        warn_if_imprecise(lambda rows: subtract_row(array[rows], origin), array.shape, name=name)
     if reach == np.inf:
         raise ValueError(
             f"{name} must differ by less than the largest number of float64; divide all values by "
             "a constant"
         )
-    exponent = comfortable_exponent(reach)
-    return Placed(converted(array, middle, exponent), middle, exponent)
+    exponent = scaling_exponent(reach)
+    return Placed(converted(array, origin, exponent), origin, exponent)
 
 
 class Taken(NamedTuple):
@@ -134,7 +134,7 @@ def as_float32(array: Array, *, name: str) -> Taken:
     """Return samples (n_samples, ...) as float32.
 
     They are relative to one of them only where float32 would blur them where they are, see
-    `is_blurred`.
+    `loses_precision`.
 
     Raises
     ------
@@ -144,16 +144,16 @@ def as_float32(array: Array, *, name: str) -> Taken:
     if is_float32(array.dtype):
         return Taken(np.ascontiguousarray(array, np.float32), False, 0.0)
     flat = array.reshape(len(array), -1)
-    middle = middle_of(flat) if is_blurred(flat, BLURRED) else None
+    origin = origin_of(flat) if loses_precision(flat, BLURRED) else None
 
     def read(rows: slice) -> Array:
-        return flat[rows] if middle is None else less(flat[rows], middle)
+        return flat[rows] if origin is None else subtract_row(flat[rows], origin)
 
-    values = relative(flat, middle, name=name).reshape(array.shape)
-    return Taken(values, middle is not None, blurred_share(read, flat.shape))
+    values = relative(flat, origin, name=name).reshape(array.shape)
+    return Taken(values, origin is not None, imprecise_share(read, flat.shape))
 
 
-def is_blurred(points: Array, ratio: float) -> bool:
+def loses_precision(points: Array, ratio: float) -> bool:
     """Whether a feature that tells points apart is farther from 0 than `ratio` times its spread.
 
     In float32, whose digits are 2**-24 of a value, such features keep less than 2**-24 times the
@@ -169,21 +169,21 @@ def is_blurred(points: Array, ratio: float) -> bool:
         return bool((tells & (largest > ratio * spread)).any())
 
 
-def comfortable_exponent(reach: float) -> int:
-    """Return the power of two that brings values of this size near 1; 0 if they are so already."""
+def scaling_exponent(reach: float) -> int:
+    """Return the power of two that scales values of this size to about 1; 0 for moderate ones."""
     exponent = int(np.frexp(reach)[1])
-    return 0 if abs(exponent) <= COMFORTABLE else -exponent
+    return 0 if abs(exponent) <= UNSCALED_EXPONENT else -exponent
 
 
-def relative(array: Array, middle: Array | None, *, name: str) -> Points:
-    """Return checked points less a row as float32, in their own unit.
+def relative(array: Array, origin: Array | None, *, name: str) -> Points:
+    """Return checked points as float32, relative to a row and not scaled.
 
     Raises
     ------
     ValueError
-        If they are too large for float32, or so near each other that it holds none of their digits.
+        If they are too large for float32, or differ by less than its smallest normal number.
     """
-    reach = reach_from(array, middle)
+    reach = max_abs_from(array, origin)
     if reach > LARGEST:
         raise ValueError(
             f"{name} must be finite in float32; got values that are too large, up to {reach:.3g}. "
@@ -194,14 +194,14 @@ def relative(array: Array, middle: Array | None, *, name: str) -> Points:
             f"{name} must be told apart in float32; got values that differ by {reach:.3g} at most. "
             "Multiply all values by a constant"
         )
-    return converted(array, middle, 0)
+    return converted(array, origin, 0)
 
 
-def middle_of(array: Array) -> Array | None:
-    """Return the row nearest to the mean if float32 cannot hold the points, or None if it can."""
+def origin_of(array: Array) -> Array | None:
+    """Return the row nearest to the mean if float32 cannot hold the points, else None."""
     if is_float32(array.dtype) or not len(array):
         return None
-    return middle_of_blocks(lambda: (array[rows] for rows in _blocks(array)))
+    return origin_of_blocks(lambda: (array[rows] for rows in _blocks(array)))
 
 
 def is_float32(dtype: Any) -> bool:
@@ -209,18 +209,18 @@ def is_float32(dtype: Any) -> bool:
     return bool(np.can_cast(dtype, np.float32))
 
 
-def middle_of_blocks(read: Callable[[], Iterable[Array]]) -> Array | None:
-    """Return what `middle_of` does, of points that are read a few rows at a time, twice or thrice.
+def origin_of_blocks(read: Callable[[], Iterable[Array]]) -> Array | None:
+    """Return what `origin_of` does for points that are read in blocks, two or three times.
 
-    Less a row of theirs, unlike less their mean, points on a lattice stay on a lattice.
+    Subtracting a row, unlike the mean, keeps points on a lattice on a lattice.
     """
     exact, reach = True, 0.0
     for block in read():
         exact = exact and _is_exact(block)
-        reach = max(reach, reach_of(block))
+        reach = max(reach, max_abs(block))
     if exact:
         return None
-    # In a unit in which neither the sum of the largest float64 nor a square overflows.
+    # Scaled so that neither a sum of the largest float64 values nor a square overflows.
     exponent = -int(np.frexp(reach)[1])
     total, count = 0.0, 0
     for block in read():
@@ -235,33 +235,33 @@ def middle_of_blocks(read: Callable[[], Iterable[Array]]) -> Array | None:
     return row
 
 
-def reach_from(array: Array, middle: Array | None) -> float:
-    """Return the largest absolute coordinate of points, less a row."""
-    if middle is None:
-        return reach_of(array)
-    return max((reach_of(less(array[rows], middle)) for rows in _blocks(array)), default=0.0)
+def max_abs_from(array: Array, origin: Array | None) -> float:
+    """Return the largest absolute coordinate of points relative to a row."""
+    if origin is None:
+        return max_abs(array)
+    return max((max_abs(subtract_row(array[rows], origin)) for rows in _blocks(array)), default=0.0)
 
 
-def less(array: Array, middle: Array) -> Array:
-    """Subtract a row of real numbers from others as exactly as float64 (or better) can."""
-    if array.dtype == middle.dtype and array.dtype.kind in "iu" and array.dtype.itemsize == 8:
+def subtract_row(array: Array, origin: Array) -> Array:
+    """Subtract a row from others as exactly as float64, or a wider type, allows."""
+    if array.dtype == origin.dtype and array.dtype.kind in "iu" and array.dtype.itemsize == 8:
         low, high = array.min(axis=0), array.max(axis=0)
         if all(
             int(most) - int(row) < 2**63 and int(row) - int(least) < 2**63
-            for most, least, row in zip(high, low, middle, strict=True)
+            for most, least, row in zip(high, low, origin, strict=True)
         ):
-            # Differences of integers modulo 2^64, which are right where they fit.
-            return (array.view(np.uint64) - middle.view(np.uint64)).view(np.int64)
+            # Integer differences modulo 2^64 are right wherever they fit.
+            return (array.view(np.uint64) - origin.view(np.uint64)).view(np.int64)
     with np.errstate(over="ignore", under="ignore"):
-        return np.asarray(_wide(array) - _wide(middle))
+        return np.asarray(_wide(array) - _wide(origin))
 
 
 def _wide(array: Array) -> Array:
     return array if array.dtype.itemsize > 8 else array.astype(np.float64)
 
 
-def reach_of(array: Array) -> float:
-    """Return the largest absolute value; NaN if there is a NaN."""
+def max_abs(array: Array) -> float:
+    """Return the largest absolute value; NaN if there is one."""
     if not array.size:
         return 0.0
     return max(abs(float(array.max())), abs(float(array.min())))
@@ -271,7 +271,7 @@ def _is_exact(block: Array) -> bool:
     with np.errstate(over="ignore", under="ignore"):
         rounded = block.astype(np.float32)
     if block.dtype.kind in "iu":
-        # Compared as float64, in which 64-bit integers are rounded themselves.
+        # A comparison as float64 would itself round 64-bit integers.
         limit = 2**24
         if int(block.max()) > limit or int(block.min()) < -limit:
             wide = np.uint64 if block.dtype.kind == "u" else np.int64
@@ -288,15 +288,15 @@ def _scaled(block: Array, exponent: int) -> Array:
         return np.ldexp(_wide(block), exponent).astype(np.float64)
 
 
-def converted(array: Array, middle: Array | None, exponent: int) -> Points:
-    """Return float32 that is contiguous, aligned, writeable, and nobody else's if it is changed."""
-    if middle is None and exponent == 0:
+def converted(array: Array, origin: Array | None, exponent: int) -> Points:
+    """Return a contiguous, aligned, writeable float32 array; a copy if values change."""
+    if origin is None and exponent == 0:
         with np.errstate(under="ignore"):
             return np.require(array, np.float32, ["C", "A", "W", "E"])
     result = np.empty(array.shape, np.float32)
     with np.errstate(under="ignore"):
         for rows in _blocks(array):
-            block = array[rows] if middle is None else less(array[rows], middle)
+            block = array[rows] if origin is None else subtract_row(array[rows], origin)
             if exponent:
                 block = np.ldexp(block if block.dtype == np.float32 else _wide(block), exponent)
             result[rows] = block

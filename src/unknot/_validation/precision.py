@@ -1,8 +1,8 @@
-"""What float32 takes away from points that lie in groups far apart.
+"""Detect points whose distances float32 cannot resolve, as in tight groups far apart.
 
-Less one of the points, float32 holds their distances across the whole set to seven digits. Within
-a group that is narrow beside its distance from the others nothing may be left: points at 0 and
-1e9, each group of spread 1, are rounded to multiples of 64.
+Relative to one of the points, float32 holds distances across the whole set to seven digits. Within
+a group that is narrow compared with its distance from the others nothing may be left: of groups at
+0 and 1e9, each of spread 1, the second is rounded to multiples of 64.
 """
 
 from __future__ import annotations
@@ -15,22 +15,22 @@ import numpy as np
 
 from .._typing import Array
 
-# Rows that are looked at, in contiguous parts: points are often in the order of their classes.
+# The sample: rows in contiguous parts, since points are often sorted by class.
 PARTS: Final = 8
 ROWS: Final = 2048
 VALUES: Final = 2**22
-# Of them, how many are compared with all, and with how many of those near them exactly.
-ASKED: Final = 128
+# How many of them are queries, and for how many of their neighbors distances are exact.
+QUERIES: Final = 128
 NEAREST: Final = 16
-# A distance is blurred if rounding moves its ends by more than this part of it.
-PART: Final = 1 / 16
-# What float64 itself cannot tell apart is not lost by float32.
+# A distance is imprecise if rounding moves its endpoints by more than this fraction of it.
+TOLERANCE: Final = 1 / 16
+# Distances below this fraction of the norm are beyond float64 as well.
 NOISE: Final = 2.0**-44
-# Points that are blurred are told of where they are more than this share.
+# The share of imprecise points above which a warning is issued.
 SHARE: Final = 0.1
 
 
-def warn_if_blurred(
+def warn_if_imprecise(
     read: Callable[[slice], Array],
     shape: tuple[int, int],
     *,
@@ -38,40 +38,40 @@ def warn_if_blurred(
     max_values: int = VALUES,
     stacklevel: int = 4,
 ) -> None:
-    """Warn if float32 blurs the distances of many points from their nearest ones.
+    """Warn if float32 cannot resolve the nearest distances of many points.
 
     Parameters
     ----------
     read : callable
-        Returns rows by a slice, relative to what float32 values are relative to.
+        Returns the rows of a slice, relative to the origin that float32 is relative to.
     shape : tuple of int
         (n_samples, n_features).
     name : str
-        What the warning calls the points.
+        The name of the argument, for the warning.
     max_values : int
-        How many values are looked at, at most.
+        The size of the sample, at most.
     """
-    share = blurred_share(read, shape, max_values)
+    share = imprecise_share(read, shape, max_values)
     if share > SHARE:
-        warnings.warn(f"{name}: {said_of_blur(share)}", UserWarning, stacklevel=stacklevel)
+        warnings.warn(f"{name}: {precision_message(share)}", UserWarning, stacklevel=stacklevel)
 
 
-def said_of_blur(share: float) -> str:
-    """Return what to tell of points a share of which is blurred."""
+def precision_message(share: float) -> str:
+    """Return the message for a share of imprecise points."""
     return (
-        f"{share:.0%} of the samples looked at lie nearer to others than float32, which is "
-        "computed with, can tell apart so far from the rest; their neighbors, and the maps and "
-        "scores that depend on these, may be wrong. Bring the groups of samples nearer to each "
-        "other, or map distances of your own: TSNE(metric='precomputed')"
+        f"{share:.0%} of the samples checked lie closer to others than float32 can resolve at "
+        "their distance from the rest; their neighbors, and the maps and scores that depend on "
+        "them, may be wrong. Move the groups of samples closer together, or map distances of your own: "
+        "TSNE(metric='precomputed')"
     )
 
 
-def blurred_share(
+def imprecise_share(
     read: Callable[[slice], Array], shape: tuple[int, int], max_values: int = VALUES
 ) -> float:
-    """Return the share of points, of some looked at, whose nearest ones float32 hardly tells apart.
+    """Return the share of sampled points whose nearest distances float32 cannot resolve.
 
-    Copies are not counted: they are copies in float32 too.
+    Exact copies are not counted: they are copies in float32 too.
     """
     n_samples, n_features = shape
     rows = max(PARTS, min(ROWS, max_values // max(n_features, 1)))
@@ -84,17 +84,17 @@ def blurred_share(
         reach = float(np.abs(values).max(initial=0))
         if not (0 < reach < np.inf):
             return 0.0
-        # Squares of float64 neither overflow nor vanish.
+        # Scaled so that squares neither overflow nor underflow.
         values = np.ldexp(values.astype(np.float64), -int(np.frexp(reach)[1]))
         lost = np.linalg.norm(values - values.astype(np.float32), axis=1)
-    asked = np.unique(np.linspace(0, len(values) - 1, ASKED).astype(int))
+    queries = np.unique(np.linspace(0, len(values) - 1, QUERIES).astype(int))
     squares = np.einsum("ij,ij->i", values, values)
-    apart = squares - 2 * (values[asked] @ values.T)  # but for what is the same along a row
+    apart = squares - 2 * (values[queries] @ values.T)  # up to a constant per row
     few = min(NEAREST, len(values) - 1)
     near = np.argpartition(apart, few, axis=1)[:, : few + 1]
-    blurred = 0
-    for row, others in zip(asked, near, strict=True):
+    imprecise = 0
+    for row, others in zip(queries, near, strict=True):
         exact = np.linalg.norm(values[others] - values[row], axis=1)
-        told = exact > NOISE * squares[row] ** 0.5
-        blurred += bool((told & (PART * exact < lost[others] + lost[row])).any())
-    return blurred / len(asked)
+        resolved = exact > NOISE * squares[row] ** 0.5
+        imprecise += bool((resolved & (TOLERANCE * exact < lost[others] + lost[row])).any())
+    return imprecise / len(queries)

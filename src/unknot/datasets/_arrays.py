@@ -8,8 +8,8 @@ from numpy.typing import ArrayLike
 
 from .._typing import Array, Float32
 from .._validation.arrays import as_array, as_numbers
-from .._validation.points import check_labels, is_blurred, is_float32
-from .._validation.precision import warn_if_blurred
+from .._validation.points import check_labels, is_float32, loses_precision
+from .._validation.precision import warn_if_imprecise
 from ._dataset import Dataset, DatasetError, Split
 
 # Features farther from 0 than so many times their spread keep fewer than three digits in float32.
@@ -96,7 +96,7 @@ def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
             f"{name} holds {array.dtype}, whose range says nothing about the values. Convert "
             "pixels 0..255 with .astype('uint8'), or other numbers with .astype('float32')"
         )
-    if is_blurred(array.reshape(len(array), -1), UNTOLD):
+    if loses_precision(array.reshape(len(array), -1), UNTOLD):
         raise DatasetError(
             f"{name} has features so far from 0 that float32, which models take, cannot tell their "
             "values apart. Subtract their mean from them"
@@ -111,7 +111,7 @@ def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
         )
     if not is_float32(array.dtype):
         flat = array.reshape(len(array), -1)
-        warn_if_blurred(lambda rows: flat[rows], flat.shape, name=name)
+        warn_if_imprecise(lambda rows: flat[rows], flat.shape, name=name)
     return result
 
 

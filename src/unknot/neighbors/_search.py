@@ -14,8 +14,8 @@ from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float32, Int32
 from .._validation.arrays import DENSE_BYTES
 from .._validation.numbers import is_integer
-from .._validation.points import as_points, converted, less, middle_of, reach_of, relative
-from .._validation.precision import warn_if_blurred
+from .._validation.points import as_points, converted, max_abs, origin_of, relative, subtract_row
+from .._validation.precision import warn_if_imprecise
 from . import _approximate, _blocks, _exact, _sparse, _tree
 from ._duplicates import Distinct
 from ._graph import NeighborGraph
@@ -110,13 +110,13 @@ class SearchSpace:
     points : ndarray of shape (n_samples, n_features), float32, or CSR matrix, float64
         A matrix if the points came sparse and are too large to be made dense.
     metric : str
-    middle : ndarray of shape (n_features,), or None
+    origin : ndarray of shape (n_features,), or None
         What was subtracted from points, or from their directions, that float32 cannot hold.
     """
 
     points: Any
     metric: str
-    middle: Array | None
+    origin: Array | None
 
     @classmethod
     def of(cls, points: Any, metric: str, *, name: str = "points") -> SearchSpace:
@@ -125,29 +125,29 @@ class SearchSpace:
         if is_sparse and points.shape[0] * points.shape[1] * 4 > DENSE_BYTES:
             return cls(_sparse.check(points, metric, name=name), metric, None)
         array = as_points(points, name=name)
-        middle, compared = middle_of(array), array
-        if metric == "cosine" and middle is not None:
+        origin, compared = origin_of(array), array
+        if metric == "cosine" and origin is not None:
             # Directions, unlike points, may be moved: half of |u - v|^2 stays 1 - cos.
             compared = _unit(array)[0]
-            middle = middle_of(compared)
-        if middle is not None:
-            warn_if_blurred(lambda rows: less(compared[rows], middle), compared.shape, name=name)
-        return cls(_as_float32(array, metric, middle, name), metric, middle)
+            origin = origin_of(compared)
+        if origin is not None:
+            warn_if_imprecise(lambda rows: subtract_row(compared[rows], origin), compared.shape, name=name)
+        return cls(_as_float32(array, metric, origin, name), metric, origin)
 
     def take(self, points: Any, *, name: str = "points") -> Any:
         """Check other points and convert them in the same way."""
         if sparse.issparse(self.points):
             return _sparse.check(points, self.metric, name=name)
-        return _as_float32(as_points(points, name=name), self.metric, self.middle, name)
+        return _as_float32(as_points(points, name=name), self.metric, self.origin, name)
 
 
-def _as_float32(array: Array, metric: str, middle: Array | None, name: str) -> Array:
+def _as_float32(array: Array, metric: str, origin: Array | None, name: str) -> Array:
     if metric == "cosine":
-        return _directions(array, middle, name)
-    points = relative(array, middle, name=name)
+        return _directions(array, origin, name)
+    points = relative(array, origin, name=name)
     # Two points at opposite corners must have a distance.
     limit = float(np.finfo(np.float32).max) / (2 * points.shape[1] ** 0.5)
-    reach = reach_of(points)
+    reach = max_abs(points)
     if reach > limit:
         raise ValueError(
             f"{name} must not exceed {limit:.3g} in size, so that distances fit in float32; got "
@@ -224,10 +224,10 @@ def check_metric(metric: object) -> None:
         )
 
 
-def _directions(array: Array, middle: Array | None, name: str) -> Array:
+def _directions(array: Array, origin: Array | None, name: str) -> Array:
     """Scale rows to unit length; a row of zeros gets a direction of its own, at right angles."""
-    unit, zero = _unit(relative(array, None, name=name) if middle is None else array)
-    points = converted(unit, middle, 0)
+    unit, zero = _unit(relative(array, None, name=name) if origin is None else array)
+    points = converted(unit, origin, 0)
     if zero.any():
         points = np.concatenate([points, zero[:, None].astype(np.float32)], axis=1)
     return points

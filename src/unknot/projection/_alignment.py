@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._typing import Array, Float64, Map
-from .._validation.points import BLURRED, as_points, is_blurred, placed
+from .._validation.points import BLURRED, as_points, loses_precision, placed
 
 # Singular values below this share of the largest are rounding: that direction is in neither map.
 _NOTHING = 1e-9
@@ -62,9 +62,9 @@ def align_map(map_: ArrayLike, reference: ArrayLike, *, scale: bool = False) -> 
     moved -= moved.mean(axis=0)
     rotation, factor = _procrustes(moved, target - center)
     turned = (factor if scale else 1.0) * (moved @ rotation)
-    if to.middle is not None:
-        center = center + to.middle
-        if is_blurred(turned + center, BLURRED):
+    if to.origin is not None:
+        center = center + to.origin
+        if loses_precision(turned + center, BLURRED):
             raise ValueError(
                 "reference must lie near 0, where float32 maps have their digits; its center is "
                 f"at {', '.join(f'{value:.3g}' for value in center)}. Subtract it"

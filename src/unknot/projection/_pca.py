@@ -14,7 +14,7 @@ from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Float64
 from .._validation.arrays import for_estimator, is_sparse
-from .._validation.points import as_points, middle_of, relative
+from .._validation.points import as_points, origin_of, relative
 from ..neighbors._axes import centered, frame, row_blocks
 from ._parameters import Whole
 
@@ -159,7 +159,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
             asked for than there are samples or features.
         """
         given = self._checked(X, reset=True)
-        self._middle = middle_of(given)
+        self._middle = origin_of(given)
         points = relative(given, self._middle, name="X")
         if not 1 <= self.n_components <= min(points.shape):
             raise ValueError(

@@ -8,8 +8,8 @@ import numpy as np
 
 from ..._typing import Array
 from ..._validation.arrays import as_numbers, on_host
-from ..._validation.points import as_float32, is_float32, reach_of
-from ..._validation.precision import SHARE, said_of_blur
+from ..._validation.points import as_float32, is_float32, max_abs
+from ..._validation.precision import SHARE, precision_message
 from .._samples import Batch, Samples
 from .base import Adapter, RunBatch, Sink
 
@@ -43,10 +43,10 @@ class ArraysAdapter(Adapter):
                     f"more; got {array.shape}"
                 )
             # NaN and infinity are reported, with their shares, when the layer is extracted.
-            if array.size and not is_float32(array.dtype) and np.isfinite(reach_of(array)):
+            if array.size and not is_float32(array.dtype) and np.isfinite(max_abs(array)):
                 array, moved, blurred = as_float32(array, name=f"model: {name!r}")
                 if blurred > SHARE:
-                    notes.append(f"{name}: {said_of_blur(blurred)}")
+                    notes.append(f"{name}: {precision_message(blurred)}")
                 if moved:
                     notes.append(
                         f"{name} is given relative to the sample nearest to its mean: float32 "

@@ -12,7 +12,7 @@ import numpy as np
 from ..._typing import Array
 from ..._validation.arrays import as_numbers, as_samples
 from ..._validation.points import as_float32, check_labels
-from ..._validation.precision import SHARE, said_of_blur
+from ..._validation.precision import SHARE, precision_message
 from ...datasets import Dataset, Split, load_dataset, stratified_indices
 from .._store.format import StudyError
 
@@ -104,7 +104,7 @@ class StudyData:
             return None, []
         taken = [as_float32(array, name="data: inputs") for array in arrays]
         blurred = max(each.blurred for each in taken)
-        notes = [said_of_blur(blurred)] if blurred > SHARE else []
+        notes = [precision_message(blurred)] if blurred > SHARE else []
         if len(taken) == 1:
             return taken[0].values, notes
         flat = [each.values.reshape(len(each.values), -1) for each in taken]

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import unknot
-from unknot._validation.precision import SHARE, blurred_share
+from unknot._validation.precision import SHARE, imprecise_share
 from unknot.metrics import neighborhood_hit, two_nn
 
 RNG = np.random.default_rng(0)
@@ -17,11 +17,11 @@ POINTS = RNG.normal(size=(200, 5))
 APART = POINTS + 1e9 * LABELS[:, None]
 # Nearer: no two samples become one, of which the measures tell by themselves.
 SOME = POINTS + 1e6 * LABELS[:, None]
-TOLD = "lie nearer to others than float32"
+TOLD = "samples checked lie closer to others than float32 can resolve"
 
 
 def share(points):
-    return blurred_share(lambda rows: points[rows], points.shape)
+    return imprecise_share(lambda rows: points[rows], points.shape)
 
 
 @pytest.mark.parametrize(
