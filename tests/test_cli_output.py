@@ -200,12 +200,12 @@ def test_a_file_that_nobody_named_is_not_replaced(call, files, monkeypatch, cont
     (files / "m.keras.csv").write_bytes(content)
     code, _, err = call("train", "perceptron", "digits", "-o", "m.keras")
     assert code == 2
-    assert "m.keras.csv, and what has that name is no such history" in err
+    assert "m.keras.csv, which exists and is not a training history" in err
     assert (files / "m.keras.csv").read_bytes() == content
     from unknot.training._train import train
 
     split = unknot.load_dataset("digits").train
-    with pytest.raises(ValueError, match="no such history"):
+    with pytest.raises(ValueError, match="exists and is not a training history"):
         train(unknot.networks.perceptron(10, (8, 8, 1)), split, checkpoint="m.keras")
 
 

@@ -1,22 +1,23 @@
-"""Loss, metrics and optimizer of a loaded model: as they were saved, as far as that can be."""
+"""Restore the loss, metrics and optimizer of a loaded model, as far as possible."""
 
 import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from .._typing import Array
-from ._keras_files import Content, check_config
+from ._keras_config import check_config
+from ._keras_files import Content
 
-SKIPPED = re.compile("Skipping variable loading for optimizer")
-SPECIAL_METRICS = ("accuracy", "acc", "crossentropy", "ce")
-"""Keras chooses among several by the shape of the output."""
+STATE_SKIPPED: Final = re.compile("Skipping variable loading for optimizer")
+SPECIAL_METRICS: Final = ("accuracy", "acc", "crossentropy", "ce")
+"""Keras selects the metric class by the shape of the output."""
 
 
-def made_as_saved(
+def load_compiled(
     keras: Any,
     path: Path,
     make: Callable[[bool], Any],
@@ -25,16 +26,20 @@ def made_as_saved(
     stepped: bool,
     must_compile: bool,
 ) -> Any:
-    """Make a model compiled with its optimizer's state; what cannot be is left, with a warning.
+    """Load a model compiled with its optimizer's state; warn of what cannot be restored.
 
     Parameters
     ----------
+    keras : module
+        Keras.
+    path : Path
+        The file, for warnings.
     make : callable
-        Makes the model, compiled with the state of its optimizer or not compiled.
+        Builds the model. Its argument says whether to compile it and load the optimizer's state.
     training : dict or None
-        How the model was compiled.
+        The compile settings.
     stepped : bool
-        Whether the optimizer has a state that can be lost.
+        Whether the optimizer has a state to lose.
     must_compile : bool
         Whether to warn if the model cannot be compiled.
     """
@@ -45,60 +50,62 @@ def made_as_saved(
         with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             model = make(True)
-    except Exception as error:  # of any kind: what counts is whether the model can do without
+    except Exception as error:  # of any kind; try without the optimizer's state
         model = make(False)
-        compile_or_tell(
-            path, error, lambda: _compile_anew(keras, model, training), stepped, must_compile
+        _compile_or_warn(
+            path, error, lambda: _recompile(keras, model, training), stepped, must_compile
         )
         return model
-    skipped = [each for each in caught if SKIPPED.search(str(each.message))]
+    skipped = [each for each in caught if STATE_SKIPPED.search(str(each.message))]
     for each in caught:
         if each not in skipped:
             warnings.warn_explicit(each.message, each.category, each.filename, each.lineno)
     if skipped and stepped:
-        _tell_of_state(path)
+        _warn_of_state(path)
     return model
 
 
-def _compile_anew(keras: Any, model: Any, training: dict[str, Any]) -> None:
+def _recompile(keras: Any, model: Any, training: dict[str, Any]) -> None:
     check_config(keras, training)
     model.compile_from_config(training)
 
 
-def compile_or_tell(
+def _compile_or_warn(
     path: Path, error: Exception, attempt: Callable[[], None], stepped: bool, must_compile: bool
 ) -> None:
-    """Compile without the optimizer's state; say what is lost."""
+    """Try to compile without the optimizer's state; warn of what is lost."""
     try:
         attempt()
-    except Exception as reason:  # whatever a loss or optimizer of the file may raise
+    except Exception as reason:  # whatever a custom loss or optimizer raises
         error = reason
     else:
         if stepped:
-            _tell_of_state(path)
+            _warn_of_state(path)
         return
     if must_compile:
         message = " ".join(str(error).split())[:200]
         warnings.warn(
             f"{path}: the model is loaded without its loss, metrics and optimizer, which cannot "
-            f"be made again ({message}). Compile it before training it further",
+            f"be restored ({message}). Compile it before training it further",
             stacklevel=2,
         )
 
 
-def _tell_of_state(path: Path) -> None:
+def _warn_of_state(path: Path) -> None:
     warnings.warn(
-        f"{path}: the saved state of the optimizer does not fit the model; its optimizer starts "
-        "anew. The weights are as they were saved",
+        f"{path}: the saved state of the optimizer does not fit the model; the optimizer starts "
+        "from its initial state. The weights are as they were saved",
         stacklevel=2,
     )
 
 
-def compile_whole(keras: Any, model: Any, path: Path, content: Content, must_compile: bool) -> None:
-    """Compile a model from HDF5 and give its optimizer the saved state.
+def compile_from_hdf5(
+    keras: Any, model: Any, path: Path, content: Content, must_compile: bool
+) -> None:
+    """Compile a model from HDF5 and restore its optimizer's state.
 
-    Keras has a way of its own to do so, which knows few names of losses and metrics, and builds
-    the optimizer on no variables: it then refuses to train the model.
+    Keras' own loader knows few names of losses and metrics, and builds the optimizer without
+    variables, so that it refuses to train the model.
     """
     training = content.training
     if not training:
@@ -106,13 +113,13 @@ def compile_whole(keras: Any, model: Any, path: Path, content: Content, must_com
     try:
         check_config(keras, training)
         _compile(keras, model, training)
-    except Exception as error:  # whatever a loss or optimizer of the file may raise
+    except Exception as error:  # whatever a custom loss or optimizer raises
         reason = error
 
-        def again() -> None:
+        def fail() -> None:
             raise reason
 
-        compile_or_tell(path, error, again, content.stepped, must_compile)
+        _compile_or_warn(path, error, fail, content.stepped, must_compile)
         return
     values = _optimizer_values(path)
     variables = model.optimizer.variables
@@ -120,7 +127,7 @@ def compile_whole(keras: Any, model: Any, path: Path, content: Content, must_com
         for variable, value in zip(variables, values, strict=True):
             variable.assign(value)
     elif content.stepped:
-        _tell_of_state(path)
+        _warn_of_state(path)
 
 
 def _compile(keras: Any, model: Any, training: dict[str, Any]) -> None:
@@ -128,25 +135,25 @@ def _compile(keras: Any, model: Any, training: dict[str, Any]) -> None:
     losses, metrics = keras.losses, keras.metrics
     model.compile(
         optimizer=optimizer,
-        loss=_nested(keras, losses, training.get("loss")),
-        metrics=_nested(keras, metrics, training.get("metrics")),
-        weighted_metrics=_nested(keras, metrics, training.get("weighted_metrics")),
+        loss=_deserialize(keras, losses, training.get("loss")),
+        metrics=_deserialize(keras, metrics, training.get("metrics")),
+        weighted_metrics=_deserialize(keras, metrics, training.get("weighted_metrics")),
         loss_weights=training.get("loss_weights"),
     )
     model.optimizer.build(model.trainable_variables)
 
 
-def _nested(keras: Any, kind: Any, node: Any) -> Any:
-    """Make losses or metrics from what is saved of them, in any structure."""
+def _deserialize(keras: Any, module: Any, node: Any) -> Any:
+    """Build losses or metrics, in any nested structure, from their configurations."""
     if isinstance(node, dict) and "class_name" in node:
-        return kind.deserialize(node)
+        return module.deserialize(node)
     if isinstance(node, dict):
-        return {key: _nested(keras, kind, value) for key, value in node.items()}
+        return {key: _deserialize(keras, module, value) for key, value in node.items()}
     if isinstance(node, (list, tuple)):
-        return [_nested(keras, kind, value) for value in node]
+        return [_deserialize(keras, module, value) for value in node]
     if not isinstance(node, str) or node in SPECIAL_METRICS:
         return node
-    found = kind.get(node)  # raises where the name is unknown; compiling does not
+    found = module.get(node)  # raises if the name is unknown; compiling does not
     return found if keras.saving.get_registered_object(node) is not None else node
 
 
@@ -157,9 +164,9 @@ def _optimizer_values(path: Path) -> list[Array]:
         if "optimizer_weights" not in file:
             return []
         group = file["optimizer_weights"]
-        # One attribute, or, where there are many names, several that are numbered.
-        parts = ["weight_names"]
-        while f"weight_names{len(parts) - 1}" in group.attrs:
-            parts.append(f"weight_names{len(parts) - 1}")
-        names = [name for part in parts if part in group.attrs for name in group.attrs[part]]
+        # One attribute; if there are many names, several numbered ones.
+        keys = ["weight_names"]
+        while f"weight_names{len(keys) - 1}" in group.attrs:
+            keys.append(f"weight_names{len(keys) - 1}")
+        names = [name for key in keys if key in group.attrs for name in group.attrs[key]]
         return [np.asarray(group[name][()]) for name in names]

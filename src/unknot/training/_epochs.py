@@ -1,10 +1,10 @@
-"""One epoch of training as few calls into the backend as it allows.
+"""Run an epoch of training in as few calls into the backend as possible.
 
-Keras' ``fit`` fetches every batch from a Python-driven pipeline and, by default, returns to Python
-after every step. Small networks spend most of their time there. Here the data lie in the
-backend's memory once, an epoch is a table of sample numbers (one row a batch), and a compiled
-loop gathers each batch and calls the model's own ``train_step``: the same arithmetic on the
-same batches, so that optimizers, metrics, dropout and custom training steps work as in ``fit``.
+Keras' ``fit`` fetches every batch from a pipeline in Python and, by default, returns to Python
+after every step. Small networks spend most of their time there. Here the data are copied to the
+backend once, an epoch is a table of sample indices (one row per batch), and a compiled loop
+gathers each batch and calls the model's own ``train_step``: the same arithmetic on the same
+batches, so that optimizers, metrics, dropout and custom training steps work as in ``fit``.
 """
 
 from collections.abc import Callable
@@ -14,7 +14,7 @@ import numpy as np
 
 from .._typing import Array, Int32
 
-STEPS_PER_CALL = 200  # few enough that Ctrl-C and the progress bar never wait long
+STEPS_PER_CALL = 200  # few enough that Ctrl-C and the progress bar respond quickly
 
 RunSteps = Callable[[Int32[Array, "steps batch"]], None]
 
@@ -22,17 +22,17 @@ RunSteps = Callable[[Int32[Array, "steps batch"]], None]
 def compile_steps(
     model: Any, inputs: Array, labels: Array, backend: str, *, train: bool = True
 ) -> tuple[RunSteps, Callable[[], None]]:
-    """Return a function that runs the model's steps on rows of sample numbers, and one that ends.
+    """Return a function that runs steps on tables of sample indices, and one that ends an epoch.
 
-    The steps train the model, or evaluate it; both add to the model's metrics. The second function
-    brings the model's variables up to date where the backend keeps them aside.
+    The steps train the model or evaluate it, and update its metrics. The second function writes
+    the state back to the model's variables, on backends that keep it apart during an epoch.
     """
     builders = {"tensorflow": _tensorflow, "jax": _jax, "torch": _torch}
     return builders[backend](model, inputs, labels, train)
 
 
 def has_windows(model: Any) -> bool:
-    """Whether a layer slides or recurs: XLA's CPU code for these is slow inside its own loops."""
+    """Whether a layer convolves, pools or recurs: XLA's CPU code for these is slow inside loops."""
     return any(
         hasattr(layer, "kernel_size")
         or hasattr(layer, "pool_size")
@@ -99,8 +99,8 @@ def _jax(
     state: list[Any] = []
 
     def run(batches: Array) -> None:
-        if not state:  # an epoch starts from the model as it is
-            # Copies, since the loop may reuse the memory of what it is given.
+        if not state:  # the start of an epoch
+            # Copies: the loop may reuse the memory of its arguments.
             state.append(tuple([jax.numpy.array(v.value) for v in group] for group in groups))
         state[0] = loop(state[0], jax.numpy.asarray(batches), inputs, labels)
 
@@ -133,10 +133,10 @@ def _torch(
 def epoch_batches(
     n_samples: int, batch_size: int, seed: int, epoch: int
 ) -> list[Int32[Array, "steps batch"]]:
-    """Draw the epoch's batches, as tables of sample numbers.
+    """Draw the batches of an epoch, as tables of sample indices.
 
-    The order depends on the seed and the epoch alone, so that a training that goes on later sees
-    the batches it would have seen.
+    The order depends only on the seed and the epoch, so that a resumed training gets the same
+    batches as an uninterrupted one.
     """
     order = np.random.default_rng([seed, epoch]).permutation(n_samples).astype(np.int32)
     return batch_tables(order, batch_size)
@@ -145,7 +145,7 @@ def epoch_batches(
 def batch_tables(
     order: Int32[Array, " samples"], batch_size: int
 ) -> list[Int32[Array, "steps batch"]]:
-    """Cut sample numbers into tables of batches, and one of a single smaller batch for a rest."""
+    """Cut sample indices into tables of full batches, and one of a last, smaller batch."""
     whole = len(order) - len(order) % batch_size
     batches = order[:whole].reshape(-1, batch_size)
     tables = [

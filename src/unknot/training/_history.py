@@ -1,4 +1,4 @@
-"""The history of a training: one row an epoch."""
+"""The history of a training: one row per epoch."""
 
 import csv
 import io
@@ -12,15 +12,27 @@ from .._io.atomic import write_text
 
 @dataclass(frozen=True)
 class History(Mapping[str, list[float]]):
-    """What happened in each epoch of a training, as columns of equal length.
+    """The metrics of each epoch of a training, as columns of equal length.
+
+    A mapping from column name to list.
 
     Attributes
     ----------
     columns : dict of str to list of float
-        ``epoch`` (from 1), ``loss`` and the model's metrics on the training batches as they went
-        by, the same with ``val_`` on the validation data where it was asked for, and ``seconds``.
+        ``epoch`` (from 1), ``loss`` and the model's metrics, averaged over the training batches
+        of the epoch, the same with the prefix ``val_`` on the validation data, if any, and
+        ``seconds``.
     interrupted : bool
         Whether Ctrl-C ended the training before the last epoch.
+
+    Raises
+    ------
+    ValueError
+        If the columns differ in length.
+
+    See Also
+    --------
+    unknot.train : Train a model; returns a history.
 
     Examples
     --------
@@ -48,11 +60,26 @@ class History(Mapping[str, list[float]]):
 
     @property
     def epochs(self) -> int:
-        """How many epochs were finished."""
+        """The number of completed epochs."""
         return len(next(iter(self.columns.values()), []))
 
     def with_epoch(self, row: Mapping[str, float]) -> "History":
-        """Return this history with one more epoch."""
+        """Return this history with one more epoch.
+
+        Parameters
+        ----------
+        row : mapping of str to float
+            The value of each column.
+
+        Returns
+        -------
+        History
+
+        Raises
+        ------
+        ValueError
+            If the columns are not those of this history.
+        """
         if self.columns and set(row) != set(self.columns):
             raise ValueError(
                 f"an epoch must have the columns {', '.join(self.columns)}; got {', '.join(row)}"
@@ -60,11 +87,31 @@ class History(Mapping[str, list[float]]):
         return History({name: [*self.columns.get(name, []), row[name]] for name in row})
 
     def first(self, epochs: int) -> "History":
-        """Return the history of the first so many epochs."""
+        """Return the history of the first epochs.
+
+        Parameters
+        ----------
+        epochs : int
+            How many epochs to keep.
+
+        Returns
+        -------
+        History
+        """
         return History({name: values[:epochs] for name, values in self.columns.items()})
 
     def to_csv(self, path: str | os.PathLike[str]) -> None:
-        """Write a CSV file, atomically: a header, then a row an epoch with every digit."""
+        """Write a CSV file, atomically: a header, then one row per epoch, in full precision.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        See Also
+        --------
+        from_csv : Read it again.
+        """
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(self.columns)
@@ -74,12 +121,25 @@ class History(Mapping[str, list[float]]):
 
     @classmethod
     def from_csv(cls, path: str | os.PathLike[str]) -> "History":
-        """Read what :meth:`to_csv` wrote.
+        """Read a file that `to_csv` wrote.
+
+        Parameters
+        ----------
+        path : path
+            The file.
+
+        Returns
+        -------
+        History
 
         Raises
         ------
         ValueError
-            If the file is not a table of numbers under a header; it is named.
+            If the file is not a table of numbers with a header.
+
+        See Also
+        --------
+        to_csv : Write the file.
         """
         try:
             with Path(path).open(newline="", encoding="utf-8") as stream:
@@ -93,7 +153,7 @@ class History(Mapping[str, list[float]]):
 
 
 def history_path(model: str | os.PathLike[str]) -> Path:
-    """Return where the history of a model is saved: beside it, under its whole name and ``.csv``.
+    """Return the path of a model's history: its full file name with ``.csv`` appended.
 
     So ``a.keras`` and ``a.h5``, or ``run.1.keras`` and ``run.2.keras``, have one each.
     """
@@ -102,22 +162,22 @@ def history_path(model: str | os.PathLike[str]) -> Path:
 
 
 def check_history_path(model: str | os.PathLike[str]) -> Path:
-    """Return the same, unless another kind of file is there, which nobody asked to replace.
+    """Return `history_path`, unless another kind of file would be overwritten.
 
     Raises
     ------
     ValueError
-        If a file of that name is no history of a training.
+        If a file of that name exists and is not a history.
     """
     path = history_path(model)
     if os.path.lexists(path):
         try:
-            ours = path.is_file() and "epoch" in History.from_csv(path)
+            is_history = path.is_file() and "epoch" in History.from_csv(path)
         except (OSError, ValueError):
-            ours = False
-        if not ours:
+            is_history = False
+        if not is_history:
             raise ValueError(
-                f"the history of the training is saved as {path}, and what has that name is no "
-                "such history: move it, or give the model another name"
+                f"the training history would be saved as {path}, which exists and is not a "
+                "training history: move it, or give the model another name"
             )
     return path

@@ -1,4 +1,4 @@
-"""What a person sees while a network trains."""
+"""The progress display of a training."""
 
 import time
 from types import TracebackType
@@ -16,11 +16,11 @@ from .._console import supports_live_display
 from .._io.text import shown as shown_text
 
 _BAR = 12  # characters
-SECONDS_BETWEEN_LINES = 10.0  # where the output is a file, which shows no moving bar
+SECONDS_BETWEEN_LINES = 10.0  # if the output is not a terminal
 
 
 class TrainingProgress:
-    """A bar over the epochs, or now and then a line where the output is not a terminal."""
+    """A bar over the epochs, or a line every few seconds if the output is not a terminal."""
 
     def __init__(self, name: str, epochs: int, done: int, *, shown: bool) -> None:
         self.console = Console(stderr=True, quiet=not shown)
@@ -30,8 +30,8 @@ class TrainingProgress:
         self.done = done
         self.printed_at = time.perf_counter()
         # Name, bar, count of epochs and time left, with the gaps between them.
-        taken = len(self.name) + _BAR + len(f"epoch {epochs}/{epochs}") + len("0:00:00") + 5
-        self.room = self.console.width - taken
+        used = len(self.name) + _BAR + len(f"epoch {epochs}/{epochs}") + len("0:00:00") + 5
+        self.width = self.console.width - used
         self.bar = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=_BAR),
@@ -57,11 +57,11 @@ class TrainingProgress:
         self.bar.stop()
 
     def within(self, epoch: int, share: float) -> None:
-        """Move the bar on inside an epoch."""
+        """Advance the bar within an epoch."""
         self.bar.update(self.task, completed=epoch - 1 + share)
 
     def finished(self, epoch: int, row: dict[str, float]) -> None:
-        """Show the numbers of a finished epoch."""
+        """Show the metrics of a completed epoch."""
         shown = [
             f"{shown_text(name)} {row[name]:.4f}"
             for name in row
@@ -69,11 +69,11 @@ class TrainingProgress:
         ]
         validated = [each for each in shown if each.startswith("val_")]
         seconds = f"{row['seconds']:.2f} s/epoch"
-        # On a narrow screen what matters most: how well it does on other data.
+        # On a narrow terminal, the validation metrics first.
         best = validated or shown
         choices = ["  ".join(each) for each in ([*shown, seconds], shown, best, best[-1:])]
         numbers = choices[0]
-        fitting = next((each for each in choices if len(each) <= self.room), "")
+        fitting = next((each for each in choices if len(each) <= self.width), "")
         self.bar.update(self.task, completed=epoch, numbers=fitting)
         now = time.perf_counter()
         if not self.live and (
@@ -81,16 +81,16 @@ class TrainingProgress:
         ):
             self.printed_at = now
             left = row["seconds"] * (self.epochs - epoch)
-            remains = f"  about {left:.0f} s left" if epoch < self.epochs else ""
+            remaining = f"  about {left:.0f} s left" if epoch < self.epochs else ""
             self.console.print(
-                f"{self.name}: epoch {epoch}/{self.epochs}  {numbers}{remains}",
+                f"{self.name}: epoch {epoch}/{self.epochs}  {numbers}{remaining}",
                 highlight=False,
                 markup=False,
                 soft_wrap=True,
             )
 
     def interrupted(self, epoch: int) -> None:
-        """Say what Ctrl-C left."""
+        """Report the state after Ctrl-C."""
         self.console.print(
             f"Interrupted: {self.name} is as it was after epoch {epoch} of {self.epochs}.",
             highlight=False,

@@ -1,4 +1,4 @@
-"""Models on disk: whole (``.keras``, ``.h5``), or as architecture (YAML) beside weights."""
+"""Save and load Keras models: whole (``.keras``, ``.h5``), or as YAML and weights."""
 
 import json
 import os
@@ -15,16 +15,10 @@ from .._extras import import_extra
 from .._io.atomic import atomic_path, write_text
 from .._io.npy import UnreadableError, check_regular
 from .._keras import import_keras
-from ._archive import without_traces
-from ._compiling import compile_whole, made_as_saved
-from ._keras_files import (
-    RefusedError,
-    check_config,
-    check_hdf5,
-    read_content,
-    read_yaml,
-    weights_limited,
-)
+from ._archive import make_reproducible
+from ._compiling import compile_from_hdf5, load_compiled
+from ._keras_config import RefusedError, check_config, read_yaml
+from ._keras_files import check_hdf5, read_content, weights_limited
 
 FORMATS = ".keras, .h5, .hdf5, or .yaml with .weights.h5 beside it"
 WHOLE: Final = (".keras", ".h5", ".hdf5")
@@ -33,57 +27,75 @@ WEIGHTS: Final = ".weights.h5"
 
 
 def save_model(model: Any, path: str | os.PathLike[str]) -> None:
-    """Save a Keras model; the name's ending chooses the format.
+    """Save a Keras model; the file's extension selects the format.
 
-    Every file is written under a temporary name and then renamed: what was there before stays
-    whole until the new one is.
+    Files are written under a temporary name and then renamed, so that an existing file stays
+    intact until the new one is complete. The same model is always saved as the same bytes.
 
     Parameters
     ----------
     model : keras.Model
-        Built, so that it has weights.
+        A built model, so that it has weights.
     path : path
-        ``NAME.keras`` or ``NAME.h5`` (``.hdf5``) for the whole model; ``NAME.yaml`` or
-        ``NAME.weights.h5`` for the architecture as YAML and its weights beside it, in two files:
-        both are written. Capitals make no difference.
+        ``NAME.keras``, ``NAME.h5`` or ``NAME.hdf5`` for the whole model, with its optimizer's
+        state; prefer ``.keras``. ``NAME.yaml`` or ``NAME.weights.h5`` for two files, the
+        architecture as YAML and the weights: both are written. Case is ignored.
 
     Raises
     ------
     ValueError
-        If the ending is none of these, or the model has no weights yet.
+        If the extension is unknown, or the model is not built.
     FileExistsError
-        If the same weights belong to an architecture in ``NAME.yml`` beside ``NAME.yaml``.
+        If an architecture ``NAME.yml`` beside ``NAME.yaml`` already uses the same weights file.
     MissingExtraError
         If Keras or PyYAML is not installed.
+
+    See Also
+    --------
+    unknot.load_model : Load a model from a file.
+    unknot.train : Train a model; its `checkpoint` saves it during training.
+
+    Examples
+    --------
+    >>> import tempfile, unknot
+    >>> model = unknot.networks.logistic_regression(random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     unknot.save_model(model, f"{folder}/model.keras")
+    ...     loaded = unknot.load_model(f"{folder}/model.keras")
+    >>> loaded.count_params()
+    7850
     """
     keras = import_keras(feature="Saving a model")
     kind, path = check_model_path(path)
     if not model.built:
         raise ValueError(f"model {model.name!r} has no weights to save; build or call it first")
     if kind == "yaml":
-        _check_alone(_yaml_path(path))
+        _check_weights_unshared(_yaml_path(path))
         yaml = import_extra("yaml", feature="Saving an architecture as YAML", extra="lab")
         architecture = yaml.safe_dump(json.loads(model.to_json()), sort_keys=False)
-        with atomic_path(_weights_path(path)) as temporary, _written(temporary, WEIGHTS) as file:
+        with (
+            atomic_path(_weights_path(path)) as temporary,
+            _with_extension(temporary, WEIGHTS) as file,
+        ):
             model.save_weights(file, overwrite=True)
         write_text(_yaml_path(path), architecture)
         return
-    ending = path.suffix.lower()
+    extension = path.suffix.lower()
     with (
         atomic_path(path) as temporary,
-        _written(temporary, ending) as file,
+        _with_extension(temporary, extension) as file,
         warnings.catch_warnings(),
     ):
-        # Keras prefers its own format to HDF5 and says so each time; both are offered here.
+        # Keras warns each time that it prefers its own format to HDF5.
         warnings.simplefilter("ignore")
         previous = _absl_verbosity("ERROR")
         try:
             keras.saving.save_model(model, file, overwrite=True)
-            if ending == ".keras":
-                without_traces(file)
+            if extension == ".keras":
+                make_reproducible(file)
         finally:
             _absl_verbosity(previous)
-            # Keras takes the optimizer out of the compile settings while it writes HDF5.
+            # Keras removes the optimizer from the compile settings when it writes HDF5.
             if model.compiled and "optimizer" not in (settings := model._compile_config.config):
                 settings["optimizer"] = model.optimizer
 
@@ -119,7 +131,7 @@ def load_keras_model(path: str | os.PathLike[str], *, must_compile: bool = True)
             return _load_whole(keras, path, aliases, must_compile)
     except FileNotFoundError as error:
         raise FileNotFoundError(f"{file}: no such file; a model is saved as {FORMATS}") from error
-    except Exception as error:  # damaged files raise whatever HDF5, zip and Keras have
+    except Exception as error:  # HDF5, zip and Keras raise many kinds on damaged files
         reason = _reason(error)
         for alias in aliases:
             reason = reason.replace(str(alias), str(path))
@@ -135,9 +147,9 @@ def _load_whole(keras: Any, path: Path, aliases: list[Path], must_compile: bool)
         aliases.append(file)
         if content.kind == "hdf5":
             model = load_model(file, compile=False)
-            compile_whole(keras, model, path, content, must_compile)
+            compile_from_hdf5(keras, model, path, content, must_compile)
             return model
-        return made_as_saved(
+        return load_compiled(
             keras,
             path,
             lambda compiled: load_model(file, compile=compiled),
@@ -147,7 +159,9 @@ def _load_whole(keras: Any, path: Path, aliases: list[Path], must_compile: bool)
         )
 
 
-def _load_yaml(keras: Any, path: Path, architecture: Path, weights: Path, told: bool) -> Any:
+def _load_yaml(
+    keras: Any, path: Path, architecture: Path, weights: Path, must_compile: bool
+) -> Any:
     import h5py
 
     yaml = import_extra("yaml", feature="Loading an architecture from YAML", extra="lab")
@@ -165,31 +179,33 @@ def _load_yaml(keras: Any, path: Path, architecture: Path, weights: Path, told: 
             model.load_weights(file)
             return model
 
-        return made_as_saved(keras, path, make, training, stepped=stepped, must_compile=told)
+        return load_compiled(
+            keras, path, make, training, stepped=stepped, must_compile=must_compile
+        )
 
 
 @contextmanager
-def _readable(path: Path, ending: str) -> Iterator[Path]:
-    """Yield a path to a file with the ending that Keras knows its format by."""
-    if path.name.endswith(ending):
+def _readable(path: Path, extension: str) -> Iterator[Path]:
+    """Yield a path to the file with the extension by which Keras recognizes its format."""
+    if path.name.endswith(extension):
         yield path
         return
     with tempfile.TemporaryDirectory() as folder:
-        alias = Path(folder) / f"model{ending}"
+        alias = Path(folder) / f"model{extension}"
         try:
             alias.symlink_to(path.resolve())
-        except (OSError, NotImplementedError):  # Windows lets only some users make links
+        except (OSError, NotImplementedError):  # on Windows only some users may create links
             shutil.copyfile(path, alias)
         yield alias
 
 
 @contextmanager
-def _written(temporary: Path, ending: str) -> Iterator[Path]:
-    """Yield a path to write to with the ending that Keras chooses a format by."""
-    if temporary.name.endswith(ending):
+def _with_extension(temporary: Path, extension: str) -> Iterator[Path]:
+    """Yield a path to write to with the extension by which Keras selects a format."""
+    if temporary.name.endswith(extension):
         yield temporary
         return
-    file = temporary.with_name(f"{temporary.name}{ending}")
+    file = temporary.with_name(f"{temporary.name}{extension}")
     try:
         yield file
         file.replace(temporary)
@@ -198,7 +214,7 @@ def _written(temporary: Path, ending: str) -> Iterator[Path]:
 
 
 def check_model_path(path: str | os.PathLike[str]) -> tuple[str, Path]:
-    """Return how a path's ending says to save, "whole" or "yaml", or raise ValueError."""
+    """Return the layout that a path's extension selects, "whole" or "yaml", and the path."""
     path = Path(path)
     name = path.name.lower()
     if name.endswith((WEIGHTS, *ARCHITECTURE)):
@@ -216,8 +232,8 @@ def _yaml_path(path: Path) -> Path:
     return path if path.suffix.lower() in ARCHITECTURE else _beside(path, ARCHITECTURE)
 
 
-def _check_alone(path: Path) -> None:
-    """Raise if another architecture has the weights that would be written."""
+def _check_weights_unshared(path: Path) -> None:
+    """Raise a FileExistsError if another architecture uses the weights file."""
     other = path.with_suffix({".yaml": ".yml", ".yml": ".yaml"}[path.suffix.lower()])
     if other.exists():
         raise FileExistsError(
@@ -229,25 +245,25 @@ def _weights_path(path: Path) -> Path:
     return path if path.name.lower().endswith(WEIGHTS) else _beside(path, (WEIGHTS,))
 
 
-def _beside(path: Path, endings: tuple[str, ...]) -> Path:
-    """Return the file beside another that goes with it; the first ending if there is none."""
+def _beside(path: Path, extensions: tuple[str, ...]) -> Path:
+    """Return the file beside `path` that has one of these extensions; by default the first."""
     stem = _stem(path)
-    there = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
-    for ending in endings:
-        found = [each for each in there if each.name in (stem + ending, stem + ending.upper())]
-        if found:
-            return found[-1]  # small letters come after capitals
-    return path.with_name(stem + endings[0])
+    siblings = sorted(path.parent.glob("*")) if path.parent.is_dir() else []
+    for extension in extensions:
+        names = (stem + extension, stem + extension.upper())
+        if found := [each for each in siblings if each.name in names]:
+            return found[-1]  # lower case sorts after upper case
+    return path.with_name(stem + extensions[0])
 
 
-NOT_HERE: Final = re.compile(
+INAPPLICABLE: Final = re.compile(
     "safe_mode|unsafe_deserialization|custom_object|[Ff]ull object config|full config"
 )
-"""What Keras advises, or adds, that is of no use: `load` takes a path and nothing else."""
+"""Advice in Keras' messages that does not apply: `load_model` has none of these options."""
 
 
 def _reason(error: Exception) -> str:
-    """Say in at most three lines what was wrong: the class of the error and what it says."""
+    """Return the class and message of an error, at most three lines of it."""
     if isinstance(error, RefusedError):
         return str(error)
     if isinstance(error, UnreadableError):
@@ -257,13 +273,13 @@ def _reason(error: Exception) -> str:
     lines = []
     for line in str(error).splitlines():
         sentences = re.split(r"(?<=[.!?])\s+", line.strip())
-        lines.append(" ".join(each for each in sentences if not NOT_HERE.search(each)))
+        lines.append(" ".join(each for each in sentences if not INAPPLICABLE.search(each)))
     parts = [line if len(line) < 200 else f"{line[:200]}..." for line in lines if line]
     return ": ".join([type(error).__name__, *([" ".join(parts[:3])] if parts else [])])
 
 
 def _absl_verbosity(level: Any) -> Any:
-    """Set how much Keras' logger says, and return what it was."""
+    """Set the verbosity of Keras' logger; return the previous one."""
     from absl import logging
 
     previous = logging.get_verbosity()

@@ -33,49 +33,53 @@ def train(
     callbacks: Sequence[Any] = (),
     progress: bool = True,
 ) -> History:
-    """Train a Keras model as the lab does: stochastic gradient descent on the cross-entropy.
+    """Train a Keras model by stochastic gradient descent on the cross-entropy.
 
-    The steps are Keras' own; only the way the batches reach them is faster than ``fit``'s. Ctrl-C
-    does not lose the work: the model goes back to the end of its last finished epoch, which is
-    saved if `checkpoint` was given, and the history so far is returned.
+    The steps are Keras' own; only the batches reach them faster than in ``fit``. On Ctrl-C, the
+    model is restored to the end of its last completed epoch and saved if `checkpoint` is set, and
+    the history so far is returned.
 
     Parameters
     ----------
     model : keras.Model
-        Trained in place. One that is compiled keeps its optimizer (with its state), loss and
-        metrics; otherwise plain SGD, sparse categorical cross-entropy and accuracy are set.
+        The model, trained in place. A compiled model keeps its optimizer (with its state), loss
+        and metrics; otherwise plain SGD, sparse categorical cross-entropy and accuracy are used.
     data : Dataset, Split or pair of arrays
-        Samples of shape (n_samples, ...) and integer labels (n_samples,); of a dataset, its
-        training part.
-    epochs : int
-        How many epochs in all, those of `history` included.
-    batch_size : int
-        Samples in a step. An epoch ends with a smaller batch if it does not divide their number.
+        Samples of shape (n_samples, ...) and integer labels of shape (n_samples,). Of a dataset,
+        the training split is used.
+    epochs : int, default=10
+        The total number of epochs, including those of `history`. Increase it while the loss still
+        decreases.
+    batch_size : int, default=100
+        Samples per step. The last batch of an epoch is smaller if it does not divide the number
+        of samples. Larger batches are faster per epoch, and may need a higher learning rate.
     learning_rate : float, optional
-        By default 0.1, or what a compiled model has.
-    validate : bool, Split or pair of arrays
-        Evaluate after every epoch, on the dataset's test part (True) or on what is given.
+        By default 0.1, or that of a compiled model. Decrease it if the loss becomes NaN or
+        oscillates.
+    validate : bool, Split or pair of arrays, default=False
+        Evaluate after every epoch, on the dataset's test split (True) or on the given data.
     history : History, optional
-        Of the epochs the model has been trained already: training goes on after them, with the
-        batches it would have had if it had not stopped.
+        The epochs that the model has been trained for already; training resumes after them, with
+        the batches that an uninterrupted training would use.
     checkpoint : path, optional
-        A ``.keras`` file to save the model to: at the end, on Ctrl-C and every few seconds
-        between. The history is saved beside it, as ``NAME.keras.csv``; each save is atomic.
+        A ``.keras`` file to save the model to every few seconds, at the end and on Ctrl-C. The
+        history is saved beside it as ``NAME.keras.csv``. Both are replaced atomically.
     random_state : int, optional
-        Seeds the order of the samples; the same seed gives the same batches on every backend.
+        Seeds the order of the samples; the same seed gives the same batches on every backend. By
+        default, a new order each time.
     on_epoch_end : callable, optional
         Called with the epoch (from 1) and its row of the history.
     callbacks : sequence of objects, optional
-        Told of the training as Keras' callbacks are, by ``set_model``, ``on_train_begin``,
-        ``on_epoch_end`` (with the epoch from 0, and its row) and ``on_train_end``, such as
-        `unknot.studies.EpochRecorder`. Batches are not told.
-    progress : bool
-        Show epochs, loss, accuracy, seconds an epoch and the time left.
+        Keras callbacks, such as `unknot.studies.EpochRecorder`. Their ``set_model``,
+        ``on_train_begin``, ``on_epoch_end`` (with the epoch from 0, and its row of the history)
+        and ``on_train_end`` are called; batch-level methods are not.
+    progress : bool, default=True
+        Show epochs, metrics, seconds per epoch and the time left, on standard error.
 
     Returns
     -------
     History
-        A row an epoch; ``history.to_csv(path)`` saves it.
+        One row per epoch; ``history.to_csv(path)`` saves it.
 
     Raises
     ------
@@ -83,6 +87,21 @@ def train(
         If a number is out of range, `data` does not fit the model, or the loss becomes NaN.
     MissingExtraError
         If Keras or its backend is not installed.
+
+    See Also
+    --------
+    unknot.networks : Models to train.
+    unknot.save_model : Save the trained model.
+    unknot.studies.EpochRecorder : Study the layers at chosen epochs of a training.
+
+    Examples
+    --------
+    >>> import unknot
+    >>> digits = unknot.load_dataset("digits")
+    >>> model = unknot.networks.perceptron(input_shape=(8, 8, 1), random_state=0)
+    >>> history = unknot.train(model, digits, epochs=2, random_state=0, progress=False)
+    >>> list(history), history.epochs
+    (['epoch', 'loss', 'accuracy', 'seconds'], 2)
     """
     keras = import_keras(feature="Training")
     inputs, labels = _arrays(data, "train", "data")
@@ -105,7 +124,7 @@ def train(
     evaluate = None if validation is None else _compile_evaluation(model, *validation, backend)
     for callback in callbacks:
         callback.set_model(model)
-        _tell(callback, "on_train_begin")
+        _call(callback, "on_train_begin")
     seed = int(np.random.default_rng().integers(2**31)) if random_state is None else random_state
     done = History() if history is None else history
     saved_at = time.perf_counter()
@@ -131,7 +150,7 @@ def train(
                 if on_epoch_end is not None:
                     on_epoch_end(epoch, row)
                 for callback in callbacks:
-                    _tell(callback, "on_epoch_end", epoch - 1, row)
+                    _call(callback, "on_epoch_end", epoch - 1, row)
                 if checkpoint and time.perf_counter() - saved_at > SECONDS_BETWEEN_CHECKPOINTS:
                     _save_checkpoint(model, done, checkpoint)
                     saved_at = time.perf_counter()
@@ -140,22 +159,22 @@ def train(
             done = History(done.columns, interrupted=True)
             shown.interrupted(done.epochs)
     for callback in callbacks:
-        _tell(callback, "on_train_end")
+        _call(callback, "on_train_end")
     if checkpoint is not None:
         _save_checkpoint(model, done, checkpoint)
     return done
 
 
-def _tell(callback: Any, event: str, *arguments: Any) -> None:
+def _call(callback: Any, event: str, *arguments: Any) -> None:
     if (method := getattr(callback, event, None)) is not None:
         method(*arguments)
 
 
 def _arrays(data: Any, part: str, name: str) -> tuple[Array, Array]:
-    """Take samples and labels from a dataset's part, a split or a pair, as the backends want."""
+    """Return contiguous samples and labels of a dataset's split, a split or a pair of arrays."""
     split = getattr(data, part, data)
     if split is None:
-        raise ValueError(f"{name}: the dataset {data.name!r} has no {part} part; give arrays")
+        raise ValueError(f"{name}: the dataset {data.name!r} has no {part} split; pass arrays")
     if hasattr(split, "inputs"):
         inputs, labels = split.inputs, split.labels
     elif isinstance(split, Iterable) and len(pair := tuple(split)) == 2:
@@ -187,7 +206,7 @@ def _check_numbers(
         raise ValueError(f"epochs must be at least 1; got {epochs}")
     if history is not None and history.epochs > epochs:
         raise ValueError(
-            f"epochs counts those of the history too, which has {history.epochs}; got {epochs}"
+            f"epochs must include those of the history, which has {history.epochs}; got {epochs}"
         )
     if batch_size < 1:
         raise ValueError(f"batch_size must be at least 1; got {batch_size}")
@@ -198,10 +217,10 @@ def _check_numbers(
 def _prepare(
     keras: Any, model: Any, inputs: Array, labels: Array, learning_rate: float | None
 ) -> None:
-    """Compile the model if it is not, check that the data fit, and build loss and metrics."""
+    """Compile the model if needed, check that the data fit, and build the loss and metrics."""
     if not model.compiled:
         model.compile(
-            # Named, as Keras would number it by how many the process has made.
+            # Named: Keras would number it by how many the process has created.
             optimizer=keras.optimizers.SGD(
                 0.1 if learning_rate is None else learning_rate, name="sgd"
             ),
@@ -211,7 +230,7 @@ def _prepare(
     elif learning_rate is not None:
         model.optimizer.learning_rate = learning_rate
     _check_fit(model, inputs, labels, "data")
-    # Loss and metrics make their variables when first called, which a compiled loop may not do.
+    # Loss and metrics create their variables when first called; a compiled loop must not.
     sample = keras.ops.convert_to_tensor(inputs[:1]), keras.ops.convert_to_tensor(labels[:1])
     predicted = model(sample[0], training=False)
     model.compute_loss(*sample, predicted)
@@ -237,7 +256,7 @@ def _check_fit(model: Any, inputs: Array, labels: Array, name: str) -> None:
 
 
 def _metrics(model: Any) -> dict[str, float]:
-    # The loss first, as not every version of Keras has it.
+    # The loss first: not every version of Keras orders it so.
     found = {name: float(value) for name, value in model.get_metrics_result().items()}
     return {name: found[name] for name in sorted(found, key=lambda name: name != "loss")}
 
@@ -282,6 +301,6 @@ def _restore(model: Any, values: list[Array]) -> None:
 
 
 def _save_checkpoint(model: Any, history: History, path: str | os.PathLike[str]) -> None:
-    # The history first: it may run ahead of the model on disk, never behind it.
+    # The history first: on disk it may be ahead of the model, but never behind.
     history.to_csv(history_path(path))
     save_model(model, path)
