@@ -6,7 +6,7 @@ from scipy.optimize import nnls
 
 from unknot._parallel.thread_team import ThreadTeam
 from unknot.metrics import MeasureWarning, UndefinedMeasureError, manifold_capacity
-from unknot.metrics._shared.centers import decorrelated, mean_correlation
+from unknot.metrics._shared.centers import find_shared_directions, mean_correlation
 from unknot.metrics._shared.kernels_capacity import anchors
 from unknot.metrics._shared.kernels_centers import (
     minimize_correlation,
@@ -224,7 +224,7 @@ def test_a_direction_that_all_centers_share_is_found(rng):
     sides = np.where(np.arange(10) % 2 == 0, 5.0, -5.0)
     centers = 0.5 * rng.normal(size=(10, 40)) + sides[:, None] * axis.T
     with ThreadTeam(2) as team:
-        shared, before = decorrelated(centers, np.random.default_rng(0), team)
+        shared, before = find_shared_directions(centers, np.random.default_rng(0), team)
     centered = centers - centers.mean(axis=0)
     assert before == pytest.approx(mean_correlation(centered))
     assert before > 0.5
@@ -236,6 +236,6 @@ def test_a_direction_that_all_centers_share_is_found(rng):
 @pytest.mark.parametrize("count", [2, 3])
 def test_few_centers_share_nothing(rng, count):
     with ThreadTeam(1) as team:
-        shared, before = decorrelated(rng.normal(size=(count, 10)), rng, team)
+        shared, before = find_shared_directions(rng.normal(size=(count, 10)), rng, team)
     assert shared.shape == (10, 0)
     assert 0 < before <= 1 + 1e-12

@@ -12,7 +12,7 @@ from unknot.metrics import (
     distance_consistency,
     silhouette,
 )
-from unknot.metrics._shared.distances import stratified
+from unknot.metrics._shared.distances import stratified_sample
 
 
 @pytest.fixture
@@ -150,7 +150,7 @@ def test_samples_are_the_same_for_a_seed_and_any_number_of_threads(rng):
 
 def test_every_class_is_in_a_sample():
     codes = np.concatenate([np.zeros(10_000, int), np.arange(1, 50).repeat(3)])
-    sample = stratified(codes, 100, 0)
+    sample = stratified_sample(codes, 100, 0)
     assert np.unique(sample.codes).size == 50
     assert sample.weights.sum() == pytest.approx(1)
     # Two of each small class are drawn, which stand for three.

@@ -8,7 +8,7 @@ from unknot.metrics._shared import moments as _moments
 from unknot.metrics._shared.moments import class_moments, resampled_moments
 from unknot.metrics._suite import permuted as _permuted
 from unknot.metrics._suite.permuted import permuted_moments
-from unknot.metrics.clusters import nearer_own, shares_of_table
+from unknot.metrics.clusters import compare_centroid_distances, consistency_shares
 
 ALL = (nc1, nc2, class_distance_variance)
 
@@ -146,8 +146,8 @@ def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
         np.testing.assert_allclose(fast.counts, slow.counts)
         np.testing.assert_allclose(fast.centered, slow.centered, atol=1e-9)
         np.testing.assert_allclose(fast.variances, slow.variances, rtol=1e-9)
-        np.testing.assert_allclose(fast.reaches, slow.reaches, rtol=1e-7)
-        np.testing.assert_allclose(fast.whitened, slow.whitened, rtol=1e-4)
+        np.testing.assert_allclose(fast.mean_distances, slow.mean_distances, rtol=1e-7)
+        np.testing.assert_allclose(fast.whitened_variances, slow.whitened_variances, rtol=1e-4)
         assert fast.rank == slow.rank
 
 
@@ -155,7 +155,7 @@ def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
 def test_permuted_moments_are_those_of_the_permuted_labels(
     rng, monkeypatch, classes, offset, together
 ):
-    monkeypatch.setattr(_permuted, "TOGETHER", together)
+    monkeypatch.setattr(_permuted, "MAX_CLASSES_AT_ONCE", together)
     monkeypatch.setattr(_moments, "BLOCK_BYTES", 8 * 5 * 40)
     labels = np.concatenate([np.arange(classes), rng.integers(0, classes, size=90)])
     points = (rng.normal(size=(len(labels), 5)) + offset + labels[:, None]).astype(np.float32)
@@ -165,11 +165,11 @@ def test_permuted_moments_are_those_of_the_permuted_labels(
     assert len(found) == 5
     for codes, (fast, shares) in zip(permuted, found, strict=True):
         slow = class_moments(points, codes, classes)
-        for name in ("counts", "means", "variances", "reaches", "whitened"):
+        for name in ("counts", "means", "variances", "mean_distances", "whitened_variances"):
             expected = getattr(slow, name)
             np.testing.assert_allclose(getattr(fast, name), expected, rtol=1e-7, atol=1e-9)
         assert fast.rank == slow.rank
-        expected = shares_of_table(nearer_own(points, codes, slow))
+        expected = consistency_shares(compare_centroid_distances(points, codes, slow))
         np.testing.assert_array_equal(shares, expected)
 
 
@@ -177,5 +177,5 @@ def test_moments_do_not_depend_on_the_number_of_threads(rng):
     points = rng.normal(size=(500, 40)).astype(np.float32)
     labels = np.arange(500) % 7
     one, many = (class_moments(points, labels, 7, n_jobs=jobs) for jobs in (1, 3))
-    for name in ("means", "variances", "reaches", "whitened"):
+    for name in ("means", "variances", "mean_distances", "whitened_variances"):
         np.testing.assert_array_equal(getattr(one, name), getattr(many, name))

@@ -4,7 +4,7 @@ from sklearn.linear_model import LogisticRegression
 
 from unknot.metrics import MeasureWarning, UndefinedMeasureError, linear_probe
 from unknot.metrics._probe.softmax import fit_folds
-from unknot.metrics.linear import deal_folds, probes_by_chance
+from unknot.metrics.linear import assign_folds, permuted_probes
 
 
 @pytest.fixture
@@ -17,7 +17,7 @@ def test_it_is_scikit_learns_classifier_fold_by_fold(rng):
     points = rng.normal(size=(400, 15)) * rng.uniform(0.1, 3, size=15) + 3 * np.eye(4, 15)[labels]
     points = points.astype(np.float32).astype(float)
     probe = linear_probe(points, labels)
-    folds = deal_folds(labels, 5, 0)
+    folds = assign_folds(labels, 5, 0)
     scaled = points - points.mean(axis=0)
     scaled /= np.sqrt(np.mean(scaled**2))
     predicted = np.empty(400, dtype=int)
@@ -66,11 +66,11 @@ def test_it_ignores_rotation_scale_translation_and_names(rng):
 
 def test_folds_are_of_equal_size_and_share_every_class(rng):
     codes = np.repeat(np.arange(5), [2, 3, 7, 40, 48])
-    folds = deal_folds(codes, 5, 0)
+    folds = assign_folds(codes, 5, 0)
     assert np.ptp(np.bincount(folds)) <= 1
     for c in range(5):
         assert np.ptp(np.bincount(folds[codes == c], minlength=5)) <= 1
-    assert not np.array_equal(folds, deal_folds(codes, 5, 1))
+    assert not np.array_equal(folds, assign_folds(codes, 5, 1))
 
 
 def test_confusion_counts_where_each_class_went(rng):
@@ -116,7 +116,9 @@ def test_points_of_more_features_than_samples_are_turned_into_the_space_they_spa
     points = rng.normal(size=(60, 200)) + np.eye(200)[labels] * 3 + 5.0
     turned = linear_probe(points, labels)
     assert linear_probe(np.ones((60, 200)), labels).value <= 1 / 3
-    monkeypatch.setattr("unknot.metrics._probe.softmax._turned", lambda points, team: points)
+    monkeypatch.setattr(
+        "unknot.metrics._probe.softmax._reduce_features", lambda points, team: points
+    )
     plain = linear_probe(points, labels)
     assert 0.5 < turned.value < 1.0
     np.testing.assert_array_equal(turned.per_point, plain.per_point)
@@ -148,7 +150,7 @@ def test_bad_arguments_are_named(arguments, match):
 def test_labelings_trained_together_are_answered_as_alone(rng):
     labels = np.stack([np.arange(90) % 3, rng.permutation(np.arange(90) % 3)])
     points = (rng.normal(size=(90, 8)) + 3 * np.eye(8)[labels[0]]).astype(np.float32)
-    folds = np.stack([deal_folds(each, 5, 0) for each in labels])
+    folds = np.stack([assign_folds(each, 5, 0) for each in labels])
     together, _ = fit_folds(points, labels, folds, 1.0)
     for run in range(2):
         alone, _ = fit_folds(points, labels[run : run + 1], folds[run : run + 1], 1.0)
@@ -160,7 +162,7 @@ def test_labelings_trained_together_are_answered_as_alone(rng):
 def test_probes_by_chance_know_nothing_of_the_labels(rng):
     labels = np.concatenate([np.arange(400) % 4, [4]])
     points = (rng.normal(size=(401, 10)) + 9 * np.eye(10)[labels]).astype(np.float32)
-    found = probes_by_chance(points, labels, np.arange(5), 200, 3, random_state=0)
+    found = permuted_probes(points, labels, np.arange(5), 200, 3, random_state=0)
     assert found.shape == (3,)
     assert len(set(found)) > 1
     np.testing.assert_allclose(found, 1 / 4, atol=0.15)

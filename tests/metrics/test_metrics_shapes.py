@@ -7,8 +7,8 @@ from scipy.spatial import ConvexHull
 from sklearn.mixture import GaussianMixture
 
 from unknot.metrics import MeasureWarning, best_ellipses, convex_hulls, peeled_hulls
-from unknot.metrics._shapes.kernels_shapes import share_inside
-from unknot.metrics._shapes.outlines import outline_of
+from unknot.metrics._shapes.kernels_shapes import fraction_inside
+from unknot.metrics._shapes.outlines import class_outline
 
 SQUARE = np.array([[0.0, 0], [2, 0], [2, 2], [0, 2]])
 
@@ -103,7 +103,7 @@ def test_identical_clouds_overlap_wholly(rng):
     assert best_ellipses(map_, labels).value == pytest.approx(1.0, abs=1e-12)
 
 
-FLAT = {
+FLAT_RATIO = {
     "point": np.array([[1.0, 1.0]]),
     "two points": np.array([[0.5, 0.5], [1.5, 1.5]]),
     "same point twice": np.array([[1.0, 1.0], [1.0, 1.0]]),
@@ -111,12 +111,13 @@ FLAT = {
 }
 
 
-@pytest.mark.parametrize("name", FLAT)
+@pytest.mark.parametrize("name", FLAT_RATIO)
 @pytest.mark.parametrize("function", [convex_hulls, peeled_hulls, best_ellipses])
 def test_flat_classes_are_said_and_finite(name, function):
     with pytest.warns(MeasureWarning, match=r"1 of 2 classes lie on a line.*: flat"):
         shapes = function(
-            np.concatenate([SQUARE, FLAT[name]]), ["square"] * 4 + ["flat"] * len(FLAT[name])
+            np.concatenate([SQUARE, FLAT_RATIO[name]]),
+            ["square"] * 4 + ["flat"] * len(FLAT_RATIO[name]),
         )
     assert shapes.classes.tolist() == ["flat", "square"]
     assert shapes.areas[0] == 0.0
@@ -152,9 +153,9 @@ def test_shares_of_segments_are_the_slow_form(seed, corners, grid):
     rng = np.random.default_rng(seed)
     points = rng.uniform(-1, 1, size=(corners + 2, 2))
     points = np.round(3 * points) / 3 if grid else points
-    outline = outline_of(points[:corners], 1.0)
-    segment = outline_of(points[corners:], 1.0)
-    assert share_inside(segment, outline) == pytest.approx(slow_share_inside(segment, outline))
+    outline = class_outline(points[:corners], 1.0)
+    segment = class_outline(points[corners:], 1.0)
+    assert fraction_inside(segment, outline) == pytest.approx(slow_share_inside(segment, outline))
 
 
 @pytest.mark.filterwarnings("ignore::unknot.metrics.MeasureWarning")

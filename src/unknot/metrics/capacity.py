@@ -9,9 +9,9 @@ from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float64
 from .._validation.numbers import check_integer
-from ._shared.centers import decorrelated
+from ._shared.centers import find_shared_directions
 from ._shared.checks import check_labeled, require_classes
-from ._shared.results import ClassResult, UndefinedMeasureError, some, warn_notes
+from ._shared.results import ClassResult, UndefinedMeasureError, format_names, warn_notes
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -144,7 +144,7 @@ def manifold_capacity(
         raise ValueError(f"kappa must be at least 0 and finite; got {kappa}")
     n_draws = check_integer(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000")
     return warn_notes(
-        capacity_of_points(
+        capacity_from_points(
             points,
             codes,
             classes,
@@ -157,7 +157,7 @@ def manifold_capacity(
     )
 
 
-def capacity_of_points(
+def capacity_from_points(
     points: Rows,
     codes: Array,
     classes: Array,
@@ -170,7 +170,7 @@ def capacity_of_points(
     """Compute the manifold capacity of checked points."""
     require_classes(classes, 2, "manifold capacity")
     rng = np.random.default_rng(random_state)
-    members, notes = _members(codes, classes, max_samples_per_class, rng)
+    members, notes = _select_members(codes, classes, max_samples_per_class, rng)
     taken = points[np.concatenate(members)]
     origin = taken.mean(axis=0, dtype=np.float64)
     manifolds = np.split(taken - origin, np.cumsum([len(own) for own in members])[:-1])
@@ -178,7 +178,7 @@ def capacity_of_points(
     _require_centers(centers, manifolds, classes)
     seeds = rng.spawn(len(classes) + 1)
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        shared, correlation = decorrelated(centers, seeds[-1], team)
+        shared, correlation = find_shared_directions(centers, seeds[-1], team)
         draws = np.empty((3, len(classes), n_draws))
         spans, failed = np.empty((2, len(classes)))
 
@@ -216,7 +216,7 @@ def summarize_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
     return means[0], np.sqrt(means[1]), spans * np.square(means[2])
 
 
-def _members(
+def _select_members(
     codes: Array, classes: Array, limit: int | None, rng: np.random.Generator
 ) -> tuple[list[Array], list[str]]:
     """Return the points of each class that are used, and what must be said about them."""
@@ -238,7 +238,7 @@ def _members(
     if lone.any():
         notes.append(
             f"{int(lone.sum())} of {len(classes)} classes have one point, the largest capacity "
-            f"that there is: {some(classes[lone])}"
+            f"that there is: {format_names(classes[lone])}"
         )
     return members, notes
 
@@ -250,7 +250,7 @@ def _require_centers(centers: Array, manifolds: list[Array], classes: Array) -> 
     if extent == 0.0 or lost.any():
         raise UndefinedMeasureError(
             "manifold capacity is in units of the distance of a class center from the mean of all "
-            f"points, which is 0 for {some(classes[lost | (extent == 0.0)])}"
+            f"points, which is 0 for {format_names(classes[lost | (extent == 0.0)])}"
         )
 
 

@@ -10,10 +10,16 @@ from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float32, Float64, Int64
 from .._validation.numbers import check_integer
 from ._shared.checks import check_labeled, require_classes
-from ._shared.distances import Sample, scan_distances, stratified
-from ._shared.moments import ClassMoments, blocks_of, class_moments
-from ._shared.results import ClassResult, PairResult, UndefinedMeasureError, some, warn_notes
-from .collapse import lone_note, require_apart, squared_distances_of_means
+from ._shared.distances import Sample, scan_distances, stratified_sample
+from ._shared.moments import ClassMoments, class_moments, point_blocks
+from ._shared.results import (
+    ClassResult,
+    PairResult,
+    UndefinedMeasureError,
+    format_names,
+    warn_notes,
+)
+from .collapse import require_distinct_means, single_point_note, squared_distances_of_means
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -108,11 +114,11 @@ def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsiste
     """
     points, codes, classes = check_labeled(points, labels)
     moments = class_moments(points, codes, len(classes))
-    table = nearer_own(points, codes, moments)
-    return warn_notes(consistency_of_shares(shares_of_table(table), codes, classes))
+    table = compare_centroid_distances(points, codes, moments)
+    return warn_notes(consistency_from_shares(consistency_shares(table), codes, classes))
 
 
-def nearer_own(
+def compare_centroid_distances(
     points: Rows, codes: Array, moments: ClassMoments, n_jobs: int | None = None
 ) -> Array:
     """Compare each point's distance to its own centroid with that to every centroid.
@@ -122,7 +128,7 @@ def nearer_own(
     """
     table = np.empty((len(points), len(moments.means)), dtype=np.int8)
     lengths = np.einsum("ij,ij->i", moments.means, moments.means)
-    blocks = blocks_of(points, points.shape[1])
+    blocks = point_blocks(points, points.shape[1])
 
     def compare(number: int) -> None:
         rows = blocks[number]
@@ -139,12 +145,12 @@ def nearer_own(
     return table
 
 
-def shares_of_table(table: Array) -> Array:
+def consistency_shares(table: Array) -> Array:
     """Share of each point that is consistent, from its comparisons of distances to centroids."""
     return np.where(table.min(axis=1) == 0, 0.0, 1.0 / (table == 1).sum(axis=1))
 
 
-def consistency_of_shares(share: Array, codes: Array, classes: Array) -> DistanceConsistency:
+def consistency_from_shares(share: Array, codes: Array, classes: Array) -> DistanceConsistency:
     """Compute the distance consistency from the share of each point that is consistent."""
     counts = np.bincount(codes)
     notes: tuple[str, ...] = ()
@@ -216,10 +222,10 @@ def silhouette(
     points, codes, classes = check_labeled(points, labels, min_classes=2, measure="silhouette")
     if max_samples is not None:
         max_samples = check_integer(max_samples, "max_samples", 1, 2**62, "of at least 1, or None")
-    sample = stratified(codes, max_samples, random_state)
+    sample = stratified_sample(codes, max_samples, random_state)
     sums = DistanceSums([codes], len(sample.rows), len(classes))
     scan_distances(points, sample.rows, [sums], n_jobs)
-    return warn_notes(silhouette_of_sums(sums.sums[:, 0], sample, classes))
+    return warn_notes(silhouette_from_sums(sums.sums[:, 0], sample, classes))
 
 
 class DistanceSums:
@@ -234,12 +240,12 @@ class DistanceSums:
 
     def __call__(self, part: slice, squares: Array) -> None:
         """Add those of a block of points."""
-        from ._shared.kernels_distances import class_sums
+        from ._shared.kernels_distances import add_class_distances
 
-        class_sums(squares, self.codes, self.sums[part])
+        add_class_distances(squares, self.codes, self.sums[part])
 
 
-def silhouette_of_sums(sums: Array, sample: Sample, classes: Array) -> Silhouette:
+def silhouette_from_sums(sums: Array, sample: Sample, classes: Array) -> Silhouette:
     """Compute the silhouette from each point's sums of distances to the classes."""
     require_classes(classes, 2, "silhouette")
     sizes = sample.sizes
@@ -249,7 +255,7 @@ def silhouette_of_sums(sums: Array, sample: Sample, classes: Array) -> Silhouett
     if (sizes == 1).any():
         notes.append(
             f"{int((sizes == 1).sum())} of {len(classes)} classes have one point, whose silhouette "
-            f"is 0 by convention: {some(classes[sizes == 1])}"
+            f"is 0 by convention: {format_names(classes[sizes == 1])}"
         )
     if not sums.any():
         notes.append("all points are at one place: every silhouette is 0")
@@ -318,16 +324,16 @@ def davies_bouldin(points: AnyArray, labels: AnyArray) -> DaviesBouldin:
         points, labels, min_classes=2, measure="the Davies-Bouldin index"
     )
     return warn_notes(
-        davies_bouldin_of_moments(class_moments(points, codes, len(classes)), classes)
+        davies_bouldin_from_moments(class_moments(points, codes, len(classes)), classes)
     )
 
 
-def davies_bouldin_of_moments(moments: ClassMoments, classes: Array) -> DaviesBouldin:
+def davies_bouldin_from_moments(moments: ClassMoments, classes: Array) -> DaviesBouldin:
     """Compute the Davies-Bouldin index from the class moments."""
     require_classes(classes, 2, "the Davies-Bouldin index")
     squares = squared_distances_of_means(moments)
-    require_apart(squares, moments, classes, "the Davies-Bouldin index")
-    spread = moments.reaches[:, None] + moments.reaches[None]
+    require_distinct_means(squares, moments, classes, "the Davies-Bouldin index")
+    spread = moments.mean_distances[:, None] + moments.mean_distances[None]
     np.fill_diagonal(squares, 1.0)
     per_pair = spread / np.sqrt(squares)
     np.fill_diagonal(per_pair, 0.0)
@@ -337,7 +343,7 @@ def davies_bouldin_of_moments(moments: ClassMoments, classes: Array) -> DaviesBo
         per_class=per_class,
         per_pair=per_pair,
         classes=classes,
-        notes=lone_note(moments, classes),
+        notes=single_point_note(moments, classes),
     )
 
 
@@ -384,11 +390,11 @@ def calinski_harabasz(points: AnyArray, labels: AnyArray) -> ClassResult:
         points, labels, min_classes=2, measure="the Calinski-Harabasz index"
     )
     return warn_notes(
-        calinski_harabasz_of_moments(class_moments(points, codes, len(classes)), classes)
+        calinski_harabasz_from_moments(class_moments(points, codes, len(classes)), classes)
     )
 
 
-def calinski_harabasz_of_moments(moments: ClassMoments, classes: Array) -> ClassResult:
+def calinski_harabasz_from_moments(moments: ClassMoments, classes: Array) -> ClassResult:
     """Compute the Calinski-Harabasz index from the class moments."""
     require_classes(classes, 2, "the Calinski-Harabasz index")
     counts = moments.counts
@@ -406,5 +412,5 @@ def calinski_harabasz_of_moments(moments: ClassMoments, classes: Array) -> Class
         higher_is_better=True,
         per_class=per_class,
         classes=classes,
-        notes=lone_note(moments, classes),
+        notes=single_point_note(moments, classes),
     )

@@ -10,7 +10,7 @@ from ._shared.results import (
     PairResult,
     Result,
     UndefinedMeasureError,
-    some,
+    format_names,
     warn_notes,
 )
 
@@ -56,23 +56,23 @@ def nc1(points: AnyArray, labels: AnyArray) -> ClassResult:
     0.625
     """
     points, codes, classes = check_labeled(points, labels, min_classes=2, measure="NC1")
-    return warn_notes(nc1_of_moments(class_moments(points, codes, len(classes)), classes))
+    return warn_notes(nc1_from_moments(class_moments(points, codes, len(classes)), classes))
 
 
-def nc1_of_moments(moments: ClassMoments, classes: Array) -> ClassResult:
+def nc1_from_moments(moments: ClassMoments, classes: Array) -> ClassResult:
     """Compute NC1 from the class moments."""
     require_classes(classes, 2, "NC1")
     if moments.rank == 0:
         raise UndefinedMeasureError(
             f"NC1 divides by the spread of the class means, and all {len(classes)} of them coincide"
         )
-    per_class = moments.whitened / len(classes)
+    per_class = moments.whitened_variances / len(classes)
     return ClassResult(
         value=float(np.average(per_class, weights=moments.counts)),
         higher_is_better=False,
         per_class=per_class,
         classes=classes,
-        notes=lone_note(moments, classes),
+        notes=single_point_note(moments, classes),
     )
 
 
@@ -116,10 +116,10 @@ def nc2(points: AnyArray, labels: AnyArray) -> Result:
     0.585786
     """
     points, codes, classes = check_labeled(points, labels, min_classes=2, measure="NC2")
-    return warn_notes(nc2_of_moments(class_moments(points, codes, len(classes)), classes))
+    return warn_notes(nc2_from_moments(class_moments(points, codes, len(classes)), classes))
 
 
-def nc2_of_moments(moments: ClassMoments, classes: Array) -> Result:
+def nc2_from_moments(moments: ClassMoments, classes: Array) -> Result:
     """Compute NC2 from the class moments."""
     require_classes(classes, 2, "NC2")
     if moments.rank == 0:
@@ -177,14 +177,14 @@ def class_distance_variance(points: AnyArray, labels: AnyArray) -> PairResult:
     points, codes, classes = check_labeled(
         points, labels, min_classes=2, measure="class-distance normalized variance"
     )
-    return warn_notes(cdnv_of_moments(class_moments(points, codes, len(classes)), classes))
+    return warn_notes(cdnv_from_moments(class_moments(points, codes, len(classes)), classes))
 
 
-def cdnv_of_moments(moments: ClassMoments, classes: Array) -> PairResult:
+def cdnv_from_moments(moments: ClassMoments, classes: Array) -> PairResult:
     """Compute the class-distance normalized variance from the class moments."""
     require_classes(classes, 2, "class-distance normalized variance")
     squares = squared_distances_of_means(moments)
-    require_apart(squares, moments, classes, "class-distance normalized variance")
+    require_distinct_means(squares, moments, classes, "class-distance normalized variance")
     spread = 0.5 * (moments.variances[:, None] + moments.variances[None])
     np.fill_diagonal(squares, 1.0)
     per_pair = spread / squares
@@ -194,7 +194,7 @@ def cdnv_of_moments(moments: ClassMoments, classes: Array) -> PairResult:
         higher_is_better=False,
         per_pair=per_pair,
         classes=classes,
-        notes=lone_note(moments, classes),
+        notes=single_point_note(moments, classes),
     )
 
 
@@ -207,7 +207,9 @@ def squared_distances_of_means(moments: ClassMoments) -> Array:
     return squares
 
 
-def require_apart(squares: Array, moments: ClassMoments, classes: Array, measure: str) -> None:
+def require_distinct_means(
+    squares: Array, moments: ClassMoments, classes: Array, measure: str
+) -> None:
     """Raise `UndefinedMeasureError` if two class means coincide."""
     lengths = np.square(moments.means).sum(axis=1)
     # A mean far off leaves the others as near, and as exact, as they are.
@@ -222,12 +224,12 @@ def require_apart(squares: Array, moments: ClassMoments, classes: Array, measure
         )
 
 
-def lone_note(moments: ClassMoments, classes: Array) -> tuple[str, ...]:
+def single_point_note(moments: ClassMoments, classes: Array) -> tuple[str, ...]:
     """Say which classes have one point, and therefore no spread that could be seen."""
     lone = moments.counts == 1
     if not lone.any():
         return ()
     return (
         f"{int(lone.sum())} of {len(classes)} classes have one point and count as having no "
-        f"spread: {some(classes[lone])}",
+        f"spread: {format_names(classes[lone])}",
     )

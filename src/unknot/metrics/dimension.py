@@ -9,9 +9,9 @@ from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
 from .._validation.points import scale_free
 from ._shared.centered import Centered
-from ._shared.moments import blocks_of, rows_of
+from ._shared.moments import point_blocks, row_blocks
 from ._shared.results import Result, UndefinedMeasureError, warn_notes
-from .neighborhood import checked_graph
+from .neighborhood import check_graph
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -111,11 +111,11 @@ def two_nn(
         raise ValueError(f"discard must be from 0 to below 1; got {discard}")
     if method not in ("fit", "likelihood"):
         raise ValueError(f'method must be "fit" or "likelihood"; got {method!r}')
-    graph = checked_graph(points, 2, graph, n_jobs)
-    return warn_notes(two_nn_of_distances(graph.distances, discard, method))
+    graph = check_graph(points, 2, graph, n_jobs)
+    return warn_notes(two_nn_from_distances(graph.distances, discard, method))
 
 
-def two_nn_of_distances(
+def two_nn_from_distances(
     distances: Array, discard: float = 0.1, method: str = "fit"
 ) -> IntrinsicDimension:
     """Compute the TwoNN dimension from distances to the nearest neighbors (n_samples, k >= 2)."""
@@ -226,10 +226,10 @@ def participation_ratio(points: AnyArray) -> ParticipationRatio:
     >>> round(participation_ratio([[2, 0], [-2, 0], [0, 1], [0, -1]]).value, 6)
     1.470588
     """
-    return participation_of_points(scale_free(points))
+    return participation_from_points(scale_free(points))
 
 
-def participation_of_points(points: Rows) -> ParticipationRatio:
+def participation_from_points(points: Rows) -> ParticipationRatio:
     """Compute the participation ratio of checked points, in memory or on disk."""
     n_samples, n_features = points.shape
     origin = points.mean(axis=0, dtype=np.float64)
@@ -237,17 +237,17 @@ def participation_of_points(points: Rows) -> ParticipationRatio:
     everything = np.arange(n_samples)
     if n_features <= n_samples:
         covariance = np.zeros((n_features, n_features))
-        for rows in blocks_of(points, n_features):
+        for rows in point_blocks(points, n_features):
             centered = points[rows] - origin
             covariance += centered.T @ centered / n_samples
-        for rows in blocks_of(points, n_features):
+        for rows in point_blocks(points, n_features):
             centered = points[rows] - origin
             squares[rows] = np.einsum("ij,ij->i", centered, centered)
             weighted[rows] = np.einsum("ij,ij->i", centered @ covariance, centered)
     else:
         # The same from the products of all pairs: x' S x = mean over y of (x.y)^2.
         everywhere = Centered(points, origin)
-        for rows in rows_of(everything, n_samples):
+        for rows in row_blocks(everything, n_samples):
             products = everywhere.products(rows)
             squares[rows] = products[np.arange(len(rows)), rows]
             weighted[rows] = np.square(products).mean(axis=1)

@@ -9,9 +9,9 @@ from .._typing import AnyArray, Array, Float64, Int64
 from .._validation.numbers import check_integer
 from .._validation.points import check_labels
 from ._shared.checks import check_mapped
-from ._shared.distances import Sample, scan_distances, stratified
+from ._shared.distances import Sample, scan_distances, stratified_sample
 from ._shared.results import Result, warn_notes
-from .neighborhood import checked_graph
+from .neighborhood import check_graph
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -106,9 +106,9 @@ def trustworthiness(
     0.3333
     """
     x, y, k = _check_pair(points, map_, k)
-    sample = stratified(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
-    ranks = ranks_of_neighbors(x, checked_graph(y, k, map_graph, n_jobs), k, sample.rows, n_jobs)
-    return warn_notes(faithfulness_of_ranks(ranks, len(x), sample, "trustworthiness"))
+    sample = stratified_sample(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
+    ranks = neighbor_ranks(x, check_graph(y, k, map_graph, n_jobs), k, sample.rows, n_jobs)
+    return warn_notes(faithfulness_from_ranks(ranks, len(x), sample, "trustworthiness"))
 
 
 def continuity(
@@ -164,9 +164,9 @@ def continuity(
     1.0
     """
     x, y, k = _check_pair(points, map_, k)
-    sample = stratified(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
-    ranks = ranks_of_neighbors(y, checked_graph(x, k, graph, n_jobs), k, sample.rows, n_jobs)
-    return warn_notes(faithfulness_of_ranks(ranks, len(x), sample, "continuity"))
+    sample = stratified_sample(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
+    ranks = neighbor_ranks(y, check_graph(x, k, graph, n_jobs), k, sample.rows, n_jobs)
+    return warn_notes(faithfulness_from_ranks(ranks, len(x), sample, "continuity"))
 
 
 def class_trustworthiness(
@@ -221,12 +221,12 @@ def class_trustworthiness(
     """
     x, y, k = _check_pair(points, map_, k)
     codes, _ = check_labels(labels, len(x))
-    sample = stratified(codes, max_samples, random_state)
-    graph = checked_graph(y, k, map_graph, n_jobs)
-    ranks = ranks_of_neighbors(x, graph, k, sample.rows, n_jobs)
+    sample = stratified_sample(codes, max_samples, random_state)
+    graph = check_graph(y, k, map_graph, n_jobs)
+    ranks = neighbor_ranks(x, graph, k, sample.rows, n_jobs)
     strangers = codes[graph.indices[sample.rows, :k]] != codes[sample.rows][:, None]
     return warn_notes(
-        faithfulness_of_ranks(ranks, len(x), sample, "class-aware trustworthiness", strangers)
+        faithfulness_from_ranks(ranks, len(x), sample, "class-aware trustworthiness", strangers)
     )
 
 
@@ -282,11 +282,11 @@ def class_continuity(
     """
     x, y, k = _check_pair(points, map_, k)
     codes, _ = check_labels(labels, len(x))
-    sample = stratified(codes, max_samples, random_state)
-    graph = checked_graph(x, k, graph, n_jobs)
-    ranks = ranks_of_neighbors(y, graph, k, sample.rows, n_jobs)
+    sample = stratified_sample(codes, max_samples, random_state)
+    graph = check_graph(x, k, graph, n_jobs)
+    ranks = neighbor_ranks(y, graph, k, sample.rows, n_jobs)
     own = codes[graph.indices[sample.rows, :k]] == codes[sample.rows][:, None]
-    return warn_notes(faithfulness_of_ranks(ranks, len(x), sample, "class-aware continuity", own))
+    return warn_notes(faithfulness_from_ranks(ranks, len(x), sample, "class-aware continuity", own))
 
 
 def _check_pair(points: AnyArray, map_: AnyArray, k: int) -> tuple[Array, Array, int]:
@@ -315,7 +315,7 @@ class NeighborRanks:
         ranks(squares, self.rows[part], self.targets[part], self.ranks[part])
 
 
-def ranks_of_neighbors(
+def neighbor_ranks(
     points: Array, graph: NeighborGraph, k: int, rows: Array, n_jobs: int | None
 ) -> Array:
     """Ranks, by distance between the points, of the k nearest in a graph made elsewhere."""
@@ -330,7 +330,7 @@ def excess_ranks(ranks: Array, counted: Array | None) -> Array:
     return excess if counted is None else excess * counted
 
 
-def faithfulness_of_ranks(
+def faithfulness_from_ranks(
     ranks: Array, n_samples: int, sample: Sample, name: str, counted: Array | None = None
 ) -> Faithfulness:
     """Compute the score from the ranks of neighbors; only those ``counted`` can do harm."""

@@ -7,7 +7,7 @@ from .._validation.points import check_labels
 from ._shared.checks import check_mapped, require_classes
 from ._shared.moments import class_moments
 from ._shared.results import PairResult, warn_notes
-from .clusters import nearer_own
+from .clusters import compare_centroid_distances
 
 
 def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
@@ -52,7 +52,7 @@ def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) ->
     0.0
     """
     tables, codes, classes = _separations(points, map_, labels, "label-trustworthiness")
-    return warn_notes(faithfulness_of_pairs(*tables, codes, classes, lost=True))
+    return warn_notes(faithfulness_from_pairs(*tables, codes, classes, lost=True))
 
 
 def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
@@ -94,7 +94,7 @@ def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> Pair
     0.0
     """
     tables, codes, classes = _separations(points, map_, labels, "label-continuity")
-    return warn_notes(faithfulness_of_pairs(*tables, codes, classes, lost=False))
+    return warn_notes(faithfulness_from_pairs(*tables, codes, classes, lost=False))
 
 
 def _separations(
@@ -104,12 +104,13 @@ def _separations(
     codes, classes = check_labels(labels, len(x))
     require_classes(classes, 2, measure)
     native, shown = (
-        nearer_own(space, codes, class_moments(space, codes, len(classes))) for space in (x, y)
+        compare_centroid_distances(space, codes, class_moments(space, codes, len(classes)))
+        for space in (x, y)
     )
     return (native, shown), codes, classes
 
 
-def faithfulness_of_pairs(
+def faithfulness_from_pairs(
     native: Array, shown: Array, codes: Array, classes: Array, *, lost: bool
 ) -> PairResult:
     """Compute label-trustworthiness (lost) or label-continuity from comparisons of distances."""
@@ -127,9 +128,18 @@ def faithfulness_of_pairs(
 
 
 def separations(table: Array, codes: Array, weights: Array) -> Array:
-    """Separation of each pair of classes, 2 DSC - 1, for each row of weights (rows, C, C).
+    """Return the separation of each pair of classes, 2 DSC - 1, for each row of weights.
 
-    ``table`` is that of `clusters.nearer_own`; a weight says how often a point is there.
+    Parameters
+    ----------
+    table : array of int8 (n_samples, n_classes)
+        As returned by `clusters.compare_centroid_distances`.
+    weights : array (n_rows, n_samples)
+        How many times each point counts: ones for the data, counts for a resample.
+
+    Returns
+    -------
+    array of float64 (n_rows, n_classes, n_classes)
     """
     n_classes = table.shape[1]
     nearer = np.empty((len(weights), n_classes, n_classes))

@@ -9,8 +9,8 @@ from .._typing import AnyArray, Array, Float64, Int64
 from .._validation.numbers import check_integer
 from ._probe.softmax import fit_folds
 from ._shared.checks import check_labeled
-from ._shared.distances import stratified
-from ._shared.results import ClassResult, UndefinedMeasureError, some, warn_notes
+from ._shared.distances import stratified_sample
+from ._shared.results import ClassResult, UndefinedMeasureError, format_names, warn_notes
 
 N_FOLDS = 5
 PENALTY = 1.0
@@ -138,11 +138,11 @@ def probe(
         notes.append(
             f"{int((~enough).sum())} of {len(classes)} classes have one point, which cannot be "
             "both trained and tested on; the linear probe leaves them out: "
-            f"{some(classes[~enough])}"
+            f"{format_names(classes[~enough])}"
         )
     used = np.flatnonzero(enough[codes])
     kept, own = np.unique(codes[used], return_inverse=True)
-    sample = stratified(own, max_samples, random_state)
+    sample = stratified_sample(own, max_samples, random_state)
     used, own = used[sample.rows], sample.codes
     if not sample.whole:
         notes.append(
@@ -150,7 +150,7 @@ def probe(
             "from each class in its share; on all of them it would do somewhat better"
         )
     n_folds = int(min(n_folds, np.bincount(own).max()))
-    folds = deal_folds(own, n_folds, random_state)
+    folds = assign_folds(own, n_folds, random_state)
     found, converged = fit_folds(points[used], own[None], folds[None], penalty, n_jobs)
     predicted = found[0]
     if not converged:
@@ -171,7 +171,7 @@ def probe(
     )
 
 
-def probes_by_chance(
+def permuted_probes(
     points: Rows,
     codes: Array,
     classes: Array,
@@ -187,16 +187,16 @@ def probes_by_chance(
     sizes = np.bincount(codes, minlength=len(classes))
     used = np.flatnonzero(sizes[codes] >= 2)
     own = np.unique(codes[used], return_inverse=True)[1]
-    sample = stratified(own, max_samples, random_state)
+    sample = stratified_sample(own, max_samples, random_state)
     n_folds = int(min(N_FOLDS, np.bincount(sample.codes).max()))
     rng = np.random.default_rng([random_state, 4])
     permuted = np.stack([rng.permutation(sample.codes) for _ in range(n_runs)])
-    folds = np.stack([deal_folds(labels, n_folds, random_state) for labels in permuted])
+    folds = np.stack([assign_folds(labels, n_folds, random_state) for labels in permuted])
     predicted, _ = fit_folds(points[used[sample.rows]], permuted, folds, PENALTY, n_jobs)
     return np.asarray((predicted == permuted).mean(axis=1))
 
 
-def deal_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:
+def assign_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:
     """Deal the points of each class out over the folds at random; no fold gets a whole class."""
     rng = np.random.default_rng(random_state)
     folds = np.empty(len(codes), dtype=np.int64)

@@ -9,7 +9,7 @@ from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float32, Float64, Shaped
 from .._validation.numbers import check_integer
 from .._validation.points import check_labels, scale_free
-from ._shared.results import PairResult, Result, some, warn_notes
+from ._shared.results import PairResult, Result, format_names, warn_notes
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -129,8 +129,8 @@ def neighborhood_hit(
     """
     points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
-    graph = checked_graph(points, k, graph, n_jobs)
-    return warn_notes(hit_of_graph(graph, k, codes, classes))
+    graph = check_graph(points, k, graph, n_jobs)
+    return warn_notes(hit_from_graph(graph, k, codes, classes))
 
 
 def neighbor_confusion(
@@ -186,11 +186,11 @@ def neighbor_confusion(
     """
     points = scale_free(points, min_samples=2)
     codes, classes = check_labels(labels, len(points))
-    graph = checked_graph(points, k, graph, n_jobs)
-    return warn_notes(confusion_of_graph(graph, k, codes, classes))
+    graph = check_graph(points, k, graph, n_jobs)
+    return warn_notes(confusion_from_graph(graph, k, codes, classes))
 
 
-def checked_graph(
+def check_graph(
     points: Rows, k: int, graph: NeighborGraph | None, n_jobs: int | None
 ) -> NeighborGraph:
     """Check k, and return a graph of at least k neighbors: the one given, or one computed."""
@@ -216,7 +216,7 @@ def checked_graph(
     return graph
 
 
-def confusion_of_graph(
+def confusion_from_graph(
     graph: NeighborGraph, k: int, codes: Array, classes: Array
 ) -> NeighborConfusion:
     """Count the neighbors of each class by their class."""
@@ -239,7 +239,7 @@ def confusion_of_graph(
     )
 
 
-def hit_of_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> NeighborhoodHit:
+def hit_from_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> NeighborhoodHit:
     """Count the neighbors of each point's own class."""
     indices = graph.indices
     small = codes.astype(np.int32)
@@ -267,7 +267,7 @@ def _graph_notes(graph: NeighborGraph, k: int, counts: Array, classes: Array) ->
         capped = counts <= k
         notes.append(
             f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so "
-            f"that their Neighborhood Hit cannot reach 1: {some(classes[capped])}"
+            f"that their Neighborhood Hit cannot reach 1: {format_names(classes[capped])}"
         )
     # A point and k others at one place: which of them are its neighbors is decided by index.
     crowded = int((graph.distances[:, k - 1] == 0.0).sum())

@@ -7,15 +7,15 @@ import numpy as np
 
 from .._typing import AnyArray, Array, Float64, Shaped
 from .._validation.points import check_labels, placed
-from ._shapes.outlines import FLAT, bhattacharyya, outline_of, relative_overlap
-from ._shared.results import Result, UndefinedMeasureError, some, warn_notes
+from ._shapes.outlines import FLAT_RATIO, bhattacharyya, class_outline, relative_overlap
+from ._shared.results import Result, UndefinedMeasureError, format_names, warn_notes
 
 # Coordinates of 2**500 and more have areas that float64 does not hold.
 LARGEST_EXPONENT = 500
 # Corners have 16 digits of the map's width, and areas as many of its square.
-SMALLEST_HULL = 1e-9
+MIN_RELATIVE_WIDTH = 1e-9
 # Outliers that make a map so many times as wide as what is left of it are left out of its unit.
-FAR_OUT = 1000
+OUTLIER_RATIO = 1000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -148,7 +148,7 @@ def convex_hulls(map_: AnyArray, labels: AnyArray) -> ConvexHulls:
     >>> hulls.value
     0.5
     """
-    return warn_notes(_hulls_in_place(_check_map(map_, labels), depth=1.0))
+    return warn_notes(_hulls_in_original_units(_check_map(map_, labels), depth=1.0))
 
 
 def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> ConvexHulls:
@@ -194,7 +194,7 @@ def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> Conve
     """
     if not 0.0 < depth <= 1.0:
         raise ValueError(f"depth must be above 0 and at most 1; got {depth}")
-    return warn_notes(_hulls_in_place(_check_map(map_, labels), depth=float(depth)))
+    return warn_notes(_hulls_in_original_units(_check_map(map_, labels), depth=float(depth)))
 
 
 def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
@@ -254,7 +254,7 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
     0.367879
     """
     checked = _check_map(map_, labels)
-    found = ellipses_of_map(checked.coordinates, checked.codes, checked.classes)
+    found = ellipses_from_map(checked.coordinates, checked.codes, checked.classes)
     return warn_notes(
         replace(
             found,
@@ -266,7 +266,7 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
     )
 
 
-def ellipses_of_map(coordinates: Array, codes: Array, classes: Array) -> Ellipses:
+def ellipses_from_map(coordinates: Array, codes: Array, classes: Array) -> Ellipses:
     """Compute the best-fitting ellipses of a checked map."""
     count = len(classes)
     means = np.empty((count, 2))
@@ -282,7 +282,7 @@ def ellipses_of_map(coordinates: Array, codes: Array, classes: Array) -> Ellipse
     # An axis has no head: of its two directions take the one in (-pi/2, pi/2].
     backwards = (major[:, 0] < 0.0) | ((major[:, 0] == 0.0) & (major[:, 1] < 0.0))
     major = np.where(backwards[:, None], -major, major)
-    flat = semi_axes[:, 1] <= FLAT * semi_axes[:, 0]
+    flat = semi_axes[:, 1] <= FLAT_RATIO * semi_axes[:, 0]
     overlap = bhattacharyya(means, covariances, flat, coordinates)
     return Ellipses(
         value=_mean_of_pairs(overlap),
@@ -324,21 +324,21 @@ def _check_map(map_: AnyArray, labels: AnyArray) -> _Map:
     return _Map(points.astype(np.float64), codes, classes, origin, 2.0**-exponent)
 
 
-def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
+def hulls_from_map(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
     """Compute the hulls of a checked map, of at least the deepest share of each class."""
     from ._shapes.kernels_shapes import all_intersection_areas
 
-    outlines = [outline_of(coordinates[codes == c], depth) for c in range(len(classes))]
+    outlines = [class_outline(coordinates[codes == c], depth) for c in range(len(classes))]
     # The origin and the unit are moved to the map's own, or the areas would lose their digits to
     # a distant center. (Not before: rounded points on a side would become corners.)
     origin = coordinates.mean(axis=0)
     unit = float(np.abs(coordinates - origin).max()) or 1.0
     left = np.concatenate(outlines)
-    if np.ptp(left, axis=0).max() < unit / FAR_OUT:
+    if np.ptp(left, axis=0).max() < unit / OUTLIER_RATIO:
         # What was peeled off lies so far out that it says nothing of the rest.
         origin = left.mean(axis=0)
         unit = float(np.abs(left - origin).max()) or 1.0
-    _require_digits(outlines, classes, unit)
+    _require_precision(outlines, classes, unit)
     scaled = [(outline - origin) / unit for outline in outlines]
     starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
     shared = np.empty((len(classes), len(classes)))
@@ -356,9 +356,9 @@ def hulls_of_map(coordinates: Array, codes: Array, classes: Array, depth: float)
     )
 
 
-def _hulls_in_place(map_: _Map, depth: float) -> ConvexHulls:
+def _hulls_in_original_units(map_: _Map, depth: float) -> ConvexHulls:
     """Compute the hulls of a checked map, in the coordinates that were given."""
-    hulls = hulls_of_map(map_.coordinates, map_.codes, map_.classes, depth)
+    hulls = hulls_from_map(map_.coordinates, map_.codes, map_.classes, depth)
     return replace(
         hulls,
         vertices=tuple(corners * map_.unit + map_.origin for corners in hulls.vertices),
@@ -366,18 +366,18 @@ def _hulls_in_place(map_: _Map, depth: float) -> ConvexHulls:
     )
 
 
-def _require_digits(outlines: list[Array], classes: Array, unit: float) -> None:
+def _require_precision(outlines: list[Array], classes: Array, unit: float) -> None:
     """Raise UndefinedMeasureError if a hull is so small beside the map that its area is rounding.
 
     A hull of one point has no area to lose.
     """
     sizes = np.array([float(np.ptp(outline, axis=0).max()) for outline in outlines])
-    lost = (sizes > 0.0) & (sizes < SMALLEST_HULL * unit)
+    lost = (sizes > 0.0) & (sizes < MIN_RELATIVE_WIDTH * unit)
     if lost.any():
         raise UndefinedMeasureError(
-            f"the hull of class {some(classes[lost])} is {sizes[lost].min() / unit:.1g} times as "
-            "wide as the map, too small for its area to be computed. Remove the outliers, or peel "
-            "more of them off"
+            f"the hull of class {format_names(classes[lost])} is {sizes[lost].min() / unit:.1g} "
+            "times as wide as the map, too small for its area to be computed. Remove the outliers, "
+            "or peel more of them off"
         )
 
 
@@ -397,6 +397,6 @@ def _shape_notes(classes: Array, flat: Array) -> tuple[str, ...]:
     if flat.any():
         notes.append(
             f"{int(flat.sum())} of {len(classes)} classes lie on a line or at one place, and have "
-            f"no area: {some(classes[flat])}"
+            f"no area: {format_names(classes[flat])}"
         )
     return tuple(notes)

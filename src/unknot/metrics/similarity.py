@@ -8,7 +8,7 @@ from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64
 from .._validation.points import scale_free
 from ._shared.centered import Centered
-from ._shared.moments import rows_of
+from ._shared.moments import row_blocks
 from ._shared.results import Result, UndefinedMeasureError, warn_notes
 
 
@@ -89,10 +89,10 @@ def linear_cka(first: AnyArray, second: AnyArray, *, debiased: bool = True) -> S
         raise ValueError(
             f"first and second must represent the same samples; first has {len(x)}, second {len(y)}"
         )
-    return warn_notes(cka_of_points(x, y, debiased=debiased))
+    return warn_notes(cka_from_points(x, y, debiased=debiased))
 
 
-def cka_of_points(first: Rows, second: Rows, *, debiased: bool = True) -> Similarity:
+def cka_from_points(first: Rows, second: Rows, *, debiased: bool = True) -> Similarity:
     """Compute the linear CKA of checked points, in memory or on disk."""
     # In units of each one's own spread: the ratio does not depend on it, and nothing overflows.
     x, y = _standard(first, "first"), _standard(second, "second")
@@ -136,11 +136,11 @@ def _hsic(x: Centered, y: Centered, debiased: bool) -> tuple[float, Array]:
     each = np.empty(n)
     if x.shape[1] * y.shape[1] <= n * (x.shape[1] + y.shape[1]):
         cross = x.cross(y)
-        for rows in rows_of(np.arange(n), max(cross.shape)):
+        for rows in row_blocks(np.arange(n), max(cross.shape)):
             each[rows] = np.einsum("ij,ij->i", x[rows] @ cross, y[rows])
     else:
         # The same from the products of all pairs, a block of rows at a time.
-        for rows in rows_of(np.arange(n), n):
+        for rows in row_blocks(np.arange(n), n):
             each[rows] = np.einsum("ij,ij->i", x.products(rows), y.products(rows))
     total = each.sum()
     if not debiased:

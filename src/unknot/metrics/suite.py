@@ -19,7 +19,7 @@ from ._shared.results import MeasureWarning, UndefinedMeasureError
 from ._suite.inputs import Inputs, Space
 from ._suite.registry import MEASURES, Measure
 from ._suite.uncertainty import interval
-from .neighborhood import checked_graph
+from .neighborhood import check_graph
 from .scores import Score, Scores
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:  # importing it would import Numba
     NeighborGraph = Any
 
-K_FAITHFUL = 10
+K_FAITHFULNESS = 10
 
 
 def measure_names() -> dict[str, str]:
@@ -163,7 +163,7 @@ def measure(
         random_state = int(np.random.SeedSequence().generate_state(1)[0])
     n_samples = len(points)
     k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
-    k_faithful = min(K_FAITHFUL, (n_samples - 1) // 2)
+    k_faithful = min(K_FAITHFULNESS, (n_samples - 1) // 2)
     settings: dict[str, Any] = {
         "k": k,
         "k_faithful": k_faithful,
@@ -184,7 +184,7 @@ def measure(
     }
     for shown, given in ((points, graph), (map_, map_graph)):
         if given is not None and shown is not None:
-            checked_graph(shown, max(k, k_faithful), given, n_jobs)
+            check_graph(shown, max(k, k_faithful), given, n_jobs)
     chosen, skipped = _choose(measures, map_ is not None)
     inputs = Inputs(
         points, codes, classes, map_, settings=settings, graph=graph, map_graph=map_graph
@@ -208,7 +208,7 @@ def measure(
         n_features=points.shape[1],
         settings=settings,
         skipped=skipped,
-        notes=_data_notes(points),
+        notes=_constant_feature_notes(points),
         shared_seconds=inputs.clock.seconds,
     )
 
@@ -312,7 +312,7 @@ def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) 
     )
 
 
-def _data_notes(points: Rows) -> tuple[str, ...]:
+def _constant_feature_notes(points: Rows) -> tuple[str, ...]:
     low, high = points.min(axis=0), points.max(axis=0)
     constant = int((low == high).sum())
     if constant == points.shape[1]:

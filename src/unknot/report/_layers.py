@@ -8,8 +8,8 @@ import numpy as np
 
 from .._typing import Array, Labels
 from ..metrics import Ellipses, Score, Scores
-from ..metrics.neighborhood import confusion_of_graph, hit_of_graph
-from ..metrics.shapes import ellipses_of_map, hulls_of_map
+from ..metrics.neighborhood import confusion_from_graph, hit_from_graph
+from ..metrics.shapes import ellipses_from_map, hulls_from_map
 from ..neighbors import NeighborGraph, nearest_neighbors
 from ..representations import describe_reduction
 from ..studies import LayerStudy
@@ -51,7 +51,7 @@ def layer_entry(
         entry.update(_shapes_entry(map_.astype(np.float64), codes, present, n_classes))
         if k >= 1:
             near = nearest_neighbors(map_, k, n_jobs=n_jobs)
-            entry["mapHits"] = pack_shares(hit_of_graph(near, k, codes, present).per_point)
+            entry["mapHits"] = pack_shares(hit_from_graph(near, k, codes, present).per_point)
     return entry
 
 
@@ -104,9 +104,9 @@ def _graph_entry(
         indices = np.ascontiguousarray(graph.indices[:, :shown]).ravel()
         entry["neighbors"] = {"k": shown, "indices": pack(indices)}
     if 1 <= k <= graph.k:
-        entry["hits"] = pack_shares(hit_of_graph(graph, k, codes, present).per_point)
+        entry["hits"] = pack_shares(hit_from_graph(graph, k, codes, present).per_point)
         table = np.zeros((n_classes, n_classes))
-        table[np.ix_(present, present)] = confusion_of_graph(graph, k, codes, present).per_pair
+        table[np.ix_(present, present)] = confusion_from_graph(graph, k, codes, present).per_pair
         entry["confusion"] = [[_rounded(value) for value in row] for row in table.tolist()]
     return entry
 
@@ -121,10 +121,10 @@ def _shapes_entry(
         "ellipses": [None] * n_classes,
     }
     for name, depth in (("hulls", 1.0), ("peeled", _DEPTH)):
-        outlines = hulls_of_map(map_, codes, present, depth).vertices
+        outlines = hulls_from_map(map_, codes, present, depth).vertices
         for place, outline in zip(present, outlines, strict=True):
             entry[name][place] = [[[_rounded(x), _rounded(y)] for x, y in outline.tolist()]]
-    ellipses = ellipses_of_map(map_, codes, present)
+    ellipses = ellipses_from_map(map_, codes, present)
     for number, place in enumerate(present):
         entry["ellipses"][place] = _ellipse(ellipses, number)
     return entry

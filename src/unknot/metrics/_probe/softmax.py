@@ -15,9 +15,9 @@ from .lbfgs import Memory, inner
 ROWS = 512
 MAX_ITERATIONS = 300
 # Training ends when a step can lower the mean loss by less than this, relative to the loss ...
-RELATIVE = 3e-4
+RELATIVE_TOLERANCE = 3e-4
 # ... or at all.
-ABSOLUTE = 1e-7
+ABSOLUTE_TOLERANCE = 1e-7
 
 
 class FoldedSoftmax:
@@ -142,7 +142,7 @@ def fit_folds(
     n_folds = int(folds.max()) + 1
     held = (folds[:, None] == np.arange(n_folds)[:, None]).reshape(-1, n_samples)
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        turned = _turned(points, team)
+        turned = _reduce_features(points, team)
         labels = np.repeat(codes, n_folds, axis=0)
         model = FoldedSoftmax(turned, labels, held, penalty, team, points.shape[1])
         weights, converged = _minimize(model)
@@ -152,7 +152,7 @@ def fit_folds(
     return np.take_along_axis(there, folds[:, None], axis=1)[:, 0], converged
 
 
-def _turned(points: Array, team: ThreadTeam) -> Array:
+def _reduce_features(points: Array, team: ThreadTeam) -> Array:
     """Turn centered points into the space they span, where they have more features than that.
 
     n points span n - 1 directions at most. The penalty weighs all directions alike and the weights
@@ -196,7 +196,7 @@ def _minimize(model: FoldedSoftmax) -> tuple[Array, bool]:
         step = -memory.newton(gradient, downhill)
         slope = inner(step, gradient)
         # A step of Newton's lowers a quadratic by half of its slope.
-        if np.all(-0.5 * slope <= RELATIVE * losses + ABSOLUTE):
+        if np.all(-0.5 * slope <= RELATIVE_TOLERANCE * losses + ABSOLUTE_TOLERANCE):
             return weights, True
         moved = model.logits(step.astype(np.float32))
         along, square = inner(decay * weights, step), inner(decay * step, step)

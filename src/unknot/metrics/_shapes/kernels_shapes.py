@@ -61,7 +61,7 @@ def intersection_area(subject, clip, work):
 
 
 @kernel()
-def boxes_meet(first, second):
+def boxes_overlap(first, second):
     """Whether the smallest upright rectangles about two polygons share any area."""
     for axis in range(2):
         low, high = first[0, axis], first[0, axis]
@@ -90,14 +90,14 @@ def all_intersection_areas(vertices, starts, areas):
         for b in range(a):
             second = vertices[starts[b] : starts[b + 1]]
             shared = 0.0
-            if boxes_meet(first, second):
+            if boxes_overlap(first, second):
                 shared = intersection_area(first, second, work)
             areas[a, b] = shared
             areas[b, a] = shared
 
 
 @kernel()
-def layer_corners(points, alive, corners):
+def convex_layer(points, alive, corners):
     """Corners of the hull of the points that are alive, counter-clockwise; returns their number.
 
     Andrew's monotone chain: ``points`` are sorted by x, then y; from left to right the lower chain
@@ -129,8 +129,8 @@ def layer_corners(points, alive, corners):
 
 
 @kernel()
-def peeled_corners(points, fewest, alive, corners):
-    """Corners of the hull of what is left when outer layers go while ``fewest`` points remain.
+def peeled_hull(points, min_points, alive, corners):
+    """Corners of the hull of what is left when outer layers go while ``min_points`` points remain.
 
     With a layer go all copies of its corners, which are neighbors in the sorted row.
     """
@@ -138,7 +138,7 @@ def peeled_corners(points, fewest, alive, corners):
     for i in range(len(points)):
         alive[i] = True
     while True:
-        count = layer_corners(points, alive, corners)
+        count = convex_layer(points, alive, corners)
         for c in range(count):
             index = corners[c]
             x, y = points[index, 0], points[index, 1]
@@ -149,12 +149,12 @@ def peeled_corners(points, fewest, alive, corners):
                         alive[i] = False
                         left -= 1
                     i += way
-        if left < fewest:
+        if left < min_points:
             return count
 
 
 @kernel()
-def cut_by_edge(start, end, x, y, along_x, along_y, low, high):
+def clip_to_half_plane(start, end, x, y, along_x, along_y, low, high):
     """Cut the interval of t for which start + t (end - start) lies left of an edge through (x, y).
 
     To within a rounding error of coordinates that are 1 at most. Returns it empty if none does.
@@ -171,7 +171,7 @@ def cut_by_edge(start, end, x, y, along_x, along_y, low, high):
 
 
 @kernel()
-def share_inside(flat, other):
+def fraction_inside(flat, other):
     """Share of a segment's length (of a point: 1 or 0) that lies inside a convex outline.
 
     A segment, or a point, as the outline has four edges: along it, across its end, and back.
@@ -183,14 +183,16 @@ def share_inside(flat, other):
         for e in range(last + 1):
             f = (e + 1) % (last + 1)
             x, y = other[e, 0], other[e, 1]
-            low, high = cut_by_edge(start, end, x, y, other[f, 0] - x, other[f, 1] - y, low, high)
+            low, high = clip_to_half_plane(
+                start, end, x, y, other[f, 0] - x, other[f, 1] - y, low, high
+            )
     else:
         ax, ay = other[last, 0] - other[0, 0], other[last, 1] - other[0, 1]
         if ax == 0.0 and ay == 0.0:
             ax = 1.0
         for side in range(4):
             corner = other[0] if side == 0 or side == 3 else other[last]
-            low, high = cut_by_edge(start, end, corner[0], corner[1], ax, ay, low, high)
+            low, high = clip_to_half_plane(start, end, corner[0], corner[1], ax, ay, low, high)
             ax, ay = -ay, ax
     if len(flat) == 1:
         return 1.0 if high >= low else 0.0
@@ -220,6 +222,6 @@ def fill_flat_overlaps(vertices, starts, areas, overlap):
             swap = areas[a] > 0.0
             if areas[a] == 0.0 and areas[b] == 0.0:
                 swap = squared_length(second) < squared_length(first)
-            share = share_inside(second, first) if swap else share_inside(first, second)
+            share = fraction_inside(second, first) if swap else fraction_inside(first, second)
             overlap[a, b] = share
             overlap[b, a] = share

@@ -7,10 +7,10 @@ import numpy as np
 from ..._parallel.thread_team import ThreadTeam
 from ..._typing import Array
 
-STARTS = 10
+N_STARTS = 10
 # Share of the centers' variance that the directions may take, and how many they may be beyond it.
-VARIANCE = 0.95
-BEYOND = 10
+MAX_VARIANCE = 0.95
+EXTRA_DIRECTIONS = 10
 
 
 def mean_correlation(centers: Array) -> float:
@@ -21,7 +21,9 @@ def mean_correlation(centers: Array) -> float:
     return float((cosines.sum() - np.trace(cosines)) / (count * (count - 1)))
 
 
-def decorrelated(centers: Array, rng: np.random.Generator, team: ThreadTeam) -> tuple[Array, float]:
+def find_shared_directions(
+    centers: Array, rng: np.random.Generator, team: ThreadTeam
+) -> tuple[Array, float]:
     """Return the directions that centers share (n_features, K), and their correlation before.
 
     For K = 1, 2, ... the K orthonormal directions whose removal leaves the least sum of squared
@@ -49,12 +51,12 @@ def decorrelated(centers: Array, rng: np.random.Generator, team: ThreadTeam) -> 
     x = np.ascontiguousarray(x / norms[:, None])
     products = x @ x.T
     variance = np.cumsum(np.square(s) / np.square(s).sum())
-    largest = min(int((variance < VARIANCE).sum()) + BEYOND, rank - 2)
+    largest = min(int((variance < MAX_VARIANCE).sum()) + EXTRA_DIRECTIONS, rank - 2)
     found: list[Array] = []
     correlations: list[float] = []
     previous = np.zeros((rank, 0))
     for k in range(1, max(largest, 1) + 1):
-        starts = [np.column_stack([rng.normal(size=count) @ x, previous]) for _ in range(STARTS)]
+        starts = [np.column_stack([rng.normal(size=count) @ x, previous]) for _ in range(N_STARTS)]
 
         def search(number: int, starts: list[Array] = starts) -> None:
             start = np.ascontiguousarray(starts[number])
@@ -62,7 +64,7 @@ def decorrelated(centers: Array, rng: np.random.Generator, team: ThreadTeam) -> 
             minimize_correlation(x, products, start)
             starts[number] = start
 
-        team.run(search, STARTS)
+        team.run(search, N_STARTS)
         left = [1.0 - np.square(x @ directions).sum(axis=1).max() for directions in starts]
         if max(left) <= 1e-9:
             break

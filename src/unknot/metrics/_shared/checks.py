@@ -2,7 +2,7 @@
 
 from ..._typing import AnyArray, Array
 from ..._validation.points import check_labels, scale_free
-from .results import UndefinedMeasureError, some
+from .results import UndefinedMeasureError, format_names
 
 
 def check_labeled(
@@ -43,5 +43,5 @@ def require_classes(classes: Array, min_classes: int, measure: str) -> None:
     if len(classes) < min_classes:
         raise UndefinedMeasureError(
             f"{measure} compares classes and needs at least {min_classes} of them; "
-            f"labels hold {len(classes)}: {some(classes)}"
+            f"labels hold {len(classes)}: {format_names(classes)}"
         )

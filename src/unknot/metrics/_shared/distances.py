@@ -12,7 +12,7 @@ from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._sampling import draw_stratified
 from ..._typing import Array
-from .moments import origin_among
+from .moments import robust_origin
 
 # Rows at once, and columns that are taken to float64 at once. All points pass through the caches
 # once for each block of rows: with half as many rows the products take nearly twice the time.
@@ -36,12 +36,12 @@ def scan_distances(
     points' norms, and float32 would lose them. Blocks are the same whatever the number of
     threads, and so is every number.
     """
-    from .kernels_distances import finish_distances
+    from .kernels_distances import products_to_squared_distances
 
     if isinstance(points, StoredPoints):
         _scan_stored(points, rows, consumers, n_jobs)
         return
-    origin = _round_origin(points)
+    origin = _rounded_mean(points)
     if 8 * points.size <= WHOLE_BYTES:
         points, origin = points - origin, np.zeros(points.shape[1])
     norms = np.empty(len(points))
@@ -63,7 +63,7 @@ def scan_distances(
             if origin.any():
                 block = block - origin
             np.matmul(queries, block.T, out=squares[:, start : start + COLUMNS])
-        finish_distances(squares, norms, own, norms[own])
+        products_to_squared_distances(squares, norms, own, norms[own])
         for consume in consumers:
             consume(part, squares)
 
@@ -77,9 +77,9 @@ def _scan_stored(
     points: StoredPoints, rows: Array, consumers: list[Consumer], n_jobs: int | None
 ) -> None:
     """Scan points on disk, for as many of the chosen points at a time as there is memory for."""
-    from .kernels_distances import finish_distances
+    from .kernels_distances import products_to_squared_distances
 
-    origin = _round_origin(points)
+    origin = _rounded_mean(points)
     norms = np.empty(len(points))
     at_once = ROWS * max(1, points.max_memory // (8 * ROWS * len(points)))
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
@@ -108,14 +108,14 @@ def _scan_stored(
                 number: int, first: int = first, own: Array = own, squares: Array = squares
             ) -> None:
                 part = slice(number * ROWS, min((number + 1) * ROWS, len(own)))
-                finish_distances(squares[part], norms, own[part], norms[own[part]])
+                products_to_squared_distances(squares[part], norms, own[part], norms[own[part]])
                 for consume in consumers:
                     consume(slice(first + part.start, first + part.stop), squares[part])
 
             team.run(finish, -(-len(own) // ROWS))
 
 
-def _round_origin(points: Rows) -> Array:
+def _rounded_mean(points: Rows) -> Array:
     """Return the mean, rounded to a 4096th of the largest coordinate or less.
 
     A large offset would cost the distances their digits; and by an origin that is not round, points
@@ -127,7 +127,7 @@ def _round_origin(points: Rows) -> Array:
         return np.zeros(points.shape[1])
     step = 2.0 ** (np.floor(np.log2(largest)) - 12)
     mean = points.mean(axis=0, dtype=np.float64)
-    return origin_among(points, np.round(mean / step) * step)
+    return robust_origin(points, np.round(mean / step) * step)
 
 
 @dataclass(frozen=True, eq=False)
@@ -186,7 +186,7 @@ class Sample:
         )
 
 
-def stratified(
+def stratified_sample(
     codes: Array, max_samples: int | None, random_state: int | None, at_least: int = 2
 ) -> Sample:
     """Draw about ``max_samples`` points, each class in its share but ``at_least`` so many of it."""

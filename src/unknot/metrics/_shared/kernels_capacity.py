@@ -8,7 +8,7 @@ from ..._parallel.simd import REORDERED
 # Gains below this, relative to the largest entry of the linear term, are rounding.
 TOLERANCE = 1e-11
 # A column whose part outside the active ones is below this share of its square depends on them.
-DEPENDENT = 1e-12
+DEPENDENCE_TOLERANCE = 1e-12
 
 
 @kernel(fastmath=REORDERED)
@@ -31,7 +31,7 @@ def append_column(gram, active, size, new, linear, factor, inner):
         value = (gram[new, active[i]] - value) / previous[i]
         row[i] = value
         left -= value * value
-    if left <= DEPENDENT * gram[new, new]:
+    if left <= DEPENDENCE_TOLERANCE * gram[new, new]:
         return False
     row[size] = np.sqrt(left)
     value = 0.0
@@ -55,7 +55,7 @@ def solve_transposed(factor, size, inner, out):
 
 
 @kernel()
-def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inner, trial):
+def nonnegative_minimum(gram, linear, alpha, gains, excluded, active, factor, inner, trial):
     """Minimize 1/2 a'Ga - b'a over a >= 0, by the active sets of Lawson and Hanson.
 
     At the minimum the gain b - Ga is 0 where a > 0 and not positive elsewhere. The column of the
@@ -68,20 +68,20 @@ def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inne
     for i in range(len(linear)):
         alpha[i] = 0.0
         gains[i] = linear[i]
-        barred[i] = False
+        excluded[i] = False
         smallest = max(smallest, TOLERANCE * abs(linear[i]))
     size = 0
     for _ in range(10 * len(linear) + 100):
         best = -1
         largest = smallest
         for i in range(len(linear)):
-            if gains[i] > largest and not barred[i]:
+            if gains[i] > largest and not excluded[i]:
                 largest = gains[i]
                 best = i
         if best < 0:
             return size
         if not append_column(gram, active, size, best, linear, factor, inner):
-            barred[best] = True
+            excluded[best] = True
             continue
         size += 1
         while size > 0:
@@ -99,7 +99,7 @@ def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inne
                     alpha[active[i]] = trial[i]
                 break
             # A column that would fall at once gained nothing but rounding.
-            barred[active[binding]] = fraction == 0.0
+            excluded[active[binding]] = fraction == 0.0
             for i in range(size):
                 alpha[active[i]] += fraction * (trial[i] - alpha[active[i]])
             alpha[active[binding]] = 0.0
@@ -118,7 +118,7 @@ def nonnegative_minimum(gram, linear, alpha, gains, barred, active, factor, inne
         progress = alpha[best] > 0.0
         for j in range(len(linear)):
             gains[j] = linear[j]
-            barred[j] = barred[j] and not progress
+            excluded[j] = excluded[j] and not progress
         for i in range(size):
             row = gram[active[i]]
             weight = alpha[active[i]]
@@ -145,7 +145,7 @@ def anchors(points, gram, draws, kappa, out):
     linear = np.empty(n_points)
     alpha = np.empty(n_points)
     gains = np.empty(n_points)
-    barred = np.empty(n_points, dtype=np.bool_)
+    excluded = np.empty(n_points, dtype=np.bool_)
     # No more columns than coordinates are independent.
     room = min(n_points, width)
     active = np.empty(room + 1, dtype=np.int64)
@@ -167,7 +167,7 @@ def anchors(points, gram, draws, kappa, out):
         size = 0
         if linear[farthest] > 0.0:
             size = nonnegative_minimum(
-                gram, linear, alpha, gains, barred, active, factor, inner, trial
+                gram, linear, alpha, gains, excluded, active, factor, inner, trial
             )
         if size > 0:
             total = 0.0

@@ -10,8 +10,8 @@ from ..._parallel.jit import kernel
 
 MAX_ITERATIONS = 2000
 # The search ends when the gradient, or the relative gain of a step, is below these.
-GRADIENT = 1e-6
-GAIN = 1e-9
+GRADIENT_TOLERANCE = 1e-6
+GAIN_TOLERANCE = 1e-9
 
 
 @kernel()
@@ -25,7 +25,7 @@ def inner_product(first, second):
 
 
 @kernel()
-def combine(first, factor, second, out):
+def add_scaled(first, factor, second, out):
     """Write first + factor * second."""
     for i in range(first.shape[0]):
         for j in range(first.shape[1]):
@@ -81,7 +81,7 @@ def shared_correlation(centers, products, directions, along, slope, gradient):
 
 
 @kernel()
-def remove_part(vectors, column, directions, other):
+def project_out(vectors, column, directions, other):
     """Take off what a column has along another one, of length 1."""
     share = 0.0
     for i in range(vectors.shape[0]):
@@ -96,7 +96,7 @@ def orthonormalize(vectors):
     for k in range(vectors.shape[1]):
         for _ in range(2):
             for j in range(k):
-                remove_part(vectors, k, vectors, j)
+                project_out(vectors, k, vectors, j)
             length = 0.0
             for i in range(vectors.shape[0]):
                 length += vectors[i, k] * vectors[i, k]
@@ -106,11 +106,11 @@ def orthonormalize(vectors):
 
 
 @kernel()
-def to_tangent(directions, vectors):
+def project_to_tangent(directions, vectors):
     """Take off what only turns the directions within their own span: V'D = 0."""
     for k in range(vectors.shape[1]):
         for j in range(directions.shape[1]):
-            remove_part(vectors, k, directions, j)
+            project_out(vectors, k, directions, j)
 
 
 @kernel()
@@ -131,21 +131,21 @@ def minimize_correlation(centers, products, directions):
     cost = shared_correlation(centers, products, directions, along, slope, gradient)
     if not np.isfinite(cost):
         return cost
-    to_tangent(directions, gradient)
-    combine(gradient, -2.0, gradient, step)
+    project_to_tangent(directions, gradient)
+    add_scaled(gradient, -2.0, gradient, step)
     length = 1.0
     for _ in range(MAX_ITERATIONS):
         size = inner_product(gradient, gradient)
-        if size <= GRADIENT * GRADIENT:
+        if size <= GRADIENT_TOLERANCE * GRADIENT_TOLERANCE:
             break
         descent = inner_product(step, gradient)
         if descent >= 0.0:
-            combine(gradient, -2.0, gradient, step)
+            add_scaled(gradient, -2.0, gradient, step)
             descent = -size
         length *= 2.0
         reached = np.inf
         for _ in range(60):
-            combine(directions, length, step, trial)
+            add_scaled(directions, length, step, trial)
             orthonormalize(trial)
             reached = shared_correlation(centers, products, trial, along, slope, fresh)
             if reached <= cost + 1e-4 * length * descent:
@@ -155,15 +155,15 @@ def minimize_correlation(centers, products, directions):
             break
         gained = cost - reached
         cost = reached
-        combine(trial, 0.0, trial, directions)
-        to_tangent(directions, fresh)
-        to_tangent(directions, gradient)
-        to_tangent(directions, step)
+        add_scaled(trial, 0.0, trial, directions)
+        project_to_tangent(directions, fresh)
+        project_to_tangent(directions, gradient)
+        project_to_tangent(directions, step)
         turn = max(0.0, (inner_product(fresh, fresh) - inner_product(fresh, gradient)) / size)
         # The next step is turn * step - fresh.
-        combine(step, turn - 1.0, step, step)
-        combine(step, -1.0, fresh, step)
-        combine(fresh, 0.0, fresh, gradient)
-        if gained <= GAIN * cost:
+        add_scaled(step, turn - 1.0, step, step)
+        add_scaled(step, -1.0, fresh, step)
+        add_scaled(fresh, 0.0, fresh, gradient)
+        if gained <= GAIN_TOLERANCE * cost:
             break
     return cost

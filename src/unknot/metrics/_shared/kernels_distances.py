@@ -6,7 +6,7 @@ from ..._parallel.jit import kernel
 
 
 @kernel()
-def finish_distances(products, norms, own, own_norms):
+def products_to_squared_distances(products, norms, own, own_norms):
     """Turn products (b, n) of rows into squared distances |x|^2 + |y|^2 - 2 x.y, never below 0.
 
     ``own`` is the column that is the row's own point: exactly 0.
@@ -21,7 +21,7 @@ def finish_distances(products, norms, own, own_norms):
 
 
 @kernel()
-def class_sums(squares, codes, sums):
+def add_class_distances(squares, codes, sums):
     """Add the distance (not squared) to each point to the sum of its class.
 
     For several labelings at once: codes (n, labelings), sums (b, labelings, C).

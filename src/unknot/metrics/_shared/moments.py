@@ -18,8 +18,8 @@ BLOCK_BYTES = 2**25
 
 
 # Of points this much nearer to each other than to their mean, the mean is a poor origin.
-OFF = 1e-6
-OFF_SAMPLE = 512
+ORIGIN_OUTLIER_RATIO = 1e-6
+ORIGIN_SAMPLE = 512
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,9 +36,9 @@ class ClassMoments:
         Class means, relative to the origin.
     variances : array of float64 (n_classes,)
         Mean squared distance of a class's points to its mean.
-    reaches : array of float64 (n_classes,)
+    mean_distances : array of float64 (n_classes,)
         Mean distance of a class's points to its mean.
-    whitened : array of float64 (n_classes,)
+    whitened_variances : array of float64 (n_classes,)
         Mean of (x - m_c)' S_B^+ (x - m_c) over a class's points, with S_B the scatter of the class
         means about their mean, 1/C sum (m_c - m)(m_c - m)'.
     rank : int
@@ -49,8 +49,8 @@ class ClassMoments:
     origin: Array
     means: Array
     variances: Array
-    reaches: Array
-    whitened: Array
+    mean_distances: Array
+    whitened_variances: Array
     rank: int
 
     @property
@@ -59,15 +59,15 @@ class ClassMoments:
         return np.asarray(self.means - self.means.mean(axis=0))
 
 
-def rows_of(indices: Array, n_features: int) -> Iterator[Array]:
+def row_blocks(indices: Array, n_features: int) -> Iterator[Array]:
     """Cut indices into blocks whose points fill about `BLOCK_BYTES` in float64."""
     step = max(1, BLOCK_BYTES // (8 * n_features))
     for start in range(0, len(indices), step):
         yield indices[start : start + step]
 
 
-def blocks_of(points: Rows, width: int) -> list[Array]:
-    """Cut all points into blocks as `rows_of` does; those on disk into whole chunks."""
+def point_blocks(points: Rows, width: int) -> list[Array]:
+    """Cut all points into blocks as `row_blocks` does; those on disk into whole chunks."""
     step = max(1, BLOCK_BYTES // (8 * width))
     if isinstance(points, StoredPoints):
         step = points.whole_chunks(step)
@@ -75,34 +75,34 @@ def blocks_of(points: Rows, width: int) -> list[Array]:
     return [everything[start : start + step] for start in range(0, len(points), step)]
 
 
-def origin_among(points: Rows, origin: Array) -> Array:
+def robust_origin(points: Rows, origin: Array) -> Array:
     """Return an origin near the mean of points, or a point if few outliers have drawn it away.
 
     Relative to where nearly no point is, all others would lose the digits in which they differ.
     """
-    rows = np.unique(np.linspace(0, len(points) - 1, OFF_SAMPLE).astype(np.int64))
+    rows = np.unique(np.linspace(0, len(points) - 1, ORIGIN_SAMPLE).astype(np.int64))
     some = points[rows].astype(np.float64)
     away = np.square(some - origin).sum(axis=1)
     nearest = some[away.argmin()]
     among = np.square(some - nearest).sum(axis=1)
-    return nearest if np.median(among) < OFF * away.min() else origin
+    return nearest if np.median(among) < ORIGIN_OUTLIER_RATIO * away.min() else origin
 
 
-def at_one_place(points: Rows, rows: Array) -> bool:
+def all_equal(points: Rows, rows: Array) -> bool:
     """Whether points are all equal."""
     first = points[rows[:1]]
     return all(
-        bool((points[part] == first).all()) for part in rows_of(rows, max(1, points.shape[1]))
+        bool((points[part] == first).all()) for part in row_blocks(rows, max(1, points.shape[1]))
     )
 
 
-def class_totals(points: Rows, members: list[Array], team: ThreadTeam) -> Array:
+def sum_by_class(points: Rows, members: list[Array], team: ThreadTeam) -> Array:
     """Sum the points of each class, in float64 (n_classes, n_features)."""
     totals = np.zeros((len(members), points.shape[1]))
     for part, block in parts_of(points):
 
         def add(c: int, part: slice = part, block: Array = block) -> None:
-            for rows in rows_of(within(members[c], part), points.shape[1]):
+            for rows in row_blocks(within(members[c], part), points.shape[1]):
                 totals[c] += block[rows].sum(axis=0, dtype=np.float64)
 
         team.run(add, len(members))
@@ -119,31 +119,37 @@ def class_moments(
     """
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.array([len(own) for own in members], dtype=np.float64)
-    variances, reaches, whitened = np.zeros((3, n_classes))
+    variances, mean_distances, whitened_variances = np.zeros((3, n_classes))
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        totals = class_totals(points, members, team)
-        origin = origin_among(points, totals.sum(axis=0) / len(points))
+        totals = sum_by_class(points, members, team)
+        origin = robust_origin(points, totals.sum(axis=0) / len(points))
         means = totals / counts[:, None] - origin
         whitener, rank = between_whitener(means)
 
         for part, block in parts_of(points):
 
             def spread(c: int, part: slice = part, block: Array = block) -> None:
-                for rows in rows_of(within(members[c], part), points.shape[1]):
+                for rows in row_blocks(within(members[c], part), points.shape[1]):
                     centered = block[rows] - (means[c] + origin)
                     squares = np.einsum("ij,ij->i", centered, centered)
                     variances[c] += squares.sum()
-                    reaches[c] += np.sqrt(squares).sum()
-                    whitened[c] += np.square(centered @ whitener).sum()
+                    mean_distances[c] += np.sqrt(squares).sum()
+                    whitened_variances[c] += np.square(centered @ whitener).sum()
 
             team.run(spread, n_classes)
     # What rounding has left of classes that have collapsed to a point.
     size = float(np.square(means + origin).sum(axis=1).max())
     for c in np.flatnonzero(variances <= 1e-20 * counts * size):
-        if at_one_place(points, members[c]):
-            variances[c] = reaches[c] = whitened[c] = 0.0
+        if all_equal(points, members[c]):
+            variances[c] = mean_distances[c] = whitened_variances[c] = 0.0
     return ClassMoments(
-        counts, origin, means, variances / counts, reaches / counts, whitened / counts, rank
+        counts,
+        origin,
+        means,
+        variances / counts,
+        mean_distances / counts,
+        whitened_variances / counts,
+        rank,
     )
 
 
@@ -189,11 +195,11 @@ def resampled_moments(
     for start in range(0, len(weights), at_once):
         part = weights[start : start + at_once]
         with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-            resampled = _resampled(points, codes, moments, part, team)
+            resampled = _resample_batch(points, codes, moments, part, team)
         yield from resampled
 
 
-def _resampled(
+def _resample_batch(
     points: Rows, codes: Array, moments: ClassMoments, weights: Array, team: ThreadTeam
 ) -> list[ClassMoments]:
     origin, centers = moments.origin, moments.means
@@ -206,7 +212,7 @@ def _resampled(
     for part, block in parts_of(points):
 
         def shift(c: int, part: slice = part, block: Array = block) -> None:
-            for rows in rows_of(within(members[c], part), n_features):
+            for rows in row_blocks(within(members[c], part), n_features):
                 centered = block[rows] - (centers[c] + origin)
                 shifts[:, c] += weights[:, rows + part.start].astype(np.float64) @ centered
 
@@ -222,7 +228,7 @@ def _resampled(
     team.run(whiten, n_resamples)
     # The largest product of all, of deviations from class means: float32 is enough for resamples.
     axes = np.concatenate(whiteners, axis=1).astype(np.float32)
-    variances, reaches, whitened = np.zeros((3, n_resamples, n_classes))
+    variances, mean_distances, whitened_variances = np.zeros((3, n_resamples, n_classes))
 
     def spread(c: int, part: slice, block: Array) -> None:
         shifted = shifts[:, c]
@@ -238,15 +244,15 @@ def _resampled(
             squares = np.einsum("ij,ij->i", centered, centered)[:, None] + lengths
             squares = np.maximum(squares - 2.0 * (centered @ shifted.T), 0.0)
             variances[:, c] += (weight * squares).sum(axis=0)
-            reaches[:, c] += (weight * np.sqrt(squares)).sum(axis=0)
+            mean_distances[:, c] += (weight * np.sqrt(squares)).sum(axis=0)
             inner = np.square(centered.astype(np.float32) @ axes - offsets)
             inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
-            whitened[:, c] += (weight * inner).sum(axis=0)
+            whitened_variances[:, c] += (weight * inner).sum(axis=0)
 
     for part, block in parts_of(points):
         team.run(functools.partial(spread, part=part, block=block), n_classes)
     collapsed = moments.variances == 0.0
-    for found in (variances, reaches, whitened):
+    for found in (variances, mean_distances, whitened_variances):
         found[:, collapsed] = 0.0
     return [
         ClassMoments(
@@ -254,8 +260,8 @@ def _resampled(
             origin,
             means[b],
             variances[b] / counts[b],
-            reaches[b] / counts[b],
-            whitened[b] / counts[b],
+            mean_distances[b] / counts[b],
+            whitened_variances[b] / counts[b],
             int(ranks[b]),
         )
         for b in range(n_resamples)

@@ -119,7 +119,7 @@ def warn_notes(result: ResultT) -> ResultT:
     return result
 
 
-def some(names: Array) -> str:
+def format_names(names: Array) -> str:
     """Name classes in a sentence: all of a few, the first of many."""
     shown = ", ".join(str(name) for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -10,10 +10,10 @@ import numpy as np
 
 from ..._io.stored_points import Rows, StoredPoints
 from ..._typing import Array
-from .._shared.distances import Consumer, Sample, scan_distances, stratified
+from .._shared.distances import Consumer, Sample, scan_distances, stratified_sample
 from .._shared.moments import ClassMoments, class_moments, resampled_moments
-from ..capacity import ManifoldCapacity, capacity_of_points
-from ..clusters import DistanceSums, nearer_own, shares_of_table
+from ..capacity import ManifoldCapacity, capacity_from_points
+from ..clusters import DistanceSums, compare_centroid_distances, consistency_shares
 from ..faithfulness import NeighborRanks
 from .clock import Clock
 from .permuted import permuted_moments
@@ -21,7 +21,7 @@ from .permuted import permuted_moments
 if TYPE_CHECKING:
     from ...neighbors import NeighborGraph
 
-NULL_ROWS = 512
+NULL_SAMPLES = 512
 
 
 class Space:
@@ -82,7 +82,7 @@ class Space:
         """Share of each point whose own class centroid is the nearest."""
         if self.inputs.root is not self.inputs:
             return self._permuted[1]
-        return shares_of_table(self.nearer)
+        return consistency_shares(self.nearer)
 
     @property
     def _permuted(self) -> tuple[ClassMoments, Array]:
@@ -90,16 +90,16 @@ class Space:
         root = self.inputs.root
         space = root.native if self is self.inputs.native else root.map
         assert space is not None
-        return space._of_shuffled[root.shuffled.index(self.inputs)]
+        return space._all_permuted[root.permuted.index(self.inputs)]
 
     @cached_property
-    def _of_shuffled(self) -> list[tuple[ClassMoments, Array]]:
+    def _all_permuted(self) -> list[tuple[ClassMoments, Array]]:
         moments = self.moments
         with self.inputs.clock.shared(f"class moments, labels permuted{self.name}"):
             return list(
                 permuted_moments(
                     self.points,
-                    [other.codes for other in self.inputs.shuffled],
+                    [other.codes for other in self.inputs.permuted],
                     moments,
                     self.inputs.n_jobs,
                 )
@@ -110,7 +110,7 @@ class Space:
         """Comparisons of each point's distances to its own and to every class centroid."""
         moments = self.moments
         with self.inputs.clock.shared(f"distances to centroids{self.name}"):
-            return nearer_own(self.points, self.codes, moments, self.inputs.n_jobs)
+            return compare_centroid_distances(self.points, self.codes, moments, self.inputs.n_jobs)
 
     @property
     def sums(self) -> Array:
@@ -118,13 +118,13 @@ class Space:
         return self._scan[0][:, 0]
 
     @cached_property
-    def sums_by_chance(self) -> tuple[Sample, Array]:
+    def permuted_distance_sums(self) -> tuple[Sample, Array]:
         """Sampled points, and sums of their distances to each class of every permutation."""
         inputs = self.inputs
-        sample = inputs.few_rows
+        sample = inputs.null_sample
         if sample is inputs.sample:
             return sample, self._scan[0][:, 1:]
-        shuffled = [other.codes for other in inputs.shuffled]
+        shuffled = [other.codes for other in inputs.permuted]
         sums = DistanceSums(shuffled, len(sample.rows), len(self.classes))
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
             scan_distances(self.points, sample.rows, [sums], inputs.n_jobs)
@@ -144,9 +144,9 @@ class Space:
         inputs = self.inputs
         rows = inputs.sample.rows
         labelings = [self.codes]
-        if inputs.few_rows is inputs.sample:
+        if inputs.null_sample is inputs.sample:
             # Distances to so few points say what permuted labels would give as well.
-            labelings += [permuted.codes for permuted in inputs.shuffled]
+            labelings += [permuted.codes for permuted in inputs.permuted]
         sums = DistanceSums(labelings, len(rows), len(self.classes))
         consumers: list[Consumer] = [sums]
         other = inputs.other(self)
@@ -221,11 +221,11 @@ class Inputs:
         return 8 * min(points.shape) * points.shape[1] <= points.max_memory
 
     @cached_property
-    def few(self) -> Sample:
+    def memory_sample(self) -> Sample:
         """Points that can be held, and computed with in float64, where all of them cannot."""
         assert isinstance(self.points, StoredPoints)
         most = max(4, self.points.rows_in(self.points.max_memory // 4, itemsize=8))
-        return stratified(self.codes, most, self.random_state)
+        return stratified_sample(self.codes, most, self.random_state)
 
     @property
     def probe_max_samples(self) -> int | None:
@@ -242,15 +242,15 @@ class Inputs:
         if self.root is not self:
             drawn = self.root.sample
             return Sample(drawn.rows, drawn.weights, self.codes[drawn.rows], drawn.sizes)
-        return stratified(self.codes, self.settings["max_samples"], self.random_state)
+        return stratified_sample(self.codes, self.settings["max_samples"], self.random_state)
 
     @cached_property
-    def few_rows(self) -> Sample:
+    def null_sample(self) -> Sample:
         """Points that are enough for the silhouette by chance: this is narrow."""
         asked = self.settings["max_samples"]
-        if asked is not None and asked <= NULL_ROWS:
+        if asked is not None and asked <= NULL_SAMPLES:
             return self.sample
-        return stratified(self.codes, NULL_ROWS, self.random_state)
+        return stratified_sample(self.codes, NULL_SAMPLES, self.random_state)
 
     @cached_property
     def weights(self) -> Array:
@@ -269,7 +269,7 @@ class Inputs:
         return weights
 
     @cached_property
-    def shuffled(self) -> list[Inputs]:
+    def permuted(self) -> list[Inputs]:
         """The same points with their labels permuted, several times."""
         rng = np.random.default_rng([self.random_state, 2])
         return [
@@ -281,7 +281,7 @@ class Inputs:
     def capacity(self) -> ManifoldCapacity:
         """The manifold capacity, whose parts are scores of their own."""
         with self.clock.shared("manifold capacity"):
-            return capacity_of_points(
+            return capacity_from_points(
                 self.points,
                 self.codes,
                 self.classes,

@@ -10,23 +10,30 @@ from ..._io.stored_points import Rows
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
-from .._shared.moments import ClassMoments, between_whitener, blocks_of
+from .._shared.moments import ClassMoments, between_whitener, point_blocks
 
 # Classes of all permutations that are computed together.
-TOGETHER = 512
+MAX_CLASSES_AT_ONCE = 512
 
 
 def permuted_moments(
     points: Rows, permuted: list[Array], moments: ClassMoments, n_jobs: int | None = None
 ) -> Iterator[tuple[ClassMoments, Array]]:
-    """Yield, for each permutation of the labels, the class moments and the consistency of points.
+    """Yield the class moments and each point's consistency for each permutation of the labels.
 
-    The latter is the share of each point that `clusters.shares_of_table` finds. Many permutations
-    are computed together, as matrix products: in two passes through the points, not three for each.
-    ``moments`` are those with the labels as they are.
+    Consistency is what `clusters.consistency_shares` returns. Many permutations are computed
+    together as matrix products: two passes over the points in all, instead of three for each.
+
+    Parameters
+    ----------
+    points : array or StoredPoints, (n_samples, n_features)
+    permuted : list of arrays of int64 (n_samples,)
+        The permuted labels.
+    moments : ClassMoments
+        The moments for the true labels.
     """
     n_classes = len(moments.means)
-    at_once = max(1, TOGETHER // n_classes)
+    at_once = max(1, MAX_CLASSES_AT_ONCE // n_classes)
     for start in range(0, len(permuted), at_once):
         codes = np.stack(permuted[start : start + at_once], axis=1)
         with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
@@ -41,7 +48,7 @@ def _permuted(
     width = runs * n_classes
     # The column of each point's class among those of all permutations.
     columns = codes + np.arange(runs) * n_classes
-    blocks = blocks_of(points, max(n_features, 2 * width))
+    blocks = point_blocks(points, max(n_features, 2 * width))
     sums = np.zeros((width, n_features))
     # Parts of the sum are added in the order of the blocks, whoever computes them.
     for first in range(0, len(blocks), 2 * team.n_threads):
@@ -66,7 +73,7 @@ def _permuted(
     stand = np.stack([mean @ whitener for mean, whitener in zip(each, whiteners, strict=True)])
     stand = stand.reshape(width, n_classes)
     lengths = np.einsum("ij,ij->i", means, means)
-    squares, whitened, shares = np.empty((3, n_samples, runs))
+    squares, whitened_variances, shares = np.empty((3, n_samples, runs))
 
     def compare(number: int) -> None:
         rows = blocks[number]
@@ -84,15 +91,17 @@ def _permuted(
         beaten = (ahead < -rounding).any(axis=2)
         shares[rows] = ~beaten / (np.abs(ahead) <= rounding).sum(axis=2)
         inside = (centered @ axes).reshape(len(rows), runs, n_classes) - stand[own]
-        whitened[rows] = np.square(inside).sum(axis=2)
+        whitened_variances[rows] = np.square(inside).sum(axis=2)
 
     team.run(compare, len(blocks))
     found = []
     for r in range(runs):
-        variances, reaches, inner = (
+        variances, mean_distances, inner = (
             np.bincount(codes[:, r], weights=values, minlength=n_classes) / counts[r]
-            for values in (squares[:, r], np.sqrt(squares[:, r]), whitened[:, r])
+            for values in (squares[:, r], np.sqrt(squares[:, r]), whitened_variances[:, r])
         )
-        moments = ClassMoments(counts[r], origin, each[r], variances, reaches, inner, ranks[r])
+        moments = ClassMoments(
+            counts[r], origin, each[r], variances, mean_distances, inner, ranks[r]
+        )
         found.append((moments, shares[:, r]))
     return found

@@ -13,19 +13,19 @@ from ..._io.stored_points import Rows, StoredPoints
 from ..._typing import Array
 from .._shared.results import ClassResult, Result, UndefinedMeasureError
 from ..clusters import (
-    calinski_harabasz_of_moments,
-    consistency_of_shares,
-    davies_bouldin_of_moments,
-    silhouette_of_sums,
+    calinski_harabasz_from_moments,
+    consistency_from_shares,
+    davies_bouldin_from_moments,
+    silhouette_from_sums,
 )
-from ..collapse import cdnv_of_moments, nc1_of_moments, nc2_of_moments
-from ..dimension import participation_of_points, two_nn_of_distances
-from ..faithfulness import excess_ranks, faithfulness_of_ranks
-from ..label_faithfulness import faithfulness_of_pairs
+from ..collapse import cdnv_from_moments, nc1_from_moments, nc2_from_moments
+from ..dimension import participation_from_points, two_nn_from_distances
+from ..faithfulness import excess_ranks, faithfulness_from_ranks
+from ..label_faithfulness import faithfulness_from_pairs
 from ..linear import probe
-from ..neighborhood import confusion_of_graph, hit_of_graph
-from ..shapes import ellipses_of_map, hulls_of_map
-from ..similarity import cka_of_points
+from ..neighborhood import confusion_from_graph, hit_from_graph
+from ..shapes import ellipses_from_map, hulls_from_map
+from ..similarity import cka_from_points
 from . import uncertainty
 
 if TYPE_CHECKING:
@@ -38,10 +38,12 @@ Compute = Callable[["Inputs", "Space"], Result]
 Spaces = Literal["native", "both", "map", "pair"]
 
 # Why a score has no interval, or no null, where a measure has none.
-EXTREMES = "a hull is made of its extreme points, which a resample of the points cannot go beyond"
+NOT_RESAMPLED = (
+    "a hull is made of its extreme points, which a resample of the points cannot go beyond"
+)
 LABEL_FREE = "it does not depend on the labels"
 NO_DRAWS = "the centers are those of the points used, and no draw is made"
-CAPACITY_RUNS = 5
+NULL_CAPACITY_RUNS = 5
 NOTHING_TO_LOSE = "permuted classes are nowhere apart, and the map has nothing to lose or to add"
 
 
@@ -79,7 +81,7 @@ class Measure:
     low: float = 0.0
     high: float = 1.0
     spaces: Spaces = "native"
-    replicate: uncertainty.Replicate | str = uncertainty.by_points
+    replicate: uncertainty.Replicate | str = uncertainty.resample_point_scores
     null: Null | str | None = None
     null_runs: int | None = None
 
@@ -90,14 +92,14 @@ class Measure:
         if self.null is not None:
             return self.null(inputs, space)
         values = []
-        for other in inputs.shuffled[: self.null_runs]:
+        for other in inputs.permuted[: self.null_runs]:
             there = other.native if space is inputs.native else other.map
             assert there is not None
             values.append(float(self.compute(other, there)))
         return np.array(values)
 
 
-def _of_moments(
+def _moment_measure(
     name: str,
     family: str,
     title: str,
@@ -113,11 +115,11 @@ def _of_moments(
         lambda inputs, space: compute(space.moments, space.classes),
         higher_is_better,
         high=high,
-        replicate=uncertainty.by_moments(compute),
+        replicate=uncertainty.recompute_from_moments(compute),
     )
 
 
-def _of_shapes(
+def _shape_measure(
     name: str,
     title: str,
     compute: Callable[[Array, Array, Array], Result],
@@ -140,16 +142,16 @@ def _of_shapes(
         lambda inputs, space: of_points(space.points, space.codes, space.classes),
         higher_is_better=False,
         spaces="map",
-        replicate=replicate or uncertainty.by_rows(of_points),
+        replicate=replicate or uncertainty.recompute_from_points(of_points),
     )
 
 
 def _hit(inputs: Inputs, space: Space) -> Result:
-    return hit_of_graph(space.graph, inputs.k, space.codes, space.classes)
+    return hit_from_graph(space.graph, inputs.k, space.codes, space.classes)
 
 
 def _confusion(inputs: Inputs, space: Space) -> Result:
-    return confusion_of_graph(space.graph, inputs.k, space.codes, space.classes)
+    return confusion_from_graph(space.graph, inputs.k, space.codes, space.classes)
 
 
 def _edges(hit: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
@@ -193,7 +195,7 @@ class _Ranked:
 
     def __call__(self, inputs: Inputs, space: Space) -> Result:
         ranks, _, counted = self._ranks(inputs)
-        return faithfulness_of_ranks(ranks, len(inputs.codes), inputs.sample, self.name, counted)
+        return faithfulness_from_ranks(ranks, len(inputs.codes), inputs.sample, self.name, counted)
 
     def edges(self, inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
         """Score of each neighbor; the score of a point is their mean."""
@@ -203,7 +205,7 @@ class _Ranked:
         return inputs.sample.rows, neighbors, (1.0 - excess).astype(np.float32)
 
 
-def _faithful(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
+def _faithfulness_measure(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
     ranked = _Ranked(title, shown, aware)
     return Measure(
         name,
@@ -211,7 +213,7 @@ def _faithful(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
         title,
         ranked,
         spaces="pair",
-        replicate=uncertainty.by_edges(ranked.edges),
+        replicate=uncertainty.resample_edge_scores(ranked.edges),
         null=None if aware else LABEL_FREE,
     )
 
@@ -219,7 +221,7 @@ def _faithful(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
 def _label_faithfulness(*, lost: bool) -> Compute:
     def compute(inputs: Inputs, space: Space) -> Result:
         assert inputs.map is not None
-        return faithfulness_of_pairs(
+        return faithfulness_from_pairs(
             inputs.native.nearer, inputs.map.nearer, inputs.codes, inputs.classes, lost=lost
         )
 
@@ -242,14 +244,16 @@ def _cka(inputs: Inputs, space: Space) -> Result:
     if len(inputs.codes) < 4:
         raise UndefinedMeasureError("debiased CKA needs at least four points")
     if inputs.fits(inputs.native.points):
-        return cka_of_points(inputs.native.points, inputs.map.points)
-    rows = inputs.few.rows
-    return _of_few(inputs, cka_of_points(inputs.native.points[rows], inputs.map.points[rows]))
+        return cka_from_points(inputs.native.points, inputs.map.points)
+    rows = inputs.memory_sample.rows
+    return _from_memory_sample(
+        inputs, cka_from_points(inputs.native.points[rows], inputs.map.points[rows])
+    )
 
 
-def _of_few(inputs: Inputs, result: Similarity | ParticipationRatio) -> Result:
+def _from_memory_sample(inputs: Inputs, result: Similarity | ParticipationRatio) -> Result:
     """Spread the influence of a few points over all, and say that there were few."""
-    rows, n_samples = inputs.few.rows, len(inputs.codes)
+    rows, n_samples = inputs.memory_sample.rows, len(inputs.codes)
     influence = np.zeros(n_samples)
     influence[rows] = result.influence * (n_samples / len(rows))
     note = (
@@ -264,7 +268,7 @@ def _two_nn(inputs: Inputs, space: Space) -> Result:
         raise UndefinedMeasureError(
             "TwoNN needs two neighbors of each point, and the graph has one"
         )
-    return two_nn_of_distances(space.graph.distances)
+    return two_nn_from_distances(space.graph.distances)
 
 
 def _capacity(inputs: Inputs, space: Space) -> Result:
@@ -293,49 +297,54 @@ def _center_correlation(inputs: Inputs, space: Space) -> Result:
 
 
 def _silhouette(inputs: Inputs, space: Space) -> Result:
-    return silhouette_of_sums(space.sums, inputs.sample, space.classes)
+    return silhouette_from_sums(space.sums, inputs.sample, space.classes)
 
 
 def _consistency(inputs: Inputs, space: Space) -> Result:
-    return consistency_of_shares(space.consistent, space.codes, space.classes)
+    return consistency_from_shares(space.consistent, space.codes, space.classes)
 
 
 def _participation(inputs: Inputs, space: Space) -> Result:
     if inputs.fits(space.points):
-        return participation_of_points(space.points)
-    return _of_few(inputs, participation_of_points(space.points[inputs.few.rows]))
+        return participation_from_points(space.points)
+    return _from_memory_sample(
+        inputs, participation_from_points(space.points[inputs.memory_sample.rows])
+    )
 
 
 def _whole(points: Array, codes: Array, classes: Array) -> Result:
-    return hulls_of_map(points, codes, classes, 1.0)
+    return hulls_from_map(points, codes, classes, 1.0)
 
 
 def _peeled(points: Array, codes: Array, classes: Array) -> Result:
-    return hulls_of_map(points, codes, classes, 0.95)
+    return hulls_from_map(points, codes, classes, 0.95)
 
 
 MEASURES = (
     Measure(
         "neighborhood_hit", "neighborhood", "Neighborhood Hit", _hit,
-        spaces="both", replicate=uncertainty.by_edges(_edges(True)),
+        spaces="both", replicate=uncertainty.resample_edge_scores(_edges(True)),
     ),
     Measure(
         "neighbor_confusion", "neighborhood", "neighbors of other classes", _confusion,
-        higher_is_better=False, spaces="both", replicate=uncertainty.by_edges(_edges(False)),
+        higher_is_better=False, spaces="both",
+        replicate=uncertainty.resample_edge_scores(_edges(False)),
     ),
-    _faithful("trustworthiness", "trustworthiness", shown=True, aware=False),
-    _faithful("continuity", "continuity", shown=False, aware=False),
-    _faithful("class_trustworthiness", "class-aware trustworthiness", shown=True, aware=True),
-    _faithful("class_continuity", "class-aware continuity", shown=False, aware=True),
+    _faithfulness_measure("trustworthiness", "trustworthiness", shown=True, aware=False),
+    _faithfulness_measure("continuity", "continuity", shown=False, aware=False),
+    _faithfulness_measure(
+        "class_trustworthiness", "class-aware trustworthiness", shown=True, aware=True
+    ),
+    _faithfulness_measure("class_continuity", "class-aware continuity", shown=False, aware=True),
     Measure(
         "label_trustworthiness", "faithfulness", "label-trustworthiness",
         _label_faithfulness(lost=True), spaces="pair",
-        replicate=uncertainty.by_comparisons(lost=True), null=NOTHING_TO_LOSE,
+        replicate=uncertainty.resample_comparisons(lost=True), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "label_continuity", "faithfulness", "label-continuity",
         _label_faithfulness(lost=False), spaces="pair",
-        replicate=uncertainty.by_comparisons(lost=False), null=NOTHING_TO_LOSE,
+        replicate=uncertainty.resample_comparisons(lost=False), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "distance_consistency", "clusters", "distance consistency", _consistency, spaces="both",
@@ -344,49 +353,52 @@ MEASURES = (
         "silhouette", "clusters", "silhouette", _silhouette, low=-1.0, spaces="both",
         null=uncertainty.silhouette_null,
     ),
-    _of_moments("davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_of_moments),
-    _of_moments(
-        "calinski_harabasz", "clusters", "Calinski-Harabasz", calinski_harabasz_of_moments,
+    _moment_measure("davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_from_moments),
+    _moment_measure(
+        "calinski_harabasz", "clusters", "Calinski-Harabasz", calinski_harabasz_from_moments,
         higher_is_better=True,
     ),
-    _of_shapes("convex_hulls", "overlap of convex hulls", _whole, EXTREMES),
-    _of_shapes("peeled_hulls", "overlap of peeled hulls", _peeled),
-    _of_shapes("best_ellipses", "overlap of ellipses", ellipses_of_map),
+    _shape_measure("convex_hulls", "overlap of convex hulls", _whole, NOT_RESAMPLED),
+    _shape_measure("peeled_hulls", "overlap of peeled hulls", _peeled),
+    _shape_measure("best_ellipses", "overlap of ellipses", ellipses_from_map),
     Measure("linear_probe", "linear", "linear probe accuracy", _probe, null=uncertainty.probe_null),
-    _of_moments("nc1", "collapse", "NC1, spread within classes", nc1_of_moments),
-    _of_moments("nc2", "collapse", "NC2, means from a simplex", nc2_of_moments, high=np.sqrt(2.0)),
-    _of_moments(
-        "class_distance_variance", "collapse", "class-distance variance", cdnv_of_moments
+    _moment_measure("nc1", "collapse", "NC1, spread within classes", nc1_from_moments),
+    _moment_measure(
+        "nc2", "collapse", "NC2, means from a simplex", nc2_from_moments, high=np.sqrt(2.0)
+    ),
+    _moment_measure(
+        "class_distance_variance", "collapse", "class-distance variance", cdnv_from_moments
     ),
     Measure(
         "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn,
-        higher_is_better=None, high=np.inf, replicate=uncertainty.by_ratios, null=LABEL_FREE,
+        higher_is_better=None, high=np.inf, replicate=uncertainty.resample_ratios, null=LABEL_FREE,
     ),
     Measure(
         "participation_ratio", "dimension", "participation ratio", _participation,
         higher_is_better=None, low=1.0, high=np.inf,
-        replicate=uncertainty.by_influence, null=LABEL_FREE,
+        replicate=uncertainty.shift_by_influence, null=LABEL_FREE,
     ),
     Measure(
         "linear_cka", "similarity", "linear CKA of points and map", _cka,
-        higher_is_better=None, spaces="pair", replicate=uncertainty.by_influence, null=LABEL_FREE,
+        higher_is_better=None, spaces="pair",
+        replicate=uncertainty.shift_by_influence, null=LABEL_FREE,
     ),
     Measure(
         "manifold_capacity", "capacity", "manifold capacity", _capacity, high=2.0,
-        replicate=uncertainty.by_draws(0), null_runs=CAPACITY_RUNS,
+        replicate=uncertainty.resample_draws(0), null_runs=NULL_CAPACITY_RUNS,
     ),
     Measure(
         "manifold_radius", "capacity", "manifold radius", _radius,
         higher_is_better=False, high=np.inf,
-        replicate=uncertainty.by_draws(1), null_runs=CAPACITY_RUNS,
+        replicate=uncertainty.resample_draws(1), null_runs=NULL_CAPACITY_RUNS,
     ),
     Measure(
         "manifold_dimension", "capacity", "manifold dimension", _dimension,
         higher_is_better=False, high=np.inf,
-        replicate=uncertainty.by_draws(2), null_runs=CAPACITY_RUNS,
+        replicate=uncertainty.resample_draws(2), null_runs=NULL_CAPACITY_RUNS,
     ),
     Measure(
         "center_correlation", "capacity", "correlation of class centers", _center_correlation,
-        higher_is_better=False, replicate=NO_DRAWS, null_runs=CAPACITY_RUNS,
+        higher_is_better=False, replicate=NO_DRAWS, null_runs=NULL_CAPACITY_RUNS,
     ),
 )  # fmt: skip

@@ -13,7 +13,7 @@ from ..._typing import Array
 from ..clusters import silhouettes
 from ..dimension import IntrinsicDimension, ParticipationRatio, estimate_dimension
 from ..label_faithfulness import separations
-from ..linear import probes_by_chance
+from ..linear import permuted_probes
 from ..similarity import Similarity
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 Replicate = Callable[["Inputs", "Space", Any], Array]
 
 # For the null of the linear probe, so many points are enough: it is narrow.
-PROBE_ROWS = 500
-PROBE_RUNS = 3
+NULL_PROBE_SAMPLES = 500
+NULL_PROBE_RUNS = 3
 
 
 def interval(value: float, replicates: Array, low: float, high: float) -> tuple[float, float]:
@@ -41,7 +41,7 @@ def interval(value: float, replicates: Array, low: float, high: float) -> tuple[
     return float(max(low, value + min(below, 0.0))), float(min(high, value + max(above, 0.0)))
 
 
-def by_points(inputs: Inputs, space: Space, result: Any) -> Array:
+def resample_point_scores(inputs: Inputs, space: Space, result: Any) -> Array:
     """Resample the scores of the points; what they were scored by (neighbors, centroids) stays."""
     rows = getattr(result, "samples", np.arange(len(inputs.codes)))
     weights = inputs.weights[:, rows]
@@ -62,7 +62,7 @@ def by_points(inputs: Inputs, space: Space, result: Any) -> Array:
     return np.asarray(means / total)
 
 
-def by_edges(edges: Callable[[Inputs, Space], tuple[Array, Array, Array]]) -> Replicate:
+def resample_edge_scores(edges: Callable[[Inputs, Space], tuple[Array, Array, Array]]) -> Replicate:
     """Weigh the score of each neighbor by how often both ends are in the resample, to first order.
 
     Resampling the scores of the points alone would miss that each point is a neighbor of many
@@ -88,7 +88,7 @@ def by_edges(edges: Callable[[Inputs, Space], tuple[Array, Array, Array]]) -> Re
     return replicate
 
 
-def by_moments(compute: Callable[[Any, Array], Any]) -> Replicate:
+def recompute_from_moments(compute: Callable[[Any, Array], Any]) -> Replicate:
     """Compute the measure from the class means and spreads of each resample."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
@@ -97,7 +97,7 @@ def by_moments(compute: Callable[[Any, Array], Any]) -> Replicate:
     return replicate
 
 
-def by_rows(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
+def recompute_from_points(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
     """Compute the measure of each resample of the points."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
@@ -114,14 +114,16 @@ def by_rows(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
     return replicate
 
 
-def by_influence(inputs: Inputs, space: Space, result: ParticipationRatio | Similarity) -> Array:
+def shift_by_influence(
+    inputs: Inputs, space: Space, result: ParticipationRatio | Similarity
+) -> Array:
     """Move the value, to first order, as each resample weighs the points."""
     return np.asarray(
         result.value + _products(inputs.weights, result.influence) / len(inputs.codes)
     )
 
 
-def by_ratios(inputs: Inputs, space: Space, result: IntrinsicDimension) -> Array:
+def resample_ratios(inputs: Inputs, space: Space, result: IntrinsicDimension) -> Array:
     """Estimate the dimension from resampled ratios of distances; the neighbors stay."""
     order = np.argsort(result.log_ratios, kind="stable")
     ordered, columns = result.log_ratios[order], result.samples[order]
@@ -138,7 +140,7 @@ def by_ratios(inputs: Inputs, space: Space, result: IntrinsicDimension) -> Array
     )
 
 
-def by_comparisons(*, lost: bool) -> Replicate:
+def resample_comparisons(*, lost: bool) -> Replicate:
     """Resample the comparisons of distances to centroids, in both spaces; the centroids stay."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
@@ -152,7 +154,7 @@ def by_comparisons(*, lost: bool) -> Replicate:
     return replicate
 
 
-def by_draws(part: int) -> Replicate:
+def resample_draws(part: int) -> Replicate:
     """Resample the draws of the manifold capacity: its error from their number."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
@@ -181,23 +183,23 @@ def _products(weights: Array, values: Array) -> Array:
 
 def silhouette_null(inputs: Inputs, space: Space) -> Array:
     """Silhouettes of a few points with permuted labels, all permutations in one pass."""
-    sample, sums = space.sums_by_chance
+    sample, sums = space.permuted_distance_sums
     return np.array(
         [
             silhouettes(sums[:, run], other.codes[sample.rows], sample.sizes).mean()
-            for run, other in enumerate(inputs.shuffled)
+            for run, other in enumerate(inputs.permuted)
         ]
     )
 
 
 def probe_null(inputs: Inputs, space: Space) -> Array:
     """Linear probes of a few points with permuted labels."""
-    return probes_by_chance(
+    return permuted_probes(
         space.points,
         inputs.codes,
         inputs.classes,
-        PROBE_ROWS,
-        min(PROBE_RUNS, inputs.settings["n_permutations"]),
+        NULL_PROBE_SAMPLES,
+        min(NULL_PROBE_RUNS, inputs.settings["n_permutations"]),
         inputs.random_state,
         inputs.n_jobs,
     )
