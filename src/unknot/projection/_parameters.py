@@ -6,7 +6,7 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from .._validation.numbers import is_integer
-from ..neighbors._search import METRICS
+from ..neighbors import METRICS
 
 # scikit-learn's estimators take anything and check it in fit: what a type checker should know is
 # nothing to enforce in the constructor.

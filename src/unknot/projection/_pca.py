@@ -15,7 +15,7 @@ from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Float64
 from .._validation.arrays import for_estimator, is_sparse
 from .._validation.points import as_points, origin_of, relative
-from ..neighbors._axes import centered, frame, row_blocks
+from ..neighbors import centered, frame, row_blocks
 from ._parameters import Whole
 
 # Up to so many features the directions come from the covariance matrix.
@@ -23,7 +23,7 @@ COVARIANCE_FEATURES = 2048
 # Partial sums of the covariance, of at least so many rows: their number, not the threads', decides
 # the rounding.
 PARTS = 16
-ROWS = 1250
+MIN_ROWS_PER_PART = 1250
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,7 +94,7 @@ class Components:
 
 def _covariance(points: Array, mean: Array, scale: float, team: ThreadTeam) -> Array:
     n, n_features = points.shape
-    n_parts = min(PARTS, max(1, n // ROWS))
+    n_parts = min(PARTS, max(1, n // MIN_ROWS_PER_PART))
     parts = np.zeros((n_parts, n_features, n_features))
 
     def add(part: int) -> None:

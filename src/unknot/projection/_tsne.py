@@ -16,8 +16,7 @@ from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array
 from .._validation.arrays import as_numbers, for_estimator
-from ..neighbors import NeighborGraph
-from ..neighbors._search import SearchSpace, graph_of_points, neighbors_among
+from ..neighbors import NeighborGraph, SearchSpace, graph_of_points, neighbors_among
 from ._affinities import Affinities, attainable_perplexity, joint, neighbors_for
 from ._copies import Representatives
 from ._descent import Engine, ExactEngine, MeshEngine, Phase, Report, descend

@@ -161,7 +161,7 @@ def measures_among(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
 
 
 def _families() -> dict[str, str]:
-    from ...metrics._suite.registry import MEASURES
+    from ...metrics import MEASURES
 
     found = {}
     for entry in MEASURES:
@@ -172,7 +172,7 @@ def _families() -> dict[str, str]:
 
 
 def _spaces() -> dict[str, str]:
-    from ...metrics._suite.registry import MEASURES
+    from ...metrics import MEASURES
 
     return {
         entry.name: "native" if entry.spaces in ("native", "both") else "map" for entry in MEASURES
