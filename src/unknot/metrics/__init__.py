@@ -1,8 +1,7 @@
 """Measures of how untangled labeled points are; every one is a function, one family a module."""
 
-# What studies need beside the public names.
 from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
-from ._suite.registry import MEASURES as MEASURES
+from ._suite.registry import MEASURES as MEASURES  # for studies
 from .capacity import ManifoldCapacity, manifold_capacity
 from .clusters import (
     DaviesBouldin,

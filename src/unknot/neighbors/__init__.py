@@ -1,6 +1,6 @@
 """The k nearest neighbors of every point: exact, on all cores, without an N x N matrix."""
 
-# What projection needs beside the public names.
+# Names imported `as` themselves are for the other rooms, not for users.
 from ._axes import centered as centered
 from ._axes import frame as frame
 from ._axes import row_blocks as row_blocks
