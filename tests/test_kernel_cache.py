@@ -216,5 +216,5 @@ def test_the_stamp_covers_the_kernels_of_every_room(tmp_path, monkeypatch):
 
 def test_without_the_compiler_there_are_no_kernels(monkeypatch):
     monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
-    with pytest.raises(RuntimeError, match="NUMBA_DISABLE_JIT is set"):
+    with pytest.raises(RuntimeError, match=r"NUMBA_DISABLE_JIT .* is set, but unknot"):
         kernel()(lambda number: number)

@@ -7,7 +7,7 @@ from unknot._parallel.thread_team import ThreadTeam
 from unknot.projection import _descent, _kernels_exact, _kernels_optimizer
 from unknot.projection._affinities import joint
 from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend
-from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, NOTCH, attract, move
+from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, NOTCH, StateRow, attract, move
 
 
 @pytest.fixture(scope="module")
@@ -30,8 +30,8 @@ def divergence(p, y):
     w = 1 / (1 + (d**2).sum(axis=-1))
     np.fill_diagonal(w, 0)
     q = w / w.sum()
-    some = p > 0
-    return (p[some] * np.log(p[some] / q[some])).sum()
+    linked = p > 0
+    return (p[linked] * np.log(p[linked] / q[linked])).sum()
 
 
 def gradient(p, y, exaggeration=1.0):
@@ -91,7 +91,7 @@ def test_gradient_norm_and_divergence_are_those_of_the_map_before_the_step(probl
     y = np.random.default_rng(4).normal(size=(400, 2)).astype(np.float32) * 3
     with ThreadTeam(1) as team:
         for engine in (ExactEngine(affinities, y, team), MeshEngine(affinities, y, 0.25, team)):
-            kl, norm = engine.measure(Phase(1, 1.0, 0.5, 100.0))
+            kl, norm = engine.step_and_measure(Phase(1, 1.0, 0.5, 100.0))
             assert kl == pytest.approx(divergence(p, y), abs=2e-4)
             assert norm == pytest.approx(np.linalg.norm(gradient(p, y)), rel=2e-3)
             np.testing.assert_array_equal(engine.map_(before=True), y)
@@ -105,14 +105,14 @@ def slow_steps(p, y, phase, n_steps, notch):
     """
     y = y.astype(np.float64)
     velocity, gain = np.zeros_like(y), np.ones_like(y)
-    before = settled = None
+    before = filtered = None
     for _ in range(n_steps):
         repulsion = gradient(p, y, 0)
-        if settled is None:
-            before = settled = repulsion
-        settled = (1 + notch) / 2 * (repulsion + before) - notch * settled
+        if filtered is None:
+            before = filtered = repulsion
+        filtered = (1 + notch) / 2 * (repulsion + before) - notch * filtered
         before = repulsion
-        g = gradient(p, y, phase.exaggeration) - repulsion + settled
+        g = gradient(p, y, phase.exaggeration) - repulsion + filtered
         gain = np.where(g * velocity < 0, gain + 0.2, np.maximum(gain * 0.8, 0.01))
         velocity = phase.momentum * velocity - phase.learning_rate * gain * g
         length = np.linalg.norm(velocity, axis=1, keepdims=True)
@@ -156,7 +156,10 @@ def test_the_order_in_memory_changes_nothing_but_rounding(problem, monkeypatch):
             # As between two phases, from where the points have come to.
             plain.advance(phase, 3)
             ordered.advance(phase, 3)
-            (kl, norm), (kl_too, norm_too) = plain.measure(phase), ordered.measure(phase)
+            (kl, norm), (kl_too, norm_too) = (
+                plain.step_and_measure(phase),
+                ordered.step_and_measure(phase),
+            )
             assert kl_too == pytest.approx(kl, rel=1e-4)
             assert norm_too == pytest.approx(norm, rel=1e-3)
             np.testing.assert_allclose(ordered.map_(), plain.map_(), atol=1e-3)
@@ -219,11 +222,11 @@ class Scripted(Engine):
     def advance(self, phase, n_steps):
         self.steps += n_steps
 
-    def measure(self, phase):
+    def step_and_measure(self, phase):
         self.advance(phase, 1)
         return self.divergences(self.steps - 1), self.norm
 
-    def place(self, map_):
+    def set_embedding(self, map_):
         raise AssertionError("nothing was drawn together")
 
     def restart(self):
@@ -287,7 +290,7 @@ class Gathering(Scripted):
         spread = 1e-4 if self.placed else 1e-4 * 0.1 ** (self.steps - before)
         return np.array([[spread, 0], [-spread, 0]], np.float32)
 
-    def place(self, map_):
+    def set_embedding(self, map_):
         self.placed.append((self.steps, map_))
 
 
@@ -306,32 +309,34 @@ def test_a_vanished_gradient_is_no_end_where_nothing_has_been_gained():
 
 
 @pytest.mark.parametrize("is_first", [False, True])
-@pytest.mark.parametrize("aside", [0, 1])
+@pytest.mark.parametrize("free_y", [0, 1])
 @pytest.mark.parametrize("n", [1, 15, 16, 400, 403])
-def test_steps_by_sixteen_equal_slow_twin(n, aside, is_first):
+def test_steps_by_sixteen_equal_slow_twin(n, free_y, is_first):
     rng = np.random.default_rng(8)
     rows = rng.normal(size=(14, -(-n // 16) * 16)).astype(np.float32)
-    rows[4:6] = rng.uniform(0.005, 3, size=rows[4:6].shape)
+    gains, velocities = rows[StateRow.X_GAIN :][:2], rows[StateRow.X_VELOCITY :][:2]
+    gains[:] = rng.uniform(0.005, 3, size=gains.shape)
     rows[:2, n:], rows[2:, n:] = rows[:2, n - 1 : n], 0
-    y, velocity, gain, pull, field, _, kept = (
+    y, velocity, gain, pull, field, _, memory = (
         rows[i : i + 2, :n].astype(np.float64) for i in range(0, 14, 2)
     )
     sums = np.zeros((4, 7))
-    push, settings = np.float32(0.01), tuple(map(np.float32, (12.0, 2.0, 0.8, 1.5, aside)))
+    push, settings = np.float32(0.01), tuple(map(np.float32, (12.0, 2.0, 0.8, 1.5, free_y)))
     for chunk in range(4):
         move(chunk, 4, n, is_first, rows.reshape(-1), push, settings, sums)
-    settled = field if is_first else 0.85 * field + kept
-    g = 4 * (12 * pull + 0.01 * settled)
-    g[1] *= aside
+    filtered = field if is_first else 0.85 * field + memory
+    g = 4 * (12 * pull + 0.01 * filtered)
+    g[1] *= free_y
     gain = np.where(g * velocity < 0, gain + 0.2, np.maximum(gain * 0.8, 0.01))
     velocity = 0.8 * velocity - 2 * gain * g
     velocity *= np.minimum(1, 1.5 / np.linalg.norm(velocity, axis=0))
     y += velocity
-    np.testing.assert_allclose(rows[4:6, :n], gain, rtol=1e-5)
-    np.testing.assert_allclose(rows[2:4, :n], velocity, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(gains[:, :n], gain, rtol=1e-5)
+    np.testing.assert_allclose(velocities[:, :n], velocity, rtol=1e-4, atol=1e-5)
     np.testing.assert_allclose(rows[:2, :n], y, rtol=1e-4, atol=1e-5)
-    np.testing.assert_array_equal(rows[10:12].reshape(-1, 2), rows[:2].T)
-    np.testing.assert_allclose(rows[12:, :n], 0.85 * field - 0.7 * settled, rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(rows[StateRow.PAIRS :][:2].reshape(-1, 2), rows[:2].T)
+    memories = rows[StateRow.X_MEMORY :][:2]
+    np.testing.assert_allclose(memories[:, :n], 0.85 * field - 0.7 * filtered, rtol=1e-4, atol=1e-5)
     np.testing.assert_array_equal(rows[:2, n:], np.repeat(rows[:2, n - 1 : n], len(rows[0]) - n, 1))
     np.testing.assert_allclose(sums[:, GRADIENT].sum(), (g**2).sum(), rtol=1e-5)
     bounds = (rows[0].min(), rows[0].max(), rows[1].min(), rows[1].max())
@@ -343,12 +348,12 @@ def test_what_alternates_is_left_out_of_a_field():
     seen = []
     rows = np.zeros((14, 16), np.float32)
     for number in step:
-        rows[:8] = 0
-        rows[8:10] = is_right + 5 * (-1) ** number
+        rows[: StateRow.X_FIELD] = 0
+        rows[StateRow.X_FIELD :][:2] = is_right + 5 * (-1) ** number
         settings = tuple(map(np.float32, (1.0, 1.0, 0.0, 1e9, 1.0)))
         move(0, 1, 16, number == 0, rows.reshape(-1), np.float32(0.25), settings, np.zeros((1, 7)))
         # From gains of 0 at rest: 0 * 0.8, but no less than 0.01.
-        seen.append(rows[2:4, 0] / -0.01)
+        seen.append(rows[StateRow.X_VELOCITY :][:2, 0] / -0.01)
     assert np.abs(seen[0] - is_right[:, 0]).max() == pytest.approx(5, rel=1e-4)
     np.testing.assert_allclose(seen[-1], is_right[:, 0], rtol=1e-4)
 

@@ -93,16 +93,16 @@ def test_charges_go_to_the_coarse_mesh_and_potentials_come_back():
     rng = np.random.default_rng(1)
     charges = rng.random((2, 32, 64)).astype(np.float32)
     found = np.zeros((11, 32), np.float32)
-    room = np.full(1000, np.nan, np.float32)
-    restrict(charges, 0, 11, WEIGHTS, room, found)
+    scratch = np.full(1000, np.nan, np.float32)
+    restrict(charges, 0, 11, WEIGHTS, scratch, found)
     rows, columns = between_meshes(32, 11), between_meshes(64, 19)
     true = rows @ charges.sum(axis=0).astype(np.float64) @ columns.T
     np.testing.assert_allclose(found[:, :19], true, rtol=1e-5)
     np.testing.assert_allclose(found.sum(), charges.sum(), rtol=1e-6)  # no charge is lost
     coarse = rng.normal(size=(11, 32)).astype(np.float32)
     potential = np.ones((32, 64), np.float32)
-    add_coarse(coarse, 0, WEIGHTS, room, potential)
-    add_coarse(coarse, 32, WEIGHTS, room, potential)
+    add_coarse(coarse, 0, WEIGHTS, scratch, potential)
+    add_coarse(coarse, 32, WEIGHTS, scratch, potential)
     np.testing.assert_allclose(potential, 1 + rows.T @ coarse[:, :19] @ columns, atol=1e-5)
 
 

@@ -5,7 +5,7 @@ import pytest
 from numba import njit
 
 from unknot.projection import _kernels_lanes as lanes
-from unknot.projection._kernels_optimizer import logs_of
+from unknot.projection._kernels_optimizer import log_lanes
 
 AT = np.uint64(3)
 TO = np.uint64(5)
@@ -55,7 +55,7 @@ def test_sums_and_extremes_of_sixteen():
     @njit
     def fold(source):
         some = lanes.load(source, AT)
-        return lanes.total(some), lanes.least(some), lanes.greatest(some)
+        return lanes.reduce_sum(some), lanes.reduce_min(some), lanes.reduce_max(some)
 
     values = np.random.default_rng(0).permutation(16).astype(np.float32) - 4
     padded = np.concatenate([np.full(3, -99, np.float32), values, np.full(3, 99, np.float32)])
@@ -64,23 +64,23 @@ def test_sums_and_extremes_of_sixteen():
 
 
 @pytest.mark.parametrize("count", [0, 1, 7, 16])
-def test_first_of(count):
+def test_keep_first(count):
     many = np.uint64(count)
     values = np.arange(1, 17, dtype=np.float32)
-    kept = run_on(njit(lambda some: lanes.first_of(some, many)), values)
+    kept = run_on(njit(lambda some: lanes.keep_first(some, many)), values)
     np.testing.assert_array_equal(kept, np.where(np.arange(16) < count, values, 0))
 
 
 def test_whole_numbers():
     values = np.array([0, 0.25, 0.999, 1, 7.5, 255.9, 4000, 8388607] * 2, np.float32)
     np.testing.assert_array_equal(
-        run_on(njit(lambda some: lanes.whole(some)), values), np.floor(values)
+        run_on(njit(lambda some: lanes.truncate(some)), values), np.floor(values)
     )
 
     @njit
-    def there_and_back(source, room):
-        lanes.store_whole(room, AT, lanes.load(source, AT))
-        return lanes.read_whole(room, AT), lanes.read_whole(room, AT + np.uint64(15))
+    def there_and_back(source, scratch):
+        lanes.store_int(scratch, AT, lanes.load(source, AT))
+        return lanes.load_int(scratch, AT), lanes.load_int(scratch, AT + np.uint64(15))
 
     padded = np.concatenate([np.zeros(3, np.float32), np.floor(values)])
     assert there_and_back(padded, np.zeros(20, np.float32)) == (0, 8388607)
@@ -91,7 +91,7 @@ def test_pairs_are_written_and_read_by_index(kind):
     @njit
     def run(x, y, pairs, indices, out):
         lanes.store_pairs(pairs, TO, lanes.load(x, AT), lanes.load(y, AT))
-        a, b = lanes.pairs_at(pairs, indices, AT)
+        a, b = lanes.gather_pairs(pairs, indices, AT)
         lanes.store(out, np.uint64(0), a)
         lanes.store(out, np.uint64(16), b)
 
@@ -111,7 +111,7 @@ def test_pairs_are_written_and_read_by_index(kind):
 def test_small_whole_numbers():
     @njit
     def run(source, target):
-        lanes.store(target, TO, lanes.load_small(source, AT))
+        lanes.store(target, TO, lanes.load_uint16(source, AT))
 
     source = np.array([0] * 3 + [65535, 1, 32768, *range(13)], np.uint16)
     target = np.zeros(21, np.float32)
@@ -123,7 +123,7 @@ def test_logarithms_equal_the_library():
     @njit
     def run(x, out):
         for at in range(np.uint64(0), np.uint64(len(x)), np.uint64(16)):
-            lanes.store(out, at, logs_of(lanes.load(x, at)))
+            lanes.store(out, at, log_lanes(lanes.load(x, at)))
 
     x = np.concatenate([np.linspace(1, 4, 4800), np.logspace(0, 12, 4800)]).astype(np.float32)
     found = np.empty_like(x)

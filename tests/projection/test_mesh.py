@@ -167,9 +167,9 @@ def gathered(x, y, n, potential, near):
     """Field and sums of n points on a mesh that begins at (-2, -3), with 2 nodes a unit."""
     x_field, y_field, sums = np.empty(64, np.float32), np.empty(64, np.float32), np.zeros(4)
     place = ((np.float32(-2), np.float32(-3)), np.float32(2), potential)
-    room = np.empty(528, np.float32)
+    scratch = np.empty(528, np.float32)
     for chunk in range(4):
-        _kernels_mesh.gather(chunk, 4, x, y, n, *place, near, room, x_field, y_field, sums)
+        _kernels_mesh.gather(chunk, 4, x, y, n, *place, near, scratch, x_field, y_field, sums)
     return x_field, y_field, sums
 
 

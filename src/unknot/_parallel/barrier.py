@@ -1,11 +1,11 @@
-"""Threads that go through compiled code together: barriers, and work that is shared out.
+"""Synchronization of threads inside compiled code: a spin barrier and a task counter.
 
-To hand a task to a Python thread takes as long as many a task here, and to wake one that sleeps
-longer. So the threads of a computation stay in compiled code and wait for each other by looking,
-after a while letting others run in between.
+Handing a task to a Python thread takes as long as many of the tasks here, and waking a sleeping
+thread longer. So the threads of a computation stay in compiled code and wait for each other by
+spinning, yielding the processor after a while.
 
 ``shared``, from `new_shared`, is the state of one such computation. All threads call `barrier` the
-same number of times; between two of them `next_task` hands out 0, 1, 2, ...
+same number of times; between two barriers `next_task` returns 0, 1, 2, ... to whichever calls it.
 """
 
 import sys
@@ -18,19 +18,20 @@ from numba.extending import intrinsic
 
 from .._typing import Array, Int64
 
-# Each on a cache line of its own.
+# Each on its own cache line.
 ARRIVED, ROUND, GIVEN_UP, TASK = (np.uint64(8 * number) for number in range(4))
-LOOKS = 2000
+# Spins before a waiting thread yields.
+SPINS = 2000
 _WORD = ir.IntType(64)
 
 
 def new_shared() -> Int64[Array, " words"]:
-    """Return the state of a computation about to begin."""
+    """Return the initial shared state of a computation."""
     return np.zeros(32, np.int64)
 
 
 def give_up(shared: Int64[Array, " words"]) -> None:
-    """Let nobody wait any longer: a thread will not come."""
+    """Make every barrier return False: a thread will never arrive."""
     shared[GIVEN_UP] = 1
 
 
@@ -41,7 +42,7 @@ def _address(context, builder, kind, array, index):
 
 @intrinsic
 def read(typing, array, index):
-    """Read a number that another thread may have written."""
+    """Load a number that other threads write (acquire)."""
 
     def generate(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments)
@@ -52,7 +53,7 @@ def read(typing, array, index):
 
 @intrinsic
 def write(typing, array, index, value):
-    """Write a number for other threads to read, and with it all that was written before."""
+    """Store a number that other threads read, and publish all earlier writes (release)."""
 
     def generate(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments[:2])
@@ -64,7 +65,7 @@ def write(typing, array, index, value):
 
 @intrinsic
 def add(typing, array, index, value):
-    """Add to a number in one piece, and return what it was."""
+    """Add to a number atomically, and return its previous value."""
 
     def generate(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments[:2])
@@ -74,8 +75,8 @@ def add(typing, array, index, value):
 
 
 @intrinsic
-def let_others_run(typing):
-    """Give the processor to another thread that waits for it."""
+def yield_processor(typing):
+    """Let the operating system run another thread on this processor."""
 
     def generate(context, builder, signature, arguments):
         if sys.platform != "win32":
@@ -88,24 +89,24 @@ def let_others_run(typing):
 
 @njit(no_cfunc_wrapper=True)
 def barrier(shared, n_threads):
-    """Wait for all threads, and start to count tasks anew; False if one has given up."""
+    """Wait for all threads and reset the task counter; False if a thread has given up."""
     now = read(shared, ROUND)
     if add(shared, ARRIVED, 1) == n_threads - 1:
         write(shared, ARRIVED, 0)
         write(shared, TASK, 0)
         write(shared, ROUND, now + 1)
         return read(shared, GIVEN_UP) == 0
-    looks = 0
+    spins = 0
     while read(shared, ROUND) == now:
-        looks += 1
-        if looks > LOOKS:
+        spins += 1
+        if spins > SPINS:
             if read(shared, GIVEN_UP) != 0:
                 return False
-            let_others_run()
+            yield_processor()
     return read(shared, GIVEN_UP) == 0
 
 
 @njit(no_cfunc_wrapper=True)
 def next_task(shared):
-    """Take the next task of those that all threads share."""
+    """Return the number of the next task, of those that all threads share."""
     return add(shared, TASK, 1)

@@ -1,8 +1,8 @@
-"""Kernels, compiled in threads of their own, so that whoever waits for one can be interrupted.
+"""A decorator for kernels, which are compiled in a separate thread so that callers can interrupt.
 
-Numba compiles a kernel where it is first called. That takes up to some seconds, and an interrupt
-which strikes inside the compiler may leave its locks locked. Here the caller only waits, and may
-leave: the compiler goes on, and who calls the kernel next finds it made, or waits for it.
+Numba compiles a kernel at its first call. That takes up to a few seconds, and an interrupt inside
+the compiler can leave its locks held. Here the caller only waits and can be interrupted; the
+compilation continues, and the next call of the kernel uses its result, or waits for it.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .thread_team import wait_for
 
 
 class _Compilation(threading.Thread):
-    """A call of the compiler; a daemon, as nobody may be there any longer when it ends."""
+    """A compilation in a thread; a daemon, since its caller may be gone when it ends."""
 
     def __init__(self, compile_: Callable[..., object], signature: object) -> None:
         super().__init__(name="unknot-compiler", daemon=True)
@@ -34,13 +34,13 @@ class _Compilation(threading.Thread):
         """Compile."""
         try:
             self._entry = self._compile(self._signature)
-        except BaseException as error:  # raised again by entry
+        except BaseException as error:  # re-raised by entry
             self._error = error
         finally:
             self._ended.set()
 
     def entry(self) -> object:
-        """Return what the compiler returned, or raise what it raised."""
+        """Wait, and return the compiler's result or raise its error."""
         wait_for(self._ended)
         if self._error is not None:
             raise self._error
@@ -48,33 +48,33 @@ class _Compilation(threading.Thread):
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
-    """Make a function a kernel: compiled for each kind of arguments, kept on disk, without the GIL.
+    """Compile a function with Numba per argument types, cached on disk, releasing the GIL.
 
     Parameters
     ----------
     **options
-        Further ones of `numba.njit`.
+        Further options of `numba.njit`.
     """
 
     def decorate(function: Callable[..., Any]) -> Any:
         dispatcher = njit(nogil=True, no_cfunc_wrapper=True, **options)(function)
         if dispatcher is function:
             raise RuntimeError(
-                "NUMBA_DISABLE_JIT is set (or disable_jit in .numba_config.yaml), and without "
-                "Numba's compiler there are no kernels: unset it"
+                "NUMBA_DISABLE_JIT (or disable_jit in .numba_config.yaml) is set, but unknot "
+                "needs Numba's compiler: unset it"
             )
         dispatcher._cache = KernelCache(function)
         compile_ = dispatcher.compile
 
-        def compile_elsewhere(signature: object) -> object:
-            # Whoever is compiling has the lock, and needs this on the way.
+        def compile_in_thread(signature: object) -> object:
+            # Called during another compilation, which holds the lock and needs this one.
             if global_compiler_lock.is_locked():
                 return compile_(signature)
             compilation = _Compilation(compile_, signature)
             compilation.start()
             return compilation.entry()
 
-        dispatcher.compile = compile_elsewhere
+        dispatcher.compile = compile_in_thread
         return dispatcher
 
     return decorate
@@ -88,6 +88,6 @@ def _unlock() -> None:
     global_compiler_lock.release()
 
 
-# A lock that a thread holds while the process forks would stay locked in the child for ever.
+# A lock held by another thread during a fork would stay locked in the child forever.
 if hasattr(os, "register_at_fork"):
     os.register_at_fork(before=_lock, after_in_parent=_unlock, after_in_child=_unlock)

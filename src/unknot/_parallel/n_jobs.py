@@ -1,4 +1,4 @@
-"""How many threads a computation may use."""
+"""The number of threads of a computation."""
 
 import os
 from typing import Any
@@ -7,9 +7,10 @@ from .._validation.numbers import is_integer
 
 
 def resolve_n_jobs(n_jobs: Any) -> int:
-    """Turn scikit-learn's ``n_jobs`` into a number of threads.
+    """Convert ``n_jobs`` to a number of threads, as scikit-learn does except for None.
 
-    ``None`` and -1 mean every processor this process may run on, -2 all but one, and so on.
+    None and -1 mean every core this process may run on (None is one core in scikit-learn), -2 all
+    but one, and so on.
 
     Raises
     ------

@@ -1,17 +1,17 @@
-"""What vectorized kernels share: how many numbers they take at once, and how they round."""
+"""Constants of vectorized kernels: the vector width and the fast-math flags."""
 
 from typing import Final
 
 import numpy as np
 
 LANES: Final = 16
-"""float32 numbers that are loaded, computed with and stored as one vector."""
+"""float32 numbers per vector."""
 
 STRIDE: Final = np.uint64(LANES)
-"""The same for loops of kernels: an unsigned index needs no check for a negative one."""
+"""LANES for the loops of kernels: an unsigned index needs no check for negative values."""
 
 REORDERED: Final = {"reassoc", "contract", "nsz"}
-"""Sums may be taken in any order, so that they vectorize; no other liberty."""
+"""Allow sums in any order, so that they vectorize; nothing else."""
 
 FAST: Final = {*REORDERED, "arcp"}
-"""Further, a division may become a product with the reciprocal."""
+"""Allow, in addition, to replace a division by a product with the reciprocal."""

@@ -1,12 +1,12 @@
-"""A small team of threads that share out numbered tasks.
+"""A small pool of threads that run numbered tasks.
 
-Numba's own parallel loops share one global pool, which may not be entered by two threads at once
-(workqueue) nor after a fork (GNU OpenMP): either ends the interpreter. Here each computation owns
-its threads. A task is a call into a compiled kernel, a matrix product or a transform, all of which
-release the GIL.
+Numba's own parallel loops share one global pool, which two threads must not enter at once
+(workqueue), nor a forked child (GNU OpenMP): either ends the interpreter. Here each computation
+owns its threads. A task is a call of a compiled kernel, a matrix product or a transform, all of
+which release the GIL.
 
-Which thread runs which task is left to chance; therefore tasks write to places of their own, and
-what they write must not depend on how many threads there are.
+Which thread runs which task is not determined. So each task writes to its own part of the result,
+and what it writes must not depend on the number of threads.
 """
 
 from __future__ import annotations
@@ -20,18 +20,18 @@ from types import TracebackType
 
 from threadpoolctl import threadpool_limits
 
-# Seconds between looks whether the one for whom a thread works has left.
-LOOK = 0.05
+# Seconds between checks whether a worker's caller has been interrupted.
+POLL_INTERVAL = 0.05
 
-_here = threading.local()
+_local = threading.local()
 
 
 class AbandonedError(Exception):
-    """Whoever asked for this work has left."""
+    """Raised in a worker thread whose caller was interrupted."""
 
 
 class _Job:
-    """Tasks 0..n-1 of one call, taken one at a time by whoever is free."""
+    """Tasks 0..n-1 of one call, taken one at a time by the caller and the workers."""
 
     def __init__(self, task: Callable[[int], object], n_tasks: int) -> None:
         self._task = task
@@ -39,62 +39,62 @@ class _Job:
         self._idle = threading.Lock()
         self._next = 0
         self._end = n_tasks
-        self._helping = 0
+        self._n_busy_workers = 0
         self._waiting = False
         self.error: BaseException | None = None
 
-    def _take(self, helper: int) -> int:
+    def _take(self, n_workers: int) -> int:
         with self._lock:
             number = self._next
             if number >= self._end:
                 return -1
             self._next = number + 1
-            self._helping += helper
+            self._n_busy_workers += n_workers
             return number
 
-    def work(self) -> None:
-        """Take tasks until none is left: the caller's part.
+    def run_in_caller(self) -> None:
+        """Run tasks in the caller's thread until none is left.
 
-        An interrupt may strike here anywhere, so nothing is counted that it could leave uncounted.
+        An interrupt may occur anywhere here, so no counter depends on this thread.
         """
         while (number := self._take(0)) >= 0:
             self._task(number)
 
-    def help(self) -> None:
-        """Take tasks until none is left: the part of the other threads, never interrupted."""
-        _here.job = self
+    def run_in_worker(self) -> None:
+        """Run tasks in a worker thread, which is never interrupted, until none is left."""
+        _local.job = self
         while (number := self._take(1)) >= 0:
             error: BaseException | None = None
             try:
                 self._task(number)
-            except BaseException as caught:  # raised again by ThreadTeam.run
+            except BaseException as caught:  # re-raised by ThreadTeam.run
                 error = caught
             with self._lock:
-                self._helping -= 1
+                self._n_busy_workers -= 1
                 if error is not None:
                     self.error = self.error or error
                     self._end = 0
-                if self._waiting and not self._helping and self._next >= self._end:
+                if self._waiting and not self._n_busy_workers and self._next >= self._end:
                     self._waiting = False
                     self._idle.release()
-        _here.job = None
+        _local.job = None
 
     def stop(self) -> None:
-        """Hand out no further task."""
+        """Start no further task."""
         with self._lock:
             self._end = 0
 
     def is_stopped(self) -> bool:
-        """Whether no further task is handed out, as one failed or the caller has left."""
+        """Whether a task failed or the caller was interrupted, so that no further task starts."""
         return self._end == 0
 
     def wait(self) -> None:
         """Return when no task is running and none will start.
 
-        A thread that has not woken up yet is not waited for: it will find nothing to do.
+        Does not wait for a worker that has not woken up yet: it will find no task.
         """
         with self._lock:
-            if not self._helping:
+            if not self._n_busy_workers:
                 return
             if not self._waiting:
                 self._waiting = True
@@ -104,12 +104,12 @@ class _Job:
 
 
 class ThreadTeam:
-    """Threads for one computation; a context manager, which ends them.
+    """Threads of one computation; a context manager that starts and joins them.
 
     Parameters
     ----------
     n_threads : int
-        The caller's own thread counts as one.
+        Including the caller's own thread.
     """
 
     def __init__(self, n_threads: int) -> None:
@@ -144,14 +144,14 @@ class ThreadTeam:
     def run(self, task: Callable[[int], object], n_tasks: int) -> None:
         """Run ``task(0)`` to ``task(n_tasks - 1)``, in any order, and wait for all of them.
 
-        An error in a task, or an interrupt of the caller, stops the handing out of tasks; it is
-        raised once those already running have ended.
+        After an error in a task or an interrupt of the caller no further task starts; it is raised
+        when the running tasks have ended.
         """
         job = _Job(task, n_tasks)
         try:
             for inbox in self._inboxes[: n_tasks - 1]:
                 inbox.put(job)
-            job.work()
+            job.run_in_caller()
             job.wait()
         except BaseException:
             job.stop()
@@ -161,10 +161,10 @@ class ThreadTeam:
             raise job.error
 
     def run_all(self, task: Callable[[int], object], give_up: Callable[[], object]) -> None:
-        """Run ``task(0)`` to ``task(n_threads - 1)`` at once, on a thread each.
+        """Run ``task(0)`` to ``task(n_threads - 1)`` concurrently, one per thread.
 
-        The tasks may wait for each other. Where one does not come, as it failed or the caller was
-        interrupted before, ``give_up()`` is called, upon which the others must return.
+        The tasks may wait for each other. If a task fails, or the caller is interrupted before all
+        have started, ``give_up()`` is called, after which the others must return.
         """
 
         def guarded(number: int) -> None:
@@ -178,7 +178,7 @@ class ThreadTeam:
         try:
             for inbox in self._inboxes:
                 inbox.put(job)
-            job.work()
+            job.run_in_caller()
             job.wait()
         except BaseException:
             give_up()
@@ -190,23 +190,23 @@ class ThreadTeam:
 
 
 def wait_for(event: threading.Event) -> None:
-    """Wait for what another thread does.
+    """Wait for an event that another thread sets.
 
     Raises
     ------
     AbandonedError
-        If this is a thread of a team whose caller has left, or another of its tasks has failed.
+        In a worker thread whose caller was interrupted, or where another task has failed.
     """
-    job: _Job | None = getattr(_here, "job", None)
-    while not event.wait(LOOK):
+    job: _Job | None = getattr(_local, "job", None)
+    while not event.wait(POLL_INTERVAL):
         if job is not None and job.is_stopped():
             raise AbandonedError
 
 
 def _serve(inbox: queue.SimpleQueue[_Job | None]) -> None:
     while (job := inbox.get()) is not None:
-        job.help()
-        del job  # its arrays are not kept alive until the next one comes
+        job.run_in_worker()
+        del job  # else its arrays would stay alive until the next job
 
 
 _blas_lock = threading.Lock()
@@ -216,12 +216,12 @@ _blas_limits: threadpool_limits | None = None
 
 @contextmanager
 def single_threaded_blas() -> Iterator[None]:
-    """Keep BLAS on the calling thread, as long as anyone in this process asks for it.
+    """Limit BLAS to the calling thread while any such context is active in this process.
 
     Products run on a `ThreadTeam` instead: the result of a product must not depend on the number
-    of threads, and two pools that take turns spin against each other. The limit is the
-    process's; the first to ask sets it and the last to leave restores what was there, so that
-    computations which overlap do not restore each other's limit.
+    of threads, and two alternating pools spin against each other. The limit applies to the whole
+    process: the first context sets it and the last one restores the previous limit, so that
+    overlapping computations do not restore each other's.
     """
     global _blas_limits, _blas_users
     with _blas_lock:
@@ -238,8 +238,8 @@ def single_threaded_blas() -> Iterator[None]:
                 _blas_limits = None
 
 
-def _forget_blas_users() -> None:
-    """Start afresh in a forked child: the threads that asked for the limit are not there."""
+def _reset_blas_users() -> None:
+    """Reset the count in a forked child, which does not have the threads that hold the limit."""
     global _blas_limits, _blas_lock, _blas_users
     _blas_lock = threading.Lock()
     _blas_users = 0
@@ -247,4 +247,4 @@ def _forget_blas_users() -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_forget_blas_users)
+    os.register_at_fork(after_in_child=_reset_blas_users)

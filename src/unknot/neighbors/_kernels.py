@@ -1,22 +1,21 @@
 """Compiled kernels of the neighbor search: no validation, arrays allocated by the caller.
 
 ``FAST`` lets the compiler reorder sums, so that they vectorize, but not assume that values are
-finite. For given arrays the sum's order is fixed by the compiled code, not by threads.
+finite. The order of a sum is fixed by the compiled code; it does not depend on threads.
 """
 
 import numpy as np
 from numba import njit
 
 from .._parallel.jit import kernel
-
-FAST = {"reassoc", "contract", "nsz", "arcp"}
+from .._parallel.simd import FAST
 
 
 @kernel()
 def hash_rows(points, first, last, hashes):
-    """Hash the bits of rows to 64 bits: FNV-1a on words, with a mixing of high bits.
+    """Hash rows to 64 bits: FNV-1a on words, with the high bits mixed in.
 
-    The points come as their bits; a negative zero counts as a positive one.
+    ``points`` are the floats' bits as uint32; -0.0 hashes as 0.0.
     """
     for i in range(first, last):
         row = points[i]
@@ -30,7 +29,7 @@ def hash_rows(points, first, last, hashes):
 
 @njit(fastmath=FAST, inline="always")
 def squared_distance(a, b):
-    """Sum (a_t - b_t)^2 in float64; exact, and so tied where it should be, for small integers."""
+    """Sum (a_t - b_t)^2 in float64: exact for small integers, so that their ties are kept."""
     s = 0.0
     for t in range(a.shape[0]):
         u = np.float64(a[t]) - np.float64(b[t])
@@ -78,7 +77,7 @@ def shell_sort(keys, values, n):
 
 @kernel()
 def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
-    """Empty heaps of squared distances into ascending rows of distances, or half their squares."""
+    """Convert heaps of squared distances to ascending rows of distances, or half their squares."""
     k = heap_distances.shape[1]
     for b in range(heap_distances.shape[0]):
         hd = heap_distances[b]
@@ -93,7 +92,7 @@ def unheap(heap_distances, heap_indices, rows, half_square, distances, indices):
 
 @kernel()
 def center_rows(points, first, last, origin, scale, out):
-    """Take points relative to an origin, in float64, and round them to float32."""
+    """Subtract an origin and scale, in float64, and round to float32."""
     for i in range(first, last):
         row = points[i]
         to = out[i - first]
@@ -105,11 +104,11 @@ def center_rows(points, first, last, origin, scale, out):
 def expand_groups(
     near, near_distances, members, starts, candidates, away, ignored, indices, distances
 ):
-    """Give every member of every group its k nearest members of all groups, ties by index.
+    """Find each sample's k nearest samples from the neighbors of distinct points, ties by index.
 
     ``members[starts[g]:starts[g + 1]]`` are the samples equal to distinct point g, ascending;
-    ``near[g]`` its nearest distinct points. ``candidates``, ``away`` and ``ignored`` have room for
-    (k + 1)^2 entries.
+    ``near[g]`` are its nearest distinct points. ``candidates``, ``away`` and ``ignored`` are
+    buffers of (k + 1)^2 entries.
     """
     k = indices.shape[1]
     for g in range(starts.shape[0] - 1):
@@ -143,11 +142,11 @@ def expand_groups(
 
 @kernel()
 def visit_neighbors(points, first, last, reach, near, far, seen, new_near, new_far):
-    """Offer every point the nearest ``reach`` neighbors of its nearest ``reach`` neighbors.
+    """Add the nearest ``reach`` neighbors of each point's nearest ``reach`` neighbors.
 
-    Rows of distances ``far`` ascend; ``seen`` is zero on entry, one entry a point. By the triangle
-    inequality |d_ij - d_jl| <= d_il: what cannot be near enough is not computed. Reads the old
-    graph and writes a new one, so that the order of points is of no account.
+    Rows of distances ``far`` ascend; ``seen`` has one entry per point, zero on entry. By the
+    triangle inequality |d_ij - d_jl| <= d_il, most candidates are excluded without a distance.
+    Reads the old graph and writes a new one, so that the result does not depend on the order.
     """
     k = near.shape[1]
     heap_indices = np.empty(k, np.int32)
@@ -156,7 +155,7 @@ def visit_neighbors(points, first, last, reach, near, far, seen, new_near, new_f
         stamp = np.int32(i - first + 1)
         seen[i] = stamp
         for t in range(k):
-            # Descending, a row is a heap with its greatest on top.
+            # In descending order, a row is a max-heap.
             heap_indices[t] = near[i, k - 1 - t]
             heap_squares[t] = np.float64(far[i, k - 1 - t]) ** 2
             seen[near[i, t]] = stamp

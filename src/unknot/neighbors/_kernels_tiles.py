@@ -1,33 +1,34 @@
-"""Compiled kernels of the meeting of two tiles: no validation, arrays allocated by the caller.
+"""Compiled kernels for a pair of tiles: no validation, arrays allocated by the caller.
 
-With a, b the leading coordinates of two points (relative to one center, the norm of what the axes
-leave out among them), |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is a lower bound of their squared distance.
-The product of two tiles bounds the distances of all their pairs; those whose bound does not exceed
-the k-th distance found so far are collected for each query, along the rows of the product for one
-tile and along its columns for the other, and offered to the queries' heaps.
+With a, b the leading coordinates of two points (relative to one center, the residual norm
+included), |a - b|^2 = |a|^2 + |b|^2 - 2 a.b is a lower bound of their squared distance. The product
+of two tiles bounds the distances of all their pairs. Pairs whose bound does not exceed the k-th
+distance found so far are collected for each query, along the rows of the product for one tile and
+along its columns for the other, and offered to the queries' heaps.
 
-Bounds may be too high by rounding: the norms come diminished by the error of the product, and a
-query's limit is raised by how far a distance may be off (``errors``). Only the distances in a heap
-decide ties.
+Rounding may raise a bound: so the norms are reduced by the error of the product, and a query's
+limit is raised by the error of a distance (``errors``). Only the distances in a heap decide ties.
 """
 
 import numpy as np
 from numba import njit
 
 from .._parallel.jit import kernel
-from ._kernels import FAST, sift_down, squared_distance
+from .._parallel.simd import FAST
+from ._kernels import sift_down, squared_distance
 
-LANES = 32
-# Bounds are put into so many classes, and so few are not worth it.
+# Entries of a row tested together: those without a hit are skipped at once.
+GROUP = 32
+# Bounds are sorted into this many classes; with this few or fewer, sorting does not pay.
 CLASSES = 64
-FEW = 16
+MAX_UNSORTED = 16
 
 
 @njit(fastmath=FAST, inline="always")
 def nearly_sort(bounds, places, limit, counts, near_bounds, near_places):
-    """Order bounds up to a limit by classes of equal width, those above it last.
+    """Bucket-sort bounds up to a limit into classes of equal width; larger ones come last.
 
-    A full sort mispredicts a branch at every other comparison, and costs more than the distances.
+    A full sort mispredicts every other branch, and costs more than the distances.
     """
     least = bounds[0]
     most = bounds[0]
@@ -37,21 +38,21 @@ def nearly_sort(bounds, places, limit, counts, near_bounds, near_places):
     per_unit = np.float32(CLASSES - 1) / max(min(most, limit) - least, np.float32(1e-30))
     counts[:] = 0
     for t in range(bounds.shape[0]):
-        of = np.int32(min((bounds[t] - least) * per_unit, np.float32(CLASSES - 1)))
-        counts[of + 1] += 1
-    for of in range(CLASSES):
-        counts[of + 1] += counts[of]
+        bucket = np.int32(min((bounds[t] - least) * per_unit, np.float32(CLASSES - 1)))
+        counts[bucket + 1] += 1
+    for bucket in range(CLASSES):
+        counts[bucket + 1] += counts[bucket]
     for t in range(bounds.shape[0]):
-        of = np.int32(min((bounds[t] - least) * per_unit, np.float32(CLASSES - 1)))
-        to = counts[of]
+        bucket = np.int32(min((bounds[t] - least) * per_unit, np.float32(CLASSES - 1)))
+        to = counts[bucket]
         near_places[to] = places[t]
         near_bounds[to] = bounds[t]
-        counts[of] = to + 1
+        counts[bucket] = to + 1
 
 
 @kernel(fastmath=FAST)
 def shift_tile(lead, center, shrink, shifted, norms):
-    """Take coordinates relative to a center; ``norms``: their squared lengths times ``shrink``."""
+    """Subtract a center from coordinates; ``norms`` are their squared lengths times ``shrink``."""
     for i in range(lead.shape[0]):
         row = lead[i]
         out = shifted[i]
@@ -81,12 +82,12 @@ def collect(
     column_members,
     column_bounds,
 ):
-    """List the columns that a row's limit lets pass, and the rows that a column's does.
+    """List the columns whose bound is within each row's limit, and the rows within each column's.
 
     ``row_members[row_starts[b]:row_starts[b + 1]]`` are the columns for the query of row b,
-    ``row_bounds`` their bounds; and so for columns. Of queries that want nothing the limit is
-    -inf. ``own`` is the column of row 0 itself, or below -n_rows if the columns are not the rows.
-    ``cuts``, ``places`` and ``values`` have room for a row, all entries and all entries.
+    ``row_bounds`` their bounds; likewise for columns. A limit of -inf excludes everything. ``own``
+    is the column of row 0 itself, or below -n_rows if the columns are not the rows. ``cuts``,
+    ``places`` and ``values`` are buffers for a row, all entries and all entries.
     """
     height, width = products.shape
     n = 0
@@ -100,17 +101,17 @@ def collect(
         row = products[b]
         norm = row_norms[b]
         cut = row_limits[b] - norm
-        for start in range(0, width, LANES):
-            some = row[start : start + LANES]
-            norms = column_norms[start : start + LANES]
-            most = cuts[start : start + LANES]
+        for start in range(0, width, GROUP):
+            group = row[start : start + GROUP]
+            norms = column_norms[start : start + GROUP]
+            most = cuts[start : start + GROUP]
             hits = np.int32(0)
-            for t in range(some.shape[0]):
-                twice = np.float32(2) * some[t]
+            for t in range(group.shape[0]):
+                twice = np.float32(2) * group[t]
                 hits += np.int32(norms[t] - twice <= cut) | np.int32(norm - twice <= most[t])
             if hits > 0:
-                for t in range(some.shape[0]):
-                    twice = np.float32(2) * some[t]
+                for t in range(group.shape[0]):
+                    twice = np.float32(2) * group[t]
                     v = norms[t] - twice
                     if v <= cut and start + t != own + b:
                         row_members[n] = start + t
@@ -125,7 +126,7 @@ def collect(
         row_starts[b + 1] = n
     for t in range(width):
         column_starts[t + 1] += column_starts[t]
-    # Filled in from their starts on, after which every start has come to the next.
+    # Filling advances every start to the next column's; they are shifted back below.
     for h in range(m):
         t = places[h] // height
         at = column_starts[t]
@@ -159,14 +160,14 @@ def offer(
     heap_distances,
     heap_indices,
 ):
-    """Offer the queries of a tile the points collected for them, about by ascending bound.
+    """Push the points collected for each query of a tile on its heap, by ascending bound.
 
-    Where a bound still does not exceed the query's limit, the next axes are added to it
-    (``refine``: n_axes coordinates, then the norms left out before and after them); where it holds
-    even then, the distance itself is computed and put on the heap, and the limit comes down to the
-    k-th. ``scale`` takes the points' units to the coordinates'; a point stands on the heap as
-    ``first`` plus its row. ``counts`` has room for the classes of `nearly_sort` and one,
-    ``near_bounds`` and ``near_places`` for the points of a tile.
+    A bound within the query's limit is tightened by the refining axes (``refine``: n_axes
+    coordinates, then the residual norms before and after them). If it is still within, the distance
+    is computed and pushed, and the limit drops to the k-th. ``scale`` converts the points' units to
+    the coordinates'; a point's index on the heap is ``first`` plus its row. ``counts`` is a buffer
+    for the classes of `nearly_sort` plus one, ``near_bounds`` and ``near_places`` for the points of
+    a tile.
     """
     k = heap_distances.shape[1]
     for b in range(starts.shape[0] - 1):
@@ -176,7 +177,7 @@ def offer(
         places = members[starts[b] : starts[b + 1]]
         least = bounds[starts[b] : starts[b + 1]]
         limit = limits[b]
-        if n > FEW:
+        if n > MAX_UNSORTED:
             nearly_sort(least, places, limit, counts, near_bounds, near_places)
             least = near_bounds[:n]
             places = near_places[:n]

@@ -21,7 +21,8 @@ from ._kernels_affinities import (
     transpose,
 )
 
-BLOCK = 2048
+# Rows that one task computes.
+ROWS_PER_TASK = 2048
 # Parts of the rows, of which each has places of its own in every column.
 PARTS = 8
 
@@ -69,12 +70,12 @@ class Affinities:
         index, weight = np.zeros_like(self.index), np.zeros_like(self.weight)
         rank = rank_of(order)
 
-        def permute(block: int) -> None:
-            rows = (block * BLOCK, min(n, (block + 1) * BLOCK))
+        def permute(task: int) -> None:
+            rows = (task * ROWS_PER_TASK, min(n, (task + 1) * ROWS_PER_TASK))
             old = (self.ptr, self.index, self.weight)
             permute_rows(*old, order, rank, *rows, ptr, index, weight)
 
-        team.run(permute, -(-n // BLOCK))
+        team.run(permute, -(-n // ROWS_PER_TASK))
         scale = self.scale[order]
         return replace(self, ptr=ptr, index=index, weight=weight, scale=scale)
 
@@ -106,13 +107,13 @@ def conditional(
     n = len(distances)
     p = np.empty(distances.shape, np.float32)
     sigma = np.empty(n)
-    blocks = -(-n // BLOCK)
+    n_tasks = -(-n // ROWS_PER_TASK)
 
-    def search(block: int) -> None:
-        last = min(n, (block + 1) * BLOCK)
-        conditional_rows(distances, block * BLOCK, last, float(np.log(perplexity)), p, sigma)
+    def search(task: int) -> None:
+        last = min(n, (task + 1) * ROWS_PER_TASK)
+        conditional_rows(distances, task * ROWS_PER_TASK, last, float(np.log(perplexity)), p, sigma)
 
-    team.run(search, blocks)
+    team.run(search, n_tasks)
     return p, sigma
 
 
@@ -125,15 +126,15 @@ def joint(
     rank = rank_of(order)
     columns = np.empty((n, k), np.int32)
     values = np.empty((n, k), np.float32)
-    blocks = -(-n // BLOCK)
+    n_tasks = -(-n // ROWS_PER_TASK)
 
-    def limits(block: int) -> tuple[int, int]:
-        return block * BLOCK, min(n, (block + 1) * BLOCK)
+    def limits(task: int) -> tuple[int, int]:
+        return task * ROWS_PER_TASK, min(n, (task + 1) * ROWS_PER_TASK)
 
-    def relabel(block: int) -> None:
-        relabel_rows(graph.indices, order, rank, *limits(block), columns, p, values)
+    def relabel(task: int) -> None:
+        relabel_rows(graph.indices, order, rank, *limits(task), columns, p, values)
 
-    team.run(relabel, blocks)
+    team.run(relabel, n_tasks)
     starts = np.empty(n + 1, np.int64)
     rows = np.empty(n * k, np.int32)
     transposed = np.empty(n * k, np.float32)
@@ -149,7 +150,7 @@ def joint(
     union = (columns, values, starts, rows, transposed)
     lengths = np.empty(n, np.int64)
     largest = np.empty(n)
-    team.run(lambda block: measure_union(*union, *limits(block), lengths, largest), blocks)
+    team.run(lambda task: measure_union(*union, *limits(task), lengths, largest), n_tasks)
     ptr = np.zeros(n + 1, np.int64)
     np.cumsum(lengths, out=ptr[1:])
     index = np.empty(ptr[-1] + LANES, np.uint16 if n <= 2**16 else np.int32)
@@ -159,10 +160,10 @@ def joint(
     # Rounding of p_{j|i} included, so that the p_ij sum to 1.
     total = 2 * float(values.sum(dtype=np.float64))
 
-    def merge(block: int) -> None:
-        merge_union(*union, *limits(block), largest, total, ptr, index, weight, sums)
+    def merge(task: int) -> None:
+        merge_union(*union, *limits(task), largest, total, ptr, index, weight, sums)
 
-    team.run(merge, blocks)
+    team.run(merge, n_tasks)
     scale = (largest / (65535 * total)).astype(np.float32)
     mean_sigma = float(sigma.mean())
     return Affinities(ptr, index, weight, scale, float(sums.sum()), mean_sigma)

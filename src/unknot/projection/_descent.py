@@ -19,37 +19,42 @@ from ._kernels_exact import attract, repel, step
 from ._kernels_optimizer import (
     GRADIENT,
     LOG_SUM,
-    ROWS,
+    N_ROWS,
     X_HIGH,
     X_LOW,
     Y_HIGH,
     Y_LOW,
+    StateRow,
     bounds_of,
-    descend_together,
     longest_step,
+    take_steps,
 )
 from ._mesh import CHUNKS, Mesh
 from ._start import SPREAD, curve_order
 
-# Iterations between looks for progress.
-LOOK = 50
-# A map of a smaller standard deviation has not unfolded, and grows quickly if it ever will.
+# Iterations between checks of progress.
+CHECK_EVERY = 50
+# A map of a smaller standard deviation has not unfolded; if it ever does, it grows quickly.
 FOLDED = 0.1
-# Seconds of steps between looks for an interrupt.
+# Seconds of steps between checks for an interrupt.
 RETURN_AFTER = 0.1
-# How much finer the mesh is on which a final map is measured.
+# Refinement of the mesh for the KL divergence of the final map.
 FINER = 2
-# Rows of the exact sum in one task.
+# Rows of the exact sum per task.
 EXACT_ROWS = 256
-# The coordinates of fewer points stay in a core's caches in any order.
+# The coordinates of fewer points fit in a core's caches in any order.
 SORTED_FROM = 30_000
+
+_VELOCITIES = slice(StateRow.X_VELOCITY, StateRow.Y_VELOCITY + 1)
+_GAINS = slice(StateRow.X_GAIN, StateRow.Y_GAIN + 1)
+_PAIRS = slice(StateRow.PAIRS, StateRow.X_MEMORY)
 
 
 @dataclass(frozen=True)
 class Phase:
-    """Iterations that share their settings.
+    """Iterations with the same settings.
 
-    If attraction draws all points together, those that are left are ``milder``'s.
+    If attraction collapses the map, the remaining iterations use ``milder``.
     """
 
     n_iter: int
@@ -61,18 +66,18 @@ class Phase:
 
 @dataclass(frozen=True, eq=False)
 class Report:
-    """Where the descent stands.
+    """The state of the descent after some iterations.
 
     Attributes
     ----------
     iteration : int
-        Steps taken so far.
+        Number of steps taken.
     kl_divergence : float
         sum_ij p_ij log(p_ij / q_ij) of the map, without exaggeration.
     gradient_norm : float
-        The length of the gradient, with the phase's exaggeration.
+        With the phase's exaggeration.
     map_ : ndarray of shape (n_samples, n_components), float32
-        The map after those steps, a copy.
+        A copy of the map after those steps.
     """
 
     iteration: int
@@ -82,37 +87,37 @@ class Report:
 
 
 class Engine(ABC):
-    """A map in motion."""
+    """A map with its velocities and gains, and a way to compute the gradient."""
 
     @abstractmethod
     def advance(self, phase: Phase, n_steps: int) -> None:
         """Take steps."""
 
     @abstractmethod
-    def measure(self, phase: Phase) -> tuple[float, float]:
-        """Take one step; return KL and gradient norm of the map before it."""
+    def step_and_measure(self, phase: Phase) -> tuple[float, float]:
+        """Take one step; return the KL divergence and gradient norm of the map before it."""
 
     def kl_of(self, report: Report) -> float:
-        """Return the KL divergence of a reported map, more closely where that is possible."""
+        """Return the KL divergence of a reported map, more accurately where that is possible."""
         return report.kl_divergence
 
     @abstractmethod
-    def place(self, map_: Array) -> None:
-        """Put the points somewhere else."""
+    def set_embedding(self, map_: Array) -> None:
+        """Set the positions of all points."""
 
     @abstractmethod
     def restart(self) -> None:
-        """Forget velocities and gains."""
+        """Reset velocities and gains."""
 
     @abstractmethod
     def map_(self, *, before: bool = False) -> Array:
-        """Return a copy of the map, or of the one before the last measured step."""
+        """Return a copy of the map, or of the map before the last measured step."""
 
 
 class MeshEngine(Engine):
     """Repulsion from a particle mesh; 1 or 2 components.
 
-    A map of 1 component is one of 2 that lies on the line y = 0 and is held there.
+    A map of 1 component is a map of 2 components with y fixed at 0.
     """
 
     def __init__(
@@ -124,49 +129,49 @@ class MeshEngine(Engine):
         self._given = self._affinities = affinities
         self._team = team
         self._spacing = spacing
-        # On a line points are dense, and a mesh along it costs next to nothing.
+        # On a line points are dense, and a mesh along it costs almost nothing.
         self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
-        self._state = np.zeros((ROWS, -(-n // LANES) * LANES), np.float32)
+        self._state = np.zeros((N_ROWS, -(-n // LANES) * LANES), np.float32)
         self._sums = np.zeros((CHUNKS, 7))
-        self.place(start)
-        self._state[4:6] = 1
+        self.set_embedding(start)
+        self._state[_GAINS] = 1
         self._old = self._state[:2].copy()
-        self._seconds_of_a_step = 0.0
+        self._seconds_per_step = 0.0
 
-    def place(self, map_: Array) -> None:
-        """Put the points somewhere else."""
+    def set_embedding(self, map_: Array) -> None:
+        """Set the positions of all points."""
         x, y = self._state[:2]
         self._state[: self._n_components, : self._n] = map_[self._order].T
         self._state[:2, self._n :] = self._state[:2, self._n - 1 : self._n]
         self._steps = 0
-        self._state[10:12].reshape(-1, 2)[:] = self._state[:2].T
+        self._state[_PAIRS].reshape(-1, 2)[:] = self._state[:2].T
         self._sums[:, X_LOW], self._sums[:, X_HIGH] = x.min(), x.max()
         self._sums[:, Y_LOW], self._sums[:, Y_HIGH] = y.min(), y.max()
 
     def restart(self) -> None:
-        """Forget velocities and gains; keep points that are near each other near in memory."""
+        """Reset velocities and gains; reorder points so that near points are near in memory."""
         if self._n >= SORTED_FROM:
             map_ = self.map_()
             order = curve_order(map_)
             if not np.array_equal(order, self._order):
                 self._order = order
                 self._affinities = self._given.reordered(order, self._team)
-                self.place(map_)
-        self._state[2:4] = 0
-        self._state[4:6] = 1
+                self.set_embedding(map_)
+        self._state[_VELOCITIES] = 0
+        self._state[_GAINS] = 1
 
     def advance(self, phase: Phase, n_steps: int) -> None:
         """Take steps."""
         while n_steps:
-            # An interrupt is seen between calls.
-            most = max(1, int(RETURN_AFTER / max(self._seconds_of_a_step, 1e-6)))
+            # Interrupts are handled only between calls.
+            most = max(1, int(RETURN_AFTER / max(self._seconds_per_step, 1e-6)))
             began = time.perf_counter()
             done, _ = self._descend(phase, min(n_steps, most), measure=False)
-            self._seconds_of_a_step = (time.perf_counter() - began) / done
+            self._seconds_per_step = (time.perf_counter() - began) / done
             n_steps -= done
 
-    def measure(self, phase: Phase) -> tuple[float, float]:
-        """Take one step; return KL and gradient norm of the map before it."""
+    def step_and_measure(self, phase: Phase) -> tuple[float, float]:
+        """Take one step; return the KL divergence and gradient norm of the map before it."""
         self._old[:] = self._state[:2]
         _, z = self._descend(phase, 1, measure=True)
         sums = self._sums
@@ -174,20 +179,20 @@ class MeshEngine(Engine):
         return kl, math.sqrt(float(sums[:, GRADIENT].sum()))
 
     def kl_of(self, report: Report) -> float:
-        """Return the KL divergence of a reported map, from a finer mesh.
+        """Return the KL divergence of a reported map, computed on a finer mesh.
 
-        Where a cluster lies within a cell, this mesh's divergence is 3 % too low.
+        Where a cluster lies within one cell, the divergence from the coarser mesh is 3 % too low.
         """
         finer = MeshEngine(self._given, report.map_, self._spacing / FINER, self._team)
-        return finer.measure(Phase(1, 1.0, 0.0, 0.0))[0]
+        return finer.step_and_measure(Phase(1, 1.0, 0.0, 0.0))[0]
 
     def _descend(self, phase: Phase, n_steps: int, *, measure: bool) -> tuple[int, float]:
-        """Take at most so many steps; return how many, and Z before the last."""
+        """Take up to ``n_steps`` steps; return their number, and Z before the last."""
         mesh, p = self._mesh, self._affinities
-        mesh.lay(bounds_of(self._sums))
+        mesh.resize(bounds_of(self._sums))
         shared, n_threads, done = new_shared(), self._team.n_threads, np.zeros(2)
-        aside = self._n_components - 1
-        settings = (phase.exaggeration, phase.learning_rate, phase.momentum, aside)
+        free_y = self._n_components - 1
+        settings = (phase.exaggeration, phase.learning_rate, phase.momentum, free_y)
         arguments = (
             self._steps,
             n_steps,
@@ -205,14 +210,14 @@ class MeshEngine(Engine):
             done,
         )
         self._team.run_all(
-            lambda thread: descend_together(thread, n_threads, shared, *arguments),
+            lambda thread: take_steps(thread, n_threads, shared, *arguments),
             lambda: give_up(shared),
         )
         self._steps += int(done[0])
         return int(done[0]), float(done[1])
 
     def map_(self, *, before: bool = False) -> Array:
-        """Return a copy of the map, or of the one before the last measured step."""
+        """Return a copy of the map, or of the map before the last measured step."""
         rows = self._old if before else self._state
         map_ = np.empty((self._n, self._n_components), np.float32)
         map_[self._order] = rows[: self._n_components, : self._n].T
@@ -227,18 +232,18 @@ class ExactEngine(Engine):
         self._affinities = affinities
         self._team = team
         self._map = np.zeros((3, n), np.float32)
-        self.place(start)
+        self.set_embedding(start)
         self._old = self._map.copy()
         self._force, self._field, self._velocity = np.zeros((3, 3, n), np.float32)
         self._gain = np.ones((3, n), np.float32)
         self._phi, self._logs = np.zeros((2, n))
 
-    def place(self, map_: Array) -> None:
-        """Put the points somewhere else."""
+    def set_embedding(self, map_: Array) -> None:
+        """Set the positions of all points."""
         self._map[: self._n_components] = map_.T
 
     def restart(self) -> None:
-        """Forget velocities and gains."""
+        """Reset velocities and gains."""
         self._velocity[:] = 0
         self._gain[:] = 1
 
@@ -247,15 +252,15 @@ class ExactEngine(Engine):
         for _ in range(n_steps):
             self._step(phase, measure=False)
 
-    def measure(self, phase: Phase) -> tuple[float, float]:
-        """Take one step; return KL and gradient norm of the map before it."""
+    def step_and_measure(self, phase: Phase) -> tuple[float, float]:
+        """Take one step; return the KL divergence and gradient norm of the map before it."""
         self._old[:] = self._map
         z, squares = self._step(phase, measure=True)
         kl = self._affinities.negative_entropy + float(self._logs.sum()) + math.log(z)
         return kl, math.sqrt(squares)
 
     def _step(self, phase: Phase, *, measure: bool) -> tuple[float, float]:
-        """Take a step; return Z and the squared length of the gradient before it."""
+        """Take a step; return Z and the squared gradient norm before it."""
         p = self._affinities
         n = self._map.shape[1]
 
@@ -282,7 +287,7 @@ class ExactEngine(Engine):
         return z, float(squares)
 
     def map_(self, *, before: bool = False) -> Array:
-        """Return a copy of the map, or of the one before the last measured step."""
+        """Return a copy of the map, or of the map before the last measured step."""
         source = self._old if before else self._map
         return np.ascontiguousarray(source[: self._n_components].T)
 
@@ -296,44 +301,46 @@ def descend(
     patience: int,
     min_gradient_norm: float,
 ) -> Report:
-    """Run the phases, or until there is no more progress, or until ``watch`` says to stop.
+    """Run the phases until they end, until there is no progress, or until ``watch`` returns True.
 
-    ``watch`` is told every ``report_every`` iterations and of the last map, of which the divergence
-    is taken once more, as closely as the engine can. Progress is looked at every 50: the last
-    phase ends if the KL divergence has had no new least value for more than ``patience``
-    iterations, or, once it has fallen, if the gradient is shorter than ``min_gradient_norm``.
+    ``watch`` is called every ``report_every`` iterations and with the final map, whose divergence
+    is computed again as accurately as the engine can. Progress is checked every 50 iterations: the
+    last phase ends if the KL divergence has had no new minimum for more than ``patience``
+    iterations, or, once it has fallen, if the gradient norm is at most ``min_gradient_norm``.
 
-    Strong attraction can draw all points together, for which there is next to no gradient: a map
-    that begins to unfold grows many times over from one look to the next, this one shrinks. What
-    is left of it is rounding. Another phase than the last goes on there from the start in its
-    milder form, or else ends, and the one after it begins from the start.
+    Strong attraction can collapse the map to a point, where the gradient almost vanishes: a map
+    that begins to unfold grows many times over between two checks, a collapsing one shrinks until
+    only rounding is left. An early phase then continues from the start in its milder form, or else
+    ends, and the next phase begins from the start.
     """
     start = engine.map_()
-    gathered = min(_spread(start), SPREAD) / 10
+    collapsed = min(_spread(start), SPREAD) / 10
     done = end = 0
     for phase in phases:
         is_last = phase is phases[-1]
-        if done > 0 and _spread(engine.map_()) < gathered:
-            engine.place(start)
+        if done > 0 and _spread(engine.map_()) < collapsed:
+            engine.set_embedding(start)
         engine.restart()
         spread = math.inf
         first = least = math.inf
         least_at = done
         end += phase.n_iter
         while done < end:
-            # The map after so many steps is looked at with the step that follows.
-            is_reported, is_looked_at = (done > 0 and done % n == 0 for n in (report_every, LOOK))
-            if not (is_reported or is_looked_at):
-                steps = min(n - done % n for n in (report_every, LOOK, end))
+            # A map is measured in the course of the step that follows it.
+            is_reported, is_checked = (
+                done > 0 and done % n == 0 for n in (report_every, CHECK_EVERY)
+            )
+            if not (is_reported or is_checked):
+                steps = min(n - done % n for n in (report_every, CHECK_EVERY, end))
                 engine.advance(phase, steps)
                 done += steps
                 continue
-            kl, norm = engine.measure(phase)
+            kl, norm = engine.step_and_measure(phase)
             report = Report(done, kl, norm, engine.map_(before=True))
             if is_reported and watch(report):
-                return _closely(report, engine)
+                return _refined(report, engine)
             done += 1
-            if not is_looked_at:
+            if not is_checked:
                 continue
             first = kl if least == math.inf else first
             if kl < least:
@@ -342,27 +349,27 @@ def descend(
             if not is_last:
                 before, spread = spread, _spread(report.map_)
                 shrinks = before < math.inf and spread < min(FOLDED, 2 * before)
-                if phase.milder is not None and (shrinks or (is_flat and spread < gathered)):
+                if phase.milder is not None and (shrinks or (is_flat and spread < collapsed)):
                     phase, spread = phase.milder, math.inf
-                    engine.place(start)
+                    engine.set_embedding(start)
                     engine.restart()
                 elif is_flat:
                     break
             if is_last and (report.iteration - least_at > patience or (is_flat and least < first)):
-                report = _closely(report, engine)
+                report = _refined(report, engine)
                 if not is_reported:
                     watch(report)
                 return report
-    kl, norm = engine.measure(phases[-1])
-    report = _closely(Report(done, kl, norm, engine.map_(before=True)), engine)
+    kl, norm = engine.step_and_measure(phases[-1])
+    report = _refined(Report(done, kl, norm, engine.map_(before=True)), engine)
     watch(report)
     return report
 
 
-def _closely(report: Report, engine: Engine) -> Report:
+def _refined(report: Report, engine: Engine) -> Report:
     return replace(report, kl_divergence=engine.kl_of(report))
 
 
 def _spread(map_: Array) -> float:
-    """Return the standard deviation of a map along the axis in which it is largest."""
+    """Return the largest standard deviation of a map along an axis."""
     return float(map_.std(axis=0, dtype=np.float64).max())

@@ -1,4 +1,4 @@
-"""Compiled kernels of the affinities: arrays allocated by the caller, nothing validated."""
+"""Compiled kernels of the affinities: arrays from the caller, nothing validated."""
 
 import numpy as np
 
@@ -7,13 +7,13 @@ from .._parallel.jit import kernel
 
 @kernel()
 def conditional_rows(distances, first, last, log_perplexity, p, sigma):
-    """Fill rows of p_{j|i} = exp(-beta_i d_ij^2) / sum, of the wanted entropy, and of sigma_i.
+    """Compute rows of p_{j|i} = exp(-beta_i d_ij^2) / sum of the target entropy, and sigma_i.
 
     With a_j = d_j^2 - min_j d_j^2, S = sum exp(-beta a), E and V the mean and variance of a
-    under p: H = log S + beta E and dH / d log beta = -beta^2 V. Newton's steps in log beta, kept
-    inside the bracket; a step that leaves it is replaced by bisection. Where ties put the entropy
-    out of reach, beta goes to where p no longer changes. sigma = (2 beta)^(-1/2) is the Gaussian's
-    standard deviation, 0 where all distances are equal and any would do.
+    under p: H = log S + beta E and dH / d log beta = -beta^2 V. Newton steps in log beta within a
+    bracket; a step that leaves it is replaced by bisection. Where ties make the entropy
+    unattainable, beta converges to where p no longer changes. sigma = (2 beta)^(-1/2) is the
+    Gaussian's standard deviation; 0 where all distances are equal, as any would do.
     """
     k = distances.shape[1]
     a = np.empty(k)
@@ -65,7 +65,7 @@ def conditional_rows(distances, first, last, log_perplexity, p, sigma):
 
 @kernel()
 def relabel_rows(indices, order, rank, first, last, relabeled, p, sorted_p):
-    """Rename samples, put rows in the new order, and sort each by its new column numbers."""
+    """Permute rows and columns to the new order, and sort each row by column."""
     k = indices.shape[1]
     for r in range(first, last):
         i = order[r]
@@ -85,7 +85,7 @@ def relabel_rows(indices, order, rank, first, last, relabeled, p, sorted_p):
 
 @kernel()
 def count_columns(columns, first, last, counts):
-    """Count the entries of some rows in each column."""
+    """Count the entries of rows first to last in each column."""
     counts[:] = 0
     for i in range(first, last):
         row = columns[i]
@@ -95,7 +95,7 @@ def count_columns(columns, first, last, counts):
 
 @kernel()
 def lay_out_columns(counts, starts):
-    """Turn what each part of the rows has in each column into the place of its first entry."""
+    """Convert the counts of each part of the rows, in each column, to offsets of their entries."""
     place = 0
     for j in range(counts.shape[1]):
         starts[j] = place
@@ -108,7 +108,7 @@ def lay_out_columns(counts, starts):
 
 @kernel()
 def transpose(columns, values, first, last, fill, rows, transposed):
-    """Put the entries of some rows where ``fill`` tells, by column; rows come out ascending."""
+    """Write the entries of rows first to last by column, at offsets ``fill``, in row order."""
     for i in range(first, last):
         for t in range(columns.shape[1]):
             q = fill[columns[i, t]]
@@ -119,7 +119,7 @@ def transpose(columns, values, first, last, fill, rows, transposed):
 
 @kernel()
 def measure_union(columns, values, starts, rows, transposed, first, last, lengths, largest):
-    """Count, for every sample, those it has as neighbors or that have it; find the largest sum."""
+    """Compute the length and the largest value of each row of the symmetrized matrix."""
     k = columns.shape[1]
     for i in range(first, last):
         q = starts[i]
@@ -147,9 +147,9 @@ def measure_union(columns, values, starts, rows, transposed, first, last, length
 def merge_union(
     columns, values, starts, rows, transposed, first, last, largest, total, ptr, index, weight, sums
 ):
-    """Add every row to its column, in 16 bits: p_ij = (p_{j|i} + p_{i|j}) / total.
+    """Symmetrize in 16 bits: p_ij = (p_{j|i} + p_{i|j}) / total.
 
-    A weight is p_ij in units of the row's largest value / 65535. Leaves sum_j p_ij log p_ij.
+    A weight is p_ij in units of the row's largest value / 65535. ``sums`` gets sum_j p_ij log p_ij.
     """
     k = columns.shape[1]
     for i in range(first, last):
@@ -179,7 +179,7 @@ def merge_union(
 
 @kernel()
 def permute_rows(ptr, index, weight, order, rank, first, last, new_ptr, new_index, new_weight):
-    """Put row and column ``order[r]`` in the place r; ``rank`` is the inverse of ``order``."""
+    """Move row and column ``order[r]`` to position r; ``rank`` is the inverse of ``order``."""
     for r in range(first, last):
         start = ptr[order[r]]
         columns = index[start : ptr[order[r] + 1]]

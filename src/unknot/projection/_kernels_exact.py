@@ -1,6 +1,6 @@
-"""Compiled kernels of the exact sum over all pairs: nothing validated, arrays from the caller.
+"""Compiled kernels of the exact sum over all pairs: arrays from the caller, nothing validated.
 
-Coordinates are a float32 array (3, n), those not in use zero: one kernel for 1, 2 and 3 components.
+Coordinates are a float32 array (3, n), unused ones zero: one kernel for 1, 2 and 3 components.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from .._parallel.simd import FAST
 
 @njit(fastmath=FAST, error_model="numpy", inline="always")
 def natural_log(x):
-    """Compute log x of a float32 x >= 1 as `logs_of` does, in a form that vectorizes."""
+    """Compute log x of a float32 x >= 1 as `log_lanes` does, in a form that vectorizes."""
     bits = np.float32(x).view(np.int32)
     e = (bits >> 23) - 127
     m = np.int32((bits & 0x7FFFFF) | 0x3F800000).view(np.float32)
@@ -29,7 +29,7 @@ def natural_log(x):
 
 @kernel(fastmath=FAST, error_model="numpy")
 def repel(y, first, last, field, phi):
-    """Sum over all other points: phi_i = sum_j w_ij and field_i, its gradient.
+    """Sum over all other points phi_i = sum_j w_ij, and field_i, its gradient.
 
     grad phi(y_i) = -2 sum_j w_ij^2 (y_i - y_j).
     """
@@ -55,7 +55,7 @@ def repel(y, first, last, field, phi):
             fa += w * da
             fb += w * db
             fc += w * dc
-        # The point itself added w = 1 and no force.
+        # The point itself contributes w = 1 and no force.
         phi[i] = np.float64(s) - 1.0
         field[0, i] = np.float32(-2) * fa
         field[1, i] = np.float32(-2) * fb
@@ -66,7 +66,7 @@ def repel(y, first, last, field, phi):
 def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
     """Sum over the affinities: force_i = sum_j p_ij w_ij (y_i - y_j).
 
-    If asked for, logs_i = sum_j p_ij log(1 / w_ij).
+    With ``with_log`` also logs_i = sum_j p_ij log(1 / w_ij).
     """
     a = y[0]
     b = y[1]
@@ -93,23 +93,23 @@ def attract(y, first, last, ptr, index, weight, scale, with_log, force, logs):
         force[1, i] = scale[i] * fb
         force[2, i] = scale[i] * fc
         if with_log:
-            some = np.float32(0)
+            s = np.float32(0)
             for e in range(columns.shape[0]):
                 j = np.uint32(columns[e]) & np.uint32(0x7FFFFFFF)
                 da = pa - a[j]
                 db = pb - b[j]
                 dc = pc - c[j]
-                some += np.float32(weights[e]) * natural_log(
+                s += np.float32(weights[e]) * natural_log(
                     np.float32(1) + da * da + db * db + dc * dc
                 )
-            logs[i] = np.float64(some) * np.float64(scale[i])
+            logs[i] = np.float64(s) * np.float64(scale[i])
 
 
 @kernel(fastmath=FAST, error_model="numpy")
 def step(
     y, force, field, velocity, gain, exaggeration, inverse_z, learning_rate, momentum, max_step
 ):
-    """Move all points as `move` does; return the squared length of the gradient."""
+    """Update all points as `_kernels_optimizer.move` does; return the squared gradient norm."""
     squares = 0.0
     push = np.float32(0.5) * inverse_z
     for i in range(y.shape[1]):

@@ -1,9 +1,9 @@
-"""Sixteen float32 numbers that compiled kernels treat as one: loads, stores, arithmetic.
+"""A SIMD vector type of sixteen float32 lanes for compiled kernels: loads, stores, arithmetic.
 
-The compiler does not see that the rows of a transform do not overlap, and so leaves its loops
-scalar. Here each operation is a vector instruction of LLVM's from the start, which splits it into
-as many registers as the machine needs. Each is rounded as it stands: Numba keeps several copies of
-a function, optimized apart, and which one runs must not show in the result.
+LLVM's auto-vectorizer cannot prove that the rows of a transform do not overlap, and leaves the
+loops scalar. Here each operation emits a vector instruction, which LLVM splits into as many
+registers as the machine needs. None has fast-math flags: Numba keeps several copies of a function,
+optimized separately, and the result must not depend on which one runs.
 """
 
 import operator
@@ -16,12 +16,12 @@ from numba.extending import intrinsic, lower_builtin, models, register_model, ty
 from .._parallel.simd import LANES
 
 _FLOATS = ir.VectorType(ir.FloatType(), LANES)
-_CHOICE = ir.VectorType(ir.IntType(32), LANES)
+_INTS = ir.VectorType(ir.IntType(32), LANES)
 _FLOAT_BYTES = 4
 
 
 class LanesType(types.Type):  # type: ignore[misc]
-    """The type of sixteen float32 numbers."""
+    """The type of sixteen float32 lanes."""
 
     def __init__(self):
         super().__init__(name="Lanes")
@@ -41,23 +41,23 @@ def _address(context, builder, array_type, array, offset):
     return builder.bitcast(builder.gep(data, [offset]), _FLOATS.as_pointer())
 
 
-def _choose(builder, values, order):
-    """Take the numbers at some places of a vector."""
+def _shuffle(builder, values, order):
+    """Select lanes of a vector."""
     kind = ir.VectorType(ir.IntType(32), len(order))
     return builder.shuffle_vector(values, values, ir.Constant(kind, order))
 
 
-def _repeat(builder, value):
-    """Repeat one number sixteen times."""
+def _broadcast(builder, value):
+    """Copy a scalar to every lane."""
     kind = ir.VectorType(value.type, LANES)
     zero = ir.Constant(ir.IntType(32), 0)
     one = builder.insert_element(ir.Constant(kind, ir.Undefined), value, zero)
-    return _choose(builder, one, [0] * LANES)
+    return _shuffle(builder, one, [0] * LANES)
 
 
 @intrinsic
 def noinline(typing):
-    """Do not compile the function that calls this into its callers: a large one once is enough."""
+    """Keep the calling function out of line: a large one need be compiled only once."""
 
     def generate(context, builder, signature, arguments):
         builder.function.attributes.add("noinline")
@@ -68,7 +68,7 @@ def noinline(typing):
 
 @intrinsic
 def load(typing, array, offset):
-    """Read sixteen numbers of a flat array from an offset on."""
+    """Load sixteen numbers of a flat array."""
 
     def generate(context, builder, signature, arguments):
         values = builder.load(_address(context, builder, signature.args[0], *arguments))
@@ -80,7 +80,7 @@ def load(typing, array, offset):
 
 @intrinsic
 def store(typing, array, offset, values):
-    """Write sixteen numbers to a flat array from an offset on."""
+    """Store sixteen numbers to a flat array."""
 
     def generate(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments[:2])
@@ -92,23 +92,23 @@ def store(typing, array, offset, values):
 
 @intrinsic
 def splat(typing, value):
-    """Repeat one number sixteen times."""
+    """Copy a scalar to every lane."""
 
     def generate(context, builder, signature, arguments):
-        return _repeat(builder, arguments[0])
+        return _broadcast(builder, arguments[0])
 
     return _lanes(types.float32), generate
 
 
 @intrinsic
 def store_pairs(typing, array, offset, x, y):
-    """Write sixteen pairs (x, y), one after the other, from an offset on."""
+    """Store sixteen pairs (x, y), interleaved."""
 
     def generate(context, builder, signature, arguments):
         array, offset, x, y = arguments
         for first in (0, LANES // 2):
             order = [n for lane in range(first, first + LANES // 2) for n in (lane, LANES + lane)]
-            pairs = builder.shuffle_vector(x, y, ir.Constant(_CHOICE, order))
+            pairs = builder.shuffle_vector(x, y, ir.Constant(_INTS, order))
             at = builder.add(offset, ir.Constant(offset.type, 2 * first))
             address = _address(context, builder, signature.args[0], array, at)
             builder.store(pairs, address, align=_FLOAT_BYTES)
@@ -118,11 +118,11 @@ def store_pairs(typing, array, offset, x, y):
 
 
 @intrinsic
-def pairs_at(typing, array, indices, offset):
-    """Read the pairs (x, y) that sixteen whole numbers, from an offset on, are the indices of.
+def gather_pairs(typing, array, indices, offset):
+    """Load the pairs (x, y) at sixteen indices, read from ``indices`` at an offset.
 
-    A load for each pair, 8 bytes at once: twice as fast as gathers of x and of y, and needing no
-    instruction that some machines lack, and others have made slow.
+    One 8-byte load per pair: twice as fast as gathering x and y, and independent of gather
+    instructions, which some machines lack and others have slowed down.
     """
 
     def generate(context, builder, signature, arguments):
@@ -136,105 +136,105 @@ def pairs_at(typing, array, indices, offset):
         values = ir.Constant(ir.VectorType(pair, LANES), ir.Undefined)
         for number in range(LANES):
             place = ir.Constant(ir.IntType(32), number)
-            # None is negative.
+            # Indices are never negative.
             index = builder.load(builder.gep(first, [place]))
             index = builder.zext(index, pair)
             value = builder.load(builder.gep(pairs, [index]))
             value.align = _FLOAT_BYTES
             values = builder.insert_element(values, value, place)
         values = builder.bitcast(values, ir.VectorType(ir.FloatType(), 2 * LANES))
-        parts = [_choose(builder, values, list(range(part, 2 * LANES, 2))) for part in (0, 1)]
+        parts = [_shuffle(builder, values, list(range(part, 2 * LANES, 2))) for part in (0, 1)]
         return context.make_tuple(builder, signature.return_type, parts)
 
     return types.UniTuple(_lanes, 2)(array, indices, types.uint64), generate
 
 
 @intrinsic
-def load_small(typing, array, offset):
-    """Read sixteen whole numbers of 16 bits, which are not negative."""
+def load_uint16(typing, array, offset):
+    """Load sixteen uint16 numbers and convert them to float32."""
 
     def generate(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
         kind = ir.VectorType(ir.IntType(16), LANES)
         values = builder.load(builder.bitcast(builder.gep(data, [arguments[1]]), kind.as_pointer()))
         values.align = 2
-        return builder.sitofp(builder.zext(values, _CHOICE), _FLOATS)
+        return builder.sitofp(builder.zext(values, _INTS), _FLOATS)
 
     return _lanes(array, types.uint64), generate
 
 
 @intrinsic
-def first_of(typing, values, count):
-    """Keep the first ``count`` numbers and make the others zero."""
+def keep_first(typing, values, count):
+    """Keep the first ``count`` lanes and set the others to zero."""
 
     def generate(context, builder, signature, arguments):
         values, count = arguments
-        count = _repeat(builder, builder.trunc(count, ir.IntType(32)))
-        among = builder.icmp_signed("<", ir.Constant(_CHOICE, list(range(LANES))), count)
-        return builder.select(among, values, ir.Constant(_FLOATS, [0.0] * LANES))
+        count = _broadcast(builder, builder.trunc(count, ir.IntType(32)))
+        kept = builder.icmp_signed("<", ir.Constant(_INTS, list(range(LANES))), count)
+        return builder.select(kept, values, ir.Constant(_FLOATS, [0.0] * LANES))
 
     return _lanes(_lanes, types.uint64), generate
 
 
-def _fold(combine):
-    """Make one number of sixteen: of their halves, then of the halves' halves."""
+def _reduce(combine):
+    """Reduce the lanes pairwise: the halves, then halves of the result, and so on."""
 
     def generate(context, builder, signature, arguments):
         (values,) = arguments
         size = LANES
         while size > 1:
             size //= 2
-            low = _choose(builder, values, list(range(size)))
-            high = _choose(builder, values, list(range(size, 2 * size)))
+            low = _shuffle(builder, values, list(range(size)))
+            high = _shuffle(builder, values, list(range(size, 2 * size)))
             values = combine(builder, low, high)
         return builder.extract_element(values, ir.Constant(ir.IntType(32), 0))
 
     return generate
 
 
-def _lesser(builder, left, right):
+def _minimum(builder, left, right):
     return builder.select(builder.fcmp_ordered("<", left, right), left, right)
 
 
-def _greater(builder, left, right):
+def _maximum(builder, left, right):
     return builder.select(builder.fcmp_ordered("<", right, left), left, right)
 
 
 @intrinsic
-def total(typing, values):
-    """Add sixteen numbers."""
-    return types.float32(_lanes), _fold(lambda builder, low, high: builder.fadd(low, high))
+def reduce_sum(typing, values):
+    """Sum the lanes."""
+    return types.float32(_lanes), _reduce(lambda builder, low, high: builder.fadd(low, high))
 
 
 @intrinsic
-def least(typing, values):
-    """Take the least of sixteen numbers."""
-    return types.float32(_lanes), _fold(_lesser)
+def reduce_min(typing, values):
+    """Return the minimum of the lanes."""
+    return types.float32(_lanes), _reduce(_minimum)
 
 
 @intrinsic
-def greatest(typing, values):
-    """Take the greatest of sixteen numbers."""
-    return types.float32(_lanes), _fold(_greater)
+def reduce_max(typing, values):
+    """Return the maximum of the lanes."""
+    return types.float32(_lanes), _reduce(_maximum)
 
 
 @intrinsic
-def whole(typing, values):
-    """Cut numbers that are not negative down to whole ones."""
+def truncate(typing, values):
+    """Round nonnegative numbers down to integers."""
 
     def generate(context, builder, signature, arguments):
-        return builder.sitofp(builder.fptosi(arguments[0], _CHOICE), _FLOATS)
+        return builder.sitofp(builder.fptosi(arguments[0], _INTS), _FLOATS)
 
     return _lanes(_lanes), generate
 
 
 @intrinsic
-def store_whole(typing, array, offset, values):
-    """Write whole numbers in the bits of a float32 array, for `read_whole`."""
+def store_int(typing, array, offset, values):
+    """Store integers in the bits of a float32 array, for `load_int`."""
 
     def generate(context, builder, signature, arguments):
         address = _address(context, builder, signature.args[0], *arguments[:2])
-        bits = builder.bitcast(builder.fptosi(arguments[2], _CHOICE), _FLOATS)
+        bits = builder.bitcast(builder.fptosi(arguments[2], _INTS), _FLOATS)
         builder.store(bits, address, align=_FLOAT_BYTES)
         return context.get_dummy_value()
 
@@ -242,8 +242,8 @@ def store_whole(typing, array, offset, values):
 
 
 @intrinsic
-def read_whole(typing, array, offset):
-    """Read a number written by `store_whole`."""
+def load_int(typing, array, offset):
+    """Load one integer written by `store_int`."""
 
     def generate(context, builder, signature, arguments):
         data = context.make_array(signature.args[0])(context, builder, arguments[0]).data
@@ -254,14 +254,14 @@ def read_whole(typing, array, offset):
 
 
 @intrinsic
-def part_floats(typing, values):
-    """Part positive numbers into exponents e and mantissas m in [1, 2): m 2^e."""
+def split_floats(typing, values):
+    """Split positive numbers into exponents e and mantissas m in [1, 2): m 2^e."""
 
     def generate(context, builder, signature, arguments):
         def all_of(number):
-            return ir.Constant(_CHOICE, [number] * LANES)
+            return ir.Constant(_INTS, [number] * LANES)
 
-        bits = builder.bitcast(arguments[0], _CHOICE)
+        bits = builder.bitcast(arguments[0], _INTS)
         exponents = builder.sub(builder.lshr(bits, all_of(23)), all_of(127))
         mantissas = builder.or_(builder.and_(bits, all_of(0x7FFFFF)), all_of(0x3F800000))
         parts = builder.sitofp(exponents, _FLOATS), builder.bitcast(mantissas, _FLOATS)
@@ -272,10 +272,10 @@ def part_floats(typing, values):
 
 @intrinsic
 def weigh_square(typing, array, offset, stride, weights):
-    """Weigh 4 x 4 numbers that begin at an offset, rows a stride apart.
+    """Compute three weighted sums of 4 x 4 numbers at an offset, with rows a stride apart.
 
-    ``weights`` are four of rows, four of rows once more, four of columns and four of columns once
-    more: w, s, v, t. Returns the parts, a column each, of sum w a v, sum w a t and sum s a v.
+    ``weights`` are w, s, v, t, four lanes each: w and s weigh the rows, v and t the columns.
+    Returns the terms, one lane per column, of sum w a v, sum w a t and sum s a v.
     """
 
     def generate(context, builder, signature, arguments):
@@ -291,14 +291,14 @@ def weigh_square(typing, array, offset, stride, weights):
             kind = ir.VectorType(ir.FloatType(), 4).as_pointer()
             numbers = builder.load(builder.bitcast(builder.gep(data, [offset]), kind))
             numbers.align = _FLOAT_BYTES
-            of_row = _choose(builder, weights, [row] * 4 + [4 + row] * 4)
-            sums = builder.call(fma, [of_row, _choose(builder, numbers, [0, 1, 2, 3] * 2), sums])
+            of_row = _shuffle(builder, weights, [row] * 4 + [4 + row] * 4)
+            sums = builder.call(fma, [of_row, _shuffle(builder, numbers, [0, 1, 2, 3] * 2), sums])
             offset = builder.add(offset, stride)
         first, again = [0, 1, 2, 3], [4, 5, 6, 7]
-        left = _choose(builder, sums, first + first + again + again)
+        left = _shuffle(builder, sums, first + first + again + again)
         columns, columns_again = [8, 9, 10, 11], [12, 13, 14, 15]
         return builder.fmul(
-            left, _choose(builder, weights, columns + columns_again + columns + columns)
+            left, _shuffle(builder, weights, columns + columns_again + columns + columns)
         )
 
     return _lanes(array, types.uint64, types.uint64, _lanes), generate
@@ -306,7 +306,7 @@ def weigh_square(typing, array, offset, stride, weights):
 
 @intrinsic
 def transpose(typing, source, start, target, to):
-    """Transpose 16 x 16 numbers that lie together."""
+    """Transpose a contiguous block of 16 x 16 numbers."""
 
     def generate(context, builder, signature, arguments):
         source, start, target, to = arguments
@@ -322,8 +322,8 @@ def transpose(typing, source, start, target, to):
             rows.append(values)
         half = LANES // 2
         pairs = [index for lane in range(LANES) for index in (lane, LANES + lane)]
-        low, high = (ir.Constant(_CHOICE, part) for part in (pairs[:LANES], pairs[LANES:]))
-        # To interleave rows i and i + 8, four times over, is to transpose.
+        low, high = (ir.Constant(_INTS, part) for part in (pairs[:LANES], pairs[LANES:]))
+        # Interleaving rows i and i + 8 four times transposes the block.
         for _ in range(4):
             rows = [
                 builder.shuffle_vector(rows[i], rows[i + half], part)
@@ -339,8 +339,8 @@ def transpose(typing, source, start, target, to):
 
 
 @intrinsic
-def choose_less(typing, left, right, then, otherwise):
-    """Take ``then`` in the lanes where left < right, and ``otherwise`` in the others."""
+def select_less(typing, left, right, then, otherwise):
+    """Select ``then`` in the lanes where left < right, and ``otherwise`` in the others."""
 
     def generate(context, builder, signature, arguments):
         less = builder.fcmp_ordered("<", *arguments[:2])
@@ -350,8 +350,8 @@ def choose_less(typing, left, right, then, otherwise):
 
 
 @intrinsic
-def root(typing, values):
-    """Take the square root in each lane."""
+def sqrt(typing, values):
+    """Compute the square root of each lane."""
 
     def generate(context, builder, signature, arguments):
         kind = ir.FunctionType(_FLOATS, [_FLOATS])
@@ -362,8 +362,8 @@ def root(typing, values):
 
 
 @intrinsic
-def fused(typing, a, b, c):
-    """Compute a b + c, rounded once."""
+def fma(typing, a, b, c):
+    """Compute a b + c, rounded once (fused multiply-add)."""
 
     def generate(context, builder, signature, arguments):
         kind = ir.FunctionType(_FLOATS, [_FLOATS] * 3)
@@ -374,7 +374,7 @@ def fused(typing, a, b, c):
 
 
 def _define(symbol, instruction):
-    """Let an operator take Lanes, or Lanes and a float32; lowered at once, nothing to compile."""
+    """Define an operator on Lanes, or on Lanes and a float32, by one LLVM instruction."""
 
     @type_callable(symbol)
     def of_operands(context):
@@ -389,7 +389,7 @@ def _define(symbol, instruction):
         @lower_builtin(symbol, *kinds)
         def operate(context, builder, signature, arguments):
             operands = [
-                value if kind == _lanes else _repeat(builder, value)
+                value if kind == _lanes else _broadcast(builder, value)
                 for kind, value in zip(signature.args, arguments, strict=True)
             ]
             return getattr(builder, instruction)(*operands)

@@ -1,8 +1,8 @@
 """Compiled kernels between a mesh and one four times coarser: nothing validated.
 
-A cubic B-spline of four times the width is a sum of 13 of the narrow ones, ``weights``. So charges
-spread over the coarse mesh are sums of those on the fine one, and a potential on the coarse mesh
-is one on the fine mesh, both without error. Node 1 of the coarse mesh lies at node 0 of the fine.
+A cubic B-spline of four times the width is a weighted sum of 13 narrow ones (``weights``). So the
+charges on the coarse mesh are weighted sums of those on the fine mesh, and a coarse potential is
+interpolated to the fine mesh without error. Node 1 of the coarse mesh lies at node 0 of the fine.
 """
 
 import numpy as np
@@ -11,27 +11,27 @@ from numba import njit
 from .._parallel.barrier import barrier, next_task
 from .._parallel.simd import STRIDE
 from ._kernels_fourier import convolve_strips, transform_back_strips, transform_strips
-from ._kernels_lanes import fused, load, noinline, splat, store
+from ._kernels_lanes import fma, load, noinline, splat, store
 
 STRIP = 32
-# A plain 0 would be a type of its own, and the kernels compiled anew for it.
+# A literal 0 has a type of its own, for which the kernels would be compiled again.
 START = np.int64(0)
-# Coarse rows that are gathered in one task.
+# Coarse rows per task.
 BAND = 8
 
 
 @njit(no_cfunc_wrapper=True)
 def restrict(charges, first, last, weights, line, coarse):
-    """Gather the charges of coarse rows first to last from the sum of partial fine meshes.
+    """Compute the charges of coarse rows first to last from the sum of partial fine meshes.
 
-    ``line`` has room for a fine row and 32 nodes more.
+    ``line`` is a buffer for a fine row and 32 more nodes.
     """
     noinline()
     parts, rows, columns = charges.shape
     flat = charges.reshape(-1)
     nx = np.uint64(rows)
     ny = np.uint64(columns)
-    # Fine column c lies at c + 10, zeros around.
+    # Fine column c is at c + 10, padded with zeros.
     store(line, np.uint64(0), splat(np.float32(0)))
     store(line, ny + np.uint64(10), splat(np.float32(0)))
     store(line, ny + np.uint64(16), splat(np.float32(0)))
@@ -43,17 +43,17 @@ def restrict(charges, first, last, weights, line, coarse):
             total = splat(np.float32(0))
             for tap in range(low, high):
                 row = np.uint64(top + tap)
-                some = load(flat, row * ny + column)
+                charge = load(flat, row * ny + column)
                 for part in range(np.uint64(1), np.uint64(parts)):
-                    some = some + load(flat, (part * nx + row) * ny + column)
-                total = fused(splat(weights[tap]), some, total)
+                    charge = charge + load(flat, (part * nx + row) * ny + column)
+                total = fma(splat(weights[tap]), charge, total)
             store(line, column + np.uint64(10), total)
         out = coarse[at]
         for to in range(columns // 4 + 3):
-            some = line[4 * to : 4 * to + 13]
+            taps = line[4 * to : 4 * to + 13]
             total = np.float32(0)
             for tap in range(13):
-                total += weights[tap] * some[tap]
+                total += weights[tap] * taps[tap]
             out[to] = total
 
 
@@ -61,7 +61,7 @@ def restrict(charges, first, last, weights, line, coarse):
 def add_coarse(coarse, first, weights, across, potential):
     """Add the coarse potential to 32 columns of the fine one, from column ``first`` on.
 
-    ``across`` has room for 32 columns of the coarse mesh.
+    ``across`` is a buffer for 32 columns of the coarse mesh.
     """
     noinline()
     rows, columns = potential.shape
@@ -73,7 +73,7 @@ def add_coarse(coarse, first, weights, across, potential):
         for quad in range(STRIP // 4):
             near = line[first // 4 + quad : first // 4 + quad + 4]
             for rest in range(4):
-                # Coarse node t of the four lies rest + 4 - 4 t away.
+                # Coarse node t of the four is rest + 4 - 4 t fine nodes away.
                 total = weights[rest + 6] * near[1] + weights[rest + 2] * near[2]
                 if rest <= 2:
                     total += weights[rest + 10] * near[0]
@@ -89,19 +89,19 @@ def add_coarse(coarse, first, weights, across, potential):
             d = load(across, at + np.uint64(3 * STRIP))
             to = np.uint64(4 * quad * columns + first + part * 16)
             for rest in range(4):
-                some = fused(splat(weights[rest + 6]), b, load(flat, to))
-                some = fused(splat(weights[rest + 2]), c, some)
+                total = fma(splat(weights[rest + 6]), b, load(flat, to))
+                total = fma(splat(weights[rest + 2]), c, total)
                 if rest <= 2:
-                    some = fused(splat(weights[rest + 10]), a, some)
+                    total = fma(splat(weights[rest + 10]), a, total)
                 if rest >= 2:
-                    some = fused(splat(weights[rest - 2]), d, some)
-                store(flat, to, some)
+                    total = fma(splat(weights[rest - 2]), d, total)
+                store(flat, to, total)
                 to += np.uint64(columns)
 
 
 @njit(inline="always")
 def convolve(charges, mesh, re, im, potential):
-    """Do a whole convolution on one thread."""
+    """Run a complete convolution on one thread."""
     spectrum_re, spectrum_im = mesh.spectrum_re, mesh.spectrum_im
     transform_strips(charges, START, mesh.n_strips, mesh.down, re, im, spectrum_re, spectrum_im)
     convolve_strips(
@@ -122,10 +122,10 @@ def convolve(charges, mesh, re, im, potential):
 
 @njit(inline="always")
 def solve(thread, n_threads, shared, charges, solver, buffers, potential):
-    """Compute the potential of the sum of partial meshes of charges; all threads together.
+    """Compute the potential of the sum of partial meshes of charges; called by all threads.
 
-    False if one has given up. ``solver`` is a `_potentials.Potential`; ``buffers`` two rows for
-    every thread.
+    Returns False if a thread has given up. ``solver`` is a `_potentials.Potential`; ``buffers`` has
+    two rows per thread.
     """
     fine = solver.fine
     coarse = solver.coarse

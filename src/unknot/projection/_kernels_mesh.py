@@ -1,7 +1,7 @@
-"""Compiled kernels of the particle mesh: arrays allocated by the caller, nothing validated.
+"""Compiled kernels of the particle mesh: arrays from the caller, nothing validated.
 
-A point at u, in units of the mesh's spacing, with a = floor(u) and t = u - a, reaches the nodes
-a - 1 .. a + 2 with the cubic B-spline's weights; these sum to 1, their derivatives to 0.
+A point at u, in units of the mesh's spacing, with a = floor(u) and t = u - a, is spread over the
+nodes a - 1 .. a + 2 with the cubic B-spline's weights; these sum to 1, their derivatives to 0.
 """
 
 import numpy as np
@@ -12,37 +12,37 @@ from .._parallel.barrier import barrier, next_task
 from .._parallel.jit import kernel
 from .._parallel.simd import FAST, STRIDE
 from ._kernels_lanes import (
-    first_of,
+    keep_first,
     load,
+    load_int,
     noinline,
-    read_whole,
+    reduce_sum,
     store,
-    store_whole,
-    total,
+    store_int,
     transpose,
+    truncate,
     weigh_square,
-    whole,
 )
 from ._kernels_levels import solve
 
-# Where in a room of 528 numbers are the weights of sixteen points, a point a row, and the nodes
-# that these begin at.
-TURNED = np.uint64(256)
+# Offsets in `gather`'s scratch of 528 numbers: the weights of sixteen points, one point per row,
+# and the indices of their first nodes.
+TRANSPOSED = np.uint64(256)
 CORNERS = np.uint64(512)
-# Nodes left free around the points: a point reaches one node before its cell and two after.
+# Nodes around the points: a point reaches one node before its cell and two after.
 MARGIN = 2
-# The mesh grows by so many nodes at a time: its influence function is computed anew.
+# The mesh grows by this many nodes at a time, as its influence function must then be recomputed.
 GROWTH = 32
-# At least so many cells across the map, whatever its span.
+# The minimum number of cells across the map, whatever its span.
 MIN_CELLS = 50
 
-# What may be rounded in more than one way is compiled into its caller (``forceinline``): of other
-# functions Numba keeps several copies, and which one runs depends on what was compiled before.
+# Functions with fast-math are inlined by force (``forceinline``): of others Numba keeps several
+# copies, optimized separately, and which one runs depends on what was compiled before.
 
 
 @njit(fastmath=FAST, inline="always")
 def spline(t):
-    """Weigh the nodes a - 1 .. a + 2 for a fraction t in [0, 1)."""
+    """Compute the weights of the nodes a - 1 .. a + 2 for a fraction t in [0, 1)."""
     sixth = np.float32(1 / 6)
     third = np.float32(2 / 3)
     half = np.float32(0.5)
@@ -60,7 +60,7 @@ def spline(t):
 
 @njit(fastmath=FAST, inline="always")
 def spline_slope(t):
-    """Differentiate `spline` by t."""
+    """Compute the derivative of `spline` with respect to t."""
     half = np.float32(0.5)
     more = np.float32(1.5)
     two = np.float32(2)
@@ -116,49 +116,51 @@ def spread(x, y, first, last, x0, y0, per_unit, charge):
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
-def weigh(row, weights):
-    """Sum the products of four numbers with four weights."""
+def dot4(row, weights):
+    """Compute the dot product of four numbers and four weights."""
     return (row[0] * weights[0] + row[1] * weights[1]) + (row[2] * weights[2] + row[3] * weights[3])
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
-def own_share(wx, wy, sx, sy, near):
-    """Compute what points at fractions of a cell get of their own charge: phi and its gradient."""
+def self_interaction(wx, wy, sx, sy, near):
+    """Compute phi and its gradient that a point's own charge causes at the point."""
     cx = self_correlation(wx)
     cy = self_correlation(wy)
     dx = cross_correlation(sx, wx)
     dy = cross_correlation(sy, wy)
-    across = (weigh(near[0], cy), weigh(near[1], cy), weigh(near[2], cy), weigh(near[3], cy))
-    sloped = (weigh(near[0], dy), weigh(near[1], dy), weigh(near[2], dy), weigh(near[3], dy))
-    return weigh(cx, across), weigh(dx, across), weigh(cx, sloped)
+    across = (dot4(near[0], cy), dot4(near[1], cy), dot4(near[2], cy), dot4(near[3], cy))
+    sloped = (dot4(near[0], dy), dot4(near[1], dy), dot4(near[2], dy), dot4(near[3], dy))
+    return dot4(cx, across), dot4(dx, across), dot4(cx, sloped)
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
-def put_four(room, at, weights):
-    """Write four times sixteen weights."""
-    store(room, at, weights[0])
-    store(room, at + STRIDE, weights[1])
-    store(room, at + np.uint64(2) * STRIDE, weights[2])
-    store(room, at + np.uint64(3) * STRIDE, weights[3])
+def store_four(scratch, at, weights):
+    """Store four vectors."""
+    store(scratch, at, weights[0])
+    store(scratch, at + STRIDE, weights[1])
+    store(scratch, at + np.uint64(2) * STRIDE, weights[2])
+    store(scratch, at + np.uint64(3) * STRIDE, weights[3])
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
-def add_four(room, at):
-    """Add four times sixteen numbers."""
-    one = load(room, at) + load(room, at + STRIDE)
-    return one + (load(room, at + np.uint64(2) * STRIDE) + load(room, at + np.uint64(3) * STRIDE))
+def sum_four(scratch, at):
+    """Load four vectors and add them."""
+    one = load(scratch, at) + load(scratch, at + STRIDE)
+    return one + (
+        load(scratch, at + np.uint64(2) * STRIDE) + load(scratch, at + np.uint64(3) * STRIDE)
+    )
 
 
 @njit(no_cfunc_wrapper=True)
 def gather(
-    chunk, n_chunks, x, y, n, origin, per_unit, potential, near, room, x_field, y_field, sums
+    chunk, n_chunks, x, y, n, origin, per_unit, potential, near, scratch, x_field, y_field, sums
 ):
-    """Read grad phi at every point of a chunk, and the sum of phi over them, sixteen at a time.
+    """Interpolate grad phi at every point of a chunk, and sum phi over them, sixteen at a time.
 
-    Both without what a point's own charge adds: on a mesh it pushes itself, by where it is in its
-    cell. ``near`` holds the potential of a unit charge at the nodes up to 3 away in each direction.
-    Of ``x`` and ``y``, a multiple of 16, what is beyond n is on the mesh, too; the field there is
-    zero. ``room`` is for 528 numbers.
+    Excludes the contribution of a point's own charge: on a mesh a charge exerts a force on itself,
+    depending on its position in the cell. ``near`` is the potential of a unit charge at the nodes
+    up to 3 away in each direction. ``x`` and ``y`` are padded to a multiple of 16 by positions on
+    the mesh; the field of the padding is zero. ``scratch`` is a buffer of 528 numbers.
     """
     noinline()
     columns = np.uint64(potential.shape[1])
@@ -170,63 +172,65 @@ def gather(
         at = np.uint64(group * 16)
         u = per_unit * (load(x, at) - origin[0])
         v = per_unit * (load(y, at) - origin[1])
-        a = whole(u)
-        b = whole(v)
+        a = truncate(u)
+        b = truncate(v)
         wx = spline(u - a)
         wy = spline(v - b)
         sx = spline_slope(u - a)
         sy = spline_slope(v - b)
-        own_phi, own_x, own_y = own_share(wx, wy, sx, sy, near)
-        # Whole numbers below 2^24 are exact.
-        store_whole(room, CORNERS, np.float32(columns) * (a - one) + (b - one))
-        put_four(room, np.uint64(0), wx)
-        put_four(room, np.uint64(64), sx)
-        put_four(room, np.uint64(128), wy)
-        put_four(room, np.uint64(192), sy)
-        transpose(room, np.uint64(0), room, TURNED)
+        own_phi, own_x, own_y = self_interaction(wx, wy, sx, sy, near)
+        # Integers below 2^24 are exact.
+        store_int(scratch, CORNERS, np.float32(columns) * (a - one) + (b - one))
+        store_four(scratch, np.uint64(0), wx)
+        store_four(scratch, np.uint64(64), sx)
+        store_four(scratch, np.uint64(128), wy)
+        store_four(scratch, np.uint64(192), sy)
+        transpose(scratch, np.uint64(0), scratch, TRANSPOSED)
         for number in range(STRIDE):
-            place = TURNED + number * STRIDE
-            corner = read_whole(room, CORNERS + number)
-            store(room, place, weigh_square(flat, corner, columns, load(room, place)))
-        transpose(room, TURNED, room, np.uint64(0))
+            place = TRANSPOSED + number * STRIDE
+            corner = load_int(scratch, CORNERS + number)
+            store(scratch, place, weigh_square(flat, corner, columns, load(scratch, place)))
+        transpose(scratch, TRANSPOSED, scratch, np.uint64(0))
         count = np.uint64(n) - at if at < np.uint64(n) else np.uint64(0)
-        phi = add_four(room, np.uint64(0)) - own_phi
-        store(y_field, at, first_of(per_unit * (add_four(room, np.uint64(64)) - own_y), count))
-        store(x_field, at, first_of(per_unit * (add_four(room, np.uint64(128)) - own_x), count))
-        total_phi += np.float64(total(first_of(phi, count)))
+        phi = sum_four(scratch, np.uint64(0)) - own_phi
+        store(y_field, at, keep_first(per_unit * (sum_four(scratch, np.uint64(64)) - own_y), count))
+        store(
+            x_field, at, keep_first(per_unit * (sum_four(scratch, np.uint64(128)) - own_x), count)
+        )
+        total_phi += np.float64(reduce_sum(keep_first(phi, count)))
     sums[chunk] = total_phi
 
 
 @register_jitable
 def nodes_across(span, step):
-    """Count the nodes that a map of some width needs."""
+    """Return the number of nodes that a map of this span needs."""
     return np.int64(np.ceil(span / step)) + 2 * MARGIN + 1
 
 
 @register_jitable
-def width_of(bounds):
-    """Return the greater side of a map, but no less than float32 tells places in it apart."""
+def map_width(bounds):
+    """Return the longer side of a map, but no less than float32 can resolve at its position."""
     x_low, x_high, y_low, y_high = bounds
     reach = max(max(abs(x_low), abs(x_high)), max(abs(y_low), abs(y_high)))
     return max(max(x_high - x_low, y_high - y_low), max(1e-3 * reach, 1e-12))
 
 
 @register_jitable
-def rung_of(width):
-    """Return the rung of a small map's mesh, whose step is 2^(rung / 4)."""
+def rung(width):
+    """Return the refinement level of a small map's mesh, whose step is 2^(rung / 4)."""
     return np.floor(4 * np.log2(width / MIN_CELLS))
 
 
 @register_jitable
 def fits(bounds, layout):
-    """Tell whether a mesh of ``layout`` (rows, columns, step, spacing) still serves a map.
+    """Return whether a mesh of ``layout`` (rows, columns, step, spacing) still fits a map.
 
-    A little too large a mesh is kept: maps breathe.
+    A mesh that is slightly too large is kept, as a map's span fluctuates.
     """
     rows, columns, step, spacing = layout
-    width = width_of(bounds)
+    width = map_width(bounds)
     if width < MIN_CELLS * spacing:
-        if step >= spacing or rung_of(width) != np.rint(4 * np.log2(step)):
+        if step >= spacing or rung(width) != np.rint(4 * np.log2(step)):
             return False
     elif step != spacing:
         return False
@@ -239,23 +243,23 @@ def fits(bounds, layout):
 def normalizer(total, offset, n):
     """Compute Z from the sum of the points' potentials.
 
-    Positive in truth; where all points are far from each other, the mesh may lose the sign.
+    Clipped, since rounding may make it negative where all points are far apart.
     """
     return max(total + offset * n * (n - 1), 1e-3 * n)
 
 
 @register_jitable
 def find_origin(bounds, shape, step, turn):
-    """Place a mesh round the middle of a map, within least and greatest x, then y.
+    """Return the origin of a mesh centered on a map with these bounds (x low, high, y low, high).
 
-    Nodes are at multiples of ``step``, or, at every other turn, half a step beside these. At least
-    1.25 steps are left between the points and each edge.
+    Nodes are at multiples of ``step`` or, if ``turn`` is 1, shifted by half a step. At least 1.25
+    steps remain between the points and each edge.
     """
     x_low, x_high, y_low, y_high = bounds
     nx, ny = shape
-    beside = 0.5 * turn
-    x_nodes = np.rint((x_low + x_high) / (2 * step) - (nx - 1) / 2 - 0.25) + beside
-    y_nodes = np.rint((y_low + y_high) / (2 * step) - (ny - 1) / 2 - 0.25) + beside
+    shift = 0.5 * turn
+    x_nodes = np.rint((x_low + x_high) / (2 * step) - (nx - 1) / 2 - 0.25) + shift
+    y_nodes = np.rint((y_low + y_high) / (2 * step) - (ny - 1) / 2 - 0.25) + shift
     return np.float32(step * x_nodes), np.float32(step * y_nodes)
 
 
@@ -263,9 +267,9 @@ def find_origin(bounds, shape, step, turn):
 def find_potential(
     thread, n_threads, shared, x, y, n, origin, per_unit, charges, solver, buffers, potential
 ):
-    """Compute the potential of n points at the nodes; all threads together.
+    """Compute the potential of n points at the nodes; called by all threads.
 
-    False if a thread has given up.
+    Returns False if a thread has given up.
     """
     parts = charges.shape[0]
     part = next_task(shared)
@@ -296,7 +300,7 @@ def find_field(
     y_field,
     sums,
 ):
-    """Compute the potential and, where ``sums`` has room for them, the field at every point."""
+    """Compute the potential and, unless ``sums`` is empty, the field at every point."""
     if not find_potential(
         thread,
         n_threads,

@@ -1,8 +1,10 @@
-"""Compiled kernels of the gradient descent: arrays allocated by the caller, nothing validated.
+"""Compiled kernels of the gradient descent: arrays from the caller, nothing validated.
 
-Sixteen neighbors, or sixteen points, are handled as one. ``error_model="numpy"`` lets the compiler
-divide without a branch.
+Sixteen neighbors, or sixteen points, are processed as one SIMD vector. ``error_model="numpy"``
+lets the compiler divide without a branch.
 """
+
+from enum import IntEnum
 
 import numpy as np
 from numba import njit
@@ -12,79 +14,99 @@ from .._parallel.barrier import barrier, next_task
 from .._parallel.jit import kernel
 from .._parallel.simd import FAST, STRIDE
 from ._kernels_lanes import (
-    choose_less,
-    first_of,
-    fused,
-    greatest,
-    least,
+    fma,
+    gather_pairs,
+    keep_first,
     load,
-    load_small,
+    load_uint16,
     noinline,
-    pairs_at,
-    part_floats,
-    root,
+    reduce_max,
+    reduce_min,
+    reduce_sum,
+    select_less,
     splat,
+    split_floats,
+    sqrt,
     store,
     store_pairs,
-    total,
 )
 from ._kernels_mesh import find_origin, find_potential, fits, gather, normalizer
 
-# Columns of the sums that every chunk of points leaves.
+# Columns of the sums over each chunk of points.
 X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
-# The nearer to 1, the narrower the notch of `settle`.
+# The closer to 1, the narrower the notch of `notch_filter`.
 NOTCH = np.float32(0.7)
-# Of a descent's state.
-ROWS = 14
-# No point moves farther in one iteration than this, in units of the map, nor than this share of the
-# map's width, which counts as no less than that of a map about to unfold.
+# The longest move of a point in one iteration, in units of the map and as a share of the map's
+# width, which counts as at least LEAST_WIDTH, that of a map about to unfold.
 MAX_STEP = np.float32(5)
 MAX_SHARE = np.float32(0.05)
 LEAST_WIDTH = np.float32(4)
 
 
+class StateRow(IntEnum):
+    """Rows of a descent's state, (14, n) with n padded to a multiple of 16."""
+
+    X = 0
+    Y = 1
+    X_VELOCITY = 2
+    Y_VELOCITY = 3
+    X_GAIN = 4
+    Y_GAIN = 5
+    X_PULL = 6
+    Y_PULL = 7
+    X_FIELD = 8
+    Y_FIELD = 9
+    PAIRS = 10  # two rows: (x, y) of each point, interleaved
+    X_MEMORY = 12  # of `notch_filter`
+    Y_MEMORY = 13
+
+
+N_ROWS = 14
+
+
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
-def logs_of(x):
-    """Compute log x of x >= 1 to 1e-7, in each lane.
+def log_lanes(x):
+    """Compute log x of x >= 1, in each lane, with an error of 1e-7.
 
     x = m 2^e with m in [1/sqrt 2, sqrt 2), log m = 2 artanh(s), s = (m - 1) / (m + 1).
     """
     one = np.float32(1)
-    e, m = part_floats(x)
+    e, m = split_floats(x)
     root_2 = splat(np.float32(1.4142135))
-    e = choose_less(root_2, m, e + one, e)
-    m = choose_less(root_2, m, np.float32(0.5) * m, m)
+    e = select_less(root_2, m, e + one, e)
+    m = select_less(root_2, m, np.float32(0.5) * m, m)
     s = (m - one) / (m + one)
     q = s * s
-    series = fused(splat(np.float32(2 / 7)), q, splat(np.float32(2 / 5)))
-    series = fused(series, q, splat(np.float32(2 / 3)))
-    series = fused(series, q, splat(np.float32(2)))
-    return fused(s, series, np.float32(0.6931472) * e)
+    series = fma(splat(np.float32(2 / 7)), q, splat(np.float32(2 / 5)))
+    series = fma(series, q, splat(np.float32(2 / 3)))
+    series = fma(series, q, splat(np.float32(2)))
+    return fma(s, series, np.float32(0.6931472) * e)
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
-def settle(field, kept, is_first):
-    """Take out of a field what changes its sign at every step; return it, and what to keep.
+def notch_filter(field, memory, is_first):
+    """Remove from a field what alternates in sign at every step; return it and the new memory.
 
-    A filter with a notch there, (1 + NOTCH) / 2 (1 + z^-1) / (1 + NOTCH z^-1): 1 for what stays,
-    and next to no delay. On a mesh, points that crowd in a cell push all of them somewhere, by
-    where in the cell they are; half a step aside, they push them back by nearly as much.
+    A filter with a notch at that frequency, (1 + NOTCH) / 2 (1 + z^-1) / (1 + NOTCH z^-1): gain 1
+    for a constant, and almost no delay. It removes grid noise: points crowded in one cell of the
+    mesh exert a net force on each other that depends on their position in the cell; with the mesh
+    shifted by half a step, nearly the opposite force.
     """
     one = np.float32(1)
     share = np.float32(0.5) * (one + NOTCH)
     if is_first:
-        kept = (one - share) * field
-    settled = share * field + kept
-    return settled, share * field - NOTCH * settled
+        memory = (one - share) * field
+    filtered = share * field + memory
+    return filtered, share * field - NOTCH * filtered
 
 
 @njit(no_cfunc_wrapper=True)
 def attract(chunk, n_chunks, pairs, affinities, x_pull, y_pull, with_log, sums):
     """Sum p_ij w_ij (y_i - y_j) for the points of a chunk; w_ij = 1 / (1 + |y_i - y_j|^2).
 
-    p_ij = weight * scale_i, and ``pairs`` are the points' x and y. Leaves in ``sums``, if asked to,
-    sum_ij p_ij log(1 + |y_i - y_j|^2). Of the indices in 16 bits and those in 32 one array is
-    empty: to compile all this anew for the other kind takes longer than most descents.
+    p_ij = weight * scale_i; ``pairs`` are the points' (x, y). With ``with_log``, ``sums`` gets
+    sum_ij p_ij log(1 + |y_i - y_j|^2). Either the 16-bit or the 32-bit array of indices is empty:
+    compiling a second version takes longer than most descents.
     """
     noinline()
     ptr, narrow, wide, weight, scale = affinities
@@ -100,52 +122,50 @@ def attract(chunk, n_chunks, pairs, affinities, x_pull, y_pull, with_log, sums):
         logs = nothing
         end = np.uint64(ptr[i + 1])
         for at in range(np.uint64(ptr[i]), end, STRIDE):
-            p = load_small(weight, at)
+            p = load_uint16(weight, at)
             if at + STRIDE > end:
-                p = first_of(p, end - at)
+                p = keep_first(p, end - at)
             if len(wide):
-                x, y = pairs_at(pairs, wide, at)
+                x, y = gather_pairs(pairs, wide, at)
             else:
-                x, y = pairs_at(pairs, narrow, at)
+                x, y = gather_pairs(pairs, narrow, at)
             dx = px - x
             dy = py - y
-            r = fused(dx, dx, fused(dy, dy, one))
+            r = fma(dx, dx, fma(dy, dy, one))
             w = p / r
-            ax = fused(w, dx, ax)
-            ay = fused(w, dy, ay)
+            ax = fma(w, dx, ax)
+            ay = fma(w, dy, ay)
             if with_log:
-                logs = fused(p, logs_of(r), logs)
-        x_pull[i] = total(ax) * scale[i]
-        y_pull[i] = total(ay) * scale[i]
-        all_logs += np.float64(total(logs)) * np.float64(scale[i])
+                logs = fma(p, log_lanes(r), logs)
+        x_pull[i] = reduce_sum(ax) * scale[i]
+        y_pull[i] = reduce_sum(ay) * scale[i]
+        all_logs += np.float64(reduce_sum(logs)) * np.float64(scale[i])
     sums[chunk, LOG_SUM] = all_logs
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
 def change_gain(gain, gradient, velocity):
-    """Let a gain grow by 0.2 where gradient and velocity differ in sign, else shrink to 0.8."""
+    """Increase a gain by 0.2 where gradient and velocity differ in sign, else multiply by 0.8."""
     less = np.float32(0.8) * gain
     floor = splat(np.float32(0.01))
-    less = choose_less(less, floor, floor, less)
+    less = select_less(less, floor, floor, less)
     nothing = splat(np.float32(0))
-    return choose_less(gradient * velocity, nothing, gain + np.float32(0.2), less)
+    return select_less(gradient * velocity, nothing, gain + np.float32(0.2), less)
 
 
 @njit(no_cfunc_wrapper=True)
 def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
     """Take one step of gradient descent, for the points of a chunk, sixteen at a time.
 
-    g_i = 4 (exaggeration * pull_i + grad phi(y_i) / (2 Z)), push = 1 / 2Z, with a field that is
-    settled. No step is longer than ``max_step``; of those along y ``aside`` is taken, 1 or 0.
-    Leaves in ``sums`` the bounds of the new map and the squared length of the gradient. ``state``,
-    flat, has fourteen rows of a multiple of 16: x, y, their velocities, gains, pulls and fields, in
-    two rows the pairs (x, y), and what is kept of the fields; forces on what is beyond the last
-    point are zero, and it stays with that.
+    g_i = 4 (exaggeration * pull_i + grad phi(y_i) / (2 Z)), push = 1 / 2Z, with the filtered field.
+    No step is longer than ``max_step``; ``free_y`` is 0 to hold y fixed, else 1. ``sums`` gets the
+    bounds of the new map and the squared gradient norm. ``state``, flat, has the rows of
+    `StateRow`; its padding has no forces and follows the last point.
     """
     noinline()
-    exaggeration, learning_rate, momentum, max_step, aside = settings
-    stride = np.uint64(len(state) // ROWS)
-    groups = len(state) // (ROWS * 16)
+    exaggeration, learning_rate, momentum, max_step, free_y = settings
+    stride = np.uint64(len(state) // N_ROWS)
+    groups = len(state) // (N_ROWS * 16)
     last = np.uint64(n - 1)
     infinity = splat(np.float32(np.inf))
     nothing = splat(np.float32(0))
@@ -160,24 +180,24 @@ def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
     push = np.float32(4) * push
     for group in range(groups * chunk // n_chunks, groups * (chunk + 1) // n_chunks):
         at = np.uint64(group * 16)
-        at_y = at + stride
-        at_vx = at_y + stride
-        at_vy = at_vx + stride
-        at_x_gain = at_vy + stride
-        at_y_gain = at_x_gain + stride
-        at_x_pull = at_y_gain + stride
-        at_y_pull = at_x_pull + stride
-        at_x_field = at_y_pull + stride
-        at_y_field = at_x_field + stride
-        at_x_kept = at_y_field + np.uint64(3) * stride
-        at_y_kept = at_x_kept + stride
-        x_field, kept = settle(load(state, at_x_field), load(state, at_x_kept), is_first)
-        store(state, at_x_kept, kept)
-        y_field, kept = settle(load(state, at_y_field), load(state, at_y_kept), is_first)
-        store(state, at_y_kept, kept)
+        at_y = at + np.uint64(StateRow.Y) * stride
+        at_vx = at + np.uint64(StateRow.X_VELOCITY) * stride
+        at_vy = at + np.uint64(StateRow.Y_VELOCITY) * stride
+        at_x_gain = at + np.uint64(StateRow.X_GAIN) * stride
+        at_y_gain = at + np.uint64(StateRow.Y_GAIN) * stride
+        at_x_pull = at + np.uint64(StateRow.X_PULL) * stride
+        at_y_pull = at + np.uint64(StateRow.Y_PULL) * stride
+        at_x_field = at + np.uint64(StateRow.X_FIELD) * stride
+        at_y_field = at + np.uint64(StateRow.Y_FIELD) * stride
+        at_x_memory = at + np.uint64(StateRow.X_MEMORY) * stride
+        at_y_memory = at + np.uint64(StateRow.Y_MEMORY) * stride
+        x_field, memory = notch_filter(load(state, at_x_field), load(state, at_x_memory), is_first)
+        store(state, at_x_memory, memory)
+        y_field, memory = notch_filter(load(state, at_y_field), load(state, at_y_memory), is_first)
+        store(state, at_y_memory, memory)
         gx = pull * load(state, at_x_pull) + push * x_field
-        gy = aside * (pull * load(state, at_y_pull) + push * y_field)
-        squares += np.float64(total(gx * gx + gy * gy))
+        gy = free_y * (pull * load(state, at_y_pull) + push * y_field)
+        squares += np.float64(reduce_sum(gx * gx + gy * gy))
         vx = load(state, at_vx)
         vy = load(state, at_vy)
         x_gain = change_gain(load(state, at_x_gain), gx, vx)
@@ -186,11 +206,11 @@ def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
         store(state, at_y_gain, y_gain)
         vx = momentum * vx - learning_rate * (x_gain * gx)
         vy = momentum * vy - learning_rate * (y_gain * gy)
-        length = root(vx * vx + vy * vy)
-        short = choose_less(limit, length, limit / length, one)
-        # What overflows, as a rate of 1e38 may, stays where it is.
-        vx = choose_less(length, infinity, short * vx, nothing)
-        vy = choose_less(length, infinity, short * vy, nothing)
+        length = sqrt(vx * vx + vy * vy)
+        short = select_less(limit, length, limit / length, one)
+        # Points whose step overflows, as with a learning rate of 1e38, do not move.
+        vx = select_less(length, infinity, short * vx, nothing)
+        vy = select_less(length, infinity, short * vy, nothing)
         store(state, at_vx, vx)
         store(state, at_vy, vy)
         x = load(state, at) + vx
@@ -203,21 +223,21 @@ def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
                 state[beyond + stride] = state[last + stride]
             x = load(state, at)
             y = load(state, at_y)
-        store_pairs(state, np.uint64(10) * stride + at + at, x, y)
-        x_low = choose_less(x, x_low, x, x_low)
-        x_high = choose_less(x_high, x, x, x_high)
-        y_low = choose_less(y, y_low, y, y_low)
-        y_high = choose_less(y_high, y, y, y_high)
-    sums[chunk, X_LOW] = least(x_low)
-    sums[chunk, X_HIGH] = greatest(x_high)
-    sums[chunk, Y_LOW] = least(y_low)
-    sums[chunk, Y_HIGH] = greatest(y_high)
+        store_pairs(state, np.uint64(StateRow.PAIRS) * stride + at + at, x, y)
+        x_low = select_less(x, x_low, x, x_low)
+        x_high = select_less(x_high, x, x, x_high)
+        y_low = select_less(y, y_low, y, y_low)
+        y_high = select_less(y_high, y, y, y_high)
+    sums[chunk, X_LOW] = reduce_min(x_low)
+    sums[chunk, X_HIGH] = reduce_max(x_high)
+    sums[chunk, Y_LOW] = reduce_min(y_low)
+    sums[chunk, Y_HIGH] = reduce_max(y_high)
     sums[chunk, GRADIENT] = squares
 
 
 @register_jitable
 def bounds_of(sums):
-    """Return the least and greatest x, then y, of a map whose chunks have theirs in ``sums``."""
+    """Return the least and greatest x, then y, of a map from those of its chunks."""
     x_low, x_high, y_low, y_high = sums[0, X_LOW], sums[0, X_HIGH], sums[0, Y_LOW], sums[0, Y_HIGH]
     for chunk in range(1, len(sums)):
         row = sums[chunk]
@@ -230,17 +250,17 @@ def bounds_of(sums):
 
 @register_jitable
 def longest_step(width):
-    """Return how far a point may move in one iteration on a map of this width.
+    """Return the longest move of a point in one iteration on a map of this width.
 
-    Where exaggeration ends, the rate is far too high for a map that is still small: without a limit
-    to go with its width the points are strewn about, and what was arranged is lost.
+    When exaggeration ends, the learning rate is far too high for a map that is still small: without
+    a limit in proportion to its width, the points scatter and the arrangement found is lost.
     """
     width = max(np.float32(width), LEAST_WIDTH)
     return min(MAX_STEP, MAX_SHARE * width)
 
 
 @kernel(fastmath=FAST, error_model="numpy")
-def descend_together(
+def take_steps(
     thread,
     n_threads,
     shared,
@@ -259,25 +279,28 @@ def descend_together(
     sums,
     done,
 ):
-    """Take steps of gradient descent as long as the mesh fits; all threads together.
+    """Take steps of gradient descent while the mesh fits; called by all threads.
 
-    ``before`` is the number of steps since the points were placed, and ``settings`` are
-    exaggeration, learning rate, momentum and what of a step along y is taken.
-    Leaves in ``done`` the number of steps taken and Z of the last.
+    ``before`` is the number of steps since the embedding was set; ``settings`` are exaggeration,
+    learning rate, momentum and ``free_y`` (see `move`). ``done`` gets the number of steps taken and
+    Z of the last.
     """
-    stride = len(state) // ROWS
-    x, y = state[:stride], state[stride : 2 * stride]
-    x_pull, y_pull = state[6 * stride : 7 * stride], state[7 * stride : 8 * stride]
-    x_field, y_field = state[8 * stride : 9 * stride], state[9 * stride : 10 * stride]
-    pairs = state[10 * stride : 12 * stride]
+    stride = len(state) // N_ROWS
+    x = state[StateRow.X * stride : StateRow.Y * stride]
+    y = state[StateRow.Y * stride : StateRow.X_VELOCITY * stride]
+    x_pull = state[StateRow.X_PULL * stride : StateRow.Y_PULL * stride]
+    y_pull = state[StateRow.Y_PULL * stride : StateRow.X_FIELD * stride]
+    x_field = state[StateRow.X_FIELD * stride : StateRow.Y_FIELD * stride]
+    y_field = state[StateRow.Y_FIELD * stride : StateRow.PAIRS * stride]
+    pairs = state[StateRow.PAIRS * stride : StateRow.X_MEMORY * stride]
     step = layout[2]
     per_unit = np.float32(1 / step)
     n_chunks = sums.shape[0]
-    exaggeration, learning_rate, momentum, aside = settings
+    exaggeration, learning_rate, momentum, free_y = settings
     for number in range(n_steps):
         bounds = bounds_of(sums)
         max_step = longest_step(max(bounds[1] - bounds[0], bounds[3] - bounds[2]))
-        rules = (exaggeration, learning_rate, momentum, max_step, aside)
+        step_settings = (exaggeration, learning_rate, momentum, max_step, free_y)
         if number > 0 and not fits(bounds, layout):
             break
         origin = find_origin(bounds, potential.shape, step, (before + number) % 2)
@@ -324,7 +347,7 @@ def descend_together(
         push = np.float32(0.5 / z)
         chunk = next_task(shared)
         while chunk < n_chunks:
-            move(chunk, n_chunks, n, before + number == 0, state, push, rules, sums)
+            move(chunk, n_chunks, n, before + number == 0, state, push, step_settings, sums)
             chunk = next_task(shared)
         if not barrier(shared, n_threads):
             return

@@ -1,4 +1,4 @@
-"""Compiled kernel that places new points on a fixed map: nothing validated."""
+"""Compiled kernel that embeds new points into a fixed map: nothing validated."""
 
 import numpy as np
 from numba import njit
@@ -9,7 +9,7 @@ from ._kernels_mesh import spline, spline_slope
 
 @njit(inline="always")
 def potential_at(a, b, c, y, x0, y0, per_unit, offset, potential, slope):
-    """Sum phi = sum_j 1 / (1 + r_j^2), its gradient into ``slope``; from a mesh if there is one."""
+    """Compute phi = sum_j 1 / (1 + r_j^2), from a mesh if given, and its gradient (``slope``)."""
     phi = 0.0
     slope[0] = 0.0
     slope[1] = 0.0
@@ -46,7 +46,7 @@ def potential_at(a, b, c, y, x0, y0, per_unit, offset, potential, slope):
 def cost_at(
     a, b, c, near, p, y, x0, y0, per_unit, offset, potential, n_components, slope, gradient
 ):
-    """KL divergence of q_{j|new} from p_{j|new} short of a constant, and its gradient."""
+    """Compute the KL divergence of q_{j|new} from p_{j|new} up to a constant, and its gradient."""
     phi = potential_at(a, b, c, y, x0, y0, per_unit, offset, potential, slope)
     cost = np.log(phi)
     for d in range(3):
@@ -83,10 +83,11 @@ def place(
     n_steps,
     placed,
 ):
-    """Place each new point where the divergence of its own neighbors is least.
+    """Move each new point to a local minimum of the divergence from its own affinities.
 
-    From the best of its neighbors' places, descend the gradient; a step that does not lessen the
-    divergence is halved, one that does makes the next longer. Points do not see each other.
+    Gradient descent from the best of its neighbors' positions, with backtracking: a step that does
+    not reduce the divergence is halved, one that does makes the next longer. New points do not
+    interact.
     """
     slope = np.empty(3)
     gradient = np.empty(3)

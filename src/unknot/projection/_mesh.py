@@ -1,12 +1,15 @@
-"""Repulsion by one potential on a particle mesh.
+"""Repulsion from one potential on a particle mesh.
+
+1000 iterations for MNIST's 60,000 images take 2.65 s on two threads; openTSNE's FIt-SNE takes
+85.76 s, and ends at a higher exact KL divergence (docs/benchmarks.md).
 
 With K(r) = 1 / (1 + r^2) and phi(y) = sum_j K(|y - y_j|), the repulsive force is
 sum_j w_ij^2 (y_i - y_j) = -grad phi(y_i) / 2 and the normalizer Z = sum_i phi(y_i) - N: one scalar
-field gives both. It is computed as smooth particle-mesh Ewald does [Essmann1995]: unit charges
-spread over a mesh by cubic B-splines, two real transforms with the kernel's between them, and phi
-and its gradient read back by the same splines, less what each point does to itself on a mesh,
-where the force between a charge and itself is not zero [Ballenegger2012]. An ancestor of low
-order, for t-SNE, is [Delchevalerie2021].
+field gives both. It is computed by smooth particle-mesh Ewald [Essmann1995]: unit charges are
+spread over a mesh by cubic B-splines and convolved with the kernel by real Fourier transforms; phi
+and its gradient are interpolated by the same splines, less each point's contribution to itself,
+as on a mesh the force of a charge on itself is not zero [Ballenegger2012]. A predecessor of low
+order for t-SNE is [Delchevalerie2021].
 """
 
 from __future__ import annotations
@@ -23,49 +26,50 @@ from ._kernels_mesh import (
     find_field,
     find_origin,
     fits,
+    map_width,
     nodes_across,
     normalizer,
-    rung_of,
-    width_of,
+    rung,
 )
 from ._potentials import Potential
 
-# A wider map gets a coarser mesh: about half a gigabyte, and a second of transforms.
+# A wider map gets a coarser mesh. This many nodes take half a gigabyte and a second of transforms.
 MAX_NODES = 2**23
+# Parts of the points with sums of their own; fixed, so that rounding does not depend on threads.
 CHUNKS = 64
 
 
 class Mesh:
-    """The repulsive field of one map after another.
+    """Computes the repulsive field of a sequence of maps of the same points.
 
     Parameters
     ----------
     n_points : int
-        Points in a map.
+        Number of points.
     spacing : float
-        Distance of nodes, in units of the map; finer for maps less than 50 nodes across.
+        Distance between nodes, in units of the map; finer for maps less than 50 nodes across.
     team : ThreadTeam
-        The threads; the result does not depend on their number.
+        The result does not depend on its number of threads.
 
     Attributes
     ----------
     layout : (int, int, float, float)
-        Rows and columns, distance of nodes, and ``spacing``.
+        Rows, columns, distance between nodes, and ``spacing``.
     solver : Potential
-        From charges on the nodes to the potential there.
+        Computes the potential at the nodes from the charges there.
     charges : ndarray of shape (parts, rows, columns), float32
-        Of parts of the points: more parts let more threads spread, but each has to be cleared and
-        added.
+        Charges of each part of the points. More parts occupy more threads, but each must be cleared
+        and added.
     potential : ndarray of shape (rows, columns), float32
-        At the nodes, short of a constant.
+        At the nodes, up to a constant.
     buffers : ndarray of shape (2 n_threads, ...), float32
-        Room for the threads.
+        Two buffers per thread.
     """
 
     solver: Potential
     charges: Float32[Array, "parts x y"]
     potential: Float32[Array, "x y"]
-    buffers: Float32[Array, "rooms numbers"]
+    buffers: Float32[Array, "buffers numbers"]
 
     def __init__(self, n_points: int, spacing: float, team: ThreadTeam) -> None:
         self._n_points = n_points
@@ -85,9 +89,9 @@ class Mesh:
         ``bounds`` are the least and greatest x, then y.
         """
         sums = np.zeros(CHUNKS)
-        self.lay(bounds)
+        self.resize(bounds)
         n = len(x)
-        # Sixteen at a time.
+        # Padded for the kernels, which process sixteen points at a time.
         x, y = (np.pad(values, (0, -n % LANES), mode="edge") for values in (x, y))
         fields = np.empty((2, len(x)), np.float32)
         self._find(x, y, bounds, fields[0], fields[1], sums)
@@ -102,43 +106,43 @@ class Mesh:
     ) -> tuple[float, float, float, float, Array]:
         """Compute the potential at the nodes.
 
-        Returns the origin's x and y, nodes per unit, what to add to the potential at the nodes,
-        and this.
+        Returns the origin's x and y, the nodes per unit, the constant to add to the potential, and
+        the potential at the nodes.
         """
-        self.lay(bounds)
-        nothing = np.empty(0, np.float32)
-        self._find(x, y, bounds, nothing, nothing, np.zeros(0))
+        self.resize(bounds)
+        no_field = np.empty(0, np.float32)
+        self._find(x, y, bounds, no_field, no_field, np.zeros(0))
         rows, columns, step, _ = self.layout
         x0, y0 = find_origin(bounds, (rows, columns), step, 0)
         offset = self.solver.offset * self._n_points
         return float(x0), float(y0), float(np.float32(1 / step)), offset, self.potential
 
-    def lay(self, bounds: tuple[float, float, float, float]) -> None:
-        """Lay the mesh under a map; a new influence function where its size has changed."""
+    def resize(self, bounds: tuple[float, float, float, float]) -> None:
+        """Fit the mesh to a map; recompute the influence function if its size changes."""
         if self.layout[0] and fits(bounds, self.layout):
             return
         x_low, x_high, y_low, y_high = bounds
-        *has, spacing = self.layout
+        *old, spacing = self.layout
         step = spacing
-        width = width_of(bounds)
+        width = map_width(bounds)
         if width < MIN_CELLS * step:
-            # Rungs of a ladder, so that the influence function serves for many iterations.
-            step = float(2.0 ** (rung_of(width) / 4))
+            # Discrete levels, so that an influence function serves many iterations.
+            step = float(2.0 ** (rung(width) / 4))
         while True:
             rows = -(-int(nodes_across(x_high - x_low, step)) // GROWTH) * GROWTH
             columns = -(-int(nodes_across(y_high - y_low, step)) // GROWTH) * GROWTH
             if rows * columns <= MAX_NODES:
                 break
             step *= 2**0.25
-        if [rows, columns, step] == has:
+        if [rows, columns, step] == old:
             return
         self.layout = (rows, columns, step, spacing)
         self.solver = Potential.of((rows, columns), step)
         parts = int(np.clip(2 * self._n_points // (rows * columns), 2, 16))
         self.charges = np.empty((parts, rows, columns), np.float32)
         self.potential = np.empty((rows, columns), np.float32)
-        room = max(self.solver.fine.buffer_size, self.solver.coarse.buffer_size)
-        self.buffers = np.empty((2 * self._team.n_threads, room), np.float32)
+        size = max(self.solver.fine.buffer_size, self.solver.coarse.buffer_size)
+        self.buffers = np.empty((2 * self._team.n_threads, size), np.float32)
 
     def _find(
         self,

@@ -11,7 +11,8 @@ from ._kernels_placement import place
 from ._mesh import Mesh
 
 STEPS = 200
-BLOCK = 64
+# New points per task.
+POINTS_PER_TASK = 64
 # Below this many points in a map, phi is summed over all of them.
 MESH_ABOVE = 2000
 
@@ -43,12 +44,12 @@ def place_points(
             frame = mesh.solve(y[0], y[1], bounds)
         p, _ = conditional(distances, perplexity, team)
 
-        def put(block: int) -> None:
-            first, last = block * BLOCK, min(len(indices), (block + 1) * BLOCK)
+        def put(task: int) -> None:
+            first, last = task * POINTS_PER_TASK, min(len(indices), (task + 1) * POINTS_PER_TASK)
             where = (first, last, indices, p, y, low, high)
             place(*where, *frame, n_components, STEPS, placed)
 
-        team.run(put, -(-len(indices) // BLOCK))
+        team.run(put, -(-len(indices) // POINTS_PER_TASK))
     same = distances[:, 0] == 0
     placed[same] = map_[indices[same, 0]]
     return placed

@@ -12,7 +12,8 @@ from .._validation.arrays import as_numbers
 from .._validation.points import TINY
 from ..neighbors import NeighborGraph
 
-BLOCK = 256
+# Rows converted to float64 and sorted at a time.
+ROWS_AT_ONCE = 256
 
 
 def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
@@ -53,16 +54,16 @@ def nearest_in_rows(
     """Find the k least entries of every row, ties by column; ``own`` leaves out the diagonal."""
     indices = np.empty((len(matrix), k), np.int32)
     nearest = np.empty((len(matrix), k), np.float32)
-    for start in range(0, len(matrix), BLOCK):
-        rows = np.array(matrix[start : start + BLOCK], dtype=np.float64)
+    for start in range(0, len(matrix), ROWS_AT_ONCE):
+        rows = np.array(matrix[start : start + ROWS_AT_ONCE], dtype=np.float64)
         if own:
             rows[np.arange(len(rows)), np.arange(start, start + len(rows))] = 0
         _check_distances(rows)
         if own:
             rows[np.arange(len(rows)), np.arange(start, start + len(rows))] = np.inf
         order = np.argsort(rows, axis=1, kind="stable")[:, :k]
-        indices[start : start + BLOCK] = order
-        nearest[start : start + BLOCK] = np.take_along_axis(rows, order, axis=1)
+        indices[start : start + ROWS_AT_ONCE] = order
+        nearest[start : start + ROWS_AT_ONCE] = np.take_along_axis(rows, order, axis=1)
     return indices, nearest
 
 
