@@ -160,7 +160,7 @@ def test_bad_strips(maps, digits):
         layer_strip(maps, labels[:-1])
     with pytest.raises(ValueError, match=r"predictions must hold one class.*\(3,\)"):
         layer_strip(maps, labels, predictions=[1, 2, 3])
-    with pytest.raises(ValueError, match="predictions must be classes as the labels are"):
+    with pytest.raises(ValueError, match="predictions must have the same kind of values"):
         layer_strip(maps, labels, predictions=labels.astype(str))
 
 

@@ -1,4 +1,4 @@
-"""Measured text, legends, ticks, and labels moved apart."""
+"""Text widths, legends, ticks, and labels moved apart."""
 
 import itertools
 

@@ -25,7 +25,7 @@ from unknot.figures import (
     lab_panel,
     save_figure,
 )
-from unknot.figures._names import densest_places, in_majority
+from unknot.figures._names import densest_points, in_majority
 from unknot.figures._palette import INK, MUTED, SAFE
 from unknot.figures._shapes import point_style
 from unknot.figures._style import UnknotFigure
@@ -243,7 +243,7 @@ def test_faults(map_, labels, options, message):
 def test_results_of_other_labels(digits):
     map_, labels = digits
     hulls = metrics.convex_hulls(map_, labels + 1)
-    with pytest.raises(ValueError, match="has the class 10, which the labels do not have"):
+    with pytest.raises(ValueError, match="has the class 10, which is not among the labels"):
         lab_panel(map_, labels, hulls=hulls)
 
 
@@ -263,7 +263,7 @@ def test_names_lie_on_their_classes():
     rng = np.random.default_rng(0)
     pieces = [rng.normal(-5, 1, (70, 2)), rng.normal(5, 1, (30, 2))]
     points = np.concatenate(pieces).astype(np.float32)
-    ((x, y),) = densest_places(points, np.zeros(100, np.int64), 1)
+    ((x, y),) = densest_points(points, np.zeros(100, np.int64), 1)
     assert abs(x + 5) < 1.5
     assert abs(y + 5) < 1.5
     assert ([x, y] == points).all(axis=1).any()

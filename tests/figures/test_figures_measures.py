@@ -160,7 +160,7 @@ def test_an_axis_ends_where_its_measure_does(layers):
         ({"measures": ["z"]}, "no layer has the measure 'z'; there are m"),
         ({"others": {"u": {"b": {"m": 1}}}}, "network 'u' must have the layers a; it has b"),
         ({"columns": 0}, "columns must be at least 1; got 0"),
-        ({"others": {"trained": {"a": {"m": 1}}}}, "others has a network called 'trained' too"),
+        ({"others": {"trained": {"a": {"m": 1}}}}, "others has a network named 'trained' too"),
     ],
 )
 def test_layer_curves_faults(arguments, message):
@@ -312,7 +312,7 @@ def test_strange_values(values):
     ("values", "names", "message"),
     [
         ({}, None, "at least one set of values; got none"),
-        ({"a": [1, 2], "b": [1]}, None, "of the same classes; 'a' has 2, 'b' has 1"),
+        ({"a": [1, 2], "b": [1]}, None, "the same number of classes; 'a' has 2, 'b' has 1"),
         ([[1.0]], None, r"per_class must have the shape \(n_classes,\); got \(1, 1\)"),
         ([], None, r"got \(0,\)"),
         ([1, 2], list("abc"), "one name for each of the 2 classes; got 3"),

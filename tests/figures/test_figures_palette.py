@@ -104,7 +104,7 @@ def test_palettes_by_name():
 @pytest.mark.parametrize(
     ("palette", "message"),
     [
-        ("tab11", "must be 'safe', the name of a matplotlib color map .* got 'tab11'"),
+        ("tab11", "must be 'safe', the name of a matplotlib colormap .* got 'tab11'"),
         ("tab10", "palette has 10 colors for 11 classes; give more"),
         (["red"], "palette has 1 colors for 11 classes; give more"),
         (["nonsense"] * 11, "palette has 'nonsense', which is not a color"),

@@ -1,7 +1,7 @@
-"""Figures of publication quality: maps, learning curves, mistakes, and measures.
+"""Publication-quality figures: maps, learning curves, misclassified images and measures.
 
-Every function returns a matplotlib figure that belongs to no global state, in a look of its own
-that does not depend on the user's settings and does not change them. `save_figure` writes it.
+Every plotting function returns a matplotlib figure that is not registered with pyplot. The style
+is fixed: the user's rcParams are neither read nor changed. `save_figure` writes the figure.
 """
 
 from ._save import figure_bytes as figure_bytes

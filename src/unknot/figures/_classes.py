@@ -1,4 +1,4 @@
-"""The classes of a figure: the value, name and color of each."""
+"""The classes shown in a figure: label value, name and color."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,33 +13,33 @@ from ._palette import class_colors
 
 
 class ClassKey(NamedTuple):
-    """What is known of each class, in the order of their values."""
+    """Label values, names and colors of the classes, sorted by value."""
 
     values: Array
     names: list[str]
     colors: list[str]
 
     def select(self, labels: ArrayLike) -> tuple["ClassKey", Labels]:
-        """Choose the classes that labels have, and number the labels by their place among them."""
+        """Return the subset of classes that occur in the labels, and the labels as its indices."""
         codes, present = check_labels(labels)
-        return self.of(present), codes
+        return self.subset(present), codes
 
-    def of(self, classes: Array) -> "ClassKey":
-        """Choose classes by their values, in the order given."""
-        places = {value: place for place, value in enumerate(self.values.tolist())}
-        missing = [value for value in classes.tolist() if value not in places]
+    def subset(self, classes: Array) -> "ClassKey":
+        """Select classes by value, in the given order."""
+        indices = {value: index for index, value in enumerate(self.values.tolist())}
+        missing = [value for value in classes.tolist() if value not in indices]
         if missing:
             raise ValueError(
-                f"the result has the class {missing[0]!r}, which the labels do not have; measure "
-                "the same labels that are drawn"
+                f"the result has the class {missing[0]!r}, which is not among the labels; compute "
+                "it with the labels that are drawn"
             )
-        chosen = [places[value] for value in classes.tolist()]
+        selected = [indices[value] for value in classes.tolist()]
         return ClassKey(
-            classes, [self.names[place] for place in chosen], [self.colors[p] for p in chosen]
+            classes, [self.names[i] for i in selected], [self.colors[i] for i in selected]
         )
 
     def handles(self) -> list[Line2D]:
-        """Round swatches for a legend."""
+        """Return the legend handles: one dot per class."""
         return [
             Line2D([], [], linestyle="", marker="o", markersize=7, markeredgewidth=0, color=color)
             for color in self.colors
@@ -47,15 +47,15 @@ class ClassKey(NamedTuple):
 
 
 def all_classes(labels: Sequence[ArrayLike]) -> Array:
-    """Return the sorted distinct values of several sets of labels."""
-    found = [check_labels(each)[1] for each in labels]
-    if len({"U" in each.dtype.kind for each in found}) > 1:
+    """Return the sorted distinct values of several label arrays."""
+    class_sets = [check_labels(array)[1] for array in labels]
+    if len({"U" in classes.dtype.kind for classes in class_sets}) > 1:
         raise TypeError("labels must be strings for all maps, or for none")
-    if len({each.dtype.kind for each in found} & {"i", "u"}) > 1:
-        # NumPy's common type of int64 and uint64 is float64, which does not hold them all.
-        distinct = {value for each in found for value in each.tolist()}
+    if len({classes.dtype.kind for classes in class_sets} & {"i", "u"}) > 1:
+        # NumPy promotes int64 and uint64 to float64, which cannot represent all their values.
+        distinct = {value for classes in class_sets for value in classes.tolist()}
         return check_labels(sorted(distinct), name="labels of all maps")[1]
-    return np.unique(np.concatenate(found))
+    return np.unique(np.concatenate(class_sets))
 
 
 def class_key(
@@ -63,10 +63,10 @@ def class_key(
     class_names: Sequence[str] | None,
     palette: str | Sequence[str],
 ) -> ClassKey:
-    """Find the classes of several sets of labels, and give each its name and color.
+    """Return the names and colors of all classes in several label arrays.
 
-    Whole-number labels 0..C-1 stand for the C class names, whether or not each occurs; other
-    labels, sorted, must be as many as the class names.
+    Integer labels 0..C-1 index the C class names, and not every class must occur. Any other labels
+    are sorted; there must be one class name per distinct label.
     """
     values = all_classes(labels)
     if class_names is None:

@@ -1,4 +1,4 @@
-"""Placing in inches: axes where they are wanted, text measured before it is drawn, legends."""
+"""Layout in inches: positions of axes, text widths, titles and legends."""
 
 import functools
 import math
@@ -20,36 +20,35 @@ from ._palette import INK, MUTED
 from ._style import LARGE, NORMAL, SMALL, TITLE, UnknotFigure
 
 MARGIN = 0.12
-LINE = 1.35  # the height of a line of text, in its size
-# Drawn letters are fitted to whole pixels, which adds up over a line.
-HINTED = 1.03
-_STEP = 0.03  # inches by which labels are moved
-MOST_IN_A_ROW = 5  # maps
-HALO = 2.2  # points of white around text that lies on a map
+LINE = 1.35  # line height relative to the font size
+# Hinting rounds glyph widths to whole pixels, which adds up over a line.
+HINTING_MARGIN = 1.03
+_STEP = 0.03  # grid spacing of candidate label positions, in inches
+MAX_COLUMNS = 5  # of maps
+HALO = 2.2  # width in points of the white outline around text on a map
 
-# Matplotlib's measures of a legend, in the size of its text.
+# Matplotlib's legend spacing, relative to the font size.
 _HANDLE_GAP, _COLUMN_GAP, _ROW_GAP = 0.5, 1.6, 0.45
 HANDLE = 1.0
 
 
 @functools.lru_cache(maxsize=4096)
 def text_width(text: str, size: float, *, bold: bool = False) -> float:
-    """Width of one line of text in inches."""
+    """Return the width of one line of text in inches."""
     if not text.strip():
         return 0.0
     font = FontProperties(family="DejaVu Sans", weight="bold" if bold else "normal")
-    # A dollar sign in a class name is a dollar sign, not mathematics.
     outline = TextPath((0, 0), literal(text), size=size, prop=font)
     return float(outline.get_extents().x1) / 72
 
 
 def literal(text: str) -> str:
-    """Keep matplotlib from reading dollar signs as mathematics, and from halves of characters."""
+    """Escape dollar signs, which would start mathtext, and replace lone surrogates."""
     return whole_text(text).replace("$", r"\$")
 
 
 def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[str]:
-    """Break text into lines of at most so many inches; a wider word ends in an ellipsis."""
+    """Break text into lines at most `width` inches wide; longer words are truncated."""
     lines: list[str] = []
     for paragraph in text.split("\n"):
         line = ""
@@ -65,7 +64,7 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False) -> list[st
 
 
 def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:
-    """Cut text that is wider than so many inches, and end it in an ellipsis."""
+    """Truncate text to at most `width` inches, with an ellipsis."""
     if _fits(text, width, size, bold=bold):
         return text
     kept = len(text)
@@ -75,22 +74,22 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:
 
 
 def _fits(text: str, width: float, size: float, *, bold: bool) -> bool:
-    return text_width(text, size, bold=bold) * HINTED <= width
+    return text_width(text, size, bold=bold) * HINTING_MARGIN <= width
 
 
 def line_height(size: float) -> float:
-    """Height in inches of a line of text of so many points."""
+    """Return the line height in inches for a font size in points."""
     return size * LINE / 72
 
 
 def even_columns(n_panels: int) -> int:
-    """How many panels stand beside each other in even rows."""
-    rows = math.ceil(n_panels / MOST_IN_A_ROW)
+    """Return the number of columns that distributes the panels most evenly over rows."""
+    rows = math.ceil(n_panels / MAX_COLUMNS)
     return math.ceil(n_panels / rows)
 
 
-def place(fig: UnknotFigure, left: float, top: float, width: float, height: float) -> Axes:
-    """Add axes so many inches from the left and the top of the figure."""
+def add_axes(fig: UnknotFigure, left: float, top: float, width: float, height: float) -> Axes:
+    """Add axes at a position in inches from the left and top of the figure."""
     total_width, total_height = fig.get_size_inches()
     return fig.add_axes(
         (
@@ -113,9 +112,9 @@ def write(
     bold: bool = False,
     align: str = "left",
 ) -> Text:
-    """Write one line so many inches from the left and with its top so far from the figure's."""
+    """Write one line of text at a position in inches from the left and top of the figure."""
     total_width, total_height = fig.get_size_inches()
-    # From the baseline, so that lines keep their distance whatever their letters.
+    # Align baselines: line spacing must not depend on the glyphs.
     baseline = top + size * 1.0 / 72
     return fig.text(
         left / total_width,
@@ -130,24 +129,24 @@ def write(
 
 
 def title_lines(title: str, width: float) -> list[str]:
-    """Break a figure's title; no title takes no room."""
+    """Break a figure's title into lines; an empty title has none."""
     return wrap(title, width, TITLE, bold=True) if title.strip() else []
 
 
 def write_title(fig: UnknotFigure, lines: Sequence[str], left: float = MARGIN) -> None:
-    """Write a figure's title at its top."""
+    """Write the title at the top of a figure."""
     for number, line in enumerate(lines):
         top = MARGIN + number * line_height(TITLE)
         write(fig, left, top, line, size=TITLE, bold=True)
 
 
 def title_height(lines: Sequence[str]) -> float:
-    """Inches that a figure's title takes from the top, the margin with it."""
+    """Return the height of a figure's title and top margin in inches."""
     return MARGIN + len(lines) * line_height(TITLE) + (0.08 if lines else 0.0)
 
 
 class PanelLine(NamedTuple):
-    """A line above a panel: its words, whether they are its headline, or an aside."""
+    """One line of a panel's title: bold if a headline, muted if an aside."""
 
     text: str
     headline: bool = False
@@ -155,14 +154,14 @@ class PanelLine(NamedTuple):
 
     @property
     def size(self) -> float:
-        """In points."""
+        """Font size in points."""
         return LARGE if self.headline else NORMAL
 
 
 def write_panel_title(
     fig: UnknotFigure, left: float, bottom: float, lines: Sequence[PanelLine]
 ) -> None:
-    """Write the lines above a panel, the last of which ends above ``bottom``."""
+    """Write a panel's title so that its last line ends above ``bottom``."""
     top = bottom - panel_title_height(lines)
     for line in lines:
         color = MUTED if line.aside else INK
@@ -171,40 +170,40 @@ def write_panel_title(
 
 
 def panel_title_height(lines: Sequence[PanelLine]) -> float:
-    """Inches that the lines above a panel take."""
+    """Return the height of a panel's title in inches."""
     return sum(line_height(line.size) for line in lines) + 0.06
 
 
-def legend_columns(labels: Sequence[str], width: float, size: float, handle: float) -> int:
-    """Find the most columns of a legend that fit in so many inches."""
+def legend_columns(labels: Sequence[str], width: float, size: float, handle_length: float) -> int:
+    """Return the number of legend columns that fit into `width` inches."""
     em = size / 72
     for columns in range(len(labels), 1, -1):
         widest = [
             max(text_width(label, size) for label in labels[c::columns]) for c in range(columns)
         ]
-        total = sum(widest) + columns * (handle + _HANDLE_GAP) * em
-        if HINTED * total + (columns - 1) * _COLUMN_GAP * em <= width:
-            # As many in each row as there can be, but no more than even rows need.
+        total = sum(widest) + columns * (handle_length + _HANDLE_GAP) * em
+        if HINTING_MARGIN * total + (columns - 1) * _COLUMN_GAP * em <= width:
+            # Balance the rows: no more columns than the same number of rows needs.
             return math.ceil(len(labels) / math.ceil(len(labels) / columns))
     return 1
 
 
-def _across(n_labels: int, columns: int) -> list[int]:
-    """Order of a legend that reads across its rows; matplotlib fills its columns."""
-    return [place for column in range(columns) for place in range(column, n_labels, columns)]
+def _row_major_order(n_labels: int, columns: int) -> list[int]:
+    """Return the order of entries for a legend read row by row; matplotlib fills columns."""
+    return [index for column in range(columns) for index in range(column, n_labels, columns)]
 
 
 def legend_size(n_labels: int) -> float:
-    """Size of a legend's text: smaller where there are many classes."""
+    """Return the font size of a legend: smaller if there are many entries."""
     return NORMAL if n_labels <= 40 else SMALL
 
 
-def legend_height(labels: Sequence[str], width: float, handle: float = HANDLE) -> float:
-    """Inches that a legend takes, with the room above it."""
+def legend_height(labels: Sequence[str], width: float, handle_length: float = HANDLE) -> float:
+    """Return the height of a legend in inches, including the gap above it."""
     if not labels:
         return 0.0
     size = legend_size(len(labels))
-    rows = math.ceil(len(labels) / legend_columns(labels, width, size, handle))
+    rows = math.ceil(len(labels) / legend_columns(labels, width, size, handle_length))
     return 0.1 + rows * size * (1.0 + _ROW_GAP) / 72
 
 
@@ -216,14 +215,14 @@ def add_legend(
     bottom: float = MARGIN,
     handle_length: float = HANDLE,
 ) -> Legend:
-    """Add a legend in the middle below everything, in as many columns as fit."""
+    """Add a legend centered at the bottom of the figure, in as many columns as fit."""
     width, height = fig.get_size_inches()
     size = legend_size(len(labels))
     columns = legend_columns(labels, width - 2 * MARGIN, size, handle_length)
-    order = _across(len(labels), columns)
+    order = _row_major_order(len(labels), columns)
     return fig.legend(
-        [handles[place] for place in order],
-        [literal(labels[place]) for place in order],
+        [handles[index] for index in order],
+        [literal(labels[index]) for index in order],
         loc="lower center",
         bbox_to_anchor=(0.5, bottom / height),
         ncols=columns,
@@ -238,7 +237,7 @@ def add_legend(
 
 
 def halo(color: str = "white", width: float = HALO) -> list[withStroke]:
-    """Outline text, so that it can be read on anything."""
+    """Return the path effect that outlines text, for legibility on any background."""
     return [withStroke(linewidth=width, foreground=color)]
 
 
@@ -247,36 +246,35 @@ def spread_labels(
     sizes: Float64[Array, "labels 2"],
     bounds: tuple[float, float],
 ) -> Float64[Array, "labels 2"] | None:
-    """Move boxes apart: in their order, each to the nearest place where it is free.
+    """Move label boxes apart greedily: each, in order, to the nearest free position.
 
     Parameters
     ----------
     centers : array (n, 2)
-        Where the boxes would be, in inches from the lower left corner of a panel.
+        Preferred centers of the boxes, in inches from the lower left corner of the panel.
     sizes : array (n, 2)
-        Their widths and heights, in inches.
+        Widths and heights of the boxes, in inches.
     bounds : (float, float)
-        The width and height of the panel, in inches.
+        Width and height of the panel, in inches.
 
     Returns
     -------
     array (n, 2) or None
-        None if there is no room for them all.
+        Centers of the boxes; None if they do not all fit.
     """
-    room = np.array(bounds)
-    # All steps of a fine grid, the shortest first.
-    reach = np.arange(-room.max(), room.max(), _STEP)
-    steps = np.stack(np.meshgrid(reach, reach), axis=-1).reshape(-1, 2)
-    steps = np.concatenate([[[0.0, 0.0]], steps[np.argsort(np.square(steps).sum(axis=1))]])
+    panel = np.array(bounds)
+    # All offsets on a fine grid, the shortest first.
+    ticks = np.arange(-panel.max(), panel.max(), _STEP)
+    offsets = np.stack(np.meshgrid(ticks, ticks), axis=-1).reshape(-1, 2)
+    offsets = np.concatenate([[[0.0, 0.0]], offsets[np.argsort(np.square(offsets).sum(axis=1))]])
     placed = np.empty_like(centers, dtype=np.float64)
     for box, (center, size) in enumerate(zip(centers, sizes, strict=True)):
-        inside = np.clip(center, size / 2, room - size / 2)
-        places = inside + steps
-        free = ((places >= size / 2) & (places <= room - size / 2)).all(axis=1)
+        candidates = np.clip(center, size / 2, panel - size / 2) + offsets
+        free = ((candidates >= size / 2) & (candidates <= panel - size / 2)).all(axis=1)
         for other in range(box):
-            gap = np.abs(places - placed[other]) - (size + sizes[other]) / 2
+            gap = np.abs(candidates - placed[other]) - (size + sizes[other]) / 2
             free &= (gap >= 0).any(axis=1)
         if not free.any():
             return None
-        placed[box] = places[np.argmax(free)]
+        placed[box] = candidates[np.argmax(free)]
     return placed

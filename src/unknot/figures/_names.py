@@ -1,4 +1,4 @@
-"""Names of the classes on a map."""
+"""Class names written on a map."""
 
 from collections.abc import Sequence
 
@@ -11,25 +11,25 @@ from ._palette import INK, MUTED
 from ._style import NORMAL
 from ._view import panel_size
 
-# More names than this on a map hide the map.
-MOST_NAMES_ON_MAP = 26
-_LONGEST_NAME_ON_MAP = 0.95  # inches
-# Most points around a name that are asked for their class.
-_AROUND = 24
-_FIRM = 0.5
+# More names than this would hide the map.
+MAX_NAMES = 26
+_MAX_NAME_WIDTH = 0.95  # inches
+# Neighbors that decide whether a class is in the majority, and the share it needs.
+_MAX_NEIGHBORS = 24
+_MAJORITY = 0.5
 
 
-def densest_places(points: Array, codes: Labels, n_classes: int) -> Float64[Array, "classes 2"]:
-    """Find where each class is densest, so that its name lies on its points.
+def densest_points(points: Array, codes: Labels, n_classes: int) -> Float64[Array, "classes 2"]:
+    """Return the point of each class nearest to the class's density peak.
 
-    The mean, or the median, of a class in two pieces would lie between them.
+    The mean or median would fall between the parts of a class that is split in two.
     """
     from scipy.ndimage import gaussian_filter
 
     bins = 32
     low, high = points.min(axis=0), points.max(axis=0)
     cell = np.maximum((high - low) / bins, np.finfo(np.float32).tiny)
-    places = np.empty((n_classes, 2))
+    positions = np.empty((n_classes, 2))
     for code in range(n_classes):
         own = points[codes == code]
         cells = np.minimum((own - low) // cell, bins - 1).astype(np.int64)
@@ -38,86 +38,88 @@ def densest_places(points: Array, codes: Labels, n_classes: int) -> Float64[Arra
         smooth = gaussian_filter(counts, sigma=3.0, mode="constant")
         peak = np.array(np.unravel_index(np.argmax(smooth), smooth.shape)) + 0.5
         distances = np.square((own - low) / cell - peak).sum(axis=1)
-        places[code] = own[np.argmin(distances)]
-    return places
+        positions[code] = own[np.argmin(distances)]
+    return positions
 
 
-def name_classes(axes: Sequence[Axes], points: Array, codes: Labels, names: Sequence[str]) -> None:
-    """Write each class's name where it is densest, as `write_names` does, on maps of one kind.
+def write_class_names(
+    axes: Sequence[Axes], points: Array, codes: Labels, names: Sequence[str]
+) -> None:
+    """Write each class's name at its density peak, on several axes that show the same map.
 
-    It is faint where most of the points around are of other classes: such a class has no place of
-    its own.
+    A name is muted if most neighboring points belong to other classes.
     """
-    if len(names) > MOST_NAMES_ON_MAP:
+    if len(names) > MAX_NAMES:
         return
-    places = densest_places(points, codes, len(names))
-    firm = in_majority(points, codes, places)
+    positions = densest_points(points, codes, len(names))
+    bold = in_majority(points, codes, positions)
     for ax in axes:
-        write_names(ax, places, names, firm)
+        write_names_at(ax, positions, names, bold)
 
 
 def in_majority(
-    points: Array, codes: Labels, places: Float64[Array, "classes 2"]
+    points: Array, codes: Labels, positions: Float64[Array, "classes 2"]
 ) -> Bool[Array, " classes"]:
-    """Whether the points around a class's place, one of its points, are mostly of the class.
+    """Return whether each class is in the majority around its position, one of its own points.
 
-    Half of the way from as many as by chance to all of them, as on the page.
+    The share of neighbors of the class must lie at least halfway from the share expected by chance
+    to 1. The report uses the same rule.
     """
     from scipy.spatial import cKDTree
 
     tree = cKDTree(points)
-    firm = np.ones(len(places), bool)
-    for code, place in enumerate(places):
+    majority = np.ones(len(positions), bool)
+    for code, position in enumerate(positions):
         count = int(np.count_nonzero(codes == code))
         chance = count / len(codes)
-        around = min(_AROUND, max(3, -(-count // 2)), len(points) - 1)
-        if chance == 1 or around < 1:
+        n_neighbors = min(_MAX_NEIGHBORS, max(3, -(-count // 2)), len(points) - 1)
+        if chance == 1 or n_neighbors < 1:
             continue
-        _, near = tree.query(place, around + 1)
-        # One of them is the point at the place itself.
-        share = (np.count_nonzero(codes[near] == code) - 1) / around
-        firm[code] = (share - chance) / (1 - chance) >= _FIRM
-    return firm
+        _, neighbors = tree.query(position, n_neighbors + 1)
+        # Exclude the point at the position itself.
+        share = (np.count_nonzero(codes[neighbors] == code) - 1) / n_neighbors
+        majority[code] = (share - chance) / (1 - chance) >= _MAJORITY
+    return majority
 
 
-def write_names(
+def write_names_at(
     ax: Axes,
-    places: Float64[Array, "classes 2"],
+    positions: Float64[Array, "classes 2"],
     names: Sequence[str],
-    firm: Bool[Array, " classes"] | None = None,
+    bold: Bool[Array, " classes"] | None = None,
 ) -> bool:
-    """Write each class's name at its place, moved apart where they would overlap.
+    """Write each class's name at its position, moved where names would overlap.
 
-    Those that are not `firm` are faint.
+    Names that are not `bold` are muted.
 
     Returns
     -------
     bool
-        False, and nothing is written, if there are too many names, or too long ones, for the map.
+        False if nothing is written, since the names are too many or too long for the map.
     """
     widths = [text_width(name, NORMAL, bold=True) for name in names]
-    if len(names) > MOST_NAMES_ON_MAP or max(widths) > _LONGEST_NAME_ON_MAP:
+    if len(names) > MAX_NAMES or max(widths) > _MAX_NAME_WIDTH:
         return False
     panel = panel_size(ax)
     low = np.array([ax.get_xlim()[0], ax.get_ylim()[0]])
     per_inch = (ax.get_xlim()[1] - low[0]) / panel[0]
     sizes = np.stack([np.array(widths) + 0.08, np.full(len(names), NORMAL / 72 + 0.06)], axis=1)
-    placed = spread_labels((places - low) / per_inch, sizes, panel)
+    placed = spread_labels((positions - low) / per_inch, sizes, panel)
     if placed is None:
         return False
-    if firm is None:
-        firm = np.ones(len(names), bool)
-    for (x, y), name, is_firm in zip(placed * per_inch + low, names, firm, strict=True):
+    if bold is None:
+        bold = np.ones(len(names), bool)
+    for (x, y), name, is_bold in zip(placed * per_inch + low, names, bold, strict=True):
         ax.text(
             x,
             y,
             literal(name),
             fontsize=NORMAL,
-            fontweight="bold" if is_firm else "normal",
-            color=INK if is_firm else MUTED,
+            fontweight="bold" if is_bold else "normal",
+            color=INK if is_bold else MUTED,
             ha="center",
             va="center_baseline",
             path_effects=halo(),
-            zorder=6 if is_firm else 5,
+            zorder=6 if is_bold else 5,
         )
     return True

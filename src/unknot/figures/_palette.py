@@ -1,4 +1,4 @@
-"""Colors for classes and for lines, told apart by every kind of color vision."""
+"""Colors for classes and lines, distinct for every kind of color vision."""
 
 import colorsys
 from collections.abc import Sequence
@@ -7,11 +7,11 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.colors import ListedColormap, is_color_like, to_hex
 
-# Found by simulated annealing: the least distance between any two, in OKLab [Ottosson2020], is as
-# large as possible for normal vision and for protanopia, deuteranopia and tritanopia as simulated
-# by [Machado2009], among colors that are neither gray nor too light for white paper. That
-# distance is 0.125, against 0.007 for matplotlib's tab10. In the order in which each next color is
-# the farthest from those before it, so that few classes get the most different ones.
+# Simulated annealing maximized the minimum pairwise distance in OKLab [Ottosson2020] over normal
+# vision and simulated protanopia, deuteranopia and tritanopia [Machado2009]; gray colors and those
+# too light for white paper were excluded. The minimum distance is 0.125; matplotlib's tab10 has
+# 0.007. Sorted so that each color is the farthest from all before it: few classes get the most
+# distinct ones.
 SAFE = (
     "#092f94",
     "#ffc629",
@@ -24,7 +24,7 @@ SAFE = (
     "#00726f",
     "#4defcf",
 )
-# Those of them that stand out as a thin line on white.
+# The subset with enough contrast for thin lines on white.
 LINES = ("#092f94", "#a94703", "#49a7f7", "#70004d", "#889d06", "#8852c1", "#00726f", "#e0829e")
 
 INK = "#1a1a1a"
@@ -34,30 +34,29 @@ GRID = "#e6e8eb"
 GOOD = "#00726f"
 BAD = "#a94703"
 
-# Steps of the golden angle spread hues evenly, however many there are.
+# Steps of the golden angle spread any number of hues evenly.
 _GOLDEN = (5**0.5 - 1) / 2
-# Neighbors in the list differ in lightness too; (value, saturation) of each.
+# (value, saturation), cycled so that consecutive hues differ in lightness too.
 _SHADES = ((0.62, 0.85), (0.95, 0.55), (0.42, 0.75), (0.80, 0.90))
 
 
 def class_colors(n_classes: int, palette: str | Sequence[str] = "safe") -> list[str]:
-    """Give each class a color.
+    """Return one color per class.
 
     Parameters
     ----------
     n_classes : int
         The number of classes C.
-    palette : str or sequence of str
-        ``"safe"``: for up to 10 classes, colors that stay apart in every kind of color vision;
-        for more, hues spread evenly at four lightnesses, which tell neighbors on a map apart but
-        cannot all be told from each other. The name of one of matplotlib's color maps, such as
-        ``"tab10"``, or ``"viridis"`` for classes that have an order. Or a sequence of at least C
-        colors in any of matplotlib's notations.
+    palette : str or sequence of str, default="safe"
+        ``"safe"``: for up to 10 classes, colors that are distinct for every kind of color vision;
+        for more, evenly spread hues at four lightnesses, of which not all pairs are distinct. Or
+        the name of a matplotlib colormap, such as ``"tab10"``, or ``"viridis"`` for ordered
+        classes. Or a sequence of at least C matplotlib colors.
 
     Returns
     -------
     list of str
-        C colors such as ``"#092f94"``.
+        C hexadecimal colors such as ``"#092f94"``.
 
     Raises
     ------
@@ -68,9 +67,9 @@ def class_colors(n_classes: int, palette: str | Sequence[str] = "safe") -> list[
         if palette == "safe":
             return list(SAFE[:n_classes]) if n_classes <= len(SAFE) else _spread(n_classes)
         return _from_colormap(n_classes, palette)
-    wrong = [color for color in palette if not is_color_like(color)]
-    if wrong:
-        raise ValueError(f"palette has {wrong[0]!r}, which is not a color")
+    invalid = [color for color in palette if not is_color_like(color)]
+    if invalid:
+        raise ValueError(f"palette has {invalid[0]!r}, which is not a matplotlib color")
     colors = [to_hex(color) for color in palette]
     if len(colors) < n_classes:
         raise ValueError(f"palette has {len(colors)} colors for {n_classes} classes; give more")
@@ -80,15 +79,15 @@ def class_colors(n_classes: int, palette: str | Sequence[str] = "safe") -> list[
 def _from_colormap(n_classes: int, name: str) -> list[str]:
     if name not in mpl.colormaps:
         raise ValueError(
-            f"palette must be 'safe', the name of a matplotlib color map or a sequence of "
+            f"palette must be 'safe', the name of a matplotlib colormap or a sequence of "
             f"colors; got {name!r}"
         )
     colormap = mpl.colormaps[name]
-    # A list of colors is used from its beginning; a continuous scale over its whole length.
+    # Take the first colors of a qualitative colormap; sample a continuous one evenly.
     if isinstance(colormap, ListedColormap) and colormap.N <= 40:
         return class_colors(n_classes, [to_hex(colormap(i)) for i in range(colormap.N)])
-    places = np.linspace(0, 1, n_classes) if n_classes > 1 else [0.5]
-    return [to_hex(colormap(place)) for place in places]
+    positions = np.linspace(0, 1, n_classes) if n_classes > 1 else [0.5]
+    return [to_hex(colormap(position)) for position in positions]
 
 
 def _spread(n_classes: int) -> list[str]:
@@ -101,13 +100,13 @@ def _spread(n_classes: int) -> list[str]:
 
 
 def luminance(color: str) -> float:
-    """Relative luminance of a color, 0 for black to 1 for white [WCAG2.2]."""
+    """Return the relative luminance of a color, from 0 (black) to 1 (white) [WCAG2.2]."""
     rgb = np.array(mpl.colors.to_rgb(color))
     linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
     return float(linear @ np.array([0.2126, 0.7152, 0.0722]))
 
 
 def text_on(color: str) -> str:
-    """Ink or white, whichever reads better on a color."""
-    # The two have the same contrast against a background of luminance 0.18.
+    """Return the text color, dark or white, with more contrast on a background color."""
+    # Both have equal contrast at a background luminance of 0.18.
     return "white" if luminance(color) < 0.18 else INK

@@ -1,4 +1,4 @@
-"""Figures to files."""
+"""Writing figures to files."""
 
 import io
 import os
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from .._io.atomic import atomic_path
 from ._style import house_style
 
-# What would make two runs differ: the date, and the version of matplotlib.
+# Drop the date and the version of matplotlib, so that files are reproducible.
 _METADATA: dict[str, dict[str, Any]] = {
     ".png": {"Software": None},
     ".svg": {"Date": None, "Creator": None},
@@ -19,30 +19,49 @@ _METADATA: dict[str, dict[str, Any]] = {
 
 
 def save_figure(fig: Figure, path: str | os.PathLike[str], *, dpi: int = 200) -> Path:
-    """Save a figure as PNG, SVG or PDF, by the ending of the path.
+    """Save a figure as PNG, SVG or PDF.
 
-    The file is written whole or not at all, and the same figure gives the same bytes. In SVG, text
-    is stored as paths, so that it looks the same on every machine, and the points of a map as an
-    image, so that the file stays small; everything else is drawn with vectors.
+    The file is written atomically, and the same figure always gives the same bytes. SVG files store
+    text as paths, so that it looks the same on every machine. The points of a map are rasterized in
+    SVG and PDF to keep the files small; everything else is vector graphics.
 
     Parameters
     ----------
-    fig : matplotlib Figure
-        Any figure.
-    path : path
-        Ending in ``.png``, ``.svg`` or ``.pdf``. Its folder is made where there is none.
-    dpi : int, default 200
-        Dots an inch, of a PNG and of the points of a map in SVG and PDF.
+    fig : matplotlib.figure.Figure
+        Any matplotlib figure.
+    path : path-like
+        File to write. The suffix ``.png``, ``.svg`` or ``.pdf`` selects the format. Missing parent
+        folders are created.
+    dpi : int, default=200
+        Resolution, in dots per inch, of a PNG file and of the rasterized points in SVG and PDF.
+        Increase it for print; decrease it for smaller files.
 
     Returns
     -------
-    Path
-        Of the file written.
+    pathlib.Path
+        The file written.
 
     Raises
     ------
     ValueError
-        If the path ends otherwise.
+        If the suffix is not one of the three.
+
+    See Also
+    --------
+    lab_panel : Draw a map with its points, hulls and ellipses.
+    layer_strip : Draw the maps of all layers of a network.
+    unknot.report.write_report : Write an interactive HTML page instead of a figure.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from unknot.figures import class_bars, save_figure
+    >>> figure = class_bars([0.9, 0.7], ["cat", "dog"])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = save_figure(figure, Path(folder) / "bars.svg")
+    ...     path.name, path.read_text()[:5]
+    ('bars.svg', '<?xml')
     """
     target = Path(path)
     kind = target.suffix.lower()
@@ -57,7 +76,7 @@ def save_figure(fig: Figure, path: str | os.PathLike[str], *, dpi: int = 200) ->
 
 
 def figure_bytes(fig: Figure, kind: str = ".png", *, dpi: int = 200) -> bytes:
-    """Return the file that `save_figure` writes for this ending."""
+    """Return the contents of the file that `save_figure` writes for a suffix."""
     stream = io.BytesIO()
     with house_style():
         fig.savefig(stream, format=kind[1:], dpi=dpi, metadata=_METADATA[kind], facecolor="white")

@@ -1,4 +1,4 @@
-"""The look that the figures share, independent of the user's settings, and figures as objects."""
+"""The common style of the figures, independent of the user's rcParams, and the figure class."""
 
 import functools
 import io
@@ -15,12 +15,12 @@ from ._palette import FRAME, GRID, INK, MUTED
 Arguments = ParamSpec("Arguments")
 Returned = TypeVar("Returned")
 
-# Figures are laid out for a page of 10 inches and a column of 5. Printed at 7 and 3.5 inches, as in
-# a journal, their smallest text is 5.6 points.
+# Figures are designed for a page width of 10 inches and a column of 5. Printed in a journal at 7
+# and 3.5 inches, the smallest text is 5.6 points.
 PAGE, COLUMN = 10.0, 5.0
 SMALL, NORMAL, LARGE, TITLE = 8.0, 9.0, 10.0, 12.0
 
-_HOUSE: dict[str, Any] = {
+_STYLE_SETTINGS: dict[str, Any] = {
     "axes.axisbelow": True,
     "axes.edgecolor": FRAME,
     "axes.grid": False,
@@ -30,7 +30,7 @@ _HOUSE: dict[str, Any] = {
     "axes.titlecolor": INK,
     "axes.titlesize": LARGE,
     "axes.unicode_minus": True,
-    "font.family": ["DejaVu Sans"],  # comes with matplotlib, so it is the same everywhere
+    "font.family": ["DejaVu Sans"],  # bundled with matplotlib, hence available everywhere
     "font.size": NORMAL,
     "grid.color": GRID,
     "grid.linewidth": 0.6,
@@ -38,8 +38,8 @@ _HOUSE: dict[str, Any] = {
     "legend.frameon": False,
     "lines.linewidth": 1.4,
     "path.simplify": True,
-    "svg.fonttype": "path",  # text with the metrics it was laid out with, on any machine
-    "svg.hashsalt": "unknot",  # the same figure gives the same file
+    "svg.fonttype": "path",  # text as paths: same metrics on every machine
+    "svg.hashsalt": "unknot",  # reproducible files
     "pdf.fonttype": 42,
     "text.color": INK,
     "xtick.color": FRAME,
@@ -55,8 +55,8 @@ _HOUSE: dict[str, Any] = {
     "ytick.major.width": 0.7,
     "ytick.minor.size": 0,
 }
-# Settings of the session and the machine, not of the look.
-_LEFT_ALONE = frozenset(
+# Settings of the session and the machine, not of the style; left unchanged.
+_SESSION_SETTINGS = frozenset(
     {
         "backend",
         "backend_fallback",
@@ -76,15 +76,15 @@ _LEFT_ALONE = frozenset(
 
 
 def house_style() -> Any:
-    """Give a context in which matplotlib's settings are the house's; the user's come back after."""
+    """Return a context manager that applies the style and restores the user's rcParams."""
     settings: dict[Any, Any] = {
-        key: value for key, value in mpl.rcParamsDefault.items() if key not in _LEFT_ALONE
+        key: value for key, value in mpl.rcParamsDefault.items() if key not in _SESSION_SETTINGS
     }
-    return mpl.rc_context(settings | _HOUSE)
+    return mpl.rc_context(settings | _STYLE_SETTINGS)
 
 
 def in_house_style(draw: Callable[Arguments, Returned]) -> Callable[Arguments, Returned]:
-    """Run a drawing function in the house style."""
+    """Decorate a drawing function to run in the house style."""
 
     @functools.wraps(draw)
     def styled(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Returned:
@@ -95,12 +95,12 @@ def in_house_style(draw: Callable[Arguments, Returned]) -> Callable[Arguments, R
 
 
 class UnknotFigure(Figure):
-    """A matplotlib figure that belongs to no global state and shows itself in a notebook."""
+    """A matplotlib figure that is not registered with pyplot and displays itself in notebooks."""
 
     def __init__(self, width: float, height: float) -> None:
-        # To whole hundredths, so that a file has a whole number of pixels.
-        wide, high = (math.ceil(round(100 * side, 3)) / 100 for side in (width, height))
-        super().__init__(figsize=(wide, high), dpi=100, facecolor="white")
+        # Round up to 0.01 inches, so that saved files have a whole number of pixels.
+        width, height = (math.ceil(round(100 * side, 3)) / 100 for side in (width, height))
+        super().__init__(figsize=(width, height), dpi=100, facecolor="white")
         FigureCanvasAgg(self)
 
     def _repr_png_(self) -> bytes:

@@ -1,4 +1,4 @@
-"""What the figures of measures are given: scores, results, or plain numbers and arrays."""
+"""Inputs of the figures of measures: scores, results, plain numbers or arrays."""
 
 from typing import Any, NamedTuple
 
@@ -7,8 +7,8 @@ import numpy as np
 from .._typing import Array
 
 
-class Measured(NamedTuple):
-    """A number with what is known about it; None and infinity where nothing is."""
+class ScoreValue(NamedTuple):
+    """A number with its metadata; None or infinity if unknown."""
 
     value: float
     interval: tuple[float, float] | None = None
@@ -19,47 +19,47 @@ class Measured(NamedTuple):
     range: tuple[float, float] = (-np.inf, np.inf)
 
 
-def measured(given: Any) -> Measured:
-    """Take what a score or a result knows, or a plain number."""
-    if isinstance(given, int | float | np.number):
-        return Measured(float(given))
-    known = {
-        field: getattr(given, field) for field in Measured._fields[1:] if hasattr(given, field)
+def as_score_value(score: Any) -> ScoreValue:
+    """Convert a score, a result or a plain number."""
+    if isinstance(score, int | float | np.number):
+        return ScoreValue(float(score))
+    metadata = {
+        field: getattr(score, field) for field in ScoreValue._fields[1:] if hasattr(score, field)
     }
-    if known.get("title") and getattr(given, "space", None) == "map":
-        known["title"] += ", on the map"
-    return Measured(float(given), **known)
+    if metadata.get("title") and getattr(score, "space", None) == "map":
+        metadata["title"] += ", on the map"
+    return ScoreValue(float(score), **metadata)
 
 
-def class_values(given: Any, field: str, dimensions: int) -> Array:
-    """Take ``per_class`` or ``per_pair`` of a score or result, or a plain array.
+def class_values(score: Any, field: str, n_dims: int) -> Array:
+    """Return ``per_class`` or ``per_pair`` of a score or result, or a plain array, as float64.
 
     Raises
     ------
     ValueError
-        If there is none, or it is not of this number of dimensions, one class a row and column.
+        If the field is missing, or the array does not have `n_dims` axes of equal length.
     """
-    values = getattr(given, field, given)
+    values = getattr(score, field, score)
     if values is None:
-        title = getattr(given, "title", "the score")
-        raise ValueError(f"{title} has no {field}; draw a measure that has")
+        title = getattr(score, "title", "the score")
+        raise ValueError(f"{title} has no {field}; draw a measure that has it")
     array = np.asarray(values, dtype=np.float64)
-    if array.ndim != dimensions or not array.size or len(set(array.shape)) != 1:
-        shape = "(n_classes,)" if dimensions == 1 else "(n_classes, n_classes)"
+    if array.ndim != n_dims or not array.size or len(set(array.shape)) != 1:
+        shape = "(n_classes,)" if n_dims == 1 else "(n_classes, n_classes)"
         raise ValueError(f"{field} must have the shape {shape}; got {array.shape}")
     return array
 
 
-def row_names(class_names: Any, given: Any, n_classes: int) -> list[str]:
-    """Name the classes: as told, by the result's own values, or by their numbers.
+def resolve_class_names(class_names: Any, score: Any, n_classes: int) -> list[str]:
+    """Return the given class names, else the classes of the result, else their indices.
 
     Raises
     ------
     ValueError
-        If there are too many or too few names.
+        If there is not one name per class.
     """
     if class_names is None:
-        class_names = getattr(given, "classes", range(n_classes))
+        class_names = getattr(score, "classes", range(n_classes))
     names = [str(name) for name in class_names]
     if len(names) != n_classes:
         raise ValueError(
@@ -68,19 +68,19 @@ def row_names(class_names: Any, given: Any, n_classes: int) -> list[str]:
     return names
 
 
-def is_share(values: Array) -> bool:
-    """Whether values can be read as percentages."""
-    known = values[np.isfinite(values)]
-    return bool(known.size and known.min() >= 0 and known.max() <= 1)
+def is_fraction(values: Array) -> bool:
+    """Return whether all finite values lie in [0, 1] and can be shown as percentages."""
+    finite = values[np.isfinite(values)]
+    return bool(finite.size and finite.min() >= 0 and finite.max() <= 1)
 
 
-def headline(text: str) -> str:
-    """Begin with a capital."""
+def capitalize(text: str) -> str:
+    """Capitalize the first letter, and leave the others as they are."""
     return text[:1].upper() + text[1:]
 
 
 def isolated(values: Array) -> Array:
-    """Find the values (n,) of which no line can be drawn: finite, between two that are missing."""
-    known = np.isfinite(values)
-    left, right = np.append(False, known[:-1]), np.append(known[1:], False)
-    return np.asarray(known & ~left & ~right)
+    """Mark finite values without a finite neighbor, which a line plot would not show."""
+    finite = np.isfinite(values)
+    left, right = np.append(False, finite[:-1]), np.append(finite[1:], False)
+    return np.asarray(finite & ~left & ~right)

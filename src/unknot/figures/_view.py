@@ -1,4 +1,4 @@
-"""Which part of a map its axes show."""
+"""The visible region of a map."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,36 +11,36 @@ from ._palette import FRAME
 
 
 class View(NamedTuple):
-    """The part of a map that is shown, in its own units."""
+    """The visible region, in data coordinates."""
 
     center: tuple[float, float]
     width: float
     height: float
 
 
-def view_of(shown: Sequence[Array], flattest: float = 1.0) -> View:
-    """Frame all that is shown, with a small margin.
+def fit_view(arrays: Sequence[Array], min_aspect: float = 1.0) -> View:
+    """Return the view that contains all points, with a small margin.
 
     Parameters
     ----------
-    shown : sequence of arrays (n, 2)
-        Points, corners.
-    flattest : float
-        The least height, as a share of the width; 1 for a square. What is taller than wide is
-        always shown in a square.
+    arrays : sequence of arrays (n, 2)
+        Points or corners.
+    min_aspect : float, default=1.0
+        Minimum ratio of height to width; 1 for a square. Points that extend more vertically than
+        horizontally always get a square.
     """
-    corners = np.concatenate([np.asarray(each, np.float64).reshape(-1, 2) for each in shown])
+    corners = np.concatenate([np.asarray(array, np.float64).reshape(-1, 2) for array in arrays])
     low, high = corners.min(axis=0), corners.max(axis=0)
     extent = high - low
-    # All points at one place are shown in the middle of a view of side 1.
+    # Coincident points get a view of side 1 around them.
     width = float(extent.max()) * 1.07 or 1.0
-    height = min(max(float(extent[1]) + width - float(extent.max()), flattest * width), width)
+    height = min(max(float(extent[1]) + width - float(extent.max()), min_aspect * width), width)
     middle = (low + high) / 2
     return View((float(middle[0]), float(middle[1])), width, height)
 
 
 def set_view(ax: Axes, view: View) -> None:
-    """Show a view on axes of its proportions, with equal scales and no ticks."""
+    """Set the limits of axes with the view's aspect ratio; equal scales, no ticks."""
     (x, y), width, height = view
     ax.set_xlim(x - width / 2, x + width / 2)
     ax.set_ylim(y - height / 2, y + height / 2)
@@ -50,20 +50,20 @@ def set_view(ax: Axes, view: View) -> None:
     ax.spines[:].set_color(FRAME)
 
 
-def set_limits(ax: Axes, shown: Sequence[Array]) -> None:
-    """Make axes square, with equal scales and no ticks, around this and what they show already."""
-    corners = list(shown)
-    if not ax.get_autoscale_on():  # the limits were set here before: keep what they hold
-        # Less the margin, which is added again.
+def set_limits(ax: Axes, arrays: Sequence[Array]) -> None:
+    """Extend the axes' view to contain the points; square, with equal scales and no ticks."""
+    corners = list(arrays)
+    if not ax.get_autoscale_on():  # limits were set by an earlier call: keep them in view
+        # Remove the margin, which `fit_view` adds again.
         (x, y), half = (
             (np.mean(ax.get_xlim()), np.mean(ax.get_ylim())),
             np.ptp(ax.get_xlim()) / 2.14,
         )
         corners.append(np.array([[x - half, y - half], [x + half, y + half]]))
-    set_view(ax, view_of(corners))
+    set_view(ax, fit_view(corners))
 
 
 def panel_size(ax: Axes) -> tuple[float, float]:
-    """Width and height of axes in inches."""
+    """Return the width and height of axes in inches."""
     box, dpi = ax.get_window_extent(), ax.figure.dpi
     return float(box.width / dpi), float(box.height / dpi)

@@ -1,4 +1,4 @@
-"""Learning curves: loss and accuracy over the epochs of one or several trainings."""
+"""Learning curves: loss and accuracy over the epochs of one or several training runs."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,10 +13,10 @@ from .._typing import Array
 from ._layout import (
     MARGIN,
     PanelLine,
+    add_axes,
     add_legend,
     legend_height,
     panel_title_height,
-    place,
     title_height,
     title_lines,
     write_panel_title,
@@ -28,13 +28,13 @@ from ._ticks import linear_ticks, log_ticks
 from ._values import isolated
 
 _HEIGHT = 2.9
-_HANDLE = 2.2  # the length of a legend's lines, in the size of its text
+_HANDLE_LENGTH = 2.2  # length of the legend's lines relative to its font size
 _TICKS_LEFT, _TICKS_BELOW, _GAP = 0.52, 0.46, 0.3
-# Trainings whose numbers of epochs differ by this factor are shown over a logarithmic axis.
-_UNEVEN = 4
-_FEW_EPOCHS = 15
-# An accuracy of 1 is drawn as if so much were missing: the axis has no place for it.
-_LEAST_ERROR = 1e-5
+# The epoch axis is logarithmic if the numbers of epochs differ by at least this factor.
+_LOG_RATIO = 4
+_MAX_DOTTED_EPOCHS = 15
+# Lower bound of the error rate, since the logarithmic axis cannot show an accuracy of 1.
+_MIN_ERROR = 1e-5
 _STYLES: dict[str, dict[str, Any]] = {
     "training": {"linewidth": 1.1, "linestyle": (0, (2.5, 1.5)), "alpha": 0.85},
     "validation": {"linewidth": 1.7, "linestyle": "-"},
@@ -60,41 +60,48 @@ def learning_curves(
     title: str = "",
     palette: str | Sequence[str] = LINES,
 ) -> Figure:
-    """Draw loss and accuracy over the epochs, training and validation, of several models.
+    """Draw training and validation loss and accuracy of several models over the epochs.
 
-    Losses are on a logarithmic axis, accuracies on one that is logarithmic in the share of errors,
-    so that 98 and 99 % are as far apart as 80 and 90 %. The axis of the epochs is logarithmic where
-    the numbers of epochs differ by a factor of 4 or more.
+    The loss axis is logarithmic. The accuracy axis is logarithmic in the error rate, so that 98 and
+    99 % are as far apart as 80 and 90 %. The epoch axis is logarithmic if the models' numbers of
+    epochs differ by a factor of 4 or more.
 
     Parameters
     ----------
-    histories : mapping of str to mapping
-        The name of each model, and its history: a mapping of column to values, one an epoch. The
-        columns are ``epoch`` (from 1; counted where it is missing), ``loss``, and where there are
-        any ``val_loss``, ``accuracy`` and ``val_accuracy``, in [0, 1].
-    title : str
-        Above the panels.
-    palette : str or sequence of str
-        A color for each model.
+    histories : mapping of str to History or mapping of str to sequence of float
+        Name of each model and its training history, as `unknot.training.train` returns it: columns
+        with one value per epoch. ``loss`` is required; ``val_loss``, ``accuracy`` and
+        ``val_accuracy`` (in [0, 1]) are drawn if present. ``epoch`` defaults to 1, 2, 3, ...
+    title : str, default=""
+        Title of the figure.
+    palette : str or sequence of str, default=8 distinct colors
+        One color per model, or the name of a matplotlib colormap. Colors repeat if there are more
+        models.
 
     Returns
     -------
-    matplotlib Figure
+    matplotlib.figure.Figure
         10 inches wide; half of that, with one panel, if no history has accuracies.
 
     Raises
     ------
     ValueError
-        If there is no history, one has no epochs or no loss, or its columns are of different
-        lengths.
+        If there are no histories, a history has no loss or no epochs, or its columns differ in
+        length.
+
+    See Also
+    --------
+    epoch_curves : Draw measures of the layers over the epochs.
+    wrong_images : Draw the misclassified images.
+    unknot.training.train : Train a network and return its history.
 
     Examples
     --------
     >>> from unknot.figures import learning_curves
-    >>> history = {"epoch": [1, 2, 3], "loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.6, 0.5]}
-    >>> fig = learning_curves({"Perceptron": history})
-    >>> len(fig.axes)
-    1
+    >>> history = {"loss": [0.9, 0.5, 0.4], "val_loss": [0.8, 0.6, 0.5]}
+    >>> figure = learning_curves({"Perceptron": history})
+    >>> [line.get_label() for line in figure.axes[0].lines]
+    ['loss', 'val_loss']
     """
     if not histories:
         raise ValueError("histories must hold at least one history; got none")
@@ -103,42 +110,42 @@ def learning_curves(
     measures = [
         measure
         for measure in _MEASURES
-        if any({measure.key, f"val_{measure.key}"} & each.keys() for each in columns.values())
+        if any({measure.key, f"val_{measure.key}"} & own.keys() for own in columns.values())
     ]
-    validated = any(key.startswith("val_") for each in columns.values() for key in each)
+    validated = any(key.startswith("val_") for own in columns.values() for key in own)
     handles, labels = _legend_entries(colors, validated=validated)
 
     width = (PAGE - 2 * MARGIN - _GAP) / 2
-    whole = 2 * MARGIN + len(measures) * (width + _GAP) - _GAP
-    heading = title_lines(title, whole - 2 * MARGIN)
+    total_width = 2 * MARGIN + len(measures) * (width + _GAP) - _GAP
+    heading = title_lines(title, total_width - 2 * MARGIN)
     captions = [
         [PanelLine(measure.name, headline=True), PanelLine(measure.remark, aside=True)]
         for measure in measures
     ]
     top = title_height(heading) + panel_title_height(captions[0])
-    legend = legend_height(labels, whole - 2 * MARGIN, _HANDLE)
-    fig = UnknotFigure(whole, top + _HEIGHT + _TICKS_BELOW + legend + MARGIN)
+    legend = legend_height(labels, total_width - 2 * MARGIN, _HANDLE_LENGTH)
+    fig = UnknotFigure(total_width, top + _HEIGHT + _TICKS_BELOW + legend + MARGIN)
     write_title(fig, heading)
     for number, (measure, caption) in enumerate(zip(measures, captions, strict=True)):
         left = MARGIN + number * (width + _GAP)
         write_panel_title(fig, left, top, caption)
-        ax = place(fig, left + _TICKS_LEFT, top, width - _TICKS_LEFT, _HEIGHT)
-        for name, each in columns.items():
-            _draw_curves(ax, each, measure.key, colors[name], validated=validated)
-        _set_epoch_axis(ax, [each["epoch"] for each in columns.values()], width - _TICKS_LEFT)
+        ax = add_axes(fig, left + _TICKS_LEFT, top, width - _TICKS_LEFT, _HEIGHT)
+        for name, own in columns.items():
+            _draw_curves(ax, own, measure.key, colors[name], validated=validated)
+        _set_epoch_axis(ax, [own["epoch"] for own in columns.values()], width - _TICKS_LEFT)
         if measure.key == "loss":
             _set_loss_axis(ax, _HEIGHT)
         else:
             _set_accuracy_axis(ax, _HEIGHT)
         ax.grid(visible=True)
         ax.spines[["top", "right"]].set_visible(False)
-    add_legend(fig, handles, labels, handle_length=_HANDLE)
+    add_legend(fig, handles, labels, handle_length=_HANDLE_LENGTH)
     return fig
 
 
 def _check_history(name: str, history: Mapping[str, Any]) -> dict[str, Array]:
-    wanted = ("loss", "val_loss", "accuracy", "val_accuracy")
-    columns = {key: np.asarray(history[key], np.float64) for key in wanted if key in history}
+    keys = ("loss", "val_loss", "accuracy", "val_accuracy")
+    columns = {key: np.asarray(history[key], np.float64) for key in keys if key in history}
     if "loss" not in columns:
         raise ValueError(
             f"the history of {name!r} has no column loss; it has {', '.join(map(str, history))}"
@@ -146,19 +153,19 @@ def _check_history(name: str, history: Mapping[str, Any]) -> dict[str, Array]:
     n_epochs = len(columns["loss"])
     if not n_epochs:
         raise ValueError(f"the history of {name!r} has no epochs; train for at least one")
-    given = history["epoch"] if "epoch" in history else np.arange(1, n_epochs + 1)
-    columns["epoch"] = np.asarray(given, np.float64)
+    epochs = history["epoch"] if "epoch" in history else np.arange(1, n_epochs + 1)
+    columns["epoch"] = np.asarray(epochs, np.float64)
     for key, values in columns.items():
         if values.shape != (n_epochs,):
             raise ValueError(
-                f"the columns of the history of {name!r} must be of one length; loss has "
+                f"the columns of the history of {name!r} must have the same length; loss has "
                 f"{n_epochs} values and {key} {len(values)}"
             )
     return columns
 
 
 def _line_colors(names: list[str], palette: str | Sequence[str]) -> dict[str, str]:
-    # More lines than colors start again: beyond eight, a figure of lines tells nobody anything.
+    # Reuse the colors: more than eight lines are hard to tell apart in any case.
     n_colors = len(names) if isinstance(palette, str) else min(len(names), len(palette))
     colors = class_colors(n_colors, palette)
     return {name: colors[number % n_colors] for number, name in enumerate(names)}
@@ -181,10 +188,10 @@ def _draw_curves(
     for column, kind in ((key, "training"), (f"val_{key}", "validation")):
         if column not in columns:
             continue
-        # Dashes only where they tell training from validation.
+        # Training curves are dashed only if there are validation curves too.
         style = _STYLES[kind if validated else "validation"]
         values = columns[column]
-        few = len(values) <= _FEW_EPOCHS
+        few = len(values) <= _MAX_DOTTED_EPOCHS
         ax.plot(
             columns["epoch"],
             values,
@@ -192,7 +199,7 @@ def _draw_curves(
             marker="o",
             markersize=3.2,
             markeredgewidth=0,
-            # Of many epochs only those have a dot of which no line can be drawn.
+            # With many epochs, mark only values that the line would not show.
             markevery=None if few else isolated(values),
             label=column,
             **style,
@@ -200,10 +207,10 @@ def _draw_curves(
 
 
 def _set_epoch_axis(ax: Axes, epochs: list[Array], length: float) -> None:
-    first = min(float(each.min()) for each in epochs)
-    last = max(float(each.max()) for each in epochs)
-    counts = [len(each) for each in epochs]
-    if max(counts) >= _UNEVEN * min(counts) and first > 0:
+    first = min(float(values.min()) for values in epochs)
+    last = max(float(values.max()) for values in epochs)
+    counts = [len(values) for values in epochs]
+    if max(counts) >= _LOG_RATIO * min(counts) and first > 0:
         ax.set_xscale("log")
         margin = (last / first) ** 0.02
         ax.set_xlim(first / margin, last * margin)
@@ -212,7 +219,7 @@ def _set_epoch_axis(ax: Axes, epochs: list[Array], length: float) -> None:
     else:
         margin = max(0.02 * (last - first), 0.05)
         ax.set_xlim(first - margin, last + margin)
-        ticks = linear_ticks(first, last, length, apart=0.5) if last > first else [first]
+        ticks = linear_ticks(first, last, length, min_gap=0.5) if last > first else [first]
         label = "epoch"
     ax.xaxis.set_major_locator(FixedLocator([tick for tick in ticks if tick == round(tick)]))
     ax.xaxis.set_minor_locator(NullLocator())
@@ -241,19 +248,19 @@ def _set_loss_axis(ax: Axes, length: float) -> None:
 def _set_accuracy_axis(ax: Axes, length: float) -> None:
     ax.set_yscale("function", functions=(_exponents, _accuracies))
     values = _finite_values(ax)
-    errors = np.maximum(1 - values, _LEAST_ERROR) if len(values) else np.array([0.1, 1.0])
-    least, greatest = float(errors.min()), float(errors.max())
-    margin = max((greatest / least) ** 0.05, 1.1)
-    least, greatest = least / margin, min(greatest * margin, 1.0)
-    ax.set_ylim(1 - greatest, 1 - least)
-    ticks = 1 - np.array(log_ticks(least, greatest, length))
+    errors = np.maximum(1 - values, _MIN_ERROR) if len(values) else np.array([0.1, 1.0])
+    low, high = float(errors.min()), float(errors.max())
+    margin = max((high / low) ** 0.05, 1.1)
+    low, high = low / margin, min(high * margin, 1.0)
+    ax.set_ylim(1 - high, 1 - low)
+    ticks = 1 - np.array(log_ticks(low, high, length))
     ax.yaxis.set_major_locator(FixedLocator(ticks.tolist()))
     ax.yaxis.set_minor_locator(NullLocator())
     ax.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{round(100 * value, 3):g} %"))
 
 
 def _exponents(accuracies: Array) -> Array:
-    return np.asarray(-np.log10(np.maximum(1 - accuracies, _LEAST_ERROR / 2)))
+    return np.asarray(-np.log10(np.maximum(1 - accuracies, _MIN_ERROR / 2)))
 
 
 def _accuracies(exponents: Array) -> Array:

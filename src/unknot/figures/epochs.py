@@ -1,4 +1,4 @@
-"""Curves of measures over the epochs of a training."""
+"""Curves of measures over the epochs of a training run."""
 
 from collections.abc import Mapping, Sequence
 
@@ -12,14 +12,14 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from .._typing import Array
 from .._validation.numbers import check_integer
 from ._layout import text_width
-from ._panels import Line, Measures, check_measures, draw_panels, wanted
+from ._panels import Line, Measures, check_measures, draw_panels, select_names
 from ._style import NORMAL, SMALL, in_house_style
 
-# Layers in their order, from dark to light; the lightest of the color map vanish on white.
-_RAMP, _LIGHTEST = "viridis", 0.88
-# Epochs of which the last is so many times the middle one are drawn over a logarithmic axis.
-_UNEVEN = 5
-_APART = 0.12  # inches between the ticks' numbers
+# Layers from dark to light; the lightest colors of the colormap are invisible on white.
+_RAMP, _RAMP_END = "viridis", 0.88
+# The axis is logarithmic if the last epoch is at least this many times the median one.
+_LOG_RATIO = 5
+_TICK_GAP = 0.12  # minimum gap between tick labels, in inches
 
 
 @in_house_style
@@ -32,64 +32,73 @@ def epoch_curves(
     title: str = "",
     columns: int = 3,
 ) -> Figure:
-    """Draw measures over the epochs of a training: one panel a measure, one line a layer.
+    """Draw measures over the epochs of a training run: one panel per measure, one line per layer.
 
-    The colors of the lines go from dark to light as the layers go from input to output. The bands
-    are the 95 % intervals. Ticks stand at the epochs that were measured; the axis is logarithmic
-    where they are spread so unevenly that the early ones would lie on each other.
+    Line colors go from dark (input) to light (output). Bands are 95 % intervals. Ticks mark the
+    measured epochs; the axis is logarithmic if they are so unevenly spaced that early epochs would
+    overlap.
 
     Parameters
     ----------
     scores : mapping of int to mapping of str to mapping of str to Score or float
-        Epoch -> layer -> the layer's measures by name, as `unknot.measure` returns them, or plain
-        numbers. Layers or measures that an epoch lacks leave a gap.
-    measures : sequence of str, optional
-        The names of the measures to draw, in order; by default all.
-    layers : sequence of str, optional
-        The layers to draw, in order; by default all.
-    chance : bool, default False
-        Also draw what each measure would be by chance, with the labels permuted.
-    title : str
-        Above the panels.
-    columns : int, default 3
-        Panels beside each other at most; fewer and wider ones where that leaves no more rows.
+        Epoch -> layer -> measure -> score, as `unknot.measure` returns it, or a plain number.
+        Missing layers or measures leave gaps.
+    measures : sequence of str, default=None
+        Measures to draw, in order. Default: all. Select a few if the figure has too many panels.
+    layers : sequence of str, default=None
+        Layers to draw, in order. Default: all. Select a few if the lines overlap.
+    chance : bool, default=False
+        Also draw the values by chance, that is with permuted labels.
+    title : str, default=""
+        Title of the figure.
+    columns : int, default=3
+        Maximum number of panels per row. Rows are balanced: four panels are drawn as 2 x 2.
 
     Returns
     -------
-    matplotlib Figure
-        10 inches wide.
+    matplotlib.figure.Figure
+        At most 10 inches wide.
 
     Raises
     ------
     ValueError
-        If there are no epochs, layers or measures, an epoch is not a number from 0 up, or a
-        measure or layer is nowhere among the scores.
+        If there are no epochs, layers or measures, an epoch is not a non-negative integer, or a
+        requested measure or layer does not exist.
+
+    See Also
+    --------
+    layer_curves : Draw measures over the layers.
+    learning_curves : Draw loss and accuracy over the epochs.
+    unknot.Study.curves : Draw the curves of a study.
 
     Examples
     --------
     >>> from unknot.figures import epoch_curves
-    >>> scores = {0: {"fc1": {"hit": 0.4}}, 1: {"fc1": {"hit": 0.9}}, 5: {"fc1": {"hit": 0.95}}}
-    >>> len(epoch_curves(scores).axes)
-    1
+    >>> scores = {epoch: {"fc1": {"hit": hit}} for epoch, hit in [(0, 0.4), (1, 0.9), (5, 0.95)]}
+    >>> figure = epoch_curves(scores)
+    >>> figure.axes[0].lines[0].get_ydata().tolist()
+    [0.4, 0.9, 0.95]
     """
     epochs = _check_epochs(scores)
-    there = [scores[epoch] for epoch in epochs]
-    shown = wanted(there, layers, "layer", of="epoch")
-    drawn = check_measures(
-        [each[layer] for each in there for layer in shown if layer in each], measures
+    by_epoch = [scores[epoch] for epoch in epochs]
+    layer_names = select_names(by_epoch, layers, "layer", container="epoch")
+    measure_names = check_measures(
+        [moment[layer] for moment in by_epoch for layer in layer_names if layer in moment], measures
     )
-    places = np.linspace(0, _LIGHTEST, len(shown)) if len(shown) > 1 else [0.0]
-    colors = [to_hex(mpl.colormaps[_RAMP](place)) for place in places]
+    positions = np.linspace(0, _RAMP_END, len(layer_names)) if len(layer_names) > 1 else [0.0]
+    colors = [to_hex(mpl.colormaps[_RAMP](position)) for position in positions]
     lines = {
-        layer: Line([each.get(layer, {}) for each in there], color, color if chance else None)
-        for layer, color in zip(shown, colors, strict=True)
+        layer: Line(
+            [moment.get(layer, {}) for moment in by_epoch], color, color if chance else None
+        )
+        for layer, color in zip(layer_names, colors, strict=True)
     }
-    numbers = np.array(epochs, dtype=np.float64)
+    epoch_numbers = np.array(epochs, dtype=np.float64)
     return draw_panels(
-        drawn,
+        measure_names,
         lines,
-        numbers,
-        lambda width: _EpochAxis(numbers, width),
+        epoch_numbers,
+        lambda width: _EpochAxis(epoch_numbers, width),
         title=title,
         columns=columns,
     )
@@ -104,17 +113,17 @@ def _check_epochs(scores: Mapping[int, object]) -> list[int]:
 
 
 class _EpochAxis:
-    """The epochs below the panels."""
+    """The epoch axis below the panels."""
 
     def __init__(self, epochs: Array, length: float) -> None:
-        self.logarithmic = len(epochs) > 2 and epochs[-1] >= _UNEVEN * max(np.median(epochs), 1)
-        # The logarithm of epoch + 1, since training starts at 0.
-        self.places = np.log1p(epochs) if self.logarithmic else epochs
-        margin = 0.04 * (self.places[-1] - self.places[0]) or 0.5
-        self.low, self.high = self.places[0] - margin, self.places[-1] + margin
-        inches = (self.places - self.low) / (self.high - self.low) * length
-        widths = [text_width(f"{epoch:,.0f}", SMALL) + _APART for epoch in epochs]
-        # From the last backwards, which stays in any case.
+        self.logarithmic = len(epochs) > 2 and epochs[-1] >= _LOG_RATIO * max(np.median(epochs), 1)
+        # log(epoch + 1), since the first epoch is 0.
+        self.positions = np.log1p(epochs) if self.logarithmic else epochs
+        margin = 0.04 * (self.positions[-1] - self.positions[0]) or 0.5
+        self.low, self.high = self.positions[0] - margin, self.positions[-1] + margin
+        inches = (self.positions - self.low) / (self.high - self.low) * length
+        widths = [text_width(f"{epoch:,.0f}", SMALL) + _TICK_GAP for epoch in epochs]
+        # Drop overlapping tick labels, from the last epoch, which is always kept, to the first.
         kept = [len(epochs) - 1]
         for number in range(len(epochs) - 2, -1, -1):
             if inches[kept[-1]] - inches[number] >= (widths[kept[-1]] + widths[number]) / 2:
@@ -123,7 +132,7 @@ class _EpochAxis:
         self.height = 0.1 + (SMALL + NORMAL) / 72 * 1.35
 
     def write(self, ax: Axes) -> None:
-        """Set the limits, ticks and name of the horizontal axis."""
+        """Set the limits, ticks and label of the horizontal axis."""
         low, high = self.low, self.high
         if self.logarithmic:
             ax.set_xscale("function", functions=(np.log1p, np.expm1))

@@ -1,4 +1,4 @@
-"""Heat maps of the pairs of classes."""
+"""Heat maps over pairs of classes."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ from .._typing import Array
 from ._layout import (
     MARGIN,
     PanelLine,
+    add_axes,
     literal,
     panel_title_height,
-    place,
     shorten,
     text_width,
     title_height,
@@ -29,52 +29,61 @@ from ._layout import (
 from ._palette import INK, text_on
 from ._style import NORMAL, PAGE, SMALL, UnknotFigure, in_house_style
 from ._ticks import linear_ticks
-from ._values import class_values, headline, is_share, row_names
+from ._values import capitalize, class_values, is_fraction, resolve_class_names
 
-# From paper to ink through one hue, each step as much darker as the last.
+# A sequential colormap of one hue, from white to dark, with equal steps in lightness.
 _HEAT = LinearSegmentedColormap.from_list(
     "unknot_heat", ["#ffffff", "#a9d2fa", "#4a8be0", "#092f94"]
 )
 _DIAGONAL = "#eceef1"
 _LARGEST_CELL, _SMALLEST_CELL = 0.46, 0.07
-_LEAST_SIDE = 1.7  # inches, so that the words beside the rows and columns have room
-_SMALLEST_WRITTEN = 0.34  # inches of a cell that has room for its number
-_SCALE_WIDTH = 0.75  # inches of the color scale and its numbers
-_LONGEST_NAME = 1.3
+_LEAST_SIDE = 1.7  # inches; room for the labels beside rows and columns
+_SMALLEST_WRITTEN = 0.34  # minimum size in inches of a cell with its value written in it
+_SCALE_WIDTH = 0.75  # width in inches of the color scale with its tick labels
+_MAX_NAME_WIDTH = 1.3
 
 
 @in_house_style
 def confusion_heatmap(
     confusion: Any, class_names: Sequence[str] | None = None, *, title: str = ""
 ) -> Figure:
-    """Draw which classes have neighbors of which: rows are points, columns their neighbors.
+    """Draw the confusion of classes among nearest neighbors as a heat map.
+
+    Rows are the classes of the points, columns the classes of their neighbors. The diagonal, which
+    is the Neighborhood Hit of each class, is written but not colored, so that small confusions
+    remain visible.
 
     Parameters
     ----------
     confusion : NeighborConfusion, Score or array-like (n_classes, n_classes)
-        From `unknot.metrics.neighbor_confusion` or `unknot.measure`; in row a, the share of the
-        neighbors of class a's points that are of each class.
-    class_names : sequence of str, optional
-        One for each class; by default the classes of the result, or their numbers.
-    title : str
-        Above the heat map.
+        Result of `neighbor_confusion` or `unknot.measure`. Entry (a, b) is the fraction of the
+        neighbors of points of class a that belong to class b.
+    class_names : sequence of str, default=None
+        One name per class. Default: the classes of the result, or their indices.
+    title : str, default=""
+        Title of the figure.
 
     Returns
     -------
-    matplotlib Figure
-        As wide as it needs to be, 10 inches at most. The diagonal, which is the Neighborhood Hit of
-        each class, is written but left out of the colors, so that the confusions can be seen.
+    matplotlib.figure.Figure
+        At most 10 inches wide; the width depends on the number of classes.
 
     Raises
     ------
     ValueError
-        If it is not a square array, or the names do not fit it.
+        If the array is not square, or there is not one name per class.
+
+    See Also
+    --------
+    pair_heatmap : Draw any other value per pair of classes.
+    class_bars : Draw one value per class.
+    unknot.metrics.neighbor_confusion : Compute the confusion.
 
     Examples
     --------
     >>> from unknot.figures import confusion_heatmap
-    >>> fig = confusion_heatmap([[0.9, 0.1], [0.2, 0.8]], ["cat", "dog"])
-    >>> [text.get_text() for text in fig.axes[0].texts]
+    >>> figure = confusion_heatmap([[0.9, 0.1], [0.2, 0.8]], ["cat", "dog"])
+    >>> [text.get_text() for text in figure.axes[0].texts]
     ['90.0', '10.0', '20.0', '80.0']
     """
     k = getattr(confusion, "k", None)
@@ -96,35 +105,52 @@ def pair_heatmap(
     title: str = "",
     label: str = "",
 ) -> Figure:
-    """Draw a value of each pair of classes, such as the overlap of their hulls.
+    """Draw one value per pair of classes, such as the overlap of their hulls, as a heat map.
 
     Parameters
     ----------
     pairs : Score, result or array-like (n_classes, n_classes)
-        A score with ``per_pair``, hulls or ellipses (their ``overlap``), or the values. Values in
-        [0, 1] are written as percentages.
-    class_names : sequence of str, optional
-        One for each class; by default the classes of the result, or their numbers.
-    title : str
-        Above the heat map; by default the title of a score.
-    label : str
-        What the numbers are.
+        A score with ``per_pair``, convex hulls or ellipses (of which the ``overlap`` is drawn), or
+        an array of values. Values in [0, 1] are shown as percentages.
+    class_names : sequence of str, default=None
+        One name per class. Default: the classes of the result, or their indices.
+    title : str, default=""
+        Title of the figure. Default: the title of the score, if any.
+    label : str, default=""
+        Description of the values, below the title.
 
     Returns
     -------
-    matplotlib Figure
-        As wide as it needs to be, 10 inches at most. The diagonal is left out of the colors.
+    matplotlib.figure.Figure
+        At most 10 inches wide; the width depends on the number of classes. The diagonal is not
+        colored.
 
     Raises
     ------
     ValueError
-        If there are no values of pairs, or the names do not fit them.
+        If the score has no values per pair, or there is not one name per class.
+
+    See Also
+    --------
+    confusion_heatmap : Draw the confusion of classes among nearest neighbors.
+    draw_hulls : Draw the hulls themselves on a map.
+    unknot.metrics.convex_hulls : Compute hulls and their overlap.
+    unknot.metrics.best_ellipses : Compute ellipses and their overlap.
+
+    Examples
+    --------
+    >>> from unknot.figures import pair_heatmap
+    >>> figure = pair_heatmap([[0, 3.5], [3.5, 0]], ["cat", "dog"], title="Distance of means")
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['0.00', '3.50', '3.50', '0.00']
     """
-    return _heatmap(pairs, class_names, title or headline(getattr(pairs, "title", "")), label=label)
+    return _heatmap(
+        pairs, class_names, title or capitalize(getattr(pairs, "title", "")), label=label
+    )
 
 
 def _heatmap(
-    given: Any,
+    score: Any,
     class_names: Sequence[str] | None,
     title: str,
     *,
@@ -132,30 +158,32 @@ def _heatmap(
     rows: str = "",
     columns: str = "",
 ) -> Figure:
-    values = class_values(given, "overlap" if hasattr(given, "overlap") else "per_pair", 2)
+    values = class_values(score, "overlap" if hasattr(score, "overlap") else "per_pair", 2)
     n_classes = len(values)
-    names = row_names(class_names, given, n_classes)
-    names = [shorten(name, _LONGEST_NAME, SMALL) for name in names]
-    share = is_share(values)
+    names = resolve_class_names(class_names, score, n_classes)
+    names = [shorten(name, _MAX_NAME_WIDTH, SMALL) for name in names]
+    share = is_fraction(values)
     if share and not label:
         label = "%"
 
     widest = max(text_width(name, SMALL) for name in names)
     left = MARGIN + (0.22 if rows else 0.0) + widest + 0.08
-    room = PAGE - MARGIN - left - _SCALE_WIDTH
-    cell = min(max(room / n_classes, _SMALLEST_CELL), max(_LARGEST_CELL, _LEAST_SIDE / n_classes))
+    available = PAGE - MARGIN - left - _SCALE_WIDTH
+    cell = min(
+        max(available / n_classes, _SMALLEST_CELL), max(_LARGEST_CELL, _LEAST_SIDE / n_classes)
+    )
     side = cell * n_classes
-    upright = widest + 0.1 <= cell
-    below = 0.08 + (SMALL / 72 * 1.2 if upright else widest) + (0.24 if columns else 0.0)
-    whole = max(left + side + _SCALE_WIDTH + MARGIN, 3.4)
-    heading = title_lines(title, whole - 2 * MARGIN)
+    horizontal = widest + 0.1 <= cell
+    below = 0.08 + (SMALL / 72 * 1.2 if horizontal else widest) + (0.24 if columns else 0.0)
+    total_width = max(left + side + _SCALE_WIDTH + MARGIN, 3.4)
+    heading = title_lines(title, total_width - 2 * MARGIN)
     caption = [PanelLine(label, aside=True)] if label else []
     top = title_height(heading) + panel_title_height(caption)
-    fig = UnknotFigure(whole, top + side + below + MARGIN)
+    fig = UnknotFigure(total_width, top + side + below + MARGIN)
     write_title(fig, heading)
     write_panel_title(fig, MARGIN, top, caption)
 
-    ax = place(fig, left, top, side, side)
+    ax = add_axes(fig, left, top, side, side)
     off_diagonal = np.ma.masked_invalid(np.ma.array(values, mask=np.eye(n_classes, dtype=bool)))
     high = float(off_diagonal.max()) if off_diagonal.count() else 1.0
     low = min(float(off_diagonal.min()), 0.0) if off_diagonal.count() else 0.0
@@ -165,10 +193,10 @@ def _heatmap(
     ax.invert_yaxis()
     ax.set_aspect("equal")
     step = math.ceil(0.14 / cell)
-    places = range(0, n_classes, step)
-    shown = [literal(names[at]) for at in places]
-    ax.set_xticks([at + 0.5 for at in places], shown, rotation=0 if upright else 90)
-    ax.set_yticks([at + 0.5 for at in places], shown)
+    ticks = range(0, n_classes, step)
+    tick_labels = [literal(names[tick]) for tick in ticks]
+    ax.set_xticks([tick + 0.5 for tick in ticks], tick_labels, rotation=0 if horizontal else 90)
+    ax.set_yticks([tick + 0.5 for tick in ticks], tick_labels)
     ax.tick_params(length=0, pad=3, labelcolor=INK)
     ax.spines[:].set_visible(False)
     if cell >= _SMALLEST_WRITTEN:
@@ -176,20 +204,20 @@ def _heatmap(
     if columns:
         write(fig, left + side / 2, top + side + below - 0.17, columns, align="center")
     if rows:
-        _write_upward(fig, MARGIN, top + side / 2, rows)
-    _draw_scale(place(fig, left + side + 0.18, top, 0.13, min(side, 2.4)), norm, share=share)
+        _write_rotated(fig, MARGIN, top + side / 2, rows)
+    _draw_scale(add_axes(fig, left + side + 0.18, top, 0.13, min(side, 2.4)), norm, share=share)
     return fig
 
 
 def _write_cells(ax: Axes, values: Array, norm: Normalize, *, share: bool) -> None:
     texts = np.reshape(format_alike(values, share=share), values.shape)
     for (row, column), value in np.ndenumerate(values):
-        diagonal, words = row == column, str(texts[row, column])
+        diagonal, text = row == column, str(texts[row, column])
         ax.text(
             column + 0.5,
             row + 0.5,
-            # What rounds to nothing is left empty, so that the rest can be seen.
-            words if diagonal or words.strip("0.−") else "",
+            # Omit values that round to zero, for legibility.
+            text if diagonal or text.strip("0.−") else "",
             fontsize=SMALL - 0.5,
             fontweight="bold" if diagonal else "normal",
             color=INK if diagonal else text_on(to_hex(_HEAT(norm(value)))),
@@ -198,12 +226,12 @@ def _write_cells(ax: Axes, values: Array, norm: Normalize, *, share: bool) -> No
         )
 
 
-def _write_upward(fig: UnknotFigure, left: float, middle: float, words: str) -> None:
+def _write_rotated(fig: UnknotFigure, left: float, middle: float, text: str) -> None:
     width, height = fig.get_size_inches()
     fig.text(
         left / width,
         1 - middle / height,
-        words,
+        text,
         fontsize=NORMAL,
         rotation=90,
         ha="left",
@@ -218,6 +246,6 @@ def _draw_scale(ax: Axes, norm: Normalize, *, share: bool) -> None:
     ax.set_xticks([])
     ax.yaxis.tick_right()
     length = ax.get_window_extent().height / ax.figure.dpi
-    ax.yaxis.set_major_locator(FixedLocator(linear_ticks(low, high, length, apart=0.35)))
+    ax.yaxis.set_major_locator(FixedLocator(linear_ticks(low, high, length, min_gap=0.35)))
     ax.yaxis.set_major_formatter(FuncFormatter(lambda v, _: format_tick(100 * v if share else v)))
     ax.spines[:].set_visible(False)

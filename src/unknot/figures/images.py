@@ -1,4 +1,4 @@
-"""Images that a network got wrong."""
+"""Misclassified images."""
 
 import math
 from collections.abc import Sequence
@@ -12,9 +12,9 @@ from .._validation.arrays import as_array, as_numbers
 from ._layout import (
     MARGIN,
     PanelLine,
+    add_axes,
     line_height,
     panel_title_height,
-    place,
     shorten,
     text_width,
     title_height,
@@ -43,49 +43,54 @@ def wrong_images(
     title: str | None = None,
     cmap: str | None = None,
 ) -> Figure:
-    """Draw the images that were classified wrongly, the most confident mistakes first.
+    """Draw the misclassified images, those with the highest confidence first.
 
-    Above each image stands its true class, below it the class that was predicted, and how sure the
-    network was of it.
+    The true class is written above each image, the predicted class and its probability below.
 
     Parameters
     ----------
     images : array-like (n_samples, height, width) or (n_samples, height, width, 1 or 3)
-        Values in [0, 1].
+        Gray or RGB images with values in [0, 1].
     labels : array-like of int (n_samples,)
-        The true classes, 0..C-1.
+        True classes, 0..C-1.
     predictions : array-like of int (n_samples,)
-        The predicted classes, 0..C-1.
-    class_names : sequence of str, optional
-        The names of the C classes; by default their numbers.
-    probabilities : array-like (n_samples, C) or (n_samples,), optional
-        Of every class, or of the predicted one. Without them the images are in their order.
-    n_shown : int, default 30
-        How many to show at most.
-    title : str, optional
-        By default, how many of how many are wrong, and which are shown.
-    cmap : str, optional
-        The matplotlib color map of gray images. By default white ink on black is drawn as black on
-        white, that is where most pixels are exactly 0; other images are drawn as they are.
+        Predicted classes, 0..C-1.
+    class_names : sequence of str, default=None
+        Names of the C classes. Default: their indices.
+    probabilities : array-like (n_samples, C) or (n_samples,), default=None
+        Probabilities of all classes, or of the predicted one. Default: none are shown, and the
+        images are in the order of the samples.
+    n_shown : int, default=30
+        Maximum number of images shown.
+    title : str, default=None
+        Title of the figure. Default: the number and share of misclassified images.
+    cmap : str, default=None
+        Matplotlib colormap of gray images. Default: ``"gray_r"`` if most pixels are exactly 0, so
+        that light strokes on black are drawn dark on white; ``"gray"`` otherwise.
 
     Returns
     -------
-    matplotlib Figure
-        10 inches wide. If nothing was classified wrongly, it says so.
+    matplotlib.figure.Figure
+        10 inches wide. If no image is misclassified, the title says so.
 
     Raises
     ------
     ValueError
-        If shapes do not fit each other, or a class is not among the names.
+        If the shapes do not match, or a class has no name.
+
+    See Also
+    --------
+    learning_curves : Draw loss and accuracy over the epochs.
+    layer_strip : Draw the maps of all layers, with misclassified points ringed.
 
     Examples
     --------
     >>> import numpy as np
     >>> from unknot.figures import wrong_images
     >>> images = np.random.default_rng(0).random((3, 8, 8))
-    >>> fig = wrong_images(images, [0, 1, 1], [0, 0, 1], ["cat", "dog"])
-    >>> len(fig.axes)
-    1
+    >>> figure = wrong_images(images, [0, 1, 1], [0, 0, 1], ["cat", "dog"])
+    >>> [text.get_text() for text in figure.texts][-2:]
+    ['dog', '→ cat']
     """
     pictures = _check_images(images)
     true, predicted = _check_classes(labels, predictions, len(pictures))
@@ -99,8 +104,8 @@ def wrong_images(
         wrong = wrong[np.argsort(-confidence[wrong], kind="stable")]
     shown = wrong[:n_shown]
     if title is None:
-        title = _summary(len(wrong), len(true), len(shown), sure=confidence is not None)
-    cmap = _gray_map(pictures) if cmap is None else cmap
+        title = _summary(len(wrong), len(true), len(shown), has_confidence=confidence is not None)
+    cmap = _gray_colormap(pictures) if cmap is None else cmap
 
     captions = [
         _caption(names[predicted[i]], None if confidence is None else confidence[i]) for i in shown
@@ -110,7 +115,7 @@ def wrong_images(
         + [text_width(names[true[i]], SMALL) for i in shown],
         default=0.0,
     )
-    # Room for the longest words, but no more than for two images.
+    # Columns fit the longest caption, but are at most two images wide.
     needed = min(max(_SIDE, widest), 2 * _SIDE) + _GAP
     n_columns = int((PAGE - 2 * MARGIN + _GAP) / needed)
     pitch = (PAGE - 2 * MARGIN + _GAP) / n_columns
@@ -133,22 +138,22 @@ def wrong_images(
         row, column = divmod(number, n_columns)
         left = MARGIN + column * pitch
         line_top = top + row * (row_height + _ROW_GAP)
-        room = pitch - _GAP
-        write(fig, left, line_top, shorten(names[true[index]], room, SMALL), size=SMALL)
+        column_width = pitch - _GAP
+        write(fig, left, line_top, shorten(names[true[index]], column_width, SMALL), size=SMALL)
         line_top += text
-        ax = place(fig, left, line_top, width, height)
+        ax = add_axes(fig, left, line_top, width, height)
         ax.imshow(pictures[index], cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
         ax.set_xticks([])
         ax.set_yticks([])
         ax.spines[:].set_color(FRAME)
         line_top += height + 0.04
         for line in captions[number]:
-            write(fig, left, line_top, shorten(line, room, SMALL), size=SMALL, color=BAD)
+            write(fig, left, line_top, shorten(line, column_width, SMALL), size=SMALL, color=BAD)
             line_top += text
     return fig
 
 
-def _summary(n_wrong: int, n_all: int, n_shown: int, *, sure: bool) -> str:
+def _summary(n_wrong: int, n_all: int, n_shown: int, *, has_confidence: bool) -> str:
     if not n_wrong:
         return f"None of {n_all:,} images is classified wrongly"
     share = (
@@ -156,20 +161,24 @@ def _summary(n_wrong: int, n_all: int, n_shown: int, *, sure: bool) -> str:
     )
     if n_shown == n_wrong:
         return share
-    which = "most confident mistakes" if sure else "first"
+    which = "most confident mistakes" if has_confidence else "first"
     return f"{share}: the {n_shown:,} {which}"
 
 
 def _caption(name: str, confidence: float | None) -> list[str]:
-    """Write what was predicted, and how surely: on one line if it is no wider than an image."""
+    """Return the predicted class and its probability, on one line if that fits below the image."""
     if confidence is None:
         return [f"→ {name}"]
-    line = f"→ {name}  {_share(confidence)}"
-    return [line] if text_width(line, SMALL) <= _SIDE else [f"→ {name}", _share(confidence)]
+    line = f"→ {name}  {_format_probability(confidence)}"
+    return (
+        [line]
+        if text_width(line, SMALL) <= _SIDE
+        else [f"→ {name}", _format_probability(confidence)]
+    )
 
 
-def _share(confidence: float) -> str:
-    """Write a probability as a percentage, rounded down: only certainty is 100 %."""
+def _format_probability(confidence: float) -> str:
+    """Format a probability as a percentage, rounded down so that only 1 gives 100 %."""
     return f"{math.floor(1000 * confidence) / 10:.1f} %"
 
 
@@ -188,12 +197,12 @@ def _check_classes(
     labels: ArrayLike, predictions: ArrayLike, n_samples: int
 ) -> tuple[Array, Array]:
     checked = []
-    for name, given in (("labels", labels), ("predictions", predictions)):
-        classes = as_array(given, name)
+    for name, values in (("labels", labels), ("predictions", predictions)):
+        classes = as_array(values, name)
         if classes.shape != (n_samples,) or classes.dtype.kind not in "iu":
             raise ValueError(
-                f"{name} must hold one whole number for each of the {n_samples} images; "
-                f"got the shape {classes.shape} of {classes.dtype}"
+                f"{name} must hold one integer for each of the {n_samples} images; "
+                f"got the shape {classes.shape} and dtype {classes.dtype}"
             )
         if n_samples and classes.min() < 0:
             raise ValueError(f"{name} must be in 0..C-1; got {int(classes.min())}")
@@ -214,16 +223,16 @@ def _check_names(class_names: Sequence[str] | None, n_classes: int) -> list[str]
 def _check_probabilities(probabilities: ArrayLike | None, predicted: Array) -> Array | None:
     if probabilities is None:
         return None
-    given = as_numbers(probabilities, "probabilities").astype(np.float64)
-    if given.ndim == 2 and len(given) == len(predicted) and given.shape[1] > predicted.max():
-        given = given[np.arange(len(predicted)), predicted]
-    if given.shape != predicted.shape or not ((given >= 0) & (given <= 1 + 1e-6)).all():
+    values = as_numbers(probabilities, "probabilities").astype(np.float64)
+    if values.ndim == 2 and len(values) == len(predicted) and values.shape[1] > predicted.max():
+        values = values[np.arange(len(predicted)), predicted]
+    if values.shape != predicted.shape or not ((values >= 0) & (values <= 1 + 1e-6)).all():
         raise ValueError(
-            f"probabilities must be in [0, 1], of the shape ({len(predicted)},) or "
+            f"probabilities must be in [0, 1] and have the shape ({len(predicted)},) or "
             f"({len(predicted)}, n_classes); got {np.shape(probabilities)}"
         )
-    return given
+    return values
 
 
-def _gray_map(pictures: Array) -> str:
+def _gray_colormap(pictures: Array) -> str:
     return "gray_r" if (pictures == 0).mean() > 0.5 else "gray"

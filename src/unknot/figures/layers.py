@@ -12,8 +12,8 @@ from ._palette import LINES, MUTED
 from ._panels import Line, Measures, check_measures, draw_panels
 from ._style import SMALL, in_house_style
 
-_LONGEST_LAYER = 1.1  # inches of a layer's name
-_UPRIGHT = 0.15  # inches between names that stand upright
+_MAX_NAME_WIDTH = 1.1  # of a layer, in inches
+_ROTATED_PITCH = 0.15  # distance of rotated names, in inches
 
 Layers = Mapping[str, Measures]
 
@@ -28,63 +28,70 @@ def layer_curves(
     title: str = "",
     columns: int = 3,
 ) -> Figure:
-    """Draw measures over the layers of a network: values, 95 % intervals, and chance.
+    """Draw measures over the layers of a network: values, 95 % intervals and values by chance.
 
-    One panel a measure. The band is the interval, the gray dashed line and band what the measure
-    would be by chance, with the labels permuted. An axis is logarithmic where a positive measure
-    without upper bound spans a factor of 30.
+    One panel per measure. The colored band is the 95 % interval; the gray dashed line with its band
+    is the value by chance, that is with permuted labels. The axis of a positive measure without
+    upper bound is logarithmic if its values span a factor of 30 or more.
 
     Parameters
     ----------
     scores : mapping of str to mapping of str to Score or float
-        The name of each layer, in order, and its measures by name: what `unknot.measure` returns
-        for the layer, or plain numbers. Layers that lack a measure leave a gap.
-    measures : sequence of str, optional
-        The names of the measures to draw, in order; by default all.
-    others : mapping of str to mapping, optional
-        The same of other networks with the same layers to compare with, such as
-        ``{"untrained": ...}``, by their names.
-    name : str, default "trained"
-        What to call the network of ``scores`` beside others.
-    title : str
-        Above the panels.
-    columns : int, default 3
-        Panels beside each other at most; fewer and wider ones where that leaves no more rows.
+        Layer -> measure -> score, as `unknot.measure` returns it, or a plain number. Layers are in
+        the order of the network; missing measures leave gaps.
+    measures : sequence of str, default=None
+        Measures to draw, in order. Default: all. Select a few if the figure has too many panels.
+    others : mapping of str to mapping, default=None
+        Scores of other networks with the same layers, by network name, for comparison; for
+        instance ``{"untrained": ...}``.
+    name : str, default="trained"
+        Legend entry of the network of `scores`; used only with `others`.
+    title : str, default=""
+        Title of the figure.
+    columns : int, default=3
+        Maximum number of panels per row. Rows are balanced: four panels are drawn as 2 x 2.
 
     Returns
     -------
-    matplotlib Figure
-        10 inches wide.
+    matplotlib.figure.Figure
+        At most 10 inches wide.
 
     Raises
     ------
     ValueError
-        If there are no layers or measures, a measure is nowhere among the scores, or another
-        network has other layers.
+        If there are no layers or measures, a requested measure does not exist, or another network
+        has different layers.
+
+    See Also
+    --------
+    epoch_curves : Draw measures over the epochs of a training run.
+    layer_strip : Draw the maps of all layers.
+    unknot.measure : Compute the scores of one layer.
+    unknot.Study.curves : Draw the curves of a study.
 
     Examples
     --------
     >>> from unknot.figures import layer_curves
-    >>> fig = layer_curves({"pixels": {"hit": 0.93}, "fc1": {"hit": 0.96}, "fc2": {"hit": 0.98}})
-    >>> len(fig.axes)
-    1
+    >>> figure = layer_curves({"pixels": {"hit": 0.93}, "fc1": {"hit": 0.96}, "fc2": {"hit": 0.98}})
+    >>> [tick.get_text() for tick in figure.axes[0].get_xticklabels()]
+    ['pixels', 'fc1', 'fc2']
     """
     if name in (others or {}):
-        raise ValueError(f"others has a network called {name!r} too; give this one another name")
+        raise ValueError(f"others has a network named {name!r} too; choose another name")
     networks = {name: scores, **(others or {})}
     layers = _check_layers(networks, name)
-    wanted = check_measures(scores.values(), measures)
-    colors = dict(zip(networks, _cycled(len(networks)), strict=True))
+    measure_names = check_measures(scores.values(), measures)
+    colors = dict(zip(networks, _line_colors(len(networks)), strict=True))
     lines = {
-        # Where there are several networks, chance has the color of each.
-        network: Line(list(there.values()), color, color if len(networks) > 1 else MUTED)
-        for (network, there), color in zip(networks.items(), colors.values(), strict=True)
+        # With several networks, the null value has the color of its network.
+        network: Line(list(by_layer.values()), color, color if len(networks) > 1 else MUTED)
+        for (network, by_layer), color in zip(networks.items(), colors.values(), strict=True)
     }
     return draw_panels(
-        wanted,
+        measure_names,
         lines,
         np.arange(len(layers)),
-        lambda width: _LayerNames(layers, width),
+        lambda width: _LayerAxis(layers, width),
         title=title,
         columns=columns,
     )
@@ -94,33 +101,35 @@ def _check_layers(networks: Mapping[str, Layers], name: str) -> list[str]:
     layers = list(networks[name])
     if not layers:
         raise ValueError("scores must hold at least one layer; got none")
-    for other, there in networks.items():
-        if list(there) != layers:
+    for other, by_layer in networks.items():
+        if list(by_layer) != layers:
             raise ValueError(
                 f"the network {other!r} must have the layers {', '.join(layers)}; "
-                f"it has {', '.join(there)}"
+                f"it has {', '.join(by_layer)}"
             )
     return layers
 
 
-def _cycled(count: int) -> list[str]:
-    return [LINES[number % len(LINES)] for number in range(count)]
+def _line_colors(n_lines: int) -> list[str]:
+    return [LINES[number % len(LINES)] for number in range(n_lines)]
 
 
-class _LayerNames:
-    """Names of layers below the panels: side by side where they fit, else upright."""
+class _LayerAxis:
+    """The axis of layer names below the panels; rotated if they do not fit side by side."""
 
     def __init__(self, layers: list[str], width: float) -> None:
-        most = int(width / _UPRIGHT)
-        self.count = len(layers)
-        self.places = list(range(0, len(layers), math.ceil(len(layers) / most)))
-        self.names = [shorten(layers[place], _LONGEST_LAYER, SMALL) for place in self.places]
+        max_names = int(width / _ROTATED_PITCH)
+        self.n_layers = len(layers)
+        self.positions = list(range(0, len(layers), math.ceil(len(layers) / max_names)))
+        self.names = [
+            shorten(layers[position], _MAX_NAME_WIDTH, SMALL) for position in self.positions
+        ]
         widest = max(text_width(name, SMALL) for name in self.names)
-        self.upright = widest + 0.05 > width / len(self.places)
-        self.height = 0.1 + (widest if self.upright else SMALL / 72 * 1.3)
+        self.rotated = widest + 0.05 > width / len(self.positions)
+        self.height = 0.1 + (widest if self.rotated else SMALL / 72 * 1.3)
 
     def write(self, ax: Axes) -> None:
-        """Set the ticks and names of the horizontal axis."""
-        ax.set_xlim(-0.5, self.count - 0.5)
+        """Set the limits, ticks and tick labels."""
+        ax.set_xlim(-0.5, self.n_layers - 0.5)
         names = [literal(name) for name in self.names]
-        ax.set_xticks(self.places, names, rotation=90 if self.upright else 0)
+        ax.set_xticks(self.positions, names, rotation=90 if self.rotated else 0)

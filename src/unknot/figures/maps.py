@@ -1,4 +1,4 @@
-"""Maps of classes: the lab's three panels, and several maps side by side."""
+"""Maps colored by class: the three panels of the lab, and several maps side by side."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -12,22 +12,22 @@ from ._classes import all_classes, class_key
 from ._layout import (
     MARGIN,
     PanelLine,
+    add_axes,
     add_legend,
     even_columns,
     legend_height,
     panel_title_height,
-    place,
     title_height,
     title_lines,
     wrap,
     write_panel_title,
     write_title,
 )
-from ._names import name_classes, write_names
+from ._names import write_class_names, write_names_at
 from ._palette import FRAME
 from ._shapes import check_map, ellipse_extent, ellipse_patches, hull_patches, scatter
 from ._style import NORMAL, PAGE, UnknotFigure, in_house_style
-from ._view import set_view, view_of
+from ._view import fit_view, set_view
 
 if TYPE_CHECKING:
     from ..metrics import ConvexHulls, Ellipses, NeighborhoodHit
@@ -51,43 +51,52 @@ def lab_panel(
     peeled: ConvexHulls | None = None,
     ellipses: Ellipses | None = None,
 ) -> Figure:
-    """Draw a map three ways: its points with their Neighborhood Hit, its hulls and its ellipses.
+    """Draw a map in three panels: points with the Neighborhood Hit, convex hulls, and ellipses.
 
     Parameters
     ----------
     map_ : array-like (n_samples, 2)
-        A map.
+        Coordinates of the points, such as a map by t-SNE.
     labels : array-like (n_samples,)
-        The class of each point: integers or strings.
-    class_names : sequence of str, optional
-        Of labels 0..C-1, or of the sorted distinct labels; by default the labels themselves.
-    title : str
-        Above the panels.
-    k : int, default 6
-        The number of neighbors of the Neighborhood Hit, where it is not given.
-    palette : str or sequence of str
-        ``"safe"`` (told apart by every kind of color vision, for up to 10 classes), the name of a
-        matplotlib color map such as ``"tab10"``, or a color for each class.
-    hit : NeighborhoodHit, optional
-        Of this map; measured where it is not given.
-    hulls : ConvexHulls, optional
-        Of all points of this map, drawn as thin lines; computed where they are not given.
-    peeled : ConvexHulls, optional
-        Of the points that are left when the outermost are peeled off, drawn filled: one stray point
-        stretches a hull over the whole map. Computed where they are not given.
-    ellipses : Ellipses, optional
-        Of this map; computed where they are not given.
+        Class of each point: integers or strings.
+    class_names : sequence of str, default=None
+        Names of labels 0..C-1, or of the sorted distinct labels. Default: the labels themselves.
+    title : str, default=""
+        Title of the figure.
+    k : int, default=6
+        Number of neighbors of the Neighborhood Hit; ignored if `hit` is given.
+    palette : str or sequence of str, default="safe"
+        ``"safe"``, colors that are distinct for every kind of color vision for up to 10 classes;
+        the name of a matplotlib colormap, such as ``"viridis"`` for ordered classes; or one color
+        per class.
+    hit : NeighborhoodHit, default=None
+        Neighborhood Hit of this map. Default: computed. Pass it if it is known, to save time; the
+        same holds for `hulls`, `peeled` and `ellipses`.
+    hulls : ConvexHulls, default=None
+        Hulls of all points of this map, drawn as thin lines. Default: computed.
+    peeled : ConvexHulls, default=None
+        Hulls without the outermost points, drawn filled; unlike `hulls` they are robust to
+        outliers. Default: computed.
+    ellipses : Ellipses, default=None
+        Best-fitting ellipses of this map. Default: computed.
 
     Returns
     -------
-    matplotlib Figure
-        10 inches wide, with equal axes. It belongs to no pyplot state: save it with `save_figure`.
+    matplotlib.figure.Figure
+        10 inches wide, with equal scales. Save it with `save_figure`; pyplot does not know it.
 
     Raises
     ------
     ValueError
-        If the map is not of two dimensions or not finite, there is not one label for each point,
-        or a palette or list of names does not fit the classes.
+        If the map does not have two columns or is not finite, there is not one label per point, or
+        the palette or the class names do not match the classes.
+
+    See Also
+    --------
+    compare_maps : Draw several maps side by side.
+    layer_strip : Draw the maps of all layers of a network.
+    draw_points, draw_hulls, draw_ellipses : Draw one of the panels on existing axes.
+    unknot.TSNE : Compute a map.
 
     Examples
     --------
@@ -95,10 +104,10 @@ def lab_panel(
     >>> from unknot.figures import lab_panel
     >>> rng = np.random.default_rng(0)
     >>> labels = np.repeat([0, 1, 2], 50)
-    >>> map_ = rng.normal(size=(150, 2)) + 3 * np.stack([labels, labels % 2], axis=1)
-    >>> fig = lab_panel(map_, labels, title="Three clouds")
-    >>> len(fig.axes)
-    3
+    >>> map_ = rng.normal(size=(150, 2)) + 9 * np.stack([labels, labels % 2], axis=1)
+    >>> figure = lab_panel(map_, labels, title="Three clouds")
+    >>> [text.get_text() for text in figure.texts][:2]
+    ['Three clouds', 'NH = 100.0 %']
     """
     from .. import metrics
 
@@ -109,11 +118,11 @@ def lab_panel(
     hulls = metrics.convex_hulls(points, labels) if hulls is None else hulls
     peeled = metrics.peeled_hulls(points, labels) if peeled is None else peeled
     ellipses = metrics.best_ellipses(points, labels) if ellipses is None else ellipses
-    hull_key, peeled_key = key.of(hulls.classes), key.of(peeled.classes)
-    ellipse_key = key.of(ellipses.classes)
+    hull_key, peeled_key = key.subset(hulls.classes), key.subset(peeled.classes)
+    ellipse_key = key.subset(ellipses.classes)
 
-    # The same view three times, so that the eye can go from one panel to the next.
-    view = view_of([points, ellipse_extent(ellipses)], flattest=0.75)
+    # All panels share one view, for comparison.
+    view = fit_view([points, ellipse_extent(ellipses)], min_aspect=0.75)
     width = (PAGE - 2 * MARGIN - 2 * _GAP) / 3
     height = width * view.height / view.width
     captions = [
@@ -143,7 +152,7 @@ def lab_panel(
     for column, caption in enumerate(captions):
         left = MARGIN + column * (width + _GAP)
         write_panel_title(fig, left, top, caption)
-        axes.append(place(fig, left, top, width, height))
+        axes.append(add_axes(fig, left, top, width, height))
         set_view(axes[-1], view)
 
     scatter(axes[0], points, codes, key.colors)
@@ -152,8 +161,8 @@ def lab_panel(
     hull_patches(axes[1], hulls, hull_key.colors, filled=False)
     hull_patches(axes[1], peeled, peeled_key.colors)
     ellipse_patches(axes[2], ellipses, ellipse_key.colors)
-    name_classes(axes[:2], points, codes, key.names)
-    write_names(axes[2], ellipses.means, ellipse_key.names)
+    write_class_names(axes[:2], points, codes, key.names)
+    write_names_at(axes[2], ellipses.means, ellipse_key.names)
     add_legend(fig, key.handles(), key.names)
     return fig
 
@@ -170,37 +179,56 @@ def compare_maps(
     palette: str | Sequence[str] = "safe",
     columns: int | None = None,
 ) -> Figure:
-    """Draw several maps side by side, each with its Neighborhood Hit, and one legend for all.
+    """Draw several maps side by side, each with its Neighborhood Hit, and one common legend.
 
     Parameters
     ----------
     maps : mapping of str to array-like (n_samples, 2)
-        The name of each map, which stands above it, and the map.
+        Name and coordinates of each map; the name is written above it.
     labels : array-like (n_samples,), or mapping of str to array-like
-        The class of each point; where the maps are of different samples, those of each map by its
-        name.
-    hits : mapping of str to NeighborhoodHit, optional
-        Of each map, by its name; measured where it is not given.
-    class_names : sequence of str, optional
-        Of labels 0..C-1, or of the sorted distinct labels; by default the labels themselves.
-    title : str
-        Above the maps.
-    k : int, default 6
-        The number of neighbors of the Neighborhood Hits, where they are not given.
-    palette : str or sequence of str
-        ``"safe"``, the name of a matplotlib color map, or a color for each class.
-    columns : int, optional
-        How many maps stand beside each other; by default all, or as even rows of at most 5.
+        Class of each point. Pass a mapping by map name if the maps show different samples.
+    hits : mapping of str to NeighborhoodHit, default=None
+        Neighborhood Hit of each map, by name. Default: computed.
+    class_names : sequence of str, default=None
+        Names of labels 0..C-1, or of the sorted distinct labels. Default: the labels themselves.
+    title : str, default=""
+        Title of the figure.
+    k : int, default=6
+        Number of neighbors of the Neighborhood Hit; ignored if `hits` is given.
+    palette : str or sequence of str, default="safe"
+        ``"safe"``, colors that are distinct for every kind of color vision for up to 10 classes;
+        the name of a matplotlib colormap, such as ``"viridis"`` for ordered classes; or one color
+        per class.
+    columns : int, default=None
+        Number of maps per row. Default: all, or balanced rows of at most 5. Decrease it for larger
+        maps.
 
     Returns
     -------
-    matplotlib Figure
-        10 inches wide, with equal axes.
+    matplotlib.figure.Figure
+        10 inches wide, with equal scales.
 
     Raises
     ------
     ValueError
-        If there are no maps, a map has no labels or no hit of its name, or as for `lab_panel`.
+        If there are no maps, a map has no labels or no Neighborhood Hit of its name, or for the
+        reasons listed at `lab_panel`.
+
+    See Also
+    --------
+    lab_panel : Draw one map with its hulls and ellipses.
+    layer_strip : Draw the maps of all layers of a network.
+    unknot.metrics.neighborhood_hit : Compute the Neighborhood Hit.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from unknot.figures import compare_maps
+    >>> labels = np.repeat([0, 1], 50)
+    >>> map_ = np.random.default_rng(0).normal(size=(100, 2)) + 9 * labels[:, None]
+    >>> figure = compare_maps({"a": map_, "b": -map_}, labels)
+    >>> [text.get_text() for text in figure.texts]
+    ['a', 'NH = 100.0 % (k = 6)', 'b', 'NH = 100.0 % (k = 6)']
     """
     from .. import metrics
 
@@ -209,17 +237,17 @@ def compare_maps(
     if columns is not None and columns < 1:
         raise ValueError(f"columns must be at least 1; got {columns}")
     points = {name: check_map(map_, name=f"maps[{name!r}]") for name, map_ in maps.items()}
-    labels_of = {name: _of_map(labels, name, "labels") for name in maps}
-    for name, each in labels_of.items():
-        check_labels(each, len(points[name]), name=f"labels of {name!r}")
+    labels_of = {name: _entry_of_map(labels, name, "labels") for name in maps}
+    for name, map_labels in labels_of.items():
+        check_labels(map_labels, len(points[name]), name=f"labels of {name!r}")
     hit_of = {
         name: metrics.neighborhood_hit(points[name], labels_of[name], k)
         if hits is None
-        else _of_map(hits, name, "hits")
+        else _entry_of_map(hits, name, "hits")
         for name in maps
     }
-    everything = class_key(list(labels_of.values()), class_names, palette)
-    shared = everything.of(all_classes(list(labels_of.values())))
+    all_keys = class_key(list(labels_of.values()), class_names, palette)
+    legend_key = all_keys.subset(all_classes(list(labels_of.values())))
 
     n_columns = even_columns(len(maps)) if columns is None else columns
     n_rows = math.ceil(len(maps) / n_columns)
@@ -233,7 +261,7 @@ def compare_maps(
     }
     caption_height = max(map(panel_title_height, captions.values()))
     heading = title_lines(title, PAGE - 2 * MARGIN)
-    legend = legend_height(shared.names, PAGE - 2 * MARGIN)
+    legend = legend_height(legend_key.names, PAGE - 2 * MARGIN)
     top = title_height(heading)
     rows_height = n_rows * (caption_height + side) + (n_rows - 1) * _GAP
     fig = UnknotFigure(PAGE, top + rows_height + legend + MARGIN)
@@ -241,28 +269,28 @@ def compare_maps(
     for number, name in enumerate(maps):
         row, column = divmod(number, n_columns)
         left = MARGIN + column * (side + _GAP)
-        below = top + caption_height + row * (caption_height + side + _GAP)
-        write_panel_title(fig, left, below, captions[name])
-        ax = place(fig, left, below, side, side)
-        set_view(ax, view_of([points[name]]))
-        key, codes = everything.select(labels_of[name])
+        axes_top = top + caption_height + row * (caption_height + side + _GAP)
+        write_panel_title(fig, left, axes_top, captions[name])
+        ax = add_axes(fig, left, axes_top, side, side)
+        set_view(ax, fit_view([points[name]]))
+        key, codes = all_keys.select(labels_of[name])
         scatter(ax, points[name], codes, key.colors)
-        name_classes([ax], points[name], codes, key.names)
-    add_legend(fig, shared.handles(), shared.names)
+        write_class_names([ax], points[name], codes, key.names)
+    add_legend(fig, legend_key.handles(), legend_key.names)
     return fig
 
 
-def _of_map(given: Any, name: str, argument: str) -> Any:
-    if not isinstance(given, Mapping):
-        return given
-    if name not in given:
+def _entry_of_map(values: Any, name: str, argument: str) -> Any:
+    if not isinstance(values, Mapping):
+        return values
+    if name not in values:
         raise ValueError(
             f"{argument} must have an entry for each map; {name!r} has none among "
-            f"{', '.join(map(repr, given))}"
+            f"{', '.join(map(repr, values))}"
         )
-    return given[name]
+    return values[name]
 
 
 def percent(fraction: float) -> str:
-    """Write a fraction as a percentage with one decimal."""
+    """Format a fraction as a percentage with one decimal."""
     return f"{100 * fraction:.1f} %"

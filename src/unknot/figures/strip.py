@@ -1,4 +1,4 @@
-"""One strip of maps over the layers of a network."""
+"""A strip of maps over the layers of a network."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -17,9 +17,10 @@ from .._validation.points import check_labels
 from ._classes import class_key
 from ._layout import (
     HANDLE,
-    HINTED,
+    HINTING_MARGIN,
     MARGIN,
     PanelLine,
+    add_axes,
     add_legend,
     even_columns,
     halo,
@@ -27,7 +28,6 @@ from ._layout import (
     line_height,
     literal,
     panel_title_height,
-    place,
     shorten,
     text_width,
     title_height,
@@ -36,16 +36,16 @@ from ._layout import (
     write_panel_title,
     write_title,
 )
-from ._names import name_classes
+from ._names import write_class_names
 from ._palette import FRAME, GRID, INK, MUTED
 from ._shapes import check_map, point_style, scatter
 from ._style import LARGE, NORMAL, PAGE, UnknotFigure, in_house_style
-from ._values import headline, measured
-from ._view import set_view, view_of
+from ._values import as_score_value, capitalize
+from ._view import fit_view, set_view
 
 _GAP = 0.16
-_WIDEST = 3.2  # inches of a panel where there are few
-_MOST_LINES = 2  # of a layer's name
+_MAX_PANEL_SIDE = 3.2  # inches
+_MAX_NAME_LINES = 2
 _SHORT_NAMES = {"neighborhood_hit": "NH"}
 
 
@@ -62,43 +62,51 @@ def layer_strip(
     columns: int | None = None,
     palette: str | Sequence[str] = "safe",
 ) -> Figure:
-    """Draw the maps of the layers of a network beside each other, with one legend for all.
+    """Draw the maps of the layers of a network side by side, with one common legend.
 
     Parameters
     ----------
     maps : mapping of str to array-like (n_samples, 2), str or None
-        The name of each layer, in order, and its map. A layer without one has a gray panel, which
-        says why if a text stands for the map.
+        Name and map of each layer, in the order of the network. A layer without a map gets a gray
+        panel; a string instead of the map is written there as the reason.
     labels : array-like (n_samples,)
-        The class of each point: integers or strings.
-    class_names : sequence of str, optional
-        Of labels 0..C-1, or of the sorted distinct labels; by default the labels themselves.
-    scores : mapping of str to Scores, or of str to number, optional
-        What to write above each map, by the layer's name: ``scores[layer][measure]`` in the
-        representation itself and ``scores[layer]["map_" + measure]`` on the map, or a plain number.
-        Layers and measures that are missing are left out.
-    measure : str, default "neighborhood_hit"
-        The measure to write.
-    predictions : array-like (n_samples,), optional
-        The class that the network gives to each point: those that differ from the labels are
-        ringed.
-    title : str
-        Above the maps.
-    columns : int, optional
-        How many maps stand beside each other; by default all, or even rows of at most 5.
-    palette : str or sequence of str
-        ``"safe"``, the name of a matplotlib color map, or a color for each class.
+        Class of each point: integers or strings.
+    class_names : sequence of str, default=None
+        Names of labels 0..C-1, or of the sorted distinct labels. Default: the labels themselves.
+    scores : mapping of str to Scores, or of str to float, default=None
+        Scores written above the maps, by layer name: ``scores[layer][measure]`` is the score of the
+        representation, ``scores[layer]["map_" + measure]`` that of the map. A plain number is taken
+        as the former. Missing scores are omitted.
+    measure : str, default="neighborhood_hit"
+        Name of the measure written above the maps.
+    predictions : array-like (n_samples,), default=None
+        Predicted class of each point. Misclassified points are ringed.
+    title : str, default=""
+        Title of the figure.
+    columns : int, default=None
+        Number of maps per row. Default: all, or balanced rows of at most 5. Decrease it for larger
+        maps.
+    palette : str or sequence of str, default="safe"
+        ``"safe"``, colors that are distinct for every kind of color vision for up to 10 classes;
+        the name of a matplotlib colormap, such as ``"viridis"`` for ordered classes; or one color
+        per class.
 
     Returns
     -------
-    matplotlib Figure
-        At most 10 inches wide, with equal axes.
+    matplotlib.figure.Figure
+        At most 10 inches wide, with equal scales.
 
     Raises
     ------
     ValueError
-        If there are no layers, a map is not of two dimensions or not finite, there is not one
-        label, or prediction, for each point, or a palette or list of names does not fit.
+        If there are no layers, a map does not have two columns or is not finite, there is not one
+        label or prediction per point, or the palette or the class names do not match the classes.
+
+    See Also
+    --------
+    layer_curves : Draw measures over the layers.
+    compare_maps : Draw maps of different samples or methods side by side.
+    unknot.Study.figure : Draw the strip of a study.
 
     Examples
     --------
@@ -107,9 +115,11 @@ def layer_strip(
     >>> rng = np.random.default_rng(0)
     >>> labels = np.repeat([0, 1], 50)
     >>> maps = {f"fc{n}": rng.normal(size=(100, 2)) + n * labels[:, None] for n in range(3)}
-    >>> fig = layer_strip({**maps, "fc3": "all points are at one place"}, labels)
-    >>> len(fig.axes)
-    4
+    >>> figure = layer_strip({**maps, "fc3": "all points coincide"}, labels)
+    >>> [text.get_text() for text in figure.texts]
+    ['fc0', 'fc1', 'fc2', 'fc3']
+    >>> figure.axes[3].texts[0].get_text()
+    'all points coincide'
     """
     if not maps:
         raise ValueError("maps must hold at least one layer; got none")
@@ -121,48 +131,52 @@ def layer_strip(
         if map_ is not None and not isinstance(map_, str)
     }
     n_samples = len(check_labels(labels)[0])
-    for name, each in points.items():
-        check_labels(labels, len(each), name=f"labels of {name!r}")
+    for name, map_points in points.items():
+        check_labels(labels, len(map_points), name=f"labels of {name!r}")
     key, codes = class_key([labels], class_names, palette).select(labels)
-    wrong = _wrong(labels, predictions, n_samples)
+    wrong = _wrong_predictions(labels, predictions, n_samples)
 
     n_columns = min(columns or even_columns(len(maps)), len(maps))
     n_rows = math.ceil(len(maps) / n_columns)
-    side = min((PAGE - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns, _WIDEST)
-    whole = 2 * MARGIN + n_columns * (side + _GAP) - _GAP
+    side = min((PAGE - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns, _MAX_PANEL_SIDE)
+    total_width = 2 * MARGIN + n_columns * (side + _GAP) - _GAP
     captions = {name: _caption(name, (scores or {}).get(name), measure, side) for name in maps}
     rows = [list(maps)[start : start + n_columns] for start in range(0, len(maps), n_columns)]
     heights = [max(panel_title_height(captions[name]) for name in row) for row in rows]
-    heading = title_lines(title, whole - 2 * MARGIN)
+    heading = title_lines(title, total_width - 2 * MARGIN)
     handles, names = key.handles(), list(key.names)
     if wrong is not None:
         handles.append(_ring_handle())
         names.append(f"predicted wrongly ({int(wrong.sum()):,})")
-    legend = legend_height(names, whole - 2 * MARGIN, HANDLE)
+    legend = legend_height(names, total_width - 2 * MARGIN, HANDLE)
     top = title_height(heading)
-    fig = UnknotFigure(whole, top + sum(heights) + n_rows * (side + _GAP) - _GAP + legend + MARGIN)
+    fig = UnknotFigure(
+        total_width, top + sum(heights) + n_rows * (side + _GAP) - _GAP + legend + MARGIN
+    )
     write_title(fig, heading)
     for row, height in zip(rows, heights, strict=True):
         top += height
         for column, name in enumerate(row):
             left = MARGIN + column * (side + _GAP)
             write_panel_title(fig, left, top, captions[name])
-            ax = place(fig, left, top, side, side)
+            ax = add_axes(fig, left, top, side, side)
             if name not in points:
                 reason = maps[name]
-                _draw_nothing(ax, reason if isinstance(reason, str) else "no map", side)
+                _draw_empty_panel(ax, reason if isinstance(reason, str) else "no map", side)
                 continue
-            set_view(ax, view_of([points[name]]))
+            set_view(ax, fit_view([points[name]]))
             scatter(ax, points[name], codes, key.colors)
             if wrong is not None:
                 _ring(ax, points[name][wrong], side, point_style(len(points[name]), side)[0])
-            name_classes([ax], points[name], codes, key.names)
+            write_class_names([ax], points[name], codes, key.names)
         top += side + _GAP
     add_legend(fig, handles, names)
     return fig
 
 
-def _wrong(labels: ArrayLike, predictions: ArrayLike | None, n_samples: int) -> Array | None:
+def _wrong_predictions(
+    labels: ArrayLike, predictions: ArrayLike | None, n_samples: int
+) -> Array | None:
     if predictions is None:
         return None
     shape = as_array(predictions, "predictions").shape
@@ -171,52 +185,52 @@ def _wrong(labels: ArrayLike, predictions: ArrayLike | None, n_samples: int) -> 
             f"predictions must hold one class for each of the {n_samples} samples; "
             f"got the shape {shape}"
         )
-    found, true = (
+    predicted, true = (
         values[codes]
         for codes, values in (check_labels(predictions, name="predictions"), check_labels(labels))
     )
-    if (found.dtype.kind in "US") != (true.dtype.kind in "US"):
+    if (predicted.dtype.kind in "US") != (true.dtype.kind in "US"):
         raise ValueError(
-            "predictions must be classes as the labels are; "
-            f"got {found.dtype} for labels of {true.dtype}"
+            "predictions must have the same kind of values as the labels; "
+            f"got {predicted.dtype} for labels of {true.dtype}"
         )
-    return np.asarray(found != true)
+    return np.asarray(predicted != true)
 
 
 def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLine]:
-    """Write the layer's name and its score, there and on the map."""
-    words = wrap(name, width, LARGE, bold=True)
-    if len(words) > _MOST_LINES:
-        rest = " ".join(words[_MOST_LINES - 1 :])
-        words[_MOST_LINES - 1 :] = [shorten(rest, width, LARGE, bold=True)]
-    lines = [PanelLine(line, headline=True) for line in words]
+    """Return the layer's name and its score in the representation and on the map."""
+    name_lines = wrap(name, width, LARGE, bold=True)
+    if len(name_lines) > _MAX_NAME_LINES:
+        rest = " ".join(name_lines[_MAX_NAME_LINES - 1 :])
+        name_lines[_MAX_NAME_LINES - 1 :] = [shorten(rest, width, LARGE, bold=True)]
+    lines = [PanelLine(line, headline=True) for line in name_lines]
     if score is None:
         return lines
-    known = score if isinstance(score, Mapping) else {measure: score}
+    scores = score if isinstance(score, Mapping) else {measure: score}
     notes: list[str] = []
     for key, where in ((measure, ""), (f"map_{measure}", "on the map ")):
-        if key not in known:
+        if key not in scores:
             continue
-        found = measured(known[key])
-        title = (found.title or measure).removesuffix(", on the map")
-        short = _SHORT_NAMES.get(measure) or headline(title)
-        share = measure in _SHORT_NAMES or found.range == (0.0, 1.0)
-        text = format_compact(found.value, share=share)
+        value = as_score_value(scores[key])
+        title = (value.title or measure).removesuffix(", on the map")
+        short = _SHORT_NAMES.get(measure) or capitalize(title)
+        share = measure in _SHORT_NAMES or value.range == (0.0, 1.0)
+        text = format_compact(value.value, share=share)
         notes.append(f"{where}{text}" if notes else f"{short} {where}{text}")
-    if text_width(", ".join(notes), NORMAL) * HINTED <= width:
+    if text_width(", ".join(notes), NORMAL) * HINTING_MARGIN <= width:
         notes = [", ".join(notes)] if notes else []
     return [*lines, *(PanelLine(shorten(part, width, NORMAL), aside=True) for part in notes)]
 
 
-def _draw_nothing(ax: Axes, reason: str, side: float) -> None:
+def _draw_empty_panel(ax: Axes, reason: str, side: float) -> None:
     ax.set_xticks([])
     ax.set_yticks([])
     ax.set_facecolor(GRID)
     ax.spines[:].set_color(FRAME)
     lines = wrap(reason, side - 0.3, NORMAL)
-    most = max(1, int((side - 0.2) / line_height(NORMAL)))
-    if len(lines) > most:
-        lines = [*lines[: most - 1], lines[most - 1].rstrip("…") + "…"]
+    max_lines = max(1, int((side - 0.2) / line_height(NORMAL)))
+    if len(lines) > max_lines:
+        lines = [*lines[: max_lines - 1], lines[max_lines - 1].rstrip("…") + "…"]
     ax.text(
         0.5,
         0.5,
@@ -231,7 +245,7 @@ def _draw_nothing(ax: Axes, reason: str, side: float) -> None:
 
 
 def _ring(ax: Axes, points: Array, side: float, point_size: float) -> None:
-    """Ring points, around their dots: smaller where there are many, so that rings stay apart."""
+    """Draw rings around points; smaller if there are many, to avoid overlap."""
     size = float(np.clip(0.02 * (side * 72) ** 2 / max(len(points), 1), 3.0, 22.0))
     size = max(size, 1.5 * point_size)
     width = 0.5 if size < 8 else 0.8
