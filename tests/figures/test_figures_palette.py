@@ -107,7 +107,7 @@ def test_palettes_by_name():
         ("tab11", "must be 'safe', the name of a matplotlib colormap .* got 'tab11'"),
         ("tab10", "palette has 10 colors for 11 classes; give more"),
         (["red"], "palette has 1 colors for 11 classes; give more"),
-        (["nonsense"] * 11, "palette has 'nonsense', which is not a color"),
+        (["nonsense"] * 11, "palette has 'nonsense', which is not a matplotlib color"),
     ],
 )
 def test_palette_faults(palette, message):
