@@ -6,7 +6,12 @@ export default defineConfig({
     outDir: "../src/unknot/report/static",
     emptyOutDir: false,
     target: "es2022",
-    lib: { entry: "src/mount.ts", formats: ["es"], fileName: () => "unknot.js", cssFileName: "unknot" },
+    lib: {
+      entry: "src/mount.ts",
+      formats: ["es"],
+      fileName: () => "unknot.js",
+      cssFileName: "unknot",
+    },
     // A library is not minified whole unless its output asks for it.
     rolldownOptions: { output: { minify: true } },
     cssMinify: true,

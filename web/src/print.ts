@@ -17,7 +17,11 @@ export function followPrint(ctx: Context, picture: HTMLElement, looks: () => Loo
     ctx.fleeting.set({ dark: false, hovered: null });
     for (const draw of ctx.waiting) draw();
     const state = ctx.store.get();
-    if (!still) picture.replaceChildren(mapsSvg(sceneOf(ctx.study, state, false, onPaper(looks()))), ...only(ctx, state.classes));
+    if (!still)
+      picture.replaceChildren(
+        mapsSvg(sceneOf(ctx.study, state, false, onPaper(looks()))),
+        ...only(ctx, state.classes),
+      );
   };
   const end = () => {
     if (!was) return;

@@ -50,7 +50,14 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   const ctx: Context = {
     study,
     store: new Store<ViewState>(settle(study, { ...initialState(study), ...options.state })),
-    fleeting: new Store<Fleeting>({ hovered: null, dark: prefersDark(), lasso: false, playing: null, help: false, still: false }),
+    fleeting: new Store<Fleeting>({
+      hovered: null,
+      dark: prefersDark(),
+      lasso: false,
+      playing: null,
+      help: false,
+      still: false,
+    }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
     zoom: (factor) => stage.zoom(factor),
     announce: (text) => {
@@ -66,7 +73,9 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   const desk = h("div", { class: "desk" }, stage.element, margin);
   // What was just held or selected stands above what may have been scrolled to.
   ctx.onDestroy(ctx.store.watch(["focus", "selection"], () => margin.scrollTo?.({ top: 0 })));
-  ctx.onDestroy(ctx.store.watch(["other"], ({ other }) => desk.classList.toggle("comparing", other !== null)));
+  ctx.onDestroy(
+    ctx.store.watch(["other"], ({ other }) => desk.classList.toggle("comparing", other !== null)),
+  );
   const scene = () => sceneOf(study, ctx.store.get(), ctx.fleeting.get().dark, stage.looks());
   const save = {
     savePng: () => void toPng(scene()).then((blob) => download("unknot.png", blob)),

@@ -26,7 +26,9 @@ export function render({ model, el }: { model: WidgetModel; el: HTMLElement }): 
       const layer = names(state.model)[state.layer] ?? "";
       const selection = model.get("selection") ?? [];
       const sameLayer = layer === model.get("layer");
-      const same = selection.length === state.selection.length && selection.every((v, i) => v === state.selection[i]);
+      const same =
+        selection.length === state.selection.length &&
+        selection.every((v, i) => v === state.selection[i]);
       if (!sameLayer) model.set("layer", layer);
       if (!same) model.set("selection", state.selection);
       if (!sameLayer || !same) model.save_changes();

@@ -99,13 +99,33 @@ describe("the study", () => {
 
 describe("epochs", () => {
   const p = payload();
-  const then = layer("inputs", { hits: pack([0, 0, 0, 0], "u8"), map: null, confusion: [[0, 1], [1, 0]], scores: { nh: score(0.3) } });
+  const then = layer("inputs", {
+    hits: pack([0, 0, 0, 0], "u8"),
+    map: null,
+    confusion: [
+      [0, 1],
+      [1, 0],
+    ],
+    scores: { nh: score(0.3) },
+  });
   Object.assign(p.models[0] as object, {
     epochs: {
       epochs: [1, 4, null],
       moments: [
-        { accuracy: 0.25, predictions: pack([1, 1, 0, 0], "u8"), confidence: null, layers: [then], controls: [] },
-        { accuracy: null, predictions: null, confidence: null, layers: [{ name: "inputs", unchanged: true }, layer("fc=1&2")], controls: [] },
+        {
+          accuracy: 0.25,
+          predictions: pack([1, 1, 0, 0], "u8"),
+          confidence: null,
+          layers: [then],
+          controls: [],
+        },
+        {
+          accuracy: null,
+          predictions: null,
+          confidence: null,
+          layers: [{ name: "inputs", unchanged: true }, layer("fc=1&2")],
+          controls: [],
+        },
       ],
     },
   });
@@ -128,7 +148,12 @@ describe("epochs", () => {
     expect(s.hits(at(1, 0))).toBeNull();
     expect(s.neighbors(at(1, 0), 1)).toEqual([]);
     expect(s.score(at(1, 0), "nh")).toBeNull();
-    expect(s.layer(at(1, 0))).toMatchObject({ name: "fc=1&2", confusion: null, hulls: null, klDivergence: null });
+    expect(s.layer(at(1, 0))).toMatchObject({
+      name: "fc=1&2",
+      confusion: null,
+      hulls: null,
+      klDivergence: null,
+    });
     expect(s.hasMap(at(3, 0))).toBe(false);
   });
 
@@ -197,9 +222,15 @@ describe("words for numbers", () => {
 
 describe("CSV", () => {
   it("quotes what needs it and defuses formulas", () => {
-    expect(toCsv(["a", "b"], [['say "hi", you', "=1+1"], [-1, "line\nbreak"]])).toBe(
-      'a,b\r\n"say ""hi"", you",\'=1+1\r\n-1,"line\nbreak"\r\n',
-    );
+    expect(
+      toCsv(
+        ["a", "b"],
+        [
+          ['say "hi", you', "=1+1"],
+          [-1, "line\nbreak"],
+        ],
+      ),
+    ).toBe('a,b\r\n"say ""hi"", you",\'=1+1\r\n-1,"line\nbreak"\r\n');
   });
 });
 

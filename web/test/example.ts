@@ -41,7 +41,16 @@ export function layer(name: string, more: Partial<Layer> = {}): Layer {
       [0.75, 0.25],
       [0.5, 0.5],
     ],
-    hulls: [[[[-10, 0], [10, 0], [10, 10]]], []],
+    hulls: [
+      [
+        [
+          [-10, 0],
+          [10, 0],
+          [10, 10],
+        ],
+      ],
+      [],
+    ],
     peeled: null,
     ellipses: [{ center: [0, 5], axes: [4, 2], angle: 0 }, null],
     scores: { nh: score(0.9), probe: score(null, { reason: "two points only" }) },
@@ -87,7 +96,14 @@ export function payload(more: Partial<Payload> = {}): Payload {
     snippets: null,
     measures: [
       { name: "nh", title: "hit", family: "f", space: "native", better: "more", range: [0, 1] },
-      { name: "probe", title: "probe", family: "f", space: "native", better: "more", range: [0, 1] },
+      {
+        name: "probe",
+        title: "probe",
+        family: "f",
+        space: "native",
+        better: "more",
+        range: [0, 1],
+      },
     ],
     models: [model("a"), model("b")],
     figure: null,

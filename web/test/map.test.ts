@@ -3,7 +3,15 @@ import { shortenMiddle } from "../src/data/format.ts";
 import { mostTangled, scaleTicks, strengthOf, worstPairs } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
 import { worstPoints } from "../src/components/worst.ts";
-import { classColors, contrast, heatColor, inkOn, luminance, readable, shareColors } from "../src/data/palette.ts";
+import {
+  classColors,
+  contrast,
+  heatColor,
+  inkOn,
+  luminance,
+  readable,
+  shareColors,
+} from "../src/data/palette.ts";
 import { selectionCsv } from "../src/export/selection.ts";
 import { layoutOf } from "../src/export/layout.ts";
 import { sceneOf } from "../src/export/scene.ts";
@@ -27,7 +35,12 @@ beforeAll(() => {
 });
 
 const inputs = { model: 0, layer: 0, epoch: null };
-const coords = { x: new Float32Array(), y: new Float32Array(), center: [1, 2] as [number, number], scale: 0.5 };
+const coords = {
+  x: new Float32Array(),
+  y: new Float32Array(),
+  center: [1, 2] as [number, number],
+  scale: 0.5,
+};
 
 describe("geometry", () => {
   it("goes from the map's units to the square, and on to the screen", () => {
@@ -40,7 +53,16 @@ describe("geometry", () => {
   });
 
   it("draws polygons closed, and leaves out what is no polygon", () => {
-    expect(polygonPath(coords, [[[1, 2], [3, 2], [3, 4]], [[0, 0]]])).toBe("M0 0L1 0L1 1Z");
+    expect(
+      polygonPath(coords, [
+        [
+          [1, 2],
+          [3, 2],
+          [3, 4],
+        ],
+        [[0, 0]],
+      ]),
+    ).toBe("M0 0L1 0L1 1Z");
   });
 
   it("turns ellipses by their angle", () => {
@@ -54,7 +76,10 @@ describe("geometry", () => {
     const map = s.coords(inputs);
     if (!map) throw new Error("the example has a map");
     const shapes = shapesOf(s.layer(inputs), map, ["hulls", "ellipses"], null);
-    expect(shapes.map(({ class: c, kind }) => [c, kind])).toEqual([[0, "hulls"], [0, "ellipses"]]);
+    expect(shapes.map(({ class: c, kind }) => [c, kind])).toEqual([
+      [0, "hulls"],
+      [0, "ellipses"],
+    ]);
     expect(shapesOf(s.layer(inputs), map, ["hulls"], [1])).toEqual([]);
   });
 
@@ -64,11 +89,16 @@ describe("geometry", () => {
     const map = { ...coords, x, y: new Float32Array(14) };
     const codes = [...Array(12).fill(0), 1, 1];
     const labels = labelsOf(map, codes, ["split", "mid", "none"], null);
-    expect(labels.map(({ text, count }) => [text, count])).toEqual([["split", 12], ["mid", 2]]);
+    expect(labels.map(({ text, count }) => [text, count])).toEqual([
+      ["split", 12],
+      ["mid", 2],
+    ]);
     expect(labels.map(({ firm }) => firm)).toEqual([true, false]);
     expect(labels[0]?.at[0]).toBeCloseTo(-0.8);
     expect(labels[1]?.at[0]).toBeCloseTo(0, 1);
-    expect(labelsOf(map, codes, ["split", "mid", "none"], [1]).map(({ class: c }) => c)).toEqual([1]);
+    expect(labelsOf(map, codes, ["split", "mid", "none"], [1]).map(({ class: c }) => c)).toEqual([
+      1,
+    ]);
   });
 
   it("draws late points last", () => {
@@ -96,14 +126,22 @@ describe("names on the map", () => {
     const codes = Array.from({ length: classes * each }, (_, i) => i % classes);
     const along = (place: number) => (side > 1 ? (1.6 * place) / (side - 1) - 0.8 : 0);
     const x = Float32Array.from(codes, (c) => along(c % side) + spread * (next() - 0.5));
-    const y = Float32Array.from(codes, (c) => along(Math.floor(c / side)) + spread * (next() - 0.5));
+    const y = Float32Array.from(
+      codes,
+      (c) => along(Math.floor(c / side)) + spread * (next() - 0.5),
+    );
     const names = Array.from({ length: classes }, (_, i) => `class ${i}`);
     return { coords: { ...coords, x, y }, codes, names };
   }
   const field: Field = { affine: { kx: 300, ky: -300, tx: 400, ty: 300 }, width: 800, height: 600 };
   const widthOf = (text: string) => 8 * [...text].length;
   const place = ({ coords, codes, names }: ReturnType<typeof clouds>, more: Partial<Field> = {}) =>
-    placeNames(labelsOf(coords, codes, names, null), { ...field, ...more }, new Crowd(coords, codes, null), widthOf);
+    placeNames(
+      labelsOf(coords, codes, names, null),
+      { ...field, ...more },
+      new Crowd(coords, codes, null),
+      widthOf,
+    );
   const boxOf = ({ text, at: [x, y] }: { text: string; at: [number, number] }) =>
     [x - widthOf(text) / 2, y - 9, x + widthOf(text) / 2, y + 9] as const;
 
@@ -122,7 +160,11 @@ describe("names on the map", () => {
         expect(other === name || apart).toBe(true);
       }
       // Nearer to its own points than to the next class, 240 pixels away.
-      const [x, y] = toScreen(field.affine, (1.6 * (name.class % 3)) / 2 - 0.8, (1.6 * Math.floor(name.class / 3)) / 2 - 0.8);
+      const [x, y] = toScreen(
+        field.affine,
+        (1.6 * (name.class % 3)) / 2 - 0.8,
+        (1.6 * Math.floor(name.class / 3)) / 2 - 0.8,
+      );
       expect(Math.hypot(name.at[0] - x, name.at[1] - y)).toBeLessThan(110);
     }
   });
@@ -153,13 +195,19 @@ describe("names on the map", () => {
     const map = clouds(100, 20, 0.16);
     const crowd = new Crowd(map.coords, map.codes, null);
     const placed = place(map);
-    const hidden = placed.reduce((sum, name) => sum + crowd.under([...boxOf(name)], field.affine), 0);
+    const hidden = placed.reduce(
+      (sum, name) => sum + crowd.under([...boxOf(name)], field.affine),
+      0,
+    );
     expect(hidden).toBeLessThan(0.25 * map.codes.length);
   });
 
   it("measure each text once or twice, however many the places", () => {
     const map = clouds(100, 100, 0.1);
-    const [labels, crowd] = [labelsOf(map.coords, map.codes, map.names, null), new Crowd(map.coords, map.codes, null)];
+    const [labels, crowd] = [
+      labelsOf(map.coords, map.codes, map.names, null),
+      new Crowd(map.coords, map.codes, null),
+    ];
     let asked = 0;
     const counted = (text: string) => {
       asked++;
@@ -172,7 +220,11 @@ describe("names on the map", () => {
 
   it("stay at their places where these are still good", () => {
     const label: Label = { class: 0, text: "one", at: [0, 0], count: 1, firm: true };
-    const crowd = new Crowd({ ...coords, x: new Float32Array(1), y: new Float32Array(1) }, [0], null);
+    const crowd = new Crowd(
+      { ...coords, x: new Float32Array(1), y: new Float32Array(1) },
+      [0],
+      null,
+    );
     const [first] = placeNames([label], field, crowd, widthOf);
     const [again] = placeNames([label], field, crowd, widthOf, new Map([[0, 12]]));
     expect([first?.slot, again?.slot]).toEqual([0, 12]);
@@ -216,14 +268,19 @@ describe("the scale of the confusion", () => {
     expect(scaleTicks(0)).toEqual([0]);
     for (const greatest of [0.0004, 0.03, 0.3, 1]) {
       const places = scaleTicks(greatest).map((share) => 200 * strengthOf(share, greatest));
-      expect(Math.min(...places.slice(1).map((place, i) => place - (places[i] as number)))).toBeGreaterThanOrEqual(38);
+      expect(
+        Math.min(...places.slice(1).map((place, i) => place - (places[i] as number))),
+      ).toBeGreaterThanOrEqual(38);
     }
   });
 });
 
 describe("curves", () => {
   const spot = (at: number, value = at / 10, interval = true) => ({
-    at, value, low: interval ? value - 0.1 : null, high: interval ? value + 0.1 : null,
+    at,
+    value,
+    low: interval ? value - 0.1 : null,
+    high: interval ? value + 0.1 : null,
   });
   const places = (runs: { at: number }[][]) => runs.map((run) => run.map(({ at }) => at));
 
@@ -251,7 +308,10 @@ describe("curves", () => {
     const values = [0.1, null, 0.3, 0.4];
     p.models = p.models.slice(0, 1);
     for (const [i, layer] of (p.models[0]?.layers ?? []).entries()) {
-      Object.assign(layer, { sameAs: null, scores: { nh: score(values[i] as number | null, { null: i === 1 ? null : 0.5 }) } });
+      Object.assign(layer, {
+        sameAs: null,
+        scores: { nh: score(values[i] as number | null, { null: i === 1 ? null : 0.5 }) },
+      });
     }
     const s = study({ models: p.models });
     const [model, chance] = curvesOf(s, initialState(s), "nh", "layers", ["red"]);
@@ -306,7 +366,9 @@ describe("colors", () => {
   it("of names can be read on the ground", () => {
     for (const dark of [false, true]) {
       for (const color of [...classColors(10, dark), ...classColors(100, dark)]) {
-        expect(contrast(readable(color, dark), dark ? "#14171a" : "#ffffff")).toBeGreaterThanOrEqual(4.5);
+        expect(
+          contrast(readable(color, dark), dark ? "#14171a" : "#ffffff"),
+        ).toBeGreaterThanOrEqual(4.5);
       }
     }
     expect(readable("#70004d", false)).toBe("#70004d");
@@ -321,7 +383,9 @@ describe("coloring", () => {
   it("counts the points that are shown, of each color", () => {
     const s = study();
     const counts = (color: "class" | "prediction", classes: number[] | null) =>
-      countShown(s, coloring(s, { ...initialState(s), color }, false), classes).map(({ count }) => count);
+      countShown(s, coloring(s, { ...initialState(s), color }, false), classes).map(
+        ({ count }) => count,
+      );
     // Labels 0 0 1 1, predictions 0 0 1 0.
     expect(counts("class", null)).toEqual([2, 2]);
     expect(counts("class", [1])).toEqual([0, 2]);
@@ -354,7 +418,11 @@ describe("coloring", () => {
   });
 
   it("says that neighbors are not known, and shows no colors of something else", () => {
-    const { entries, colors, categories } = coloring(s, { ...state, color: "hit", layer: 3 }, false);
+    const { entries, colors, categories } = coloring(
+      s,
+      { ...state, color: "hit", layer: 3 },
+      false,
+    );
     expect(entries.map(({ label, count }) => [label, count])).toEqual([["not known here", 4]]);
     expect([colors.length, Math.max(...categories)]).toEqual([1, 0]);
   });
@@ -380,9 +448,7 @@ describe("what is tangled", () => {
   });
 
   it("finds the worst points of a class, the worst first", () => {
-    expect(worstPoints(study(), inputs, null, 9).map(({ point }) => point)).toEqual([
-      3, 2, 1,
-    ]);
+    expect(worstPoints(study(), inputs, null, 9).map(({ point }) => point)).toEqual([3, 2, 1]);
     expect(worstPoints(study(), inputs, 0, 9).map(({ point }) => point)).toEqual([1]);
   });
 
@@ -408,9 +474,7 @@ describe("what is saved", () => {
     const s = study({ title: "<script>" });
     const state = { ...initialState(s), overlays: ["hulls" as const] };
     const affine = { kx: 100, ky: -100, tx: 100, ty: 100 };
-    const scene = sceneOf(s, state, false, [
-      { place: inputs, affine, width: 200, height: 200 },
-    ]);
+    const scene = sceneOf(s, state, false, [{ place: inputs, affine, width: 200, height: 200 }]);
     const svg = new DOMParser().parseFromString(toSvg(scene), "image/svg+xml");
     expect(svg.querySelectorAll("parsererror, script").length).toBe(0);
     // Four points and two dots of the legend; a hull's inside and its outline.
@@ -423,9 +487,26 @@ describe("what is saved", () => {
 
   it("gives a long legend more columns", () => {
     const entry = { label: "x", color: "#000000", count: 1, class: null };
-    const panel = { title: "", subtitle: "", width: 200, height: 200, radius: 1, dots: [], shapes: [], lines: [], rings: [], names: [], affine: { kx: 1, ky: 1, tx: 0, ty: 0 } };
+    const panel = {
+      title: "",
+      subtitle: "",
+      width: 200,
+      height: 200,
+      radius: 1,
+      dots: [],
+      shapes: [],
+      lines: [],
+      rings: [],
+      names: [],
+      affine: { kx: 1, ky: 1, tx: 0, ty: 0 },
+    };
     const of = (n: number) =>
-      layoutOf({ title: "", dark: false, panels: [panel], legend: { title: "", entries: Array(n).fill(entry), lines: [] } });
+      layoutOf({
+        title: "",
+        dark: false,
+        panels: [panel],
+        legend: { title: "", entries: Array(n).fill(entry), lines: [] },
+      });
     // 200 px hold 8 rows of 20 px under the title.
     expect([of(8).rows, of(8).width < of(9).width, of(16).width]).toEqual([8, true, of(9).width]);
   });

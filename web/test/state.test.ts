@@ -33,7 +33,10 @@ describe("the store", () => {
     store.watch(["a"], listener);
     store.set({ b: 2 });
     store.set({ a: 2 });
-    expect(listener.mock.calls.map(([now]) => now)).toEqual([{ a: 1, b: 1 }, { a: 2, b: 2 }]);
+    expect(listener.mock.calls.map(([now]) => now)).toEqual([
+      { a: 1, b: 1 },
+      { a: 2, b: 2 },
+    ]);
   });
 
   it("compares by content", () => {
@@ -118,7 +121,10 @@ describe("the view's state", () => {
     const at = (epoch: number) => ({ model: 0, layer: 0, epoch });
     expect(scoreOf(s, at(0), "nh")?.value).toBe(0.3);
     expect(scoreOf(s, at(1), "nh")?.value).toBe(0.9);
-    expect(scoreOf(s, at(0), "probe")).toMatchObject({ value: null, reason: "not measured at this layer at epoch 1" });
+    expect(scoreOf(s, at(0), "probe")).toMatchObject({
+      value: null,
+      reason: "not measured at this layer at epoch 1",
+    });
     expect(initialState(s).epoch).toBe(1);
   });
 });
@@ -127,7 +133,13 @@ describe("the view's state", () => {
 function withEpochs() {
   const p = payload();
   const then = layer("inputs", { scores: { nh: score(0.3) } });
-  const moment = { accuracy: 0.5, predictions: null, confidence: null, layers: [then], controls: [] };
+  const moment = {
+    accuracy: 0.5,
+    predictions: null,
+    confidence: null,
+    layers: [then],
+    controls: [],
+  };
   Object.assign(p.models[0] ?? {}, { epochs: { epochs: [1, 5], moments: [moment] } });
   return study({ models: p.models });
 }
@@ -173,9 +185,13 @@ describe("links", () => {
       return link;
     };
     const other = (epoch: number) => ({ model: 0, layer: 0, epoch });
-    expect(round({ ...start, epoch: 0, other: other(1) })).toBe("layer=inputs&epoch=1&beside=inputs&beside-epoch=5");
+    expect(round({ ...start, epoch: 0, other: other(1) })).toBe(
+      "layer=inputs&epoch=1&beside=inputs&beside-epoch=5",
+    );
     expect(round({ ...start, other: other(0) })).toBe("layer=inputs&beside=inputs&beside-epoch=1");
-    expect(round({ ...start, epoch: 0, other: other(0) })).toBe("layer=inputs&epoch=1&beside=inputs");
+    expect(round({ ...start, epoch: 0, other: other(0) })).toBe(
+      "layer=inputs&epoch=1&beside=inputs",
+    );
   });
 
   it("pass over what is unknown or broken", () => {

@@ -8,7 +8,9 @@ export function about({ study }: Context): HTMLElement {
   const rows = flatten({ unknot, ...settings }).map(([key, value]) =>
     h("div", {}, h("dt", {}, key), h("dd", { dir: "auto" }, value)),
   );
-  const keys = KEYS.map(([key, what]) => h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)));
+  const keys = KEYS.map(([key, what]) =>
+    h("div", {}, h("dt", {}, h("kbd", {}, key)), h("dd", {}, what)),
+  );
   return h(
     "details",
     { class: "about", "data-testid": "about" },

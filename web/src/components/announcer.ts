@@ -8,7 +8,8 @@ import { scoreOf } from "../state/view-state.ts";
 export function announceLayers(ctx: Context): void {
   let timer: ReturnType<typeof setTimeout> | undefined;
   const stop = ctx.store.subscribe((now, before) => {
-    if (now.layer === before.layer && now.model === before.model && now.epoch === before.epoch) return;
+    if (now.layer === before.layer && now.model === before.model && now.epoch === before.epoch)
+      return;
     clearTimeout(timer);
     timer = setTimeout(() => ctx.announce(sentence(ctx, now)), 350);
   });

@@ -1,6 +1,12 @@
 import { areaY, dot, lineY, plot, ruleX } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
-import { describeScore, formatInterval, formatNumber, measureTitle, shorten } from "../data/format.ts";
+import {
+  describeScore,
+  formatInterval,
+  formatNumber,
+  measureTitle,
+  shorten,
+} from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
 import { lineColors } from "../data/palette.ts";
 import { h, s } from "../dom.ts";
@@ -44,7 +50,12 @@ export class Chart {
     this.element = h(
       "figure",
       { class: "chart", "data-testid": `chart-${measure.name}` },
-      h("figcaption", {}, h("span", {}, title), h("span", { class: "now" }, this.value, this.interval)),
+      h(
+        "figcaption",
+        {},
+        h("span", {}, title),
+        h("span", { class: "now" }, this.value, this.interval),
+      ),
       this.body,
     );
     this.body.addEventListener("click", (event) => this.go(event));
@@ -55,7 +66,9 @@ export class Chart {
     const width = Math.floor(this.body.clientWidth || this.element.clientWidth);
     if (width < 80) return;
     const { model, layer, epoch } = state;
-    const series = seriesOf(this.ctx.study, state, axis).map(({ place }) => Object.values(place));
+    const series = seriesOf(this.ctx.study, state, axis).map(
+      ({ place }) => Object.values(place) as unknown[],
+    );
     const position = axis === "layers" ? [model, epoch] : [model, layer];
     const key = [axis, ...position, series.length > 1 ? series : "", dark, width, ...left].join();
     if (key !== this.key) {
@@ -65,7 +78,13 @@ export class Chart {
     this.mark(state, axis);
   }
 
-  private redraw(state: ViewState, axis: Axis, width: number, dark: boolean, left: Set<string>): void {
+  private redraw(
+    state: ViewState,
+    axis: Axis,
+    width: number,
+    dark: boolean,
+    left: Set<string>,
+  ): void {
     const { study } = this.ctx;
     const curves = curvesOf(study, state, this.measure.name, axis, lineColors(dark)).filter(
       ({ name, kind }) => kind === "model" || !left.has(name),
@@ -91,13 +110,28 @@ export class Chart {
         tickSize: 4,
         label: null,
       },
-      y: { nice: true, grid: true, ticks: 4, tickSize: 0, label: null, tickFormat: axisNumber, zero: false },
+      y: {
+        nice: true,
+        grid: true,
+        ticks: 4,
+        tickSize: 0,
+        label: null,
+        tickFormat: axisNumber,
+        zero: false,
+      },
       marks: [
         ...models.flatMap(({ runs, color }) =>
           runs.flatMap(bands).map((band) =>
             band.length > 1
               ? areaY(band, { x: "at", y1: "low", y2: "high", fill: color, fillOpacity: 0.18 })
-              : ruleX(band, { x: "at", y1: "low", y2: "high", stroke: color, strokeOpacity: 0.35, strokeWidth: 5 }),
+              : ruleX(band, {
+                  x: "at",
+                  y1: "low",
+                  y2: "high",
+                  stroke: color,
+                  strokeOpacity: 0.35,
+                  strokeWidth: 5,
+                }),
           ),
         ),
         ...others.flatMap(({ runs, kind, color }) =>
@@ -116,13 +150,21 @@ export class Chart {
         ),
         ...models.flatMap(({ bridges, color }) =>
           bridges.map((bridge) =>
-            lineY(bridge, { x: "at", y: "value", stroke: color, strokeWidth: 1, strokeDasharray: "2,4" }),
+            lineY(bridge, {
+              x: "at",
+              y: "value",
+              stroke: color,
+              strokeWidth: 1,
+              strokeDasharray: "2,4",
+            }),
           ),
         ),
         ...models.flatMap(({ runs, color }) =>
           runs.map((run) => lineY(run, { x: "at", y: "value", stroke: color, strokeWidth: 2 })),
         ),
-        ...models.map(({ runs, color }) => dot(runs.flat(), { x: "at", y: "value", r: 2.5, fill: color })),
+        ...models.map(({ runs, color }) =>
+          dot(runs.flat(), { x: "at", y: "value", r: 2.5, fill: color }),
+        ),
       ],
     });
     const what = measureTitle(this.measure, study.payload.measures);
@@ -134,11 +176,17 @@ export class Chart {
     // Plot names its groups by their marks, which tells a listener nothing.
     for (const group of chart.querySelectorAll("g")) group.removeAttribute("aria-label");
     chart.setAttribute("role", "img");
-    chart.setAttribute("aria-label", `${[`${what} over the ${axis}`, ...where].join(", ")}. ${words.join(". ")}`);
-    this.drawn = chart as unknown as Drawn;
+    chart.setAttribute(
+      "aria-label",
+      `${[`${what} over the ${axis}`, ...where].join(", ")}. ${words.join(". ")}`,
+    );
+    this.drawn = chart;
     this.body.replaceChildren(chart);
     chart.append(this.marks);
-    this.element.classList.toggle("empty", curves.every(({ runs }) => !runs.length));
+    this.element.classList.toggle(
+      "empty",
+      curves.every(({ runs }) => !runs.length),
+    );
   }
 
   /** The current place, without drawing the rest anew. */
@@ -163,10 +211,14 @@ export class Chart {
     const { other } = state;
     if (other && (axis === "layers" || other.model === state.model)) {
       const there = scoreOf(study, other, this.measure.name);
-      const place = axis === "layers" ? sameLayer(study, state.model, other.model, other.layer) : (other.epoch ?? 0);
+      const place =
+        axis === "layers"
+          ? sameLayer(study, state.model, other.model, other.layer)
+          : (other.epoch ?? 0);
       const own = seriesOf(study, state, axis).findIndex((each) => each.place === other);
       parts.push(this.rule(x.apply(place), "there"));
-      if (there?.value != null) parts.push(this.spot(x.apply(place), y.apply(there.value), own > 0 ? second : color));
+      if (there?.value != null)
+        parts.push(this.spot(x.apply(place), y.apply(there.value), own > 0 ? second : color));
     }
     this.marks.replaceChildren(...parts);
   }
@@ -189,7 +241,10 @@ export class Chart {
 }
 
 /** Which ticks are named, whether their names are turned, and the room they take. */
-export function ticksOf(names: string[], width: number): { at: number[]; turned: boolean; below: number } {
+export function ticksOf(
+  names: string[],
+  width: number,
+): { at: number[]; turned: boolean; below: number } {
   const widths = names.map((name) => Math.min(LONGEST, [...name].length) * LETTER);
   const longest = Math.max(...widths);
   const cell = (width - MARGIN.left - MARGIN.right) / Math.max(1, names.length - 1);
@@ -197,7 +252,11 @@ export function ticksOf(names: string[], width: number): { at: number[]; turned:
   if (free || names.length < 2) return { at: [...names.keys()], turned: false, below: BELOW };
   const every = Math.max(1, Math.ceil(TURNED / cell));
   const at = [...names.keys()].filter((i) => i % every === 0);
-  return { at, turned: true, below: BELOW + Math.round(longest * Math.sin((-ANGLE * Math.PI) / 180)) };
+  return {
+    at,
+    turned: true,
+    below: BELOW + Math.round(longest * Math.sin((-ANGLE * Math.PI) / 180)),
+  };
 }
 
 function axisNumber(value: number): string {

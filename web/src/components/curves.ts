@@ -17,7 +17,11 @@ export function curves(ctx: Context): HTMLElement {
   const axes = h("div", { class: "segmented", role: "group", "aria-label": "Curves over" });
   let axis: Axis = "layers";
   const buttons = (["layers", "epochs"] as const).map((name) => {
-    const button = h("button", { type: "button", "data-testid": `axis-${name}`, onclick: () => turn(name) }, `over ${name}`);
+    const button = h(
+      "button",
+      { type: "button", "data-testid": `axis-${name}`, onclick: () => turn(name) },
+      `over ${name}`,
+    );
     press(button, name === axis);
     return button;
   });
@@ -60,7 +64,10 @@ export function curves(ctx: Context): HTMLElement {
   };
   const legend = () => {
     const state = ctx.store.get();
-    const where = axis === "layers" ? epochWords(study, state).map((words) => `at ${words}`) : ["of ", bdi(study.listed(state).name)];
+    const where =
+      axis === "layers"
+        ? epochWords(study, state).map((words) => `at ${words}`)
+        : ["of ", bdi(study.listed(state).name)];
     heading.replaceChildren(`Scores over the ${axis} `, ...where);
     key.replaceChildren(...keyEntries(ctx, axis, left, leave));
   };
@@ -100,7 +107,12 @@ function keyEntries(
   const toggled = (name: string, dashes: string) => {
     const button = h(
       "button",
-      { type: "button", "data-testid": `curve-${name}`, title: "Draw it, or leave it out", onclick: () => leave(name) },
+      {
+        type: "button",
+        "data-testid": `curve-${name}`,
+        title: "Draw it, or leave it out",
+        onclick: () => leave(name),
+      },
       ...entry(name, "var(--muted)", dashes).childNodes,
     );
     press(button, !left.has(name));
@@ -109,9 +121,12 @@ function keyEntries(
   const models = series.map(({ name }, rank) => entry(name, colors[rank] ?? colors[2], null));
   if (axis === "epochs") return models;
   const controls = study.moment(state).controls.map(({ name }) => toggled(name, "5 3"));
-  const known = study.moment(state).layers.some(
-    (layer) => "unchanged" in layer || Object.values(layer.scores).some((score) => score.null !== null),
-  );
+  const known = study
+    .moment(state)
+    .layers.some(
+      (layer) =>
+        "unchanged" in layer || Object.values(layer.scores).some((score) => score.null !== null),
+    );
   const chance = known ? [toggled("chance", "1 3")] : [];
   return [...models, ...controls, ...chance];
 }
@@ -119,7 +134,11 @@ function keyEntries(
 function entry(name: string, color: string, dashes: string | null): HTMLElement {
   const line = s("line", { x1: 1, y1: 4, x2: 27, y2: 4, "stroke-dasharray": dashes });
   line.style.stroke = color;
-  const sample = s("svg", { class: "line-sample", viewBox: "0 0 28 8", "aria-hidden": "true" }, line);
+  const sample = s(
+    "svg",
+    { class: "line-sample", viewBox: "0 0 28 8", "aria-hidden": "true" },
+    line,
+  );
   return h("li", {}, sample, bdi(name));
 }
 
@@ -142,8 +161,12 @@ function chooser(ctx: Context): HTMLElement {
           "data-testid": `measure-${measure.name}`,
           onchange: () => {
             const now = ctx.store.get().measures;
-            const next = box.checked ? [...now, measure.name] : now.filter((n) => n !== measure.name);
-            change(ctx, { measures: measures.map(({ name }) => name).filter((n) => next.includes(n)) });
+            const next = box.checked
+              ? [...now, measure.name]
+              : now.filter((n) => n !== measure.name);
+            change(ctx, {
+              measures: measures.map(({ name }) => name).filter((n) => next.includes(n)),
+            });
           },
         });
         boxes.set(measure.name, box);

@@ -46,7 +46,12 @@ export function heatmap(ctx: Context): HTMLElement {
     h("h2", { id }, "Which classes are tangled"),
     where,
     missing,
-    h("div", { class: "tangled-body" }, h("div", {}, picture, bar, readout), h("div", {}, h("h3", {}, "Most tangled pairs"), list)),
+    h(
+      "div",
+      { class: "tangled-body" },
+      h("div", {}, picture, bar, readout),
+      h("div", {}, h("h3", {}, "Most tangled pairs"), list),
+    ),
   );
   const alone = ctx.study.classNames.length < 2;
   missing.textContent = "There is only one class.";
@@ -56,7 +61,8 @@ export function heatmap(ctx: Context): HTMLElement {
     const state = ctx.store.get();
     const confusion = alone ? null : ctx.study.layer(state).confusion;
     where.textContent = alone || !confusion ? "" : `At ${placeName(ctx.study, state)}.`;
-    if (!alone) missing.textContent = `Neighbors of classes are not measured ${hereWords(ctx.study, state)}.`;
+    if (!alone)
+      missing.textContent = `Neighbors of classes are not measured ${hereWords(ctx.study, state)}.`;
     element.classList.toggle("empty", !confusion);
     missing.hidden = confusion !== null;
     if (!confusion) return;
@@ -77,7 +83,8 @@ export function heatmap(ctx: Context): HTMLElement {
   return element;
 }
 
-const DIRECTIONS = "Rows: a class; columns: of which class its neighbors are. Click a cell to see the pair alone.";
+const DIRECTIONS =
+  "Rows: a class; columns: of which class its neighbors are. Click a cell to see the pair alone.";
 
 /** Steps of the arrow keys over the cells, down and to the right. */
 const STEPS: Record<string, [number, number]> = {
@@ -126,7 +133,8 @@ function table(
       const share = at(confusion, i, j);
       const strength = i === j ? 0 : strengthOf(share, most);
       if (many && i !== j && strength < FAINTEST) return;
-      const on = chosen.size > 0 && chosen.has(i) && chosen.has(j) && (i !== j || chosen.size === 1);
+      const on =
+        chosen.size > 0 && chosen.has(i) && chosen.has(j) && (i !== j || chosen.size === 1);
       const x = margin + column * cell;
       const y = margin + row * cell;
       const rect = s("rect", {
@@ -160,7 +168,8 @@ function table(
   });
   const target = (event: MouseEvent): [number, number] | null => {
     const box = svg.getBoundingClientRect();
-    const index = (offset: number) => rows[Math.floor((offset * (side / box.width) - margin) / cell)];
+    const index = (offset: number) =>
+      rows[Math.floor((offset * (side / box.width) - margin) / cell)];
     const [row, column] = [index(event.clientY - box.top), index(event.clientX - box.left)];
     return row === undefined || column === undefined ? null : [row, column];
   };
@@ -173,7 +182,12 @@ function table(
     if (pair) readout.replaceChildren(...sentence(ctx, confusion, pair));
   });
   svg.addEventListener("pointerleave", () => readout.replaceChildren(DIRECTIONS));
-  const ring = s("rect", { class: "cursor", width: cell - gap, height: cell - gap, rx: many ? 0 : 3 });
+  const ring = s("rect", {
+    class: "cursor",
+    width: cell - gap,
+    height: cell - gap,
+    rx: many ? 0 : 3,
+  });
   const visit = () => {
     const [row, column] = cursor;
     const pair: [number, number] = [rows[row] ?? 0, rows[column] ?? 0];
@@ -216,7 +230,8 @@ export function scaleTicks(greatest: number): number[] {
   const place = (share: number) => SCALE * strengthOf(share, greatest);
   const ticks = [greatest];
   for (const share of ROUND.filter((value) => value < greatest).reverse()) {
-    if (place(ticks[0] as number) - place(share) >= APART && place(share) >= APART) ticks.unshift(share);
+    if (place(ticks[0] as number) - place(share) >= APART && place(share) >= APART)
+      ticks.unshift(share);
   }
   return greatest > 0 ? [0, ...ticks] : [0];
 }
@@ -230,7 +245,12 @@ function scale(greatest: number, dark: boolean): HTMLElement[] {
     tick.style.left = `${100 * strengthOf(share, greatest)}%`;
     return tick;
   });
-  const body = h("div", { class: "scale-body" }, band, h("div", { class: "scale-ticks" }, ...ticks));
+  const body = h(
+    "div",
+    { class: "scale-body" },
+    band,
+    h("div", { class: "scale-ticks" }, ...ticks),
+  );
   body.style.width = `${SCALE}px`;
   return [h("span", { class: "hint" }, "Share of neighbors, one scale for all layers"), body];
 }
@@ -238,13 +258,15 @@ function scale(greatest: number, dark: boolean): HTMLElement[] {
 function sentence({ study }: Context, confusion: number[][], [i, j]: [number, number]): Node[] {
   const name = (index: number) => h("b", {}, bdi(study.classNames[index] ?? ""));
   const share = formatPercent(at(confusion, i, j));
-  if (i === j) return [h("span", {}, `${share} of the neighbors of `, name(i), " are of its own class.")];
+  if (i === j)
+    return [h("span", {}, `${share} of the neighbors of `, name(i), " are of its own class.")];
   return [h("span", {}, `${share} of the neighbors of `, name(i), " are of class ", name(j), ".")];
 }
 
 function item(ctx: Context, { a, b, share }: Pair, state: ViewState): HTMLElement {
   const { classNames } = ctx.study;
-  const pressed = state.classes?.length === 2 && state.classes.includes(a) && state.classes.includes(b);
+  const pressed =
+    state.classes?.length === 2 && state.classes.includes(a) && state.classes.includes(b);
   return h(
     "li",
     {},
@@ -256,7 +278,13 @@ function item(ctx: Context, { a, b, share }: Pair, state: ViewState): HTMLElemen
         "data-testid": `pair-${a}-${b}`,
         onclick: () => toggle(ctx, [a, b]),
       },
-      h("span", {}, bdi(shorten(classNames[a] ?? "", NAME)), " – ", bdi(shorten(classNames[b] ?? "", NAME))),
+      h(
+        "span",
+        {},
+        bdi(shorten(classNames[a] ?? "", NAME)),
+        " – ",
+        bdi(shorten(classNames[b] ?? "", NAME)),
+      ),
       h("span", { class: "count" }, formatPercent(share)),
     ),
   );

@@ -20,7 +20,11 @@ export function held(ctx: Context): HTMLElement {
       "div",
       { class: "title-row" },
       h("h2", {}, "Point"),
-      h("button", { type: "button", class: "link", onclick: () => change(ctx, { focus: null }) }, "let go"),
+      h(
+        "button",
+        { type: "button", class: "link", onclick: () => change(ctx, { focus: null }) },
+        "let go",
+      ),
     ),
     body,
   );
@@ -28,7 +32,10 @@ export function held(ctx: Context): HTMLElement {
     const state = ctx.store.get();
     const { focus } = state;
     element.hidden = focus === null;
-    if (focus === null) return body.replaceChildren();
+    if (focus === null) {
+      body.replaceChildren();
+      return;
+    }
     const near = ctx.study.neighbors(state, focus);
     body.replaceChildren(
       pointCard(ctx, state, focus, 84),
@@ -43,7 +50,12 @@ export function held(ctx: Context): HTMLElement {
 function neighbors(ctx: Context, near: number[], place: Place): HTMLElement {
   const items = near.map((point) => h("li", {}, neighbor(ctx, point)));
   const words = ctx.sprites ? "" : " words";
-  return h("div", { class: `near${words}` }, h("h3", {}, "Its nearest neighbors at ", bdi(placeName(ctx.study, place))), h("ul", { "data-testid": "near" }, ...items));
+  return h(
+    "div",
+    { class: `near${words}` },
+    h("h3", {}, "Its nearest neighbors at ", bdi(placeName(ctx.study, place))),
+    h("ul", { "data-testid": "near" }, ...items),
+  );
 }
 
 function neighbor(ctx: Context, point: number): HTMLElement {
@@ -56,7 +68,11 @@ function neighbor(ctx: Context, point: number): HTMLElement {
   const name = study.classNames[label] ?? "";
   return h(
     "button",
-    { type: "button", title: `Sample ${point}, ${name}: hold this point`, onclick: () => change(ctx, { focus: point }) },
+    {
+      type: "button",
+      title: `Sample ${point}, ${name}: hold this point`,
+      onclick: () => change(ctx, { focus: point }),
+    },
     sprites?.thumb(point, 40),
     h("span", { class: "class-name" }, dot, bdi(shorten(name, NAME))),
     words && h("span", { class: "snippet" }, bdi(shorten(words, WORDS))),

@@ -16,18 +16,36 @@ export const KEYS: [string, string][] = [
 
 const WAYS: [string, string][] = [
   ["Slide", "through the layers and watch the classes come apart; the points keep their colors."],
-  ["Point", "at a dot to see its sample, label, prediction and neighbors; click it to keep it in view."],
+  [
+    "Point",
+    "at a dot to see its sample, label, prediction and neighbors; click it to keep it in view.",
+  ],
   ["Draw", "a lasso round points: they stay selected through the layers, and can be saved."],
   ["Click", "a class, or a cell of the table of confusions, to see one class or a pair alone."],
   ["Compare", "two layers, or two models, with linked points and selections."],
 ];
 
 const WORDS: [string, string][] = [
-  ["NH", "Neighborhood Hit: of a point's nearest neighbors, the share that is of its own class. 1 is untangled."],
-  ["native", "measured in the layer itself; on the map: in the picture of it, which loses something."],
-  ["map KL", "how far the map is from the distances in the layer; t-SNE makes it as small as it can."],
-  ["faint name", "where this class is densest, most points around are of other classes: it has no place of its own."],
-  ["thin dashes", "in a curve: between layers of a model that stand apart on the axis of another. A gap: no value there."],
+  [
+    "NH",
+    "Neighborhood Hit: of a point's nearest neighbors, the share that is of its own class. 1 is untangled.",
+  ],
+  [
+    "native",
+    "measured in the layer itself; on the map: in the picture of it, which loses something.",
+  ],
+  [
+    "map KL",
+    "how far the map is from the distances in the layer; t-SNE makes it as small as it can.",
+  ],
+  [
+    "faint name",
+    "where this class is densest, most points around are of other classes: it has no place of its own.",
+  ],
+  [
+    "thin dashes",
+    "in a curve: between layers of a model that stand apart on the axis of another. A gap: no value there.",
+  ],
   ["chance", "what the same measure gives where the labels are mixed at random."],
   ["untrained", "the same network before it has learned anything."],
 ];
@@ -36,10 +54,22 @@ const WORDS: [string, string][] = [
 export function help({ fleeting, onDestroy }: Context): HTMLElement {
   const id = freshId("help");
   const list = (items: [string, string][], key: boolean) =>
-    h("dl", {}, ...items.map(([term, what]) => h("div", {}, h("dt", {}, key ? h("kbd", {}, term) : term), h("dd", {}, what))));
+    h(
+      "dl",
+      {},
+      ...items.map(([term, what]) =>
+        h("div", {}, h("dt", {}, key ? h("kbd", {}, term) : term), h("dd", {}, what)),
+      ),
+    );
   const close = h(
     "button",
-    { type: "button", class: "icon-only", "aria-label": "Close", title: "Close", onclick: () => fleeting.set({ help: false }) },
+    {
+      type: "button",
+      class: "icon-only",
+      "aria-label": "Close",
+      title: "Close",
+      onclick: () => fleeting.set({ help: false }),
+    },
     icon("close"),
   );
   const dialog = h(

@@ -21,7 +21,10 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
     } else if (key === " ") {
       if (from?.closest(TAKES_SPACE) && !from.matches('input[type="range"]')) return;
       const { playing } = ctx.fleeting.get();
-      toggle(ctx, playing ?? (ctx.study.model(ctx.store.get().model).layers.length > 1 ? "layer" : "epoch"));
+      toggle(
+        ctx,
+        playing ?? (ctx.study.model(ctx.store.get().model).layers.length > 1 ? "layer" : "epoch"),
+      );
     } else if (key === "l") {
       if (from?.closest(TYPED)) return;
       ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });

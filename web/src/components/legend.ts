@@ -37,7 +37,10 @@ export function legend(ctx: Context): HTMLElement {
     list.classList.toggle("uncounted", uncounted);
     heads.hidden = uncounted || entries.length > 2 * MANY || (!scored && entries.length > MANY);
     list.classList.toggle("many", entries.length > 2 * MANY);
-    list.classList.toggle("single", scored !== null || !ofClasses || entries.some(({ label }) => [...label].length > LONG));
+    list.classList.toggle(
+      "single",
+      scored !== null || !ofClasses || entries.some(({ label }) => [...label].length > LONG),
+    );
     list.replaceChildren(...entries.map((entry) => item(ctx, entry, scored)));
     if (focused) list.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
     lines.replaceChildren(...state.overlays.map(line));
@@ -49,10 +52,20 @@ export function legend(ctx: Context): HTMLElement {
         : "Click a class to see it alone; Ctrl-click for several.";
   };
   ctx.onDestroy(
-    ctx.store.watch(["model", "layer", "epoch", "other", "color", "overlays", "classes", "measures"], draw),
+    ctx.store.watch(
+      ["model", "layer", "epoch", "other", "color", "overlays", "classes", "measures"],
+      draw,
+    ),
   );
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
-  return h("section", { class: "legend", "aria-label": "Legend" }, h("div", { class: "legend-head" }, title, heads), list, lines, hint);
+  return h(
+    "section",
+    { class: "legend", "aria-label": "Legend" },
+    h("div", { class: "legend-head" }, title, heads),
+    list,
+    lines,
+    hint,
+  );
 }
 
 interface ClassScores {
@@ -86,7 +99,8 @@ function item(
   const dot = h("i", { class: "dot" });
   dot.style.background = color;
   const amount = h("span", { class: "count" }, formatCount(count));
-  if (index === null) return h("li", {}, h("span", { class: "entry" }, dot, h("span", {}, label), amount));
+  if (index === null)
+    return h("li", {}, h("span", { class: "entry" }, dot, h("span", {}, label), amount));
   const { classes } = ctx.store.get();
   const button = h(
     "button",
@@ -97,13 +111,20 @@ function item(
       "data-testid": `legend-${index}`,
       onclick: (event) => {
         const { ctrlKey, metaKey, shiftKey } = event as MouseEvent;
-        change(ctx, { classes: choose(ctx.store.get().classes, index, ctrlKey || metaKey || shiftKey) });
+        change(ctx, {
+          classes: choose(ctx.store.get().classes, index, ctrlKey || metaKey || shiftKey),
+        });
       },
     },
     dot,
     bdi(label),
     amount,
-    scored && h("span", { class: "of-class", title: scored.title, "data-short": scored.short }, formatNumber(scored.values[index])),
+    scored &&
+      h(
+        "span",
+        { class: "of-class", title: scored.title, "data-short": scored.short },
+        formatNumber(scored.values[index]),
+      ),
   );
   press(button, classes?.includes(index) ?? false);
   return h("li", {}, button);

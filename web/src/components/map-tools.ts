@@ -4,12 +4,12 @@ import { icon } from "../icons.ts";
 
 /** Buttons on the map itself: lasso, and how near one looks. */
 export function mapTools(ctx: Context): HTMLElement {
-  const tool = (
-    id: string,
-    name: Parameters<typeof icon>[0],
-    label: string,
-    onclick: () => void,
-  ) => h("button", { type: "button", "aria-label": label, title: label, "data-testid": id, onclick }, icon(name));
+  const tool = (id: string, name: Parameters<typeof icon>[0], label: string, onclick: () => void) =>
+    h(
+      "button",
+      { type: "button", "aria-label": label, title: label, "data-testid": id, onclick },
+      icon(name),
+    );
   const lasso = tool("lasso", "lasso", "Lasso: draw round points to select them (l)", () => {
     ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });
   });

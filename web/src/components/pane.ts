@@ -46,11 +46,7 @@ export class Pane {
   private gone = false;
   private shownLast: Shown | null = null;
 
-  constructor(
-    ctx: Context,
-    name: string,
-    where: (state: ViewState) => Place,
-  ) {
+  constructor(ctx: Context, name: string, where: (state: ViewState) => Place) {
     this.ctx = ctx;
     this.where = where;
     this.canvas = h("canvas", {
@@ -147,7 +143,9 @@ export class Pane {
     );
     // Shapes whose colors do not tell their classes are named whatever was chosen.
     const told = names || (overlays.length > 0 && !colors.ofClasses);
-    const inks = colors.ofClasses ? classColors(study.classNames.length, dark).map((color) => readable(color, dark)) : null;
+    const inks = colors.ofClasses
+      ? classColors(study.classNames.length, dark).map((color) => readable(color, dark))
+      : null;
     this.overlay.name(told ? { ...this.labels(coords, classes), inks } : null, duration);
   }
 
@@ -191,7 +189,9 @@ export class Pane {
     const point = hovered ?? state.focus;
     const neighbors = point === null ? [] : study.neighbors(this.where(state), point);
     const classes = state.classes;
-    const visible = neighbors.filter((i) => !classes || classes.includes(study.labels[i] as number));
+    const visible = neighbors.filter(
+      (i) => !classes || classes.includes(study.labels[i] as number),
+    );
     this.overlay.mark(this.coords, point, visible);
     this.showTooltip(this.pointed ? hovered : null);
   }
@@ -218,7 +218,8 @@ export class Pane {
   /** The same, and where what stands on the map leaves no room for names. */
   private field(): Field {
     const box = this.element.getBoundingClientRect();
-    const tools = this.element.parentElement?.querySelectorAll<HTMLElement>(".map-tools, .filter-chip") ?? [];
+    const tools =
+      this.element.parentElement?.querySelectorAll<HTMLElement>(".map-tools, .filter-chip") ?? [];
     const blocked = [...tools].map((tool): Rect => {
       const { left, top, right, bottom } = tool.getBoundingClientRect();
       return [left - box.left, top - box.top, right - box.left, bottom - box.top];
@@ -250,7 +251,10 @@ export class Pane {
     }
   }
 
-  private select(points: number[], event: { ctrlKey: boolean; metaKey: boolean; altKey: boolean }): void {
+  private select(
+    points: number[],
+    event: { ctrlKey: boolean; metaKey: boolean; altKey: boolean },
+  ): void {
     const { ctx } = this;
     const before = new Set(ctx.store.get().selection);
     if (event.altKey) for (const point of points) before.delete(point);
@@ -264,7 +268,14 @@ export class Pane {
     const { tooltip } = this;
     tooltip.hidden = point === null || !this.coords || !this.scatter;
     if (point === null || !this.coords || !this.scatter) return;
-    tooltip.replaceChildren(pointCard(this.ctx, this.where(this.ctx.store.get()), point, this.element.clientWidth < NARROW ? 52 : 84));
+    tooltip.replaceChildren(
+      pointCard(
+        this.ctx,
+        this.where(this.ctx.store.get()),
+        point,
+        this.element.clientWidth < NARROW ? 52 : 84,
+      ),
+    );
     const [x, y] = toScreen(
       this.scatter.affine(),
       this.coords.x[point] as number,

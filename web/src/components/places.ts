@@ -12,7 +12,10 @@ export function hereWords(study: Study, place: Place): string {
 }
 
 /** "epoch 3", or nothing where there are no epochs. */
-export function epochWords(study: Study, { model, epoch }: Pick<Place, "model" | "epoch">): string[] {
+export function epochWords(
+  study: Study,
+  { model, epoch }: Pick<Place, "model" | "epoch">,
+): string[] {
   if (epoch === null || !study.epochs(model)) return [];
   const name = study.epochName(model, epoch);
   return [name === "end" ? "the end of the training" : `epoch ${name}`];

@@ -19,7 +19,8 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
   };
   fact("Label", className(ctx, label));
   if (prediction !== undefined) {
-    const sure = confidence !== undefined && h("small", {}, `  ${formatPercent(confidence, 0)} sure`);
+    const sure =
+      confidence !== undefined && h("small", {}, `  ${formatPercent(confidence, 0)} sure`);
     const mark = prediction !== label && h("strong", { class: "wrong" }, "  wrong");
     fact("Predicted", h("span", {}, className(ctx, prediction), mark, sure));
   }

@@ -1,5 +1,12 @@
 import type { Context } from "../context.ts";
-import { describeScore, formatDifference, formatInterval, formatNumber, formatShape, measureTitle } from "../data/format.ts";
+import {
+  describeScore,
+  formatDifference,
+  formatInterval,
+  formatNumber,
+  formatShape,
+  measureTitle,
+} from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
@@ -18,7 +25,12 @@ export function reading(ctx: Context): HTMLElement {
     element.replaceChildren(
       ...(state.other
         ? [comparison(ctx, state, here, state.other), ...remarks(ctx, [here, state.other])]
-        : [heading(ctx, here), about(ctx, here), scores(ctx, state, here), ...remarks(ctx, [here])]),
+        : [
+            heading(ctx, here),
+            about(ctx, here),
+            scores(ctx, state, here),
+            ...remarks(ctx, [here]),
+          ]),
     );
   };
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "other", "measures"], draw));
@@ -35,12 +47,16 @@ function about({ study }: Context, place: Place): HTMLElement {
   const divergence = study.layer(place).klDivergence;
   const parts: (Node | string)[] = [];
   if (study.models.length > 1) parts.push(bdi(study.model(place.model).name));
-  for (const words of epochWords(study, place)) parts.push(h("b", { "data-testid": "epoch-name" }, words));
+  for (const words of epochWords(study, place))
+    parts.push(h("b", { "data-testid": "epoch-name" }, words));
   for (const fact of [kind, formatShape(shape)]) if (fact) parts.push(bdi(fact));
   if (sameAs !== null && !map) parts.push(h("span", {}, "same as ", bdi(sameAs)));
   if (divergence !== null) {
-    const title = "Kullback–Leibler divergence of the map from the distances in the layer: t-SNE makes it as small as it can";
-    parts.push(h("span", { title, "data-testid": "divergence" }, `map KL ${divergence.toFixed(3)}`));
+    const title =
+      "Kullback–Leibler divergence of the map from the distances in the layer: t-SNE makes it as small as it can";
+    parts.push(
+      h("span", { title, "data-testid": "divergence" }, `map KL ${divergence.toFixed(3)}`),
+    );
   }
   const line = h("p", { class: "layer-facts" });
   parts.forEach((part, i) => line.append(i ? " · " : "", part));
@@ -63,7 +79,9 @@ function scores({ study }: Context, state: ViewState, place: Place): HTMLElement
 function comparison(ctx: Context, state: ViewState, here: Place, there: Place): HTMLElement {
   const { study } = ctx;
   const places = [here, there];
-  const head = places.map((place) => h("th", { scope: "col" }, heading(ctx, place), about(ctx, place)));
+  const head = places.map((place) =>
+    h("th", { scope: "col" }, heading(ctx, place), about(ctx, place)),
+  );
   const rows = state.measures.flatMap((name) => {
     const measure = study.measure(name);
     if (!measure) return [];
@@ -77,7 +95,15 @@ function comparison(ctx: Context, state: ViewState, here: Place, there: Place): 
     const known = one !== null && one !== undefined && other !== null && other !== undefined;
     const change = known ? formatDifference(other - one) : "";
     const title = measureTitle(measure, study.payload.measures);
-    return [h("tr", {}, h("th", { scope: "row" }, title), ...cells, h("td", { class: "difference" }, change))];
+    return [
+      h(
+        "tr",
+        {},
+        h("th", { scope: "row" }, title),
+        ...cells,
+        h("td", { class: "difference" }, change),
+      ),
+    ];
   });
   const difference = h("th", { scope: "col", class: "difference" }, "change");
   return h(

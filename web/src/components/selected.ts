@@ -26,7 +26,11 @@ export function selected(ctx: Context): HTMLElement {
       ),
       h(
         "button",
-        { type: "button", "data-testid": "clear-selection", onclick: () => change(ctx, { selection: [] }) },
+        {
+          type: "button",
+          "data-testid": "clear-selection",
+          onclick: () => change(ctx, { selection: [] }),
+        },
         "Clear",
       ),
     ),
@@ -48,10 +52,21 @@ export function selected(ctx: Context): HTMLElement {
         {},
         h("span", { class: "name" }, bdi(ctx.study.classNames[index] ?? String(index))),
         h("span", { class: "track" }, bar),
-        h("span", { class: "count" }, `${formatCount(count)} · ${share < 0.005 ? "<1 %" : formatPercent(share, 0)}`),
+        h(
+          "span",
+          { class: "count" },
+          `${formatCount(count)} · ${share < 0.005 ? "<1 %" : formatPercent(share, 0)}`,
+        ),
       );
     });
-    if (mix.length > SHOWN) rows.push(h("li", { class: "hint" }, `and ${plural(mix.length - SHOWN, "more class", "more classes")}`));
+    if (mix.length > SHOWN)
+      rows.push(
+        h(
+          "li",
+          { class: "hint" },
+          `and ${plural(mix.length - SHOWN, "more class", "more classes")}`,
+        ),
+      );
     bars.replaceChildren(...rows);
   };
   ctx.onDestroy(ctx.store.watch(["selection"], draw));

@@ -40,17 +40,33 @@ export function seriesOf(study: Study, state: ViewState, axis: Axis): Series[] {
   if (other && (other.model !== model || other.epoch !== epoch)) found.push(other);
   for (const rest of study.models.keys()) {
     if (found.some((place) => place.model === rest)) continue;
-    found.push({ model: rest, layer: 0, epoch: study.epochs(rest) ? study.epochs(rest) - 1 : null });
+    found.push({
+      model: rest,
+      layer: 0,
+      epoch: study.epochs(rest) ? study.epochs(rest) - 1 : null,
+    });
   }
-  return found.map((place) => ({ name: [study.model(place.model).name, ...epochWords(study, place)].join(", "), place }));
+  return found.map((place) => ({
+    name: [study.model(place.model).name, ...epochWords(study, place)].join(", "),
+    place,
+  }));
 }
 
 /** The lines of a measure: of the series, of controls, and what chance would give. */
-export function curvesOf(study: Study, state: ViewState, measure: string, axis: Axis, colors: string[]): Curve[] {
+export function curvesOf(
+  study: Study,
+  state: ViewState,
+  measure: string,
+  axis: Axis,
+  colors: string[],
+): Curve[] {
   const series = seriesOf(study, state, axis).map(({ name, place }, rank): Curve => {
     const places = axis === "epochs" ? overEpochs(study, place) : overLayers(study, place);
     const spots = places.map((each) => {
-      const at = axis === "epochs" ? (each.epoch as number) : sameLayer(study, state.model, each.model, each.layer);
+      const at =
+        axis === "epochs"
+          ? (each.epoch as number)
+          : sameLayer(study, state.model, each.model, each.layer);
       return spotOf(scoreOf(study, each, measure), at);
     });
     const color = colors[Math.min(rank, colors.length - 1)] as string;
@@ -63,7 +79,9 @@ export function curvesOf(study: Study, state: ViewState, measure: string, axis: 
     value === null || value === undefined ? null : { at, value, low: null, high: null };
   const chance = join(places.map((place) => bare(place.layer, study.score(place, measure)?.null)));
   const controls = study.moment(state).controls.map(({ name, scores }): Curve => {
-    const spots = places.map((place) => bare(place.layer, scores[study.layer(place).name]?.[measure]));
+    const spots = places.map((place) =>
+      bare(place.layer, scores[study.layer(place).name]?.[measure]),
+    );
     return { name, kind: "control", color: gray, ...join(spots) };
   });
   return [...series, ...controls, { name: "chance", kind: "null", color: gray, ...chance }];
@@ -118,7 +136,10 @@ export function sameLayer(study: Study, axis: number, model: number, layer: numb
 export function sameEpoch(study: Study, axis: number, { model, epoch }: Place): number | null {
   if (epoch === null) return null;
   const name = study.epochName(model, epoch);
-  return [...Array(study.epochs(axis)).keys()].find((step) => study.epochName(axis, step) === name) ?? null;
+  return (
+    [...Array(study.epochs(axis)).keys()].find((step) => study.epochName(axis, step) === name) ??
+    null
+  );
 }
 
 /** The names of the steps of the axis. */

@@ -28,7 +28,10 @@ export class Sliders {
     this.prefix = prefix;
     this.onStep = onStep;
     this.heads = { layer: layer ?? "", epoch: epoch ?? "" };
-    this.rows = { layer: h("div", { class: "slider-row" }), epoch: h("div", { class: "slider-row epochs" }) };
+    this.rows = {
+      layer: h("div", { class: "slider-row" }),
+      epoch: h("div", { class: "slider-row epochs" }),
+    };
     this.element = h("div", {}, this.rows.layer, this.rows.epoch);
   }
 

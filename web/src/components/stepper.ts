@@ -74,7 +74,10 @@ export class Stepper {
     const step = steps[value];
     this.input.value = String(value);
     const remark = step?.remark ? `, ${step.remark}` : "";
-    this.input.setAttribute("aria-valuetext", `${step?.name ?? ""}, ${value + 1} of ${steps.length}${remark}`);
+    this.input.setAttribute(
+      "aria-valuetext",
+      `${step?.name ?? ""}, ${value + 1} of ${steps.length}${remark}`,
+    );
     this.input.setAttribute("aria-label", label);
     this.ticks.forEach((tick, i) => tick.classList.toggle("current", i === value));
     this.thin();
@@ -87,8 +90,13 @@ export class Stepper {
   /** Names stand on as few rows as they need; where three are too few, some are left out. */
   private thin(): void {
     const cell = this.element.clientWidth / Math.max(1, this.ticks.length);
-    const rows = rowsFor(this.options.steps.map(({ name }) => name), cell);
-    const every = rows ? 1 : Math.max(1, Math.ceil(Math.min(MOST, this.longest * LETTER + GAP) / Math.max(1, cell)));
+    const rows = rowsFor(
+      this.options.steps.map(({ name }) => name),
+      cell,
+    );
+    const every = rows
+      ? 1
+      : Math.max(1, Math.ceil(Math.min(MOST, this.longest * LETTER + GAP) / Math.max(1, cell)));
     this.ticks.forEach((tick, i) => {
       const near = every > 1 && i !== this.value && Math.abs(i - this.value) < every;
       tick.classList.toggle("bare", near || (i % every !== 0 && i !== this.value));

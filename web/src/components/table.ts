@@ -1,5 +1,11 @@
 import { type Context, change } from "../context.ts";
-import { describeScore, formatCount, formatNumber, formatShape, measureTitle } from "../data/format.ts";
+import {
+  describeScore,
+  formatCount,
+  formatNumber,
+  formatShape,
+  measureTitle,
+} from "../data/format.ts";
 import { bdi, h } from "../dom.ts";
 import { epochWords, placeName } from "./places.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
@@ -8,7 +14,12 @@ import { type ViewState, scoreOf } from "../state/view-state.ts";
 export function table(ctx: Context): HTMLElement {
   const { study } = ctx;
   const measures = study.payload.measures;
-  const holder = h("div", { class: "scroller", tabindex: "0", role: "region", "aria-label": "Table of scores" });
+  const holder = h("div", {
+    class: "scroller",
+    tabindex: "0",
+    role: "region",
+    "aria-label": "Table of scores",
+  });
   const classes = h("div", { "data-testid": "class-table" });
   const details = h(
     "details",
@@ -35,19 +46,29 @@ export function table(ctx: Context): HTMLElement {
         h(
           "th",
           { scope: "row" },
-          h("button", { type: "button", class: "link", onclick: () => change(ctx, { layer }) }, bdi(name)),
+          h(
+            "button",
+            { type: "button", class: "link", onclick: () => change(ctx, { layer }) },
+            bdi(name),
+          ),
         ),
         h("td", {}, formatShape(shape)),
         h("td", {}, study.layer(place).klDivergence?.toFixed(3) ?? "n/a"),
         ...measures.map((measure) => {
           const score = scoreOf(study, place, measure.name);
           const missing = !score || score.value === null;
-          return h("td", { title: describeScore(score), class: missing ? "missing" : null }, formatNumber(score?.value));
+          return h(
+            "td",
+            { title: describeScore(score), class: missing ? "missing" : null },
+            formatNumber(score?.value),
+          );
         }),
       );
     });
     const caption = epochWords(study, state).map((words) => h("caption", {}, `At ${words}`));
-    holder.replaceChildren(h("table", {}, ...caption, h("thead", {}, head), h("tbody", {}, ...rows)));
+    holder.replaceChildren(
+      h("table", {}, ...caption, h("thead", {}, head), h("tbody", {}, ...rows)),
+    );
     classes.replaceChildren(...ofClasses(ctx, state));
   };
   details.addEventListener("toggle", () => draw(ctx.store.get()));
@@ -62,7 +83,9 @@ function ofClasses({ study }: Context, state: ViewState): HTMLElement[] {
     return values ? [{ title: measureTitle(measure, study.payload.measures), values }] : [];
   });
   if (!found.length) return [];
-  const head = ["Class", "Points", ...found.map(({ title }) => title)].map((text) => h("th", { scope: "col" }, text));
+  const head = ["Class", "Points", ...found.map(({ title }) => title)].map((text) =>
+    h("th", { scope: "col" }, text),
+  );
   const rows = study.classNames.map((name, i) =>
     h(
       "tr",
@@ -80,7 +103,12 @@ function ofClasses({ study }: Context, state: ViewState): HTMLElement[] {
     h("h3", {}, "Of each class at ", bdi(name)),
     h(
       "div",
-      { class: "scroller", tabindex: "0", role: "region", "aria-label": `Scores of each class at ${name}` },
+      {
+        class: "scroller",
+        tabindex: "0",
+        role: "region",
+        "aria-label": `Scores of each class at ${name}`,
+      },
       h("table", {}, h("thead", {}, h("tr", {}, ...head)), h("tbody", {}, ...rows)),
     ),
   ];

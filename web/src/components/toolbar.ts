@@ -57,13 +57,19 @@ function models(ctx: Context): HTMLElement | null {
         "data-testid": `model-${model}`,
         onclick: () => {
           const state = store.get();
-          change(ctx, { model, layer: sameLayer(study, model, state.model, state.layer), epoch: sameEpoch(study, model, state) });
+          change(ctx, {
+            model,
+            layer: sameLayer(study, model, state.model, state.layer),
+            epoch: sameEpoch(study, model, state),
+          });
         },
       },
       h("bdi", {}, name),
     ),
   );
-  ctx.onDestroy(store.watch(["model"], (state) => buttons.forEach((b, i) => press(b, i === state.model))));
+  ctx.onDestroy(
+    store.watch(["model"], (state) => buttons.forEach((b, i) => press(b, i === state.model))),
+  );
   return group("Model", buttons);
 }
 
@@ -101,7 +107,9 @@ function overlayButtons(ctx: Context): HTMLElement {
         "data-testid": `overlay-${overlay}`,
         onclick: () => {
           const now = ctx.store.get().overlays;
-          const overlays = now.includes(overlay) ? now.filter((o) => o !== overlay) : [...now, overlay];
+          const overlays = now.includes(overlay)
+            ? now.filter((o) => o !== overlay)
+            : [...now, overlay];
           change(ctx, { overlays });
         },
       },
@@ -112,7 +120,8 @@ function overlayButtons(ctx: Context): HTMLElement {
     "button",
     {
       type: "button",
-      title: "Name each class beside where it is densest; faint where most points around are of others",
+      title:
+        "Name each class beside where it is densest; faint where most points around are of others",
       "data-testid": "names",
       onclick: () => change(ctx, { names: !ctx.store.get().names }),
     },
@@ -159,12 +168,19 @@ function beside({ study }: Context, place: Place): Place {
   const { model, layer, epoch } = place;
   if (study.models.length > 1) {
     const other = model === 0 ? 1 : 0;
-    return { model: other, layer: sameLayer(study, other, model, layer), epoch: sameEpoch(study, other, place) };
+    return {
+      model: other,
+      layer: sameLayer(study, other, model, layer),
+      epoch: sameEpoch(study, other, place),
+    };
   }
-  const mapped = [...study.model(model).layers.keys()].filter((i) => study.hasMap({ ...place, layer: i }));
+  const mapped = [...study.model(model).layers.keys()].filter((i) =>
+    study.hasMap({ ...place, layer: i }),
+  );
   const last = mapped.at(-1) ?? layer;
   // One layer is seen at its first epoch beside its last, or the other way round.
-  if (mapped.length < 2 && epoch !== null) return { ...place, epoch: epoch > 0 ? 0 : study.epochs(model) - 1 };
+  if (mapped.length < 2 && epoch !== null)
+    return { ...place, epoch: epoch > 0 ? 0 : study.epochs(model) - 1 };
   return { model, layer: last === layer ? (mapped[0] ?? layer) : last, epoch };
 }
 
@@ -185,7 +201,12 @@ function saveMenu({ savePng, saveSvg }: Actions): HTMLElement {
     );
   menu.append(
     h("summary", { class: "with-icon" }, icon("save"), "Save"),
-    h("div", { class: "menu-body" }, entry("save-png", "Picture as PNG", savePng), entry("save-svg", "Picture as SVG", saveSvg)),
+    h(
+      "div",
+      { class: "menu-body" },
+      entry("save-png", "Picture as PNG", savePng),
+      entry("save-svg", "Picture as SVG", saveSvg),
+    ),
   );
   menu.addEventListener("focusout", (event) => {
     if (!menu.contains(event.relatedTarget as Node | null)) menu.open = false;

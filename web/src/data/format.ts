@@ -78,12 +78,19 @@ function minus(text: string): string {
 }
 
 /** A name with its middle left out where it is wider than the room: classes often differ at their ends. */
-export function shortenMiddle(text: string, room: number, widthOf: (text: string) => number): string {
+export function shortenMiddle(
+  text: string,
+  room: number,
+  widthOf: (text: string) => number,
+): string {
   if (widthOf(text) <= room) return text;
   const letters = graphemes(text);
   const cut = (kept: number) => {
     const head = Math.ceil(kept / 2);
-    return `${letters.slice(0, head).join("").trimEnd()}…${letters.slice(letters.length - (kept - head)).join("").trimStart()}`;
+    return `${letters.slice(0, head).join("").trimEnd()}…${letters
+      .slice(letters.length - (kept - head))
+      .join("")
+      .trimStart()}`;
   };
   let [low, high] = [0, letters.length - 1];
   while (low < high) {

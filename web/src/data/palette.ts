@@ -2,19 +2,45 @@
 
 /** The palette of the figures, found for white paper; its reasons stand with it there. */
 const LIGHT = [
-  "#092f94", "#ffc629", "#49a7f7", "#a94703", "#e0829e",
-  "#889d06", "#8852c1", "#70004d", "#00726f", "#4defcf",
+  "#092f94",
+  "#ffc629",
+  "#49a7f7",
+  "#a94703",
+  "#e0829e",
+  "#889d06",
+  "#8852c1",
+  "#70004d",
+  "#00726f",
+  "#4defcf",
 ];
 /** Found in the same way among colors light enough for dark ground: the least distance is 0.119. */
 const DARK = [
-  "#6a5bfb", "#fcf725", "#68a1f4", "#efba88", "#d5354c",
-  "#a6a52d", "#9f5aaf", "#e0749c", "#42d5e6", "#a7fde4",
+  "#6a5bfb",
+  "#fcf725",
+  "#68a1f4",
+  "#efba88",
+  "#d5354c",
+  "#a6a52d",
+  "#9f5aaf",
+  "#e0749c",
+  "#42d5e6",
+  "#a7fde4",
 ];
 
 const GOLDEN = (Math.sqrt(5) - 1) / 2;
 /** Lightness and chroma of each in turn: neighbors in the list differ in lightness too. */
-const LIGHT_SHADES = [[0.48, 0.15], [0.78, 0.13], [0.38, 0.11], [0.66, 0.15]] as const;
-const DARK_SHADES = [[0.7, 0.14], [0.88, 0.11], [0.6, 0.14], [0.79, 0.14]] as const;
+const LIGHT_SHADES = [
+  [0.48, 0.15],
+  [0.78, 0.13],
+  [0.38, 0.11],
+  [0.66, 0.15],
+] as const;
+const DARK_SHADES = [
+  [0.7, 0.14],
+  [0.88, 0.11],
+  [0.6, 0.14],
+  [0.79, 0.14],
+] as const;
 
 export function classColors(count: number, dark: boolean): string[] {
   if (count <= LIGHT.length) return (dark ? DARK : LIGHT).slice(0, count);
@@ -37,10 +63,24 @@ export function shareColors(dark: boolean, count: number): string[] {
 
 /** Lightness goes one way only, which every kind of color vision sees. */
 const LIGHT_RAMP = [
-  "#4b0a5c", "#84105f", "#b8265a", "#de4f47", "#ec7f3c", "#e8a352", "#dbbb78", "#ccd6e0",
+  "#4b0a5c",
+  "#84105f",
+  "#b8265a",
+  "#de4f47",
+  "#ec7f3c",
+  "#e8a352",
+  "#dbbb78",
+  "#ccd6e0",
 ];
 const DARK_RAMP = [
-  "#fff6b0", "#ffd760", "#ffac4c", "#f77d50", "#d8566c", "#a5467e", "#70497f", "#4a5566",
+  "#fff6b0",
+  "#ffd760",
+  "#ffac4c",
+  "#f77d50",
+  "#d8566c",
+  "#a5467e",
+  "#70497f",
+  "#4a5566",
 ];
 
 function mix(from: string, to: string, share: number): string {
@@ -85,7 +125,9 @@ function toHex(rgb: [number, number, number]): string {
   const byte = (value: number) => {
     const v = Math.min(1, Math.max(0, value));
     const encoded = v <= 0.0031308 ? 12.92 * v : 1.055 * v ** (1 / 2.4) - 0.055;
-    return Math.round(encoded * 255).toString(16).padStart(2, "0");
+    return Math.round(encoded * 255)
+      .toString(16)
+      .padStart(2, "0");
   };
   return `#${rgb.map(byte).join("")}`;
 }

@@ -136,7 +136,10 @@ export class Study {
     return this.once("greatest", () => {
       let greatest = 0;
       for (const { layers, epochs } of this.models) {
-        for (const layer of [layers, ...(epochs?.moments.map((moment) => moment.layers) ?? [])].flat()) {
+        for (const layer of [
+          layers,
+          ...(epochs?.moments.map((moment) => moment.layers) ?? []),
+        ].flat()) {
           if ("unchanged" in layer) continue;
           layer.confusion?.forEach((row, i) => {
             row.forEach((share, j) => {

@@ -22,7 +22,9 @@ export function toPng(scene: Scene): Promise<Blob> {
   pen.fillStyle = ground;
   pen.fillRect(0, 0, layout.width, layout.height);
   write(pen, shorten(scene.title, 80), PAD, 28, ink, `600 16px ${FONT}`);
-  scene.panels.forEach((panel, i) => drawPanel(pen, panel, layout.lefts[i] as number, inks(scene.dark)));
+  scene.panels.forEach((panel, i) =>
+    drawPanel(pen, panel, layout.lefts[i] as number, inks(scene.dark)),
+  );
   pen.save();
   pen.translate(layout.legendLeft, HEAD);
   write(pen, shorten(scene.legend.title, 26), 0, 14, ink, `600 13px ${FONT}`);
@@ -110,7 +112,10 @@ function drawPanel(
   for (const { leader, color, firm } of panel.names) {
     if (!leader) continue;
     const [from, to] = leader;
-    for (const [stroke, wide, opacity] of [[ground, 3, 0.7], [color, 1.25, 1]] as const) {
+    for (const [stroke, wide, opacity] of [
+      [ground, 3, 0.7],
+      [color, 1.25, 1],
+    ] as const) {
       pen.setLineDash(firm || stroke === ground ? [] : [2, 3]);
       pen.strokeStyle = stroke;
       pen.lineWidth = wide;
@@ -126,7 +131,12 @@ function drawPanel(
   pen.setLineDash([]);
   pen.textAlign = "center";
   pen.textBaseline = "middle";
-  for (const { text, at: [x, y], color, firm } of panel.names) {
+  for (const {
+    text,
+    at: [x, y],
+    color,
+    firm,
+  } of panel.names) {
     pen.font = `${firm ? "650" : "italic 400"} ${NAME_SIZE}px ${FONT}`;
     pen.lineJoin = "round";
     pen.strokeStyle = ground;

@@ -54,7 +54,9 @@ export interface Look {
 
 export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Look[]): Scene {
   const { title, entries } = coloring(study, state, dark);
-  const used = entries.filter(({ class: index }) => index === null || !state.classes || state.classes.includes(index));
+  const used = entries.filter(
+    ({ class: index }) => index === null || !state.classes || state.classes.includes(index),
+  );
   return {
     title: study.payload.title,
     dark,
@@ -68,7 +70,19 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const coords = study.coords(place);
   const title = study.listed(place).name;
   const subtitle = subtitleOf(study, state, place);
-  const panel: Panel = { title, subtitle, width, height, affine, radius: 2, dots: [], shapes: [], lines: [], rings: [], names: [] };
+  const panel: Panel = {
+    title,
+    subtitle,
+    width,
+    height,
+    affine,
+    radius: 2,
+    dots: [],
+    shapes: [],
+    lines: [],
+    rings: [],
+    names: [],
+  };
   if (!coords) return panel;
   const { categories, colors, last, ofClasses } = coloring(study, { ...state, ...place }, dark);
   const only = shown(study, state.classes);
@@ -87,15 +101,20 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   for (const i of order) if (late.has(i)) add(i);
   const { ink } = inks(dark);
   const tints = classColors(study.classNames.length, dark);
-  panel.shapes = shapesOf(study.layer(place), coords, state.overlays, state.classes).map((shape) => ({
-    ...shape,
-    color: ofClasses ? (tints[shape.class] ?? ink) : ink,
-    filled: ofClasses,
-  }));
+  panel.shapes = shapesOf(study.layer(place), coords, state.overlays, state.classes).map(
+    (shape) => ({
+      ...shape,
+      color: ofClasses ? (tints[shape.class] ?? ink) : ink,
+      filled: ofClasses,
+    }),
+  );
   if (state.focus !== null && (!only || only.includes(state.focus))) {
     const there = (i: number) => toScreen(affine, coords.x[i] as number, coords.y[i] as number);
     const at = there(state.focus);
-    const near = study.neighbors(place, state.focus).filter((i) => !only || only.includes(i)).map(there);
+    const near = study
+      .neighbors(place, state.focus)
+      .filter((i) => !only || only.includes(i))
+      .map(there);
     panel.lines = near.map((other) => [at, other]);
     panel.rings = [...near.map((other) => ({ at: other, r: 4 })), { at, r: 8 }];
   }

@@ -12,12 +12,21 @@ export function toSvg(scene: Scene): string {
   const { width, height } = layout;
   const svg = s(
     "svg",
-    { width, height, viewBox: `0 0 ${width} ${height}`, "font-family": FONT, "font-size": 13, fill: ink },
+    {
+      width,
+      height,
+      viewBox: `0 0 ${width} ${height}`,
+      "font-family": FONT,
+      "font-size": 13,
+      fill: ink,
+    },
     s("title", {}, scene.title),
     s("rect", { width, height, fill: ground }),
     s("text", { x: PAD, y: 28, "font-size": 16, "font-weight": 600 }, shorten(scene.title, 80)),
   );
-  scene.panels.forEach((panel, i) => svg.append(panelOf(panel, layout.lefts[i] as number, HEAD, inks(scene.dark))));
+  scene.panels.forEach((panel, i) =>
+    svg.append(panelOf(panel, layout.lefts[i] as number, HEAD, inks(scene.dark))),
+  );
   const legend = s("g", { transform: `translate(${layout.legendLeft} ${HEAD})` });
   legend.append(s("text", { y: 14, "font-weight": 600 }, shorten(scene.legend.title, 26)));
   scene.legend.entries.forEach(({ label, color }, i) => {
@@ -32,7 +41,15 @@ export function toSvg(scene: Scene): string {
     const { x, y } = lineAt(layout, i);
     const dashes = DASHES[kind];
     legend.append(
-      s("line", { x1: x, x2: x + 22, y1: y - 4, y2: y - 4, stroke: ink, "stroke-width": 1.5, "stroke-dasharray": dashes }),
+      s("line", {
+        x1: x,
+        x2: x + 22,
+        y1: y - 4,
+        y2: y - 4,
+        stroke: ink,
+        "stroke-width": 1.5,
+        "stroke-dasharray": dashes,
+      }),
       s("text", { x: x + 30, y, "font-size": 12 }, LINES[kind]),
     );
   });
@@ -44,10 +61,17 @@ export function toSvg(scene: Scene): string {
 export function mapsSvg({ dark, panels }: Scene): SVGElement {
   const { ink } = inks(dark);
   const gap = 20;
-  const lefts = panels.map((_, i) => panels.slice(0, i).reduce((sum, { width }) => sum + width + gap, 0));
+  const lefts = panels.map((_, i) =>
+    panels.slice(0, i).reduce((sum, { width }) => sum + width + gap, 0),
+  );
   const width = panels.reduce((sum, panel) => sum + panel.width + gap, -gap);
   const height = HEADING + Math.max(...panels.map((panel) => panel.height));
-  const svg = s("svg", { viewBox: `-1 0 ${round(width + 2)} ${round(height + 1)}`, "font-family": FONT, "font-size": 13, fill: ink });
+  const svg = s("svg", {
+    viewBox: `-1 0 ${round(width + 2)} ${round(height + 1)}`,
+    "font-family": FONT,
+    "font-size": 13,
+    fill: ink,
+  });
   panels.forEach((panel, i) => svg.append(panelOf(panel, lefts[i] as number, HEADING, inks(dark))));
   return svg;
 }
@@ -62,7 +86,12 @@ export function entryText(label: string): string {
 
 let clips = 0;
 
-function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }: ReturnType<typeof inks>): SVGElement {
+function panelOf(
+  panel: Panel,
+  left: number,
+  top: number,
+  { ground, ink, muted }: ReturnType<typeof inks>,
+): SVGElement {
   const halo = { stroke: ground, "stroke-width": 3, "paint-order": "stroke" };
   const { width, height, affine } = panel;
   const { kx, ky, tx, ty } = affine;
@@ -85,7 +114,12 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
   return s(
     "g",
     { transform: `translate(${round(left)} ${top})` },
-    s("text", { x: 0, y: -10, "font-weight": 600 }, shorten(panel.title, 40), s("tspan", { fill: muted, "font-weight": 400, dx: 8 }, panel.subtitle)),
+    s(
+      "text",
+      { x: 0, y: -10, "font-weight": 600 },
+      shorten(panel.title, 40),
+      s("tspan", { fill: muted, "font-weight": 400, dx: 8 }, panel.subtitle),
+    ),
     s("clipPath", { id: clip }, s("rect", { width: round(width), height: round(height) })),
     s(
       "g",
@@ -95,15 +129,31 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
         s(
           "g",
           { fill: color, "fill-opacity": opacity },
-          ...dots.map(({ x, y }) => s("circle", { cx: round(x), cy: round(y), r: round(panel.radius) })),
+          ...dots.map(({ x, y }) =>
+            s("circle", { cx: round(x), cy: round(y), r: round(panel.radius) }),
+          ),
         ),
       ),
       s("g", { transform: place }, ...lines),
       ...panel.lines.map(([[x1, y1], [x2, y2]]) =>
-        s("line", { x1: round(x1), y1: round(y1), x2: round(x2), y2: round(y2), stroke: ink, "stroke-opacity": 0.65 }),
+        s("line", {
+          x1: round(x1),
+          y1: round(y1),
+          x2: round(x2),
+          y2: round(y2),
+          stroke: ink,
+          "stroke-opacity": 0.65,
+        }),
       ),
       ...panel.rings.map(({ at: [cx, cy], r }) =>
-        s("circle", { cx: round(cx), cy: round(cy), r, fill: "none", stroke: ink, "stroke-width": r > 5 ? 2.5 : 1.25 }),
+        s("circle", {
+          cx: round(cx),
+          cy: round(cy),
+          r,
+          fill: "none",
+          stroke: ink,
+          "stroke-width": r > 5 ? 2.5 : 1.25,
+        }),
       ),
       ...panel.names.flatMap(({ leader, color, firm }) => {
         if (!leader) return [];
@@ -111,7 +161,12 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
         const place = { x1, y1, x2, y2 };
         return [
           s("line", { ...place, stroke: ground, "stroke-width": 3, "stroke-opacity": 0.7 }),
-          s("line", { ...place, stroke: color, "stroke-width": 1.25, "stroke-dasharray": firm ? null : "2 3" }),
+          s("line", {
+            ...place,
+            stroke: color,
+            "stroke-width": 1.25,
+            "stroke-dasharray": firm ? null : "2 3",
+          }),
           s("circle", { cx: x2, cy: y2, r: 2.5, fill: color, stroke: ground, "stroke-width": 1 }),
         ];
       }),
@@ -133,7 +188,13 @@ function panelOf(panel: Panel, left: number, top: number, { ground, ink, muted }
         ),
       ),
     ),
-    s("rect", { width: round(width), height: round(height), fill: "none", stroke: muted, "stroke-opacity": 0.4 }),
+    s("rect", {
+      width: round(width),
+      height: round(height),
+      fill: "none",
+      stroke: muted,
+      "stroke-opacity": 0.4,
+    }),
   );
 }
 
@@ -142,7 +203,8 @@ function runs(dots: Dot[]): { color: string; opacity: number; dots: Dot[] }[] {
   const found: { color: string; opacity: number; dots: Dot[] }[] = [];
   for (const dot of dots) {
     const current = found.at(-1);
-    if (current && current.color === dot.color && current.opacity === dot.opacity) current.dots.push(dot);
+    if (current && current.color === dot.color && current.opacity === dot.opacity)
+      current.dots.push(dot);
     else found.push({ color: dot.color, opacity: dot.opacity, dots: [dot] });
   }
   return found;

@@ -56,12 +56,7 @@ function unknown(study: Study, title: string, dark: boolean): Coloring {
   };
 }
 
-function byClass(
-  study: Study,
-  codes: ArrayLike<number>,
-  title: string,
-  dark: boolean,
-): Coloring {
+function byClass(study: Study, codes: ArrayLike<number>, title: string, dark: boolean): Coloring {
   const colors = classColors(study.classNames.length, dark);
   const counts = count(codes, colors.length);
   const entries = study.classNames.map((label, i) => ({
@@ -70,19 +65,21 @@ function byClass(
     count: counts[i] as number,
     class: i,
   }));
-  return { categories: Uint16Array.from(codes), colors, title, entries, ofClasses: true, last: null };
+  return {
+    categories: Uint16Array.from(codes),
+    colors,
+    title,
+    entries,
+    ofClasses: true,
+    last: null,
+  };
 }
 
 /** Most neighbors that are counted one by one. */
 const COUNTED = 12;
 const BINS = 8;
 
-function byShare(
-  shares: Float32Array,
-  k: number | null,
-  title: string,
-  dark: boolean,
-): Coloring {
+function byShare(shares: Float32Array, k: number | null, title: string, dark: boolean): Coloring {
   const counted = k !== null && k <= COUNTED && shares.every((s) => isWhole(s * k));
   const bins = counted ? k + 1 : BINS;
   const colors = shareColors(dark, bins);
@@ -97,10 +94,22 @@ function byShare(
     count: counts[i] as number,
     class: null,
   }));
-  return { categories, colors, title, entries, ofClasses: false, last: where(categories, (c) => c < bins - 1) };
+  return {
+    categories,
+    colors,
+    title,
+    entries,
+    ofClasses: false,
+    last: where(categories, (c) => c < bins - 1),
+  };
 }
 
-function byCorrect(study: Study, predictions: ArrayLike<number>, title: string, dark: boolean): Coloring {
+function byCorrect(
+  study: Study,
+  predictions: ArrayLike<number>,
+  title: string,
+  dark: boolean,
+): Coloring {
   const { right, wrong } = correctColors(dark);
   const categories = Uint16Array.from(study.labels, (y, i) => (predictions[i] === y ? 0 : 1));
   const counts = count(categories, 2);
@@ -139,10 +148,17 @@ function where(codes: Uint16Array, test: (code: number) => boolean): number[] {
 }
 
 /** The same legend, with how many of the shown points have each color. */
-export function countShown(study: Study, { entries, categories }: Coloring, classes: number[] | null): LegendEntry[] {
+export function countShown(
+  study: Study,
+  { entries, categories }: Coloring,
+  classes: number[] | null,
+): LegendEntry[] {
   const points = shown(study, classes);
   if (!points) return entries;
-  const counts = count(points.map((i) => categories[i] as number), entries.length);
+  const counts = count(
+    points.map((i) => categories[i] as number),
+    entries.length,
+  );
   return entries.map((entry, i) => ({ ...entry, count: counts[i] as number }));
 }
 

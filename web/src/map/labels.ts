@@ -29,7 +29,9 @@ export function labelsOf(
   classes: number[] | null,
 ): Label[] {
   const wanted = classes && new Set(classes);
-  const grids = names.map((_, index) => (!wanted || wanted.has(index) ? new Float64Array(BINS * BINS) : null));
+  const grids = names.map((_, index) =>
+    !wanted || wanted.has(index) ? new Float64Array(BINS * BINS) : null,
+  );
   const counts = new Uint32Array(names.length);
   let all = 0;
   for (let i = 0; i < codes.length; i++) {
@@ -43,7 +45,8 @@ export function labelsOf(
   }
   const smoothed = grids.map((grid, index) => (grid && counts[index] ? smooth(grid) : null));
   const total = new Float64Array(BINS * BINS);
-  for (const grid of smoothed) grid?.forEach((value, cell) => (total[cell] = (total[cell] as number) + value));
+  for (const grid of smoothed)
+    grid?.forEach((value, cell) => (total[cell] = (total[cell] as number) + value));
   const peaks = smoothed.map((grid) => grid && center(grid, total));
   const best = new Float64Array(names.length).fill(Number.POSITIVE_INFINITY);
   const nearest = new Int32Array(names.length);
@@ -87,7 +90,8 @@ class Cells {
       kept.push(i);
       starts[this.cell(i) + 1] = (starts[this.cell(i) + 1] as number) + 1;
     }
-    for (let i = 1; i < starts.length; i++) starts[i] = (starts[i] as number) + (starts[i - 1] as number);
+    for (let i = 1; i < starts.length; i++)
+      starts[i] = (starts[i] as number) + (starts[i - 1] as number);
     const next = starts.slice();
     this.points = new Uint32Array(kept.length);
     for (const i of kept) {
@@ -101,7 +105,10 @@ class Cells {
   /** Which share of so many points around one, or a few more, is of its class; itself is not counted. */
   share(point: number, wanted: number): number {
     const { SIDE } = Cells;
-    const [column, row] = [bin(this.coords.x[point] as number, SIDE), bin(this.coords.y[point] as number, SIDE)];
+    const [column, row] = [
+      bin(this.coords.x[point] as number, SIDE),
+      bin(this.coords.y[point] as number, SIDE),
+    ];
     for (let reach = 1; ; reach++) {
       let [own, seen] = [0, 0];
       const [left, right] = [Math.max(0, column - reach), Math.min(SIDE - 1, column + reach)];
@@ -119,7 +126,10 @@ class Cells {
   }
 
   private cell(point: number): number {
-    return bin(this.coords.y[point] as number, Cells.SIDE) * Cells.SIDE + bin(this.coords.x[point] as number, Cells.SIDE);
+    return (
+      bin(this.coords.y[point] as number, Cells.SIDE) * Cells.SIDE +
+      bin(this.coords.x[point] as number, Cells.SIDE)
+    );
   }
 }
 
@@ -150,7 +160,7 @@ function box(grid: Float64Array, step: number, other: number): Float64Array {
 
 /** The middle of the cell where a class is densest, weighed by its share of all points there. */
 function center(grid: Float64Array, total: Float64Array): Point {
-  const weight = (i: number) => (total[i] ? (grid[i] as number) ** 2 / (total[i] as number) : 0);
+  const weight = (i: number) => (total[i] ? (grid[i] as number) ** 2 / total[i] : 0);
   let peak = 0;
   for (let i = 1; i < grid.length; i++) if (weight(i) > weight(peak)) peak = i;
   const middle = (bin: number) => ((bin + 0.5) / BINS) * 2 - 1;

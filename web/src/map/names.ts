@@ -71,7 +71,8 @@ export class Crowd {
     const { sums } = this;
     const row = Crowd.SIDE + 1;
     const wanted = classes && new Set(classes);
-    const cell = (value: number) => Math.min(Crowd.SIDE, Math.max(1, Math.ceil(((value + 1) / 2) * Crowd.SIDE)));
+    const cell = (value: number) =>
+      Math.min(Crowd.SIDE, Math.max(1, Math.ceil(((value + 1) / 2) * Crowd.SIDE)));
     for (let i = 0; i < x.length; i++) {
       if (wanted && !wanted.has(codes[i] as number)) continue;
       const at = cell(y[i] as number) * row + cell(x[i] as number);
@@ -114,7 +115,12 @@ export function placeNames(
   const order = labels
     .map((label) => ({ label, anchor: toScreen(affine, ...label.at) }))
     .filter(({ anchor: [x, y] }) => x >= 0 && y >= 0 && x <= width && y <= height)
-    .sort((a, b) => Number(b.label.firm) - Number(a.label.firm) || b.label.count - a.label.count || a.label.class - b.label.class)
+    .sort(
+      (a, b) =>
+        Number(b.label.firm) - Number(a.label.firm) ||
+        b.label.count - a.label.count ||
+        a.label.class - b.label.class,
+    )
     .slice(0, MOST);
   const reach = order.length > FEW ? NEAR : (RINGS.at(-1) as number);
   for (const { label, anchor } of order) {
@@ -123,7 +129,8 @@ export function placeNames(
     const usual = crowd.under(boxOf(anchor, half, RIM), affine);
     // Only what is so near can be met.
     const beside = ([x, y]: Point) =>
-      Math.abs(x - anchor[0]) < 2 * (reach + WIDEST) && Math.abs(y - anchor[1]) < 2 * (reach + HEIGHT);
+      Math.abs(x - anchor[0]) < 2 * (reach + WIDEST) &&
+      Math.abs(y - anchor[1]) < 2 * (reach + HEIGHT);
     const others = placed.filter((other) => beside(other.anchor));
     const anchors = order.filter((other) => other.label !== label && beside(other.anchor));
     let best: Spot | null = null;
@@ -135,16 +142,22 @@ export function placeNames(
       const box = boxOf(at, half);
       if (box[0] < 2 || box[1] < 2 || box[2] > width - 2 || box[3] > height - 2) continue;
       const hidden = crowd.under(boxOf(at, half, RIM), affine);
-      let cost = far / 10 + HIDDEN * Math.sqrt(hidden) - (before.get(label.class) === slot ? MOVED : 0);
+      let cost =
+        far / 10 + HIDDEN * Math.sqrt(hidden) - (before.get(label.class) === slot ? MOVED : 0);
       const free = hidden <= HIDES * usual + 1;
       const rival: Spot | null = free ? best : lying;
       if ((!free && (best || order.length > FEW)) || (rival && cost >= rival.cost)) continue;
-      if (others.some((other) => meet(box, other.box, GAP)) || blocked.some((rect) => meet(box, rect, 2))) continue;
+      if (
+        others.some((other) => meet(box, other.box, GAP)) ||
+        blocked.some((rect) => meet(box, rect, 2))
+      )
+        continue;
       const leader: [Point, Point] = [nearestOf(box, anchor), anchor];
       const extent = extentOf(box, anchor);
       for (const other of others) {
         if (!meet(extent, other.extent, 0)) continue;
-        if (other.leader && (cross(leader, other.leader) || through(box, other.leader))) cost += CROSSED;
+        if (other.leader && (cross(leader, other.leader) || through(box, other.leader)))
+          cost += CROSSED;
         if (through(other.box, leader)) cost += CROSSED;
       }
       for (const other of anchors) if (within(box, other.anchor)) cost += CROSSED;
@@ -158,9 +171,21 @@ export function placeNames(
     const from = nearestOf(box, anchor);
     const long = Math.hypot(from[0] - anchor[0], from[1] - anchor[1]) >= SHORTEST;
     const leader: PlacedName["leader"] = long ? [from, anchor] : null;
-    placed.push({ class: label.class, text, at, firm: label.firm, slot, box, anchor, leader, extent: extentOf(box, anchor) });
+    placed.push({
+      class: label.class,
+      text,
+      at,
+      firm: label.firm,
+      slot,
+      box,
+      anchor,
+      leader,
+      extent: extentOf(box, anchor),
+    });
   }
-  return placed.sort((a, b) => a.class - b.class).map(({ box: _box, anchor: _anchor, extent: _extent, ...name }) => name);
+  return placed
+    .sort((a, b) => a.class - b.class)
+    .map(({ box: _box, anchor: _anchor, extent: _extent, ...name }) => name);
 }
 
 /** The middle of a name whose nearest edge is so far from its points, one of some ways round. */
@@ -168,7 +193,10 @@ function placeOf([x, y]: Point, [w, h]: Point, far: number, way: number): Point 
   // To the sides first: there a name is nearest to its points.
   const angle = (2 * Math.PI * way) / WAYS;
   const [cos, sin] = [Math.cos(angle), Math.sin(angle)];
-  return [x + cos * far + Math.sign(round(cos)) * w * Math.min(1, Math.abs(cos) * 1.6), y + sin * far + sin * h];
+  return [
+    x + cos * far + Math.sign(round(cos)) * w * Math.min(1, Math.abs(cos) * 1.6),
+    y + sin * far + sin * h,
+  ];
 }
 
 function round(value: number): number {
@@ -198,7 +226,8 @@ function nearestOf([l, t, r, b]: Rect, [x, y]: Point): Point {
 
 /** Whether two lines cross. */
 function cross([a, b]: [Point, Point], [c, d]: [Point, Point]): boolean {
-  const side = (p: Point, q: Point, r: Point) => Math.sign((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]));
+  const side = (p: Point, q: Point, r: Point) =>
+    Math.sign((q[0] - p[0]) * (r[1] - p[1]) - (q[1] - p[1]) * (r[0] - p[0]));
   return side(a, b, c) !== side(a, b, d) && side(c, d, a) !== side(c, d, b);
 }
 
@@ -206,7 +235,16 @@ function cross([a, b]: [Point, Point], [c, d]: [Point, Point]): boolean {
 function through([l, t, r, b]: Rect, line: [Point, Point]): boolean {
   const inside = (x: number, y: number) => x > l && x < r && y > t && y < b;
   if (inside(...line[0]) || inside(...line[1])) return true;
-  return cross(line, [[l, t], [r, b]]) || cross(line, [[l, b], [r, t]]);
+  return (
+    cross(line, [
+      [l, t],
+      [r, b],
+    ]) ||
+    cross(line, [
+      [l, b],
+      [r, t],
+    ])
+  );
 }
 
 const widths = new Map<string, number>();

@@ -169,7 +169,8 @@ export class OverlayView {
       return;
     }
     const { coords, point, neighbors } = this.marked;
-    const at = (i: number) => toScreen(this.field.affine, coords.x[i] as number, coords.y[i] as number);
+    const at = (i: number) =>
+      toScreen(this.field.affine, coords.x[i] as number, coords.y[i] as number);
     const [x, y] = at(point);
     const lines = neighbors.map((i) => {
       const [x2, y2] = at(i);
@@ -179,7 +180,11 @@ export class OverlayView {
       const [cx, cy] = at(i);
       return s("circle", { class: "neighbor", cx, cy, r: 4 });
     });
-    this.links.replaceChildren(...lines, ...rings, s("circle", { class: "ring", cx: x, cy: y, r: 8 }));
+    this.links.replaceChildren(
+      ...lines,
+      ...rings,
+      s("circle", { class: "ring", cx: x, cy: y, r: 8 }),
+    );
   }
 }
 

@@ -112,7 +112,11 @@ export class Scatter {
 
   zoom(factor: number): void {
     const { view } = this.camera;
-    const [scale, x, y] = [factor * (view[0] as number), factor * (view[12] as number), factor * (view[13] as number)];
+    const [scale, x, y] = [
+      factor * (view[0] as number),
+      factor * (view[12] as number),
+      factor * (view[13] as number),
+    ];
     this.glide([scale, x, y]);
   }
 
@@ -132,8 +136,11 @@ export class Scatter {
       const eased = 1 - (1 - share) ** 3;
       // Scales multiply: so their logarithms go evenly, and the shift with the scale.
       const scale = (from[0] as number) ** (1 - eased) * to[0] ** eased;
-      const along = from[0] === to[0] ? eased : (scale - (from[0] as number)) / (to[0] - (from[0] as number));
-      const [x, y] = [1, 2].map((i) => (from[i] as number) + along * ((to[i] as number) - (from[i] as number)));
+      const along =
+        from[0] === to[0] ? eased : (scale - (from[0] as number)) / (to[0] - (from[0] as number));
+      const [x, y] = [1, 2].map(
+        (i) => (from[i] as number) + along * ((to[i] as number) - (from[i] as number)),
+      );
       this.plot.view([scale, 0, 0, 0, 0, scale, 0, 0, 0, 0, 1, 0, x as number, y as number, 0, 1]);
       this.seen();
       if (share < 1) this.gliding = requestAnimationFrame(step);
@@ -159,7 +166,10 @@ export class Scatter {
   }
 
   private get camera(): { view: Float32Array; scale(by: number[], at: number[]): void } {
-    return this.plot.get("camera");
+    return this.plot.get("camera") as {
+      view: Float32Array;
+      scale(by: number[], at: number[]): void;
+    };
   }
 
   private fit(width: number, height: number): void {

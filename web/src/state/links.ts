@@ -85,7 +85,7 @@ export function encodeSelection(selection: number[], n: number): string {
     return `~${btoa(text).replaceAll("+", "-").replaceAll("/", "_").replace(/=+$/, "")}`;
   }
   const runs: string[] = [];
-  for (let i = 0; i < selection.length; ) {
+  for (let i = 0; i < selection.length;) {
     let end = i;
     while (selection[end + 1] === (selection[end] as number) + 1) end++;
     runs.push(end > i ? `${selection[i]}-${selection[end]}` : `${selection[i]}`);
@@ -157,7 +157,11 @@ function findEpoch(study: Study, model: number, text: string | undefined): numbe
 }
 
 /** The epoch of a second map where the link names none: of the same model that of the first. */
-function usualEpoch(study: Study, { model, epoch }: Pick<Place, "model" | "epoch">, other: number): number | null {
+function usualEpoch(
+  study: Study,
+  { model, epoch }: Pick<Place, "model" | "epoch">,
+  other: number,
+): number | null {
   if (!study.epochs(other)) return null;
   return other === model ? epoch : study.epochs(other) - 1;
 }
@@ -174,5 +178,8 @@ function find(things: { name: string }[], text: string | undefined): number | nu
 }
 
 function integers(text: string | undefined): number[] {
-  return (text ?? "").split(",").filter((part) => /^\d{1,9}$/.test(part)).map(Number);
+  return (text ?? "")
+    .split(",")
+    .filter((part) => /^\d{1,9}$/.test(part))
+    .map(Number);
 }

@@ -47,7 +47,10 @@ function isMap(measure: Measure): boolean {
 export function defaultMeasures(study: Study): string[] {
   const all = study.payload.measures;
   const chosen = FIRST.flatMap((test) => all.find(test)?.name ?? []);
-  return (chosen.length ? [...new Set(chosen)] : all.slice(0, 6).map(({ name }) => name)).slice(0, 6);
+  return (chosen.length ? [...new Set(chosen)] : all.slice(0, 6).map(({ name }) => name)).slice(
+    0,
+    6,
+  );
 }
 
 /** The state of a page just opened: the last layer that has a map would give the end away. */
@@ -82,7 +85,8 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     color: colors(study, place.model).includes(wanted.color) ? wanted.color : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
-    classes: classes && classes.length > 0 && classes.length < study.classNames.length ? classes : null,
+    classes:
+      classes && classes.length > 0 && classes.length < study.classNames.length ? classes : null,
     selection: indices(wanted.selection, study.n),
     focus: within(wanted.focus, study.n),
     measures: [...new Set(wanted.measures)].filter((name) => known.has(name)),
@@ -106,11 +110,11 @@ export function colors(study: Study, model: number): Color[] {
   const epochs = [null, ...Array(study.epochs(model)).keys()];
   const predicted = epochs.some((epoch) => study.predictions({ model, epoch }));
   const hits = epochs.some((epoch) =>
-    study.moment({ model, epoch }).layers.some((layer) => !("unchanged" in layer) && (layer.hits || layer.mapHits)),
+    study
+      .moment({ model, epoch })
+      .layers.some((layer) => !("unchanged" in layer) && (layer.hits || layer.mapHits)),
   );
-  return COLORS.filter(
-    (color) => color === "class" || (color === "hit" ? hits : predicted),
-  );
+  return COLORS.filter((color) => color === "class" || (color === "hit" ? hits : predicted));
 }
 
 function clamp(value: number, length: number): number {
@@ -131,5 +135,13 @@ export function scoreOf(study: Study, place: Place, measure: string): Score | nu
   const score = study.score(place, measure);
   if (score || place.epoch === null) return score;
   const reason = `not measured at this layer at epoch ${study.epochName(place.model, place.epoch)}`;
-  return { value: null, reason, interval: null, null: null, nullInterval: null, perClass: null, notes: [] };
+  return {
+    value: null,
+    reason,
+    interval: null,
+    null: null,
+    nullInterval: null,
+    perClass: null,
+    notes: [],
+  };
 }
