@@ -112,6 +112,17 @@ def test_no_more_is_read_than_fits():
     np.testing.assert_array_equal(whole, points)
 
 
+def test_memory_is_given_as_text():
+    points = clouds(2000, 30)
+    stored = Sliced(points)
+    # 60 KB are 500 rows of 30 numbers; 1 MB holds all 240,000 bytes.
+    found = unknot.nearest_neighbors(stored, n_neighbors=5, max_memory="60 KB")
+    assert stored.most <= 500
+    again = unknot.nearest_neighbors(stored, n_neighbors=5, max_memory="1 MB")
+    assert stored.most == 2000
+    np.testing.assert_array_equal(found.indices, again.indices)
+
+
 def test_same_bytes_for_any_number_of_threads():
     points = clouds(3000, 250)
     graphs = [
@@ -157,6 +168,8 @@ def test_bad_points_on_disk():
         unknot.nearest_neighbors(Sliced(points.astype(complex)), 3, max_memory=1000)
     with pytest.raises(ValueError, match=r"one feature; got \(300,\)"):
         unknot.nearest_neighbors(Sliced(points[:, 0]), 3, max_memory=1000)
+    with pytest.raises(ValueError, match=r"max_memory .*; got '2 XB'"):
+        unknot.nearest_neighbors(Sliced(points), 3, max_memory="2 XB")
     good = Sliced(clouds(300, 10))
     with pytest.raises(ValueError, match=r"got metric='cosine'. Pass max_memory=12000"):
         unknot.nearest_neighbors(good, 3, "cosine", max_memory=1000)
@@ -164,5 +177,5 @@ def test_bad_points_on_disk():
         unknot.nearest_neighbors(good, 3, exact=False, max_memory=1000)
     with pytest.raises(ValueError, match="max_memory must be at least one byte; got 0"):
         unknot.nearest_neighbors(good, 3, max_memory=0)
-    with pytest.raises(ValueError, match="k must be from 1 to n_samples - 1 = 299"):
+    with pytest.raises(ValueError, match="n_neighbors must be from 1 to n_samples - 1 = 299"):
         unknot.nearest_neighbors(good, 300, max_memory=1000)

@@ -47,7 +47,7 @@ def test_three_points_on_a_line():
     graph = unknot.nearest_neighbors(np.array([[0.0], [1.0], [3.0]]), 2)
     assert graph.indices.tolist() == [[1, 2], [0, 2], [1, 0]]
     assert graph.distances.tolist() == [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]]
-    assert (graph.n_samples, graph.k) == (3, 2)
+    assert (graph.n_samples, graph.n_neighbors) == (3, 2)
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 6, 7, 40, 111, 300, 500])
@@ -292,10 +292,22 @@ def test_memory_stays_under_one_and_a_half_gigabytes():
 @pytest.mark.parametrize(
     ("points", "k", "options", "error", "message"),
     [
-        (np.zeros((4, 2)), 4, {}, ValueError, r"k must be from 1 to n_samples - 1 = 3; got 4"),
-        (np.zeros((4, 2)), 0, {}, ValueError, r"k must be from 1 to n_samples - 1 = 3; got 0"),
-        (np.zeros((1, 2)), 1, {}, ValueError, r"k must be from 1 to n_samples - 1 = 0"),
-        (np.zeros((4, 2)), True, {}, TypeError, r"k must be an integer; got True"),
+        (
+            np.zeros((4, 2)),
+            4,
+            {},
+            ValueError,
+            r"n_neighbors must be from 1 to n_samples - 1 = 3; got 4",
+        ),
+        (
+            np.zeros((4, 2)),
+            0,
+            {},
+            ValueError,
+            r"n_neighbors must be from 1 to n_samples - 1 = 3; got 0",
+        ),
+        (np.zeros((1, 2)), 1, {}, ValueError, r"n_neighbors must be from 1 to n_samples - 1 = 0"),
+        (np.zeros((4, 2)), True, {}, TypeError, r"n_neighbors must be an integer; got True"),
         (np.zeros(4), 1, {}, ValueError, r"points must have the shape"),
         (np.zeros((4, 0)), 1, {}, ValueError, r"at least one feature"),
         (np.array([[1.0], [np.nan]]), 1, {}, ValueError, r"points must be finite"),

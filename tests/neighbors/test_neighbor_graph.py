@@ -15,7 +15,7 @@ def test_holds_what_it_is_given():
     graph = NeighborGraph(indices, distances, "cosine", 0.5)
     assert graph.indices is indices
     assert graph.distances is distances
-    assert (graph.metric, graph.recall, graph.n_samples, graph.k) == ("cosine", 0.5, 3, 2)
+    assert (graph.metric, graph.recall, graph.n_samples, graph.n_neighbors) == ("cosine", 0.5, 3, 2)
 
 
 def test_nearest_keeps_the_first():
@@ -27,7 +27,7 @@ def test_nearest_keeps_the_first():
 
 @pytest.mark.parametrize("k", [0, 3])
 def test_nearest_cannot_add(k):
-    with pytest.raises(ValueError, match=f"k must be between 1 and 2.*got {k}"):
+    with pytest.raises(ValueError, match=f"n_neighbors must be from 1 to 2.*got {k}"):
         NeighborGraph(*arrays()).nearest(k)
 
 
@@ -40,7 +40,7 @@ def broken(change):
     ("change", "message"),
     [
         (lambda i, d: (i, d[:, :1]), "same shape"),
-        (lambda i, d: (i[:, :0], d[:, :0]), "k at least 1"),
+        (lambda i, d: (i[:, :0], d[:, :0]), "n_neighbors at least 1"),
         (lambda i, d: (i + np.int32(1), d), "indices must name samples 0 to 2; got 1 to 3"),
         (lambda i, d: (i - np.int32(1), d), "indices must name samples 0 to 2; got -1 to 1"),
         (lambda i, d: (i, -d), "distances must be finite and not negative"),

@@ -50,7 +50,7 @@ def test_separates_clusters(blobs):
     assert tsne.learning_rate_ == 200.0
     assert tsne.perplexity_ == 10.0
     assert tsne.n_features_in_ == 10
-    assert (tsne.graph_.k, tsne.graph_.recall, tsne.graph_.metric) == (30, 1.0, "euclidean")
+    assert (tsne.graph_.n_neighbors, tsne.graph_.recall, tsne.graph_.metric) == (30, 1.0, "euclidean")
     assert tsne.method_ == "exact"
     assert set(tsne.timings_) == {"neighbors", "start", "affinities", "optimization"}
     assert tsne.get_feature_names_out().tolist() == ["tsne0", "tsne1"]

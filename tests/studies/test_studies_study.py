@@ -111,7 +111,7 @@ def test_few_samples_adjust_and_say_so(layers, digits):
     small = unknot.study(
         {"fc2": layers["fc2"][:9]}, (digits.inputs[:9], digits.labels[:9]), **fast(k=10)
     )
-    assert small["fc2"].graph.k == 8
+    assert small["fc2"].graph.n_neighbors == 8
     assert small.notes == (
         "k is 8 instead of 10: there are 9 samples",
         "n_neighbors is 8 instead of 30: there are 9 samples",

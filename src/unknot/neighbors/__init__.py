@@ -1,4 +1,4 @@
-"""The k nearest neighbors of every point: exact, on all cores, without an N x N matrix."""
+"""The nearest neighbors of every point: exact, on all cores, without an N x N matrix."""
 
 # Names imported `as` themselves are for the other rooms, not for users.
 from ._axes import centered as centered

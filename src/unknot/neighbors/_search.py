@@ -21,54 +21,59 @@ from ._duplicates import Distinct
 from ._graph import NeighborGraph
 
 METRICS = ("euclidean", "cosine")
-# Beyond this many points a search of all pairs takes longer than all else together.
+# Above this many points, an exact search takes longer than the rest of a t-SNE.
 APPROXIMATE_ABOVE = 300_000
-# Up to this many features a k-d tree looks at fewer points than tiles do.
+# Up to this many features, a k-d tree visits fewer points than tiles do.
 TREE_FEATURES = 6
 
 
 def nearest_neighbors(
     points: ArrayLike | Any,
-    k: SupportsIndex,
+    n_neighbors: SupportsIndex,
     metric: str = "euclidean",
     n_jobs: int | None = None,
     *,
     exact: bool | None = None,
-    max_memory: int | None = None,
+    max_memory: int | str | None = None,
 ) -> NeighborGraph:
-    """Find the k nearest neighbors of every point.
+    """Find the nearest neighbors of every point.
 
-    Exact up to 300,000 points, by default: the neighbors are those of a search through all pairs
-    with distances in float64, equally distant ones ordered by index. The search looks at few pairs
-    in full, and never holds more than a few megabytes of products per thread. Above, the search
-    looks at the most promising parts of the points and refines what it finds; its recall is
-    measured on a sample of the points and stated in the graph.
+    Exact up to 300,000 points by default: the same neighbors as a brute-force search with
+    distances in float64, ties in the order of their indices. Few distances are computed in full,
+    and no thread needs more than a few megabytes of intermediate results. Above 300,000 points the
+    search is approximate by default; its recall is measured on a sample of the points and stated
+    in the graph.
 
     Parameters
     ----------
     points : array-like or sparse matrix of shape (n_samples, n_features)
-        Real and finite. Computed in float32; values that it cannot hold, such as float64 with a
-        large offset, are first taken relative to a point near their mean (for the cosine: their
-        directions are), so that the offset costs no precision. Or an array on disk, (n_samples,
-        *shape): a Zarr or HDF5 array, or a ``numpy.memmap``.
-    k : int
-        Neighbors of each point, itself not counted: from 1 to n_samples - 1.
+        Real and finite. Converted to float32; values that need more precision, such as float64 with
+        a large offset, are first centered near their mean (for the cosine metric, their directions
+        are), so that no precision is lost. Or an array on disk of shape (n_samples, ...): a Zarr or
+        HDF5 array, or a ``numpy.memmap``.
+    n_neighbors : int
+        The number of neighbors of each point, excluding itself: from 1 to n_samples - 1. For
+        `TSNE`, three times the perplexity.
     metric : {"euclidean", "cosine"}, default="euclidean"
         Cosine is ``1 - cos``, in [0, 2]: 0 for the same direction. A row of zeros has no direction:
         its distance is 1 to every other row and 0 to another row of zeros.
-    n_jobs : int, optional
-        Threads; by default every core. The result is the same for any number.
-    exact : bool, optional
-        True or False to search exactly or approximately at any size.
-    max_memory : int, optional
-        Points on disk that take more bytes than this as float32, by default 256 MB, are searched in
-        parts, exactly at any size. Beside so many bytes of points the search holds some 320 numbers
-        for each. It is for the Euclidean metric.
+    n_jobs : int or None, default=None
+        The number of threads. None means every core (in scikit-learn, one). The result does not
+        depend on it.
+    exact : bool or None, default=None
+        None searches exactly up to 300,000 points. Set it to True to search exactly at any size,
+        which takes quadratic time; to False to search approximately, which pays above about
+        100,000 points.
+    max_memory : int, str or None, default=None
+        For points on disk: those that take more memory than this as float32, in bytes or as text
+        such as "2 GB", are searched in parts, always exactly; None means 256 MB. In addition, the
+        search needs about 320 numbers per point. Only for the Euclidean metric. Increase it to
+        read the points fewer times.
 
     Returns
     -------
     NeighborGraph
-        int32 indices and float32 distances, (n_samples, k).
+        int32 indices and float32 distances, both of shape (n_samples, n_neighbors).
 
     Raises
     ------
@@ -76,19 +81,25 @@ def nearest_neighbors(
         If the points are not real numbers.
     ValueError
         If a value is NaN or infinite, or so large that distances do not fit in float32, or a
-        parameter is out of its range.
+        parameter is out of range.
+
+    See Also
+    --------
+    NeighborGraph : The result.
+    unknot.TSNE : Accepts the graph, so that the neighbors are computed only once.
+    unknot.metrics.neighborhood_hit : Share of neighbors with the same label.
 
     Notes
     -----
-    Up to 6 features: a k-d tree. Otherwise distances are bounded from below by a matrix product
-    over the leading principal axes, and computed only where the bound beats the k-th distance so
-    far.
+    Up to 6 features, a k-d tree is used. Otherwise distances are bounded from below by a matrix
+    product over the leading principal axes, and computed only where the bound is below the k-th
+    distance found so far.
 
     Examples
     --------
     >>> import numpy as np, unknot
     >>> points = np.array([[0.0, 0.0], [0.0, 1.0], [0.0, 3.0]])
-    >>> graph = unknot.nearest_neighbors(points, k=2)
+    >>> graph = unknot.nearest_neighbors(points, n_neighbors=2)
     >>> graph.indices.tolist(), graph.distances.tolist(), graph.recall
     ([[1, 2], [0, 2], [1, 0]], [[1.0, 3.0], [1.0, 2.0], [2.0, 3.0]], 1.0)
     """
@@ -96,22 +107,25 @@ def nearest_neighbors(
     check_metric(metric)
     points = opened(points, max_memory)
     if isinstance(points, StoredPoints):
-        return _graph_of_stored(points, _check_k(k, len(points)), metric, n_threads, exact)
+        k = _check_n_neighbors(n_neighbors, len(points))
+        return _graph_of_stored(points, k, metric, n_threads, exact)
     space = SearchSpace.of(points, metric)
-    return graph_of_points(space, _check_k(k, space.points.shape[0]), n_threads, exact=exact)
+    k = _check_n_neighbors(n_neighbors, space.points.shape[0])
+    return graph_of_points(space, k, n_threads, exact=exact)
 
 
 @dataclass(frozen=True, eq=False)
 class SearchSpace:
-    """Points as the search takes them: their Euclidean distances are those of the metric.
+    """Points converted for the search: their Euclidean distances give those of the metric.
 
     Attributes
     ----------
     points : ndarray of shape (n_samples, n_features), float32, or CSR matrix, float64
-        A matrix if the points came sparse and are too large to be made dense.
+        A matrix if the points are sparse and too large to be made dense.
     metric : str
     origin : ndarray of shape (n_features,), or None
-        What was subtracted from points, or from their directions, that float32 cannot hold.
+        Subtracted from the points (cosine: from their directions) before the conversion to float32;
+        None if they do not need it.
     """
 
     points: Any
@@ -127,15 +141,17 @@ class SearchSpace:
         array = as_points(points, name=name)
         origin, compared = origin_of(array), array
         if metric == "cosine" and origin is not None:
-            # Directions, unlike points, may be moved: half of |u - v|^2 stays 1 - cos.
+            # Unit vectors may be shifted: |u - v|^2 / 2 remains 1 - cos.
             compared = _unit(array)[0]
             origin = origin_of(compared)
         if origin is not None:
-            warn_if_imprecise(lambda rows: subtract_row(compared[rows], origin), compared.shape, name=name)
+            warn_if_imprecise(
+                lambda rows: subtract_row(compared[rows], origin), compared.shape, name=name
+            )
         return cls(_as_float32(array, metric, origin, name), metric, origin)
 
     def take(self, points: Any, *, name: str = "points") -> Any:
-        """Check other points and convert them in the same way."""
+        """Check other points and convert them likewise."""
         if sparse.issparse(self.points):
             return _sparse.check(points, self.metric, name=name)
         return _as_float32(as_points(points, name=name), self.metric, self.origin, name)
@@ -145,7 +161,7 @@ def _as_float32(array: Array, metric: str, origin: Array | None, name: str) -> A
     if metric == "cosine":
         return _directions(array, origin, name)
     points = relative(array, origin, name=name)
-    # Two points at opposite corners must have a distance.
+    # The distance of two opposite corners must be finite.
     limit = float(np.finfo(np.float32).max) / (2 * points.shape[1] ** 0.5)
     reach = max_abs(points)
     if reach > limit:
@@ -159,7 +175,7 @@ def _as_float32(array: Array, metric: str, origin: Array | None, name: str) -> A
 def graph_of_points(
     space: SearchSpace, k: int, n_threads: int, *, exact: bool | None = None
 ) -> NeighborGraph:
-    """Find the k nearest neighbors of checked points; as `nearest_neighbors`."""
+    """Find the k nearest neighbors of converted points, as `nearest_neighbors` does."""
     points, metric = space.points, space.metric
     if exact is None:
         exact = points.shape[0] <= APPROXIMATE_ABOVE
@@ -173,9 +189,9 @@ def graph_of_points(
         indices = np.zeros((1, 0), np.int32)
         distances = np.zeros((1, 0), np.float32)
     else:
-        few = min(k, distinct.n_distinct - 1)
+        k_distinct = min(k, distinct.n_distinct - 1)
         indices, distances, recall = _search_distinct(
-            distinct.points, few, n_threads, metric == "cosine", exact
+            distinct.points, k_distinct, n_threads, metric == "cosine", exact
         )
     indices, distances = distinct.expand(indices, distances, k)
     return NeighborGraph(indices, distances, metric, recall)
@@ -184,20 +200,20 @@ def graph_of_points(
 def neighbors_among(
     queries: Any, points: Any, k: int, metric: str, n_threads: int
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
-    """Find the k points nearest to each query, exactly; both as a `SearchSpace` takes them."""
+    """Find the k points nearest to each query, exactly; both converted by a `SearchSpace`."""
     half_square = metric == "cosine"
     is_sparse = bool(sparse.issparse(points))
     if is_sparse:
         return _sparse.search(points, k, n_threads, queries=queries, half_square=half_square)
-    # Rows of zeros, whose directions are a column of their own, may be on one side only.
+    # Only one of the two may have the extra column for rows of zeros (`_directions`).
     width = max(points.shape[1], queries.shape[1])
-    points, queries = _widened(points, width), _widened(queries, width)
+    points, queries = _pad_columns(points, width), _pad_columns(queries, width)
     if width <= TREE_FEATURES:
         return _tree.search(points, k, n_threads, queries=queries, half_square=half_square)
     return _exact.search(points, k, n_threads, queries=queries, half_square=half_square)
 
 
-def _widened(points: Array, width: int) -> Array:
+def _pad_columns(points: Array, width: int) -> Array:
     missing = width - points.shape[1]
     return np.pad(points, ((0, 0), (0, missing))) if missing else points
 
@@ -206,26 +222,26 @@ def _graph_of_stored(
     points: StoredPoints, k: int, metric: str, n_threads: int, exact: bool | None
 ) -> NeighborGraph:
     if metric != "euclidean" or exact is False:
-        asked = f"metric={metric!r}" if metric != "euclidean" else "exact=False"
+        got = f"metric={metric!r}" if metric != "euclidean" else "exact=False"
         raise ValueError(
-            f"points on disk of {4 * points.size:,} bytes are searched in parts, exactly and by "
-            f"the Euclidean metric; got {asked}. Pass max_memory={4 * points.size} to read them "
-            "whole"
+            f"points on disk of {4 * points.size:,} bytes are searched in parts, which requires "
+            f"metric='euclidean' and an exact search; got {got}. Pass "
+            f"max_memory={4 * points.size} to load them into memory"
         )
     return _blocks.graph_of_stored(points, k, n_threads)
 
 
 def check_metric(metric: object) -> None:
-    """Raise ValueError unless the metric is one of those there are."""
+    """Raise ValueError if the metric is unknown."""
     if metric not in METRICS:
         raise ValueError(
             f"metric must be one of {', '.join(map(repr, METRICS))}; got {metric!r}. "
-            "For another one, compute the distances and use TSNE(metric='precomputed')"
+            "For another metric, compute the distances and use TSNE(metric='precomputed')"
         )
 
 
 def _directions(array: Array, origin: Array | None, name: str) -> Array:
-    """Scale rows to unit length; a row of zeros gets a direction of its own, at right angles."""
+    """Scale rows to unit length; rows of zeros get a direction orthogonal to all others."""
     unit, zero = _unit(relative(array, None, name=name) if origin is None else array)
     points = converted(unit, origin, 0)
     if zero.any():
@@ -234,7 +250,7 @@ def _directions(array: Array, origin: Array | None, name: str) -> Array:
 
 
 def _unit(array: Array) -> tuple[Array, Array]:
-    """Scale rows to unit length, in their own precision; say which are zeros, and stay so."""
+    """Scale rows to unit length, in their own precision; also return which rows are zero."""
     wide = array if array.dtype.kind == "f" else array.astype(np.float64)
     reach = np.abs(wide).max(axis=1, keepdims=True)
     scaled = wide / np.where(reach > 0, reach, 1)
@@ -254,11 +270,12 @@ def _search_distinct(
     return _approximate.search(points, k, n_threads, half_square=half_square)
 
 
-def _check_k(k: SupportsIndex, n: int) -> int:
-    if not is_integer(k):
-        raise TypeError(f"k must be an integer; got {k!r}")
-    if not 1 <= k <= n - 1:
+def _check_n_neighbors(n_neighbors: SupportsIndex, n: int) -> int:
+    if not is_integer(n_neighbors):
+        raise TypeError(f"n_neighbors must be an integer; got {n_neighbors!r}")
+    if not 1 <= n_neighbors <= n - 1:
         raise ValueError(
-            f"k must be from 1 to n_samples - 1 = {n - 1}; got {k}. A point is not its own neighbor"
+            f"n_neighbors must be from 1 to n_samples - 1 = {n - 1}; got {n_neighbors}. "
+            "A point is not its own neighbor"
         )
-    return int(k)
+    return int(n_neighbors)

@@ -121,7 +121,7 @@ def joint(
     graph: NeighborGraph, perplexity: float, order: Int32[Array, " samples"], team: ThreadTeam
 ) -> Affinities:
     """Compute p_ij = (p_{j|i} + p_{i|j}) / 2N [vanDerMaaten2008], row r for sample ``order[r]``."""
-    n, k = graph.n_samples, graph.k
+    n, k = graph.n_samples, graph.n_neighbors
     p, sigma = conditional(graph.distances, perplexity, team)
     rank = rank_of(order)
     columns = np.empty((n, k), np.int32)

@@ -98,7 +98,7 @@ def map_after(
     >>> import numpy as np, unknot
     >>> from unknot.projection import map_after
     >>> points = np.repeat(np.eye(3), 20, axis=0) + np.arange(60)[:, None] / 1000
-    >>> graph = unknot.nearest_neighbors(points, k=15)
+    >>> graph = unknot.nearest_neighbors(points, n_neighbors=15)
     >>> first = map_after(graph, points=points, perplexity=5, random_state=0)
     >>> second = map_after(graph, first.map_, perplexity=5, random_state=0)
     >>> first.start, second.start, second.displacement < 0.2

@@ -215,7 +215,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         self.timings_ = {"neighbors": time.perf_counter() - began}
         n = graph.n_samples
         self._say(
-            f"{graph.k} nearest neighbors of {n} samples in {self.timings_['neighbors']:.3f} s "
+            f"{graph.n_neighbors} nearest neighbors of {n} samples in {self.timings_['neighbors']:.3f} s "
             + ("(exact)" if graph.recall == 1 else f"(recall {graph.recall:.4f})")
         )
         began = time.perf_counter()
@@ -273,7 +273,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         """
         check_is_fitted(self)
         n_threads = resolve_n_jobs(self.n_jobs)
-        k = self.graph_.k
+        k = self.graph_.n_neighbors
         if self._space is None:
             if sparse.issparse(X):
                 raise TypeError(
@@ -333,9 +333,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                     f"graph must be of the {checked.shape[0]} samples of X with metric "
                     f"{self.metric!r}; got {graph.n_samples} samples, metric {graph.metric!r}"
                 )
-        self._set_perplexity(graph.n_samples, graph.k)
+        self._set_perplexity(graph.n_samples, graph.n_neighbors)
         k = neighbors_for(self.perplexity_, graph.n_samples)
-        return points, graph.nearest(min(k, graph.k))
+        return points, graph.nearest(min(k, graph.n_neighbors))
 
     def _given_graph(self, X: Any) -> NeighborGraph:
         if isinstance(X, NeighborGraph):

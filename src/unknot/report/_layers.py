@@ -1,4 +1,4 @@
-"""What the page shows of one layer: its map, points, neighbors, shapes and scores."""
+"""Payload entry of one layer: map, points, neighbors, shapes and scores."""
 
 import math
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ from ..representations import describe_reduction
 from ..studies import LayerStudy
 from ._packing import pack, pack_map, pack_shares
 
-_K = 6  # neighbors of a Neighborhood Hit, where the scores do not say
-_DEPTH = 0.95
+_DEFAULT_K = 6  # of the Neighborhood Hit, for layers without scores
+_PEELED_DEPTH = 0.95
 
 
 def layer_entry(
     layer: LayerStudy, labels: Labels, n_classes: int, n_neighbors: int, n_jobs: int | None
 ) -> dict[str, Any]:
-    """Build the entry of a layer; one that is a view of another repeats nothing of it."""
+    """Build the entry of a layer. A view of another layer has no data of its own."""
     entry: dict[str, Any] = {
         "name": str(layer.name),
         "kind": str(layer.kind),
@@ -41,7 +41,7 @@ def layer_entry(
         entry["scores"] = scores_entry(layer.scores, n_classes)
         entry["notes"] += [str(note) for note in layer.scores.notes if note not in entry["notes"]]
     present, codes = np.unique(labels, return_inverse=True)
-    k = min(_neighbors_of_hit(layer), len(labels) - 1)
+    k = min(_hit_k(layer), len(labels) - 1)
     entry["hitK"] = k
     if layer.graph is not None:
         entry.update(_graph_entry(layer.graph, codes, present, n_classes, k, n_neighbors))
@@ -50,15 +50,15 @@ def layer_entry(
         entry["map"] = pack_map(map_)
         entry.update(_shapes_entry(map_.astype(np.float64), codes, present, n_classes))
         if k >= 1:
-            near = nearest_neighbors(map_, k, n_jobs=n_jobs)
-            entry["mapHits"] = pack_shares(hit_from_graph(near, k, codes, present).per_point)
+            map_graph = nearest_neighbors(map_, k, n_jobs=n_jobs)
+            entry["mapHits"] = pack_shares(hit_from_graph(map_graph, k, codes, present).per_point)
     return entry
 
 
 def scores_entry(scores: Scores, n_classes: int) -> dict[str, Any]:
-    """Build the scores of a layer: those measured, and why the others are missing."""
-    places = np.asarray(scores.classes).astype(np.int64)
-    entry = {name: _score_entry(score, places, n_classes) for name, score in scores.items()}
+    """Build the scores of a layer, with the reason for each skipped measure."""
+    class_codes = np.asarray(scores.classes).astype(np.int64)
+    entry = {name: _score_entry(score, class_codes, n_classes) for name, score in scores.items()}
     for name, reason in scores.skipped.items():
         entry[name] = {
             **dict.fromkeys(("value", "interval", "null", "nullInterval", "perClass")),
@@ -69,41 +69,41 @@ def scores_entry(scores: Scores, n_classes: int) -> dict[str, Any]:
 
 
 def checked_map(map_: Any, name: str, n_samples: int) -> Array:
-    """Return a map as float32 (n_samples, 2).
+    """Validate a map and return it as float32 (n_samples, 2).
 
     Raises
     ------
     ValueError
-        If it has another shape, or a value is not finite.
+        If it has a different shape or non-finite values.
     """
     array = np.asarray(map_, dtype=np.float32)
     if array.shape != (n_samples, 2) or not np.isfinite(array).all():
         raise ValueError(
             f"the map of {name!r} must be finite and have the shape ({n_samples}, 2); "
-            f"got {array.shape} with {int((~np.isfinite(array)).sum())} values that are not finite"
+            f"got {array.shape} with {int((~np.isfinite(array)).sum())} non-finite values"
         )
     return array
 
 
 def finite(value: Any) -> float | None:
-    """Return a number, or None for what JSON cannot say: NaN, infinity, nothing."""
+    """Return a float, or None for values that JSON cannot represent: NaN, infinity, None."""
     return float(value) if value is not None and math.isfinite(value) else None
 
 
-def _neighbors_of_hit(layer: LayerStudy) -> int:
+def _hit_k(layer: LayerStudy) -> int:
     settings: Mapping[str, Any] = {} if layer.scores is None else layer.scores.settings
-    return int(settings.get("k", _K))
+    return int(settings.get("k", _DEFAULT_K))
 
 
 def _graph_entry(
     graph: NeighborGraph, codes: Labels, present: Array, n_classes: int, k: int, n_neighbors: int
 ) -> dict[str, Any]:
     entry: dict[str, Any] = {}
-    shown = min(n_neighbors, graph.k)
-    if shown:
-        indices = np.ascontiguousarray(graph.indices[:, :shown]).ravel()
-        entry["neighbors"] = {"k": shown, "indices": pack(indices)}
-    if 1 <= k <= graph.k:
+    n_stored = min(n_neighbors, graph.n_neighbors)
+    if n_stored:
+        indices = np.ascontiguousarray(graph.indices[:, :n_stored]).ravel()
+        entry["neighbors"] = {"k": n_stored, "indices": pack(indices)}
+    if 1 <= k <= graph.n_neighbors:
         entry["hits"] = pack_shares(hit_from_graph(graph, k, codes, present).per_point)
         table = np.zeros((n_classes, n_classes))
         table[np.ix_(present, present)] = confusion_from_graph(graph, k, codes, present).per_pair
@@ -114,31 +114,31 @@ def _graph_entry(
 def _shapes_entry(
     map_: Array, codes: Labels, present: Array, n_classes: int
 ) -> dict[str, list[Any]]:
-    """Build the shapes of every class; a class without points has none."""
+    """Build the hulls and ellipses of every class; empty for classes without points."""
     entry: dict[str, list[Any]] = {
         "hulls": [[] for _ in range(n_classes)],
         "peeled": [[] for _ in range(n_classes)],
         "ellipses": [None] * n_classes,
     }
-    for name, depth in (("hulls", 1.0), ("peeled", _DEPTH)):
+    for name, depth in (("hulls", 1.0), ("peeled", _PEELED_DEPTH)):
         outlines = hulls_from_map(map_, codes, present, depth).vertices
-        for place, outline in zip(present, outlines, strict=True):
-            entry[name][place] = [[[_rounded(x), _rounded(y)] for x, y in outline.tolist()]]
+        for code, outline in zip(present, outlines, strict=True):
+            entry[name][code] = [[[_rounded(x), _rounded(y)] for x, y in outline.tolist()]]
     ellipses = ellipses_from_map(map_, codes, present)
-    for number, place in enumerate(present):
-        entry["ellipses"][place] = _ellipse(ellipses, number)
+    for index, code in enumerate(present):
+        entry["ellipses"][code] = _ellipse(ellipses, index)
     return entry
 
 
-def _ellipse(ellipses: Ellipses, number: int) -> dict[str, Any]:
+def _ellipse(ellipses: Ellipses, index: int) -> dict[str, Any]:
     return {
-        "center": [_rounded(value) for value in ellipses.means[number].tolist()],
-        "axes": [_rounded(value) for value in ellipses.semi_axes[number].tolist()],
-        "angle": _rounded(float(ellipses.angles[number])),
+        "center": [_rounded(value) for value in ellipses.means[index].tolist()],
+        "axes": [_rounded(value) for value in ellipses.semi_axes[index].tolist()],
+        "angle": _rounded(float(ellipses.angles[index])),
     }
 
 
-def _score_entry(score: Score, places: Array, n_classes: int) -> dict[str, Any]:
+def _score_entry(score: Score, class_codes: Array, n_classes: int) -> dict[str, Any]:
     value = finite(score.value)
     entry: dict[str, Any] = {
         "value": value,
@@ -156,8 +156,8 @@ def _score_entry(score: Score, places: Array, n_classes: int) -> dict[str, Any]:
         entry["notes"].append(f"no value by chance: {score.no_null}")
     if score.per_class is not None:
         per_class: list[float | None] = [None] * n_classes
-        for place, of_class in zip(places, score.per_class, strict=True):
-            per_class[place] = finite(of_class)
+        for code, class_value in zip(class_codes, score.per_class, strict=True):
+            per_class[code] = finite(class_value)
         entry["perClass"] = per_class
     return entry
 
@@ -169,5 +169,5 @@ def _bounds(bounds: Any) -> list[float] | None:
 
 
 def _rounded(value: float) -> float:
-    """Keep five digits: more than a screen has."""
+    """Round to five significant digits, enough for any screen."""
     return float(f"{value:.5g}")
