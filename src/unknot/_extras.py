@@ -1,4 +1,4 @@
-"""Optional dependencies: imported when used, and named with their pip command when missing."""
+"""Import optional dependencies when used; name the pip command if one is missing."""
 
 import importlib
 import importlib.util
@@ -6,7 +6,7 @@ from types import ModuleType
 
 
 class MissingExtraError(ImportError):
-    """An optional dependency that the feature asked for needs is not installed."""
+    """An optional dependency is not installed; the message has the pip command."""
 
 
 def import_extra(module: str, *, feature: str, extra: str) -> ModuleType:
@@ -24,7 +24,7 @@ def import_extra(module: str, *, feature: str, extra: str) -> ModuleType:
     Raises
     ------
     MissingExtraError
-        With the feature and the exact pip command.
+        If it is not installed.
     """
     if importlib.util.find_spec(module.partition(".")[0]) is None:
         raise missing_extra(module, feature=feature, extra=extra)
@@ -32,7 +32,7 @@ def import_extra(module: str, *, feature: str, extra: str) -> ModuleType:
 
 
 def missing_extra(module: str, *, feature: str, extra: str) -> MissingExtraError:
-    """Build the error for an optional dependency that is not there."""
+    """Return the error for a missing optional dependency."""
     return MissingExtraError(
         f"{feature} needs {module}, which is not installed. "
         f'Install it with: pip install "unknot[{extra}]"'

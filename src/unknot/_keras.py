@@ -1,4 +1,4 @@
-"""Keras and its backend: imported when first needed, chosen once a process."""
+"""Import Keras and select its backend, when first needed and once per process."""
 
 import importlib
 import importlib.util
@@ -24,15 +24,15 @@ def import_keras(backend: str | None = None, *, feature: str = "This") -> Any:
     Parameters
     ----------
     backend : {"tensorflow", "jax", "torch"}, optional
-        By default what ``KERAS_BACKEND`` or Keras' own configuration file says, otherwise the
-        first of the three that is installed.
+        By default the one that ``KERAS_BACKEND`` or Keras' configuration file names, otherwise
+        the first of the three that is installed.
     feature : str
-        What needs it, as the subject of a sentence.
+        What needs Keras, as the subject of a sentence in an error message.
 
     Raises
     ------
     ValueError
-        If the backend is unknown, or Keras runs on another one already in this process.
+        If the backend is unknown, or Keras already runs on another one in this process.
     MissingExtraError
         If Keras or the backend is not installed.
     """
@@ -42,59 +42,61 @@ def import_keras(backend: str | None = None, *, feature: str = "This") -> Any:
         keras: Any = sys.modules["keras"]
         if backend is not None and keras.backend.backend() != backend:
             raise ValueError(
-                f"backend {backend!r} was asked for, but Keras already runs on "
-                f"{keras.backend.backend()!r} in this process; start a new one, with the "
-                f"environment variable KERAS_BACKEND={backend}"
+                f"backend must be {keras.backend.backend()!r}, on which Keras already runs in "
+                f"this process; got {backend!r}. Start a new process with the environment "
+                f"variable KERAS_BACKEND={backend}"
             )
-        _quieten(keras.backend.backend())
+        _filter_log(keras.backend.backend())
         return keras
-    chosen = backend or configured_backend() or _first_installed(feature)
+    selected = backend or configured_backend() or _first_installed(feature)
     if importlib.util.find_spec("keras") is None:
-        raise missing_extra("keras", feature=feature, extra=chosen)
-    if chosen in BACKENDS and importlib.util.find_spec(chosen) is None:
-        raise missing_extra(chosen, feature=f"{feature} on Keras' {chosen} backend", extra=chosen)
-    os.environ["KERAS_BACKEND"] = chosen
+        raise missing_extra("keras", feature=feature, extra=selected)
+    if selected in BACKENDS and importlib.util.find_spec(selected) is None:
+        raise missing_extra(
+            selected, feature=f"{feature} on Keras' {selected} backend", extra=selected
+        )
+    os.environ["KERAS_BACKEND"] = selected
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with warnings.catch_warnings(), _native_messages_withheld():
-        # Deprecations inside the frameworks are not this package's user's to mend.
+    with warnings.catch_warnings(), _native_stderr_suppressed():
+        # Deprecation warnings about the frameworks' own code do not concern the user.
         warnings.simplefilter("ignore")
         keras = importlib.import_module("keras")
-    _quieten(chosen)
+    _filter_log(selected)
     return keras
 
 
-def _quieten(backend: str) -> None:
-    if backend == "tensorflow":  # a filter that is there already is not added again
+def _filter_log(backend: str) -> None:
+    if backend == "tensorflow":  # adding the same filter twice has no effect
         logging.getLogger("tensorflow").addFilter(_is_not_about_retracing)
 
 
 def _is_not_about_retracing(record: logging.LogRecord) -> bool:
-    """Drop TensorFlow's warning that models are compiled: with several models, each once, it comes.
+    """Filter out TensorFlow's warning about retracing.
 
-    It is meant for a function that is compiled again in every step of a loop.
+    It also appears when several models are compiled once each, which is not a problem.
     """
     return "triggered tf.function retracing" not in str(record.msg)
 
 
 @contextmanager
-def _native_messages_withheld() -> Iterator[None]:
-    """Keep back what native code writes to standard error, unless an exception follows.
+def _native_stderr_suppressed() -> Iterator[None]:
+    """Suppress what native code writes to standard error, unless an exception is raised.
 
-    TensorFlow greets every process with lines about its own build before its log level counts.
+    TensorFlow prints lines about its build before its log level takes effect.
     """
     sys.stderr.flush()
-    screen = os.dup(2)
-    with tempfile.TemporaryFile() as withheld:
-        os.dup2(withheld.fileno(), 2)
+    original = os.dup(2)
+    with tempfile.TemporaryFile() as captured:
+        os.dup2(captured.fileno(), 2)
         try:
             yield
         except BaseException:
-            withheld.seek(0)
-            os.write(screen, withheld.read())
+            captured.seek(0)
+            os.write(original, captured.read())
             raise
         finally:
-            os.dup2(screen, 2)
-            os.close(screen)
+            os.dup2(original, 2)
+            os.close(original)
 
 
 def configured_backend() -> str | None:
@@ -107,7 +109,7 @@ def configured_backend() -> str | None:
     try:
         configured = json.loads((home / "keras.json").read_text()).get("backend")
     except (OSError, ValueError, AttributeError):
-        return None  # Keras itself passes over a missing or broken file in the same way
+        return None  # like Keras, which ignores a missing or broken file
     return configured if configured in BACKENDS and importlib.util.find_spec(configured) else None
 
 

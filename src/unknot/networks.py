@@ -1,7 +1,7 @@
-"""The three networks of the lab, from the plainest to the convolutional, as untrained Keras models.
+"""The three networks of the lab, as untrained Keras models.
 
-Each takes images (height, width, channels) with values in 0..1 and returns the probabilities of
-the classes. The layer whose representation the lab compares is called ``fc1``.
+Each takes images (height, width, channels) with values in 0..1 and returns class probabilities.
+The last hidden layer, whose representation the lab compares, is named ``fc1``.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from ._keras import import_keras
 
 __all__ = ["lenet", "logistic_regression", "perceptron"]
 
-# Keras would number it by how many models the process has built, and so would the saved file.
+# Named: Keras would number it by how many models the process has built, also in saved files.
 INPUT_LAYER = "images"
 
 
@@ -22,21 +22,21 @@ def logistic_regression(
     *,
     random_state: int | None = None,
 ) -> Any:
-    """Build a softmax regression: every pixel to every class, with no hidden layer.
+    """Build a softmax regression, a network without hidden layers.
 
     Parameters
     ----------
-    n_classes : int
+    n_classes : int, default=10
         The number of outputs, at least 2.
-    input_shape : tuple of int
-        The shape of one sample; it is flattened.
+    input_shape : tuple of int, default=(28, 28, 1)
+        The shape of one sample, which is flattened.
     random_state : int, optional
-        Seeds the initial weights: the same seed gives the same weights on a backend.
+        Seeds the initial weights; the same seed gives the same weights on the same backend.
 
     Returns
     -------
     keras.Sequential
-        Not compiled; 7,850 parameters for MNIST.
+        The network, not compiled; 7,850 parameters for MNIST.
 
     Raises
     ------
@@ -44,6 +44,18 @@ def logistic_regression(
         If a size is not positive, or there are fewer than 2 classes.
     MissingExtraError
         If Keras or its backend is not installed.
+
+    See Also
+    --------
+    perceptron : A network with one hidden layer.
+    lenet : A convolutional network.
+    unknot.train : Train a network.
+
+    Examples
+    --------
+    >>> import unknot
+    >>> unknot.networks.logistic_regression().count_params()
+    7850
     """
     keras, dense, _ = _layers(n_classes, input_shape, random_state)
     return keras.Sequential(
@@ -66,18 +78,36 @@ def perceptron(
 
     Parameters
     ----------
-    n_classes, input_shape, random_state
-        As for :func:`logistic_regression`.
+    n_classes : int, default=10
+        The number of outputs, at least 2.
+    input_shape : tuple of int, default=(28, 28, 1)
+        The shape of one sample, which is flattened.
+    random_state : int, optional
+        Seeds the initial weights; the same seed gives the same weights on the same backend.
 
     Returns
     -------
     keras.Sequential
-        Not compiled; 79,510 parameters for MNIST.
+        The network, not compiled; 79,510 parameters for MNIST.
 
     Raises
     ------
-    ValueError, MissingExtraError
-        As :func:`logistic_regression`.
+    ValueError
+        If a size is not positive, or there are fewer than 2 classes.
+    MissingExtraError
+        If Keras or its backend is not installed.
+
+    See Also
+    --------
+    logistic_regression : A network without hidden layers.
+    lenet : A convolutional network.
+    unknot.train : Train a network.
+
+    Examples
+    --------
+    >>> import unknot
+    >>> unknot.networks.perceptron().count_params()
+    79510
     """
     keras, dense, _ = _layers(n_classes, input_shape, random_state)
     return keras.Sequential(
@@ -97,27 +127,43 @@ def lenet(
     *,
     random_state: int | None = None,
 ) -> Any:
-    """Build a convolutional network like LeNet.
+    """Build a convolutional network, a simplified LeNet [LeCun1998].
 
-    Twice a 5 x 5 convolution with ReLU (16, then 32 channels) and a 2 x 2 max-pooling, then
-    ``fc1`` with 100 sigmoid units and the softmax. Source: [LeCun1998], simplified.
+    Two 5 x 5 convolutions with ReLU (16 and 32 channels), each followed by 2 x 2 max-pooling;
+    then ``fc1`` with 100 sigmoid units, and the softmax.
 
     Parameters
     ----------
-    n_classes, random_state
-        As for :func:`logistic_regression`.
-    input_shape : tuple of int
-        (height, width, channels), height and width at least 16.
+    n_classes : int, default=10
+        The number of outputs, at least 2.
+    input_shape : tuple of int, default=(28, 28, 1)
+        (height, width, channels); height and width at least 16.
+    random_state : int, optional
+        Seeds the initial weights; the same seed gives the same weights on the same backend.
 
     Returns
     -------
     keras.Sequential
-        Not compiled; 65,558 parameters for MNIST.
+        The network, not compiled; 65,558 parameters for MNIST.
 
     Raises
     ------
-    ValueError, MissingExtraError
-        As :func:`logistic_regression`; also if the images are smaller than 16 x 16.
+    ValueError
+        If the images are smaller than 16 x 16, or there are fewer than 2 classes.
+    MissingExtraError
+        If Keras or its backend is not installed.
+
+    See Also
+    --------
+    logistic_regression : A network without hidden layers.
+    perceptron : A network with one hidden layer.
+    unknot.train : Train a network.
+
+    Examples
+    --------
+    >>> import unknot
+    >>> unknot.networks.lenet().count_params()
+    65558
     """
     if len(input_shape) != 3 or min(input_shape[:2]) < 16:
         raise ValueError(
@@ -143,25 +189,25 @@ def lenet(
 def _layers(
     n_classes: int, input_shape: tuple[int, ...], random_state: int | None
 ) -> tuple[Any, Any, Any]:
-    """Keras, and the two kinds of layer with weights, seeded one after the other."""
+    """Return Keras, and factories of dense and convolutional layers with consecutive seeds."""
     if n_classes < 2:
         raise ValueError(f"n_classes must be at least 2; got {n_classes}")
     if not input_shape or min(input_shape) < 1:
         raise ValueError(f"input_shape must have positive sizes only; got {input_shape}")
     keras = import_keras(feature="Building a network")
-    # A seed of its own for each layer: layers of equal shape must not start equal.
+    # A different seed for each layer: layers of the same shape must not start equal.
     seeds: Iterator[int | None] = (
         iter(lambda: None, 0) if random_state is None else count(1000 * random_state)
     )
 
     def dense(units: int, activation: str, name: str) -> Any:
-        start = keras.initializers.GlorotUniform(seed=next(seeds))
-        return keras.layers.Dense(units, activation, kernel_initializer=start, name=name)
+        initializer = keras.initializers.GlorotUniform(seed=next(seeds))
+        return keras.layers.Dense(units, activation, kernel_initializer=initializer, name=name)
 
     def convolution(channels: int, name: str) -> Any:
-        start = keras.initializers.GlorotUniform(seed=next(seeds))
+        initializer = keras.initializers.GlorotUniform(seed=next(seeds))
         return keras.layers.Conv2D(
-            channels, 5, activation="relu", kernel_initializer=start, name=name
+            channels, 5, activation="relu", kernel_initializer=initializer, name=name
         )
 
     return keras, dense, convolution

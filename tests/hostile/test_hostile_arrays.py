@@ -228,8 +228,8 @@ def bomb(side):
 @pytest.mark.parametrize(
     ("content", "said"),
     [
-        (bomb(60_000), "declares more pixels"),
-        (bomb(10_000), "declares more pixels"),
+        (bomb(60_000), "declares more than 89,478,485 pixels"),
+        (bomb(10_000), "declares more than 89,478,485 pixels"),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n", "not a readable"),
         (b"", "not a readable"),
         (b"hello", "not a readable"),

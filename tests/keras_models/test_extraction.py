@@ -112,5 +112,5 @@ def test_other_models_are_refused(images):
 
 
 def test_representations_are_of_the_same_samples():
-    with pytest.raises(ValueError, match="the same samples"):
+    with pytest.raises(ValueError, match="the same number of samples"):
         Representations({"a": np.zeros((2, 1), np.float32), "b": np.zeros((3, 1), np.float32)})

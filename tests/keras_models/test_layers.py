@@ -75,7 +75,7 @@ def test_several_inputs_and_outputs_and_a_shared_layer(keras):
     ("change", "message"),
     [
         (lambda left, right: left, "takes 2; got 1"),
-        (lambda left, right: (left, right[:9]), "the same samples"),
+        (lambda left, right: (left, right[:9]), "the same number of samples"),
         (lambda left, right: (left, right + 0.5), "takes int32; got fractions"),
         (lambda left, right: {"left": left, "wrong": right}, "takes 'left', 'right'; got 'wrong'"),
         (lambda left, right: (left[:, :2], right), r"takes samples of shape \(4,\); got \(2,\)"),

@@ -76,9 +76,13 @@ def test_weights_beside_a_factory(model, inputs, factory, tmp_path, key):
 @pytest.mark.parametrize(
     ("function", "error", "message"),
     [
-        (None, ValueError, "holds weights and no model; name what builds it"),
-        ("{}:make_wider", ValueError, "does not fit what .*make_wider builds: .*size mismatch"),
-        ("{}:make_nothing", TypeError, "must build a PyTorch module; got int"),
+        (None, ValueError, "contains weights and no model; name a function that builds"),
+        (
+            "{}:make_wider",
+            ValueError,
+            "does not fit the model that .*make_wider builds: .*size mismatch",
+        ),
+        ("{}:make_nothing", TypeError, "must return a PyTorch module; got int"),
         ("{}:other", ValueError, "has no function 'other'"),
         ("no_such_module:make", ValueError, "there is no module 'no_such_module'"),
         ("nowhere.py:make", ValueError, r"there is no file nowhere\.py"),

@@ -172,7 +172,7 @@ def test_several_inputs_by_place_and_by_keyword():
     by_place = extract(model, (left, right), progress=False)
     for inputs in ([left, right], {"right": right, "left": left}):
         np.testing.assert_array_equal(extract(model, inputs)["add"], by_place["add"])
-    with pytest.raises(ValueError, match=r"same samples; got \{0: 9, 1: 8\}"):
+    with pytest.raises(ValueError, match=r"same number of samples; got \{0: 9, 1: 8\}"):
         extract(model, (left, right[:8]))
 
 

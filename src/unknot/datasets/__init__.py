@@ -1,7 +1,6 @@
-"""Labeled data: embedded, from files, from folders of images, or from arrays in memory.
+"""Load labeled data: embedded, from files, from folders of images, or from arrays in memory.
 
-`load_dataset` takes any of them and returns a `Dataset`; everything after it sees float32 inputs
-and labels 0..C-1, wherever the data came from.
+`load_dataset` takes any of them and returns a `Dataset` with float32 inputs and labels 0..C-1.
 """
 
 from ._dataset import Dataset, DatasetError, Split

@@ -1,4 +1,4 @@
-"""From raw arrays to a `Dataset`: scaling, labels 0..C-1, class names."""
+"""Convert raw arrays to a `Dataset`: scaling, labels 0..C-1, class names."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -12,12 +12,12 @@ from .._validation.points import check_labels, is_float32, loses_precision
 from .._validation.precision import warn_if_imprecise
 from ._dataset import Dataset, DatasetError, Split
 
-# Features farther from 0 than so many times their spread keep fewer than three digits in float32.
-UNTOLD = 2**14
+# Features whose offset is more than this times their spread keep under three digits in float32.
+MAX_OFFSET = 2**14
 
 
 class RawSplit(NamedTuple):
-    """Inputs and labels as they were read, with how to name them in an error."""
+    """Inputs and labels as they were read, and their names for error messages."""
 
     inputs: ArrayLike
     labels: ArrayLike
@@ -36,6 +36,10 @@ def build_dataset(
 
     Parameters
     ----------
+    name : str
+        The name of the data set.
+    train, test : RawSplit
+        The splits; `test` is optional.
     class_names : sequence of str, optional
         One for each of the sorted distinct labels; by default the labels themselves.
     """
@@ -57,12 +61,12 @@ def build_dataset(
             f"{', '.join(map(repr, unknown[:5]))}{', ...' * (len(unknown) > 5)}. "
             "Remove those samples, or add some of their classes to the training set"
         )
-    codes_in_train = np.searchsorted(values, test_values).astype(np.int64)
-    return Dataset(name, train_split, Split(test_inputs, codes_in_train[test_codes], names))
+    train_codes = np.searchsorted(values, test_values).astype(np.int64)
+    return Dataset(name, train_split, Split(test_inputs, train_codes[test_codes], names))
 
 
 def as_inputs(values: ArrayLike, name: str) -> Float32[Array, "samples ..."]:
-    """Convert inputs to float32, pixels scaled to [0, 1], gray images given a channel axis."""
+    """Convert inputs to float32; scale pixels to [0, 1] and add a channel axis to gray images."""
     try:
         array = as_numbers(values, name)
     except (TypeError, ValueError) as error:
@@ -80,13 +84,13 @@ def as_inputs(values: ArrayLike, name: str) -> Float32[Array, "samples ..."]:
 
 
 def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
-    """Divide pixels by the range of their type; leave floats as they are.
+    """Divide unsigned 8- and 16-bit pixels by their maximum; keep floats as they are.
 
-    Only types whose range says what the values are: 8 and 16 bits unsigned. Dividing an int64 that
-    holds 0..255 by its range would turn every image black.
+    The range of other integer types says nothing about the values: dividing an int64 image with
+    values 0..255 by its maximum would make it black.
     """
     if array.dtype.kind == "u" and array.dtype.itemsize <= 2:
-        # In one pass, with no float copy besides the result.
+        # In one pass, without another float copy.
         result: Array = np.divide(array, np.float32(np.iinfo(array.dtype).max), dtype=np.float32)
         return np.ascontiguousarray(result)
     if array.dtype.kind == "b":
@@ -96,7 +100,7 @@ def _scale(array: Array, name: str) -> Float32[Array, "samples ..."]:
             f"{name} holds {array.dtype}, whose range says nothing about the values. Convert "
             "pixels 0..255 with .astype('uint8'), or other numbers with .astype('float32')"
         )
-    if loses_precision(array.reshape(len(array), -1), UNTOLD):
+    if loses_precision(array.reshape(len(array), -1), MAX_OFFSET):
         raise DatasetError(
             f"{name} has features so far from 0 that float32, which models take, cannot tell their "
             "values apart. Subtract their mean from them"
@@ -123,7 +127,7 @@ def _class_codes(raw: RawSplit, n_samples: int) -> tuple[Array, Array]:
             labels = array[:, 0]  # Keras' CIFAR labels are a column
         elif array.ndim == 2:
             raise DatasetError(
-                f"{raw.labels_name} must hold one label a sample; got the shape {array.shape}. "
+                f"{raw.labels_name} must hold one label per sample; got the shape {array.shape}. "
                 "If it is one-hot, take labels.argmax(axis=1)"
             )
         if array.ndim and len(array) != n_samples and array.ndim < 3:
@@ -139,14 +143,14 @@ def _class_codes(raw: RawSplit, n_samples: int) -> tuple[Array, Array]:
 
 
 def check_class_names(class_names: Sequence[str], values: Sequence[object]) -> tuple[str, ...]:
-    """Return the names as a tuple after checking that there is one for each class.
+    """Return the names as a tuple, after checking that there is one for each class.
 
     Raises
     ------
     TypeError
         If they are not strings.
     DatasetError
-        If there are too many or too few, or two are the same.
+        If their number is not that of the classes, or two are the same.
     """
     names = tuple(class_names)
     if isinstance(class_names, str) or not all(isinstance(name, str) for name in names):

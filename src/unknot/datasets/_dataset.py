@@ -1,4 +1,4 @@
-"""What every source of data becomes: inputs and labels, for training and for testing."""
+"""The classes of labeled data: `Split`, and `Dataset` of a training and a test split."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,7 +11,12 @@ from .._validation.arrays import on_host
 
 
 class DatasetError(ValueError):
-    """The data cannot be used; the message names the file or argument and says what to do."""
+    """The data cannot be used; the message names the file or argument and a remedy.
+
+    See Also
+    --------
+    load_dataset : Load labeled data.
+    """
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -20,20 +25,25 @@ class Split:
 
     Attributes
     ----------
-    inputs : ndarray of float32, (n_samples, ...)
-        Images have the shape (n_samples, height, width, channels) and values in [0, 1]; vectors
+    inputs : ndarray of float32, shape (n_samples, ...)
+        Images (n_samples, height, width, channels) with values in [0, 1], or vectors
         (n_samples, n_features).
-    labels : ndarray of int64, (n_samples,)
+    labels : ndarray of int64, shape (n_samples,)
         The class of each sample, in 0..C-1.
-    class_names : tuple of str, (C,)
-        The name of each class; the numbers ``"0"``, ``"1"``, ... where none are given.
+    class_names : tuple of str, length C
+        The name of each class; by default the numbers ``"0"``, ``"1"``, ...
 
     Raises
     ------
     TypeError
         If inputs are not float32 or labels not int64; `load_dataset` converts other types.
     DatasetError
-        If there is not one label for each input, or a label has no class name.
+        If there is not one label per input, or a label has no class name.
+
+    See Also
+    --------
+    Dataset : A training and a test split.
+    load_dataset : Load labeled data.
 
     Examples
     --------
@@ -81,45 +91,64 @@ class Split:
 
     @property
     def n_classes(self) -> int:
-        """The number of classes C, whether or not each has a sample here."""
+        """The number of classes C, including those without samples in this split."""
         return len(self.class_names)
 
     def take(self, indices: Sequence[int] | Array) -> "Split":
-        """Return the samples at these indices, in their order, as a new split.
+        """Return the samples at these indices as a new split.
 
         Parameters
         ----------
-        indices : array-like of int (n_chosen,), or of bool (n_samples,)
-            Which samples; one may come several times.
-
-        Raises
-        ------
-        IndexError
-            If there is no sample at an index.
-        """
-        chosen = np.asarray(indices)
-        return Split(self.inputs[chosen], self.labels[chosen], self.class_names)
-
-    def sample(self, n: int, random_state: int | None = 0) -> "Split":
-        """Draw samples at random, each class in the proportion it has here.
-
-        Parameters
-        ----------
-        n : int
-            How many samples, from one of each class present to all of them. No class present is
-            lost.
-        random_state : int or None, default 0
-            The seed; the same seed draws the same samples. None draws anew each time.
+        indices : array-like of int, or boolean mask of shape (n_samples,)
+            The samples, in this order; indices may repeat.
 
         Returns
         -------
         Split
-            In the order they have here.
+            With the same class names.
+
+        Raises
+        ------
+        IndexError
+            If an index is out of range.
+
+        See Also
+        --------
+        sample : Draw a stratified random sample.
+
+        Examples
+        --------
+        >>> import unknot
+        >>> unknot.load_dataset("digits").test.take([0, 1, 2])
+        Split(3 samples of 8 x 8 x 1, 10 classes)
+        """
+        rows = np.asarray(indices)
+        return Split(self.inputs[rows], self.labels[rows], self.class_names)
+
+    def sample(self, n: int, random_state: int | None = 0) -> "Split":
+        """Draw a stratified random sample: classes keep their proportions.
+
+        Parameters
+        ----------
+        n : int
+            The number of samples, from the number of classes present to all samples. Every class
+            present keeps at least one sample.
+        random_state : int or None, default=0
+            The seed; the same seed draws the same samples. None draws different ones each time.
+
+        Returns
+        -------
+        Split
+            The drawn samples, in their original order.
 
         Raises
         ------
         ValueError
-            If ``n`` is out of range.
+            If `n` is out of range.
+
+        See Also
+        --------
+        take : Select samples by index.
 
         Examples
         --------
@@ -132,22 +161,33 @@ class Split:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Dataset:
-    """Labeled data with a name: a training split and, where there is one, a test split.
+    """Labeled data: a training split and, if there is one, a test split.
 
     Attributes
     ----------
     name : str
-        Such as ``"mnist"``, or the name of the file or folder it came from.
+        A name such as ``"mnist"``, or that of the file or folder.
     train : Split
-        The samples to learn from; all of them where the source has no test set.
+        The training samples; all samples if the source has no test set.
     test : Split or None
-        The samples kept apart, of the same shape and classes.
+        The test samples, of the same shape and classes.
 
     Raises
     ------
     DatasetError
-        If there are fewer than two classes, or the test split is of another shape or has other
-        class names.
+        If there are fewer than two classes, or the splits differ in shape or class names.
+
+    See Also
+    --------
+    load_dataset : Load labeled data.
+    Split : Inputs with one label each.
+
+    Examples
+    --------
+    >>> import unknot
+    >>> digits = unknot.load_dataset("digits")
+    >>> digits.n_classes, len(digits.train), len(digits.test)
+    (10, 1437, 360)
     """
 
     name: str
@@ -179,7 +219,7 @@ class Dataset:
 
     @property
     def class_names(self) -> tuple[str, ...]:
-        """The name of each class 0..C-1."""
+        """The name of each class, 0..C-1."""
         return self.train.class_names
 
     @property
@@ -189,7 +229,7 @@ class Dataset:
 
 
 def stratified_indices(labels: Labels, n: int, random_state: int | None) -> Int64[Array, " drawn"]:
-    """Draw the indices of n samples, sorted, each class in its proportion and at least once."""
+    """Draw n sorted indices; classes keep their proportions, and at least one sample each."""
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
     if not isinstance(n, int | np.integer) or not len(classes) <= n <= len(labels):
         raise ValueError(
@@ -200,18 +240,18 @@ def stratified_indices(labels: Labels, n: int, random_state: int | None) -> Int6
 
 
 def _proportional_counts(counts: Labels, n: int) -> Labels:
-    """Share n out in proportion to counts, at least 1 and at most count each.
+    """Distribute n in proportion to counts, at least 1 and at most count each.
 
-    One each first, then the rest by largest remainder over what is left of each class.
+    One each first, then the others by largest remainder over the remaining counts.
     """
     spare = counts - 1
     if n == len(counts):
         return np.ones_like(counts)
     exact = spare * ((n - len(counts)) / spare.sum())
     shares = np.floor(exact).astype(np.int64)
-    short = n - len(counts) - int(shares.sum())
-    # Stable, so that equal remainders go to the classes in their order.
-    for code in np.argsort(shares - exact, kind="stable")[:short]:
+    missing = n - len(counts) - int(shares.sum())
+    # Stable: ties go to the first classes.
+    for code in np.argsort(shares - exact, kind="stable")[:missing]:
         shares[code] += 1
     result: Labels = shares + 1
     return result

@@ -1,4 +1,4 @@
-"""The data sets that need no download: MNIST in the package, digits in scikit-learn."""
+"""Data sets without download: MNIST from the package, digits from scikit-learn."""
 
 import hashlib
 import io
@@ -14,7 +14,7 @@ DIGITS_TEST_SAMPLES = 360  # 20 % of the 1,797
 
 
 def load_mnist() -> Dataset:
-    """Load the MNIST database [LeCun1998], embedded in the package, after checking its hash."""
+    """Load MNIST [LeCun1998], embedded in the package, after verifying its hash."""
     resource = resources.files(__package__) / "data" / "mnist.npz"
     content = resource.read_bytes()
     digest = hashlib.sha256(content).hexdigest()
@@ -25,7 +25,7 @@ def load_mnist() -> Dataset:
         )
     with np.load(io.BytesIO(content), allow_pickle=False) as archive:
         splits = [
-            # One array at a time: the bytes of one are dropped before the next is unpacked.
+            # One split at a time, so that only one raw array is in memory.
             build_dataset(
                 "mnist",
                 RawSplit(archive[f"x_{part}"], archive[f"y_{part}"], f"x_{part}", f"y_{part}"),
@@ -38,8 +38,8 @@ def load_mnist() -> Dataset:
 def load_digits() -> Dataset:
     """Load scikit-learn's 8 × 8 digits, values 0..16 scaled to [0, 1].
 
-    360 of the 1,797 images, stratified and drawn with seed 0, are the test split; scikit-learn
-    has no split of its own.
+    The test split is a stratified sample of 360 of the 1,797 images, drawn with seed 0;
+    scikit-learn defines none.
     """
     from sklearn.datasets import load_digits as load
 

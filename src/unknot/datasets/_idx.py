@@ -1,7 +1,7 @@
-"""IDX, the format of MNIST, Fashion-MNIST, KMNIST and EMNIST: a folder of images and labels.
+"""Load IDX files, the format of MNIST, Fashion-MNIST, KMNIST and EMNIST.
 
-Two zero bytes, one byte for the type, one for the number of axes, then each axis' length as a
-big-endian unsigned 32-bit integer, then the values, big-endian, the last axis fastest [LeCun1998].
+The format: two zero bytes, one byte for the type, one for the number of axes, the length of each
+axis as a big-endian unsigned 32-bit integer, and the values, big-endian, in C order [LeCun1998].
 """
 
 import gzip
@@ -21,7 +21,7 @@ from .._io.npy import DEFLATION, UnreadableError, check_fits, check_regular
 from .._typing import Array
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError
-from ._parts import HELD_OUT, tell_left_out
+from ._parts import HELD_OUT, warn_left_out
 
 _TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 # As published, and as some unpackers rename them (train-images.idx3-ubyte).
@@ -30,7 +30,7 @@ _FILE_NAME = re.compile(
     r"(?P<kind>images|labels)[-.]idx\d-\w+(?P<gz>\.gz)?",
     re.IGNORECASE,
 )
-_GREATEST_AXES = 32
+_MAX_AXES = 32
 _DOWNLOAD_AGAIN = "Download it again"
 
 
@@ -42,12 +42,12 @@ class _IdxFile(NamedTuple):
 
 
 def is_idx_name(name: str) -> bool:
-    """Whether a file's name is one that IDX files are published under."""
+    """Whether a file is named like published IDX files."""
     return _FILE_NAME.fullmatch(name) is not None
 
 
 def is_idx_folder(folder: Path) -> bool:
-    """Whether a folder holds files named as IDX files are."""
+    """Whether a folder contains files named like IDX files."""
     return bool(_find_files(folder))
 
 
@@ -58,7 +58,7 @@ def load_idx_folder(
     transpose: bool | None,
     class_names: Sequence[str] | None,
 ) -> Dataset:
-    """Load the training and, where present, the test files of one subset in a folder."""
+    """Load the training files and, if present, the test files of one subset in a folder."""
     files = _find_files(folder)
     chosen = _choose_subset(folder, sorted({file.subset for file in files}), subset)
     paths = {(file.part, file.kind): file.path for file in files if file.subset == chosen}
@@ -72,7 +72,7 @@ def load_idx_folder(
             f"{_prefix(chosen)}train-labels-idx1-ubyte[.gz]"
         )
     held_out = [part for part in HELD_OUT if {(part, "images"), (part, "labels")} & set(paths)]
-    tell_left_out(str(folder), "".join(held_out[:1]), held_out[1:])
+    warn_left_out(str(folder), "".join(held_out[:1]), held_out[1:])
     test = _read_pair(folder, paths, chosen, held_out[0], transpose) if held_out else None
     if class_names is None:
         class_names = _emnist_class_names(folder / f"{chosen}-mapping.txt", train.labels)
@@ -80,7 +80,7 @@ def load_idx_folder(
 
 
 def read_idx(path: Path) -> Array:
-    """Read one IDX file, plain or gzip (told apart by its content, not its name).
+    """Read one IDX file, plain or gzip (detected from the content).
 
     Returns
     -------
@@ -90,18 +90,18 @@ def read_idx(path: Path) -> Array:
     Raises
     ------
     DatasetError
-        If the file is not IDX, is truncated, damaged, or goes on after its last value.
+        If the file is not IDX, is truncated or damaged, or has extra bytes.
     """
     try:
         check_regular(path)
         with path.open("rb") as plain:
-            packed = plain.read(2) == b"\x1f\x8b"
+            compressed = plain.read(2) == b"\x1f\x8b"
             plain.seek(0)
-            if not packed:
-                return _read_stream(plain, path, greatest=path.stat().st_size)
+            if not compressed:
+                return _read_stream(plain, path, max_bytes=path.stat().st_size)
             with gzip.GzipFile(fileobj=plain) as stream:
-                greatest = path.stat().st_size * DEFLATION
-                return _read_stream(stream, path, greatest=greatest)
+                max_bytes = path.stat().st_size * DEFLATION
+                return _read_stream(stream, path, max_bytes=max_bytes)
     except EOFError as error:
         raise DatasetError(
             f"{path} is truncated: its gzip stream ends early. {_DOWNLOAD_AGAIN}"
@@ -114,7 +114,7 @@ def read_idx(path: Path) -> Array:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
 
 
-def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Array:
+def _read_stream(stream: io.BufferedIOBase, path: Path, *, max_bytes: int) -> Array:
     magic = stream.read(4)
     if len(magic) < 4 or magic[:2] != b"\x00\x00" or magic[2] not in _TYPES or not magic[3]:
         raise DatasetError(
@@ -125,14 +125,14 @@ def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Arr
     if len(header) < 4 * magic[3]:
         raise DatasetError(f"{path} is truncated within its header. {_DOWNLOAD_AGAIN}")
     shape = struct.unpack(f">{magic[3]}I", header)
-    if len(shape) > _GREATEST_AXES:
+    if len(shape) > _MAX_AXES:
         raise DatasetError(
             f"{path} declares {len(shape)} axes, which no data has. {_DOWNLOAD_AGAIN}"
         )
     dtype = np.dtype(_TYPES[magic[2]])
     declared = math.prod(shape) * dtype.itemsize
-    # Before memory is set aside for it: a damaged header may announce anything.
-    if declared > greatest:
+    # Before memory is allocated: a damaged header may declare any size.
+    if declared > max_bytes:
         raise DatasetError(
             f"{path} is truncated: its header declares {declared:,} bytes of values "
             f"{shape}, more than the file can hold. {_DOWNLOAD_AGAIN}"
@@ -144,7 +144,7 @@ def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Arr
             f"{path} is truncated: it holds {len(content):,} of the {declared:,} bytes of "
             f"values that its header declares. {_DOWNLOAD_AGAIN}"
         )
-    # Reading past the last value also makes gzip check its checksum.
+    # Reading past the last value also makes gzip verify its checksum.
     if stream.read(1):
         raise DatasetError(
             f"{path} goes on after the {declared:,} bytes of values that its header declares. "
@@ -156,7 +156,7 @@ def _read_stream(stream: io.BufferedIOBase, path: Path, *, greatest: int) -> Arr
 
 def _find_files(folder: Path) -> list[_IdxFile]:
     found = []
-    # Packed files first, so that an unpacked one of the same kind replaces them.
+    # Compressed files first, so that an uncompressed one of the same kind replaces them.
     paths = sorted(folder.iterdir(), key=lambda path: (path.suffix != ".gz", path.name))
     for path in paths:
         match = _FILE_NAME.fullmatch(path.name)
@@ -207,7 +207,7 @@ def _read_pair(
 
 
 def _emnist_class_names(path: Path, labels: ArrayLike) -> list[str] | None:
-    """Read EMNIST's mapping, lines of a label and the character codes it stands for."""
+    """Read EMNIST's mapping file: lines of a label and its character codes."""
     if not path.is_file():
         return None
     try:
@@ -217,7 +217,7 @@ def _emnist_class_names(path: Path, labels: ArrayLike) -> list[str] | None:
     except (ValueError, KeyError, OverflowError) as error:
         raise DatasetError(
             f"{path} does not give every label as 'label character-code'. Repair or remove it, or "
-            "give class_names"
+            "pass class_names"
         ) from error
 
 

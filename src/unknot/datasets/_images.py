@@ -1,4 +1,4 @@
-"""A folder of images with a sub-folder per class, optionally under train/ and test/ or val/."""
+"""Load folders of images with one sub-folder per class, optionally under train/ and test/."""
 
 import math
 import warnings
@@ -13,7 +13,7 @@ from .._io.npy import UnreadableError, check_fits
 from .._typing import Array, Float32
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError
-from ._parts import HELD_OUT, part_of, tell_left_out
+from ._parts import HELD_OUT, part_of, warn_left_out
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 IMAGE_SUFFIXES = frozenset(
     {".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp"}
 )
-# What Pillow may take a file for, whatever its name says: its reader of PostScript runs a program.
+# The formats Pillow may detect, whatever the file's name: its PostScript reader runs a program.
 _FORMATS = ("BMP", "DIB", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 _GRAY_8 = frozenset({"1", "L"})
 _GRAY_16 = frozenset({"I", "I;16", "I;16B", "I;16L"})
@@ -39,7 +39,7 @@ class _Listing(NamedTuple):
 def load_image_folder(
     folder: Path, *, image_size: tuple[int, int] | None, class_names: Sequence[str] | None
 ) -> Dataset:
-    """Load images; the sub-folders are the classes, in the order of their names or numbers."""
+    """Load images; the sub-folders are the classes, in alphabetical or numerical order."""
     _check_image_size(image_size)
     try:
         parts = [_list_images(part) for part in _find_parts(folder)]
@@ -47,8 +47,8 @@ def load_image_folder(
         raise DatasetError(
             f"{error.filename or folder} cannot be read: {error.strerror or error}"
         ) from error
-    names = _in_order(set(parts[0].classes))
-    unknown = _in_order(set(parts[-1].classes) - set(names))
+    names = _sort_names(set(parts[0].classes))
+    unknown = _sort_names(set(parts[-1].classes) - set(names))
     if unknown:
         raise DatasetError(
             f"{parts[-1].folder} has classes that {parts[0].folder} lacks: {', '.join(unknown)}. "
@@ -72,9 +72,9 @@ def _check_image_size(image_size: tuple[int, int] | None) -> None:
 
 
 def _find_parts(folder: Path) -> list[Path]:
-    """Return the folder to learn from and, where there is one, the one that is held out.
+    """Return the training folder and, if there is one, the held-out folder.
 
-    A folder of vehicles may have a class called train: a part has sub-folders of its own.
+    A part must have sub-folders: "train" may also be a class, in a folder of vehicles.
     """
     found: dict[str, list[Path]] = {}
     for path in sorted(folder.iterdir()):
@@ -89,8 +89,8 @@ def _find_parts(folder: Path) -> list[Path]:
         held_out = [path for paths in found.values() for path in paths if _has_folders(path)]
         if held_out:
             raise DatasetError(
-                f"{folder} has {held_out[0].name}/ with sub-folders but no train/ beside it; give "
-                f"{str(held_out[0])!r} if that is what you mean, or add train/"
+                f"{folder} has {held_out[0].name}/ with sub-folders but no train/ beside it; load "
+                f"{str(held_out[0])!r} itself, or add train/"
             )
         return [folder]
     parts = found.pop("train")
@@ -104,7 +104,7 @@ def _find_parts(folder: Path) -> list[Path]:
         and not path.name.startswith(".")
         and next(_images_under(path), None) is not None
     ]
-    tell_left_out(str(folder), usable[0].name if usable else "", left)
+    warn_left_out(str(folder), usable[0].name if usable else "", left)
     return [*parts, *usable[:1]]
 
 
@@ -137,15 +137,15 @@ def _list_images(folder: Path) -> _Listing:
     return _Listing(folder, paths, classes)
 
 
-def _in_order(names: set[str]) -> list[str]:
-    """Sort class names, as numbers where they all are: 2 comes before 10."""
+def _sort_names(names: set[str]) -> list[str]:
+    """Sort class names; numerically if all are numbers, so that 2 comes before 10."""
     if all(name.isdecimal() for name in names):
         return sorted(names, key=int)
     return sorted(names)
 
 
 def _survey(part: _Listing, image_size: tuple[int, int] | None, first: _Listing) -> int:
-    """Read every image's header before decoding any: sizes agree, and how many channels.
+    """Read every image's header before decoding any: check sizes and count channels.
 
     Returns
     -------
@@ -165,7 +165,7 @@ def _survey(part: _Listing, image_size: tuple[int, int] | None, first: _Listing)
                 raise DatasetError(
                     f"images must be of one size: {reference} has {size[1]} × {size[0]} pixels "
                     f"(height × width), {path} has {image.size[1]} × {image.size[0]}. "
-                    f"Have them resized with image_size=({size[1]}, {size[0]})"
+                    f"Resize them with image_size=({size[1]}, {size[0]})"
                 )
     return n_channels
 
@@ -181,8 +181,7 @@ def _read_all(
     except (UnreadableError, MemoryError) as error:
         raise DatasetError(
             f"{part.folder}: {len(part.paths):,} images of {first.shape[0]} × {first.shape[1]} "
-            "pixels do not fit into the memory. Have them made smaller with "
-            "image_size=(height, width)"
+            "pixels do not fit into memory. Load them smaller with image_size=(height, width)"
         ) from error
     for index, path in enumerate(part.paths):
         result[index] = first if index == 0 else _read(path, n_channels, image_size)
@@ -191,20 +190,20 @@ def _read_all(
 
 @contextmanager
 def _readable(path: Path) -> Iterator[None]:
-    """Make one error of whatever Pillow raises; its readers of damaged files raise many kinds."""
+    """Convert whatever Pillow raises on damaged files to a DatasetError."""
     from PIL import Image
 
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # of what it passes over in a file
+            warnings.simplefilter("ignore")  # about parts of a file that it ignores
             warnings.simplefilter("error", Image.DecompressionBombWarning)
             yield
     except DatasetError:
         raise
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise DatasetError(
-            f"{path} declares more pixels than the {Image.MAX_IMAGE_PIXELS:,} that are taken for "
-            "an image. Remove it, or make it smaller"
+            f"{path} declares more than {Image.MAX_IMAGE_PIXELS:,} pixels, the maximum for an "
+            "image. Remove it, or make it smaller"
         ) from error
     except Exception as error:
         message = " ".join(str(error).split())[:200] or type(error).__name__
@@ -222,7 +221,7 @@ def _open(path: Path) -> "Image":
         animated = bool(getattr(image, "is_animated", False)) and image.format != "MPO"
     if animated:
         image.close()
-        raise DatasetError(f"{path} holds several images; save the one you mean on its own")
+        raise DatasetError(f"{path} holds several images; save one of them on its own")
     if image.mode not in _GRAY_8 | _GRAY_16 | _CONVERTIBLE:
         image.close()
         raise DatasetError(
@@ -253,7 +252,7 @@ def _read(
                 image = image.convert("L")
         pixels = np.asarray(image, dtype=np.float32) / np.float32(scale)
     if image_size is not None:
-        # As 32-bit floats, which Pillow filters without rounding; one channel at a time.
+        # As 32-bit floats, which Pillow resizes without rounding; one channel at a time.
         channels = np.atleast_3d(pixels)
         resized = [
             Image.fromarray(np.ascontiguousarray(channels[..., c])).resize(
@@ -267,7 +266,7 @@ def _read(
 
 
 def _on_white(image: "Image") -> "Image":
-    """Convert to RGB, what is transparent laid over white."""
+    """Convert to RGB, with a white background under transparent pixels."""
     from PIL import Image
 
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:

@@ -1,4 +1,4 @@
-"""One door for every source of data."""
+"""Load labeled data from any source."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ def load_dataset(
     transpose: bool | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> Dataset:
-    """Load labeled data from its name, a file, a folder or arrays.
+    """Load labeled data from a name, a file, a folder or arrays.
 
     Parameters
     ----------
@@ -32,56 +32,64 @@ def load_dataset(
 
         - ``"mnist"``: the 60,000 training and 10,000 test images of [LeCun1998], embedded in the
           package.
-        - ``"digits"``: scikit-learn's 1,797 images of 8 × 8 pixels; 360 of them, stratified and
-          drawn with seed 0, are the test split.
+        - ``"digits"``: scikit-learn's 1,797 images of 8 × 8 pixels; the test split is a
+          stratified sample of 360, drawn with seed 0.
         - a folder of IDX files, plain or gzip, under their published names
           (``train-images-idx3-ubyte.gz``, ``t10k-labels-idx1-ubyte``,
-          ``emnist-letters-test-images-idx3-ubyte.gz``, ...). EMNIST's mapping file, where present,
-          names the classes.
-        - a ``.npz`` file with the keys ``x_train`` and ``y_train`` (and ``x_test`` and ``y_test``,
-          or ``x_val`` and ``y_val``), ``inputs`` and ``labels``, or ``x`` and ``y``. Pickled
-          objects are refused.
-        - a folder of images with a sub-folder per class, optionally under ``train/`` and ``test/``
-          (or ``val/``, ``valid/``, ``validation/``, ``dev/``, ``eval/``; capitals make no
-          difference). If all are gray there is one channel, else three; what is transparent is
-          laid over white.
+          ``emnist-letters-test-images-idx3-ubyte.gz``, ...). EMNIST's mapping file, if present,
+          provides the class names.
+        - an ``.npz`` file with the keys ``x_train`` and ``y_train`` (and ``x_test`` and
+          ``y_test``, or ``x_val`` and ``y_val``), ``inputs`` and ``labels``, or ``x`` and ``y``.
+          Pickled objects are refused.
+        - a folder of images with one sub-folder per class, optionally under ``train/`` and
+          ``test/`` (or ``val/``, ``valid/``, ``validation/``, ``dev/``, ``eval/``; case is
+          ignored). There is one channel if all images are gray, else three; transparent pixels
+          get a white background.
         - arrays in memory: ``(inputs, labels)``, ``((x_train, y_train), (x_test, y_test))``, or a
-          mapping with the keys of a ``.npz`` file.
+          mapping with the keys of an ``.npz`` file.
 
-        Where there are both a test and a validation part, the test part is the test split, and a
-        warning says what is left out. A name comes before a path: a folder called mnist is reached
-        as ``"./mnist"``.
+        If there are both a test and a validation part, the test part becomes the test split. Names
+        take precedence over paths: load a folder named mnist as ``"./mnist"``.
     name : str, optional
-        What to call it; by default the name, or that of the file or folder, or ``"arrays"``.
+        The name of the data set. By default that of the source, the file or the folder, or
+        ``"arrays"``.
     class_names : sequence of str, optional
-        One for each of the sorted distinct labels; by default the labels themselves.
+        One for each of the sorted distinct labels; by default the labels themselves. Pass them if
+        labels are numbers, so that figures and tables show names.
     subset : str, optional
-        Which set of a folder that holds several, by the prefix of its files, such as
-        ``"emnist-letters"`` or ``"letters"``. Only for IDX.
+        The subset of an IDX folder that holds several, by the prefix of its files, such as
+        ``"emnist-letters"`` or ``"letters"``.
     transpose : bool, optional
-        Whether to exchange the rows and columns of the images. By default this is done for files
-        whose name begins with ``emnist``, which are published transposed. Only for IDX.
+        Whether to swap the rows and columns of IDX images. By default only for files whose name
+        begins with ``emnist``, which are published transposed.
     image_size : (int, int), optional
-        The height and width in pixels to resize every image to. Only for folders of images.
+        Resize the images of a folder to this height and width in pixels. Required if they differ
+        in size.
 
     Returns
     -------
     Dataset
-        With float32 inputs and labels 0..C-1. Bytes and 16-bit unsigned integers are divided by
-        their greatest value (255 or 65,535), so that pixels are in [0, 1]; floats are taken as they
-        are. Other integers are an error, for their type does not say what their values mean.
-        Arrays (n_samples, height, width) are gray images and get a channel axis.
+        Float32 inputs and labels 0..C-1. Unsigned 8- and 16-bit integers are divided by their
+        maximum (255 or 65,535), so that pixels are in [0, 1]; floats are kept as they are. Other
+        integers raise an error: their type does not say what the values mean. Arrays (n_samples,
+        height, width) are gray images and get a channel axis.
 
     Raises
     ------
     DatasetError
         If the source is not found, or its content cannot be used; the message names the file or
-        argument and says what to do.
+        argument and a remedy.
 
     Warns
     -----
     UserWarning
         If a part of the source is left out.
+
+    See Also
+    --------
+    Dataset : The result: a training and a test split.
+    unknot.train : Train a model on a data set.
+    unknot.study : Study a model on a data set.
 
     Examples
     --------
@@ -102,7 +110,7 @@ def load_dataset(
         path = Path(source).expanduser()
         try:
             found = path.exists()
-        except (OSError, ValueError) as error:  # a name too long, or with a null character
+        except (OSError, ValueError) as error:  # too long, or with a null character
             raise DatasetError(f"{str(path)[:200]!r} cannot be a path ({error})") from error
         if path.is_dir() and is_idx_folder(path):
             _refuse_options("a folder of IDX files", image_size=image_size)
@@ -132,7 +140,7 @@ def _from_memory(source: object) -> list[RawSplit]:
         pairs = find_pairs(list(source), "the mapping")
         return [RawSplit(source[x], source[y], x, y) for x, y in pairs]
     if isinstance(source, tuple | list) and len(source) == 2:
-        # Only tuples are pairs: a list of two is two samples.
+        # Only tuples are pairs: a list of length 2 is two samples.
         if all(isinstance(pair, tuple) and len(pair) == 2 for pair in source):
             (x_train, y_train), (x_test, y_test) = source
             return [
@@ -172,7 +180,7 @@ def _refuse_options(
     transpose: bool | None = None,
     image_size: tuple[int, int] | None = None,
 ) -> None:
-    """Refuse options that would be passed over in silence."""
+    """Raise an error for options that would be silently ignored."""
     options = {"subset": subset, "transpose": transpose, "image_size": image_size}
     given = [option for option, value in options.items() if value is not None]
     if given:

@@ -1,4 +1,4 @@
-"""NumPy archives."""
+"""Load NumPy archives."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,7 +7,7 @@ from .._io.npy import SINGLE, Archive, PickledError, UnreadableError, open_npz
 from .._typing import Array
 from ._arrays import RawSplit, build_dataset
 from ._dataset import Dataset, DatasetError
-from ._parts import HELD_OUT, tell_left_out
+from ._parts import HELD_OUT, warn_left_out
 
 # Keys of inputs and labels, for training.
 TRAIN_KEYS = (("x_train", "y_train"), ("inputs", "labels"), ("x", "y"))
@@ -43,7 +43,7 @@ def load_npz(path: Path, *, class_names: Sequence[str] | None) -> Dataset:
 
 
 def find_pairs(keys: Sequence[str], source: str) -> list[tuple[str, str]]:
-    """Name the keys of inputs and labels, the training pair first, then the one held out.
+    """Return the keys of inputs and labels, first of the training pair, then of a held-out pair.
 
     Raises
     ------
@@ -53,7 +53,7 @@ def find_pairs(keys: Sequence[str], source: str) -> list[tuple[str, str]]:
     Warns
     -----
     UserWarning
-        If there are more parts than two.
+        If there are more than two pairs.
     """
     pairs = [pair for pair in TRAIN_KEYS if set(pair) <= set(keys)]
     if not pairs:
@@ -68,7 +68,7 @@ def find_pairs(keys: Sequence[str], source: str) -> list[tuple[str, str]]:
             missing = next(key for key in pair if key not in keys)
             raise DatasetError(f"{source} has {present[0]} but not {missing}; give both or neither")
         held_out += [pair] if present else []
-    tell_left_out(
+    warn_left_out(
         source, " and ".join(held_out[0]) if held_out else "", [x for x, _ in held_out[1:]]
     )
     return [pairs[0], *held_out[:1]]

@@ -1,11 +1,11 @@
-"""Which part of a data set is to learn from, and which is held out."""
+"""Recognize the training and held-out parts of a data set by their names."""
 
 import re
 import warnings
 from typing import Final
 
 HELD_OUT: Final = ("test", "val", "valid", "validation", "dev", "eval", "evaluation")
-"""What is kept apart is called so; where there are several, the first is the test split."""
+"""Names of held-out parts; of several, the first in this order is the test split."""
 
 _NAME = re.compile(
     r"(?P<train>train|training)|(?P<test>test|testing)|"
@@ -15,7 +15,7 @@ _SUFFIX = re.compile(r"[-_ ]?(set|split|data|images)$")
 
 
 def part_of(name: str) -> str | None:
-    """Return "train", "test" or another name of a part that a folder's name stands for.
+    """Return the part, such as "train" or "test", that a folder's name stands for, or None.
 
     Examples
     --------
@@ -28,8 +28,8 @@ def part_of(name: str) -> str | None:
     return "train" if match["train"] else "test" if match["test"] else match["other"]
 
 
-def tell_left_out(source: str, taken: str, left: list[str]) -> None:
-    """Warn of parts that are not taken."""
+def warn_left_out(source: str, taken: str, left: list[str]) -> None:
+    """Warn about parts that are not loaded."""
     if left:
         instead = f"; {taken} is the test split" if taken else ""
         warnings.warn(

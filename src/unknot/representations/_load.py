@@ -7,7 +7,7 @@ from typing import Any, Final
 from .._io.npy import UnreadableError, open_npz
 from ._loading.onnx import load_onnx
 from ._loading.torch import Factory, load_torch
-from ._loading.unreadable import check_regular, unreadable
+from ._loading.unreadable import check_model_file, unreadable
 
 KERAS: Final = (".keras", ".h5", ".hdf5", ".yaml", ".yml")
 TORCH: Final = (".pt2", ".pt", ".pth", ".ts", ".ckpt", ".bin")
@@ -116,7 +116,7 @@ def _load(
     if extension not in (".onnx", ".npz", *TORCH):
         known = ", ".join((*KERAS, ".onnx", *TORCH, ".npz"))
         raise ValueError(f"path must end in one of {known}; got {str(path)!r}")
-    check_regular(file)
+    check_model_file(file)
     if extension == ".npz":
         return _load_arrays(file)
     if extension == ".onnx":

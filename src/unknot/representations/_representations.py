@@ -1,4 +1,4 @@
-"""Layers by name, each with what it made of every sample."""
+"""The representations of samples, by layer."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -14,26 +14,33 @@ BLOCK_BYTES: Final = 32_000_000
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Representations(Mapping[str, Any]):
-    """The representations of the same samples at several layers, in the order in which they run.
+    """The representations of the same samples at several layers, in execution order.
+
+    A mapping from layer name to array.
 
     Attributes
     ----------
-    arrays : dict of str to array of float32, (n_samples, *shape)
-        One a layer, all of one length: a NumPy array, or a Zarr array where it lies on disk. A
-        Zarr array is read by slicing.
+    arrays : dict of str to array of float32, shape (n_samples, *shape)
+        NumPy arrays, or Zarr arrays if on disk; read a Zarr array by slicing it.
     layers : tuple of Layer
-        The same layers: kind, shape, and which are views of others.
-    output : ndarray of float32, (n_samples, n_outputs), or None
-        What the model itself returned in the same pass, if it is one such array.
+        The kind and shape of each layer, and which are views of others.
+    output : ndarray of float32, shape (n_samples, n_outputs), or None
+        The model's output in the same run; None if it is not one such array.
     reductions : dict of str to dict
-        How layers were pooled or projected, with the measured distortion; others are exact.
+        How layers were pooled or projected, with the measured distortion; other layers are exact.
     notes : tuple of str
         Which layers were left out, and why.
 
     Raises
     ------
     ValueError
-        If the layers have different numbers of samples.
+        If the layers differ in their number of samples.
+
+    See Also
+    --------
+    unknot.extract : Compute representations.
+    unknot.measure : Measure the points of a layer.
+    unknot.TSNE : Map the points of a layer.
 
     Examples
     --------
@@ -52,7 +59,7 @@ class Representations(Mapping[str, Any]):
     def __post_init__(self) -> None:
         lengths = {name: array.shape[0] for name, array in self.arrays.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"every layer must hold the same samples; got {lengths}")
+            raise ValueError(f"every layer must have the same number of samples; got {lengths}")
         if not self.layers:
             layers = tuple(
                 Layer(name, "array", tuple(array.shape[1:])) for name, array in self.arrays.items()
@@ -77,25 +84,50 @@ class Representations(Mapping[str, Any]):
 
     @property
     def n_samples(self) -> int:
-        """How many samples every layer holds."""
+        """The number of samples of every layer."""
         for array in self.arrays.values():
             return int(array.shape[0])
         return 0
 
     def points(self, layer: str) -> Points:
-        """Return one layer with each sample flattened, in memory: (n_samples, n_features)."""
-        array = np.asarray(self.arrays[layer][:])
-        return np.ascontiguousarray(array.reshape(len(array), -1))
-
-    def blocks(self, layer: str, size: int | None = None) -> Iterator[tuple[int, Points]]:
-        """Yield (the first sample's index, the flattened samples) from the first to the last block.
+        """Return the points of a layer in memory: its samples, flattened.
 
         Parameters
         ----------
         layer : str
-            Its name.
+            The layer's name.
+
+        Returns
+        -------
+        ndarray of float32, shape (n_samples, n_features)
+
+        See Also
+        --------
+        blocks : Iterate over the points of a layer that is larger than memory.
+        """
+        array = np.asarray(self.arrays[layer][:])
+        return np.ascontiguousarray(array.reshape(len(array), -1))
+
+    def blocks(self, layer: str, size: int | None = None) -> Iterator[tuple[int, Points]]:
+        """Iterate over the points of a layer in blocks.
+
+        Parameters
+        ----------
+        layer : str
+            The layer's name.
         size : int, optional
-            Samples in a block, at least 1; by default what 32 MB hold.
+            Samples per block, at least 1; by default as many as fit into 32 MB.
+
+        Yields
+        ------
+        start : int
+            The index of the block's first sample.
+        points : ndarray of float32, shape (size, n_features)
+            The flattened samples; the last block may be smaller.
+
+        See Also
+        --------
+        points : All points of a layer in memory.
         """
         array = self.arrays[layer]
         if size is None:

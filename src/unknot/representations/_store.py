@@ -19,8 +19,8 @@ from urllib.parse import quote
 
 import numpy as np
 
-from .._io.formatting import format_bytes
 from .._io.folders import is_link, read_regular
+from .._io.formatting import format_bytes
 from .._io.lock import LOCK, locked
 from .._typing import Array
 
@@ -174,9 +174,9 @@ class Store:
         if n_bytes > (free := shutil.disk_usage(folder).free):
             raise OSError(
                 errno.ENOSPC,
-                f"the representations need {format_bytes(n_bytes)} on disk and {format_bytes(free)} "
-                "are free; raise max_memory, select fewer layers, pool or project them, or use "
-                "another store",
+                f"the representations need {format_bytes(n_bytes)} on disk and "
+                f"{format_bytes(free)} are free; raise max_memory, select fewer layers, pool or "
+                "project them, or use another store",
                 str(folder),
             )
 

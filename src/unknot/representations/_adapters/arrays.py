@@ -59,7 +59,9 @@ class ArraysAdapter(Adapter):
         """Return the arrays as samples; inputs, if given, must have the same length."""
         lengths = {name: len(array) for name, array in self._arrays.items()}
         if len(set(lengths.values())) > 1:
-            raise ValueError(f"model: layers must all hold the same samples; got {lengths}")
+            raise ValueError(
+                f"model: layers must all have the same number of samples; got {lengths}"
+            )
         samples = Samples(self._arrays)
         inputs = on_host(inputs, "inputs")
         if inputs is not None and (given := len(inputs)) != samples.n_samples:

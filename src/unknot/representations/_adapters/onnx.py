@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._extras import import_extra
 from ..._typing import Array
-from .._loading.onnx import CIRCLE, external_tensors, functions_end
+from .._loading.onnx import RECURSIVE, external_tensors, has_finite_calls
 from .._loading.unreadable import reason_of
 from .._samples import Batch, Samples, cast
 from .base import Adapter, Naming, RunBatch, Sink
@@ -47,8 +47,8 @@ class OnnxAdapter(Adapter):
         self._onnx: Any = import_extra("onnx", feature=feature, extra="onnx")
         self._runtime: Any = import_extra("onnxruntime", feature=feature, extra="onnx")
         self._layers = _layers_of(model.graph)
-        if not functions_end(model):
-            raise ValueError(f"model {self.name!r} cannot be run as ONNX: {CIRCLE}")
+        if not has_finite_calls(model):
+            raise ValueError(f"model {self.name!r} cannot be run as ONNX: {RECURSIVE}")
         if next(external_tensors(model), None) is not None:
             raise ValueError(
                 f"model {self.name!r} keeps weights in another file, which is not read from here; "

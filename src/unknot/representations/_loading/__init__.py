@@ -1,1 +1,1 @@
-"""Model files, read and checked before a framework opens them."""
+"""Model files are read and checked here before a framework opens them."""

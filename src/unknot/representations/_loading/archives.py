@@ -1,9 +1,8 @@
-"""Archives of PyTorch, which are zip files, are looked through before PyTorch opens them.
+"""PyTorch's archives, which are zip files, are checked before PyTorch opens them.
 
-Two readers can find different content in one zip file: of two members of one name, or of names that
-differ in case or by ``./``, each takes another. So an archive is opened once and read by one
-reader; what could be taken in two ways is refused; and PyTorch opens a new archive, written from
-what was checked.
+Two readers can see different content in the same zip file: they may pick different members of the
+same name, or of names that differ in case or by ``./``. So an archive is opened once by a single
+reader, ambiguous archives are refused, and PyTorch opens a new archive with the checked content.
 """
 
 import copy
@@ -23,15 +22,15 @@ from .unreadable import RefusedError
 
 MAGIC: Final = b"PK\x03\x04"
 END: Final = b"PK\x05\x06"
-LARGEST_RATIO: Final = 16
-"""Members may unfold to so many times the size of the file; PyTorch compresses only code."""
+MAX_RATIO: Final = 16
+"""Uncompressed / compressed size; PyTorch compresses only code."""
 ALWAYS_ALLOWED: Final = 64 * 2**20
-"""Bytes that the members of a small file may unfold to."""
+"""Bytes; uncompressed content up to this size may have any ratio."""
 PLAIN_NAME: Final = re.compile(r"[^\x00-\x1f\x7f\\]+")
 
 
 class Archive:
-    """A zip file as one reader finds it; members have the name below the folder round them all."""
+    """A zip file as a single reader sees it; names are relative to the folder of all members."""
 
     def __init__(self, file: Path, stream: io.BufferedReader | io.BytesIO) -> None:
         self.file = file
@@ -45,12 +44,12 @@ class Archive:
         self.names: tuple[str, ...] = tuple(self._entries)
 
     def check(self) -> None:
-        """Raise a ValueError if two readers could find different content, or far too much of it."""
+        """Raise a ValueError if the archive is ambiguous, or too large when decompressed."""
         entries = self._zip.infolist()
         length = self._stream.seek(0, 2)
         self._stream.seek(max(length - 22, 0))
         if not self._stream.read().startswith(END) or self._zip.comment:
-            raise self._ambiguous("bytes behind its end")
+            raise self._ambiguous("bytes after its end")
         if not entries or min(entry.header_offset for entry in entries) != 0:
             raise self._ambiguous("bytes before its beginning")
         for name, count in Counter(entry.filename.casefold() for entry in entries).items():
@@ -60,14 +59,14 @@ class Archive:
             if (reason := _unusual(entry)) is not None:
                 raise self._ambiguous(f"the member {entry.orig_filename[:80]!r}, {reason}")
         total = sum(entry.file_size for entry in entries)
-        if total > max(ALWAYS_ALLOWED, LARGEST_RATIO * length):
+        if total > max(ALWAYS_ALLOWED, MAX_RATIO * length):
             raise RefusedError(
-                f"{self.file} would unfold from {length:,} to {total:,} bytes. If you trust "
-                "whoever wrote it, extract it and store it without compression"
+                f"{self.file} would decompress from {length:,} to {total:,} bytes. If you trust "
+                "its author, extract it and store it without compression"
             )
 
     def verify(self) -> None:
-        """Read every member; a checksum that does not fit is an error."""
+        """Read every member; raise an error if a checksum does not match."""
         for name in self.names:
             with self.open(name) as source:
                 while source.read(2**20):
@@ -77,7 +76,7 @@ class Archive:
         """Open a member."""
         entry = self._entries[name]
         if not entry.CRC:
-            # PyTorch can be told to leave the checksums out; zipfile takes 0 for a wrong one.
+            # PyTorch can omit checksums; zipfile would take 0 for a wrong one.
             entry = copy.copy(entry)
             del entry.CRC
         return cast("zipfile.ZipExtFile", self._zip.open(entry))
@@ -93,11 +92,11 @@ class Archive:
 
     @contextmanager
     def rewritten(
-        self, contents: Mapping[str, bytes | None], ending: str, folder: str = "model/"
+        self, contents: Mapping[str, bytes | None], extension: str, folder: str = "model/"
     ) -> Iterator[Path]:
-        """Yield the path of a new archive of checked contents; None copies the member."""
-        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as place:
-            path = Path(place) / f"model{ending}"
+        """Yield the path of a new archive with these contents; None copies a member."""
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as directory:
+            path = Path(directory) / f"model{extension}"
             with zipfile.ZipFile(path, "w", zipfile.ZIP_STORED) as target:
                 for name, content in contents.items():
                     entry = zipfile.ZipInfo(f"{folder}{name}")
@@ -111,26 +110,26 @@ class Archive:
             yield path
 
     def refusal(self, what: str) -> RefusedError:
-        """Return the error of a file that holds something which is not opened unless trusted."""
+        """Return the error for a file with content that is loaded only if trusted."""
         return RefusedError(
-            f"{self.file} holds {what}, which can run any code when it is loaded. Export the model "
-            "without it, save its weights (state_dict) and name a factory, or say "
-            "trust_pickle=True (--trust-pickle) if you trust whoever wrote it"
+            f"{self.file} contains {what}, which can run any code when it is loaded. Export the "
+            "model without it, save its weights (state_dict) and name a factory, or pass "
+            "trust_pickle=True (--trust-pickle) if you trust its author"
         )
 
     def _ambiguous(self, what: str) -> RefusedError:
         return RefusedError(
-            f"{self.file} holds {what}: PyTorch writes no such archive, and two readers could take "
-            "it for different ones. Save the model anew, or say trust_pickle=True "
-            "(--trust-pickle) if you trust whoever wrote it"
+            f"{self.file} has {what}: PyTorch writes no such archive, and two readers could see "
+            "different content in it. Save the model again, or pass trust_pickle=True "
+            "(--trust-pickle) if you trust its author"
         )
 
 
 def _unusual(entry: zipfile.ZipInfo) -> str | None:
-    """Say what is unusual about a member, if anything is."""
+    """Return what is unusual about a member, or None."""
     parts = entry.orig_filename.split("/")
     if not PLAIN_NAME.fullmatch(entry.orig_filename) or {"", ".", ".."}.intersection(parts):
-        return "a name that can be read in two ways"
+        return "an ambiguous name"
     if entry.flag_bits & 0x1:
         return "which is encrypted"
     if entry.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
@@ -141,7 +140,7 @@ def _unusual(entry: zipfile.ZipInfo) -> str | None:
 
 
 def kind_of(names: tuple[str, ...]) -> str:
-    """Tell an archive of `torch.export` from one of TorchScript, and from weights."""
+    """Return "program" for an archive of `torch.export`, "script" for TorchScript, or "weights"."""
     if "archive_format" in names or "serialized_exported_program.json" in names:
         return "program"
     if any(name.startswith("code/") or name in ("constants.pkl", "model.json") for name in names):

@@ -1,14 +1,14 @@
-"""Expressions that PyTorch evaluates when it opens an exported program: only arithmetic passes."""
+"""Check expressions that PyTorch evaluates in an exported program: only arithmetic is allowed."""
 
 import ast
 import re
 from typing import Final
 
-LONGEST: Final = 20_000
-LARGEST: Final = 2**63
-LARGEST_EXPONENT: Final = 64
-LARGEST_SETTING: Final = 1000
-"""What a keyword may be: ``precision=53``, or an assumption about a symbol."""
+MAX_CHARACTERS: Final = 20_000
+MAX_INTEGER: Final = 2**63
+MAX_EXPONENT: Final = 64
+MAX_KEYWORD: Final = 1000
+"""Of a keyword argument: ``precision=53``, or an assumption about a symbol."""
 FUNCTIONS: Final = frozenset(
     re.findall(
         r"\w+",
@@ -21,11 +21,11 @@ FUNCTIONS: Final = frozenset(
         "BitwiseFn_bitwise_xor",
     )
 )
-"""Functions of SymPy and of PyTorch on sizes."""
+"""SymPy's and PyTorch's functions on sizes."""
 VALUES: Final = ("oo", "zoo", "nan", "true", "false", "True", "False", "int_oo", "pi", "E")
 POWERS: Final = ("Pow", "PowByNatural", "FloatPow", "LShift")
 SIZE: Final = re.compile(r"[a-z_]+\d{1,6}")
-"""Sizes, such as ``s0``; no builtin of Python is named so."""
+"""Sizes, such as ``s0``; no Python builtin has such a name."""
 ARITHMETIC: Final = (
     *(ast.Expression, ast.Call, ast.keyword, ast.Name, ast.Constant, ast.expr_context),
     *(ast.BinOp, ast.UnaryOp, ast.BoolOp, ast.Compare),
@@ -39,7 +39,7 @@ SYMBOLIC: Final = ("sym_max", "sym_min", "sym_int", "sym_float", "sym_ite", "sym
 
 
 def is_arithmetic(expression: str) -> bool:
-    """Whether an expression is of sizes, numbers and functions of SymPy on them, and is small."""
+    """Whether an expression has only sizes, numbers and SymPy functions, and is small."""
     if (tree := _parsed(expression, ARITHMETIC)) is None:
         return False
     texts: set[int] = set()
@@ -49,7 +49,7 @@ def is_arithmetic(expression: str) -> bool:
                 return False
             if node.func.id in ("Symbol", "Float", "Integer", "Rational"):
                 texts.update(map(id, node.args))
-            if any(_number(keyword.value) > LARGEST_SETTING for keyword in node.keywords):
+            if any(_number(keyword.value) > MAX_KEYWORD for keyword in node.keywords):
                 return False
     called = {id(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)}
     return _powers_are_small(tree) and all(
@@ -62,7 +62,7 @@ def is_arithmetic(expression: str) -> bool:
 
 
 def is_guard(expression: str) -> bool:
-    """Whether a guard compares sizes of the inputs, and does nothing else."""
+    """Whether a guard only compares sizes of the inputs."""
     if (tree := _parsed(expression, GUARD)) is None:
         return False
     allowed: set[int] = set()
@@ -88,7 +88,7 @@ def is_guard(expression: str) -> bool:
 
 
 def _parsed(expression: str, allowed: tuple[type, ...]) -> ast.Expression | None:
-    if len(expression) > LONGEST or "\n" in expression or "#" in expression:
+    if len(expression) > MAX_CHARACTERS or "\n" in expression or "#" in expression:
         return None
     try:
         tree = ast.parse(expression, mode="eval")
@@ -103,16 +103,16 @@ def _is_small(node: ast.Constant) -> bool:
     if isinstance(value, str):
         return re.fullmatch(r"[\w.-]{0,200}", value, re.ASCII) is not None
     if isinstance(value, int):
-        return -LARGEST <= value <= LARGEST
+        return -MAX_INTEGER <= value <= MAX_INTEGER
     return value is None or isinstance(value, (float, bool))
 
 
 def _powers_are_small(tree: ast.AST) -> bool:
-    """Whether exponents are small numbers, and no power is taken of a power."""
+    """Whether exponents are small numbers, and no powers are nested."""
     for node in ast.walk(tree):
         if not (parts := _power(node)):
             continue
-        if len(parts) != 2 or not -LARGEST_EXPONENT <= _number(parts[1]) <= LARGEST_EXPONENT:
+        if len(parts) != 2 or not -MAX_EXPONENT <= _number(parts[1]) <= MAX_EXPONENT:
             return False
         if any(_power(inner) for part in parts for inner in ast.walk(part)):
             return False
@@ -120,7 +120,7 @@ def _powers_are_small(tree: ast.AST) -> bool:
 
 
 def _power(node: ast.AST) -> list[ast.expr]:
-    """Return base and exponent, if a node is a power or a shift to the left."""
+    """Return base and exponent if a node is a power or a left shift."""
     if isinstance(node, ast.BinOp) and isinstance(node.op, (ast.Pow, ast.LShift)):
         return [node.left, node.right]
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in POWERS:
@@ -129,7 +129,7 @@ def _power(node: ast.AST) -> list[ast.expr]:
 
 
 def _number(node: ast.expr) -> float:
-    """Return the number that an exponent is, ``2`` or ``Integer(-1)``; infinity if it is none."""
+    """Return the value of an exponent, ``2`` or ``Integer(-1)``; infinity if it is not a number."""
     if isinstance(node, ast.Call) and len(node.args) == 1 and isinstance(node.func, ast.Name):
         return _number(node.args[0]) if node.func.id in ("Integer", "Float") else float("inf")
     if isinstance(node, ast.Call) and len(node.args) == 2 and isinstance(node.func, ast.Name):

@@ -1,4 +1,4 @@
-"""ONNX models from files, with the tensors that lie in files beside them."""
+"""Load ONNX models, with tensors stored in files beside them."""
 
 from collections.abc import Iterator, Mapping
 from math import prod
@@ -6,17 +6,17 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, Final
 
 from ..._extras import import_extra
-from .unreadable import RefusedError, check_regular, reading, reason_of
+from .unreadable import RefusedError, check_model_file, reading, reason_of
 
-DEEPEST: Final = 100
-"""Functions that call functions; ONNX Runtime puts each into its caller."""
-LARGEST: Final = 2**31
-"""Elements of a value for one sample, which fill 8 GB."""
-CIRCLE: Final = "its functions call themselves, or each other too deep"
+MAX_CALL_DEPTH: Final = 100
+"""Of functions; ONNX Runtime inlines each into its caller."""
+MAX_ELEMENTS: Final = 2**31
+"""Of a value for one sample; they take 8 GB."""
+RECURSIVE: Final = "its functions call themselves, or are nested too deep"
 
 
 def load_onnx(file: Path) -> Any:
-    """Load an ONNX model; its external tensors only from regular files in its own folder."""
+    """Load an ONNX model; external tensors only from regular files in its own folder."""
     onnx: Any = import_extra("onnx", feature="Loading an ONNX model", extra="onnx")
     with reading(file, "an ONNX model"):
         model = onnx.load_model_from_string(file.read_bytes())
@@ -26,29 +26,29 @@ def load_onnx(file: Path) -> Any:
         if any(True for _ in external_tensors(model)):
             raise RefusedError(
                 f"{file} keeps tensors in other files where ONNX does not look for them; save the "
-                "model anew with its weights"
+                "model again with its weights"
             )
-        if not functions_end(model):
-            raise ValueError(CIRCLE)
+        if not has_finite_calls(model):
+            raise ValueError(RECURSIVE)
         onnx.checker.check_model(model)
         _check_sizes(onnx, file, model)
         return model
 
 
 def _check_sizes(onnx: Any, file: Path, model: Any) -> None:
-    """Raise an error if a value is so large for one sample that memory would be exhausted."""
+    """Raise an error if a value for one sample is so large that it would exhaust memory."""
     graph = onnx.shape_inference.infer_shapes(model, data_prop=True).graph
     for value in (*graph.value_info, *graph.output):
         shape = [size.dim_value for size in value.type.tensor_type.shape.dim if size.dim_value > 0]
-        if prod(shape) > LARGEST:
+        if prod(shape) > MAX_ELEMENTS:
             raise RefusedError(
-                f"{file} computes {value.name[:80]!r} of shape {str(shape)[:200]}, more than the "
-                f"{LARGEST:,} elements that are computed for one sample. Export a smaller model"
+                f"{file} computes {value.name[:80]!r} of shape {str(shape)[:200]}; at most "
+                f"{MAX_ELEMENTS:,} elements per sample are supported. Export a smaller model"
             )
 
 
 def external_tensors(model: Any) -> Iterator[Any]:
-    """Yield every tensor of a model, wherever it is, whose values are in another file."""
+    """Yield every tensor, at any depth of the model, whose values are in another file."""
     messages = [model]
     while messages:
         message = messages.pop()
@@ -67,7 +67,7 @@ def _values(value: Any) -> Any:
 
 
 def _check_external(file: Path, entries: Mapping[str, str]) -> None:
-    """Raise an error unless values lie within a regular file of the model's folder."""
+    """Raise an error unless the values are in a regular file in the model's folder."""
     location = entries.get("location", "")
     windows = PureWindowsPath(location)
     if (
@@ -79,11 +79,11 @@ def _check_external(file: Path, entries: Mapping[str, str]) -> None:
         or not location.isprintable()
     ):
         raise _outside(file, location)
-    place = file.parent / location
+    target = file.parent / location
     try:
-        inside = place.resolve().is_relative_to(file.parent.resolve())
-        check_regular(place)
-        size = place.stat().st_size
+        inside = target.resolve().is_relative_to(file.parent.resolve())
+        check_model_file(target)
+        size = target.stat().st_size
     except (OSError, RuntimeError, ValueError) as error:
         raise RefusedError(
             f"{file} keeps weights in {location[:100]!r}, which cannot be read from its folder: "
@@ -101,13 +101,13 @@ def _check_external(file: Path, entries: Mapping[str, str]) -> None:
 
 def _outside(file: Path, location: str) -> RefusedError:
     return RefusedError(
-        f"{file} keeps weights in {location[:100]!r}, which is not in its folder. What lies "
-        "outside is not read: put both into one folder, or save the model with its weights in it"
+        f"{file} keeps weights in {location[:100]!r}, which is not in its folder. Files outside "
+        "it are not read: put both into one folder, or save the model with its weights included"
     )
 
 
-def functions_end(model: Any) -> bool:
-    """Whether no functions of a model call each other in a circle, or too deep."""
+def has_finite_calls(model: Any) -> bool:
+    """Whether a model's functions are neither recursive nor nested too deep."""
     calls = {
         (function.domain, function.name): [
             (node.domain, node.op_type) for node in _nodes(function.node)
@@ -115,7 +115,7 @@ def functions_end(model: Any) -> bool:
         for function in model.functions
     }
     heights: dict[tuple[str, str], int] = dict.fromkeys(calls, 0)
-    for _ in range(DEEPEST):
+    for _ in range(MAX_CALL_DEPTH):
         found = {
             name: 1 + max((heights[inner] for inner in inside if inner in calls), default=0)
             for name, inside in calls.items()
@@ -127,11 +127,11 @@ def functions_end(model: Any) -> bool:
 
 
 def _nodes(nodes: Any) -> Iterator[Any]:
-    """Yield nodes, and those of the graphs inside them."""
-    waiting = list(nodes)
-    while waiting:
-        node = waiting.pop()
+    """Yield nodes, and those of nested graphs."""
+    pending = list(nodes)
+    while pending:
+        node = pending.pop()
         yield node
         for attribute in node.attribute:
             graphs = [*attribute.graphs, *([attribute.g] if attribute.HasField("g") else [])]
-            waiting += [inner for graph in graphs for inner in graph.node]
+            pending += [inner for graph in graphs for inner in graph.node]

@@ -1,11 +1,11 @@
-"""Operators that a graph from a file may call: those that compute, and touch nothing else."""
+"""The operators that a graph from a file may call: those that only compute."""
 
 import re
 from functools import cache
 from typing import Any, Final
 
 NAMESPACES: Final = ("aten", "prims", "quantized", "_quantized", "quantized_decomposed", "sparse")
-"""Namespaces of which every operator is allowed that takes none but plain arguments."""
+"""Namespaces whose operators are allowed if all their arguments are harmless."""
 SINGLE: Final = (
     *("torchvision::nms", "torchvision::roi_align", "torchvision::roi_pool"),
     *("torchvision::ps_roi_align", "torchvision::ps_roi_pool", "torchvision::deform_conv2d"),
@@ -28,7 +28,7 @@ SCRIPT: Final = frozenset(
         "unchecked_unwrap_optional With",
     )
 )
-"""What TorchScript's own language is made of (``prim::``); nothing that calls Python or others."""
+"""Operators of the TorchScript language (``prim::``), except those that call Python."""
 TEXTS: Final = frozenset(
     re.findall(
         r"\w+",
@@ -39,10 +39,10 @@ TEXTS: Final = frozenset(
         "input inputs dict to_add",
     )
 )
-"""Names of arguments that are texts and name no file, no library and no group of processes."""
+"""Names of string arguments that do not refer to a file, library or process group."""
 TYPE: Final = re.compile(r"__torch__\.torch\.classes\.(\w+)\.\w+")
 CLASSES: Final = ("quantized", "rnn", "sparse", "profiler")
-"""Namespaces of classes of C++ that hold packed weights, or name a stretch of time."""
+"""Namespaces of C++ classes that hold packed weights, or profiler records."""
 HIGHER_ORDER: Final = frozenset(
     re.findall(
         r"\w+",
@@ -56,7 +56,7 @@ SYMBOLIC: Final = re.compile(
     r"rshift|getitem)|torch\.sym_(not|int|float|ite|max|min|sqrt|sum)|torch\._sym_(sqrt|log2)|"
     r"math\.(trunc|ceil|floor)"
 )
-"""Arithmetic of sizes in an exported program."""
+"""Arithmetic on sizes in an exported program."""
 TARGET: Final = re.compile(r"torch\.ops\.(\w+)\.(\w+)(?:\.\w+)?")
 
 
@@ -94,7 +94,7 @@ def refused_names(torch: Any) -> frozenset[str]:
 
 
 def _is_plain(schema: Any) -> bool:
-    """Whether every argument is one that cannot name a file, or anything else outside."""
+    """Whether no argument can refer to a file or anything else outside the graph."""
     texts = {argument.name for argument in schema.arguments if "str" in str(argument.type)}
     types = [str(value.type) for value in (*schema.arguments, *schema.returns)]
     classes = {space for text in types for space in TYPE.findall(text)}

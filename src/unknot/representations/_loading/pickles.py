@@ -1,7 +1,7 @@
-"""Pickles in PyTorch's archives, read without making anything of what they name.
+"""Check pickles in PyTorch's archives, without building the objects that they name.
 
-They say where tensors lie in the members beside them. PyTorch believes them: a size that is too
-large lets it read memory that belongs to something else.
+They say where tensors are in the archive's other members. PyTorch does not verify it: a size that
+is too large would let it read out of bounds.
 """
 
 import io
@@ -32,11 +32,11 @@ ITEM_SIZES: Final = {
     "ComplexFloatStorage": 8,
     "ComplexDoubleStorage": 16,
 }
-"""Bytes of an element, by the class of a storage."""
+"""Bytes per element, by storage class."""
 LEGACY: Final = 0x1950A86A20F9469CFC6C
-"""What files of PyTorch begin with that are no archives."""
-DEEPEST: Final = 500
-"""Containers in containers; readers in C++ run out of stack at some depth."""
+"""The first value in PyTorch's files that are not archives."""
+MAX_DEPTH: Final = 500
+"""Of nested containers; readers in C++ overflow the stack at some depth."""
 REBUILD: Final = ("_rebuild_tensor_v2", "_rebuild_tensor", "_rebuild_qtensor", "_rebuild_tensor_v3")
 LISTS: Final = ("build_intlist", "build_tensorlist", "build_doublelist", "build_boollist")
 HARMLESS: Final = frozenset(
@@ -44,24 +44,24 @@ HARMLESS: Final = frozenset(
     + [("torch.jit._pickle", name) for name in (*LISTS, "restore_type_tag")]
     + [("torch._utils", name) for name in REBUILD]
 )
-"""What TorchScript's own reader makes of names, beside PyTorch's types and classes of the file."""
+"""Names that TorchScript's reader knows, besides PyTorch's types and the archive's classes."""
 
 
 def check_tensors(
     archive: Archive, name: str, is_class: Callable[[str], bool] | None = None
 ) -> None:
-    """Raise an error if a pickle reaches beyond the members that its tensors are in.
+    """Raise an error if a pickle refers to bytes outside the members of its tensors.
 
-    With ``is_class``, the pickle is one of TorchScript: it may name only what PyTorch's reader
-    knows, and classes for which that is true; its tensors must lie within their storages, which
-    that reader does not check.
+    With ``is_class``, the pickle is TorchScript's: it may name only what PyTorch's reader knows,
+    and classes that ``is_class`` accepts; and its tensors must lie within their storages, which
+    that reader does not verify.
     """
     folder = f"{name.removesuffix('.pkl')}/"
 
     def bytes_in(key: str) -> int:
         member = f"{folder}{key}"
         if member not in archive.names:
-            raise pickle.UnpicklingError(f"it names {member[:80]}, which is not there")
+            raise pickle.UnpicklingError(f"it names {member[:80]}, which is missing")
         return archive.size(member)
 
     stream = io.BytesIO(archive.read(name))
@@ -72,23 +72,23 @@ def check_tensors(
 
 
 def check_stream(stream: io.BufferedReader) -> None:
-    """Raise an error if pickles one after another, as PyTorch once wrote, would exhaust a reader.
+    """Raise an error if consecutive pickles, PyTorch's old format, are nested too deep.
 
-    They are a number that says what they are, a version, facts of the machine, the content, and
-    the keys of the storages that follow.
+    They are a magic number, a version, properties of the machine, the content, and the keys of
+    the storages that follow.
     """
     first = _value(_Reader(stream))
     for _ in range(4 if first == LEGACY else 0):
         _check_depth(_value(_Reader(stream)))
 
 
-class _Thing:
-    """Stands for anything that a pickle names: it keeps what it is given, and does nothing."""
+class _StandIn:
+    """Replaces any object that a pickle names: keeps its arguments, and does nothing."""
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> "_Thing":
-        thing = super().__new__(cls)
-        thing.parts = [*args, *kwargs.values()]
-        return thing
+    def __new__(cls, *args: Any, **kwargs: Any) -> "_StandIn":
+        instance = super().__new__(cls)
+        instance.parts = [*args, *kwargs.values()]
+        return instance
 
     parts: list[Any]
 
@@ -108,14 +108,14 @@ class _Thing:
         self.parts += values
 
 
-class _Storage(_Thing):
-    """A storage, which has elements."""
+class _Storage(_StandIn):
+    """A storage with a number of elements."""
 
     elements: int = 0
 
 
-class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes of its memo
-    """Reads a pickle of tensors."""
+class _Reader(pickle._Unpickler):  # in Python: the one in C trusts declared memo sizes
+    """Reads a pickle of tensors without building objects."""
 
     dispatch: ClassVar[Any] = dict(pickle._Unpickler.dispatch)
     stack: list[Any]
@@ -129,14 +129,14 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
         is_class: Callable[[str], bool] | None = None,
     ) -> None:
         super().__init__(stream, encoding="utf-8")
-        place = stream.tell()
+        position = stream.tell()
         self._limit = stream.seek(0, io.SEEK_END)
-        stream.seek(place)
+        stream.seek(position)
         self._bytes_in = bytes_in
         self._is_class = is_class
 
     def find_class(self, module: str, name: str) -> Any:
-        """Return a stand-in for what a pickle names."""
+        """Return a stand-in for a class or function."""
         full = f"{module}.{name}"
         if module in ("torch", "torch.storage") and name in ITEM_SIZES:
             return ITEM_SIZES[name]
@@ -146,17 +146,17 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
                 raise pickle.UnpicklingError(f"it names {full[:80]}")
             if module == "torch._utils" and name in REBUILD:
                 return _rebuilt
-        return _Thing
+        return _StandIn
 
     def persistent_load(self, pid: Any) -> Any:
-        """Return a storage that lies in a member large enough for it."""
+        """Return a storage, after checking that its member is large enough."""
         if self._bytes_in is None:
-            return _Thing(pid)
+            return _StandIn(pid)
         if not isinstance(pid, tuple) or len(pid) != 5 or pid[0] != "storage":
-            raise pickle.UnpicklingError("it names no storage where one belongs")
+            raise pickle.UnpicklingError("a reference is not to a storage")
         _, size, key, _, elements = pid
         if not isinstance(size, int) or not isinstance(elements, int) or elements < 0:
-            raise pickle.UnpicklingError(f"the size of storage {str(key)[:80]} is no number")
+            raise pickle.UnpicklingError(f"the size of storage {str(key)[:80]} is not a number")
         if self._bytes_in(f"{key}") < elements * size:
             raise pickle.UnpicklingError(f"{key} does not hold {elements} elements")
         storage = _Storage()
@@ -164,43 +164,43 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
         return storage
 
     def load_setitem(self) -> None:
-        """Look at a key before it is hashed, which recurses into tuples without end."""
+        """Check a key before it is hashed: hashing recurses into nested tuples."""
         _check_key(self.stack[-2])
         self.super_dispatch(pickle.SETITEM)
 
     def load_setitems(self) -> None:
-        """Look at keys before they are hashed."""
+        """Check keys before they are hashed."""
         for key in self.stack[::2]:
             _check_key(key)
         self.super_dispatch(pickle.SETITEMS)
 
     def load_additems(self) -> None:
-        """Look at members of a set before they are hashed."""
+        """Check elements of a set before they are hashed."""
         for key in self.stack:
             _check_key(key)
         self.super_dispatch(pickle.ADDITEMS)
 
     def load_reduce(self) -> None:
-        """Call a stand-in; TorchScript writes a member of an enumeration without a tuple."""
+        """Call a stand-in; TorchScript writes enumeration members without a tuple."""
         if not isinstance(self.stack[-1], tuple):
             self.stack[-1] = (self.stack[-1],)
         self.super_dispatch(pickle.REDUCE)
 
     def load_long_binput(self) -> None:
-        """Put into the memo, for which a reader in C++ makes room up to the place."""
-        place = int.from_bytes(self.read(4), "little")
-        if place > self._limit:
+        """Store in the memo; a reader in C++ allocates up to the index."""
+        index = int.from_bytes(self.read(4), "little")
+        if index > self._limit:
             raise pickle.UnpicklingError("its memo is larger than the file")
-        self.memo[place] = self.stack[-1]
+        self.memo[index] = self.stack[-1]
 
     def super_dispatch(self, code: bytes) -> None:
-        """Do what an opcode does in the parent."""
+        """Run the base class' handler of an opcode."""
         parent: Any = pickle._Unpickler.dispatch
         parent[code[0]](self)
 
     def refuse(self) -> NoReturn:
-        """Refuse an opcode that PyTorch does not write, and that readers treat differently."""
-        raise pickle.UnpicklingError("it holds an instruction that PyTorch does not write")
+        """Refuse an opcode that PyTorch does not write and that readers treat differently."""
+        raise pickle.UnpicklingError("it has an opcode that PyTorch does not write")
 
     dispatch[pickle.SETITEM[0]] = load_setitem
     dispatch[pickle.SETITEMS[0]] = load_setitems
@@ -216,27 +216,27 @@ class _Reader(pickle._Unpickler):  # the one in Python: that in C believes sizes
 
 
 def _value(reader: _Reader) -> Any:
-    """Return the value of a pickle; whatever is wrong with it is one kind of error."""
+    """Return the value of a pickle; raise UnpicklingError if anything is wrong with it."""
     try:
         return reader.load()
     except (pickle.UnpicklingError, RefusedError):
         raise
     except Exception as error:
-        raise pickle.UnpicklingError("its pickle is damaged, or none at all") from error
+        raise pickle.UnpicklingError("its pickle is damaged, or it is not a pickle") from error
 
 
-def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> _Thing:
+def _rebuilt(storage: Any, offset: Any, size: Any, stride: Any, *rest: Any) -> _StandIn:
     """Check that a tensor lies within its storage."""
     numbers = (offset, *size, *stride)
     if not isinstance(storage, _Storage) or not all(isinstance(at, int) for at in numbers):
-        raise pickle.UnpicklingError("the place of a tensor is no number")
+        raise pickle.UnpicklingError("the offset or size of a tensor is not a number")
     if min(numbers) < 0 or len(size) != len(stride):
         raise pickle.UnpicklingError(f"a tensor of size {size} has strides {stride}"[:200])
     if all(size):
         last = offset + sum((count - 1) * step for count, step in zip(size, stride, strict=True))
         if last >= storage.elements:
             raise pickle.UnpicklingError("a tensor reaches beyond its storage")
-    return _Thing(storage, *rest)
+    return _StandIn(storage, *rest)
 
 
 def _check_key(key: Any) -> None:
@@ -246,9 +246,9 @@ def _check_key(key: Any) -> None:
 
 
 def _check_depth(value: Any) -> None:
-    """Raise an error if containers are nested too deep; each is looked into once."""
+    """Raise an error if containers are nested too deep; each is visited once."""
     layer, seen = [value], set[int]()
-    for _ in range(DEEPEST):
+    for _ in range(MAX_DEPTH):
         below: list[Any] = []
         for node in layer:
             if id(node) in seen:
@@ -257,7 +257,7 @@ def _check_depth(value: Any) -> None:
                 below += node
             elif isinstance(node, dict):
                 below += [*node.keys(), *node.values()]
-            elif isinstance(node, _Thing):
+            elif isinstance(node, _StandIn):
                 below += node.parts
             else:
                 continue

@@ -1,9 +1,9 @@
 """Exported programs of PyTorch, read and checked before PyTorch builds them.
 
 PyTorch's own loader unpickles parts of an archive without restriction, loads compiled libraries
-from it, looks up any function of PyTorch by the name that a node gives, imports what a description
-of inputs names, evaluates expressions, and writes names into code that it runs. None of that is
-needed for the programs of ordinary models, so that each field is checked by what becomes of it.
+from it, looks up any PyTorch function that a node names, imports classes that a description of
+inputs names, evaluates expressions, and writes names into code that it runs. Ordinary models need
+none of that, so each field is checked according to what the loader does with it.
 """
 
 import io
@@ -42,12 +42,12 @@ PLAIN: Final = {
     ".storage_alignment": r"\d{1,6}\s*",
     ".data/serialization_id": r"\d{0,80}",
 }
-"""Members that hold a word or number."""
+"""Members that contain a word or number."""
 IGNORED: Final = re.compile(
     r"(extra|extra_files|executorch)/.*|models/[\w.-]+\.json|"
     r"data/(weights|constants|sample_inputs)/[\w.-]+(_config\.json|\.pt)"
 )
-"""Members beside the model: what was added to the archive, and other models in it."""
+"""Members not needed to load the model: extra files, and other models."""
 PAYLOAD: Final = re.compile(r"data/(weights/weight|constants/tensor)_\d+")
 OLD: Final = "serialized_exported_program.json"
 OLD_PICKLES: Final = tuple(
@@ -56,7 +56,7 @@ OLD_PICKLES: Final = tuple(
 
 NAME: Final = re.compile(r"[A-Za-z_]\w{0,500}", re.ASCII)
 PATH: Final = re.compile(r"[^\"'\\{}\x00-\x1f\x7f]{0,2000}")
-"""What cannot end a text in code: PyTorch writes names of weights between quotes."""
+"""Characters that cannot end a string: PyTorch writes names of weights into code, quoted."""
 NUMBER: Final = re.compile(r"-?(Infinity|inf|NaN|nan|\d{1,400}(\.\d{1,400})?(e[+-]?\d{1,4})?)")
 TREES: Final = {
     "builtins.tuple": False,
@@ -66,7 +66,7 @@ TREES: Final = {
     "torch.fx.immutable_collections.immutable_list": False,
     "torch.fx.immutable_collections.immutable_dict": True,
 }
-"""Containers of inputs and outputs, and whether keys belong to them."""
+"""Containers of inputs and outputs, and whether they have keys."""
 MAPS: Final = ("tensor_values", "sym_int_values", "sym_float_values", "sym_bool_values")
 NESTED: Final = frozenset(
     re.findall(
@@ -84,14 +84,14 @@ NESTED: Final = frozenset(
         "min_val max_val major minor config tensor_meta is_param use_pickle ",
     )
 )
-"""Fields of numbers and of further fields; a text in one of them is refused."""
-DROPPED: Final = ("treespec_namedtuple_fields",)
-"""What PyTorch only keeps to write it again."""
+"""Fields of numbers and of nested fields; a string in one of them is refused."""
+UNUSED: Final = ("treespec_namedtuple_fields",)
+"""Fields that PyTorch only keeps to write them again."""
 
 
 @contextmanager
 def checked_program(torch: Any, archive: Archive) -> Iterator[Path]:
-    """Yield the path of a new archive that holds what was checked of a program."""
+    """Yield the path of a new archive with the checked content of a program."""
     archive.check()
     if "archive_format" in archive.names:
         with archive.rewritten(_members(torch, archive), ".pt2") as path:
@@ -106,7 +106,7 @@ def _members(torch: Any, archive: Archive) -> dict[str, bytes | None]:
     payloads: dict[str, bytes | None] = {}
     for name in archive.names:
         if re.search(r"/(custom_obj|opaque_obj)\w*$", name):
-            raise archive.refusal(f"an object of Python ({name})")
+            raise archive.refusal(f"a Python object ({name})")
         if "aotinductor/" in name:
             raise archive.refusal(f"a compiled library ({name})")
         if name in PLAIN:
@@ -134,25 +134,27 @@ def _old_members(torch: Any, archive: Archive) -> dict[str, bytes | None]:
         elif name in OLD_PICKLES:
             contents[name] = _checked_pickle(torch, archive, name)
         elif not IGNORED.fullmatch(name):
-            raise archive.refusal(f"an object of Python ({name[:80]!r})")
+            raise archive.refusal(f"a Python object ({name[:80]!r})")
     return contents
 
 
 def _plain(archive: Archive, name: str) -> bytes:
     content = archive.read(name)
     if re.fullmatch(PLAIN[name], content.decode("ascii", "replace")) is None:
-        raise unreadable(archive.file, "a PyTorch program", ValueError(f"{name} says nonsense"))
+        raise unreadable(
+            archive.file, "a PyTorch program", ValueError(f"{name} has invalid content")
+        )
     return content
 
 
 def _checked_pickle(torch: Any, archive: Archive, name: str) -> bytes:
-    """Return tensors that were unpickled with restrictions, pickled anew."""
+    """Unpickle tensors with restrictions and pickle them again."""
     content = archive.read(name)
     if not content:
         return content
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # about the protocol of the pickle
+            warnings.simplefilter("ignore")  # about the pickle protocol
             inside = Archive(archive.file, io.BytesIO(content))
             inside.check()
             check_tensors(inside, "data.pkl")
@@ -172,7 +174,7 @@ def _checked_json(torch: Any, archive: Archive, name: str) -> bytes:
 
 
 class _Check:
-    """What may be in the fields of a program; what is not known is not handed on."""
+    """Checks the fields of a program; unknown ones are refused or dropped."""
 
     def __init__(self, torch: Any, archive: Archive, member: str) -> None:
         self._torch = torch
@@ -194,7 +196,7 @@ class _Check:
         self._texts = texts
 
     def value(self, key: str, node: Any) -> Any:
-        """Return a value without what is not needed; raise an error if it could do more."""
+        """Return a checked value without unused fields; raise an error if it could run code."""
         if isinstance(node, str):
             if key not in self._texts or not self._texts[key](node):
                 raise self._archive.refusal(f"{key.replace('_', ' ')} {node[:80]!r}")
@@ -214,13 +216,13 @@ class _Check:
         return {name: value for name, at in node.items() for value in self._field(name, at)}
 
     def _field(self, name: str, node: Any) -> list[Any]:
-        """Return the value of a field, or nothing if the field is not handed on."""
+        """Return the checked value of a field in a list, empty if the field is dropped."""
         if name == "metadata":
             stack = node.get("nn_module_stack") if isinstance(node, dict) else None
             return [{"nn_module_stack": stack} if stack and _is_stack(stack) else {}]
         if name == "opset_version":
             return [{key: at for key, at in node.items() if _is_name(key) and isinstance(at, int)}]
-        if name in DROPPED:
+        if name in UNUSED:
             return []
         if name == "use_pickle" and node:
             raise self._archive.refusal(f"pickled weights ({self._member})")
@@ -230,7 +232,7 @@ class _Check:
                 return [self.value(name, node)]
             finally:
                 self._in_nodes -= name == "nodes"
-        if not node:  # a field that is empty, such as the custom objects of a program without any
+        if not node:  # empty, such as the custom objects of a program without any
             return []
         raise self._archive.refusal(f"a field {name[:80]!r} that is not known to be harmless")
 
@@ -240,7 +242,7 @@ class _Check:
         return name
 
     def _payload(self, node: dict[str, Any]) -> Any:
-        """Check the tensor that a member holds: an empty one must be declared as such."""
+        """Check the description of a member's tensor: an empty member must be declared empty."""
         value = self.value("", node)
         folder = next(place for place, name in CONFIGS.items() if name == self._member)
         meta = value["tensor_meta"]
@@ -255,7 +257,7 @@ class _Check:
         return is_allowed_target(self._torch, target)
 
     def _is_text(self, text: str) -> bool:
-        """Texts of inputs end between quotes in code; those of operators do not."""
+        """Whether a string is allowed; PyTorch writes those of inputs into code."""
         return bool(self._in_nodes) or _is_path(text)
 
 
@@ -268,7 +270,7 @@ def _is_path(text: str) -> bool:
 
 
 def _is_weight(text: str) -> bool:
-    """Whether a name can be one of a weight, and not of a part of Python's own objects."""
+    """Whether a name can be a weight's, and not a special attribute of Python objects."""
     return _is_path(text) and not any(part.startswith("__") for part in text.split("."))
 
 
@@ -281,7 +283,7 @@ def _is_stack(text: Any) -> bool:
 
 
 def _is_tree(text: str) -> bool:
-    """Whether a description of inputs or outputs is of plain containers."""
+    """Whether a description of inputs or outputs has only plain containers."""
     try:
         protocol, tree = json.loads(text)
         return protocol == 1 and _is_plain_tree(tree)

@@ -1,8 +1,8 @@
 """TorchScript archives, read and checked before PyTorch opens them.
 
-Opening one compiles its code, and runs what restores its objects (``__setstate__``); the code may
-call any operator, of which some read and write files. So the code is looked through as text before
-anything of it is compiled, and the graphs once more before anything of them is run.
+Opening one compiles its code and runs its ``__setstate__`` methods; the code may call any operator,
+and some read and write files. So the code is checked as text before it is compiled, and the graphs
+are checked again before they run.
 """
 
 import re
@@ -17,25 +17,25 @@ from .pickles import check_tensors
 from .unreadable import RefusedError, reading, unreadable
 
 PICKLES: Final = ("data.pkl", "constants.pkl")
-KEPT: Final = re.compile(
+REQUIRED: Final = re.compile(
     r"(data|constants)/\d+|code/[\w/.<>-]+\.py|version|byteorder|"
     r"\.data/(serialization_id|version)|\.format_version|\.storage_alignment"
 )
-DROPPED: Final = re.compile(
+IGNORED: Final = re.compile(
     r"extra/.*|code/.*\.debug_pkl|(bytecode|traced_inputs)(\.pkl|/\d+)|"
     r"mobile_debug_handles\.(pkl|bin)|.*/\.debug_pkl"
 )
-"""Members that PyTorch does not need: what was added, places in the source, code for phones."""
+"""Members that PyTorch does not need: extra files, source locations, code for mobile devices."""
 DEFINITION: Final = re.compile(r"^(?:class|def) (\w+)[(:]", re.MULTILINE)
 OPERATOR: Final = re.compile(r"ops\.(\w+)\.(\w+)")
 ATTRIBUTE: Final = re.compile(r'getattr\([\w.]{1,500}, "[^"\\]{0,200}"\)')
-"""How PyTorch writes it; other texts may say a name in parts, or by numbers of characters."""
+"""As PyTorch writes it; other strings may hide a name in parts or in escapes."""
 QUALIFIED: Final = re.compile(r"__torch__(?:\.\w+)*")
 
 
 @contextmanager
 def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
-    """Yield the path of a new archive that holds what was checked of a TorchScript module."""
+    """Yield the path of a new archive with the checked content of a TorchScript module."""
     archive.check()
 
     def is_known(full: str) -> bool:
@@ -48,14 +48,14 @@ def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
     for name in archive.names:
         if name in PICKLES:
             contents[name] = archive.read(name)
-        elif name.startswith("code/") and KEPT.fullmatch(name):
+        elif name.startswith("code/") and REQUIRED.fullmatch(name):
             contents[name] = code = archive.read(name)
-            place = name.removeprefix("code/").removesuffix(".py").replace("/", ".")
+            module = name.removeprefix("code/").removesuffix(".py").replace("/", ".")
             found = DEFINITION.findall(code.decode("latin-1"))
-            defined.update(f"{place}.{own}" for own in found)
-        elif KEPT.fullmatch(name):
+            defined.update(f"{module}.{defined_name}" for defined_name in found)
+        elif REQUIRED.fullmatch(name):
             contents[name] = None
-        elif not DROPPED.fullmatch(name):
+        elif not IGNORED.fullmatch(name):
             raise archive.refusal(f"a member that PyTorch does not write ({name[:80]!r})")
     for name, content in contents.items():
         if name.startswith("code/") and content is not None:
@@ -70,7 +70,7 @@ def checked_script(torch: Any, archive: Archive) -> Iterator[Path]:
 
 
 def check_graphs(torch: Any, file: Path, module: Any) -> None:
-    """Raise a ValueError if a graph of a loaded module calls what touches more than its values."""
+    """Raise a ValueError if a graph of a loaded module calls an operator that is not allowed."""
     for part in module.modules():
         for name in part._c._method_names():
             graph = part._c._get_method(name).graph.copy()
@@ -88,7 +88,7 @@ def _nodes(block: Any) -> Iterator[Any]:
 
 
 def _check_code(torch: Any, archive: Archive, name: str, content: bytes, defined: set[str]) -> None:
-    """Look through code as text: what is between quotes or behind ``#`` counts as well."""
+    """Check code as text, including strings and comments."""
     if not content.isascii() or b"\0" in content:
         raise unreadable(archive.file, "a PyTorch script", ValueError(f"{name} is no code"))
     code = content.decode("ascii")
@@ -102,14 +102,14 @@ def _check_code(torch: Any, archive: Archive, name: str, content: bytes, defined
             raise _refused_operator(archive.file, operator)
     for match in re.finditer(r"\bgetattr\b", code):
         if ATTRIBUTE.match(code, match.start()) is None:
-            raise archive.refusal(f"getattr of no plain name ({name})")
+            raise archive.refusal(f"getattr of something other than a plain name ({name})")
     for full in set(QUALIFIED.findall(code)):
         if not _is_known(full, defined):
             raise archive.refusal(f"the class {full[:80]}")
 
 
 def _is_known(full: str, defined: set[str]) -> bool:
-    """Whether a name is of a class of the archive, or of packed weights."""
+    """Whether a name is of a class in the archive, or of packed weights."""
     parts = full.split(".")
     if parts[:3] == ["__torch__", "torch", "classes"]:
         return len(parts) > 4 and parts[3] in CLASSES
@@ -118,8 +118,8 @@ def _is_known(full: str, defined: set[str]) -> bool:
 
 def _refused_operator(file: Path, operator: str) -> RefusedError:
     return RefusedError(
-        f"{file} calls {operator}, which can reach more than the model's values, such as files "
+        f"{file} calls {operator}, which can access more than the model's values, such as files "
         "or code that is not in the file. Export the model without it, save its weights "
-        "(state_dict) and name a factory, or say trust_pickle=True (--trust-pickle) if you trust "
-        "whoever wrote it"
+        "(state_dict) and name a factory, or pass trust_pickle=True (--trust-pickle) if you trust "
+        "its author"
     )

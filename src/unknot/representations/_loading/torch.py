@@ -1,4 +1,4 @@
-"""PyTorch models from files: exported programs, TorchScript, weights, and pickles if trusted."""
+"""Load PyTorch files: exported programs, TorchScript, weights, and pickles if trusted."""
 
 import importlib
 import importlib.util
@@ -20,15 +20,15 @@ from .scripts import check_graphs, checked_script
 from .unreadable import RefusedError, reading
 
 STATE_KEYS: Final = ("state_dict", "model_state_dict", "model")
-"""Where training scripts put the weights in what they save."""
+"""The keys under which training scripts save the weights."""
 
 Factory = str | Callable[[], Any]
 
 
 def load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
-    """Load a module, an exported program, or weights into what a factory builds; see `load_model`.
+    """Load a module or exported program, or weights into the model that a factory builds.
 
-    What is not trusted is loaded from content that was read once and checked.
+    Files that are not trusted are loaded from content that was read once and checked.
     """
     torch: Any = import_extra("torch", feature="Loading a PyTorch model", extra="torch")
     with _quiet(), reading(file, "a PyTorch model"), file.open("rb") as stream:
@@ -44,7 +44,7 @@ def load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
 
 
 def _load_program(torch: Any, archive: Archive, trusted: bool) -> Any:
-    with reading(archive.file, "a PyTorch program"), _collected_errors() as told:
+    with reading(archive.file, "a PyTorch program"), _collected_errors() as logged:
         try:
             if trusted:
                 program = torch.export.load(str(archive.file))
@@ -52,9 +52,10 @@ def _load_program(torch: Any, archive: Archive, trusted: bool) -> Any:
                 with checked_program(torch, archive) as path:
                     program = torch.export.load(str(path))
         except RuntimeError as error:
-            # The loader logs why it cannot read today's format, and tries the older one.
-            raise (told[0] if told and "archive_format" in archive.names else error) from error
-        program.module()  # what is damaged shows here, not when it is run
+            # The loader logs why it cannot read the current format, then tries the older one.
+            is_current = "archive_format" in archive.names
+            raise (logged[0] if logged and is_current else error) from error
+        program.module()  # raises here if damaged, not when it is run
         return program
 
 
@@ -71,12 +72,12 @@ def _load_script(torch: Any, archive: Archive, trusted: bool) -> Any:
 def _load_pickle(
     torch: Any, file: Path, stream: io.BufferedReader, archive: Archive | None, trusted: bool
 ) -> Any:
-    """Return what a file of `torch.save` holds; anything but weights only if it is trusted."""
+    """Load a file of `torch.save`; anything but weights only if it is trusted."""
     if archive is not None and not trusted:
         archive.check()
         if "data.pkl" not in archive.names:
             raise RefusedError(
-                f"{file} is an archive, but of no kind that PyTorch writes; it holds "
+                f"{file} is an archive, but not of a kind that PyTorch writes; it contains "
                 f"{', '.join(map(repr, archive.names[:3]))[:200]}"
             )
         archive.verify()
@@ -92,7 +93,7 @@ def _load_pickle(
             raise RefusedError(
                 f"{file} is a pickle that can run any code when it is loaded. Save the weights "
                 "(state_dict) and name a factory, save it with torch.export or TorchScript, or "
-                "say trust_pickle=True (--trust-pickle) if you trust whoever wrote it"
+                "pass trust_pickle=True (--trust-pickle) if you trust its author"
             ) from error
     stream.seek(0)
     return torch.load(stream, map_location="cpu", weights_only=False)
@@ -100,7 +101,7 @@ def _load_pickle(
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Let no warning through: of the protocol of a pickle, of TorchScript that is deprecated."""
+    """Suppress warnings, such as about pickle protocols and the deprecation of TorchScript."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
@@ -108,7 +109,7 @@ def _quiet() -> Iterator[None]:
 
 @contextmanager
 def _collected_errors() -> Iterator[list[Exception]]:
-    """Collect the errors that PyTorch's loader of programs logs, in place of raising them."""
+    """Collect the errors that PyTorch's program loader logs instead of raising."""
     errors: list[Exception] = []
 
     def keep(record: logging.LogRecord) -> bool:
@@ -132,44 +133,48 @@ def _with_weights(torch: Any, file: Path, content: Any, factory: Factory | None)
             if isinstance(state.get(key), Mapping):
                 state = state[key]
     if not isinstance(state, Mapping) or not any(torch.is_tensor(v) for v in state.values()):
-        raise ValueError(f"{file} holds neither a model nor weights; got {type(content).__name__}")
+        raise ValueError(
+            f"{file} contains neither a model nor weights; got {type(content).__name__}"
+        )
     if factory is None:
         raise ValueError(
-            f"{file} holds weights and no model; name what builds it, such as "
-            'factory="my_module:make_model" (--factory my_module:make_model)'
+            f"{file} contains weights and no model; name a function that builds the model, such "
+            'as factory="my_module:make_model" (--factory my_module:make_model)'
         )
     model = _call_factory(factory)
     if not isinstance(model, torch.nn.Module):
-        raise TypeError(f"factory must build a PyTorch module; got {type(model).__name__}")
+        raise TypeError(f"factory must return a PyTorch module; got {type(model).__name__}")
     try:
         model.load_state_dict(state)
-    except Exception as error:  # entries of weights may be anything
+    except Exception as error:  # entries of a state_dict may be anything
         reason = " ".join(str(error).split()) or type(error).__name__
-        raise ValueError(f"{file} does not fit what {factory} builds: {reason[:300]}") from error
+        raise ValueError(
+            f"{file} does not fit the model that {factory} builds: {reason[:300]}"
+        ) from error
     return model.eval()
 
 
 def _call_factory(factory: Factory) -> Any:
     if not isinstance(factory, str):
         return factory()
-    place, _, name = factory.rpartition(":")
-    if not place or not name:
+    source, _, name = factory.rpartition(":")
+    if not source or not name:
         raise ValueError(f'factory must be "module:function"; got {factory!r}')
-    if place.endswith(".py"):
-        spec = importlib.util.spec_from_file_location(Path(place).stem, place)
-        if spec is None or spec.loader is None or not Path(place).is_file():
-            raise ValueError(f"factory: there is no file {place}")
+    if source.endswith(".py"):
+        spec = importlib.util.spec_from_file_location(Path(source).stem, source)
+        if spec is None or spec.loader is None or not Path(source).is_file():
+            raise ValueError(f"factory: there is no file {source}")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
     else:
         here = str(Path.cwd())
         sys.path.insert(0, here)
         try:
-            module = importlib.import_module(place)
+            module = importlib.import_module(source)
         except ModuleNotFoundError as error:
-            raise ValueError(f"factory: there is no module {place!r} ({error})") from error
+            raise ValueError(f"factory: there is no module {source!r} ({error})") from error
         finally:
             sys.path.remove(here)
     if not callable(function := getattr(module, name, None)):
-        raise ValueError(f"factory: {place} has no function {name!r}")
+        raise ValueError(f"factory: {source} has no function {name!r}")
     return function()
