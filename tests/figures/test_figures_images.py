@@ -113,7 +113,7 @@ def test_certainty_alone_is_a_hundred_percent(mistakes):
         ({"images": np.zeros((12, 64))}, r"got \(12, 64\)"),
         ({"images": np.zeros((12, 8, 8, 4))}, r"with 1 or 3 channels last; got \(12, 8, 8, 4\)"),
         ({"labels": [0]}, "labels must hold one integer for each of the 12 images"),
-        ({"predictions": np.zeros(12)}, "predictions must hold .* of float64"),
+        ({"predictions": np.zeros(12)}, "predictions must hold .* and dtype float64"),
         ({"labels": np.arange(12) - 3}, r"labels must be in 0\.\.C-1; got -3"),
         ({"class_names": ["a", "b"]}, "class_names has 2 names, but there is a class 2"),
         ({"probabilities": np.zeros((12, 2))}, r"\(12, n_classes\); got \(12, 2\)"),

@@ -21,7 +21,7 @@ def test_the_page_of_a_saved_study(call, folders):
     code, out, err = call("report", folders / "good")
     assert (code, err) == (0, "")
     path = folders / "good" / "report.html"
-    assert re.fullmatch(r"Wrote .*report\.html: \d+\.\d MB\.\n", out)
+    assert re.fullmatch(r"Wrote .*report\.html: \d+\.\d [kM]B\.\n", out)
     payload = payload_of(path)
     assert payload["title"] == "good"
     layer = payload["models"][0]["layers"][1]
@@ -43,7 +43,7 @@ def test_two_studies_with_a_title_and_a_path(call, folders, tmp_path):
 def test_what_cannot_be_shown_is_one_line(call, folders, tmp_path):
     code, _, err = call("report", folders / "good", "--compare", folders / "small")
     assert code == 2
-    assert err == "unknot: other must be of the same 80 samples; it is of 60\n"
+    assert err == "unknot: other must have the same 80 samples; it has 60\n"
     code, _, err = call("report", tmp_path / "none")
     assert code == 2
     assert str(tmp_path / "none") in err

@@ -253,11 +253,11 @@ def test_two_studies_of_the_same_samples():
 
 def test_studies_of_other_samples_are_refused():
     first = study_of(60, 2, 1, measured=False)
-    with pytest.raises(ValueError, match="other must be of the same 60 samples; it is of 40"):
+    with pytest.raises(ValueError, match="other must have the same 60 samples; it has 40"):
         build_payload(first, other=study_of(40, 2, 1, measured=False))
     with pytest.raises(ValueError, match=r"must have the same classes; one has '0', '1', the"):
         build_payload(first, other=replace(first, class_names=("a", "b")))
-    with pytest.raises(ValueError, match="in the same order; the labels of 60 differ, the first"):
+    with pytest.raises(ValueError, match="in the same order; the labels of 60 samples differ"):
         build_payload(first, other=replace(first, labels=1 - first.labels))
 
 
@@ -268,7 +268,9 @@ def test_wrong_arguments_and_maps_are_refused():
     map_ = study.layers["inputs"].map.copy()
     map_[3] = np.nan
     broken = replace(study, layers={"inputs": replace(study.layers["inputs"], map=map_)})
-    with pytest.raises(ValueError, match=r"the map of 'inputs' must be finite .* with 2 values"):
+    with pytest.raises(
+        ValueError, match=r"the map of 'inputs' must be finite .* with 2 non-finite values"
+    ):
         build_payload(broken)
 
 

@@ -81,7 +81,7 @@ def test_noise_is_written_smaller_than_it_is():
     [np.zeros((2, 3, 3)), np.zeros((2, 3), np.uint8), np.zeros((2, 3, 3, 4), np.uint8)],
 )
 def test_other_arrays_are_refused(pictures):
-    with pytest.raises(ValueError, match="thumbnails must be uint8 of the shape"):
+    with pytest.raises(ValueError, match="thumbnails must be uint8 of shape"):
         sprite_sheets(pictures)
 
 

@@ -71,9 +71,12 @@ def test_an_unknown_layer_is_named_with_the_nearest(widget):
     [
         ([600], "selection must hold indices from 0 to 599; got 600"),
         ([-1], "selection must hold indices from 0 to 599; got -1"),
-        ([0.5], "selection must hold indices of samples, or one boolean .*; got float64"),
-        (np.zeros(3, dtype=bool), r"one boolean for each of the 600 samples; got bool \(3,\)"),
-        (5, "selection must hold indices of samples"),
+        ([0.5], "selection must be a list of sample indices, or one boolean .*; got float64"),
+        (
+            np.zeros(3, dtype=bool),
+            r"one boolean for each of the 600 samples; got bool of shape \(3,\)",
+        ),
+        (5, "selection must be a list of sample indices"),
     ],
 )
 def test_wrong_selections_are_refused(widget, wrong, message):

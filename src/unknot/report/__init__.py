@@ -1,4 +1,4 @@
-"""The page: one HTML file, or a notebook widget, in which a person explores a study."""
+"""The report: an interactive page of a study, as one HTML file or as a notebook widget."""
 
 from typing import TYPE_CHECKING, Any
 

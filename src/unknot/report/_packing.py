@@ -1,4 +1,4 @@
-"""Arrays of whole numbers as text: little-endian bytes in base64."""
+"""Integer arrays as text: little-endian bytes in base64."""
 
 import base64
 from typing import Any
@@ -18,7 +18,7 @@ _STEPS = 65535
 
 
 def pack(values: Array) -> Packed:
-    """Pack whole numbers from 0 to 2**32 - 1 in as few bytes each as the greatest of them needs.
+    """Pack integers from 0 to 2**32 - 1 in the smallest unsigned type that holds all of them.
 
     Examples
     --------
@@ -26,23 +26,23 @@ def pack(values: Array) -> Packed:
     >>> pack(np.array([1, 2, 255]))
     {'dtype': 'u8', 'data': 'AQL/'}
     """
-    least, greatest = int(values.min(initial=0)), int(values.max(initial=0))
-    if least < 0 or greatest >= 2**32:
-        raise ValueError(f"values must be from 0 to 2**32 - 1; got {least} to {greatest}")
-    dtype = "u8" if greatest < 2**8 else "u16" if greatest < 2**16 else "u32"
+    low, high = int(values.min(initial=0)), int(values.max(initial=0))
+    if low < 0 or high >= 2**32:
+        raise ValueError(f"values must be from 0 to 2**32 - 1; got {low} to {high}")
+    dtype = "u8" if high < 2**8 else "u16" if high < 2**16 else "u32"
     return _packed(values, dtype)
 
 
 def unpack(packed: Packed) -> Array:
-    """Return the numbers that `pack` or `pack_shares` packed, as an array of one axis."""
+    """Return the one-dimensional array that `pack` or `pack_shares` encoded."""
     return np.frombuffer(base64.b64decode(packed["data"]), _TYPES[packed["dtype"]])
 
 
 def pack_shares(shares: Array) -> Packed:
-    """Pack fractions in [0, 1] in one byte each, 255 for 1.
+    """Pack fractions in [0, 1] in one byte each; 255 encodes 1.
 
-    Halves are rounded toward the middle: so sixths, which fall on halves, keep their whole
-    percentages.
+    Halves are rounded toward the center of the range. Multiples of 1/6, which fall on halves, thus
+    keep their integer percentage.
 
     Examples
     --------
@@ -55,9 +55,9 @@ def pack_shares(shares: Array) -> Packed:
 
 
 def pack_map(map_: Array) -> dict[str, Any]:
-    """Pack a map (n_samples, 2): each coordinate in two bytes, over its own range.
+    """Pack a map (n_samples, 2) in two bytes per coordinate, scaled to the range of each.
 
-    The greatest error is 1/131070 of the range, far below a pixel.
+    The maximum error is 1/131070 of the range, far below a pixel.
     """
     x, x_range = _coordinate(map_[:, 0])
     y, y_range = _coordinate(map_[:, 1])
@@ -67,7 +67,7 @@ def pack_map(map_: Array) -> dict[str, Any]:
 def _coordinate(values: Array) -> tuple[Packed, list[float]]:
     exact = values.astype(np.float64)
     low, high = float(exact.min()), float(exact.max())
-    if low == high:  # a range has a length
+    if low == high:  # avoid division by zero
         high = low + 1.0
     steps = np.rint((exact - low) * (_STEPS / (high - low)))
     return _packed(steps, "u16"), [low, high]

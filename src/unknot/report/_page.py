@@ -1,4 +1,4 @@
-"""The page as one HTML file: nothing in it is fetched, and no data in it is read as HTML."""
+"""The page as one self-contained HTML file; its data is never parsed as HTML."""
 
 import base64
 import hashlib
@@ -15,8 +15,8 @@ from .._io.atomic import write_bytes
 from ..studies import Study
 from ._payload import build_payload
 
-# The points are drawn by programs that regl writes while it runs, hence 'unsafe-eval'; only the
-# one script whose hash is named can use it. No address can be reached from anything in the page.
+# regl compiles its drawing commands at run time, which needs 'unsafe-eval'; only the script with
+# the given hash can use it. Nothing in the page can make a network request.
 _POLICY = (
     "default-src 'none'; script-src '{hash}' 'unsafe-eval'; style-src 'unsafe-inline'; "
     "img-src data: blob:; worker-src blob:; base-uri 'none'; form-action 'none'"
@@ -57,39 +57,72 @@ def write_report(
     n_neighbors: int = 8,
     n_jobs: int | None = None,
 ) -> Path:
-    """Write the page of a study, or of two to compare, as one HTML file.
+    """Write the interactive page of a study, or of two studies to compare, as one HTML file.
 
-    The file opens from disk without a network, a server or another file.
+    The file is self-contained: it opens from disk in any browser, without network or server.
 
     Parameters
     ----------
     study : Study
-        Of one model.
+        Study of one model.
     path : path-like
-        Where to write; replaced whole, or left as it was if anything fails.
-    other, title, n_neighbors, n_jobs
-        As in `build_payload`.
+        HTML file to write. It is replaced atomically; on failure an existing file is unchanged.
+    other : Study, default=None
+        Study of another model on the same samples in the same order, for comparison.
+    title : str, default=None
+        Title of the page. Default: the name of the model, or the names of both.
+    n_neighbors : int, default=8
+        Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
+        a smaller file; 0 stores none.
+    n_jobs : int, default=None
+        Number of threads. Default: all cores.
 
     Returns
     -------
-    Path
-        The file.
+    pathlib.Path
+        The file written.
 
     Raises
     ------
+    IsADirectoryError
+        If `path` is a folder.
     ValueError
-        As from `build_payload`.
+        If `n_neighbors` is negative, a map is not finite, or the two studies differ in their
+        samples or classes.
+
+    See Also
+    --------
+    unknot.report.Widget : Show the same page in a notebook.
+    build_payload : Build the data of the page.
+    unknot.study : Compute a study.
+    unknot.figures.layer_strip : Draw the maps of all layers as a static figure.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> import numpy as np, unknot
+    >>> from unknot.report import write_report
+    >>> labels = np.repeat([0, 1], 30)
+    >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
+    >>> study = unknot.study(
+    ...     {"fc1": 2 * pixels}, (pixels, labels), measures="neighborhood_hit", max_iter=250
+    ... )
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     page = write_report(study, Path(folder) / "report.html", title="Two clouds")
+    ...     "<title>Two clouds</title>" in page.read_text(encoding="utf-8")
+    True
     """
     target = Path(path)
     if target.is_dir():
-        raise IsADirectoryError(f"path must be a file; {target} is a folder. Add a name to it")
+        raise IsADirectoryError(f"path must be a file; {target} is a folder. Append a file name")
     payload = build_payload(study, other=other, title=title, n_neighbors=n_neighbors, n_jobs=n_jobs)
     write_bytes(target, page_of(payload))
     return target
 
 
 def page_of(payload: dict[str, Any]) -> bytes:
-    """Return the page of a payload, in UTF-8."""
+    """Render the page of a payload as UTF-8."""
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = _PAGE.format(
@@ -105,19 +138,19 @@ def page_of(payload: dict[str, Any]) -> bytes:
 
 
 def to_json(payload: dict[str, Any]) -> str:
-    """Return a payload as JSON, in ASCII."""
+    """Serialize a payload as ASCII JSON."""
     return json.dumps(payload, allow_nan=False, separators=(",", ":"))
 
 
 def static_path(name: str) -> Path:
-    """Return the path of a file of the page's program."""
+    """Return the path of one of the page's static files."""
     return Path(str(files(__package__) / "static" / name))
 
 
 @cache
 def _script() -> str:
     source = static_path("unknot.js").read_text(encoding="utf-8").replace("\r\n", "\n")
-    # In a script these can only stand in text and patterns, where \x3c means the same.
+    # In JavaScript these occur only in strings and regular expressions, where \x3c is equivalent.
     return re.sub(r"<(?=/script|!--|script)", r"\\x3c", source, flags=re.IGNORECASE)
 
 

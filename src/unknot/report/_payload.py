@@ -1,4 +1,4 @@
-"""Everything that the page shows of a study, as plain values that JSON has."""
+"""The data of the page as JSON-serializable values."""
 
 import warnings
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ from ._packing import Packed, pack, pack_shares
 from ._thumbnails import image_uri, sprite_sheets
 
 FORMAT = 2
-_LONGEST_SNIPPET = 400
-_DPI = 130  # of the still figure, 10 inches wide
+_MAX_SNIPPET_LENGTH = 400
+_DPI = 130  # of the static figure, 10 inches wide
 
 
 def build_payload(
@@ -29,40 +29,62 @@ def build_payload(
     n_neighbors: int = 8,
     n_jobs: int | None = None,
 ) -> dict[str, Any]:
-    """Build what the page shows of a study, or of two to compare.
+    """Build the data of the page of a study, or of two studies to compare.
 
     Parameters
     ----------
     study : Study
-        Of one model.
-    other : Study, optional
-        Of another model and the same samples, in the same order.
-    title : str, optional
-        Above the page; by default the name of the model, or of both.
-    n_neighbors : int, default 8
-        Neighbors of each point that are highlighted with it; 0 for none.
-    n_jobs : int, optional
-        Threads; every core by default.
+        Study of one model.
+    other : Study, default=None
+        Study of another model on the same samples in the same order, for comparison.
+    title : str, default=None
+        Title of the page. Default: the name of the model, or the names of both.
+    n_neighbors : int, default=8
+        Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
+        a smaller page; 0 stores none.
+    n_jobs : int, default=None
+        Number of threads. Default: all cores.
 
     Returns
     -------
     dict
-        Plain values, as JSON has them: maps and other long columns packed in base64, thumbnails as
-        sheets in WebP.
+        JSON-serializable values. Maps and other long arrays are packed in base64, thumbnails are
+        WebP sprite sheets.
 
     Raises
     ------
     ValueError
-        If n_neighbors is negative, a map is not finite, or the other study is of other samples.
+        If `n_neighbors` is negative, a map is not finite, or the two studies differ in their
+        samples or classes.
+
+    See Also
+    --------
+    write_report : Write the page as one HTML file.
+    unknot.report.Widget : Show the page in a notebook.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> from unknot.report import build_payload
+    >>> labels = np.repeat([0, 1], 30)
+    >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
+    >>> study = unknot.study(
+    ...     {"fc1": 2 * pixels}, (pixels, labels), measures="neighborhood_hit", max_iter=250
+    ... )
+    >>> payload = build_payload(study, title="Two clouds")
+    >>> payload["title"], payload["nSamples"]
+    ('Two clouds', 60)
+    >>> [layer["name"] for layer in payload["models"][0]["layers"]]
+    ['inputs', 'fc1']
     """
     if n_neighbors < 0:
         raise ValueError(f"n_neighbors must be 0 or more; got {n_neighbors}")
     studies = [study] if other is None else [study, other]
     if other is not None:
         _check_same_samples(study, other)
-    first_name, *more = names = _names_of(studies)
-    thumbnails = next((each.thumbnails for each in studies if each.thumbnails is not None), None)
-    snippets = next((each.snippets for each in studies if each.snippets is not None), None)
+    first_name, *more = names = _model_names(studies)
+    thumbnails = next((s.thumbnails for s in studies if s.thumbnails is not None), None)
+    snippets = next((s.snippets for s in studies if s.snippets is not None), None)
     payload: dict[str, Any] = {
         "format": FORMAT,
         "title": title if title is not None else " and ".join([first_name, *more]),
@@ -73,55 +95,54 @@ def build_payload(
         "predictions": _predictions(study),
         "confidence": _confidence(study),
         "thumbnails": None if thumbnails is None else sprite_sheets(thumbnails),
-        "snippets": None if snippets is None else [_shortened(str(text)) for text in snippets],
+        "snippets": None if snippets is None else [_truncate(str(text)) for text in snippets],
         "measures": _measures(studies),
         "models": [
-            _model_entry(each, name, n_neighbors, n_jobs)
-            for each, name in zip(studies, names, strict=True)
+            _model_entry(model_study, name, n_neighbors, n_jobs)
+            for model_study, name in zip(studies, names, strict=True)
         ],
         "figure": _figure(study),
         "settings": _settings(studies, names),
     }
-    whole: dict[str, Any] = _whole(payload)
-    return whole
+    valid: dict[str, Any] = _with_valid_text(payload)
+    return valid
 
 
-def _whole(value: Any) -> Any:
-    """Mend every text in plain values."""
+def _with_valid_text(value: Any) -> Any:
+    """Replace lone surrogates in all strings of nested values."""
     if isinstance(value, str):
         return whole_text(value)
     if isinstance(value, dict):
-        return {whole_text(key): _whole(item) for key, item in value.items()}
+        return {whole_text(key): _with_valid_text(item) for key, item in value.items()}
     if isinstance(value, list) and value and not isinstance(value[0], float):
-        return [_whole(item) for item in value]
+        return [_with_valid_text(item) for item in value]
     return value
 
 
 def _check_same_samples(study: Study, other: Study) -> None:
     if len(study.labels) != len(other.labels):
         raise ValueError(
-            f"other must be of the same {len(study.labels):,} samples; it is of "
-            f"{len(other.labels):,}"
+            f"other must have the same {len(study.labels):,} samples; it has {len(other.labels):,}"
         )
     if tuple(study.class_names) != tuple(other.class_names):
         raise ValueError(
             "other must have the same classes; one has "
-            f"{_some(study.class_names)}, the other {_some(other.class_names)}"
+            f"{_format_names(study.class_names)}, the other {_format_names(other.class_names)}"
         )
     differing = np.flatnonzero(study.labels != other.labels)
     if len(differing):
         raise ValueError(
-            "other must be of the same samples in the same order; the labels of "
-            f"{len(differing):,} differ, the first of sample {int(differing[0])}"
+            "other must have the same samples in the same order; the labels of "
+            f"{len(differing):,} samples differ, the first at index {int(differing[0])}"
         )
 
 
-def _some(names: Any) -> str:
+def _format_names(names: Any) -> str:
     shown = ", ".join(map(repr, names[:5]))
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"
 
 
-def _names_of(studies: list[Study]) -> list[str]:
+def _model_names(studies: list[Study]) -> list[str]:
     names = [str(study.name) for study in studies]
     if len(set(names)) < len(names):
         names = [f"{name} ({number})" for number, name in enumerate(names, 1)]
@@ -129,12 +150,12 @@ def _names_of(studies: list[Study]) -> list[str]:
 
 
 def _model_entry(study: Study, name: str, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
-    now = _moment_entry(_with_all_layers(study), n_neighbors, n_jobs)
-    return {"name": name, **now, "epochs": _epochs(study, now["layers"], n_neighbors, n_jobs)}
+    final = _moment_entry(_with_all_layers(study), n_neighbors, n_jobs)
+    return {"name": name, **final, "epochs": _epochs(study, final["layers"], n_neighbors, n_jobs)}
 
 
 def _moment_entry(study: Study, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
-    """Build what is known of a model at one moment of its training."""
+    """Build the entry of a model at one epoch, or after training."""
     n_classes = len(study.class_names)
     return {
         "accuracy": finite(study.accuracy),
@@ -152,10 +173,10 @@ def _moment_entry(study: Study, n_neighbors: int, n_jobs: int | None) -> dict[st
 
 
 def _with_all_layers(study: Study) -> Study:
-    """Add, without values, the layers that only an earlier epoch has."""
+    """Add the layers that only some epochs have, without data."""
     layers = dict(study.layers)
-    for there in (study.epochs or {}).values():
-        for name, layer in there.layers.items():
+    for moment in (study.epochs or {}).values():
+        for name, layer in moment.layers.items():
             if name not in layers:
                 note = "this layer is known at other epochs only"
                 layers[name] = LayerStudy(name, layer.kind, layer.shape, notes=(note,))
@@ -167,7 +188,7 @@ def _predictions(study: Study) -> Packed | None:
 
 
 def _confidence(study: Study) -> Packed | None:
-    """Pack the probability of each predicted class."""
+    """Pack the predicted classes' probabilities."""
     if study.probabilities is None or study.predictions is None:
         return None
     rows = np.arange(len(study.predictions))
@@ -179,15 +200,15 @@ def _values(scores: Mapping[str, Any] | None) -> dict[str, float | None]:
 
 
 def _measures(studies: list[Study]) -> list[dict[str, Any]]:
-    """List the measures that any layer has, in the order in which they are always listed."""
-    found: dict[str, dict[str, Any]] = {}
+    """List the measures of all layers, in the order of `measure_names`."""
+    entries: dict[str, dict[str, Any]] = {}
     for study in studies:
         moments = [study, *(study.epochs or {}).values()]
         for layer in (layer for moment in moments for layer in moment.layers.values()):
             for name, score in (layer.scores or {}).items():
-                found.setdefault(name, _measure_entry(score))
-    order = {name: place for place, name in enumerate(measure_names())}
-    return sorted(found.values(), key=lambda entry: order.get(entry["name"], len(order)))
+                entries.setdefault(name, _measure_entry(score))
+    order = {name: index for index, name in enumerate(measure_names())}
+    return sorted(entries.values(), key=lambda entry: order.get(entry["name"], len(order)))
 
 
 def _measure_entry(score: Any) -> dict[str, Any]:
@@ -202,33 +223,33 @@ def _measure_entry(score: Any) -> dict[str, Any]:
 
 
 def _epochs(
-    study: Study, now: list[dict[str, Any]], n_neighbors: int, n_jobs: int | None
+    study: Study, final_layers: list[dict[str, Any]], n_neighbors: int, n_jobs: int | None
 ) -> dict[str, Any] | None:
-    """Build the axis of the epochs, whose last step is the study itself.
+    """Build the entries of the epochs; the last one is the study itself.
 
-    That step has the number of its epoch, or None where the study is of none of them. A layer that
-    is the same at an epoch as in the study, such as the inputs, is named only.
+    Its epoch is None if the study is not identical to any recorded epoch. Layers that are the same
+    at an epoch as in the study, such as the inputs, are stored by name only.
     """
     if not study.epochs:
         return None
     epochs = sorted(study.epochs)
     last: list[int | None] = [None]
-    if _is_of(study, study.epochs[epochs[-1]]):
+    if _is_same_model(study, study.epochs[epochs[-1]]):
         last = [int(epochs.pop())]
     moments = [_moment_entry(study.epochs[epoch], n_neighbors, n_jobs) for epoch in epochs]
     for moment in moments:
         moment["layers"] = [
-            {"name": entry["name"], "unchanged": True} if entry in now else entry
+            {"name": entry["name"], "unchanged": True} if entry in final_layers else entry
             for entry in moment["layers"]
         ]
     return {"epochs": [int(epoch) for epoch in epochs] + last, "moments": moments}
 
 
-def _is_of(study: Study, there: Study) -> bool:
-    """Whether a study is of the moment that an epoch of it is of: all that both know agrees."""
-    return _agree(study.predictions, there.predictions) and all(
+def _is_same_model(study: Study, epoch: Study) -> bool:
+    """Return whether a study and one of its epochs agree in everything that both contain."""
+    return _agree(study.predictions, epoch.predictions) and all(
         name in study.layers and _same_layer(layer, study.layers[name])
-        for name, layer in there.layers.items()
+        for name, layer in epoch.layers.items()
     )
 
 
@@ -243,29 +264,29 @@ def _agree(one: Array | None, other: Array | None) -> bool:
 
 
 def _figure(study: Study) -> str | None:
-    """Draw the strip of maps, for a browser that cannot draw the points."""
+    """Draw the strip of maps as a fallback for browsers without WebGL."""
     from ..figures import figure_bytes
 
     if all(layer.map is None for layer in study.layers.values()):
         return None
     with warnings.catch_warnings():
-        # Of names in scripts that the figure's font lacks; the page itself shows them.
+        # Names may have glyphs that the figure's font lacks; the page itself shows them.
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
         return image_uri(figure_bytes(study.figure(), dpi=_DPI))
 
 
 def _settings(studies: list[Study], names: list[str]) -> dict[str, str]:
-    """Say how the studies were made, as keys and text."""
+    """Return the settings, versions and run times of the studies as text."""
     settings: dict[str, str] = {}
     for study, name in zip(studies, names, strict=True):
-        before = f"{name}: " if len(studies) > 1 else ""
+        prefix = f"{name}: " if len(studies) > 1 else ""
         for heading, values in (
             ("", study.settings),
             ("version of ", study.versions),
             ("seconds of ", study.seconds),
         ):
             for key, value in values.items():
-                settings[f"{before}{heading}{key}"] = _as_text(value)
+                settings[f"{prefix}{heading}{key}"] = _as_text(value)
     return settings
 
 
@@ -279,5 +300,5 @@ def _as_text(value: Any) -> str:
     return str(value)
 
 
-def _shortened(text: str) -> str:
-    return text if len(text) <= _LONGEST_SNIPPET else text[: _LONGEST_SNIPPET - 1] + "…"
+def _truncate(text: str) -> str:
+    return text if len(text) <= _MAX_SNIPPET_LENGTH else text[: _MAX_SNIPPET_LENGTH - 1] + "…"

@@ -1,4 +1,4 @@
-"""Thumbnails as few large images, which a browser decodes once."""
+"""Thumbnails as sprite sheets, which a browser decodes once."""
 
 import base64
 import io
@@ -11,27 +11,27 @@ from PIL import Image
 
 from .._typing import Array
 
-# Browsers and graphics cards take images of this side everywhere.
-_SHEET = 4096
-# No tile is shown larger; none says much when it is smaller.
-_LARGEST, _SMALLEST = 64, 12
-# For up to 10,000 thumbnails; for more, the square root of their number times as many.
-_BYTES, _MANY = 6_000_000, 10_000
-_TRIED = 400  # thumbnails on which the ways to write them are tried
+# Maximum side of a sheet; all browsers and GPUs support it.
+_SHEET_SIDE = 4096
+# Maximum and minimum side of a tile: the size at which it is shown, and the smallest legible one.
+_MAX_TILE, _MIN_TILE = 64, 12
+# Size limit for up to _FEW thumbnails; for more, it grows with the square root of their number.
+_MAX_BYTES, _FEW = 6_000_000, 10_000
+_N_TRIAL = 400  # thumbnails on which encodings are tried
 
 
-class _Way(NamedTuple):
-    """How thumbnails are written: the longer side of a tile, and WebP's quality (None: exact)."""
+class _Encoding(NamedTuple):
+    """Longer side of a tile in pixels, and WebP quality (None for lossless)."""
 
     side: int
     quality: int | None
 
 
 def sprite_sheets(thumbnails: Array) -> dict[str, Any]:
-    """Write thumbnails side by side on sheets of WebP, in as much detail as there is room for.
+    """Write thumbnails to WebP sprite sheets, in as much detail as the size limit allows.
 
-    Exactly where that takes no more than 6 MB (for more than 10,000 thumbnails, sqrt(n/10,000)
-    times as many), otherwise with less quality, and then smaller.
+    Lossless if that takes at most 6 MB (sqrt(n/10,000) times as much for more than 10,000
+    thumbnails), else with lower quality, else also smaller.
 
     Parameters
     ----------
@@ -46,22 +46,22 @@ def sprite_sheets(thumbnails: Array) -> dict[str, Any]:
     Raises
     ------
     ValueError
-        If the shape or the type is another.
+        If the thumbnails have a different shape or dtype.
     """
     images = np.asarray(thumbnails)
     if images.ndim == 4 and images.shape[3] == 1:
         images = images[..., 0]
     if images.dtype != np.uint8 or images.ndim not in (3, 4) or images.shape[3:] not in ((), (3,)):
         raise ValueError(
-            "thumbnails must be uint8 of the shape (n, height, width) or (n, height, width, 3); "
-            f"got {images.dtype} {images.shape}"
+            "thumbnails must be uint8 of shape (n, height, width) or (n, height, width, 3); "
+            f"got {images.dtype} of shape {images.shape}"
         )
-    way = _choose_way(images)
-    tiles = _scaled(images, way.side)
+    encoding = _choose_encoding(images)
+    tiles = _scaled(images, encoding.side)
     height, width = tiles.shape[1:3]
-    columns = max(1, min(math.ceil(math.sqrt(len(tiles))), _SHEET // width))
-    per_sheet = columns * (_SHEET // height)
-    sheets = [_data_uri(_encode(sheet, way)) for sheet in _sheets(tiles, columns, per_sheet)]
+    columns = max(1, min(math.ceil(math.sqrt(len(tiles))), _SHEET_SIDE // width))
+    per_sheet = columns * (_SHEET_SIDE // height)
+    sheets = [_data_uri(_encode(sheet, encoding)) for sheet in _sheets(tiles, columns, per_sheet)]
     return {
         "sheets": sheets,
         "perSheet": per_sheet,
@@ -72,39 +72,39 @@ def sprite_sheets(thumbnails: Array) -> dict[str, Any]:
 
 
 def image_uri(png: bytes) -> str:
-    """Return a picture (PNG) as a data: URI, in no more bytes than a picture of 256 colors has."""
+    """Return a PNG image as a data: URI, reduced to 256 colors."""
     buffer = io.BytesIO()
     with Image.open(io.BytesIO(png)) as image:
         image.convert("RGB").quantize(256, Image.Quantize.FASTOCTREE).save(buffer, format="PNG")
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
 
 
-def _choose_way(images: Array) -> _Way:
-    """Find the most detailed way that has room, on some of the thumbnails."""
-    room = _BYTES * max(1.0, math.sqrt(len(images) / _MANY)) / max(len(images), 1)
-    some = images[:: max(1, len(images) // _TRIED)]
-    side = min(max(images.shape[1:3]), _LARGEST)
-    way = _Way(side, None)
-    for way in _ways(side):
-        tiles = _scaled(some, way.side)
+def _choose_encoding(images: Array) -> _Encoding:
+    """Return the most detailed encoding within the size limit, tried on a sample."""
+    bytes_per_tile = _MAX_BYTES * max(1.0, math.sqrt(len(images) / _FEW)) / max(len(images), 1)
+    sample = images[:: max(1, len(images) // _N_TRIAL)]
+    side = min(max(images.shape[1:3]), _MAX_TILE)
+    encoding = _Encoding(side, None)
+    for encoding in _encodings(side):
+        tiles = _scaled(sample, encoding.side)
         columns = math.ceil(math.sqrt(len(tiles)))
         sheet = next(_sheets(tiles, columns, columns * columns))
-        if len(_encode(sheet, way)) <= room * len(tiles):
+        if len(_encode(sheet, encoding)) <= bytes_per_tile * len(tiles):
             break
-    return way
+    return encoding
 
 
-def _ways(side: int) -> Iterator[_Way]:
-    yield _Way(side, None)
+def _encodings(side: int) -> Iterator[_Encoding]:
+    yield _Encoding(side, None)
     for quality in (80, 60):
-        yield _Way(side, quality)
-    while side > _SMALLEST:
-        side = max(_SMALLEST, side * 3 // 4)
-        yield _Way(side, 60)
+        yield _Encoding(side, quality)
+    while side > _MIN_TILE:
+        side = max(_MIN_TILE, side * 3 // 4)
+        yield _Encoding(side, 60)
 
 
 def _scaled(images: Array, side: int) -> Array:
-    """Scale images so that their longer side is at most this."""
+    """Scale images down so that their longer side is at most `side` pixels."""
     height, width = images.shape[1:3]
     scale = side / max(height, width)
     if scale >= 1.0:
@@ -118,24 +118,24 @@ def _scaled(images: Array, side: int) -> Array:
 
 
 def _sheets(tiles: Array, columns: int, per_sheet: int) -> Iterator[Array]:
-    """Lay tiles out in rows; the last sheet is as high as it needs."""
+    """Arrange tiles in rows; the last sheet has only as many rows as needed."""
     height, width, *channels = tiles.shape[1:]
     for start in range(0, len(tiles), per_sheet):
-        own = tiles[start : start + per_sheet]
-        rows = math.ceil(len(own) / columns)
+        batch = tiles[start : start + per_sheet]
+        rows = math.ceil(len(batch) / columns)
         grid = np.zeros((rows * columns, height, width, *channels), dtype=np.uint8)
-        grid[: len(own)] = own
+        grid[: len(batch)] = batch
         grid = grid.reshape(rows, columns, height, width, *channels).swapaxes(1, 2)
         yield grid.reshape(rows * height, columns * width, *channels)
 
 
-def _encode(sheet: Array, way: _Way) -> bytes:
+def _encode(sheet: Array, encoding: _Encoding) -> bytes:
     buffer = io.BytesIO()
-    # The quickest settings that are within a few per cent of the smallest file.
-    if way.quality is None:
+    # The fastest settings within a few percent of the smallest file.
+    if encoding.quality is None:
         Image.fromarray(sheet).save(buffer, format="WEBP", lossless=True, quality=0, method=2)
     else:
-        Image.fromarray(sheet).save(buffer, format="WEBP", quality=way.quality, method=2)
+        Image.fromarray(sheet).save(buffer, format="WEBP", quality=encoding.quality, method=2)
     return buffer.getvalue()
 
 

@@ -1,4 +1,4 @@
-"""The page in a notebook, linked with Python in both directions."""
+"""The page as a notebook widget, synchronized with Python."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from ._payload import build_payload
 
 
 class _Indices(traitlets.List):  # type: ignore[type-arg]
-    """Indices of samples: a list; an array of whole numbers, or of one boolean a sample, too."""
+    """A list of sample indices; also accepts integer arrays and boolean masks."""
 
     def validate(self, obj: Any, value: Any) -> list[int]:
         indices = np.asarray(list(value) if isinstance(value, tuple | set | range) else value)
@@ -24,41 +24,76 @@ class _Indices(traitlets.List):  # type: ignore[type-arg]
             indices = np.flatnonzero(indices)
         if indices.ndim != 1 or indices.dtype.kind not in "iu":
             raise traitlets.TraitError(
-                f"selection must hold indices of samples, or one boolean for each of the "
-                f"{n_samples} samples; got {indices.dtype} {indices.shape}"
+                f"selection must be a list of sample indices, or one boolean for each of the "
+                f"{n_samples} samples; got {indices.dtype} of shape {indices.shape}"
             )
-        wrong = indices[(indices < 0) | (indices >= n_samples)]
-        if len(wrong):
+        invalid = indices[(indices < 0) | (indices >= n_samples)]
+        if len(invalid):
             raise traitlets.TraitError(
-                f"selection must hold indices from 0 to {n_samples - 1}; got {int(wrong[0])}"
+                f"selection must hold indices from 0 to {n_samples - 1}; got {int(invalid[0])}"
             )
         return [int(index) for index in np.unique(indices)]
 
 
 class Widget(anywidget.AnyWidget):
-    """The page of a study in a notebook.
+    """Interactive page of a study in a notebook.
+
+    The layer shown and the selected samples are synchronized with Python in both directions.
+    Requires anywidget: ``pip install "unknot[notebook]"``.
 
     Parameters
     ----------
     study : Study
-        Of one model.
-    other, title, n_neighbors, n_jobs
-        As in `build_payload`.
+        Study of one model.
+    other : Study, default=None
+        Study of another model on the same samples in the same order, for comparison.
+    title : str, default=None
+        Title of the page. Default: the name of the model, or the names of both.
+    n_neighbors : int, default=8
+        Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
+        a smaller notebook; 0 stores none.
+    n_jobs : int, default=None
+        Number of threads. Default: all cores.
 
     Attributes
     ----------
     layer : str
-        The name of the layer shown. Set it to show another.
+        Name of the layer shown. Assign to it to show another.
     selection : list of int
-        The indices of the samples that are selected, in ascending order, whether by the person or
-        from Python. Set it to a list or an array of indices, or to an array of one boolean a
-        sample.
+        Sorted indices of the selected samples. Assign a list or array of indices, or a boolean
+        mask, to select samples from Python.
+    layers : tuple of str
+        Names of all layers.
+    n_samples : int
+        Number of samples.
 
     Raises
     ------
     TraitError
-        If ``layer`` is set to what is not a layer's name, or ``selection`` to what are not
-        indices of samples.
+        If `layer` is set to an unknown name, or `selection` to values that are not sample indices.
+    ValueError
+        If `n_neighbors` is negative, a map is not finite, or the two studies differ in their
+        samples or classes.
+
+    See Also
+    --------
+    write_report : Write the same page as one HTML file.
+    build_payload : Build the data of the page.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> from unknot.report import Widget
+    >>> labels = np.repeat([0, 1], 30)
+    >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + labels[:, None]
+    >>> study = unknot.study(
+    ...     {"fc1": 2 * pixels}, (pixels, labels), measures="neighborhood_hit", max_iter=250
+    ... )
+    >>> widget = Widget(study)
+    >>> widget.layer = "fc1"
+    >>> widget.selection = np.arange(60) < 3
+    >>> widget.selection
+    [0, 1, 2]
     """
 
     _esm = static_path("unknot.js")
