@@ -1,9 +1,14 @@
-"""Work that is done once: what is there and still holds is not done again.
+"""A cache of finished work: a step whose record is valid is not run again.
 
-Each step has a fingerprint of its own settings, this package's version and the fingerprints of the
-steps it builds on. A step is done again if its record is missing, its fingerprint has changed, or a
-file is not what was written.
+A step's fingerprint is a hash of its settings, the package's version and the fingerprints of the
+steps that it depends on. Its record lists the size and checksum of every file that it wrote. A step
+runs again if the record is missing, the fingerprint differs, or a file has changed.
+
+There are two layouts with the same records: `Workspace` for files with names of their own in one
+folder, and `Parts` for a folder per step.
 """
+
+from __future__ import annotations
 
 import errno
 import hashlib
@@ -35,7 +40,7 @@ _FILE_OF_A_PART: Final = re.compile(r"(.*/)?(zarr\.json|c(/\d+)+|[\w-]+\.json)")
 
 @dataclass(frozen=True)
 class Step:
-    """A step that is done: its name, fingerprint, result and the seconds it took."""
+    """A finished step: its name, fingerprint, result and duration, and whether it was reused."""
 
     name: str
     fingerprint: str
@@ -44,22 +49,53 @@ class Step:
     reused: bool
 
 
-class Workspace:
-    """A folder whose steps write files under names of their own.
+@dataclass(frozen=True)
+class Record:
+    """What is stored of a finished step.
 
-    The record of a step is written last: its result and a checksum of every file it made. A link
-    in the folder is a `LinkError`: nothing outside is read or written.
+    Attributes
+    ----------
+    fingerprint : str
+    result : dict
+        Plain JSON.
+    files : dict of str to list
+        Size and checksum of each file, by its path relative to the step's folder.
+    """
+
+    fingerprint: str
+    result: dict[str, Any]
+    files: dict[str, list[Any]]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return {"fingerprint": self.fingerprint, "result": self.result, "files": self.files}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> Record:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        return cls(values["fingerprint"], values["result"], values["files"])
+
+    def is_valid(self, fingerprint: str, folder: Path) -> bool:
+        """Whether the step is the one wanted, and its files are as they were written."""
+        return self.fingerprint == fingerprint and self.files == _describe(folder, self.files)
+
+
+class Workspace:
+    """A folder in which steps write files with names of their own.
+
+    The record of a step is written last. A link in the folder is a `LinkError`: nothing outside is
+    read or written.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
     def path(self, name: str) -> Path:
-        """Return where a file of this run lies."""
+        """Return the path of a file in the folder."""
         return inside(self.folder, name)
 
     def partial(self, name: str, suffix: str) -> Path:
-        """Return where an unfinished step may keep what it has so far."""
+        """Return a path at which an unfinished step can keep a checkpoint."""
         return self.path(f".steps/{name}.partial{suffix}")
 
     def do(
@@ -71,60 +107,56 @@ class Workspace:
         work: Callable[[str], dict[str, Any]],
         is_whole: Callable[[], bool] = lambda: True,
     ) -> Step:
-        """Do a step, or take it as it was done before.
+        """Run a step, or reuse it if its record is valid.
 
         Parameters
         ----------
         name : str
-            Of the step, and of its record.
+            The name of the step and of its record.
         settings : mapping
-            Everything the work depends on beside other steps; plain JSON.
+            Everything that the result depends on, apart from other steps; plain JSON.
         needs : sequence of Step
-            The steps it builds on.
+            The steps that it depends on.
         files : sequence of str
-            What it writes, relative to the folder.
+            The files that it writes, relative to the folder.
         work : callable
-            Called with the fingerprint; does the step and returns its result as plain JSON.
+            Called with the fingerprint; runs the step and returns its result as plain JSON.
         is_whole : callable, optional
-            Whether what the files stand for is whole; otherwise the step is done again.
+            A further check, of what the files refer to; if it fails the step runs again.
         """
         fingerprint = fingerprint_of(name, settings, needs)
         record_path = self.path(f".steps/{name}.json")
-        record = self._valid_record(record_path, fingerprint, files)
-        if record is not None and is_whole():
-            return Step(name, fingerprint, record["result"], record["seconds"], reused=True)
+        found = self._find(record_path, fingerprint, files)
+        if found is not None and is_whole():
+            record, seconds = found
+            return Step(name, fingerprint, record.result, seconds, reused=True)
         record_path.unlink(missing_ok=True)
         started = time.perf_counter()
         result = work(fingerprint)
         seconds = time.perf_counter() - started
-        write_json(
-            record_path,
-            {
-                "fingerprint": fingerprint,
-                "result": result,
-                "seconds": seconds,
-                "files": {file: checksum(self.path(file)) for file in files},
-            },
-        )
+        record = Record(fingerprint, result, _describe(self.folder, files))
+        write_json(record_path, {**record.to_json(), "seconds": seconds})
         return Step(name, fingerprint, result, seconds, reused=False)
 
-    def _valid_record(
+    def _find(
         self, path: Path, fingerprint: str, files: Sequence[str]
-    ) -> dict[str, Any] | None:
-        paths = {file: self.path(file) for file in files}
+    ) -> tuple[Record, float] | None:
+        """Return the record of a step and its duration; None if it has to run again."""
+        for file in files:
+            self.path(file)  # raises where a link lies in a file's place
         try:
-            record: dict[str, Any] = json.loads(read_regular(path))
-            valid = record["fingerprint"] == fingerprint and record["files"] == {
-                file: checksum(path) for file, path in paths.items()
-            }
-        except _NOT_DONE:
-            return None  # the step is done again
-        return record if valid else None
+            values = json.loads(read_regular(path))
+            record, seconds = Record.from_json(values), float(values["seconds"])
+            if record.files.keys() == set(files) and record.is_valid(fingerprint, self.folder):
+                return record, seconds
+        except _INVALID:
+            pass
+        return None
 
 
 @dataclass(frozen=True)
 class Part(Step):
-    """A step that is done and whose files lie in a folder of its own."""
+    """A finished step whose files are in a folder of its own."""
 
     path: Path
 
@@ -132,12 +164,11 @@ class Part(Step):
 class Parts:
     """A folder in which every step has a folder of its own, named by its fingerprint.
 
-    A part is written under a temporary name and then renamed, so that a part that is there is
-    whole, and one made with other settings lies beside it untouched until `keep_only` is called.
-    It holds ``part.json`` (fingerprint, result, size and checksum of every file) and
-    ``seconds.json``: the time it took, which is all that differs from run to run. Of two processes
-    that make the same part, the second finds it made. What the records do not list, somebody else
-    has put there: it is neither read nor removed.
+    A part is written under a temporary name and then renamed, so that a part that exists is whole.
+    A part made with other settings stays beside it until `keep_only` is called. It holds
+    ``part.json``, its record, and ``seconds.json``, its duration: all that differs between runs. If
+    two processes make the same part, the second one reuses the first one's. Files that no record
+    lists are neither read nor removed.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -150,23 +181,23 @@ class Parts:
         needs: Sequence[Step],
         work: Callable[[Path], dict[str, Any]],
     ) -> Part:
-        """Do a step, or take it as it was done before.
+        """Run a step, or reuse it if its record is valid.
 
         Parameters
         ----------
         name : str
-            Of the step; its folder's name begins with it.
+            The name of the step; its folder's name begins with it.
         settings : mapping
-            Everything the work depends on beside other steps; plain JSON.
+            Everything that the result depends on, apart from other steps; plain JSON.
         needs : sequence of Step
-            The steps it builds on.
+            The steps that it depends on.
         work : callable
             Called with an empty folder to write to; returns its result as plain JSON.
 
         Raises
         ------
         OSError
-            If the disk is full; what was finished before stays.
+            If the disk is full; finished parts are kept.
         LinkError
             If a link lies in the part's place.
         """
@@ -179,21 +210,21 @@ class Parts:
             return self._place(name, unfinished, fingerprint, result, seconds)
 
     def find(self, name: str, settings: Mapping[str, Any], needs: Sequence[Step]) -> Part | None:
-        """Return a part if it was done before; None if it was not."""
+        """Return a finished part, or None."""
         return self._find(name, fingerprint_of(name, settings, needs))
 
     def add(self, name: str, work: Callable[[Path], dict[str, Any]]) -> Part:
-        """Write a part whose fingerprint is that of its content; as `do` otherwise."""
+        """Write a part whose fingerprint is a hash of its content; otherwise as `do`."""
         with self._unfinished(name) as unfinished:
             result, seconds = _timed(work, unfinished)
-            fingerprint = fingerprint_of(name, {"files": _listed(unfinished), "is": result}, [])
+            fingerprint = fingerprint_of(name, {"files": _describe(unfinished), "is": result}, [])
             found = self._find(name, fingerprint)
             if found is not None:
                 return found
             return self._place(name, unfinished, fingerprint, result, seconds)
 
     def adopt(self, part: Path) -> None:
-        """Copy a part of another folder, unless one of its name is here."""
+        """Copy a part of another folder, unless one of that name exists."""
         place = inside(self.folder, part.name)
         if not place.exists() and not is_link(part):
             with self._unfinished(part.name) as unfinished:
@@ -202,10 +233,14 @@ class Parts:
 
     def _find(self, name: str, fingerprint: str) -> Part | None:
         path = inside(self.folder, f"{name}-{fingerprint[:16]}")
-        record = _valid_part(path, fingerprint)
-        if record is None:
-            return None
-        return Part(name, fingerprint, record["result"], record["seconds"], True, path)
+        try:
+            record = Record.from_json(json.loads(read_regular(path / RECORD)))
+            seconds = float(json.loads(read_regular(path / SECONDS))["seconds"])
+            if record.is_valid(fingerprint, path):
+                return Part(name, fingerprint, record.result, seconds, True, path)
+        except _INVALID:
+            pass
+        return None
 
     def _place(
         self,
@@ -215,8 +250,10 @@ class Parts:
         result: dict[str, Any],
         seconds: float,
     ) -> Part:
-        """Give a part that is done its own name, unless another process was faster."""
-        _write_record(unfinished, fingerprint, result, seconds)
+        """Rename a finished part to its own name, unless another process was faster."""
+        write_json(unfinished / SECONDS, {"seconds": seconds})
+        record = Record(fingerprint, result, _describe(unfinished))
+        write_json(unfinished / RECORD, record.to_json())
         path = inside(self.folder, f"{name}-{fingerprint[:16]}")
         try:
             unfinished.rename(path)
@@ -226,13 +263,13 @@ class Parts:
             found = self._find(name, fingerprint)
             if found is not None:
                 return found
-            _make_way(path)
+            _clear_place(path)
             unfinished.rename(path)
         return Part(name, fingerprint, result, seconds, False, path)
 
     @contextmanager
     def _unfinished(self, name: str) -> Iterator[Path]:
-        """Yield an empty folder to write a part in; it is gone afterward, under this name."""
+        """Yield an empty folder to write a part in; it is removed, or renamed, afterward."""
         unfinished = self.folder / f".unfinished-{name}-{secrets.token_hex(6)}"
         try:
             unfinished.mkdir(parents=True)
@@ -242,21 +279,21 @@ class Parts:
                 raise
             raise OSError(
                 error.errno,
-                f"the disk of {self.folder.parent} is full: {name} could not be written. What was "
-                "finished before is kept; make room, then run the same again",
+                f"the disk of {self.folder.parent} is full: {name} could not be written. Finished "
+                "work is kept; make room, then run the same again",
             ) from error
         finally:
             shutil.rmtree(unfinished, ignore_errors=True)
 
     def remove_unfinished(self) -> None:
-        """Remove what killed runs left unfinished; no other process may be at work here."""
+        """Remove unfinished parts of killed runs; the caller must hold the folder's lock."""
         if self.folder.is_dir():
             for path in self.folder.iterdir():
                 if _UNFINISHED.fullmatch(path.name) and not is_link(path):
                     shutil.rmtree(path, ignore_errors=True)
 
     def keep_only(self, parts: Iterable[Path], known: Iterable[str] = ()) -> None:
-        """Remove every other part: those with a record of their own, and those known by name."""
+        """Remove all other parts that have a record of their own, or are known by name."""
         kept, known = {path.name for path in parts}, set(known)
         for path in self.folder.iterdir():
             if path.name in kept or is_link(path) or not _PART.fullmatch(path.name):
@@ -265,8 +302,8 @@ class Parts:
                 _remove_part(path)
 
 
-# What is raised where a record, or a file that it lists, is missing or damaged.
-_NOT_DONE: Final = (
+# Raised if a record, or a file that it lists, is missing or damaged.
+_INVALID: Final = (
     FileNotFoundError,
     NotADirectoryError,
     ValueError,
@@ -283,36 +320,17 @@ def _timed(work: Callable[[Path], dict[str, Any]], folder: Path) -> tuple[dict[s
     return result, time.perf_counter() - started
 
 
-def _write_record(folder: Path, fingerprint: str, result: dict[str, Any], seconds: float) -> None:
-    write_json(folder / SECONDS, {"seconds": seconds})
-    write_json(
-        folder / RECORD, {"fingerprint": fingerprint, "result": result, "files": _listed(folder)}
-    )
-
-
-def _valid_part(path: Path, fingerprint: str) -> dict[str, Any] | None:
-    try:
-        record: dict[str, Any] = json.loads(read_regular(path / RECORD))
-        record["seconds"] = float(json.loads(read_regular(path / SECONDS))["seconds"])
-        valid = record["fingerprint"] == fingerprint and record["files"] == _listed(
-            path, record["files"]
-        )
-        return record if valid else None
-    except _NOT_DONE:
-        return None  # not done, or damaged: the step is done again
-
-
 def _has_record(path: Path) -> bool:
-    """Whether a folder says of itself that it is a part, under its own name."""
+    """Whether a folder holds the record of a part of its name."""
     try:
         fingerprint = json.loads(read_regular(path / RECORD))["fingerprint"]
         return path.name.endswith(f"-{fingerprint[:16]}")
-    except _NOT_DONE:
+    except _INVALID:
         return False
 
 
 def _files_of(folder: Path) -> dict[str, Path]:
-    """Return the ordinary files below a folder by their names; links are not followed."""
+    """Return the regular files below a folder by relative path; links are not followed."""
     found = {}
     for place, _, names in os.walk(folder):
         for path in (Path(place, name) for name in names):
@@ -321,11 +339,14 @@ def _files_of(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _listed(folder: Path, names: Iterable[str] | None = None) -> dict[str, list[Any]]:
-    """Size and checksum of files of a part: those of some names, or all but record and times."""
-    files = _files_of(folder)
-    wanted = files.keys() - {RECORD, SECONDS} if names is None else files.keys() & set(names)
-    paths = {name: files[name] for name in sorted(wanted)}
+def _describe(folder: Path, names: Iterable[str] | None = None) -> dict[str, list[Any]]:
+    """Return size and checksum of the named files, or of all but the record and the duration.
+
+    Files that do not exist, are not regular, or lie behind a link are left out.
+    """
+    found = _files_of(folder)
+    wanted = found.keys() - {RECORD, SECONDS} if names is None else found.keys() & set(names)
+    paths = {name: found[name] for name in sorted(wanted)}
     with ThreadPoolExecutor(resolve_n_jobs(None)) as pool:
         sums = pool.map(checksum, paths.values())
         return {
@@ -335,22 +356,22 @@ def _listed(folder: Path, names: Iterable[str] | None = None) -> dict[str, list[
 
 
 def _remove_part(path: Path) -> None:
-    """Remove the files of a part, and the folders that this leaves empty."""
+    """Remove the files of a part, and folders that become empty."""
     try:
         listed = {RECORD, SECONDS, *json.loads(read_regular(path / RECORD))["files"]}
-    except _NOT_DONE:
+    except _INVALID:
         listed = None
     for name, file in _files_of(path).items():
         if name in listed if listed is not None else _FILE_OF_A_PART.fullmatch(name):
             with suppress(OSError):
                 file.unlink()
     for place, _, _ in os.walk(path, topdown=False):
-        with suppress(OSError):  # what is not ours is in it
+        with suppress(OSError):  # it holds files of others
             Path(place).rmdir()
 
 
-def _make_way(path: Path) -> None:
-    """Remove a damaged part; what is not ours in its place is kept under another name."""
+def _clear_place(path: Path) -> None:
+    """Remove a damaged part; files of others in its place are kept under another name."""
     if path.is_dir():
         _remove_part(path)
     number = 1
@@ -362,7 +383,7 @@ def _make_way(path: Path) -> None:
 
 
 def fingerprint_of(name: str, settings: Mapping[str, Any], needs: Sequence[Step]) -> str:
-    """Hash all that a step depends on."""
+    """Hash everything that a step depends on."""
     described = {
         "name": name,
         "version": __version__,
@@ -373,7 +394,7 @@ def fingerprint_of(name: str, settings: Mapping[str, Any], needs: Sequence[Step]
 
 
 def checksum(path: str | os.PathLike[str]) -> str:
-    """Hash a file's content; a ValueError if it is no ordinary file, which might not end."""
+    """Hash a file's content; a ValueError unless it is a regular file, which has an end."""
     if Path(path).exists() and not Path(path).is_file():
         raise ValueError(f"{path} is not an ordinary file")
     with Path(path).open("rb") as stream:
