@@ -16,7 +16,7 @@ def align_map(map_: ArrayLike, reference: ArrayLike, *, scale: bool = False) -> 
     """Turn, mirror and move a map so that its points come as near to a reference's as they can.
 
     Orthogonal Procrustes [Schonemann1966]: of all rotations and reflections R and shifts t, those
-    with the least sum_i |y_i R + t - r_i|^2. All distances within the map stay as they are (to
+    with the least ``sum_i |y_i R + t - r_i|^2``. All distances within the map stay as they are (to
     float32 rounding), and with them its KL divergence and every score.
 
     Parameters

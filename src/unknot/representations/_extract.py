@@ -85,7 +85,7 @@ def extract(
     Returns
     -------
     Representations
-        Layer name -> float32 array (n_samples, *shape). Repeated calls of a layer are ``name``,
+        Layer name -> float32 array ``(n_samples, *shape)``. Repeated calls of a layer are ``name``,
         ``name:2``, ...; several values of one layer are ``name[0]``, ``name[1]``, ...
 
     Raises

@@ -20,7 +20,7 @@ class Representations(Mapping[str, Any]):
 
     Attributes
     ----------
-    arrays : dict of str to array of float32, shape (n_samples, *shape)
+    arrays : dict of str to array of float32, shape ``(n_samples, *shape)``
         NumPy arrays, or Zarr arrays if on disk; read a Zarr array by slicing it.
     layers : tuple of Layer
         The kind and shape of each layer, and which are views of others.

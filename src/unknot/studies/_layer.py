@@ -30,7 +30,7 @@ class LayerStudy:
         The operator or class, such as ``"Conv2D"``, ``"ReLU"``, ``"Gemm"``; ``"input"``.
     shape : tuple of int
         Of one sample.
-    points : array-like (n_samples, *shape), or None
+    points : array-like ``(n_samples, *shape)``, or None
         An array, or one that lies on disk and is read where it is sliced. None where it was not
         kept, and of a view, whose points are those of the layer it is `same_as`.
     graph : NeighborGraph or None
