@@ -1,4 +1,4 @@
-"""What differs between two studies, by layer and measure."""
+"""Differences of two studies, by layer and measure."""
 
 from __future__ import annotations
 
@@ -29,12 +29,16 @@ class Difference:
     difference : float
         ``second - first``.
     apart : bool or None
-        Whether the 95 % intervals do not overlap; None where one has no interval. Intervals that
-        overlap a little can still belong to different values: this errs on the side of caution.
+        Whether the 95 % intervals are disjoint; None if one is missing. This is conservative:
+        values can differ significantly although their intervals overlap.
     untangled : {"first", "second"} or None
-        Which of the two is more untangled by this measure, if `apart`.
+        Which study is more untangled by this measure, if `apart`.
     higher_is_better : bool or None
         Whether a higher value means more untangled; None where neither end is better.
+
+    See Also
+    --------
+    Comparison : All differences of two studies.
     """
 
     layer: str
@@ -55,11 +59,15 @@ class Comparison:
     Attributes
     ----------
     names : (str, str)
-        The two studies.
+        The names of the two studies.
     rows : tuple of Difference
-        Layers in order, measures in order, those that both have.
+        Layers and measures that both studies have, in order.
     only : (tuple of str, tuple of str)
-        The layers that one of them alone has.
+        The layers that only the first, or only the second, study has.
+
+    See Also
+    --------
+    unknot.Study.compare : Makes a comparison.
     """
 
     names: tuple[str, str]

@@ -56,7 +56,7 @@ def curves(
     table = study.scores
     others: dict[str, Any] = {}
     for control, scored in study.controls.items():
-        # The inputs' scores are those of the model, maps included, which a control has not.
+        # The inputs share the model's scores, including those of maps, which a control lacks.
         measured = {name for layer in scored if layer != "inputs" for name in scored[layer]}
         others[control] = {
             layer: {name: scored[layer][name] for name in scored[layer] if name in measured}

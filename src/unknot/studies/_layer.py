@@ -20,46 +20,51 @@ else:  # importing them would import Numba
 
 @dataclass(frozen=True, eq=False, repr=False)
 class LayerStudy:
-    """What a study knows of one layer.
+    """One layer of a study: its points, neighbors, map and scores.
 
     Attributes
     ----------
     name : str
-        Of the layer; the data themselves are the layer ``"inputs"``.
+        The layer's name; ``"inputs"`` is the data themselves.
     kind : str
         The operator or class, such as ``"Conv2D"``, ``"ReLU"``, ``"Gemm"``; ``"input"``.
     shape : tuple of int
-        Of one sample.
+        The shape of one sample.
     points : array-like ``(n_samples, *shape)``, or None
-        An array, or one that lies on disk and is read where it is sliced. None where it was not
-        kept, and of a view, whose points are those of the layer it is `same_as`.
+        An array in memory, or one on disk that is read when sliced. None if points were not kept,
+        and for a view, whose points are those of the layer in `same_as`.
     graph : NeighborGraph or None
-        The nearest neighbors in the representation; read when it is first asked for.
+        The nearest neighbors in the representation; read on first use.
     map : array of float32 (n_samples, 2), or None
-        Aligned with the map of the layer before.
+        Aligned with the map of the preceding layer.
     kl_divergence : float or None
-        Of the map.
+        The KL divergence of the map.
     scores : Scores or None
-        What `unknot.measure` found.
+        The result of `unknot.measure`.
     same_as : str or None
-        The layer that this one is a view of, such as a dropout or flatten layer: it was not
+        The layer that this one is a view of, as a dropout or flatten layer is. A view is not
         measured again; graph, map and scores are those of that layer.
     notes : tuple of str
-        What must be said about it.
+        Remarks, such as that all points coincide.
     reduction : dict or None
-        What was done to a layer of many dimensions before it was measured, with its distortion.
+        How a layer of many features was reduced before it was measured, with the distortion.
 
     Raises
     ------
     ValueError
-        If arrays do not fit each other.
+        If the map is not float32 (n_samples, 2), or the name is empty.
+
+    See Also
+    --------
+    Study : The study that holds it.
+    unknot.measure : Measures points again, with other options.
     """
 
     name: str
     kind: str
     shape: tuple[int, ...]
     points: Any = None
-    # A factory leaves no attribute on the class, so that one that is read later can be missing.
+    # With a factory there is no class attribute, so that `__getattr__` can read the graph later.
     graph: NeighborGraph | None = field(default_factory=lambda: None)
     map: Array | None = None
     kl_divergence: float | None = None
@@ -82,7 +87,7 @@ class LayerStudy:
     def stored_in(
         self, folder: Path, read_graph: Callable[[], NeighborGraph] | None = None
     ) -> LayerStudy:
-        """Return this layer as one of a folder, its graph to be read when it is first asked for."""
+        """Return this layer with its folder, and its graph to be read on first use."""
         layer = replace(self)
         layer.__dict__["_folder"] = folder
         if read_graph is not None:
@@ -92,7 +97,7 @@ class LayerStudy:
 
     @property
     def origin(self) -> Path | None:
-        """The folder that it reads from; None where everything is in memory."""
+        """The folder that it reads from; None if everything is in memory."""
         folder: Path | None = self.__dict__.get("_folder")
         return folder
 
@@ -104,7 +109,7 @@ class LayerStudy:
 
     @property
     def n_samples(self) -> int | None:
-        """How many samples its arrays have; None if it has none."""
+        """The number of samples; None if there are no arrays."""
         for array in (self.map, self.points):
             if array is not None:
                 return int(array.shape[0])
@@ -112,7 +117,7 @@ class LayerStudy:
 
     @property
     def n_features(self) -> int:
-        """Numbers of one sample."""
+        """The number of features of one sample."""
         return int(np.prod(self.shape, dtype=np.int64))
 
     def __repr__(self) -> str:

@@ -17,9 +17,9 @@ NUMBER = 13
 
 
 def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
-    """Yield what rich prints in so many columns: layers down, measures across, in as many tables.
+    """Yield tables for Rich that fit a width in columns: layers down, measures across.
 
-    Beside a layer of the model stand the same layers of the controls.
+    Below each layer of the model are the same layers of the controls.
     """
     from rich.text import Text
 
@@ -44,7 +44,7 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
         {titles[m]: [format_number(v) for v in cells[m]] for m in found},
         width,
     )
-    yield Text("↑ more is more untangled, ↓ less is; · neither.", style="dim")
+    yield Text("↑ higher is more untangled, ↓ lower is; · neither.", style="dim")
     skipped: dict[tuple[str, str], list[str]] = {}
     for layer, scores in table.items():
         for name, why in scores.skipped.items():
@@ -79,7 +79,7 @@ def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
 def _banded(
     title: str, labels: Sequence[str], columns: Mapping[str, list[str]], width: int
 ) -> Iterator[Any]:
-    """Yield one table, or several under each other where the columns do not fit the width."""
+    """Yield one table, or several one below the other if the columns exceed the width."""
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text

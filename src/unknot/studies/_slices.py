@@ -1,4 +1,4 @@
-"""Parts of a study: some layers, some classes."""
+"""Selections from a study: layers and classes."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ OF_ALL_CLASSES = "a slice by class: scores and neighbors are of all classes, and
 
 
 def match_layers(layers: Iterable[str], wanted: str | Sequence[str]) -> list[str]:
-    """Return the layers with these names or patterns, in their order.
+    """Return the layers that match names or patterns, in order.
 
     Raises
     ------
     ValueError
-        If one is the name of no layer; near names are listed.
+        If nothing matches; similar names are suggested.
     """
     known = list(layers)
     patterns = [wanted] if isinstance(wanted, str) else list(wanted)
     found: set[str] = set()
     for pattern in patterns:
-        # A name is taken as it stands, whatever is in it.
+        # An exact name is not read as a pattern, even if it contains brackets.
         matching = [pattern] if pattern in known else [n for n in known if fnmatchcase(n, pattern)]
         if not matching:
             raise ValueError(
@@ -41,7 +41,7 @@ def match_layers(layers: Iterable[str], wanted: str | Sequence[str]) -> list[str
 def rows_of_classes(
     labels: Array, class_names: tuple[str, ...], classes: int | str | Sequence[int | str]
 ) -> Array:
-    """Return the samples of these classes.
+    """Return the row numbers of samples of some classes.
 
     Raises
     ------
@@ -67,7 +67,7 @@ def rows_of_classes(
 
 
 class SomeRows:
-    """Some samples of an array that may lie on disk; read where they are sliced."""
+    """Selected samples of an array, which may be on disk; read when sliced."""
 
     def __init__(self, array: Any, rows: Array) -> None:
         self._array, self._rows = array, rows
@@ -94,7 +94,7 @@ class SomeRows:
 
 
 def layer_of_classes(layer: LayerStudy, rows: Array) -> LayerStudy:
-    """Return a layer with these samples alone."""
+    """Return a layer with some of its samples."""
     points = layer.points
     if isinstance(points, np.ndarray):
         points = points[rows]

@@ -1,4 +1,4 @@
-"""Study: a network's layers on labeled data, with their maps and scores, as one object."""
+"""Study: the layers of a network on labeled data, with their maps and scores."""
 
 from __future__ import annotations
 
@@ -26,43 +26,49 @@ else:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Study(Mapping[str, LayerStudy]):
-    """What a network makes of labeled data, layer by layer: a mapping from names to `LayerStudy`.
+    """The layers of a network on labeled data: a mapping from names to `LayerStudy`.
 
-    Made by `unknot.study`, by an `EpochRecorder`, or loaded from where it was saved.
+    Returned by `unknot.study` and `EpochRecorder.study`, or loaded with `Study.load`.
 
     Attributes
     ----------
     name : str
-        Of the model.
+        The model's name.
     layers : dict of str to LayerStudy
-        In order; the first is ``"inputs"``, the data themselves, where they are known.
+        In order. The first is ``"inputs"``, the data themselves, if they are known.
     labels : ndarray of int64 (n_samples,)
         The class of each sample, in 0..C-1.
     class_names : tuple of str (C,)
     predictions : ndarray of int64 (n_samples,), or None
-        The class that the model gives each sample.
+        The predicted class of each sample.
     probabilities : ndarray of float32 (n_samples, C), or None
     thumbnails : ndarray of uint8 (n_samples, height, width[, 3]), or None
-        Where the inputs are images.
+        Small versions of the inputs, if these are images.
     snippets : tuple of str, or None
-        A few words for each sample, where the inputs are no images.
+        A short text for each sample, if the inputs are not images.
     controls : dict of str to dict of str to Scores
-        The scores of the same layers in other networks, such as ``"untrained"``. What chance would
-        give, with permuted labels, is in each score.
+        The scores of the same layers in other networks, such as ``"untrained"``. The value that
+        permuted labels give is in each score.
     epochs : dict of int to Study, or None
-        The layers at chosen epochs of the training.
+        The study at each captured epoch of the training.
     settings, versions : dict
-        What it was made with, seeds included.
+        The settings, seeds included, and the versions of the libraries used.
     seconds : dict of str to float
-        Of each stage.
+        The duration of each stage.
     notes : tuple of str
         Remarks on the whole study.
 
     Raises
     ------
     ValueError
-        If layers, labels and predictions are not of the same samples, or a label or prediction
-        names no class.
+        If layers, labels and predictions differ in their number of samples, or a label or
+        prediction is not a class.
+
+    See Also
+    --------
+    unknot.study : Makes a study.
+    LayerStudy : One layer of a study.
+    unknot.report.write_report : Writes the page of a study.
 
     Examples
     --------
@@ -102,10 +108,10 @@ class Study(Mapping[str, LayerStudy]):
             raise ValueError("layers must hold at least one layer; got none")
         for name, layer in self.layers.items():
             if layer.name != name:
-                raise ValueError(f"layers: {layer.name!r} stands under the name {name!r}")
+                raise ValueError(f"layers: the key {name!r} holds a layer named {layer.name!r}")
             if layer.same_as is not None and layer.same_as not in self.layers:
                 raise ValueError(
-                    f"layers: {name!r} is a view of {layer.same_as!r}, which is not here"
+                    f"layers: {name!r} is a view of {layer.same_as!r}, which is not in layers"
                 )
             _check_length(layer.n_samples, n, f"layer {name!r}")
         for what in ("predictions", "probabilities", "thumbnails", "snippets"):
@@ -142,14 +148,14 @@ class Study(Mapping[str, LayerStudy]):
 
     @property
     def accuracy(self) -> float | None:
-        """The share of samples that the model gives their own class; None without predictions."""
+        """The share of samples that are predicted correctly; None without predictions."""
         if self.predictions is None:
             return None
         return float(np.mean(self.predictions == self.labels))
 
     @property
     def scores(self) -> ScoreTable:
-        """The scores of every layer, as a table; a view's are those of its layer."""
+        """The scores of every layer, as a table; a view has the scores of its layer."""
         return ScoreTable(
             {name: layer.scores for name, layer in self.items() if layer.scores is not None},
             self.controls,
@@ -160,20 +166,28 @@ class Study(Mapping[str, LayerStudy]):
     def compare(
         self, other: Study, layers: Mapping[str, str] | Sequence[str] | None = None
     ) -> Comparison:
-        """Return how another study's scores differ from this one's, by layer and measure.
+        """Compare the scores of two studies, by layer and measure.
 
         Parameters
         ----------
         other : Study
-            Of another model, or of the same one on other data or at another epoch.
-        layers : mapping of str to str, or sequence of str, optional
-            Layers of this study, and which of the other's each is compared with; by default those
-            with the same names.
+            A study of another model, or of this model on other data or at another epoch.
+        layers : mapping of str to str, or sequence of str, default=None
+            Layers of this study, each mapped to the layer of the other that it is compared with; by
+            default layers of the same name.
+
+        Returns
+        -------
+        Comparison
 
         Raises
         ------
         ValueError
-            If they have nothing in common, or a layer is not there.
+            If the studies have nothing in common, or a layer does not exist.
+
+        See Also
+        --------
+        Comparison : The differences, which print as a table.
         """
         mine, theirs = self.scores, other.scores
         if layers is None:
@@ -194,21 +208,29 @@ class Study(Mapping[str, LayerStudy]):
         layers: str | Sequence[str] | None = None,
         classes: int | str | Sequence[int | str] | None = None,
     ) -> Study:
-        """Return a part of this study.
+        """Select layers and classes.
 
         Parameters
         ----------
-        layers : str or sequence of str, optional
-            Names or patterns such as ``"conv*"``; all by default. A view comes with its layer.
-        classes : int, str or sequence of these, optional
-            Codes or names of classes; all by default. Labels keep their numbers and names. Scores
-            and neighbors are of all classes, and are left out: measure the slice anew with
+        layers : str or sequence of str, default=None
+            Names or patterns such as ``"conv*"``; all by default. A view brings its layer.
+        classes : int, str or sequence of these, default=None
+            Codes or names of classes; all by default. Labels keep their codes and names. Scores and
+            neighbors refer to all classes and are dropped: measure the selection with
             `unknot.measure`.
+
+        Returns
+        -------
+        Study
 
         Raises
         ------
         ValueError
-            If there is no such layer or class.
+            If a layer or class does not exist.
+
+        See Also
+        --------
+        Study.compare : Compares two studies.
         """
         chosen = list(self.layers) if layers is None else match_layers(self.layers, layers)
         wanted = set(chosen) | {view for name in chosen if (view := self[name].same_as)}
@@ -236,9 +258,21 @@ class Study(Mapping[str, LayerStudy]):
         )
 
     def figure(self, **options: Any) -> Figure:
-        """Draw the maps of the layers side by side; options are those of `figures.layer_strip`.
+        """Draw the maps of the layers side by side, without views of other layers.
 
-        Views of other layers are left out.
+        Parameters
+        ----------
+        **options
+            Passed to `unknot.figures.layer_strip`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        See Also
+        --------
+        unknot.figures.layer_strip : The function that draws it.
+        Study.curves : The scores as curves.
         """
         from ._figures import strip
 
@@ -249,26 +283,50 @@ class Study(Mapping[str, LayerStudy]):
     ) -> Figure:
         """Draw each measure over the layers, with the controls, or over the epochs.
 
-        Options are those of `figures.layer_curves` or `figures.epoch_curves`. Views of other layers
-        are left out.
+        Views of other layers are omitted.
+
+        Parameters
+        ----------
+        measures : sequence of str, default=None
+            The measures to draw; all by default.
+        over : {"layers", "epochs"}, default="layers"
+        **options
+            Passed to `unknot.figures.layer_curves` or `unknot.figures.epoch_curves`.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+
+        See Also
+        --------
+        unknot.figures.layer_curves : Draws over layers.
+        unknot.figures.epoch_curves : Draws over epochs.
         """
         from ._figures import curves
 
         return curves(self, measures, over, options)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
-        """Save everything into a folder: Zarr and JSON, as ``unknot study`` does.
+        """Save the study in a folder of Zarr arrays and JSON, as ``unknot study`` does.
 
-        A study that the folder holds is replaced once the new one is whole.
+        A study in the folder is replaced once the new one is complete.
+
+        Parameters
+        ----------
+        folder : path
 
         Raises
         ------
         FileExistsError
-            If the folder holds something else.
+            If the folder holds something other than a study.
         ValueError
-            If this study reads its points from there.
+            If this study reads its points from the folder.
         OSError
-            If it cannot be written, such as when the disk is full; what was there stays.
+            If it cannot be written, for example to a full disk; the old study is kept.
+
+        See Also
+        --------
+        Study.load : Loads it again.
         """
         from ._store.saving import save_study
 
@@ -276,21 +334,43 @@ class Study(Mapping[str, LayerStudy]):
 
     @classmethod
     def load(cls, folder: str | os.PathLike[str]) -> Study:
-        """Load a study; points and neighbors stay on disk until they are asked for.
+        """Load a study; points and neighbors are read from disk when they are used.
+
+        Parameters
+        ----------
+        folder : path
+            Written by `Study.save` or `unknot.study`.
+
+        Returns
+        -------
+        Study
 
         Raises
         ------
         FileNotFoundError
-            If there is no such folder.
+            If the folder does not exist.
         StudyError
-            If it holds no study, one that is not finished or damaged, or one of a newer format.
+            If it holds no study, an unfinished or damaged one, or one of a newer format.
+
+        See Also
+        --------
+        Study.save : Saves a study.
         """
         from ._store.loading import load_study
 
         return load_study(folder)
 
     def report(self, path: str | os.PathLike[str]) -> None:
-        """Write the page: one self-contained HTML file."""
+        """Write the page: one self-contained HTML file.
+
+        Parameters
+        ----------
+        path : path
+
+        See Also
+        --------
+        unknot.report.write_report : The same, with more options.
+        """
         from ..report import write_report
 
         write_report(self, path)

@@ -42,7 +42,13 @@ class ScoreTable(Mapping[str, Scores]):
     class_names : tuple of str
         The name of each class.
     name : str
-        Of the model.
+        The model's name.
+
+    See Also
+    --------
+    unknot.Scores : The scores of one layer.
+    unknot.Study.scores : The table of a study.
+    Comparison : The differences of two studies.
 
     Examples
     --------
@@ -77,14 +83,14 @@ class ScoreTable(Mapping[str, Scores]):
 
     @property
     def measures(self) -> tuple[str, ...]:
-        """The names of the measures that at least one layer has, in their order."""
+        """The names of the measures that at least one layer has, in canonical order."""
         from ..metrics import measure_names
 
         found = {measure for scores in self.values() for measure in scores}
         return tuple(name for name in measure_names() if name in found)
 
     def value(self, layer: str, measure: str) -> float:
-        """Return one number; NaN where the layer was not measured so."""
+        """Return one value; NaN if the layer has no such score."""
         scores = self[layer]
         return scores[measure].value if measure in scores else float("nan")
 
@@ -94,7 +100,7 @@ class ScoreTable(Mapping[str, Scores]):
         Parameters
         ----------
         per_class : bool
-            Also a row for each class, where a measure has values for classes.
+            Add a row for each class, where a measure has per-class values.
         """
         rows = []
         for network, layers in ((self.name, self.layers), *self.controls.items()):

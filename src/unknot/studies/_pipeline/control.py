@@ -1,4 +1,4 @@
-"""The control: what the same network makes of the data before it learned anything."""
+"""The control: the scores of the same network before training."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ def control_scores(
 ) -> tuple[dict[str, str] | None, str]:
     """Measure every layer of the network with fresh weights.
 
-    Its points are not kept, nor needed again: the scores of all layers are gathered in a part.
+    Its points are not kept; the scores of all layers are collected in one part.
 
     Returns
     -------
     dict of str to str, or None
-        Where the scores of each layer lie; those of the inputs and of views are those of what they
-        are. None if there is no such network.
+        The path of each layer's scores. The inputs share the model's, a view its layer's. None if
+        the model cannot be initialized again.
     str
-        Why there is none.
+        The reason why it cannot.
     """
     settings = stages.settings
     of_all = {
@@ -88,7 +88,7 @@ def control_scores(
 def _score_control(
     stages: Stages, control: str, number: int, name: str, source: Source, labels: Array
 ) -> Path:
-    """Measure a layer of a control, natively and without intervals; return where the scores lie."""
+    """Measure a layer of a control without map and intervals; return the path of the scores."""
     settings = stages.settings
 
     def work(folder: Path) -> dict[str, Any]:

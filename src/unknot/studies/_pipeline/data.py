@@ -1,4 +1,4 @@
-"""The labeled data of a study: taken in any form, sampled, and shown small."""
+"""The labeled data of a study: conversion, sampling, thumbnails and snippets."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ class StudyData:
     Attributes
     ----------
     inputs : array, tuple, list or dict of arrays, or None
-        As the model takes them.
+        As the model expects them.
     labels : ndarray of int64 (n_samples,)
     class_names : tuple of str
     named : bool
-        Whether the class names were given; else they are the labels' numbers, of which the model
-        may know more.
+        Whether class names were given. Otherwise they are the labels' numbers, and the model may
+        have more classes.
     rows : ndarray of int64, or None
-        Which samples these are of those that were given; None for all.
+        The row numbers of the samples drawn; None for all.
     snippets : tuple of str, or None
-        A few words for each sample.
+        A short text for each sample.
     n_given : int or None
-        How many samples were given, of which `rows` were drawn.
+        The number of samples before drawing.
     """
 
     inputs: Any
@@ -50,7 +50,7 @@ class StudyData:
     n_given: int | None = None
 
     def sample(self, n: int | None, random_state: int) -> StudyData:
-        """Draw n samples, each class in its share; all if there are no more."""
+        """Draw n samples, stratified by class; all if there are not more."""
         if n is None or n >= len(self.labels):
             return self
         rows = stratified_indices(self.labels, n, random_state)
@@ -65,18 +65,18 @@ class StudyData:
         )
 
     def rows_of(self, model: Any) -> Any:
-        """Return these samples of a model that is layers of points; any other model as it is.
+        """Select the drawn samples of a dict of points; return any other model unchanged.
 
         Raises
         ------
         ValueError
-            If a layer has no row for each sample that was given, or entries that are missing.
+            If a layer differs in its number of samples, or has missing entries.
         TypeError
             If a layer holds anything but real numbers.
         """
         if not isinstance(model, Mapping):
             return model
-        # Here, as layers without a mask or missing numbers are what is sampled and remembered.
+        # Converted before sampling, so that masks and missing entries are found in all rows.
         arrays = {name: as_numbers(points, f"model: {name!r}") for name, points in model.items()}
         n_given = len(self.labels) if self.n_given is None else self.n_given
         for name, points in arrays.items():
@@ -91,13 +91,13 @@ class StudyData:
 
     @property
     def points(self) -> Array | None:
-        """The inputs as one array (n_samples, *shape) of float32; None if there are none."""
+        """The inputs as one float32 array (n_samples, *shape); None if there are none."""
         return self.points_and_notes()[0]
 
     def points_and_notes(self) -> tuple[Array | None, list[str]]:
-        """Return the inputs as `points`, and what is to be told of them.
+        """Return the inputs as `points`, and notes on their precision.
 
-        What float32 would blur where it is is relative to one of the samples.
+        Values that float32 cannot resolve are taken relative to one of the samples.
         """
         arrays = [a for a in leaf_arrays(self.inputs) if a.dtype.kind in "biuf"]
         if not arrays:
@@ -112,7 +112,7 @@ class StudyData:
 
     @property
     def fingerprint(self) -> str:
-        """A hash of the samples, their labels and the names."""
+        """A hash of the samples, the labels and the class names."""
         digest = hashlib.sha256()
         for array in (*leaf_arrays(self.inputs), self.labels):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
@@ -122,21 +122,21 @@ class StudyData:
 
 
 def take_data(data: Any, snippets: Sequence[str] | None = None) -> StudyData:
-    """Return labeled data as a study needs them.
+    """Convert labeled data of any supported form.
 
     Parameters
     ----------
     data : Dataset, Split, str, path, or pair (inputs, labels)
-        Of a data set its test part, or all where there is none. A name or path is loaded.
+        The test split of a data set, or all of it if it has none. A name or path is loaded.
     snippets : sequence of str, optional
-        A few words for each sample.
+        A short text for each sample.
 
     Raises
     ------
     TypeError
-        If it is something else.
+        If it is none of these.
     ValueError
-        If inputs and labels do not belong together, or there are fewer than two classes.
+        If inputs and labels differ in length, or there are fewer than two classes.
     """
     if isinstance(data, str) or hasattr(data, "__fspath__"):
         data = load_dataset(data)
@@ -178,7 +178,7 @@ def _of_pair(inputs: Any, labels: Any) -> StudyData:
             f"got the shape {codes.shape}"
         )
     if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 10_000:
-        # Numbers that models give out: those that no sample has are classes as well.
+        # Labels number the model's outputs: numbers without a sample are classes as well.
         names = tuple(str(i) for i in range(int(classes[-1]) + 1))
         return StudyData(inputs, classes[codes].astype(np.int64), names, named=False)
     return StudyData(inputs, codes, tuple(str(value) for value in classes.tolist()), named=True)
@@ -212,11 +212,11 @@ def leaf_arrays(inputs: Any) -> list[Array]:
 
 
 def thumbnails_of(inputs: Any) -> Array | None:
-    """Return small pictures uint8 (n_samples, height, width[, 3]) of images; None of other inputs.
+    """Return images as thumbnails, uint8 (n_samples, height, width[, 3]); None for other inputs.
 
     Images are (n_samples, height, width), with 1 or 3 channels last or first. Values in [0, 1] or
-    [0, 255] are shown as they are, others between the least and the greatest of all. Images of
-    more than 64 pixels a side are reduced to the means of blocks.
+    [0, 255] are kept; others are scaled from their minimum and maximum. Images of more than 64
+    pixels per side are reduced by averaging blocks.
     """
     if not isinstance(inputs, np.ndarray) or inputs.dtype.kind not in "biuf":
         return None
@@ -228,7 +228,7 @@ def thumbnails_of(inputs: Any) -> Array | None:
     if images.ndim not in (3, 4) or (images.ndim == 4 and images.shape[3] != 3):
         return None
     if images.ndim == 3 and min(images.shape[1:]) < 8:
-        return None  # a few rows of numbers, such as the steps of a series
+        return None  # too narrow for an image, such as a time series
     step = max(1, -(-max(images.shape[1:3]) // THUMBNAIL))
     low, high = float(images.min()), float(images.max())
     if not (np.isfinite(low) and np.isfinite(high)):
@@ -246,7 +246,7 @@ def thumbnails_of(inputs: Any) -> Array | None:
 
 
 def snippets_of(inputs: Any) -> tuple[str, ...] | None:
-    """Return the first numbers of each sample as text; None where samples are not short vectors."""
+    """Return the first values of each sample as text; None unless samples are vectors."""
     if not isinstance(inputs, np.ndarray) or inputs.ndim != 2 or inputs.dtype.kind not in "biuf":
         return None
     more = ", ..." if inputs.shape[1] > SNIPPET_NUMBERS else ""

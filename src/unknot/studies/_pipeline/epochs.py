@@ -28,26 +28,33 @@ from .versions import versions
 
 
 class EpochRecorder:
-    """Captures what a model makes of a fixed sample at chosen epochs of its training.
+    """Record the layers of a model on a fixed sample at chosen epochs of its training.
 
-    With `unknot.train` and with Keras' ``fit`` it is given as a callback; with any other framework
-    call `capture` in the training loop. `study` then measures and draws the layers at each epoch.
+    Pass it as a callback to `unknot.train` or to Keras' ``fit``; with any other framework call
+    `capture` in the training loop. Then `study` measures and maps the layers at each epoch.
 
     Parameters
     ----------
     sample : Dataset, Split, str, path, or pair (inputs, labels)
         As for `unknot.study`.
-    epochs : int or collection of int, optional
-        Capture every so many epochs, or these; by default each. Epochs count from 1; 0 is before
-        the training.
+    epochs : int or collection of int, default=None
+        Capture every n-th epoch, or the given ones; all by default. Epochs count from 1; epoch 0 is
+        before the training.
     layers, measures, name, perplexity, k, n_neighbors, max_iter, measure_options, keep_points
         As for `unknot.study`.
     max_samples : int, optional
         Draw at most this many samples, stratified by class; all by default.
-    out : path, optional
-        The folder of the study; by default it is kept in memory, its points on disk until then.
+    out : path, default=None
+        The folder of the study. By default it is kept in memory, and captured points in a temporary
+        folder.
     batch_size, max_memory, pool, project, random_state, n_jobs, progress
         As for `unknot.study`.
+
+    See Also
+    --------
+    unknot.study : A study of one model.
+    unknot.train : Trains a Keras model and takes a recorder as callback.
+    unknot.figures.epoch_curves : Draws each measure over the epochs.
 
     Examples
     --------
@@ -131,7 +138,7 @@ class EpochRecorder:
         return tuple(sorted(self._captured))
 
     def wants(self, epoch: int) -> bool:
-        """Whether an epoch is one of those to capture."""
+        """Whether an epoch is to be captured."""
         if self._epochs is None:
             return True
         if isinstance(self._epochs, int):
@@ -139,15 +146,15 @@ class EpochRecorder:
         return epoch in self._epochs
 
     def capture(self, model: Any, epoch: int) -> None:
-        """Run the model over the sample and keep what its layers make of it.
+        """Run the model on the sample and store the activations of its layers.
 
         Parameters
         ----------
         model : object
-            As for `unknot.study`; what it learns afterward changes nothing that was captured.
+            As for `unknot.study`. Training it further does not change what was captured.
         epoch : int
-            From 0, before the training. One that was captured already is replaced; one that is not
-            wanted (``epochs``) is passed over.
+            From 0, before the training. An epoch captured before is replaced; one that is not among
+            ``epochs`` is ignored.
         """
         if isinstance(epoch, bool) or epoch < 0:
             raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
@@ -170,14 +177,14 @@ class EpochRecorder:
             )
 
     def study(self) -> Study:
-        """Measure and draw the layers at each captured epoch.
+        """Measure and map the layers at each captured epoch.
 
-        The map of a layer starts from its map at the epoch before.
+        The map of a layer starts from its map at the preceding epoch.
 
         Returns
         -------
         Study
-            Of the last epoch, with all of them in `Study.epochs`.
+            The last epoch, with all of them in `Study.epochs`.
 
         Raises
         ------
@@ -225,19 +232,19 @@ class EpochRecorder:
         )
         return load_study(self._folder)
 
-    # What Keras, and `unknot.train`, call while they train.
+    # The callback interface of Keras and of `unknot.train`.
 
     def set_model(self, model: Any) -> None:
-        """Take the model that is to be trained."""
+        """Set the model that will be trained."""
         self.model = model
 
     def on_train_begin(self, logs: Any = None) -> None:
-        """Capture epoch 0, where it is asked for by name."""
+        """Capture epoch 0 if ``epochs`` lists it."""
         if isinstance(self._epochs, Collection) and 0 in self._epochs:
             self.capture(self.model, 0)
 
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Capture an epoch, which Keras counts from 0, if it is wanted."""
+        """Capture an epoch, which Keras counts from 0, if ``epochs`` includes it."""
         self.capture(self.model, epoch + 1)
 
     def callback(self) -> Any:

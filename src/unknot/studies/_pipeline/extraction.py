@@ -1,4 +1,4 @@
-"""The stage that runs the model: every layer in one pass, stored in one part."""
+"""The stage that runs the model: all layers in one pass, stored in one part."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ _DESCRIPTION = ("name", "kind", "shape", "same_as", "notes", "reduction")
 
 @dataclass(frozen=True)
 class Extracted:
-    """What a pass through the model gave.
+    """The result of running the model.
 
     Attributes
     ----------
@@ -91,7 +91,7 @@ def extract_layers(
     *,
     prefix: str = "",
 ) -> Extracted:
-    """Run the model over the data and store what every layer makes of them."""
+    """Run the model on the data and store the activations of every layer."""
     part = stages.do(
         f"{prefix}extract",
         StageLabel(f"{prefix}all layers", "extraction"),
@@ -113,7 +113,7 @@ def extract_layers(
         there = predictions is not None
         return {"there": there, "class_names": list(class_names), "notes": list(notes)}
 
-    # Apart from the points, which need not be kept.
+    # A part of its own, as the points need not be kept.
     answered = stages.do(
         f"{prefix}answers",
         StageLabel(f"{prefix}all layers", "answers"),
@@ -140,7 +140,7 @@ def extract_control(
     data_part: Part,
     options: Mapping[str, Any],
 ) -> tuple[Extracted | None, str]:
-    """Run the same network with fresh weights; None, and why, where there is no such network."""
+    """Run the network with fresh weights; return None and the reason if that is impossible."""
     from ...representations import find_adapter
 
     project = min(options["project"] or CONTROL_FEATURES, CONTROL_FEATURES)
@@ -172,9 +172,9 @@ def _layers_of(part: Part) -> tuple[ExtractedLayer, ...]:
 
 
 def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides the result.
+    """Return the options that the result depends on.
 
-    Of the memory only what bounds a batch: a model's last digits depend on the size of its batches.
+    Of ``max_memory`` that is the batch size: a model's last digits depend on it.
     """
     from ...representations import batch_bytes
 
@@ -194,7 +194,7 @@ def _extract(
 ) -> dict[str, Any]:
     from ...representations import Store, batch_bytes, extract_to
 
-    # All to disk, whatever memory there is, so that the same study is the same files.
+    # Always to disk, whatever memory there is, so that a study is the same files everywhere.
     found = extract_to(
         Store(folder / "points", numbered=True),
         0,
@@ -212,7 +212,7 @@ def _extract(
     for layer in found.layers:
         array = found[layer.name]
         same_as = layer.same_as
-        # A model of several inputs has none that a layer could be a view of.
+        # With several inputs there is no single array that a layer could be a view of.
         if same_as == "inputs" and data.points is None:
             same_as = None
         layers.append(

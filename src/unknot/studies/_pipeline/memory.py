@@ -1,4 +1,4 @@
-"""A study without a folder: everything in memory."""
+"""Studies without a folder: everything in memory."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .._layer import LayerStudy
 from .._store.format import StudyError
 from .._study import Study
 
-# The points of all layers may take so many bytes.
+# The most that the points of all layers may take, in bytes.
 IN_MEMORY = 10**9
 
 
 def in_memory(found: Study) -> Study:
-    """Read everything, so that the temporary folder can go."""
+    """Read everything, so that the temporary folder can be removed."""
     size = sum(4 * layer.points.size for layer in found.layers.values() if layer.points is not None)
     if size > IN_MEMORY:
         raise StudyError(

@@ -1,4 +1,4 @@
-"""What a model answers: predictions and probabilities from its output."""
+"""Predictions and probabilities from a model's output."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from ..._typing import Array
 def answers(
     output: Array | None, class_names: tuple[str, ...], labels: Array, *, named: bool
 ) -> tuple[Array | None, Array | None, tuple[str, ...], tuple[str, ...]]:
-    """Return predictions, probabilities, the class names with those the model adds, and notes.
+    """Return predictions, probabilities, class names with the model's further ones, and notes.
 
-    Outputs that are not probabilities are taken as logits; one output alone is that of the second
-    of two classes.
+    Outputs that are not probabilities are taken as logits. A single output belongs to the second of
+    two classes.
     """
     if output is None:
         return None, None, class_names, ("the model's output is not one number for each class",)

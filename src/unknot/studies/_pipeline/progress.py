@@ -1,4 +1,4 @@
-"""The layer and stage at work, on a terminal."""
+"""Progress on a terminal: the current layer and stage."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .stages import OnStage
 def stage_callbacks(
     progress: bool, on_stage: OnStage | None
 ) -> Iterator[tuple[Callable[[str, str], None], OnStage]]:
-    """Yield what is called at the start and at the end of each stage."""
+    """Yield the callbacks for the start and the end of a stage."""
     from rich.console import Console
 
     console = Console(stderr=True)

@@ -1,4 +1,4 @@
-"""The function `study`: every layer of a model, from the data to the saved study."""
+"""The function `study`, which runs every stage, from the data to the saved study."""
 
 from __future__ import annotations
 
@@ -52,62 +52,66 @@ def study(
     progress: bool = True,
     on_stage: OnStage | None = None,
 ) -> Study:
-    """Study what a model makes of labeled data, layer by layer.
+    """Study how a model represents labeled data, layer by layer.
 
-    The data pass through the model once, and every layer is kept; then, layer by layer, the nearest
-    neighbors are found, the map is drawn, starting from that of the layer before, and classes are
-    measured. Beside it runs a control: the same network with fresh weights. What permuted labels
-    would give is in every score.
+    The model runs once, and the activations of every layer are stored. Then each layer gets its
+    nearest neighbors, a map that starts from the preceding layer's map, and scores of how separable
+    the classes are. A control, the same network with fresh weights, is measured beside it. Every
+    score comes with the value that permuted labels give.
 
     Parameters
     ----------
     model : object
-        What `unknot.extract` takes: a Keras model, a PyTorch module or exported program, an ONNX
-        model, or a dict of layer -> points.
+        As for `unknot.extract`: a Keras model, a PyTorch module or exported program, an ONNX
+        model, or a dict that maps layers to points.
     data : Dataset, Split, str, path, or pair (inputs, labels)
-        Of a data set its test part, or all where there is none. ``(None, labels)`` for a dict of
-        points whose inputs are not known.
-    layers : str, int, slice, or sequence of these, optional
-        Names, patterns (``"conv*"``) or depths, as `unknot.extract` takes them; all by default.
-    measures : str or iterable of str, optional
-        Names or families of measures, as `unknot.measure` takes them, or "all"; by default those
-        that take a second or two a layer.
-    out : path, optional
-        The folder of the study. What it holds already, from the same model, data and settings, is
-        not done again: a run that was killed goes on where it was. Another study there is replaced
-        when the new one is whole.
-    name : str, optional
-        What to call the model.
+        The test split of a data set, or all of it if it has none. Use ``(None, labels)`` for a dict
+        of points whose inputs are unknown.
+    layers : str, int, slice, or sequence of these, default=None
+        Names, patterns (``"conv*"``) or depths, as for `unknot.extract`. All layers by default;
+        select some to save time and disk space.
+    measures : str or iterable of str, default=None
+        Names or families of measures, as for `unknot.measure`, or ``"all"``. The default takes a
+        second or two per layer of 10,000 samples.
+    out : path, default=None
+        The folder of the study. Finished work in it, of the same model, data and settings, is
+        reused, so an interrupted run resumes. A different study there is replaced once the new one
+        is complete. By default the study is kept in memory.
+    name : str, default=None
+        The model's name in figures and tables; by default the model's own.
     max_samples : int, optional
         Draw at most this many samples, stratified by class; all by default.
-    perplexity, max_iter
-        Of t-SNE.
-    k : int
-        Neighbors of the Neighborhood Hit.
-    n_neighbors : int
-        Neighbors in the graphs, at least three times the perplexity.
-    untrained : bool
-        Run the control, where the model says how its weights began. It is measured without a map
-        and without intervals; its layers of more than 512 numbers are projected to so many.
-    keep_points : bool
-        Keep the points of the layers, which are most of what is stored; without them the study
-        cannot be measured anew.
-    snippets : sequence of str, optional
-        A few words for each sample, such as the text it is, where samples are no images.
-    measure_options : mapping, optional
+    perplexity : float, default=30.0
+        The effective number of neighbors of t-SNE. Increase it to see coarser structure.
+    k : int, default=6
+        The neighborhood size of the Neighborhood Hit.
+    n_neighbors : int, default=90
+        Neighbors in the graphs; raised to three times the perplexity if it is lower.
+    max_iter : int, default=1000
+        Iterations of t-SNE, at least 250.
+    untrained : bool, default=True
+        Measure a control with fresh weights, if the framework can initialize the model again. It
+        has neither a map nor intervals; layers of more than 512 features are projected to 512.
+    keep_points : bool, default=True
+        Keep the points of the layers, which take most of the space. Without them the study cannot
+        be measured again.
+    snippets : sequence of str, default=None
+        A short text for each sample, to show where the samples are not images.
+    measure_options : mapping, default=None
         ``max_samples``, ``probe_max_samples``, ``capacity_max_samples_per_class``, ``n_draws``,
         ``n_resamples`` and ``n_permutations`` of `unknot.measure`.
     batch_size, max_memory, pool, project
         As for `unknot.extract`.
-    random_state : int
-        Seeds everything random; the same seed gives the same study, to the byte.
-    n_jobs : int, optional
-        Threads; every core by default.
-    progress : bool
-        Show the layer and stage at work on a terminal.
-    on_stage : callable, optional
-        Called after each stage with the layer, the stage, its seconds, and whether it was done
-        before.
+    random_state : int, default=0
+        Seeds every random draw. The same seed gives the same study, byte for byte.
+    n_jobs : int, default=None
+        The number of threads. None means every core (in scikit-learn it means one). The result
+        does not depend on it.
+    progress : bool, default=True
+        Show the current layer and stage on a terminal.
+    on_stage : callable, default=None
+        Called after each stage with the layer, the stage, its duration in seconds, and whether it
+        was reused.
 
     Returns
     -------
@@ -116,12 +120,19 @@ def study(
     Raises
     ------
     ValueError
-        If data, layers or settings do not fit; the message names the argument.
+        If data, layers or settings do not match; the message names the argument.
     FileExistsError
-        If `out` holds something else than a study.
+        If `out` holds something other than a study.
     OSError
-        If the disk is full; what was finished is kept, and a new run goes on from there. If another
-        process is writing to `out`.
+        If the disk is full, in which case finished work is kept and the next run resumes, or if
+        another process is writing to `out`.
+
+    See Also
+    --------
+    unknot.extract : The activations alone.
+    unknot.measure : The scores of one set of points.
+    unknot.studies.EpochRecorder : Studies of a training, epoch by epoch.
+    unknot.Study.load : Open a study that was saved.
 
     Examples
     --------
@@ -237,7 +248,7 @@ def _run(
 
 
 def whole_bytes(max_memory: int | str | None) -> int:
-    """Return how large a layer may be that is read whole; a number that is the same on each run."""
+    """Return up to which size a layer is read whole; the same number in every run."""
     from ..._validation.numbers import memory_budget
 
     return WHOLE_BYTES if max_memory is None else memory_budget(max_memory)

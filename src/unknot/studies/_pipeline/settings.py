@@ -1,4 +1,4 @@
-"""The numbers of a study."""
+"""The settings of a study."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from ..._io.text import did_you_mean
 from ..._validation.numbers import check_integer
 
-# Together a second or two a layer on 10,000 samples; the others are there for the asking.
+# Together a second or two per layer of 10,000 samples; other measures on request.
 DEFAULT_MEASURES: Final[tuple[str, ...]] = (
     "neighborhood_hit",
     "map_neighborhood_hit",
@@ -34,13 +34,13 @@ DEFAULT_OPTIONS: Final = {
     "n_resamples": 50,
     "n_permutations": 3,
 }
-# Layers of the control with more numbers than this are projected to so many.
+# Layers of the control with more features are projected to this many.
 CONTROL_FEATURES: Final = 512
 
 
 @dataclass(frozen=True)
 class StudySettings:
-    """What a study does; checked when it is built.
+    """The settings of a study, validated when built.
 
     Attributes
     ----------
@@ -98,7 +98,7 @@ class StudySettings:
             raise ValueError(f"perplexity must be from 1 up; got {self.perplexity!r}")
 
     def fitted(self, n_samples: int) -> tuple[StudySettings, tuple[str, ...]]:
-        """Return the settings that so many samples allow, and what was changed.
+        """Return the settings adapted to a number of samples, and notes on what was changed.
 
         Raises
         ------
@@ -109,7 +109,7 @@ class StudySettings:
             raise ValueError(f"data: a study needs at least 4 samples; got {n_samples}")
         notes = []
         k = min(self.k, n_samples - 1)
-        # Trustworthiness and continuity look at ten.
+        # Trustworthiness and continuity use ten.
         wanted = max(self.n_neighbors, int(3 * self.perplexity + 1e-6), self.k, 10)
         n_neighbors = min(wanted, n_samples - 1)
         perplexity = max(1.0, min(self.perplexity, n_neighbors / 3))
@@ -137,7 +137,7 @@ class StudySettings:
 
 
 def measures_among(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
-    """Return the names of measures, in their order, from names and families.
+    """Return the measures of some names and families, in canonical order.
 
     Raises
     ------

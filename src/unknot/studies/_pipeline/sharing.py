@@ -1,4 +1,4 @@
-"""What two studies of the same data have in common, carried from one to the other."""
+"""Reuse of finished work on the same inputs in another study."""
 
 from __future__ import annotations
 
@@ -13,18 +13,17 @@ _OF_THE_INPUTS = ("data-", "000-")
 
 
 def share_inputs(made: str | os.PathLike[str], to_be_made: str | os.PathLike[str]) -> None:
-    """Spare a study the work on its inputs that another study has done.
+    """Copy the finished work on the inputs from one study's folder to another's.
 
-    The parts of the one are copied to the folder of the other. A part is known by all that it
-    depends on: where data, settings or labels differ it is not used, and removed when the study is
-    finished.
+    A part's fingerprint covers all that it depends on: if data, settings or labels differ, it is
+    not used, and removed when the study is finished.
 
     Parameters
     ----------
     made : path
-        The folder of a study.
+        The folder of a finished study.
     to_be_made : path
-        The folder that `unknot.study` will be given, as `out`; it may be unfinished.
+        The folder that `unknot.study` will get as `out`; it may be unfinished.
     """
     check_folder(Path(to_be_made))
     for part in sorted((Path(made) / PARTS).iterdir()):

@@ -1,4 +1,4 @@
-"""The stages of a study: what is done to the data, the model and each layer, one part each."""
+"""The stages of a study: of the data and of each layer, with a cached part for each."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .._store.saving import write_scores
 from .data import StudyData, snippets_of, thumbnails_of
 from .settings import StudySettings
 
-DEAD = "dead: all points are at one place, which says nothing of the classes"
+DEAD = "dead: all points coincide, which says nothing about the classes"
 
-# A layer of more bytes is read from disk a part at a time wherever it is needed.
+# A larger layer is never read whole.
 WHOLE_BYTES = 600_000_000
 
 OnStage = Callable[[str, str, float, bool], None]
@@ -38,7 +38,7 @@ class StageLabel(NamedTuple):
 
 @dataclass
 class Stages:
-    """The work of one study in its folder: does each part once, and keeps count."""
+    """Runs the stages of one study in its folder, and collects their parts and durations."""
 
     folder: Path
     settings: StudySettings
@@ -59,7 +59,7 @@ class Stages:
         *,
         kept: bool = True,
     ) -> Part:
-        """Do a part, or take it as it was done; `kept` if the study refers to it."""
+        """Run a stage, or reuse its part; `kept` if the study refers to the part."""
         self.on_start(*label)
         part = Parts(self.folder / PARTS).do(name, settings, needs, work)
         if kept:
@@ -71,7 +71,7 @@ class Stages:
 
 @dataclass(frozen=True)
 class Source:
-    """Where the points of a layer lie, and how many bytes they have."""
+    """The array that holds the points of a layer, and its size."""
 
     part: Part
     name: str
@@ -79,20 +79,20 @@ class Source:
 
     @property
     def path(self) -> str:
-        """The array's place in the study's folder."""
+        """The array's path in the study's folder."""
         return f"{PARTS}/{self.part.path.name}/{self.name}"
 
     def described(self, whole_bytes: int) -> dict[str, Any]:
-        """Return what of the source decides results, as a step's settings.
+        """Return the settings of a stage that reads this source.
 
-        One part holds the points of all layers. What is read in parts is added up in parts, whose
-        sizes show in the last digits.
+        One part holds the points of all layers, so the array's name is needed. The block size is,
+        too: sums over blocks differ in the last digits.
         """
         in_parts = whole_bytes if self.n_bytes > whole_bytes else None
         return {"source": self.name, "in_parts_of": in_parts}
 
     def read(self, whole_bytes: int) -> Any:
-        """Read all samples, flattened; of more than so many bytes, return the array on disk."""
+        """Read all samples, flattened; return an array above the size limit as it is on disk."""
         stored = open_zarr(self.part.path, self.name)
         if self.n_bytes > whole_bytes:
             return stored
@@ -150,7 +150,7 @@ def study_layer(
         The part with the map that the next layer starts from; None for a dead layer.
     """
     settings, name = stages.settings, layer.name
-    memory = _Held(source, stages.whole_bytes)
+    memory = _Points(source, stages.whole_bytes)
 
     def find_neighbors(folder: Path) -> dict[str, Any]:
         from ...neighbors import nearest_neighbors
@@ -271,8 +271,8 @@ def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:
     )
 
 
-class _Held:
-    """A layer's points, read when first needed and held while the layer is worked on."""
+class _Points:
+    """A layer's points, read on first use and kept while the layer is studied."""
 
     def __init__(self, source: Source, whole_bytes: int) -> None:
         self._source = source
@@ -287,13 +287,13 @@ class _Held:
 
 
 def is_dead(points: Any) -> bool:
-    """Whether all points are at one place."""
+    """Whether all points coincide."""
     first = np.asarray(points[:1])
     return all(bool((np.asarray(points[block]) == first).all()) for block in blocks(points))
 
 
 def no_scores(points: Any, labels: Array, settings: StudySettings) -> Any:
-    """Return scores of a dead layer: none, and why."""
+    """Return the scores of a dead layer: none, with the reason."""
     from ...metrics import Scores
 
     classes, counts = np.unique(labels, return_counts=True)
@@ -303,7 +303,7 @@ def no_scores(points: Any, labels: Array, settings: StudySettings) -> Any:
         counts=counts,
         n_features=int(np.prod(points.shape[1:])),
         settings={"k": settings.k, "random_state": settings.random_state, **settings.options},
-        skipped=dict.fromkeys(settings.measures, "all points are at one place"),
+        skipped=dict.fromkeys(settings.measures, "all points coincide"),
         notes=(DEAD,),
         shared_seconds={},
     )

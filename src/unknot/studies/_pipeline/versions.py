@@ -1,4 +1,4 @@
-"""The versions that a study was made with."""
+"""The versions of the libraries that a study was made with."""
 
 from importlib import metadata
 from platform import python_version
@@ -10,11 +10,11 @@ _ALWAYS = ("numpy", "scipy", "numba", "scikit-learn", "zarr")
 
 
 def versions() -> dict[str, str]:
-    """Return the versions of this package and of what it computes with, as far as installed."""
+    """Return the versions of this package, of Python and of the libraries installed."""
     found = {"unknot": __version__, "python": python_version()}
     for name in (*_LIBRARIES, *_ALWAYS):
         try:
             found[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            continue  # an optional one
+            continue  # optional
     return found

@@ -1,12 +1,12 @@
-"""The folder of a study: what its files are called, and how arrays lie in it.
+"""The format of a study's folder: its files and arrays.
 
-``study.json`` says what there is and where; it is written last, in one rename, so that a folder
-holds the old study or the new one. The numbers are Zarr arrays (format 3) in ``parts/``.
-``seconds.json`` has the times, which alone differ from one run to the next.
+``study.json`` is the manifest. It is written last, in one rename, so that a folder holds the old
+study or the new one. Arrays are Zarr arrays (format 3) in ``parts/``. ``seconds.json`` holds the
+durations, the only thing that differs between runs.
 
-A folder may come from a stranger. Whatever it names or holds, only ordinary files inside it are
-read, and only arrays of plain numbers of the kinds that are written here: Zarr's other formats and
-codecs include one that unpickles.
+A folder may come from an untrusted source. Whatever it contains, only regular files inside it are
+read, and only numeric arrays with the codecs that are written here: other Zarr codecs include one
+that unpickles.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ else:
 MANIFEST: Final = "study.json"
 SECONDS: Final = "seconds.json"
 PARTS: Final = "parts"
-# Samples are stored, and read, about so many bytes at a time.
+# The size of a chunk, in bytes, about; samples are read in blocks of the same size.
 CHUNK_BYTES: Final = 8 * 2**20
-# How much larger than its files an array may be that is compressed, as earlier versions did.
+# The greatest ratio of a compressed array, as earlier versions wrote, to its files.
 _MOST_EXPANDED: Final = 1000
 _ALWAYS_READ: Final = 2**28
 _DTYPES: Final = {"float32", "float64", "int32", "int64", "uint8"}
@@ -44,7 +44,13 @@ _MOST_JSON: Final = 2**29
 
 
 class StudyError(ValueError):
-    """A stored study cannot be read, or a study cannot be made of what was given."""
+    """A stored study cannot be read, or no study can be made of the given data.
+
+    See Also
+    --------
+    Study.load : Loads a stored study.
+    unknot.study : Makes a study.
+    """
 
 
 def chunk_rows(shape: tuple[int, ...], itemsize: int) -> int:
@@ -54,7 +60,7 @@ def chunk_rows(shape: tuple[int, ...], itemsize: int) -> int:
 
 
 def blocks(array: Any) -> list[slice]:
-    """Return slices of samples, each of which is read at once."""
+    """Return slices of samples to be read one at a time."""
     n, rows = array.shape[0], chunk_rows(array.shape, array.dtype.itemsize)
     return [slice(start, min(start + rows, n)) for start in range(0, n, rows)]
 
@@ -62,9 +68,9 @@ def blocks(array: Any) -> list[slice]:
 def write_zarr(path: Path, array: Any) -> None:
     """Write an array-like as a Zarr array, a block of samples at a time.
 
-    Chunks carry checksums: one that is damaged is found when it is read. They are not compressed:
-    what a compressor writes depends on its version, and on which other library of the process has
-    brought one, and the same study shall be the same bytes.
+    Chunks have checksums, so that damage is detected when they are read. They are not compressed:
+    the bytes that a compressor writes depend on its version, and the same study must be the same
+    bytes.
     """
     import zarr
     from zarr.codecs import Crc32cCodec
@@ -83,13 +89,13 @@ def write_zarr(path: Path, array: Any) -> None:
 
 
 def open_zarr(folder: Path, name: str) -> Any:
-    """Open a stored array for reading; nothing is read yet.
+    """Open a stored array for reading, without reading it yet.
 
     Raises
     ------
     StudyError
-        If it is not there, damaged, or no array of numbers as they are written here; the file is
-        named.
+        If it is missing, damaged, or not a numeric array as written here; the message names the
+        file.
     """
     import zarr
 
@@ -102,7 +108,7 @@ def open_zarr(folder: Path, name: str) -> Any:
 
 
 def _check_array(path: Path) -> None:
-    """Raise a ValueError unless a folder holds an array as `write_zarr` writes it."""
+    """Raise ValueError unless a folder holds an array as `write_zarr` writes it."""
     described = json.loads(read_regular(path / "zarr.json", 2**20))
     shape, codecs = described["shape"], [codec["name"] for codec in described["codecs"]]
     chunk = described["chunk_grid"]["configuration"]["chunk_shape"]
@@ -127,7 +133,7 @@ def _check_array(path: Path) -> None:
 
 
 def _files_of(path: Path, depth: int) -> Iterator[Path]:
-    """Yield the chunks of an array, so many levels deep; a ValueError if one is no plain file."""
+    """Yield the chunks of an array, down to a depth; a ValueError if one is not regular."""
     for entry in os.scandir(path):
         if entry.is_dir(follow_symlinks=False) and depth and not is_link(Path(entry.path)):
             yield from _files_of(Path(entry.path), depth - 1)
@@ -138,7 +144,7 @@ def _files_of(path: Path, depth: int) -> Iterator[Path]:
 
 
 def _check_frame(file: Path, most: int) -> None:
-    """Raise a ValueError if a frame of Zstandard says that it holds more than a chunk does."""
+    """Raise ValueError if a Zstandard frame declares more content than a chunk holds."""
     with file.open("rb") as stream:
         head = stream.read(18)
     flags = head[4] if len(head) > 5 else 0
@@ -168,7 +174,7 @@ def read_json(folder: Path, name: str) -> Any:
 
 
 def damaged(folder: Path, name: str, error: Exception | str) -> StudyError:
-    """Build the error for a file that is missing or not what was written."""
+    """Return the error for a file that is missing or damaged."""
     why = "it is missing" if isinstance(error, FileNotFoundError) else str(error)
     return StudyError(
         f"{folder} holds a study that is damaged: {str(name)[:200]} cannot be read "
@@ -178,7 +184,7 @@ def damaged(folder: Path, name: str, error: Exception | str) -> StudyError:
 
 
 def write_graph(path: Path, graph: NeighborGraph) -> dict[str, Any]:
-    """Write neighbors into a folder; return what else must be known of them."""
+    """Write the arrays of a graph into a folder; return its other attributes."""
     write_zarr(path / "indices", graph.indices)
     write_zarr(path / "distances", graph.distances)
     return {"metric": graph.metric, "recall": float(graph.recall)}

@@ -1,4 +1,4 @@
-"""From a folder to a Study."""
+"""Reading a study from its folder."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ def load_study(folder: str | os.PathLike[str]) -> Study:
 
 
 def read_manifest(path: Path) -> dict[str, Any]:
-    """Read what a folder says it holds, and check that it is a study of a format known here.
+    """Read the manifest of a folder and check its format and version.
 
     Raises
     ------
     FileNotFoundError
-        If there is no folder.
+        If the folder does not exist.
     StudyError
         If it holds no study, an unfinished one, or one of a newer format.
     """
@@ -85,7 +85,7 @@ def read_manifest(path: Path) -> dict[str, Any]:
 
 
 def _check_parts(folder: Path, parts: tuple[str, ...]) -> None:
-    """Check that every file is there, at its full size."""
+    """Check that every listed file exists and has its full size."""
     for part in parts:
         record = read_json(folder, f"{part}/{RECORD}")
         try:
@@ -102,7 +102,7 @@ def _check_parts(folder: Path, parts: tuple[str, ...]) -> None:
 
 
 def _seconds(path: Path) -> dict[str, float]:
-    # Times are no part of the results: a study without them is whole.
+    # Durations are not results: a study without them is complete.
     if not os.path.lexists(path / SECONDS):
         return {}
     return {name: float(value) for name, value in read_json(path, SECONDS).items()}

@@ -1,4 +1,4 @@
-"""From a Study to a folder."""
+"""Writing a study to its folder."""
 
 from __future__ import annotations
 
@@ -68,16 +68,16 @@ def _save(study: Study, path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Have the folder of a study to oneself, and make it one if it is new.
+    """Lock the folder of a study; a new folder becomes one.
 
     Raises
     ------
     FileExistsError
-        If there is a file, or a folder that holds something else.
+        If it is a file, or a folder that holds something else.
     LinkError
-        If a link lies where the study's files are.
+        If a link lies in the place of the study's files.
     OSError
-        If it cannot be made, or another process is writing to it.
+        If it cannot be created, or another process is writing to it.
     """
     check_folder(path)
     with locked(path):
@@ -88,7 +88,7 @@ def writing(path: Path) -> Iterator[None]:
 
 
 def check_folder(path: Path) -> None:
-    """Refuse a folder that holds something else than a study; make it one if it is new."""
+    """Refuse a folder that holds something other than a study; mark a new one."""
     claim(path, FORMAT, lambda folder: _parts_of(folder) is not None)
 
 
@@ -103,7 +103,7 @@ def _parts_of(folder: Path) -> list[str] | None:
 
 
 def finish(path: Path, manifest: Manifest, parts: list[Part], seconds: Mapping[str, float]) -> None:
-    """Say what the folder holds, which makes it this study; then remove what it holds no more."""
+    """Write the manifest, which completes the study; then remove parts of the previous one."""
     used = sorted({part.path for part in parts})
     before = _parts_of(path) or []
     write_json(path / SECONDS, dict(seconds))
@@ -113,7 +113,7 @@ def finish(path: Path, manifest: Manifest, parts: list[Part], seconds: Mapping[s
 
 
 def write_scores(path: Path, scores: Scores) -> None:
-    """Write scores, but for the times they took: these differ from run to run."""
+    """Write scores without durations, which differ between runs."""
     values = scores.to_dict()
     values["shared_seconds"] = {}
     for score in values["scores"]:
@@ -122,7 +122,7 @@ def write_scores(path: Path, scores: Scores) -> None:
 
 
 def _write_data(study: Study, part: Any) -> dict[str, Any]:
-    """Write what is the same at every epoch."""
+    """Write the data, which are the same at every epoch."""
 
     def write(folder: Path) -> dict[str, Any]:
         write_zarr(folder / "labels", study.labels)
@@ -141,7 +141,7 @@ def _write_data(study: Study, part: Any) -> dict[str, Any]:
 
 
 def _write_moment(study: Study, part: Any) -> MomentRecord:
-    """Write what the model makes of the data at one moment."""
+    """Write the layers, predictions and controls of one moment."""
 
     def write(folder: Path) -> dict[str, Any]:
         for name in ("predictions", "probabilities"):
@@ -201,7 +201,7 @@ def _write_layer(layer: LayerStudy, part: Any, name: str) -> LayerRecord:
 
 
 def _reads_from(study: Study, folder: Path) -> bool:
-    """Whether points or neighbors of the study lie in a folder."""
+    """Whether the study reads points or neighbors from a folder."""
     home = folder.resolve()
     studies = [study, *(study.epochs or {}).values()]
     for layer in (layer for each in studies for layer in each.layers.values()):
