@@ -148,10 +148,10 @@ def test_paths_are_looked_at_before_the_work(call, files, monkeypatch):
     monkeypatch.setattr("unknot.training.train", no_fit)
     for arguments, message in [
         (["embed", "p.npy", "-o", "folder.npy"], "--out: folder.npy is a folder"),
-        (["embed", "p.npy", "-o", "dangling.npy"], "which does not exist; name that instead"),
+        (["embed", "p.npy", "-o", "dangling.npy"], "which does not exist; name the target"),
         (["embed", "p.npy", "-o", "loop.npy"], "loop.npy"),
         (["embed", "p.npy", "-o", "file/m.npy"], "file, which is not a folder"),
-        (["embed", "p.npy", "-o", "./p.npy"], "is the file that is read"),
+        (["embed", "p.npy", "-o", "./p.npy"], "is also the input; name another file"),
         (["embed", "p.npy", "-o", "a\0.npy"], "embedded null byte"),
         (["embed", "p.npy", "-o", "m" * 300 + ".npy"], "File name too long"),
         (["train", "perceptron", "digits", "-o", "dangling"], "path must end in .keras"),

@@ -1,9 +1,9 @@
-"""``python -m unknot`` is the command ``unknot``."""
+"""Entry point of ``python -m unknot``, the same as the command ``unknot``."""
 
 import sys
 
 if __name__ == "__main__":
-    # As for the command: a module in the current folder, which may be anyone's, is not imported.
+    # Do not import modules from the current folder, which may be untrusted.
     if not sys.flags.safe_path:
         del sys.path[0]
     from .cli import main

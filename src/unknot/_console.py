@@ -1,4 +1,4 @@
-"""Where progress is shown."""
+"""Terminal capabilities."""
 
 import importlib.util
 
@@ -6,7 +6,7 @@ from rich.console import Console
 
 
 def supports_live_display(console: Console) -> bool:
-    """Whether a bar can move there: on a terminal, or in a notebook with ipywidgets."""
+    """Return whether a live progress bar works: on a terminal, or in Jupyter with ipywidgets."""
     if console.is_jupyter:
         return importlib.util.find_spec("ipywidgets") is not None
     return console.is_terminal

@@ -96,7 +96,7 @@ def test_a_study_is_safe_where_its_page_finds_no_room(call, points, tmp_path, mo
         "-m", "neighborhood_hit", "--max-iter", 250, "--perplexity", 5,
     )  # fmt: skip
     assert code == 2
-    assert f"the study is whole in {tmp_path / 'out'}: unknot report writes its page" in err
+    assert f"the study is complete in {tmp_path / 'out'}; write its page with unknot report" in err
     assert len(unknot.Study.load(tmp_path / "out")) == 2
 
 
@@ -111,9 +111,8 @@ def test_an_output_that_is_full_closed_or_cut_off(points, tmp_path):
     embed = f"embed {points[0]} -o {out} --method pca"
     done = run(embed, "> /dev/full")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)
-    assert f"standard output cannot be written: No space left on device; the map is in {out}" in (
-        done.stderr
-    )
+    message = "standard output cannot be written: No space left on device; the map was written to"
+    assert f"{message} {out}" in done.stderr
     whole = out.read_bytes()
     out.unlink()
     done = run(embed, ">&- 2>&- <&-")

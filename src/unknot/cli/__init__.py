@@ -1,4 +1,4 @@
-"""The command ``unknot``: one file a command, which reads files and calls the package."""
+"""The command line ``unknot``: one module per command."""
 
 import atexit
 import os
@@ -7,7 +7,7 @@ import sys
 from contextlib import chdir, suppress
 from pathlib import Path
 
-# Each adds its command; the order is that of the help.
+# Importing a module registers its command; the help lists them in this order.
 # isort: off
 from . import lab as lab
 from . import train as train
@@ -19,58 +19,57 @@ from . import report as report
 
 # isort: on
 from ._app import app
-from ._streams import OutputError, complain, leave_quietly, prepared
+from ._streams import OutputError, configured_streams, discard_stdout, print_error
 
 __all__ = ["app", "main"]
 
 
 def main() -> None:
-    """Run the command line; every error is one line on standard error and exit code 2."""
+    """Run the command line. Every error is one line on standard error, with exit code 2."""
     try:
-        with prepared():
-            _pass_over_settings()
+        with configured_streams():
+            _ignore_local_config()
             code = app(prog_name="unknot", standalone_mode=False)
     except BrokenPipeError:
-        # The reader of our output has gone; Python must not try to write the rest at exit.
-        leave_quietly()
+        # The reader closed the pipe. Python must not flush the rest at exit.
+        discard_stdout()
         code = 1
     except OutputError as error:
-        complain(f"unknot: {_one_line(error)}")
-        leave_quietly()
+        print_error(f"unknot: {_one_line(error)}")
+        discard_stdout()
         code = 2
     except KeyboardInterrupt:
         code = 130
-    except Exception as error:  # the last stop: the user gets a line, not a traceback
+    except Exception as error:  # print one line instead of a traceback
         if os.environ.get("UNKNOT_TRACEBACK"):
             raise
         if line := _one_line(error):
-            complain(f"unknot: {line}")
+            print_error(f"unknot: {line}")
         code = 2
     atexit.register(_wait_for_zarr)
     sys.exit(code or 0)
 
 
-def _pass_over_settings() -> None:
-    """Let nothing in the current folder, which may be anyone's, set up the libraries.
+def _ignore_local_config() -> None:
+    """Ignore configuration files of libraries in the current folder, which may be untrusted.
 
-    Numba's settings name modules to import and folders to load code from, Matplotlib's are
-    expressions. Both are read where the library is imported, in the folder that is current then.
+    Numba's can name modules to import and folders to load code from; Matplotlib's can hold
+    expressions. Both libraries read them from the current folder when they are imported.
     """
     with suppress(OSError):
-        found = [name for name in _SETTINGS if Path(name).exists()]
-        if found:
+        if any(Path(name).exists() for name in _CONFIG_FILES):
             with chdir(Path(__file__).parent):
                 import matplotlib  # noqa: F401
                 from numba.core import config
-            config._config_fname = ""  # it is looked for again at every compilation
+            config._config_fname = ""  # Numba checks it again at every compilation
             config.reload_config()
 
 
-_SETTINGS = (".numba_config.yaml", "matplotlibrc")
+_CONFIG_FILES = (".numba_config.yaml", "matplotlibrc")
 
 
 def _wait_for_zarr() -> None:
-    """Let Zarr's thread end: Zarr waits a fifth of a second at exit, then prints a traceback."""
+    """Join Zarr's thread: at exit, Zarr waits only 0.2 seconds, then prints a traceback."""
     zarr = sys.modules.get("zarr.core.sync")
     loop, thread = (getattr(zarr, name, [None])[0] for name in ("loop", "iothread"))
     if loop is not None and thread is not None:
@@ -79,8 +78,8 @@ def _wait_for_zarr() -> None:
 
 
 def _one_line(error: Exception) -> str:
-    """Say what is wrong; nothing where the help was printed instead."""
-    if callable(usage := getattr(error, "format_message", None)):  # a wrong use of the command
+    """Format an error as one line; empty if the help was printed instead."""
+    if callable(usage := getattr(error, "format_message", None)):  # a usage error of Click
         message = " ".join(usage().split())
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "unknot"

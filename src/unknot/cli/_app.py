@@ -1,4 +1,4 @@
-"""The command line itself, and what its commands have in common."""
+"""The Typer app, and the options that several commands share."""
 
 import sys
 from enum import StrEnum
@@ -18,7 +18,7 @@ app = typer.Typer(
 )
 
 
-# The page in a study's folder.
+# File name of the page in the folder of a study.
 PAGE = "report.html"
 
 
@@ -31,20 +31,23 @@ class Backend(StrEnum):
 
 
 BackendOption = Annotated[
-    Backend | None, typer.Option("--backend", help="Keras' backend. (default: what Keras uses)")
+    Backend | None,
+    typer.Option("--backend", help="Keras backend.", show_default="Keras' own setting"),
 ]
 JobsOption = Annotated[
-    int | None, typer.Option("--n-jobs", "-j", help="Threads. (default: every core)")
+    int | None, typer.Option("--n-jobs", "-j", help="Number of threads.", show_default="all cores")
 ]
-IterationsOption = Annotated[int, typer.Option("--max-iter", min=250, help="Iterations of t-SNE.")]
+IterationsOption = Annotated[
+    int, typer.Option("--max-iter", min=250, help="Number of t-SNE iterations.")
+]
 SeedOption = Annotated[
-    int, typer.Option("--random-state", min=0, help="Seed of every random draw.")
+    int, typer.Option("--random-state", min=0, help="Seed for reproducible results.")
 ]
 
 
-def _print_version(wanted: bool) -> bool:
-    if wanted:
-        # Options are read in the order they are given in, and this one ends the reading.
+def _print_version(value: bool) -> bool:
+    if value:
+        # This option is eager: --verbose may not have been parsed yet.
         if "--verbose" in sys.argv[1:]:
             from ._version import describe
 
@@ -52,7 +55,7 @@ def _print_version(wanted: bool) -> bool:
         else:
             typer.echo(f"unknot {__version__}")
         raise typer.Exit
-    return wanted
+    return value
 
 
 @app.callback()
@@ -60,13 +63,16 @@ def _options(
     version: Annotated[
         bool,
         typer.Option(
-            "--version", callback=_print_version, is_eager=True, help="Print the version."
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
         ),
     ] = False,
     verbose: Annotated[
-        bool, typer.Option("--verbose", help="With --version: versions, threads, BLAS, cache.")
+        bool,
+        typer.Option(
+            "--verbose", help="With --version: print library versions, threads, BLAS and cache."
+        ),
     ] = False,
 ) -> None:
     """See and measure how a neural network untangles the classes of its data, layer by layer."""
     if verbose:
-        raise typer.BadParameter("it goes with --version", param_hint="--verbose")
+        raise typer.BadParameter("it requires --version", param_hint="--verbose")

@@ -1,4 +1,4 @@
-"""Paths to write to, looked at before the work that they are for."""
+"""Validation of output paths, before any work begins."""
 
 import os
 from collections.abc import Iterator
@@ -10,24 +10,24 @@ from ._streams import OutputError
 
 
 def file_to_write(path: Path, name: str, *, inputs: tuple[Path, ...] = ()) -> Path:
-    """Return the path of a file that can be written; of one that a link leads to, its own.
+    """Check that a file can be written, and return its path with a symbolic link resolved.
 
     Parameters
     ----------
     path : Path
-        As it was given.
+        Path as given by the user.
     name : str
-        Of the option, for errors.
+        Name of the option, for error messages.
     inputs : tuple of Path
-        Files that are read, which it must not replace.
+        Input files, which must not be overwritten.
 
     Raises
     ------
     OSError, ValueError
-        If nothing can be written there.
+        If the file cannot be written.
     """
     _check_name(path, name)
-    target = _followed(path, name)
+    target = _resolve_link(path, name)
     if target.is_dir():
         raise IsADirectoryError(f"{name}: {path} is a folder; name a file in it")
     if target.exists() and not target.is_file():
@@ -35,22 +35,22 @@ def file_to_write(path: Path, name: str, *, inputs: tuple[Path, ...] = ()) -> Pa
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(f"{name}: {path} is write-protected; name another file")
     _check_parent(target, path, name)
-    for each in inputs:
-        if target.exists() and each.exists() and target.samefile(each):
-            raise ValueError(f"{name}: {path} is the file that is read; name another")
+    for source in inputs:
+        if target.exists() and source.exists() and target.samefile(source):
+            raise ValueError(f"{name}: {path} is also the input; name another file")
     return target
 
 
 def folder_to_write(path: Path, name: str) -> Path:
-    """Return a folder that can be written to, or made.
+    """Check that a folder can be written to or created, and return it with a link resolved.
 
     Raises
     ------
     OSError, ValueError
-        If nothing can be written there.
+        If the folder cannot be written to or created.
     """
     _check_name(path, name)
-    target = _followed(path, name)
+    target = _resolve_link(path, name)
     if target.exists() and not target.is_dir():
         raise NotADirectoryError(f"{name}: {path} is a file; name a folder")
     if target.is_dir():
@@ -62,8 +62,8 @@ def folder_to_write(path: Path, name: str) -> Path:
 
 
 @contextmanager
-def keeping(message: str) -> Iterator[None]:
-    """Say what is done and safe, where a full disk or an output that has gone ends the block."""
+def note_on_output_error(message: str) -> Iterator[None]:
+    """Add a note about completed work to errors of a full disk or of standard output."""
     try:
         yield
     except Exception as error:
@@ -75,26 +75,26 @@ def keeping(message: str) -> Iterator[None]:
 def _check_name(path: Path, name: str) -> None:
     text = str(path)
     if "\0" in text:
-        raise ValueError(f"{name}: {text!r} has a NUL in it, which no name of a file can")
+        raise ValueError(f"{name}: {text!r} contains a null character; name another file")
 
 
-def _followed(path: Path, name: str) -> Path:
+def _resolve_link(path: Path, name: str) -> Path:
     if not path.is_symlink():
         return path
     target = Path(os.path.realpath(path))
     if not target.exists():
         raise FileNotFoundError(
-            f"{name}: {path} is a link to {target}, which does not exist; name that instead"
+            f"{name}: {path} is a link to {target}, which does not exist; name the target instead"
         )
     return target
 
 
 def _check_parent(target: Path, path: Path, name: str) -> None:
-    """Check that there is a folder to write the target in, or that one can be made."""
+    """Check that the parent folder of a target exists or can be created."""
     folder = target.absolute().parent
     while not os.path.lexists(folder) and folder != folder.parent:
         folder = folder.parent
     if not folder.is_dir():
-        raise NotADirectoryError(f"{name}: {path} is to lie in {folder}, which is not a folder")
+        raise NotADirectoryError(f"{name}: {path} is inside {folder}, which is not a folder")
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise PermissionError(f"{name}: {path} is to lie in {folder}, where you may not write")
+        raise PermissionError(f"{name}: {path} is inside {folder}, which is write-protected")

@@ -1,4 +1,4 @@
-"""``unknot --version --verbose``: what a report of a fault needs to say of the machine."""
+"""``unknot --version --verbose``: the environment, for bug reports."""
 
 import platform
 import re
@@ -13,7 +13,7 @@ from .._parallel.n_jobs import resolve_n_jobs
 
 
 def describe() -> str:
-    """Return versions, threads, BLAS and the folder of compiled kernels, a line each."""
+    """Return versions, threads, BLAS and the kernel cache, one per line."""
     rows = [
         ("unknot", __version__),
         ("Python", f"{platform.python_version()} ({sys.implementation.name})"),
@@ -28,15 +28,15 @@ def describe() -> str:
 
 
 def _blas() -> str:
-    import numpy as np  # loads the library that is asked about
+    import numpy as np  # loads the BLAS library
     from threadpoolctl import threadpool_info
 
     _ = np.ones((2, 2)) @ np.ones((2, 2))
-    found = [each for each in threadpool_info() if each.get("user_api") == "blas"]
+    libraries = [library for library in threadpool_info() if library.get("user_api") == "blas"]
     return "; ".join(
-        f"{each['internal_api']} {each['version']}, {each['num_threads']} threads"
-        f"{', ' + each['architecture'] if each.get('architecture') else ''}"
-        for each in found
+        f"{library['internal_api']} {library['version']}, {library['num_threads']} threads"
+        f"{', ' + library['architecture'] if library.get('architecture') else ''}"
+        for library in libraries
     ) or ("unknown to threadpoolctl")
 
 
@@ -46,21 +46,21 @@ def _kernels() -> str:
 
     folder = folder_of(Path(neighbors.__file__).with_name("_kernels.py"))
     if folder is None:
-        return "none are kept, or no folder is safe from others"
+        return "not cached: disabled, or no private folder"
     count = len(list(folder.glob("*.kernel")))
-    with suppress(ValueError, RuntimeError):  # a folder that is not in the user's home
+    with suppress(ValueError, RuntimeError):  # not inside the home folder
         folder = "~" / folder.relative_to(Path.home())
     return f"{count} in {folder}"
 
 
 def _packages() -> Iterator[tuple[str, str]]:
-    """Yield what is installed of all that the package depends on, or can use."""
+    """Yield the installed dependencies, required and optional, with their versions."""
     try:
         needed = requires("unknot") or []
-    except PackageNotFoundError:  # run from its source, without being installed
+    except PackageNotFoundError:  # run from source, not installed
         needed = []
-    used = [each for each in needed if not re.search(r"extra == .(bench|browser|dev|test)\b", each)]
-    names = {re.split(r"[^\w.-]", each, maxsplit=1)[0].lower() for each in used} - {"unknot"}
+    used = [item for item in needed if not re.search(r"extra == .(bench|browser|dev|test)\b", item)]
+    names = {re.split(r"[^\w.-]", item, maxsplit=1)[0].lower() for item in used} - {"unknot"}
     for name in sorted(names):
         try:
             yield distribution(name).name, version(name)

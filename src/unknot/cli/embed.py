@@ -7,13 +7,13 @@ from typing import Annotated
 import typer
 
 from ._app import IterationsOption, JobsOption, SeedOption, app
-from ._files import flat, read_array
-from ._paths import file_to_write, keeping
-from ._streams import Terminal, say
+from ._files import flatten_samples, read_array
+from ._paths import file_to_write, note_on_output_error
+from ._streams import Terminal, print_line
 
 
 class Method(StrEnum):
-    """Ways to a map."""
+    """Projection methods."""
 
     tsne = "tsne"
     pca = "pca"
@@ -21,23 +21,27 @@ class Method(StrEnum):
 
 @app.command()
 def embed(
-    points: Annotated[Path, typer.Argument(help="An .npy file (n_samples, n_features).")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="The .npy file to write the map to.")],
-    method: Annotated[Method, typer.Option(help="How to make the map.")] = Method.tsne,
-    perplexity: Annotated[float, typer.Option(help="Neighbors that count, for t-SNE.")] = 30.0,
+    points: Annotated[Path, typer.Argument(help="Points (n_samples, n_features), an .npy file.")],
+    out: Annotated[Path, typer.Option("--out", "-o", help="Map to write, an .npy file.")],
+    method: Annotated[Method, typer.Option(help="Projection method.")] = Method.tsne,
+    perplexity: Annotated[
+        float, typer.Option(help="Effective number of neighbors of t-SNE.")
+    ] = 30.0,
     max_iter: IterationsOption = 1000,
-    metric: Annotated[str, typer.Option(help="euclidean or cosine, for t-SNE.")] = "euclidean",
+    metric: Annotated[
+        str, typer.Option(help="Metric of t-SNE: euclidean or cosine.")
+    ] = "euclidean",
     random_state: SeedOption = 0,
     n_jobs: JobsOption = None,
 ) -> None:
-    """Draw points as a map: (n_samples, 2), by t-SNE or PCA."""
+    """Compute a two-dimensional map of points by t-SNE or PCA."""
     from .._io.atomic import write_array
     from ..projection import PCA, TSNE
 
     if out.suffix.lower() != ".npy":
         raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
     target = file_to_write(out, "--out", inputs=(points,))
-    array = flat(read_array(points, "POINTS"))
+    array = flatten_samples(read_array(points, "POINTS"))
     if method is Method.pca:
         map_ = PCA(n_components=2).fit_transform(array)
         message = ""
@@ -53,5 +57,5 @@ def embed(
         map_ = tsne.fit_transform(array)
         message = f", KL divergence {tsne.kl_divergence_:.4f}"
     write_array(target, map_)
-    with keeping(f"the map is in {out}"):
-        say(f"Wrote {out}: {len(map_):,} points{message}.")
+    with note_on_output_error(f"the map was written to {out}"):
+        print_line(f"Wrote {out}: {len(map_):,} points{message}.")

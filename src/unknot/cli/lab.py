@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from ._app import BackendOption, SeedOption, app
-from ._paths import folder_to_write, keeping
+from ._paths import folder_to_write, note_on_output_error
 from ._streams import Terminal
 
 
@@ -14,22 +14,24 @@ from ._streams import Terminal
 def lab(
     out: Annotated[
         Path | None,
-        typer.Option(help="Folder for everything. (default: unknot-lab or unknot-lab-quick)"),
+        typer.Option(help="Output folder.", show_default="unknot-lab or unknot-lab-quick"),
     ] = None,
-    quick: Annotated[bool, typer.Option("--quick", help="A subset, in seconds.")] = False,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Run a subset that takes seconds.")
+    ] = False,
     random_state: SeedOption = 0,
     backend: BackendOption = None,
 ) -> None:
-    """Do the five exercises of the deep-learning lab on MNIST, into one folder.
+    """Run the five exercises of the deep-learning lab on MNIST.
 
-    Trains a logistic regression, a perceptron and a LeNet, saves and loads them, studies perceptron
-    and LeNet layer by layer, maps pixels and hidden layers by t-SNE and PCA, measures and draws the
-    maps, writes report.html, to be opened in a browser, and says what the numbers say. What is done
-    already is not done again: a run that was stopped goes on where it was.
+    Trains a logistic regression, a perceptron and LeNet; saves and reloads them; studies perceptron
+    and LeNet layer by layer; maps pixels and hidden layers by t-SNE and PCA; measures and draws the
+    maps; writes report.html, to open in a browser; and prints a summary. Finished steps are reused:
+    an interrupted run continues where it stopped.
     """
     from ..lab import run_lab
 
-    given = out or Path("unknot-lab-quick" if quick else "unknot-lab")
-    folder = folder_to_write(given, "--out")
-    with keeping(f"what is done is in {given}, and the same command goes on from there"):
+    out = out or Path("unknot-lab-quick" if quick else "unknot-lab")
+    folder = folder_to_write(out, "--out")
+    with note_on_output_error(f"finished steps are in {out}; run the same command to continue"):
         run_lab(folder, quick=quick, random_state=random_state, backend=backend, console=Terminal())

@@ -6,33 +6,43 @@ from typing import Annotated
 import typer
 
 from ._app import JobsOption, SeedOption, app
-from ._files import flat, read_array
-from ._streams import Terminal, say_json
+from ._files import flatten_samples, read_array
+from ._streams import Terminal, print_json
 
 
 @app.command()
 def measure(
-    points: Annotated[Path, typer.Argument(help="An .npy file (n_samples, n_features).")],
-    labels: Annotated[Path, typer.Argument(help="An .npy file (n_samples,).")],
+    points: Annotated[Path, typer.Argument(help="Points (n_samples, n_features), an .npy file.")],
+    labels: Annotated[Path, typer.Argument(help="Class labels (n_samples,), an .npy file.")],
     map_: Annotated[
-        Path | None, typer.Option("--map", help="A map of the points, (n_samples, 2), as .npy.")
+        Path | None,
+        typer.Option(
+            "--map", help="Map of the points (n_samples, 2), an .npy file.", show_default="none"
+        ),
     ] = None,
     measures: Annotated[
         list[str] | None,
-        typer.Option("--measures", "-m", help="Some only, by name or family; repeat for more."),
+        typer.Option(
+            "--measures",
+            "-m",
+            help="Name or family of measures; can be repeated.",
+            show_default="all",
+        ),
     ] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="Neighbors of the Neighborhood Hit.")] = 6,
+    k: Annotated[
+        int, typer.Option("-k", min=1, help="Number of neighbors of the Neighborhood Hit.")
+    ] = 6,
     random_state: SeedOption = 0,
     n_jobs: JobsOption = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
 ) -> None:
-    """Measure how untangled the classes of points are, natively and on a map.
+    """Measure how untangled the classes of points are, in their space and on a map.
 
-    Each score comes with its 95 % interval and with what chance would give.
+    Each score is printed with its 95 % interval and its value by chance.
     """
     from ..metrics import measure as measure_points
 
-    array, classes = flat(read_array(points, "POINTS")), read_array(labels, "LABELS")
+    array, classes = flatten_samples(read_array(points, "POINTS")), read_array(labels, "LABELS")
     scores = measure_points(
         array,
         classes,
@@ -43,6 +53,6 @@ def measure(
         n_jobs=n_jobs,
     )
     if as_json:
-        say_json(scores.to_json())
+        print_json(scores.to_json())
     else:
         Terminal().print(scores)

@@ -6,28 +6,31 @@ from typing import Annotated
 import typer
 
 from ._app import PAGE, JobsOption, app
-from ._paths import file_to_write, keeping
-from ._streams import say
+from ._paths import file_to_write, note_on_output_error
+from ._streams import print_line
 
 
 @app.command()
 def report(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The folder of a study.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     out: Annotated[
-        Path | None, typer.Option("--out", "-o", help="The page. (default: DIR/report.html)")
+        Path | None,
+        typer.Option("--out", "-o", help="HTML file to write.", show_default="DIR/report.html"),
     ] = None,
     compare: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Show another study beside it: another model, the same samples."
+            metavar="DIR",
+            help="Folder of a second study, of another model on the same samples.",
+            show_default="none",
         ),
     ] = None,
     title: Annotated[
-        str | None, typer.Option(help="Above the page. (default: the model's name)")
+        str | None, typer.Option(help="Title of the page.", show_default="name of the model")
     ] = None,
     n_jobs: JobsOption = None,
 ) -> None:
-    """Write the page of a study: one HTML file, to open in a browser and explore."""
+    """Write the interactive page of a study as one HTML file."""
     from .._io.folders import inside
     from .._io.formatting import format_bytes
     from ..report import write_report
@@ -38,5 +41,5 @@ def report(
     page = inside(folder, PAGE) if target is None else target
     other = None if compare is None else Study.load(compare)
     path = write_report(study, page, other=other, title=title, n_jobs=n_jobs)
-    with keeping(f"the page is in {out or path}"):
-        say(f"Wrote {out or path}: {format_bytes(path.stat().st_size)}.")
+    with note_on_output_error(f"the page was written to {out or path}"):
+        print_line(f"Wrote {out or path}: {format_bytes(path.stat().st_size)}.")

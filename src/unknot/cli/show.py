@@ -7,8 +7,8 @@ import typer
 
 from .._io.folders import inside
 from ._app import app
-from ._paths import file_to_write, folder_to_write, keeping
-from ._streams import Terminal, say_json
+from ._paths import file_to_write, folder_to_write, note_on_output_error
+from ._streams import Terminal, print_json
 from .study import print_study
 
 if TYPE_CHECKING:
@@ -16,27 +16,37 @@ if TYPE_CHECKING:
 else:
     Study = Any
 
-# In a study's folder.
+# Subfolder of a study's folder.
 FIGURES = "figures"
 FORMATS = ("png", "svg")
 
 
 @app.command()
 def show(
-    folder: Annotated[Path, typer.Argument(help="The folder of a study.")],
+    folder: Annotated[Path, typer.Argument(help="Folder of a study.")],
     layers: Annotated[
         list[str] | None,
-        typer.Option("--layers", "-l", help="Some only, by name or pattern; repeat for more."),
+        typer.Option(
+            "--layers",
+            "-l",
+            help="Name or pattern of layers; can be repeated.",
+            show_default="all",
+        ),
     ] = None,
     figures: Annotated[
-        bool, typer.Option("--figures/--no-figures", help="Write figures into DIR/figures.")
+        bool, typer.Option("--figures/--no-figures", help="Write figures to DIR/figures.")
     ] = True,
     csv: Annotated[
-        Path | None, typer.Option(help="Write every score, classes included, to a CSV file.")
+        Path | None,
+        typer.Option(
+            help="CSV file to write all scores to, including those per class.", show_default="none"
+        ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, and draw nothing.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON instead of a table, and write no figures.")
+    ] = False,
 ) -> None:
-    """Print the scores of a study, and draw its maps and curves."""
+    """Print the scores of a study and draw its maps and curves."""
     from ..studies import Study
 
     target = None if csv is None else file_to_write(csv, "--csv")
@@ -47,29 +57,29 @@ def show(
         study = study.select(layers)
     if target is not None:
         study.scores.to_csv(target)
-    with keeping(f"the study in {folder} is as it was"):
+    with note_on_output_error(f"the study in {folder} is unchanged"):
         if as_json:
-            say_json(study.scores.to_json())
+            print_json(study.scores.to_json())
             return
         console = Terminal()
         print_study(console, study)
         if figures:
             for path in draw_figures(study, folder):
-                console.say(f"Wrote {path}")
+                console.print_line(f"Wrote {path}")
 
 
 def draw_figures(study: Study, folder: Path) -> list[Path]:
-    """Draw the maps, the curves, and those over epochs where there are any, into a study's folder.
+    """Draw maps, curves and, if recorded, curves over epochs into the folder of a study.
 
     Returns
     -------
     list of Path
-        What was written.
+        The files written.
     """
     from ..figures import save_figure
 
-    names = [f"{name}.{ending}" for name in ("maps", "curves", "epochs") for ending in FORMATS]
-    places = {name: inside(folder, f"{FIGURES}/{name}") for name in names}
+    names = [f"{name}.{suffix}" for name in ("maps", "curves", "epochs") for suffix in FORMATS]
+    paths = {name: inside(folder, f"{FIGURES}/{name}") for name in names}
     drawn = {}
     if any(layer.map is not None for layer in study.layers.values()):
         drawn["maps"] = study.figure()
@@ -79,7 +89,7 @@ def draw_figures(study: Study, folder: Path) -> list[Path]:
             drawn["epochs"] = study.curves(over="epochs")
     written = []
     for name, figure in drawn.items():
-        for ending in FORMATS:
-            written.append(places[f"{name}.{ending}"])
+        for suffix in FORMATS:
+            written.append(paths[f"{name}.{suffix}"])
             save_figure(figure, written[-1])
     return written

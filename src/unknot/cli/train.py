@@ -6,8 +6,8 @@ from typing import Annotated
 import typer
 
 from ._app import BackendOption, SeedOption, app
-from ._paths import file_to_write, keeping
-from ._streams import say
+from ._paths import file_to_write, note_on_output_error
+from ._streams import print_line
 
 
 @app.command()
@@ -15,25 +15,32 @@ def train(
     network: Annotated[
         str,
         typer.Argument(
-            help="logistic_regression, perceptron, lenet, or a saved model to train further."
+            help="Network: logistic_regression, perceptron, lenet, or a saved model to train."
         ),
     ],
     data: Annotated[
-        str, typer.Argument(help="mnist, digits, an .npz file, or a folder of IDX files or images.")
+        str,
+        typer.Argument(
+            help="Data set: mnist, digits, an .npz file, or a folder of IDX files or images."
+        ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Where to save: .keras, .h5 or .yaml.")],
-    epochs: Annotated[int, typer.Option(min=1, help="Times through the data.")] = 10,
-    batch_size: Annotated[int, typer.Option(min=1, help="Samples in a step.")] = 100,
+    out: Annotated[Path, typer.Option("--out", "-o", help="Model to write: .keras, .h5 or .yaml.")],
+    epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = 10,
+    batch_size: Annotated[int, typer.Option(min=1, help="Number of samples per step.")] = 100,
     learning_rate: Annotated[
-        float | None, typer.Option(help="Of the gradient descent. (default: 0.1, or the model's)")
+        float | None,
+        typer.Option(
+            help="Learning rate of stochastic gradient descent.",
+            show_default="0.1, or that of the saved model",
+        ),
     ] = None,
     validate: Annotated[
-        bool, typer.Option("--validate", help="Evaluate on the test data after every epoch.")
+        bool, typer.Option("--validate", help="Evaluate on the test data after each epoch.")
     ] = False,
     random_state: SeedOption = 0,
     backend: BackendOption = None,
 ) -> None:
-    """Train a network on labeled data; save it, and its history beside it, as NAME.keras.csv."""
+    """Train a network on labeled data; save the model, and its history as OUT.csv."""
     from .. import networks
     from .._keras import import_keras
     from ..datasets import load_dataset
@@ -66,8 +73,8 @@ def train(
         random_state=random_state,
     )
     save_model(model, target)
-    with keeping(f"the model is saved in {out}"):
+    with note_on_output_error(f"the model was saved to {out}"):
         history.to_csv(history_path)
-        say(f"Saved {out} and {history_path} after {history.epochs} epochs.")
+        print_line(f"Saved {out} and {history_path} after {history.epochs} epochs.")
     if history.interrupted:
         raise typer.Exit(130)
