@@ -34,7 +34,7 @@ def tiny():
         train_samples=1000,
         test_samples=300,
         map_train_samples=400,
-        iterations=300,
+        max_iter=300,
         layers={"perceptron": ["fc1"], "lenet": ["pool2", "fc1"]},
     )
 
@@ -279,7 +279,7 @@ def test_killed_at_a_random_moment_it_ends_the_same(run, tiny, tmp_path):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_a_training_that_went_on_is_saved_as_one_that_never_stopped(name, tmp_path):
     from unknot import networks
-    from unknot.lab._networks import take_state
+    from unknot.lab._networks import restore_state
     from unknot.representations import load_model
     from unknot.training import save_model, train
 
@@ -295,7 +295,7 @@ def test_a_training_that_went_on_is_saved_as_one_that_never_stopped(name, tmp_pa
     history = train(first, data, **options | {"epochs": 1})
     save_model(first, tmp_path / "partial.keras")
     model = network()
-    take_state(model, load_model(tmp_path / "partial.keras"))
+    restore_state(model, load_model(tmp_path / "partial.keras"))
     train(model, data, history=history, **options)
     for ending in ("keras", "h5", "yaml", "weights.h5"):
         for folder, trained in (("whole", whole), ("resumed", model)):
@@ -388,6 +388,6 @@ def test_faults_name_the_argument(tmp_path):
         run_lab(tmp_path / "new", random_state=-1)
     with pytest.raises(ValueError, match="backend must be one of"):
         run_lab(tmp_path / "new", backend="abacus")
-    with pytest.raises(ValueError, match="layers must name fc1 of the perceptron"):
+    with pytest.raises(ValueError, match="layers must include fc1 of the perceptron"):
         LabSettings(layers={"lenet": ["fc1"]})
     assert not (tmp_path / "new").exists()

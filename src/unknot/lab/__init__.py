@@ -1,4 +1,4 @@
-"""The five exercises of the lab in one folder: three networks, five maps, and what they say."""
+"""The five exercises of the lab: train three networks, draw five maps, and compare them."""
 
 from ._run import run_lab
 from ._settings import LabSettings

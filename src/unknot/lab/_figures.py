@@ -1,4 +1,4 @@
-"""The lab's figures, drawn again when what they show has changed."""
+"""Figures of the lab, redrawn only if their data have changed."""
 
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -29,7 +29,7 @@ def draw_figures(
     studied: Mapping[str, Step],
     mapped: Mapping[str, Step],
 ) -> Iterator[tuple[str, Step]]:
-    """Draw each figure that is not drawn yet; yield its name and step when it is done."""
+    """Draw the figures, reusing finished ones; yield the name and step of each."""
     test = data.test
     assert test is not None
 
@@ -79,13 +79,13 @@ def draw_figures(
     def layer_curves() -> "Figure":
         return load_study(workspace, "lenet").curves(title="LeNet, layer by layer")
 
-    def draw(name: str, needs: list[Step], figure: Callable[[], "Figure"]) -> tuple[str, Step]:
-        files = [f"figures/{name}.{ending}" for ending in FORMATS]
+    def draw(name: str, needs: list[Step], make_figure: Callable[[], "Figure"]) -> tuple[str, Step]:
+        files = [f"figures/{name}.{suffix}" for suffix in FORMATS]
 
         def work(_: str) -> dict[str, str]:
-            drawn = figure()
+            fig = make_figure()
             for file in files:
-                figures.save_figure(drawn, workspace.path(file))
+                figures.save_figure(fig, workspace.path(file))
             return {}
 
         return f"figures/{name}", workspace.do(

@@ -1,4 +1,4 @@
-"""Exercises 4 and 5: maps of the pixels and of the hidden representations, and their measures."""
+"""Exercises 4 and 5: map the pixels and the hidden representations, and measure the maps."""
 
 import time
 from collections.abc import Iterator, Mapping
@@ -28,19 +28,19 @@ MAPS = (
 def draw_maps(
     workspace: Workspace, settings: LabSettings, data: Dataset, studied: Mapping[str, Step]
 ) -> Iterator[tuple[str, Step]]:
-    """Make and measure each map that is not made yet; yield its name and step when it is done."""
+    """Compute and measure the maps, reusing finished ones; yield the name and step of each."""
     for name in MAPS:
         yield name, _draw_map(name, workspace, settings, data, studied)
 
 
 def split_of_map(name: str, settings: LabSettings, data: Dataset) -> Split:
-    """Return the samples that a map shows, in its order."""
+    """Return the samples of a map, in its order."""
     if name != "pixels_train_tsne":
         assert data.test is not None
         return data.test
     if settings.map_train_samples >= len(data.train):
         return data.train
-    return data.train.sample(settings.map_train_samples, settings.seed)
+    return data.train.sample(settings.map_train_samples, settings.random_state)
 
 
 def _draw_map(
@@ -52,7 +52,7 @@ def _draw_map(
 ) -> Step:
     network = name.partition("_hidden")[0]
     hidden = network in STUDIED
-    # The studies' inputs are the same pixels, whatever the network.
+    # The pixels are the same for all networks, so these maps depend on no study.
     needs = [studied[f"study_{network}"]] if hidden else []
     files = [f"maps/{name}.npy"]
     if hidden:
@@ -66,17 +66,17 @@ def _draw_map(
             return _map_of_study(files, workspace, STUDIED[0], "inputs")
         points = split.inputs.reshape(len(split), -1)
         if name == "pixels_test_pca":
-            return _by_pca(files[0], workspace, settings, points, split)
-        return _by_tsne(files[0], workspace, settings, points, split)
+            return _pca_map(files[0], workspace, settings, points, split)
+        return _tsne_map(files[0], workspace, settings, points, split)
 
     return workspace.do(
         f"map_{name}",
         {
             "samples": len(split),
-            "seed": settings.seed,
+            "random_state": settings.random_state,
             "k": settings.k,
             **(
-                {"perplexity": settings.perplexity, "iterations": settings.iterations}
+                {"perplexity": settings.perplexity, "max_iter": settings.max_iter}
                 if name.endswith("tsne")
                 else {}
             ),
@@ -90,7 +90,7 @@ def _draw_map(
 def _map_of_study(
     files: list[str], workspace: Workspace, network: str, name: str
 ) -> dict[str, Any]:
-    """Write the map of a layer, and its points if there is a file for them."""
+    """Write the map of a studied layer, and its points if a second file is given."""
     study = load_study(workspace, network)
     layer = study[name]
     assert layer.map is not None
@@ -107,7 +107,7 @@ def _map_of_study(
     }
 
 
-def _by_pca(
+def _pca_map(
     file: str, workspace: Workspace, settings: LabSettings, points: Points, split: Split
 ) -> dict[str, Any]:
     started = time.perf_counter()
@@ -115,28 +115,28 @@ def _by_pca(
     seconds = time.perf_counter() - started
     graph = load_study(workspace, STUDIED[0])["inputs"].graph
     assert graph is not None
-    return _measured(file, workspace, settings, points, split, map_, graph, seconds)
+    return _measure_map(file, workspace, settings, points, split, map_, graph, seconds)
 
 
-def _by_tsne(
+def _tsne_map(
     file: str, workspace: Workspace, settings: LabSettings, points: Points, split: Split
 ) -> dict[str, Any]:
     started = time.perf_counter()
-    # One search serves the affinities and the native Neighborhood Hit.
+    # t-SNE and the Neighborhood Hit of the points share one neighbor graph.
     graph = nearest_neighbors(points, int(3 * settings.perplexity))
     tsne = TSNE(
         perplexity=settings.perplexity,
-        max_iter=settings.iterations,
-        random_state=settings.seed,
+        max_iter=settings.max_iter,
+        random_state=settings.random_state,
         progress=True,
     )
     map_ = tsne.fit_transform(points, graph=graph)
     seconds = time.perf_counter() - started
-    found = _measured(file, workspace, settings, points, split, map_, graph, seconds)
-    return {**found, "kl_divergence": float(tsne.kl_divergence_)}
+    result = _measure_map(file, workspace, settings, points, split, map_, graph, seconds)
+    return {**result, "kl_divergence": float(tsne.kl_divergence_)}
 
 
-def _measured(
+def _measure_map(
     file: str,
     workspace: Workspace,
     settings: LabSettings,

@@ -1,4 +1,4 @@
-"""Exercises 1 to 3: train the networks, save them in every format, load them again."""
+"""Exercises 1 to 3: train the networks, save them in all formats, and reload them."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,26 +19,26 @@ FORMATS = (".keras", ".h5", ".yaml")
 def train_networks(
     workspace: Workspace, settings: LabSettings, data: Dataset
 ) -> Iterator[tuple[str, Step]]:
-    """Train each network that is not trained yet; yield its name and step when it is done."""
+    """Train the networks, reusing finished ones; yield the name and step of each."""
     for name in NETWORKS:
         yield name, _train_network(name, workspace, settings, data)
 
 
 def _train_network(name: str, workspace: Workspace, settings: LabSettings, data: Dataset) -> Step:
-    files = [f"models/{name}{ending}" for ending in (*FORMATS, ".weights.h5")]
+    files = [f"models/{name}{suffix}" for suffix in (*FORMATS, ".weights.h5")]
     files += [f"histories/{name}.csv", f"predictions/{name}.npy"]
     test = data.test
     assert test is not None
 
     def work(fingerprint: str) -> dict[str, Any]:
-        model, history = _trained(name, workspace, settings, data, fingerprint)
+        model, history = _train_or_resume(name, workspace, settings, data, fingerprint)
         history.to_csv(workspace.path(f"histories/{name}.csv"))
         loss, accuracy = _score(model, test)
         reloaded = {}
-        for ending in FORMATS:
-            path = workspace.path(f"models/{name}{ending}")
+        for suffix in FORMATS:
+            path = workspace.path(f"models/{name}{suffix}")
             save_model(model, path)
-            reloaded[ending] = _score(load_keras_model(path), test) == (loss, accuracy)
+            reloaded[suffix] = _score(load_keras_model(path), test) == (loss, accuracy)
         probabilities = model.predict(test.inputs, batch_size=1000, verbose=0)
         write_array(workspace.path(f"predictions/{name}.npy"), probabilities)
         for suffix in (".keras", ".keras.csv", ".fingerprint"):
@@ -48,7 +48,7 @@ def _train_network(name: str, workspace: Workspace, settings: LabSettings, data:
             "epochs": history.epochs,
             "test_loss": loss,
             "test_accuracy": accuracy,
-            # The first epoch includes compiling the network.
+            # The median excludes the compilation in the first epoch.
             "seconds_per_epoch": float(np.median(history["seconds"])),
             "training_seconds": float(np.sum(history["seconds"])),
             "same_score_when_loaded": reloaded,
@@ -57,7 +57,7 @@ def _train_network(name: str, workspace: Workspace, settings: LabSettings, data:
     return workspace.do(
         f"train_{name}",
         {
-            "seed": settings.seed,
+            "random_state": settings.random_state,
             "backend": settings.backend,
             "epochs": settings.epochs[name],
             "batch_size": settings.batch_size,
@@ -71,31 +71,31 @@ def _train_network(name: str, workspace: Workspace, settings: LabSettings, data:
     )
 
 
-def _trained(
+def _train_or_resume(
     name: str, workspace: Workspace, settings: LabSettings, data: Dataset, fingerprint: str
 ) -> tuple[Any, History]:
-    """Train from the start, or from the checkpoint that a killed run of the same step left."""
+    """Train from scratch, or resume from the checkpoint of an interrupted run."""
     checkpoint = workspace.partial(name, ".keras")
-    owner = workspace.partial(name, ".fingerprint")
+    marker = workspace.partial(name, ".fingerprint")
     model = getattr(networks, name)(
         n_classes=data.n_classes,
         input_shape=data.train.inputs.shape[1:],
-        random_state=settings.seed,
+        random_state=settings.random_state,
     )
     history = None
     if (
-        owner.is_file()
-        and owner.read_text() == fingerprint
+        marker.is_file()
+        and marker.read_text() == fingerprint
         and (checkpoint.is_file() and history_path(checkpoint).is_file())
     ):
         saved = load_keras_model(checkpoint)
         history = _matching_history(saved, checkpoint, len(data.train), settings.batch_size)
         if history is not None:
-            take_state(model, saved)
+            restore_state(model, saved)
     if history is None:
         checkpoint.unlink(missing_ok=True)
-        owner.parent.mkdir(parents=True, exist_ok=True)
-        owner.write_text(fingerprint)
+        marker.parent.mkdir(parents=True, exist_ok=True)
+        marker.write_text(fingerprint)
     history = train(
         model,
         data,
@@ -105,36 +105,36 @@ def _trained(
         validate=True,
         history=history,
         checkpoint=checkpoint,
-        random_state=settings.seed,
+        random_state=settings.random_state,
     )
     if history.interrupted:
         raise KeyboardInterrupt
     return model, history
 
 
-def take_state(model: Any, saved: Any) -> None:
-    """Go on with a new model where one that was loaded is.
+def restore_state(model: Any, saved: Any) -> None:
+    """Copy weights and optimizer state of a loaded model into a newly built one.
 
-    What is saved of it later are the bytes of a training that never stopped; a loaded model has
-    lost which of its objects were one, and Keras writes that down.
+    Saving the new model gives the same bytes as an uninterrupted run. A loaded model would not:
+    Keras' files record which objects are shared, and loading loses that.
     """
     model.set_weights(saved.get_weights())
     model.compile_from_config(saved.get_compile_config())
     model.optimizer.build(model.trainable_variables)
-    for own, other in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
-        own.assign(other)
+    for target, source in zip(model.optimizer.variables, saved.optimizer.variables, strict=True):
+        target.assign(source)
 
 
 def _matching_history(
     model: Any, checkpoint: Path, n_samples: int, batch_size: int
 ) -> History | None:
-    """Return the history as far as the model went; None if they do not belong together."""
-    written = History.from_csv(history_path(checkpoint))
+    """Return the history up to the epoch of the checkpoint; None if they do not match."""
+    history = History.from_csv(history_path(checkpoint))
     steps_per_epoch = -(-n_samples // batch_size)
     epochs, rest = divmod(int(model.optimizer.iterations), steps_per_epoch)
-    if rest or not 0 < epochs <= written.epochs:
+    if rest or not 0 < epochs <= history.epochs:
         return None
-    return written.first(epochs)
+    return history.first(epochs)
 
 
 def _score(model: Any, split: Split) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""The lab from one end to the other."""
+"""The function `run_lab`."""
 
 import os
 from collections.abc import Iterable
@@ -30,55 +30,71 @@ def run_lab(
     settings: LabSettings | None = None,
     console: Console | None = None,
 ) -> dict[str, Any]:
-    """Do the five exercises of the lab on MNIST, into one folder.
+    """Run the five exercises of the lab on MNIST in one folder.
 
-    Three networks are trained, saved in every format and loaded again; perceptron and LeNet are
-    studied layer by layer; the pixels and the hidden layers are mapped and measured; the figures
-    are drawn, and the page of both networks is written. What the folder holds already, from the
-    same settings, is not done again; what a changed setting touches is. A run that was killed goes
-    on where it was, a training at its last checkpoint.
+    Trains three networks, saves them in all formats and reloads them; studies the perceptron and
+    LeNet layer by layer; maps and measures the pixels and the hidden layers; draws the figures; and
+    writes the interactive page of both networks. Finished steps are reused unless their settings
+    have changed. An interrupted run continues where it stopped; training resumes from its last
+    checkpoint.
 
     Parameters
     ----------
-    out : path
-        The folder. It gets ``models/``, ``histories/``, ``predictions/``, ``studies/``,
+    out : path-like, default="lab"
+        Output folder. It receives ``models/``, ``histories/``, ``predictions/``, ``studies/``,
         ``representations/``, ``maps/``, ``figures/``, ``report.html``, ``results.json`` and
         ``summary.txt``.
-    quick : bool
-        Do a subset in seconds, on fewer images and epochs; what is left out is reported.
+    quick : bool, default=False
+        Run a subset on fewer images and epochs, which takes seconds. The output lists what is left
+        out. Use it to test an installation.
     random_state : int, default=0
-        Seeds everything random, from 0.
-    backend : {"tensorflow", "jax", "torch"}, optional
-        Keras' backend; by default the one that Keras is set to, or the first that is installed.
-    settings : LabSettings, optional
-        Every number at will, instead of `quick`, `random_state` and `backend`.
-    console : rich.console.Console, optional
-        Where progress, tables and conclusion are printed; standard output by default.
+        Seed of weights, batches, sampling and maps.
+    backend : {"tensorflow", "jax", "torch"}, default=None
+        Keras backend. Default: the one that Keras is configured for, or the first one installed.
+    settings : LabSettings, default=None
+        All settings in detail. Overrides `quick`, `random_state` and `backend`.
+    console : rich.console.Console, default=None
+        Console for progress, tables and conclusion. Default: standard output.
 
     Returns
     -------
     dict
-        What ``results.json`` holds: ``models``, ``studies``, ``maps``, ``settings``,
-        ``versions``, ``seconds_total`` (of all steps, also those done in an earlier run).
+        The contents of ``results.json``: ``models``, ``studies``, ``maps``, ``settings``,
+        ``versions`` and ``seconds_total``, the duration of all steps including reused ones.
 
     Raises
     ------
     ValueError
         If a setting is out of range.
     FileExistsError
-        If the folder holds something else than a lab.
+        If the folder contains something other than a lab.
     OSError
-        If the folder cannot be written, or another lab is at work there; it is named.
+        If the folder cannot be written to, or another process is running a lab in it.
     MissingExtraError
         If Keras or the backend is not installed.
     KeyboardInterrupt
-        On Ctrl-C; what is done stays, and the next run goes on from there.
+        On Ctrl-C. Finished steps are kept, and the next run reuses them.
+
+    See Also
+    --------
+    LabSettings : The settings in detail.
+    unknot.study : Study any model on any labeled data.
+    unknot.report.write_report : Write the page of a study.
+
+    Examples
+    --------
+    Training takes from seconds to minutes, so this example is not run:
+
+    >>> from unknot.lab import run_lab
+    >>> results = run_lab("my-lab", quick=True)  # doctest: +SKIP
+    >>> results["models"]["lenet"]["test_accuracy"]  # doctest: +SKIP
+    0.96
     """
     if settings is None:
         seed = check_integer(random_state, "random_state", 0, 2**31 - 1, "from 0 to 2**31 - 1")
         import_keras(backend, feature="The lab")
-        chosen = configured_backend() or "tensorflow"
-        settings = LabSettings.quick(seed, chosen) if quick else LabSettings(seed, chosen)
+        backend = configured_backend() or "tensorflow"
+        settings = LabSettings.quick(seed, backend) if quick else LabSettings(seed, backend)
     import_keras(settings.backend, feature="The lab")
     folder = Path(out)
     _check_writable(folder)
@@ -132,32 +148,32 @@ def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[
 
 
 def _report_steps(steps: Iterable[tuple[str, Step]], console: Console) -> dict[str, Step]:
-    """Collect the steps as they are done, and say of each what came of it."""
+    """Run the steps, print the outcome of each, and return them by name."""
     done = {}
     for name, step in steps:
-        found = step.result
-        what = "done before" if step.reused else f"{step.seconds:.1f} s"
-        if "study" in found and not step.reused:
-            what = f"from {found['study']}"
-        if "test_accuracy" in found:
-            what += f", test accuracy {100 * found['test_accuracy']:.2f} %"
-        if "neighborhood_hit" in found:
-            what += f", NH {100 * found['neighborhood_hit']:.1f} %"
-        console.print(f"  {TITLES.get(name, name)}: {what}", highlight=False, markup=False)
+        result = step.result
+        outcome = "done before" if step.reused else f"{step.seconds:.1f} s"
+        if "study" in result and not step.reused:
+            outcome = f"from {result['study']}"
+        if "test_accuracy" in result:
+            outcome += f", test accuracy {100 * result['test_accuracy']:.2f} %"
+        if "neighborhood_hit" in result:
+            outcome += f", NH {100 * result['neighborhood_hit']:.1f} %"
+        console.print(f"  {TITLES.get(name, name)}: {outcome}", highlight=False, markup=False)
         done[name] = step
     return done
 
 
 def _dataset(settings: LabSettings) -> Dataset:
-    """MNIST, or as much of it as the settings ask for."""
-    whole = load_dataset("mnist")
-    assert whole.test is not None
-    train, test = whole.train, whole.test
+    """Return MNIST, subsampled to the sizes in the settings."""
+    mnist = load_dataset("mnist")
+    assert mnist.test is not None
+    train, test = mnist.train, mnist.test
     if settings.train_samples < len(train):
-        train = train.sample(settings.train_samples, settings.seed)
+        train = train.sample(settings.train_samples, settings.random_state)
     if settings.test_samples < len(test):
-        test = test.sample(settings.test_samples, settings.seed)
-    return Dataset(whole.name, train, test)
+        test = test.sample(settings.test_samples, settings.random_state)
+    return Dataset(mnist.name, train, test)
 
 
 def _check_writable(folder: Path) -> None:
@@ -166,13 +182,13 @@ def _check_writable(folder: Path) -> None:
 
 
 def _print_summary(results: dict[str, Any], workspace: Workspace, console: Console) -> None:
-    lines = [*tables(results), conclusion(results)]
-    for part in lines:
+    parts = [*tables(results), conclusion(results)]
+    for part in parts:
         console.print()
         console.print(part, highlight=False, markup=False)
-    with Path(os.devnull).open("w") as nowhere:
-        text = Console(width=100, record=True, file=nowhere)
-        for part in lines:
+    with Path(os.devnull).open("w") as null:
+        text = Console(width=100, record=True, file=null)
+        for part in parts:
             text.print(part, highlight=False, markup=False)
             text.print()
     write_text(workspace.path("summary.txt"), text.export_text())

@@ -1,4 +1,4 @@
-"""What a run of the lab does, and how much of it."""
+"""Settings of the lab."""
 
 from dataclasses import dataclass, field
 from typing import Final
@@ -23,38 +23,63 @@ TITLES: Final = {
 
 @dataclass(frozen=True)
 class LabSettings:
-    """The lab's numbers; the defaults are the whole lab.
+    """Settings of `run_lab`; the defaults are the full lab.
 
-    Attributes
+    Parameters
     ----------
-    seed : int
-        Seeds the initial weights, the order of the batches, the samples of a quick run and the
-        maps.
-    backend : str
-        Keras' backend: "tensorflow", "jax" or "torch".
-    epochs : dict of str to int
-        For each of the three networks.
-    batch_size, learning_rate
-        Of the stochastic gradient descent.
-    train_samples, test_samples : int
-        How many images the networks are trained on; how many they and the test maps are tested on.
-    map_train_samples : int
-        How many of the training images are mapped.
-    perplexity, iterations : float and int
-        Of t-SNE.
-    k : int
-        Neighbors of the Neighborhood Hit.
+    random_state : int, default=0
+        Seed of the initial weights, the order of the batches, the subsamples and the maps.
+    backend : {"tensorflow", "jax", "torch"}, default="tensorflow"
+        Keras backend.
+    epochs : dict of str to int, default={"logistic_regression": 20, "perceptron": 100, "lenet": 10}
+        Number of epochs per network.
+    batch_size : int, default=100
+        Number of samples per step of stochastic gradient descent.
+    learning_rate : float, default=0.1
+        Learning rate of stochastic gradient descent.
+    train_samples : int, default=60000
+        Number of images for training.
+    test_samples : int, default=10000
+        Number of images for testing, for the studies and for the maps of test images.
+    map_train_samples : int, default=60000
+        Number of training images on the map of the training pixels. Decrease it to save time: it is
+        the largest map.
+    perplexity : float, default=30.0
+        Effective number of neighbors of t-SNE.
+    max_iter : int, default=1000
+        Number of t-SNE iterations.
+    k : int, default=6
+        Number of neighbors of the Neighborhood Hit.
     layers : dict of str to list of str
-        The layers of perceptron and LeNet that are studied, beside the inputs; ``fc1`` among them.
-    untrained : bool
-        Whether the same layers are measured with fresh weights.
-    measures : list of str
-        What is measured of each layer beside the Neighborhood Hit.
-    mistakes : list of str
-        The networks whose wrong images are drawn.
+        Layers of the perceptron and LeNet to study besides the inputs; must include ``"fc1"``.
+        Default: ``"fc1"`` of the perceptron; ``"pool1"``, ``"pool2"``, ``"fc1"`` and
+        ``"probabilities"`` of LeNet. Add the convolutions if time permits.
+    untrained : bool, default=True
+        Also measure untrained copies of the networks.
+    measures : list of str, default=["linear_probe", "two_nn"]
+        Measures of each layer besides the Neighborhood Hit; see `measure_names`.
+    mistakes : list of str, default=all networks
+        Networks whose misclassified images are drawn.
+
+    Raises
+    ------
+    ValueError
+        If `layers` lacks ``"fc1"`` of the perceptron or of LeNet, which are compared.
+
+    See Also
+    --------
+    run_lab : Run the lab.
+    unknot.metrics.measure_names : List the measures.
+
+    Examples
+    --------
+    >>> from unknot.lab import LabSettings
+    >>> settings = LabSettings(epochs={"logistic_regression": 5, "perceptron": 10, "lenet": 2})
+    >>> settings.epochs["lenet"], settings.max_iter
+    (2, 1000)
     """
 
-    seed: int = 0
+    random_state: int = 0
     backend: str = "tensorflow"
     epochs: dict[str, int] = field(
         default_factory=lambda: {"logistic_regression": 20, "perceptron": 100, "lenet": 10}
@@ -65,9 +90,9 @@ class LabSettings:
     test_samples: int = 10_000
     map_train_samples: int = 60_000
     perplexity: float = 30.0
-    iterations: int = 1000
+    max_iter: int = 1000
     k: int = 6
-    # The convolutions cost most, and show what the pooling after them does.
+    # Convolutions are expensive and similar to the pooling layers that follow them.
     layers: dict[str, list[str]] = field(
         default_factory=lambda: {
             "perceptron": ["fc1"],
@@ -82,15 +107,33 @@ class LabSettings:
         for network in STUDIED:
             if HIDDEN_LAYER not in self.layers.get(network, ()):
                 raise ValueError(
-                    f"layers must name {HIDDEN_LAYER} of the {network}, which is compared; "
+                    f"layers must include {HIDDEN_LAYER} of the {network}, which is compared; "
                     f"got {self.layers.get(network)}"
                 )
 
     @classmethod
-    def quick(cls, seed: int, backend: str) -> "LabSettings":
-        """Return a subset of the lab that takes seconds."""
+    def quick(cls, random_state: int, backend: str) -> "LabSettings":
+        """Return the settings of a subset of the lab that takes seconds.
+
+        Parameters
+        ----------
+        random_state : int
+            Seed of the initial weights, the order of the batches, the subsamples and the maps.
+        backend : {"tensorflow", "jax", "torch"}
+            Keras backend.
+
+        Returns
+        -------
+        LabSettings
+
+        Examples
+        --------
+        >>> from unknot.lab import LabSettings
+        >>> LabSettings.quick(0, "jax").train_samples
+        10000
+        """
         return cls(
-            seed=seed,
+            random_state=random_state,
             backend=backend,
             epochs={"logistic_regression": 5, "perceptron": 8, "lenet": 2},
             train_samples=10_000,
@@ -104,15 +147,15 @@ class LabSettings:
 
     @property
     def left_out(self) -> str:
-        """What a smaller run than the whole lab leaves out, as one sentence; "" if nothing."""
-        whole = LabSettings()
-        if (self.train_samples, self.epochs) == (whole.train_samples, whole.epochs):
+        """One sentence about what a reduced run leaves out; empty for the full lab."""
+        full = LabSettings()
+        if (self.train_samples, self.epochs) == (full.train_samples, full.epochs):
             return ""
-        epochs = ", ".join(f"{self.epochs[name]} of {whole.epochs[name]}" for name in NETWORKS)
+        epochs = ", ".join(f"{self.epochs[name]} of {full.epochs[name]}" for name in NETWORKS)
         return (
-            f"A quick run: trained on {self.train_samples:,} of {whole.train_samples:,} images "
-            f"for {epochs} epochs; tested on {self.test_samples:,} of {whole.test_samples:,} "
-            f"images; mapped {self.map_train_samples:,} of {whole.map_train_samples:,} training "
+            f"A quick run: trained on {self.train_samples:,} of {full.train_samples:,} images "
+            f"for {epochs} epochs; tested on {self.test_samples:,} of {full.test_samples:,} "
+            f"images; mapped {self.map_train_samples:,} of {full.map_train_samples:,} training "
             f"images; studied {', '.join(self.layers['lenet'])} of LeNet; drew the mistakes of "
             f"{', '.join(TITLES[name] for name in self.mistakes)}. "
             "Its numbers are not those of the whole lab."

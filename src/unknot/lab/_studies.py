@@ -1,4 +1,4 @@
-"""Exercise 5, layer by layer: a study of the perceptron and of LeNet, and the page of both."""
+"""Exercise 5: studies of the perceptron and LeNet, layer by layer, and their page."""
 
 import math
 from collections.abc import Iterator, Mapping
@@ -12,20 +12,20 @@ from ..training import load_keras_model
 from ._settings import HITS, STUDIED, TITLES, LabSettings
 
 PAGE = "report.html"
-# Each permutation of the labels trains another linear probe, which takes most of the time.
+# Each permutation of the labels trains another linear probe, which dominates the run time.
 _OPTIONS = {"n_permutations": 3}
 
 
 def study_networks(
     workspace: Workspace, settings: LabSettings, data: Dataset, trained: Mapping[str, Step]
 ) -> Iterator[tuple[str, Step]]:
-    """Study each network that is not studied yet; yield its name and step when it is done."""
+    """Study the networks, reusing finished studies; yield the name and step of each."""
     for network in STUDIED:
         yield f"study_{network}", _study_network(network, workspace, settings, data, trained)
 
 
 def write_page(workspace: Workspace, studied: Mapping[str, Step]) -> Iterator[tuple[str, Step]]:
-    """Write the page, unless it is written; yield its name and step."""
+    """Write the page unless it is up to date; yield its name and step."""
 
     def work(_: str) -> dict[str, Any]:
         from ..report import write_report
@@ -38,7 +38,7 @@ def write_page(workspace: Workspace, studied: Mapping[str, Step]) -> Iterator[tu
 
 
 def folder_of(network: str) -> str:
-    """Return where the study of a network lies, relative to the lab's folder."""
+    """Return the folder of a network's study, relative to that of the lab."""
     return f"studies/{network}"
 
 
@@ -63,9 +63,9 @@ def _study_network(
 
     def work(_: str) -> dict[str, Any]:
         for other in STUDIED:
-            if other != network and _is_whole(workspace.path(folder_of(other))):
+            if other != network and _is_complete(workspace.path(folder_of(other))):
                 share_inputs(workspace.path(folder_of(other)), folder)
-        found = study(
+        result = study(
             load_keras_model(model),
             test,
             layers=layers,
@@ -74,12 +74,12 @@ def _study_network(
             name=TITLES[network],
             perplexity=settings.perplexity,
             k=settings.k,
-            max_iter=settings.iterations,
+            max_iter=settings.max_iter,
             untrained=settings.untrained,
             measure_options=_OPTIONS,
-            random_state=settings.seed,
+            random_state=settings.random_state,
         )
-        return {"folder": folder_of(network), "layers": _numbers(found)}
+        return {"folder": folder_of(network), "layers": _numbers(result)}
 
     return workspace.do(
         f"study_{network}",
@@ -90,20 +90,20 @@ def _study_network(
             "options": _OPTIONS,
             "untrained": settings.untrained,
             "samples": len(test),
-            "seed": settings.seed,
+            "random_state": settings.random_state,
             "k": settings.k,
             "perplexity": settings.perplexity,
-            "iterations": settings.iterations,
+            "max_iter": settings.max_iter,
         },
         [trained[network]],
         [manifest],
         work,
-        # The study does again what is missing, and nothing else.
-        is_whole=lambda: _is_whole(folder),
+        # The study itself recomputes only missing parts.
+        is_whole=lambda: _is_complete(folder),
     )
 
 
-def _is_whole(folder: Path) -> bool:
+def _is_complete(folder: Path) -> bool:
     try:
         Study.load(folder)
     except (FileNotFoundError, StudyError):
@@ -111,10 +111,10 @@ def _is_whole(folder: Path) -> bool:
     return True
 
 
-def _numbers(found: Study) -> dict[str, dict[str, float]]:
-    """Return the numbers of each layer that is no view of another; one without a value has none."""
+def _numbers(result: Study) -> dict[str, dict[str, float]]:
+    """Return the finite scores and KL divergence of each layer that is not a view of another."""
     numbers: dict[str, dict[str, float]] = {}
-    for name, layer in found.items():
+    for name, layer in result.items():
         if layer.same_as is None:
             scores = {} if layer.scores is None else layer.scores
             numbers[name] = {

@@ -1,4 +1,4 @@
-"""What the lab found: ``results.json``, two tables, and the conclusion drawn from the numbers."""
+"""Results of the lab: ``results.json``, three tables and a conclusion."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
@@ -13,16 +13,26 @@ from .. import __version__
 from .._io.text import shown
 from ._settings import TITLES, LabSettings
 
-_LIBRARIES = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numba", "numpy", "scipy")
-_MORE_LIBRARIES = ("scikit-learn", "matplotlib")
+_LIBRARIES = (
+    "keras",
+    "tensorflow",
+    "tensorflow-cpu",
+    "jax",
+    "torch",
+    "numba",
+    "numpy",
+    "scipy",
+    "scikit-learn",
+    "matplotlib",
+)
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:.1f} %"
+def _percent(fraction: float) -> str:
+    return f"{100 * fraction:.1f} %"
 
 
-# Heading and form of each number of a layer.
-_OF_LAYERS: dict[str, tuple[str, Callable[[float], str]]] = {
+# Heading and format of each column of the table of layers.
+_LAYER_COLUMNS: dict[str, tuple[str, Callable[[float], str]]] = {
     "kl_divergence": ("KL", "{:.4f}".format),
     "neighborhood_hit": ("NH native", _percent),
     "map_neighborhood_hit": ("NH map", _percent),
@@ -38,7 +48,7 @@ def collect_results(
     maps: Mapping[str, dict[str, Any]],
     seconds_total: float,
 ) -> dict[str, Any]:
-    """Return what ``results.json`` holds."""
+    """Return the contents of ``results.json``."""
     return {
         "models": dict(models),
         "studies": dict(studies),
@@ -51,16 +61,16 @@ def collect_results(
 
 def _installed() -> dict[str, str]:
     versions = {}
-    for name in (*_LIBRARIES, *_MORE_LIBRARIES):
+    for name in _LIBRARIES:
         try:
             versions[name] = metadata.version(name)
         except metadata.PackageNotFoundError:
-            continue  # an optional one that this run did without
+            continue  # optional, not installed
     return versions
 
 
 def tables(results: Mapping[str, Any]) -> list[Table]:
-    """Return the networks, the maps and the layers as tables for the terminal."""
+    """Return the tables of the networks, the maps and the layers."""
     networks = Table(title="The networks", title_justify="left")
     for heading in ("network", "parameters", "epochs", "test loss", "accuracy", "s/epoch"):
         networks.add_column(
@@ -90,31 +100,36 @@ def tables(results: Mapping[str, Any]) -> list[Table]:
             _hit(map_),
             f"{map_['seconds']:.1f}",
         )
-    return [networks, maps, _table_of_layers(results["studies"])]
+    return [networks, maps, _layer_table(results["studies"])]
 
 
-def _table_of_layers(studies: Mapping[str, Any]) -> Table:
-    """Return the layers with those of their measures that were taken in this run."""
+def _layer_table(studies: Mapping[str, Any]) -> Table:
+    """Return the table of the layers, with a column for each measure of this run."""
     rows = {
-        f"{TITLES[network]} {layer}": found
+        f"{TITLES[network]} {layer}": numbers
         for network, study in studies.items()
-        for layer, found in study["layers"].items()
+        for layer, numbers in study["layers"].items()
     }
-    taken = [each for each in _OF_LAYERS if any(each in found for found in rows.values())]
+    measures = [
+        measure
+        for measure in _LAYER_COLUMNS
+        if any(measure in numbers for numbers in rows.values())
+    ]
     table = Table(title="The studies, layer by layer", title_justify="left")
     table.add_column("layer", no_wrap=True)
-    for measure in taken:
-        table.add_column(_OF_LAYERS[measure][0], justify="right", no_wrap=True)
-    for name, found in rows.items():
+    for measure in measures:
+        table.add_column(_LAYER_COLUMNS[measure][0], justify="right", no_wrap=True)
+    for name, numbers in rows.items():
         cells = (
-            _OF_LAYERS[measure][1](found[measure]) if measure in found else "-" for measure in taken
+            _LAYER_COLUMNS[measure][1](numbers[measure]) if measure in numbers else "-"
+            for measure in measures
         )
         table.add_row(Text(shown(name)), *cells)
     return table
 
 
 def conclusion(results: Mapping[str, Any]) -> str:
-    """State what the numbers of this run say, whatever they say."""
+    """Return a conclusion that follows from the numbers of this run."""
     models, maps = results["models"], results["maps"]
     best = max(models, key=lambda name: models[name]["test_accuracy"])
     ranked = sorted(models, key=lambda name: models[name]["test_accuracy"])
@@ -130,7 +145,7 @@ def conclusion(results: Mapping[str, Any]) -> str:
             f"{_hit(tsne)} of the {results['settings']['k']} nearest neighbors in their class, "
             f"the PCA map {_hit(pca)}, and the pixels themselves "
             f"{_hit(tsne, 'neighborhood_hit_native')}.",
-            _untangling(maps),
+            _compare_representations(maps),
         ]
     )
 
@@ -139,17 +154,17 @@ def _hit(map_: Mapping[str, Any], key: str = "neighborhood_hit") -> str:
     return _percent(map_[key])
 
 
-def _untangling(maps: Mapping[str, dict[str, Any]]) -> str:
-    """Compare pixels, perceptron and LeNet by the Neighborhood Hit of their maps of test images."""
-    steps = {
+def _compare_representations(maps: Mapping[str, dict[str, Any]]) -> str:
+    """Compare pixels, perceptron and LeNet by the Neighborhood Hit of their test maps."""
+    by_name = {
         "the pixels": maps["pixels_test_tsne"],
         "the perceptron's hidden layer": maps["perceptron_hidden_tsne"],
         "LeNet's hidden layer": maps["lenet_hidden_tsne"],
     }
-    hits = [step["neighborhood_hit"] for step in steps.values()]
+    hits = [map_["neighborhood_hit"] for map_ in by_name.values()]
     chain = " < ".join(
-        f"{name} ({_hit(steps[name])})"
-        for name in sorted(steps, key=lambda name: steps[name]["neighborhood_hit"])
+        f"{name} ({_hit(by_name[name])})"
+        for name in sorted(by_name, key=lambda name: by_name[name]["neighborhood_hit"])
     )
     if hits[0] < hits[1] < hits[2]:
         return (
