@@ -138,7 +138,7 @@ def test_extracted_layers_replace_their_like_only(tmp_path):
     first = extract()["fc1"][:]
     np.testing.assert_array_equal(extract()["fc1"][:], first)
     (tmp_path / "fc1.zarr" / "c" / "notes.txt").write_text("precious")
-    with pytest.raises(FileExistsError, match=r"fc1\.zarr exists and holds something else"):
+    with pytest.raises(FileExistsError, match=r"fc1\.zarr exists and is not a layer"):
         extract()
     assert (tmp_path / "fc1.zarr" / "c" / "notes.txt").read_text() == "precious"
     (tmp_path / "fc1.zarr").rename(tmp_path / "moved")
