@@ -1,3 +1,4 @@
+import inspect
 import io
 import pickle
 import re
@@ -7,6 +8,7 @@ from importlib.resources import files
 import numpy as np
 import pytest
 from scipy import sparse
+from sklearn import manifold
 from sklearn.base import clone
 from sklearn.utils.estimator_checks import check_estimator
 
@@ -50,7 +52,11 @@ def test_separates_clusters(blobs):
     assert tsne.learning_rate_ == 200.0
     assert tsne.perplexity_ == 10.0
     assert tsne.n_features_in_ == 10
-    assert (tsne.graph_.n_neighbors, tsne.graph_.recall, tsne.graph_.metric) == (30, 1.0, "euclidean")
+    assert (tsne.graph_.n_neighbors, tsne.graph_.recall, tsne.graph_.metric) == (
+        30,
+        1.0,
+        "euclidean",
+    )
     assert tsne.method_ == "exact"
     assert set(tsne.timings_) == {"neighbors", "start", "affinities", "optimization"}
     assert tsne.get_feature_names_out().tolist() == ["tsne0", "tsne1"]
@@ -337,7 +343,8 @@ def test_perplexity_is_adjusted_with_a_warning(blobs):
         ({"init": "spectral"}, ValueError, "init must be 'pca', 'random' or an array; got 'spec"),
         ({"init": np.zeros((3, 2))}, ValueError, r"init must have the shape .*\(200, 2\); got"),
         ({"init": np.full((200, 2), np.nan)}, ValueError, "init must be finite"),
-        ({"method": "tree"}, ValueError, "method must be one of 'auto', 'mesh', 'exact'"),
+        ({"method": "tree"}, ValueError, "method must be one of 'auto', 'barnes_hut'"),
+        ({"metric_params": {"p": 3}}, ValueError, r"metric_params must be None.*got \{'p': 3\}"),
         ({"mesh_spacing": 0}, ValueError, "mesh_spacing must be finite and above 0; got 0"),
         ({"callback": 3}, TypeError, "callback must be callable or None; got 3"),
         ({"callback_every": 0}, ValueError, "callback_every must be at least 1; got 0"),
@@ -379,7 +386,7 @@ def test_graphs_that_do_not_fit(blobs):
         quick().fit(points[:199], graph=graph)
     with pytest.raises(ValueError, match="metric 'cosine'; got 200 samples, metric 'euclidean'"):
         quick(metric="cosine").fit(points, graph=graph)
-    with pytest.raises(ValueError, match="give the graph itself"):
+    with pytest.raises(ValueError, match="pass the graph as X"):
         quick(metric="precomputed").fit(graph, graph=graph)
     with pytest.raises(ValueError, match="distances to the fitted samples"):
         quick(metric="precomputed").fit(graph).transform(np.ones((2, 7)))
@@ -396,6 +403,23 @@ def test_can_be_cloned_and_pickled(blobs):
     copy = pickle.loads(pickle.dumps(tsne))
     np.testing.assert_array_equal(copy.transform(points[:5]), tsne.embedding_[:5])
     assert clone(tsne).get_params() == tsne.get_params()
+
+
+def test_takes_all_that_scikit_learn_takes(blobs):
+    theirs = inspect.signature(manifold.TSNE).parameters
+    ours = inspect.signature(unknot.TSNE).parameters
+    defaults = {name: parameter.default for name, parameter in theirs.items()}
+    assert set(theirs) <= set(ours)
+    assert [name for name in ours if name in theirs] == list(theirs)
+    assert {name for name in theirs if ours[name].default != defaults[name]} == {"method"}
+    points, _ = blobs
+    given = {**defaults, "perplexity": 10, "max_iter": 60, "random_state": 0, "angle": 0.2}
+    tsne = clone(unknot.TSNE().set_params(**given))
+    assert tsne.get_params().items() >= given.items()
+    plain = unknot.TSNE(perplexity=10, max_iter=60, random_state=0)
+    assert tsne.fit_transform(points).tobytes() == plain.fit_transform(points).tobytes()
+    with pytest.raises(TypeError, match="n_iter"):
+        unknot.TSNE(n_iter=500)
 
 
 # The checks fit 20 samples with the default perplexity, which warns; and the one that needs

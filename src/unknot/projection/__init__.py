@@ -1,4 +1,4 @@
-"""Maps: representations projected to two dimensions, by PCA and t-SNE."""
+"""Maps of representations in two dimensions, by PCA and t-SNE."""
 
 from ._alignment import align_map, displacement
 from ._layers import LayerMap, map_after, map_layers

@@ -1,4 +1,4 @@
-"""Affinities p_ij: how much two samples are each other's neighbors, as t-SNE defines it."""
+"""The affinities p_ij of t-SNE, in compressed sparse rows."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ from ._kernels_affinities import (
 
 # Rows that one task computes.
 ROWS_PER_TASK = 2048
-# Parts of the rows, of which each has places of its own in every column.
+# Parts of the rows for the transposition; fixed, so that it does not depend on threads.
 PARTS = 8
 
 
 @dataclass(frozen=True, eq=False)
 class Affinities:
-    """Symmetric affinities in compressed sparse rows, 4 bytes an entry up to 65,536 samples.
+    """Symmetric affinities in compressed sparse rows, 4 bytes per entry up to 65,536 samples.
 
     p_ij = ``weight`` * ``scale[i]`` for the columns ``index[ptr[i]:ptr[i + 1]]``. An iteration of
-    t-SNE is a stream through these arrays: 16 bits for a weight, relative to the largest of its
-    row, take half the time of 32 and change forces by less than 1e-4 of their size. Sixteen entries
-    are read at a time, so as many of zero follow the last.
+    t-SNE streams through these arrays: with 16-bit weights, relative to the row's largest, it takes
+    half the time of 32-bit ones, and forces change by less than 1e-4 of their size. The arrays are
+    padded with sixteen zeros, as many as are read at a time.
 
     Attributes
     ----------
@@ -43,9 +43,9 @@ class Affinities:
     weight : ndarray of shape (n_entries + 16,), uint16
     scale : ndarray of shape (n_samples,), float32
     negative_entropy : float
-        sum_ij p_ij log p_ij, the part of the KL divergence that no map changes.
+        sum_ij p_ij log p_ij, the part of the KL divergence that does not depend on the map.
     mean_sigma : float
-        The standard deviation of a sample's Gaussian, on average, in units of the distances.
+        The mean standard deviation of the samples' Gaussians, in units of the distances.
     """
 
     ptr: Int64[Array, " rows"]
@@ -57,7 +57,7 @@ class Affinities:
 
     @property
     def narrow_and_wide(self) -> tuple[Array, Array]:
-        """``index`` as an array of uint16 and one of int32, of which one is empty."""
+        """``index`` as a pair of uint16 and int32 arrays, one of which is empty."""
         if self.index.dtype == np.uint16:
             return self.index, np.empty(0, np.int32)
         return np.empty(0, np.uint16), self.index
@@ -81,7 +81,7 @@ class Affinities:
 
 
 def rank_of(order: Int32[Array, " samples"]) -> Int32[Array, " samples"]:
-    """Return the place of each sample in an order."""
+    """Return the position of each sample in an order."""
     rank = np.empty(len(order), np.int32)
     rank[order] = np.arange(len(order), dtype=np.int32)
     return rank
@@ -90,20 +90,20 @@ def rank_of(order: Int32[Array, " samples"]) -> Int32[Array, " samples"]:
 def attainable_perplexity(perplexity: float, n_samples: int) -> float:
     """Return the perplexity, or the largest that the number of samples allows.
 
-    Three times the perplexity are looked at as neighbors, and there are n - 1 others.
+    Affinities use three times the perplexity as neighbors, of n - 1 other samples.
     """
     return max(1.0, min(perplexity, (n_samples - 1) / 3))
 
 
 def neighbors_for(perplexity: float, n_samples: int) -> int:
-    """Return how many neighbors the affinities are made of."""
+    """Return the number of neighbors that the affinities use."""
     return min(n_samples - 1, int(3 * perplexity + 1e-6))
 
 
 def conditional(
     distances: Float32[Array, "samples k"], perplexity: float, team: ThreadTeam
 ) -> tuple[Float32[Array, "samples k"], Float64[Array, " samples"]]:
-    """Compute p_{j|i}, of entropy log(perplexity) where ties allow it, and each row's sigma."""
+    """Compute p_{j|i} with entropy log(perplexity), unless ties prevent it, and each sigma_i."""
     n = len(distances)
     p = np.empty(distances.shape, np.float32)
     sigma = np.empty(n)
@@ -157,7 +157,7 @@ def joint(
     weight = np.empty(ptr[-1] + LANES, np.uint16)
     index[ptr[-1] :] = weight[ptr[-1] :] = 0
     sums = np.empty(n)
-    # Rounding of p_{j|i} included, so that the p_ij sum to 1.
+    # Includes the rounding of p_{j|i}, so that the p_ij sum to 1.
     total = 2 * float(values.sum(dtype=np.float64))
 
     def merge(task: int) -> None:

@@ -1,4 +1,4 @@
-"""Samples with more copies than a neighbor graph has room for: k + 1 of them stand for all."""
+"""Samples with more copies than neighbors: k + 1 of them represent all."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from ..neighbors import NeighborGraph
 
 @dataclass(frozen=True, eq=False)
 class Representatives:
-    """The samples that a map is made of, and which of them each sample is put with.
+    """The samples to embed, and the one of them whose position each sample gets.
 
-    Of equally near samples a graph has those of least index. Where a point has more than k copies,
-    as that of a dead ReLU has thousands, its first k are the neighbors of all the others, which are
-    neighbors of none: affinities that no map can follow. The first k + 1, though, have only each
-    other, and all that lie elsewhere have no neighbors among the rest. So these k + 1 make a map
-    without the rest, whose places are known.
+    Of equally near samples, a graph contains those with the smallest indices. If a point has more
+    than k copies, such as thousands of zeros behind a dead ReLU, its first k are the neighbors of
+    all the others, which are neighbors of none: affinities that no map can reproduce. But the first
+    k + 1 are neighbors only of each other, and no sample elsewhere has a neighbor among the rest.
+    So these k + 1 are embedded without the rest, which get the position of the first.
 
     Attributes
     ----------
     kept : ndarray of shape (n_kept,), int64
-        The samples that make the map, ascending.
+        The samples to embed, ascending.
     place : ndarray of shape (n_samples,), int64
-        The row of ``kept`` with which each sample is put: itself, or the first of its copies.
+        The row of ``kept`` whose position each sample gets: its own, or its first copy's.
     graph : NeighborGraph
-        The neighbors of the samples kept, by their rows in ``kept``.
+        The neighbors of the samples kept, as rows of ``kept``.
     n_points : int
         The number of points with more than k + 1 copies.
     """
@@ -39,45 +39,46 @@ class Representatives:
 
     @classmethod
     def of(cls, graph: NeighborGraph) -> Representatives:
-        """Find the copies that others stand for: those with one row of zero distances."""
+        """Find groups of copies: samples with the same row of zero distances."""
         n = graph.n_samples
-        stands_for = np.arange(n)
-        # Who has k copies, and so no other neighbors.
+        representative = np.arange(n)
+        # Samples with k copies or more, and so no other neighbors.
         crowded = np.flatnonzero(graph.distances[:, -1] == 0)
         rows = np.sort(graph.indices[crowded], axis=1)
-        _, first, which, counts = np.unique(
+        _, first, group, counts = np.unique(
             rows, axis=0, return_index=True, return_inverse=True, return_counts=True
         )
-        which = which.reshape(-1)
+        group = group.reshape(-1)
         n_points = 0
         for number in np.flatnonzero(counts > 1):
-            if not _are_all_there_is(graph, rows[first[number]], int(crowded[first[number]])):
+            if not _is_isolated(graph, rows[first[number]], int(crowded[first[number]])):
                 continue
-            copies = crowded[which == number]
-            stands_for[copies[1:]] = rows[first[number], 0]
+            copies = crowded[group == number]
+            representative[copies[1:]] = rows[first[number], 0]
             n_points += 1
         if n_points == 0:
-            return cls(stands_for, stands_for, graph, 0)
-        is_kept = stands_for == np.arange(n)
+            return cls(representative, representative, graph, 0)
+        is_kept = representative == np.arange(n)
         kept = np.flatnonzero(is_kept)
-        place = (np.cumsum(is_kept) - 1)[stands_for]
-        among = place[graph.indices[kept]].astype(np.int32)
-        graph = NeighborGraph(among, graph.distances[kept], graph.metric, graph.recall)
+        place = (np.cumsum(is_kept) - 1)[representative]
+        indices = place[graph.indices[kept]].astype(np.int32)
+        graph = NeighborGraph(indices, graph.distances[kept], graph.metric, graph.recall)
         return cls(kept, place, graph, n_points)
 
     @property
     def n_left_out(self) -> int:
-        """The number of samples that others stand for."""
+        """The number of samples that are not embedded."""
         return len(self.place) - len(self.kept)
 
 
-def _are_all_there_is(graph: NeighborGraph, row: Int32[Array, " k"], last: int) -> bool:
-    """Whether the samples of a row have as neighbors only each other and the last, at distance 0.
+def _is_isolated(graph: NeighborGraph, row: Int32[Array, " k"], last: int) -> bool:
+    """Whether the samples of a row have only each other and the last as neighbors, at distance 0.
 
-    Distances that are no metric's may be 0 from a to b and to c, but not from b to c.
+    Precomputed distances may violate the triangle inequality: 0 from a to b and to c, but not from
+    b to c.
     """
-    everyone = np.sort(np.append(row, last))
-    others = np.broadcast_to(everyone, (len(row), len(everyone)))
+    members = np.sort(np.append(row, last))
+    others = np.broadcast_to(members, (len(row), len(members)))
     others = others[others != row[:, None]].reshape(len(row), len(row))
     return bool(
         (graph.distances[row, -1] == 0).all()

@@ -1,4 +1,4 @@
-"""Convolution on a mesh by real Fourier transforms, sixteen at a time."""
+"""Plans of real Fourier transforms, sixteen at a time, and of convolutions on a mesh by them."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ import numpy as np
 from .._parallel.simd import LANES
 from .._typing import Array, Float32, Float64, Int64
 
-# Columns that are transformed at once: two a lane, as real and imaginary parts.
+# Columns transformed at once: two per lane, as real and imaginary parts.
 STRIP = 2 * LANES
 RADICES = (4, 3, 2)
 
 
 @dataclass(frozen=True, eq=False)
 class Plan:
-    """How a transform of some length goes.
+    """The stages and tables of a transform of a given length.
 
     Attributes
     ----------
     radices : ndarray of uint64
-        Of its stages; their product is the length.
+        The radix of each stage; their product is the length.
     tables : ndarray of uint64
-        Where the twiddle factors of each stage begin.
+        The offset of each stage's twiddle factors.
     twiddles : ndarray of float32
-        exp(-2 pi i q j / L) of every stage: L the length left, j in [0, L / radix), q in
+        exp(-2 pi i q j / L) of each stage, with L the remaining length, j in [0, L / radix), q in
         [1, radix); cosine and sine.
     positions : ndarray of int64 (length,)
-        Where each frequency lies after the transform.
+        The position of each frequency in the transform's output.
     """
 
     radices: Array
@@ -41,7 +41,7 @@ class Plan:
 
     @classmethod
     def of(cls, length: int) -> Plan:
-        """Plan a transform of a length of factors 2 and 3."""
+        """Plan a transform of a length with the prime factors 2 and 3 only."""
         radices: list[int] = []
         twiddles: list[Array] = []
         frequencies = np.zeros(1, np.int64)
@@ -70,7 +70,7 @@ class Plan:
 
 
 def good_length(least: int) -> int:
-    """Return the least length of factors 2 and 3, at most three of these, not below ``least``."""
+    """Return the smallest 2^a 3^b, b at most 3, that is not below ``least``."""
     lengths: Iterator[int] = (
         2**twos * 3**threes
         for twos, threes in itertools.product(range(least.bit_length() + 1), range(4))
@@ -79,23 +79,23 @@ def good_length(least: int) -> int:
 
 
 class Convolution(NamedTuple):
-    """Convolution of charges on a mesh with an even kernel: what its kernels need.
+    """Data of the compiled convolution of charges on a mesh with an even kernel.
 
-    First every strip of 32 columns is transformed, then every block of 16 frequencies convolved,
-    then every strip transformed back; the strips, and the blocks, in any order.
+    First each strip of 32 columns is transformed, then each block of 16 frequencies is convolved,
+    then each strip is transformed back; the strips, and the blocks, in any order.
 
     Attributes
     ----------
     columns, n_strips, n_blocks : int
-        Of the mesh, of its strips, and of blocks of frequencies.
+        Numbers of columns of the mesh, of strips, and of blocks of frequencies.
     down, across : tuple of ndarrays
         The plans of the transforms along columns and along rows.
     influence : ndarray, float32
-        The kernel's transform, divided by what the transforms leave out.
+        The kernel's transform, including the normalization of the transforms.
     spectrum_re, spectrum_im : ndarray, float32
-        Room for half the spectrum, (n_blocks, columns, 16).
+        Buffers for half the spectrum, (n_blocks, columns, 16).
     buffer_size : int
-        Numbers that every thread needs twice for itself.
+        Size of each of the two buffers that every thread needs.
     """
 
     columns: int
@@ -117,18 +117,18 @@ class Convolution(NamedTuple):
         Parameters
         ----------
         columns : int
-            Of the mesh, in multiples of 32.
+            Number of columns of the mesh, a multiple of 32.
         padded : (int, int)
-            The period in each direction, of factors 2 and 3: beyond the mesh it is empty.
+            The period in each direction, with prime factors 2 and 3; zero beyond the mesh.
         factors : ndarray of shape (padded[0] // 2 + 1, padded[1]), float64
-            The transform of the kernel, real as it is even.
+            The transform of the kernel, real since the kernel is even.
         """
         if columns % STRIP:
             raise ValueError(f"columns must be a multiple of {STRIP}; got {columns}")
         down, across = (Plan.of(length) for length in padded)
         n_blocks = -(-len(factors) // LANES)
         influence = np.zeros((n_blocks * LANES, padded[1]), np.float32)
-        # Neither the transforms nor the parting of two columns divide.
+        # Neither the transforms nor the separation of column pairs is normalized.
         influence[: len(factors), across.positions] = factors / (2 * padded[0] * padded[1])
         blocks = influence.reshape(n_blocks, LANES, padded[1])
         size = n_blocks * columns * LANES

@@ -1,4 +1,4 @@
-"""Maps of layers that a person can follow: each started from the one before."""
+"""Maps of successive layers that can be followed, each started from the previous one."""
 
 from __future__ import annotations
 
@@ -20,35 +20,39 @@ from ._alignment import align_map, displacement, radius_of
 from ._start import SPREAD, starting_map
 from ._tsne import TSNE
 
-# The standard deviation, along its wider axis, with which a map goes on from the one before. With
-# that of a finished map, neighbors that must meet do not: KL is 4 % higher on LeNet's layers.
-_GOING_ON = 1.0
-# If more than this share of a layer's neighbors are far apart on the map before, the descent could
-# not bring them together without exaggeration. Between successive layers of LeNet it is up to
-# 0.046; from the map of a network's output back to its input 0.13; on a random map 0.6.
+# The standard deviation, along its wider axis, to which the previous map is scaled for a start.
+# Unscaled, some neighbors never meet: the KL divergence is 4 % higher on LeNet's layers.
+_START_SPREAD = 1.0
+# If more than this share of a layer's neighbors are far apart on the previous map, the descent
+# cannot bring them together without exaggeration. Between successive layers of LeNet the share is
+# at most 0.046; from the map of a network's output to its input 0.13; on a random map 0.6.
 _FAR_SHARE = 0.08
 
 
 @dataclass(frozen=True, eq=False)
 class LayerMap:
-    """The map of a layer, and how it came from that of the layer before.
+    """The map of a layer, and how it was computed.
 
     Attributes
     ----------
     map_ : ndarray of shape (n_samples, n_components), float32
-        Aligned with the map before.
+        The map, aligned with the previous one.
     kl_divergence : float
         As `TSNE.kl_divergence_`.
     n_iter : int
-        Iterations run.
+        Number of iterations run.
     start : {"points", "random", "previous", "previous, exaggerated"}
-        What the descent started from. "previous, exaggerated": the map before did not fit this
-        layer's neighbors, so that they had to be gathered first.
+        The initial map. "previous, exaggerated": the previous map did not fit this layer's
+        neighbors, so that it was scaled down and exaggerated.
     displacement : float or None
-        The mean distance of a sample from its place on the map before, in units of this map's
-        radius (root mean square); None without a map before.
+        The mean distance of a sample from its position on the previous map, in units of this map's
+        radius (see `displacement`); None without a previous map.
     n_copies_left_out : int
         As `TSNE.n_copies_left_out_`.
+
+    See Also
+    --------
+    map_after, map_layers : Compute such maps.
     """
 
     map_: Map
@@ -66,32 +70,45 @@ def map_after(
     points: Any = None,
     **settings: Any,
 ) -> LayerMap:
-    """Find the t-SNE map of a layer that a person can follow from the map of the layer before.
+    """Compute the t-SNE map of a layer so that it can be followed from the previous layer's map.
 
-    The descent goes on from the previous map, and ends turned onto it (`align_map`). Its start has
-    the previous map's form, with standard deviation 1, and there is no early exaggeration, which
-    would take that form apart. Where the previous map does not fit the layer (more than 8 % of its
-    neighbors are farther apart there than the map's radius), the start is scaled down to the
-    usual 1e-4 instead and exaggerated as ever. Either way the KL divergence is that of an
-    independent run to within 2 %; on LeNet's layers it is lower.
+    The descent starts from the previous map, and the result is aligned with it (`align_map`). The
+    start is the previous map scaled to standard deviation 1, without early exaggeration, which
+    would destroy its shape. If the previous map does not fit the layer (more than 8 % of the
+    layer's neighbors are farther apart there than the map's radius), the start is scaled down to
+    the usual 1e-4 and exaggerated instead. In both cases the KL divergence is within 2 % of an
+    independent run's; on LeNet's layers it is lower.
 
     Parameters
     ----------
     graph : NeighborGraph
         The layer's nearest neighbors, three times the perplexity for each sample.
-    previous : array-like (n_samples, n_components), optional
-        The map of the layer before. None, or one whose points are all equal: an independent run.
-    points : array-like (n_samples, n_features), optional
-        The layer's points, whose principal components an independent run starts from; without
-        them it starts at random. They may lie on disk: then, if they do not fit into 256 MB, the
-        components are those of some of them, evenly spaced.
+    previous : array-like of shape (n_samples, n_components), optional
+        The map of the previous layer. If None, or if all its points are equal, the map is
+        independent.
+    points : array-like of shape (n_samples, n_features), optional
+        The layer's points. An independent map starts from their principal components; without them,
+        at random. They may be an array on disk; if it exceeds 256 MB, the components are those of
+        an evenly spaced subset.
     **settings
-        Parameters of `TSNE`: perplexity, max_iter, random_state, ...
+        Parameters of `TSNE`, such as ``perplexity``, ``max_iter`` and ``random_state``, except
+        ``init`` and ``metric``. ``n_jobs=None`` means every core (in scikit-learn, one).
+
+    Returns
+    -------
+    LayerMap
+        The map, its divergence, and its displacement from the previous map.
 
     Raises
     ------
     TypeError, ValueError
-        If the previous map or the points are not of the graph's samples, or as for `TSNE`.
+        If the previous map or the points do not match the graph's samples, or as for `TSNE`.
+
+    See Also
+    --------
+    map_layers : Do this for a sequence of layers.
+    align_map : Align independent maps.
+    nearest_neighbors : Compute the graph.
 
     Examples
     --------
@@ -106,7 +123,10 @@ def map_after(
     """
     for name in ("init", "metric"):
         if name in settings:
-            raise TypeError(f"map_after chooses {name} itself; got {name}={settings[name]!r}")
+            raise TypeError(
+                f"map_after does not accept {name}, which it sets itself; "
+                f"got {name}={settings[name]!r}"
+            )
     tsne = TSNE(metric="precomputed", **settings)
     before = _check_previous(previous, graph, int(tsne.n_components))
     if before is None:
@@ -131,9 +151,9 @@ def map_after(
         )
         return _independent(tsne.set_params(init=start), graph, "points")
     fits = _far_share(before, graph) <= _FAR_SHARE
-    spread = _GOING_ON if fits else SPREAD
+    spread = _START_SPREAD if fits else SPREAD
     noise = check_random_state(tsne.random_state).standard_normal(before.shape)
-    # A map on a line would stay there, and equal points together, but for a little noise.
+    # Without a little noise, a map on a line would stay there, and equal points would not separate.
     start = spread * (before + 0.01 * noise)
     tsne.set_params(init=start.astype(np.float32))
     if fits:
@@ -156,31 +176,48 @@ def map_layers(
     points: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> Iterator[tuple[str, LayerMap | None]]:
-    """Find the maps of layers one after another, each from the one before, by `map_after`.
+    """Compute the maps of successive layers, each started from the previous one (`map_after`).
 
     Parameters
     ----------
     graphs : mapping of str to NeighborGraph or None
-        The name of each layer, in order, and its neighbors. A layer with None, such as one that
-        is dead, has no map, and the next goes on from the last map there is.
+        The neighbors of each layer, by name, in order. A layer with None, such as a dead one, has
+        no map; the next layer starts from the last map before it.
     points : mapping of str to array-like, optional
-        The points of at least the first layer that has a graph.
+        The points of layers by name. Only those of the first layer with a graph are used, for its
+        start.
     **settings
-        Parameters of `TSNE`.
+        Parameters of `TSNE`, as for `map_after`.
 
     Yields
     ------
     (str, LayerMap or None)
-        Each layer's name and map, when it is done.
+        Each layer's name and map, as soon as it is computed.
+
+    See Also
+    --------
+    map_after : One layer.
+    unknot.study : Extract, map and measure all layers of a model.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> from unknot.projection import map_layers
+    >>> points = np.repeat(np.eye(3), 20, axis=0) + np.arange(60)[:, None] / 1000
+    >>> graph = unknot.nearest_neighbors(points, n_neighbors=15)
+    >>> layers = {"input": graph, "dead": None, "output": graph}
+    >>> maps = dict(map_layers(layers, points={"input": points}, perplexity=5, random_state=0))
+    >>> maps["input"].start, maps["dead"], maps["output"].start
+    ('points', None, 'previous')
     """
     previous: Map | None = None
     for name, graph in graphs.items():
         if graph is None:
             yield name, None
             continue
-        found = map_after(graph, previous, points=(points or {}).get(name), **settings)
-        previous = found.map_
-        yield name, found
+        layer_map = map_after(graph, previous, points=(points or {}).get(name), **settings)
+        previous = layer_map.map_
+        yield name, layer_map
 
 
 def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:
@@ -198,7 +235,7 @@ def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:
 def _check_previous(
     previous: ArrayLike | None, graph: NeighborGraph, n_components: int
 ) -> Float64[Array, "samples components"] | None:
-    """Return the previous map, centered, its wider axis of deviation 1; None if it is a point."""
+    """Return the previous map, centered, with standard deviation 1; None if it is one point."""
     if previous is None:
         return None
     checked = scale_free(previous, name="previous").astype(np.float64)
@@ -213,7 +250,7 @@ def _check_previous(
 
 
 def _far_share(map_: Float64[Array, "samples components"], graph: NeighborGraph) -> float:
-    """Return the share of neighbors that are farther apart on a map than its radius."""
+    """Compute the share of neighbors that are farther apart on a map than its radius."""
     limit = radius_of(map_) ** 2
     far = 0
     for column in graph.indices.T:

@@ -1,4 +1,4 @@
-"""Checks of the parameters of t-SNE: errors name parameter, value and what is allowed."""
+"""Validation of the parameters of `TSNE`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from .._validation.numbers import is_integer
 from ..neighbors import METRICS
 
-# scikit-learn's estimators take anything and check it in fit: what a type checker should know is
-# nothing to enforce in the constructor.
+# scikit-learn's estimators accept anything in the constructor and validate in fit: so these types
+# are for type checkers only, and not enforced at run time.
 if TYPE_CHECKING:
     Number: TypeAlias = float
     NumberOrName: TypeAlias = float | str
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 else:
     Number = NumberOrName = Whole = WholeOrNone = Name = Flag = Any
 
-METHODS = ("auto", "mesh", "exact")
+METHODS = ("auto", "barnes_hut", "mesh", "exact")
 
 
 def check_parameters(estimator: Any) -> None:
-    """Raise unless every parameter of a `TSNE` has a type and value that is allowed.
+    """Raise an error if a parameter of a `TSNE` is invalid.
 
     Raises
     ------
     TypeError
-        If a number is something else.
+        If a parameter has the wrong type.
     ValueError
         If a value is out of range.
     """
@@ -50,7 +50,12 @@ def check_parameters(estimator: Any) -> None:
         allowed = ", ".join(map(repr, (*METRICS, "precomputed")))
         raise ValueError(
             f"metric must be one of {allowed}; got {get['metric']!r}. "
-            "For another one, compute the distances and use metric='precomputed'"
+            "For another metric, compute the distances and use metric='precomputed'"
+        )
+    if get["metric_params"] is not None:
+        raise ValueError(
+            f"metric_params must be None, as metric={get['metric']!r} has no parameters; got "
+            f"{get['metric_params']!r}"
         )
     if get["method"] not in METHODS:
         allowed = ", ".join(map(repr, METHODS))

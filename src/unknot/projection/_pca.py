@@ -1,4 +1,8 @@
-"""Principal component analysis, behind this package's contract."""
+"""Principal component analysis that does not depend on the number of threads.
+
+SciPy and scikit-learn compute the decomposition. The centering and the sums are home-made, so that
+a large offset costs no precision and rounding does not depend on the number of threads.
+"""
 
 from __future__ import annotations
 
@@ -18,17 +22,17 @@ from .._validation.points import as_points, origin_of, relative
 from ..neighbors import centered, frame, row_blocks
 from ._parameters import Whole
 
-# Up to so many features the directions come from the covariance matrix.
+# Up to this many features, the directions come from the covariance matrix.
 COVARIANCE_FEATURES = 2048
-# Partial sums of the covariance, of at least so many rows: their number, not the threads', decides
-# the rounding.
+# Partial sums of the covariance, and the minimum rows of each; independent of the number of
+# threads, so that the rounding is, too.
 PARTS = 16
 MIN_ROWS_PER_PART = 1250
 
 
 @dataclass(frozen=True, eq=False)
 class Components:
-    """Principal components of points relative to their mean and times a power of two.
+    """Principal components of points that are centered and scaled by a power of two.
 
     Attributes
     ----------
@@ -37,7 +41,7 @@ class Components:
     directions : ndarray of shape (n_components, n_features), float32
         Orthonormal, the largest coefficient of each positive.
     variances : ndarray of shape (n_components,), float64
-        Of the scaled points, with n_samples - 1 degrees of freedom.
+        Variances of the scaled points, with n_samples - 1 degrees of freedom.
     total : float
         The sum of all variances.
     """
@@ -50,14 +54,14 @@ class Components:
 
     @classmethod
     def of(
-        cls, points: Float32[Array, "samples features"], few: int, team: ThreadTeam
+        cls, points: Float32[Array, "samples features"], n_components: int, team: ThreadTeam
     ) -> Components:
-        """Find the leading components."""
+        """Compute the leading components."""
         n, n_features = points.shape
         mean, scale = frame(points, team)
         if n_features <= COVARIANCE_FEATURES:
             covariance = _covariance(points, mean, scale, team)
-            leading = [n_features - few, n_features - 1]
+            leading = [n_features - n_components, n_features - 1]
             values, vectors = linalg.eigh(covariance, subset_by_index=leading)
             directions, variances = vectors.T[::-1], values[::-1].clip(0)
             total = float(np.trace(covariance))
@@ -65,9 +69,9 @@ class Components:
             from sklearn import decomposition
 
             scaled = centered(points, slice(0, n), mean, scale)
-            # Points without any variance are divided by it.
+            # scikit-learn divides by the total variance, which may be 0.
             with np.errstate(invalid="ignore", divide="ignore"):
-                model = decomposition.PCA(few, random_state=0).fit(scaled)
+                model = decomposition.PCA(n_components, random_state=0).fit(scaled)
             directions = model.components_
             variances = model.explained_variance_.astype(np.float64)
             total = float(np.einsum("ij,ij->", scaled, scaled, dtype=np.float64)) / (n - 1)
@@ -100,8 +104,8 @@ def _covariance(points: Array, mean: Array, scale: float, team: ThreadTeam) -> A
     def add(part: int) -> None:
         first, last = n * part // n_parts, n * (part + 1) // n_parts
         for rows in row_blocks(last - first, n_features):
-            some = centered(points, slice(first + rows.start, first + rows.stop), mean, scale)
-            parts[part] += some.T @ some
+            block = centered(points, slice(first + rows.start, first + rows.stop), mean, scale)
+            parts[part] += block.T @ block
 
     team.run(add, n_parts)
     covariance: Array = parts.sum(axis=0) / max(n - 1, 1)
@@ -109,27 +113,35 @@ def _covariance(points: Array, mean: Array, scale: float, team: ThreadTeam) -> A
 
 
 class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
-    """Projection onto the directions of greatest variance.
+    """Principal component analysis: projection onto the directions of greatest variance.
 
-    As scikit-learn's PCA, with results that do not depend on the number of threads, and every
-    component pointing where its largest coefficient is positive. Points are taken relative to their
-    mean in float64, so that a large offset costs no precision; all else is float32.
+    Like scikit-learn's PCA, with results that do not depend on the number of threads, and with the
+    sign of each component chosen so that its largest coefficient is positive. Points are centered
+    in float64, so that a large offset costs no precision; everything else is computed in float32.
+    Uses every core.
 
     Parameters
     ----------
     n_components : int, default=2
-        Directions to keep, at most min(n_samples, n_features).
+        Number of components to keep, at most min(n_samples, n_features).
 
     Attributes
     ----------
     components_ : ndarray of shape (n_components, n_features), float32
-        Orthonormal directions, by falling variance.
+        Orthonormal directions, in order of decreasing variance.
     mean_ : ndarray of shape (n_features,), float64
+        Mean of the points.
     explained_variance_ : ndarray of shape (n_components,), float64
         The variance along each direction, with n_samples - 1 degrees of freedom.
     explained_variance_ratio_ : ndarray of shape (n_components,), float64
-        Its fraction of the total variance, in [0, 1]; 0 if there is none.
+        Its fraction of the total variance, in [0, 1]; 0 if there is no variance.
     n_features_in_ : int
+        Number of features seen in ``fit``.
+
+    See Also
+    --------
+    TSNE : Nonlinear projection that preserves neighborhoods.
+    align_map : Rotate a map onto another one for comparison.
 
     Examples
     --------
@@ -143,20 +155,26 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         self.n_components = n_components
 
     def fit(self, X: Any, y: Any = None) -> PCA:
-        """Find the directions.
+        """Compute the components.
 
         Parameters
         ----------
         X : array-like or sparse matrix of shape (n_samples, n_features)
-            Real and finite; computed in float32, relative to one of the points where float32
-            cannot hold them.
-        y : ignored
+            Real and finite. Converted to float32; if that loses precision, relative to one of the
+            points.
+        y : Ignored
+            For compatibility with scikit-learn.
+
+        Returns
+        -------
+        PCA
+            The fitted estimator itself.
 
         Raises
         ------
         ValueError
-            If there are fewer than 2 samples, a value is NaN or infinite, or more components are
-            asked for than there are samples or features.
+            If there are fewer than 2 samples, a value is NaN or infinite, or ``n_components``
+            exceeds the number of samples or features.
         """
         given = self._checked(X, reset=True)
         self._middle = origin_of(given)
@@ -180,7 +198,16 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         return len(self.components_)
 
     def transform(self, X: Any) -> Array:
-        """Project points, as a float32 array (n_samples, n_components)."""
+        """Project points.
+
+        Parameters
+        ----------
+        X : array-like or sparse matrix of shape (n_samples, n_features)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_components), float32
+        """
         check_is_fitted(self)
         points = relative(self._checked(X, reset=False), self._middle, name="X")
         with single_threaded_blas(), ThreadTeam(resolve_n_jobs(None)) as team:
@@ -189,9 +216,16 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         return result
 
     def inverse_transform(self, X: Any) -> Array:
-        """Put projected points back into the space they came from.
+        """Transform projected points back to the original space.
 
-        As float32, or as float64 if the fitted points were such that float32 cannot hold.
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_components)
+
+        Returns
+        -------
+        ndarray of shape (n_samples, n_features)
+            float32, or float64 if the fitted points need more precision.
         """
         check_is_fitted(self)
         scores = as_points(X, name="X").astype(np.float32)
@@ -201,7 +235,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         return result if self._middle is not None else result.astype(np.float32)
 
     def _checked(self, X: Any, *, reset: bool) -> Array:
-        """Return points as scikit-learn checks them, in the precision given."""
+        """Validate points as scikit-learn does, in their own precision."""
         X = as_points(X, name="X") if is_sparse(X) else for_estimator(X, "X")
         options = {"ensure_min_samples": 2} if reset else {}
         array = validate_data(self, X, dtype="numeric", order="C", reset=reset, **options)

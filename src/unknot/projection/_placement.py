@@ -1,4 +1,4 @@
-"""New points on a fixed map."""
+"""Embedding of new points into a fixed map."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ._mesh import Mesh
 STEPS = 200
 # New points per task.
 POINTS_PER_TASK = 64
-# Below this many points in a map, phi is summed over all of them.
+# Up to this many points in a map, phi is summed over all of them.
 MESH_ABOVE = 2000
 
 
@@ -25,11 +25,11 @@ def place_points(
     spacing: float,
     n_threads: int,
 ) -> Float32[Array, "new components"]:
-    """Place each new point by its neighbors among the map's points, which stay where they are.
+    """Place each new point according to its neighbors among the map's points, which stay fixed.
 
     With p_{j|new} as for any sample, and q_{j|new} = w_{new,j} / sum_j w_{new,j} over all points of
-    the map, its place is a local minimum of KL(p_{.|new} || q_{.|new}). A new point at distance 0
-    from a sample is put where that sample is.
+    the map, its position is a local minimum of KL(p_{.|new} || q_{.|new}). A new point at distance
+    0 from a sample gets that sample's position.
     """
     n_components = map_.shape[1]
     y = np.zeros((3, len(map_)), np.float32)
@@ -44,12 +44,12 @@ def place_points(
             frame = mesh.solve(y[0], y[1], bounds)
         p, _ = conditional(distances, perplexity, team)
 
-        def put(task: int) -> None:
+        def place_task(task: int) -> None:
             first, last = task * POINTS_PER_TASK, min(len(indices), (task + 1) * POINTS_PER_TASK)
             where = (first, last, indices, p, y, low, high)
             place(*where, *frame, n_components, STEPS, placed)
 
-        team.run(put, -(-len(indices) // POINTS_PER_TASK))
+        team.run(place_task, -(-len(indices) // POINTS_PER_TASK))
     same = distances[:, 0] == 0
     placed[same] = map_[indices[same, 0]]
     return placed

@@ -1,12 +1,13 @@
-"""The potential of charges on a mesh, K(r) = 1 / (1 + r^2) for each, on one mesh or on two.
+"""The potential K(r) = 1 / (1 + r^2) of charges on a mesh, computed on one or two levels.
 
-In free space a transform needs a mesh twice as wide and high, most of it empty. So a large mesh
-leaves what is smooth to one four times coarser [Skeel2002]: with s a squared wavelength,
+In free space, a transform needs a mesh twice as wide and high, padded with zeros. So the smooth
+part of the kernel of a large mesh is moved to a mesh four times coarser [Skeel2002]: with s an
+inverse squared length,
 
     K(r) = exp(-s (1 + r^2)) / (1 + r^2)  +  (1 - exp(-s (1 + r^2))) / (1 + r^2).
 
-The first ends within a few nodes, and the fine mesh needs no more room than that around it. The
-second has next to nothing beyond the coarse mesh's last frequency, as it is the integral of
+The first term vanishes within a few nodes, and the fine mesh needs only that much padding. The
+second is negligible above the coarse mesh's Nyquist frequency, as it is the integral of
 exp(-t (1 + r^2)) for t from 0 to s.
 """
 
@@ -22,17 +23,17 @@ from .._typing import Array, Float32, Float64
 from ._fourier import STRIP, Convolution, good_length
 
 COARSENING = 4
-# A mesh of fewer nodes in one direction is solved whole.
+# A mesh with fewer nodes in one direction is solved on one level.
 TWO_LEVELS = 96
-# s in units of the coarse spacing: exp(-pi^2 / 4s) = 2e-7 is left at its last frequency.
+# s in units of the coarse spacing: exp(-pi^2 / 4s) = 2e-7 remains at its Nyquist frequency.
 SPLIT = 0.16
-# Nodes around a fine mesh whose period is shorter than free space: exp(-s r^2) = 0.02 there.
-ROOM = 20
+# Padding of the fine mesh on two levels, in nodes: exp(-s r^2) = 0.02 at this distance.
+PADDING = 20
 # Nodes of the coarse mesh beyond a quarter of the fine one's.
 COARSE_MARGIN = 3
-# What the smooth part of the potential is like near a charge is taken from so many nodes.
+# The smooth part of the potential near a charge is computed on a mesh of this size.
 PATCH = (64, 64)
-# A B-spline of four times the width, of narrow ones: half the width twice.
+# Weights of narrow B-splines that give one of four times the width: twice those of double width.
 _HALVES = np.array([1, 4, 6, 4, 1]) / 8
 WEIGHTS = np.convolve(_HALVES, np.insert(_HALVES, range(1, 5), 0)).astype(np.float32)
 
@@ -40,17 +41,17 @@ Kernel = Callable[[Float64[Array, "..."]], Float64[Array, "..."]]
 
 
 class Potential(NamedTuple):
-    """From charges on the nodes of a mesh to the potential there: what the kernels need.
+    """Data of the compiled solver for the potential of charges on a mesh.
 
     Attributes
     ----------
     offset : float
-        What is left out of the potential of each charge. K is close to 1 all over a map that is
-        1e-4 across: its forces keep their precision where K less its least is sampled.
+        A constant subtracted from the potential of each charge, the minimum of K on the mesh. On a
+        map 1e-4 across, K is close to 1 everywhere; subtracting it keeps the forces precise.
     near : ndarray of shape (4, 4), float32
-        The potential of a unit charge at one node, at the nodes 0 to 3 away.
+        The potential of a unit charge on a node, at the nodes 0 to 3 away.
     n_levels : int
-        1 or 2. With one, ``coarse`` is there but not used.
+        1 or 2. With one level, ``coarse`` is a dummy.
     """
 
     offset: float
@@ -64,20 +65,20 @@ class Potential(NamedTuple):
 
     @classmethod
     def of(cls, shape: tuple[int, int], step: float) -> Potential:
-        """Prepare a mesh of some rows and columns, in multiples of 32, and distance of nodes."""
+        """Prepare the solver for a mesh of this shape (multiples of 32) and node distance."""
         nx, ny = shape
         far = (nx * step) ** 2 + (ny * step) ** 2
         offset = 1 / (1 + far)
         if min(shape) < TWO_LEVELS:
-            whole = _padded(shape, shape)
+            padded = _padded(shape, shape)
 
             def kernel(squares: Array) -> Array:
                 result: Array = (far - squares) / ((1 + squares) * (1 + far))
                 return result
 
-            factors = _influence(kernel, whole, step)
-            near = _nearby(factors, whole)
-            fine = Convolution.of(ny, whole, factors)
+            factors = _influence(kernel, padded, step)
+            near = _nearby(factors, padded)
+            fine = Convolution.of(ny, padded, factors)
             coarse = Convolution.of(STRIP, (2, 2), np.zeros((2, 2)))
             rows, columns = 1, STRIP
             return cls._of_levels(1, offset, near, fine, coarse, rows, columns)
@@ -91,9 +92,9 @@ class Potential(NamedTuple):
             result: Array = -np.expm1(-s * (1 + squares)) / (1 + squares) - offset
             return result
 
-        padded = _padded(shape, (ROOM, ROOM))
+        padded = _padded(shape, (PADDING, PADDING))
         factors = _influence(sharp, padded, step)
-        # Of the smooth part, what a few dozen nodes around say.
+        # A few dozen nodes around a charge suffice for the smooth part.
         near = _nearby(factors, padded) + _nearby(_influence(smooth, PATCH, step), PATCH)
         fine = Convolution.of(ny, padded, factors)
         rows = nx // COARSENING + COARSE_MARGIN
@@ -126,22 +127,23 @@ class Potential(NamedTuple):
         )
 
 
-def _padded(shape: tuple[int, int], room: tuple[int, int]) -> tuple[int, int]:
-    return good_length(shape[0] + room[0]), good_length(shape[1] + room[1])
+def _padded(shape: tuple[int, int], padding: tuple[int, int]) -> tuple[int, int]:
+    return good_length(shape[0] + padding[0]), good_length(shape[1] + padding[1])
 
 
 def _influence(kernel: Kernel, padded: tuple[int, int], step: float) -> Float64[Array, "half y"]:
-    """Transform a kernel of the squared distance, over the splines' own [Essmann1995].
+    """Compute the influence function: a kernel's transform over the splines' [Essmann1995].
 
-    On a mesh padded to twice its size, distances are those of free space [Hockney1988].
+    ``kernel`` is a function of the squared distance. On a mesh padded to twice its size, distances
+    are those of free space [Hockney1988].
     """
     mx, my = padded
     x = np.minimum(np.arange(mx), mx - np.arange(mx)) * step
     y = np.minimum(np.arange(my), my - np.arange(my)) * step
     sampled = kernel(x[:, None] ** 2 + y[None, :] ** 2)
-    # The kernel is even in both directions, and so is its transform: real.
+    # The kernel is even in both directions, so its transform is real.
     transform = fft.fft(fft.rfft(sampled, axis=0), axis=1).real
-    # A cubic B-spline is 2/3 at its center and 1/6 at the nodes beside it.
+    # A cubic B-spline is 2/3 at its center and 1/6 at the adjacent nodes.
     bx = 2 / 3 + np.cos(2 * np.pi * fft.rfftfreq(mx)) / 3
     by = 2 / 3 + np.cos(2 * np.pi * fft.fftfreq(my)) / 3
     result: Array = transform / (bx[:, None] ** 2 * by[None, :] ** 2)
@@ -149,7 +151,7 @@ def _influence(kernel: Kernel, padded: tuple[int, int], step: float) -> Float64[
 
 
 def _nearby(factors: Float64[Array, "half y"], padded: tuple[int, int]) -> Float64[Array, "4 4"]:
-    """Compute the potential of a unit charge at one node, at the nodes 0 to 3 away."""
+    """Compute the potential of a unit charge on a node, at the nodes 0 to 3 away."""
     along_y = fft.ifft(factors, axis=1)[:, :4]
     result: Array = fft.irfft(along_y, n=padded[0], axis=0)[:4]
     return result

@@ -1,4 +1,4 @@
-"""Neighbors that the caller has: a graph, or distances."""
+"""Precomputed input: a graph of neighbors, or distances."""
 
 from __future__ import annotations
 
@@ -11,9 +11,25 @@ from .._typing import Array, Float32, Int32
 from .._validation.arrays import as_numbers
 from .._validation.points import TINY
 from ..neighbors import NeighborGraph
+from ._affinities import attainable_perplexity, neighbors_for
 
 # Rows converted to float64 and sorted at a time.
 ROWS_AT_ONCE = 256
+
+
+def as_graph(X: Any, perplexity: float) -> NeighborGraph:
+    """Return precomputed input as a graph with the neighbors that a perplexity needs."""
+    if isinstance(X, NeighborGraph):
+        graph = X
+    else:
+        X = X if sparse.issparse(X) else as_numbers(X, "precomputed distances")
+        n = X.shape[0] if X.ndim else 0
+        if n < 2:
+            raise ValueError(f"TSNE needs at least 2 samples; got n_samples = {n}")
+        graph = graph_of_distances(X, neighbors_for(attainable_perplexity(perplexity, n), n))
+    if graph.n_samples < 2:
+        raise ValueError(f"TSNE needs at least 2 samples; got n_samples = {graph.n_samples}")
+    return graph
 
 
 def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
@@ -22,10 +38,10 @@ def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
     Parameters
     ----------
     distances : array-like or sparse matrix of shape (n_samples, n_samples)
-        Entry (i, j) is the distance from i to j. Of a sparse matrix only what is stored counts, as
-        in scikit-learn's ``kneighbors_graph(mode="distance")``. The diagonal is not looked at.
+        Entry (i, j) is the distance from i to j. Only the stored entries of a sparse matrix
+        count, as in scikit-learn's ``kneighbors_graph(mode="distance")``. The diagonal is ignored.
     k : int
-        Neighbors of each sample; fewer if a sparse row has fewer.
+        Number of neighbors of each sample; fewer if a sparse row has fewer.
 
     Raises
     ------
@@ -51,7 +67,7 @@ def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
 def nearest_in_rows(
     matrix: Array, k: int, *, own: bool
 ) -> tuple[Int32[Array, "rows k"], Float32[Array, "rows k"]]:
-    """Find the k least entries of every row, ties by column; ``own`` leaves out the diagonal."""
+    """Find the k smallest entries of each row, ties by column; ``own`` excludes the diagonal."""
     indices = np.empty((len(matrix), k), np.int32)
     nearest = np.empty((len(matrix), k), np.float32)
     for start in range(0, len(matrix), ROWS_AT_ONCE):
@@ -99,15 +115,13 @@ def _check_square(shape: tuple[int, ...]) -> None:
 
 def _check_distances(values: Array) -> None:
     with np.errstate(invalid="ignore"):
-        fine = (values >= 0) & (values <= np.finfo(np.float32).max)
-    if not fine.all():
-        worst = values[~fine].ravel()[0]
-        raise ValueError(
-            f"precomputed distances must be finite and not negative; got {worst} among them"
-        )
+        valid = (values >= 0) & (values <= np.finfo(np.float32).max)
+    if not valid.all():
+        first = values[~valid].ravel()[0]
+        raise ValueError(f"precomputed distances must be finite and not negative; got {first}")
     largest = float(values.max(initial=0.0))
     if values.dtype != np.float32 and 0.0 < largest < TINY:
         raise ValueError(
-            f"precomputed distances must be told apart in float32; got {largest:.3g} at most. "
-            "Multiply them all by a constant"
+            "precomputed distances must be large enough for float32; the largest is "
+            f"{largest:.3g}. Multiply them all by a constant"
         )

@@ -1,4 +1,4 @@
-"""What a fit tells while it runs: lines, a bar, a callback."""
+"""The output of a running fit: verbose lines, a progress bar, and the callback."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Callback = Callable[[int, float, Array], Any]
 
 
 class Watcher:
-    """Hands on each report of the descent, its map in the samples' own order."""
+    """Passes each report of the descent to the output, its map in the order of the samples."""
 
     def __init__(
         self,
@@ -43,7 +43,7 @@ class Watcher:
         self.stopped = False
 
     def __call__(self, report: Report) -> bool:
-        """Tell; return whether the callback asks to stop."""
+        """Output a report; return whether the callback requests a stop."""
         now = time.perf_counter()
         if self._verbose:
             say(
@@ -64,13 +64,13 @@ class Watcher:
         return self.stopped
 
     def finish(self, report: Report) -> None:
-        """Fill the bar, however many iterations there were."""
+        """Fill the bar, also after fewer iterations than planned."""
         if self._bar is not None and self._task is not None:
             self._bar.update(self._task, total=report.iteration, completed=report.iteration)
 
 
 def _is_true(answer: Any) -> bool:
-    """Return the truth value of what a callback returned."""
+    """Return the truth value of a callback's result."""
     try:
         if getattr(answer, "ndim", 0) == 0:
             return bool(answer)
@@ -78,8 +78,8 @@ def _is_true(answer: Any) -> bool:
     except (TypeError, ValueError, RuntimeError) as raised:
         error = raised
     raise TypeError(
-        "callback must return True to stop, or False or None to go on; got "
-        f"{type(answer).__name__}, which has no one truth value. Reduce it, as by .any()"
+        "callback must return True to stop, or False or None to continue; got "
+        f"{type(answer).__name__}, whose truth value is ambiguous. Reduce it, for example by .any()"
     ) from error
 
 
@@ -90,7 +90,7 @@ def say(line: str) -> None:
 
 @contextmanager
 def progress_bar(shown: bool) -> Iterator[Progress | None]:
-    """Show a bar while the block runs, if asked to."""
+    """Show a progress bar while the block runs, if ``shown``."""
     if not shown:
         yield None
         return
@@ -107,7 +107,7 @@ def progress_bar(shown: bool) -> Iterator[Progress | None]:
         try:
             yield bar
         except BaseException:
-            # A bar that stands still would look like a fit that goes on.
+            # A bar left on the screen would look like a running fit.
             for task in bar.task_ids:
                 bar.update(task, visible=False)
             raise

@@ -1,4 +1,4 @@
-"""Where a map starts, and the order in which its points are kept."""
+"""The initial map, and the order of its points in memory."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from .._typing import Array, Float32, Int32
 from .._validation.arrays import as_numbers
 from ._pca import Components
 
-# The spread of a start: small against the distance 1 at which points begin to feel each other.
+# Standard deviation of a start: small against 1, the distance at which points begin to interact.
 SPREAD = 1e-4
-# A given start that is narrower takes too many iterations to unfold.
+# A given start that is narrower would take too many iterations to unfold.
 LEAST_WIDTH = 1e-8
 
 
@@ -26,18 +26,17 @@ def starting_map(
     random: np.random.RandomState,
     n_threads: int,
 ) -> Float32[Array, "samples components"]:
-    """Return the map to start from.
+    """Return the initial map.
 
     "pca": the leading principal components, scaled so that the first has standard deviation 1e-4
-    [Kobak2019]; directions in which the points do not differ get random values as large, since
-    nothing would ever move points that differ in nothing. "random": normal, with standard deviation
-    1e-4. Without points to take components of, "pca" is "random". An array is taken as it is, but
-    for what `TSNE` says of its size.
+    [Kobak2019]; constant components get random values of that size, since no gradient would ever
+    separate equal points. "random": normal, with standard deviation 1e-4. Without points, "pca"
+    means "random". An array is used as it is, except for the limits of its size (see `TSNE`).
 
     Raises
     ------
     TypeError
-        If ``init`` is an array of anything but real numbers.
+        If ``init`` is an array that does not hold real numbers.
     ValueError
         If ``init`` is neither one of these nor a finite array (n_samples, n_components).
     """
@@ -48,13 +47,13 @@ def starting_map(
         if init == "random" or points is None:
             return noise
         start = noise
-        few = min(n_components, *points.shape)
+        n_found = min(n_components, *points.shape)
         with single_threaded_blas(), ThreadTeam(n_threads) as team:
-            components = _components(points, few, team).astype(np.float64)
+            components = _components(points, n_found, team).astype(np.float64)
         deviations = components.std(axis=0)
         if deviations[0] > 0:
-            told_apart = np.flatnonzero(deviations > 1e-6 * deviations[0])
-            start[:, told_apart] = components[:, told_apart] / deviations[0] * SPREAD
+            varying = np.flatnonzero(deviations > 1e-6 * deviations[0])
+            start[:, varying] = components[:, varying] / deviations[0] * SPREAD
         return start
     return _given_start(init, noise)
 
@@ -62,7 +61,7 @@ def starting_map(
 def _given_start(
     init: Any, noise: Float32[Array, "samples components"]
 ) -> Float32[Array, "samples components"]:
-    """Check an array to start from; move and scale it only where nothing could come of it."""
+    """Check a given start; center and scale it only where the descent could not work with it."""
     if init is None or np.isscalar(init):
         raise TypeError(f"init must be 'pca', 'random' or an array of real numbers; got {init!r}")
     given = as_numbers(init, "init")
@@ -89,24 +88,24 @@ def _given_start(
     return start.astype(np.float32)
 
 
-def _components(points: Rows, few: int, team: ThreadTeam) -> Float32[Array, "samples components"]:
+def _components(points: Rows, n_found: int, team: ThreadTeam) -> Float32[Array, "samples found"]:
     if not isinstance(points, StoredPoints):
-        return Components.of(points, few, team).project(points, team)
-    # Of points on disk, components of as many as can be held are enough for a start.
-    held = min(len(points), points.rows_in(points.max_memory // 4))
-    rows = np.linspace(0, len(points) - 1, held).astype(np.int64)
-    found = Components.of(points[rows], few, team)
-    return np.concatenate([found.project(points[part], team) for part in points.slabs()])
+        return Components.of(points, n_found, team).project(points, team)
+    # For a start, the components of as many points as fit into memory suffice.
+    n_rows = min(len(points), points.rows_in(points.max_memory // 4))
+    rows = np.linspace(0, len(points) - 1, n_rows).astype(np.int64)
+    components = Components.of(points[rows], n_found, team)
+    return np.concatenate([components.project(points[part], team) for part in points.slabs()])
 
 
 def curve_order(start: Float32[Array, "samples components"]) -> Int32[Array, " samples"]:
-    """Order points along a Z-shaped curve through the map: neighbors in it are near in memory."""
+    """Order points along a Z-order (Morton) curve, so that near points are near in memory."""
     low, high = start.min(axis=0), start.max(axis=0)
     cells = ((start - low) / np.where(high > low, high - low, 1) * 65535).astype(np.uint64)
     code = np.zeros(len(start), np.uint64)
     for axis in range(min(2, start.shape[1])):
         bits = cells[:, axis]
-        # Spread 16 bits to the even places.
+        # Spread 16 bits to the even positions.
         for shift, mask in ((8, 0x00FF00FF), (4, 0x0F0F0F0F), (2, 0x33333333), (1, 0x55555555)):
             bits = (bits | (bits << np.uint64(shift))) & np.uint64(mask)
         code |= bits << np.uint64(axis)
