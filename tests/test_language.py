@@ -41,6 +41,7 @@ OLD_ON_PURPOSE = {
     ("scores.py", "centre"),
     ("scores.py", "to_frame"),
     ("test_studies_store.py", "neighbour"),
+    ("test_metrics_suite.py", "to_frame"),
 }
 
 
