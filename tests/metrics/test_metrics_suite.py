@@ -380,6 +380,7 @@ def test_scores_of_the_first_release_are_read(rng):
     for score in stored["scores"]:
         score["better"] = words[score.pop("higher_is_better")]
     settings = stored["settings"]
+    settings["k_faithful"] = settings.pop("k_faithfulness")
     settings["probe_samples"] = settings.pop("probe_max_samples")
     settings["capacity_points"] = settings.pop("capacity_max_samples_per_class")
     again = Scores.from_dict(stored)

@@ -52,7 +52,7 @@ def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) ->
     0.0
     """
     tables, codes, classes = _separations(points, map_, labels, "label-trustworthiness")
-    return warn_notes(faithfulness_from_pairs(*tables, codes, classes, lost=True))
+    return warn_notes(faithfulness_from_pairs(*tables, codes, classes, trustworthiness=True))
 
 
 def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
@@ -94,7 +94,7 @@ def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> Pair
     0.0
     """
     tables, codes, classes = _separations(points, map_, labels, "label-continuity")
-    return warn_notes(faithfulness_from_pairs(*tables, codes, classes, lost=False))
+    return warn_notes(faithfulness_from_pairs(*tables, codes, classes, trustworthiness=False))
 
 
 def _separations(
@@ -111,13 +111,13 @@ def _separations(
 
 
 def faithfulness_from_pairs(
-    native: Array, shown: Array, codes: Array, classes: Array, *, lost: bool
+    native: Array, shown: Array, codes: Array, classes: Array, *, trustworthiness: bool
 ) -> PairResult:
-    """Compute label-trustworthiness (lost) or label-continuity from comparisons of distances."""
-    require_classes(classes, 2, "label-trustworthiness" if lost else "label-continuity")
+    """Compute label-trustworthiness, or label-continuity, from comparisons of distances."""
+    require_classes(classes, 2, "label-trustworthiness" if trustworthiness else "label-continuity")
     weights = np.ones((1, len(codes)))
     difference = separations(native, codes, weights)[0] - separations(shown, codes, weights)[0]
-    per_pair = np.maximum(difference if lost else -difference, 0.0)
+    per_pair = np.maximum(difference if trustworthiness else -difference, 0.0)
     np.fill_diagonal(per_pair, 0.0)
     return PairResult(
         higher_is_better=True,

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SCHEMA = 1
 # Names of settings in the scores of the first releases, and the present ones.
 _SETTINGS = {
+    "k_faithful": "k_faithfulness",
     "probe_samples": "probe_max_samples",
     "capacity_points": "capacity_max_samples_per_class",
 }

@@ -18,7 +18,7 @@ from ._shared.checks import check_labeled
 from ._shared.results import MeasureWarning, UndefinedMeasureError
 from ._suite.inputs import Inputs, Space
 from ._suite.registry import MEASURES, Measure
-from ._suite.uncertainty import interval
+from ._suite.uncertainty import bootstrap_interval
 from .neighborhood import check_graph
 from .scores import Score, Scores
 
@@ -84,7 +84,7 @@ def measure(
     Parameters
     ----------
     points : array-like (n_samples, n_features)
-        A representation. Or one on disk, (n_samples, *shape): a Zarr or HDF5 array, or a
+        A representation. Or one on disk, ``(n_samples, *shape)``: a Zarr or HDF5 array, or a
         ``numpy.memmap``.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
@@ -163,10 +163,10 @@ def measure(
         random_state = int(np.random.SeedSequence().generate_state(1)[0])
     n_samples = len(points)
     k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
-    k_faithful = min(K_FAITHFULNESS, (n_samples - 1) // 2)
+    k_faithfulness = min(K_FAITHFULNESS, (n_samples - 1) // 2)
     settings: dict[str, Any] = {
         "k": k,
-        "k_faithful": k_faithful,
+        "k_faithfulness": k_faithfulness,
         "max_samples": _optional_count(max_samples, "max_samples"),
         "probe_max_samples": _optional_count(probe_max_samples, "probe_max_samples"),
         "capacity_max_samples_per_class": check_integer(
@@ -184,7 +184,7 @@ def measure(
     }
     for shown, given in ((points, graph), (map_, map_graph)):
         if given is not None and shown is not None:
-            check_graph(shown, max(k, k_faithful), given, n_jobs)
+            check_graph(shown, max(k, k_faithfulness), given, n_jobs)
     chosen, skipped = _choose(measures, map_ is not None)
     inputs = Inputs(
         points, codes, classes, map_, settings=settings, graph=graph, map_graph=map_graph
@@ -276,13 +276,13 @@ def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) 
         except UndefinedMeasureError as error:
             no_interval = f"in a resample, {error}"
         else:
-            bounds = interval(result.value, replicates, entry.low, entry.high)
+            bounds = bootstrap_interval(result.value, replicates, entry.low, entry.high)
     null, null_bounds, no_null = None, None, None
     if inputs.settings["n_permutations"] == 0:
         no_null = "no permutations were asked for"
     else:
         try:
-            by_chance = entry.chance(inputs, space)
+            by_chance = entry.permuted_values(inputs, space)
         except UndefinedMeasureError as error:
             by_chance = f"with permuted labels, {error}"
         if isinstance(by_chance, str):

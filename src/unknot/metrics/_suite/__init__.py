@@ -1,1 +1,1 @@
-"""The list of measures, and the work that measures of one call share."""
+"""Registry of measures, and the inputs that the measures of one call share."""

@@ -1,4 +1,4 @@
-"""What each shared part of the work took."""
+"""Timing of the inputs that several measures share."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 
 class Clock:
-    """Seconds spent on each shared input, so that no measure is charged for what others use too."""
+    """Seconds spent on each shared input, which no single measure is charged for."""
 
     def __init__(self) -> None:
         self.seconds: dict[str, float] = {}
@@ -16,7 +16,7 @@ class Clock:
 
     @contextmanager
     def shared(self, name: str) -> Iterator[None]:
-        """Count the time spent inside under a name; within another shared input, under that."""
+        """Add the time spent in the block to ``name``; a nested block counts for the outer one."""
         self._depth += 1
         start = time.perf_counter()
         try:

@@ -1,4 +1,4 @@
-"""What several measures need, computed once and when it is first asked for."""
+"""Inputs that several measures need, each computed once, when first used."""
 
 from __future__ import annotations
 
@@ -21,11 +21,23 @@ from .permuted import permuted_moments
 if TYPE_CHECKING:
     from ...neighbors import NeighborGraph
 
+# Points for the silhouette with permuted labels: its distribution is narrow.
 NULL_SAMPLES = 512
 
 
 class Space:
-    """The points in one space, native or on the map, with the labels of the moment."""
+    """The points in one space, native or map, with the true or permuted labels of its `Inputs`.
+
+    Parameters
+    ----------
+    inputs : Inputs
+        The data that this space belongs to.
+    points : array or StoredPoints, (n_samples, n_features)
+    graph : callable
+        Returns the nearest neighbors; called when they are first used.
+    name : str
+        Suffix for the names of timings.
+    """
 
     def __init__(
         self,
@@ -41,7 +53,7 @@ class Space:
 
     @property
     def graph(self) -> NeighborGraph:
-        """The nearest neighbors; they do not depend on the labels."""
+        """The nearest neighbors, which do not depend on the labels."""
         return self._graph()
 
     @property
@@ -56,15 +68,15 @@ class Space:
 
     @cached_property
     def moments(self) -> ClassMoments:
-        """Means and spreads of the classes."""
-        if self.inputs.root is not self.inputs:
+        """Means and variances of the classes."""
+        if self.inputs.original is not self.inputs:
             return self._permuted[0]
         with self.inputs.clock.shared(f"class moments{self.name}"):
             return class_moments(self.points, self.codes, len(self.classes), self.inputs.n_jobs)
 
     @cached_property
-    def resampled(self) -> list[ClassMoments]:
-        """Means and spreads of the classes in every resample."""
+    def resampled_moments(self) -> list[ClassMoments]:
+        """Means and variances of the classes in each resample."""
         moments = self.moments
         with self.inputs.clock.shared(f"resampled class moments{self.name}"):
             return list(
@@ -72,25 +84,25 @@ class Space:
                     self.points,
                     self.codes,
                     moments,
-                    self.inputs.weights,
+                    self.inputs.resample_counts,
                     self.inputs.n_jobs,
                 )
             )
 
     @cached_property
-    def consistent(self) -> Array:
-        """Share of each point whose own class centroid is the nearest."""
-        if self.inputs.root is not self.inputs:
+    def consistency(self) -> Array:
+        """For each point, 1 if its own class centroid is the nearest, and less for ties."""
+        if self.inputs.original is not self.inputs:
             return self._permuted[1]
-        return consistency_shares(self.nearer)
+        return consistency_shares(self.centroid_comparisons)
 
     @property
     def _permuted(self) -> tuple[ClassMoments, Array]:
-        """Moments and consistency with permuted labels, computed for all permutations together."""
-        root = self.inputs.root
-        space = root.native if self is self.inputs.native else root.map
+        """Moments and consistency for this permutation, from the batch of all permutations."""
+        original = self.inputs.original
+        space = original.native if self is self.inputs.native else original.map
         assert space is not None
-        return space._all_permuted[root.permuted.index(self.inputs)]
+        return space._all_permuted[original.permuted.index(self.inputs)]
 
     @cached_property
     def _all_permuted(self) -> list[tuple[ClassMoments, Array]]:
@@ -99,60 +111,60 @@ class Space:
             return list(
                 permuted_moments(
                     self.points,
-                    [other.codes for other in self.inputs.permuted],
+                    [permuted.codes for permuted in self.inputs.permuted],
                     moments,
                     self.inputs.n_jobs,
                 )
             )
 
     @cached_property
-    def nearer(self) -> Array:
-        """Comparisons of each point's distances to its own and to every class centroid."""
+    def centroid_comparisons(self) -> Array:
+        """Each point's distance to its own class centroid compared with that to every other."""
         moments = self.moments
         with self.inputs.clock.shared(f"distances to centroids{self.name}"):
             return compare_centroid_distances(self.points, self.codes, moments, self.inputs.n_jobs)
 
     @property
-    def sums(self) -> Array:
-        """Sums of the sampled points' distances to each class."""
+    def distance_sums(self) -> Array:
+        """Sum of distances from each sampled point to each class."""
         return self._scan[0][:, 0]
 
     @cached_property
     def permuted_distance_sums(self) -> tuple[Sample, Array]:
-        """Sampled points, and sums of their distances to each class of every permutation."""
+        """Sampled points, and the sums of their distances to each class of each permutation."""
         inputs = self.inputs
         sample = inputs.null_sample
         if sample is inputs.sample:
             return sample, self._scan[0][:, 1:]
-        shuffled = [other.codes for other in inputs.permuted]
-        sums = DistanceSums(shuffled, len(sample.rows), len(self.classes))
+        labelings = [permuted.codes for permuted in inputs.permuted]
+        sums = DistanceSums(labelings, len(sample.rows), len(self.classes))
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
             scan_distances(self.points, sample.rows, [sums], inputs.n_jobs)
         return sample, sums.sums
 
     @property
     def ranks(self) -> Array | None:
-        """Ranks here of the other space's neighbors; they do not depend on the labels."""
-        root = self.inputs.root
-        space = root.native if self is self.inputs.native else root.map
+        """Ranks in this space of the other space's neighbors; independent of the labels."""
+        original = self.inputs.original
+        space = original.native if self is self.inputs.native else original.map
         assert space is not None
         return space._scan[1]
 
     @cached_property
     def _scan(self) -> tuple[Array, Array | None]:
-        """Sums of every labeling, and ranks, from one pass over the distances."""
+        """Distance sums for every labeling, and ranks, from one pass over the distances."""
         inputs = self.inputs
         rows = inputs.sample.rows
         labelings = [self.codes]
         if inputs.null_sample is inputs.sample:
-            # Distances to so few points say what permuted labels would give as well.
+            # The sample is small enough for the permuted labels to share its distances.
             labelings += [permuted.codes for permuted in inputs.permuted]
         sums = DistanceSums(labelings, len(rows), len(self.classes))
         consumers: list[Consumer] = [sums]
-        other = inputs.other(self)
+        other = inputs.counterpart(self)
         ranks = None
-        if other is not None and inputs.k_faithful:
-            ranks = NeighborRanks(rows, other.graph.indices[rows, : inputs.k_faithful])
+        if other is not None and inputs.k_faithfulness:
+            ranks = NeighborRanks(rows, other.graph.indices[rows, : inputs.k_faithfulness])
             consumers.append(ranks)
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
             scan_distances(self.points, rows, consumers, inputs.n_jobs)
@@ -160,7 +172,21 @@ class Space:
 
 
 class Inputs:
-    """Checked data and settings of one call, and what is shared between its measures."""
+    """Validated data and settings of one call of `measure`, and what its measures share.
+
+    Parameters
+    ----------
+    points : array or StoredPoints, (n_samples, n_features)
+    codes : array of int64 (n_samples,)
+        The labels, 0..C-1.
+    classes : array (n_classes,)
+        The class values.
+    map_ : array of float32 (n_samples, n_components), optional
+    settings : dict
+        The settings of `measure`.
+    graph, map_graph : NeighborGraph, optional
+        Nearest neighbors that the caller has already.
+    """
 
     def __init__(
         self,
@@ -177,12 +203,12 @@ class Inputs:
         self.codes, self.classes = codes, classes
         self.settings = settings
         self.k: int = settings["k"]
-        self.k_faithful: int = settings["k_faithful"]
+        self.k_faithfulness: int = settings["k_faithfulness"]
         self.n_jobs: int | None = settings["n_jobs"]
         self.random_state: int = settings["random_state"]
         self.clock = Clock()
-        # Relabeled inputs refer to those with the true labels, which hold what is shared.
-        self.root = self
+        # Relabeled inputs refer to the inputs with the true labels, which hold what is shared.
+        self.original = self
         self._graphs = {"": graph, " (map)": map_graph}
         self.native = Space(self, points, lambda: self._graph(points, ""), "")
         self.map = (
@@ -196,13 +222,13 @@ class Inputs:
         if graph is None:
             from ...neighbors import nearest_neighbors
 
-            wanted = max(self.k, self.k_faithful, min(2, len(points) - 1))
+            k = max(self.k, self.k_faithfulness, min(2, len(points) - 1))
             with self.clock.shared(f"nearest neighbors{name}"):
-                graph = nearest_neighbors(points, wanted, n_jobs=self.n_jobs)
+                graph = nearest_neighbors(points, k, n_jobs=self.n_jobs)
             self._graphs[name] = graph
         return graph
 
-    def other(self, space: Space) -> Space | None:
+    def counterpart(self, space: Space) -> Space | None:
         """Return the map for the native space, and the native space for the map."""
         return self.map if space is self.native else self.native
 
@@ -211,66 +237,66 @@ class Inputs:
         other = Inputs(self.points, codes, self.classes, self.map_points, settings=self.settings)
         other._graphs = self._graphs
         other.clock = self.clock
-        other.root = self.root
+        other.original = self.original
         return other
 
-    def fits(self, points: Rows) -> bool:
-        """Whether a table of all features by all features may be held."""
+    def fits_in_memory(self, points: Rows) -> bool:
+        """Whether a matrix of features by features (or by samples, if fewer) fits in memory."""
         if not isinstance(points, StoredPoints):
             return True
         return 8 * min(points.shape) * points.shape[1] <= points.max_memory
 
     @cached_property
     def memory_sample(self) -> Sample:
-        """Points that can be held, and computed with in float64, where all of them cannot."""
+        """As many points on disk as fit in memory as float64."""
         assert isinstance(self.points, StoredPoints)
-        most = max(4, self.points.rows_in(self.points.max_memory // 4, itemsize=8))
-        return stratified_sample(self.codes, most, self.random_state)
+        limit = max(4, self.points.rows_in(self.points.max_memory // 4, itemsize=8))
+        return stratified_sample(self.codes, limit, self.random_state)
 
     @property
     def probe_max_samples(self) -> int | None:
         """How many points the linear probe may use."""
-        asked: int | None = self.settings["probe_max_samples"]
+        requested: int | None = self.settings["probe_max_samples"]
         if not isinstance(self.points, StoredPoints):
-            return asked
-        most = max(4, self.points.rows_in(self.points.max_memory, itemsize=8))
-        return most if asked is None else min(asked, most)
+            return requested
+        limit = max(4, self.points.rows_in(self.points.max_memory, itemsize=8))
+        return limit if requested is None else min(requested, limit)
 
     @cached_property
     def sample(self) -> Sample:
-        """The points that stand for all where each is compared with all others."""
-        if self.root is not self:
-            drawn = self.root.sample
+        """The points that measures of all pairs evaluate, each against all points."""
+        if self.original is not self:
+            drawn = self.original.sample
             return Sample(drawn.rows, drawn.weights, self.codes[drawn.rows], drawn.sizes)
         return stratified_sample(self.codes, self.settings["max_samples"], self.random_state)
 
     @cached_property
     def null_sample(self) -> Sample:
-        """Points that are enough for the silhouette by chance: this is narrow."""
-        asked = self.settings["max_samples"]
-        if asked is not None and asked <= NULL_SAMPLES:
+        """The points that the silhouette with permuted labels evaluates."""
+        limit = self.settings["max_samples"]
+        if limit is not None and limit <= NULL_SAMPLES:
             return self.sample
         return stratified_sample(self.codes, NULL_SAMPLES, self.random_state)
 
     @cached_property
-    def weights(self) -> Array:
-        """How often each point is in each resample, uint8 (n_resamples, n_samples).
+    def resample_counts(self) -> Array:
+        """How often each point is drawn in each resample, uint8 (n_resamples, n_samples).
 
-        Each class is resampled by itself, so that none is empty in any.
+        Each class is resampled separately, so that none is ever empty.
         """
         rng = np.random.default_rng([self.random_state, 1])
-        count = self.settings["n_resamples"]
-        weights = np.zeros((count, len(self.codes)), dtype=np.uint8)
+        n_resamples = self.settings["n_resamples"]
+        counts = np.zeros((n_resamples, len(self.codes)), dtype=np.uint8)
         for c in range(len(self.classes)):
             own = np.flatnonzero(self.codes == c)
-            for b in range(count):
+            for b in range(n_resamples):
                 drawn = rng.integers(len(own), size=len(own))
-                weights[b, own] = np.minimum(np.bincount(drawn, minlength=len(own)), 255)
-        return weights
+                counts[b, own] = np.minimum(np.bincount(drawn, minlength=len(own)), 255)
+        return counts
 
     @cached_property
     def permuted(self) -> list[Inputs]:
-        """The same points with their labels permuted, several times."""
+        """The same points with permuted labels, once for each permutation."""
         rng = np.random.default_rng([self.random_state, 2])
         return [
             self.relabeled(rng.permutation(self.codes))
@@ -279,7 +305,7 @@ class Inputs:
 
     @cached_property
     def capacity(self) -> ManifoldCapacity:
-        """The manifold capacity, whose parts are scores of their own."""
+        """The manifold capacity, which several scores are part of."""
         with self.clock.shared("manifold capacity"):
             return capacity_from_points(
                 self.points,

@@ -1,4 +1,4 @@
-"""The list of all measures that `measure` knows, each in one line or a few."""
+"""Registry of all measures that `measure` computes, one entry each."""
 
 from __future__ import annotations
 
@@ -37,40 +37,38 @@ Null = Callable[["Inputs", "Space"], Array]
 Compute = Callable[["Inputs", "Space"], Result]
 Spaces = Literal["native", "both", "map", "pair"]
 
-# Why a score has no interval, or no null, where a measure has none.
-NOT_RESAMPLED = (
-    "a hull is made of its extreme points, which a resample of the points cannot go beyond"
-)
+# Reasons why a measure has no interval, or no null.
+NOT_RESAMPLED = "a hull depends on extreme points, and no resample reaches beyond them"
 LABEL_FREE = "it does not depend on the labels"
-NO_DRAWS = "the centers are those of the points used, and no draw is made"
+NO_DRAWS = "it is computed from the class centers without random draws"
 NULL_CAPACITY_RUNS = 5
-NOTHING_TO_LOSE = "permuted classes are nowhere apart, and the map has nothing to lose or to add"
+NOTHING_TO_LOSE = "permuted classes overlap everywhere, so the map has no separation to lose or add"
 
 
 @dataclass(frozen=True)
 class Measure:
-    """One measure: what it is called, how it is computed, and what its numbers mean.
+    """One measure: its names, how to compute it, and how to read its values.
 
     Attributes
     ----------
-    name, family, title
-        Its name, the heading it stands under, and what a person calls it.
-    compute
-        From the shared inputs and a space, its result.
+    name, family, title : str
+        The identifier, the group it is listed under, and the display name.
+    compute : callable
+        Returns the result, given the shared inputs and a space.
     higher_is_better : bool or None
         Whether a higher value means more untangled; None where neither end is better.
-    low, high
-        Its range.
+    low, high : float
+        The range of its values.
     spaces : {"native", "both", "map", "pair"}
-        Where it is taken: in the representation, there and on the map, on the map, or between the
+        Where it is computed: in the representation, in both spaces, on the map only, or between the
         two.
-    replicate
-        Its values in each resample, or why there are none.
-    null
-        Its values with permuted labels, None for the general way to these, which is to compute it
-        anew, or why there are none.
-    null_runs
-        Compute it anew for so many permutations at most, where one takes long.
+    replicate : callable or str
+        Returns the values in each resample; or the reason why there is no interval.
+    null : callable, str or None
+        Returns the values with permuted labels; or the reason why there is no null. None
+        recomputes the measure for each permutation.
+    null_runs : int, optional
+        Recompute it for at most this many permutations; for measures that are slow.
     """
 
     name: str
@@ -85,17 +83,17 @@ class Measure:
     null: Null | str | None = None
     null_runs: int | None = None
 
-    def chance(self, inputs: Inputs, space: Space) -> Array | str:
-        """Values with permuted labels, or why there are none."""
+    def permuted_values(self, inputs: Inputs, space: Space) -> Array | str:
+        """Return the values with permuted labels, or the reason why there are none."""
         if isinstance(self.null, str):
             return self.null
         if self.null is not None:
             return self.null(inputs, space)
         values = []
-        for other in inputs.permuted[: self.null_runs]:
-            there = other.native if space is inputs.native else other.map
-            assert there is not None
-            values.append(float(self.compute(other, there)))
+        for permuted in inputs.permuted[: self.null_runs]:
+            relabeled = permuted.native if space is inputs.native else permuted.map
+            assert relabeled is not None
+            values.append(float(self.compute(permuted, relabeled)))
         return np.array(values)
 
 
@@ -107,7 +105,7 @@ def _moment_measure(
     higher_is_better: bool = False,
     high: float = np.inf,
 ) -> Measure:
-    """Describe a measure that is made of the class means and spreads."""
+    """Return the entry of a measure that is a function of the class moments."""
     return Measure(
         name,
         family,
@@ -125,13 +123,13 @@ def _shape_measure(
     compute: Callable[[Array, Array, Array], Result],
     replicate: uncertainty.Replicate | str | None = None,
 ) -> Measure:
-    """Describe the overlap of the classes' shapes on the map."""
+    """Return the entry of an overlap of the classes' shapes on the map."""
 
-    def of_points(points: Rows, codes: Array, classes: Array) -> Result:
+    def checked(points: Rows, codes: Array, classes: Array) -> Result:
         assert not isinstance(points, StoredPoints)
         if points.shape[1] != 2:
             raise UndefinedMeasureError(
-                f"shapes are of two-dimensional maps; the map has {points.shape[1]} components"
+                f"shapes need a two-dimensional map; this one has {points.shape[1]} components"
             )
         return compute(points.astype(np.float64), codes, classes)
 
@@ -139,10 +137,10 @@ def _shape_measure(
         name,
         "shape",
         title,
-        lambda inputs, space: of_points(space.points, space.codes, space.classes),
+        lambda inputs, space: checked(space.points, space.codes, space.classes),
         higher_is_better=False,
         spaces="map",
-        replicate=replicate or uncertainty.recompute_from_points(of_points),
+        replicate=replicate or uncertainty.recompute_from_points(checked),
     )
 
 
@@ -154,42 +152,44 @@ def _confusion(inputs: Inputs, space: Space) -> Result:
     return confusion_from_graph(space.graph, inputs.k, space.codes, space.classes)
 
 
-def _edges(hit: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
-    """Neighbors of each point, and whether they are of its class, or of another."""
+def _edges(same_class: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
+    """Return the function that scores an edge 1 if both ends are of the same class, or if not."""
 
     def edges(inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
         neighbors = space.graph.indices[:, : inputs.k]
         same = space.codes[neighbors] == space.codes[:, None]
-        return np.arange(len(same)), neighbors, (same == hit).astype(np.float32)
+        return np.arange(len(same)), neighbors, (same == same_class).astype(np.float32)
 
     return edges
 
 
 @dataclass(frozen=True)
-class _Ranked:
-    """Trustworthiness (of what is shown) or continuity, class-aware or not."""
+class _RankMeasure:
+    """Computes trustworthiness or continuity, class-aware or not."""
 
     name: str
-    shown: bool
-    aware: bool
+    trustworthiness: bool
+    class_aware: bool
 
     def _ranks(self, inputs: Inputs) -> tuple[Array, Array, Array | None]:
-        """Ranks of the neighbors of the points looked at, these, and which can do harm."""
+        """Return ranks and indices of the sampled points' neighbors, and which of them count."""
         assert inputs.map is not None
-        if not inputs.k_faithful:
+        if not inputs.k_faithfulness:
             raise UndefinedMeasureError(
-                f"{self.name} needs more than two points to each neighbor, and there are "
+                f"{self.name} needs more than two points per neighbor; there are "
                 f"{len(inputs.codes)} points"
             )
-        # The ranks of neighbors on the map are taken in the native space, and the reverse.
+        # Neighbors on the map are ranked in the native space, and the reverse.
         spaces = inputs.native, inputs.map
-        where, source = spaces if self.shown else spaces[::-1]
+        ranking, source = spaces if self.trustworthiness else spaces[::-1]
         rows = inputs.sample.rows
-        neighbors = source.graph.indices[rows, : inputs.k_faithful]
+        neighbors = source.graph.indices[rows, : inputs.k_faithfulness]
         counted = None
-        if self.aware:
-            counted = (inputs.codes[neighbors] != inputs.codes[rows][:, None]) == self.shown
-        ranks = where.ranks
+        if self.class_aware:
+            counted = (
+                inputs.codes[neighbors] != inputs.codes[rows][:, None]
+            ) == self.trustworthiness
+        ranks = ranking.ranks
         assert ranks is not None
         return ranks, neighbors, counted
 
@@ -198,31 +198,36 @@ class _Ranked:
         return faithfulness_from_ranks(ranks, len(inputs.codes), inputs.sample, self.name, counted)
 
     def edges(self, inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
-        """Score of each neighbor; the score of a point is their mean."""
+        """Return the score of each neighbor; the score of a point is their mean."""
         ranks, neighbors, counted = self._ranks(inputs)
         k = ranks.shape[1]
         excess = excess_ranks(ranks, counted) * (2.0 / (2 * len(inputs.codes) - 3 * k - 1))
         return inputs.sample.rows, neighbors, (1.0 - excess).astype(np.float32)
 
 
-def _faithfulness_measure(name: str, title: str, *, shown: bool, aware: bool) -> Measure:
-    ranked = _Ranked(title, shown, aware)
+def _faithfulness_measure(name: str, title: str, *, class_aware: bool) -> Measure:
+    """Return the entry of trustworthiness or continuity, class-aware or not."""
+    measure = _RankMeasure(title, name.endswith("trustworthiness"), class_aware)
     return Measure(
         name,
         "faithfulness",
         title,
-        ranked,
+        measure,
         spaces="pair",
-        replicate=uncertainty.resample_edge_scores(ranked.edges),
-        null=None if aware else LABEL_FREE,
+        replicate=uncertainty.resample_edge_scores(measure.edges),
+        null=None if class_aware else LABEL_FREE,
     )
 
 
-def _label_faithfulness(*, lost: bool) -> Compute:
+def _label_faithfulness(*, trustworthiness: bool) -> Compute:
     def compute(inputs: Inputs, space: Space) -> Result:
         assert inputs.map is not None
         return faithfulness_from_pairs(
-            inputs.native.nearer, inputs.map.nearer, inputs.codes, inputs.classes, lost=lost
+            inputs.native.centroid_comparisons,
+            inputs.map.centroid_comparisons,
+            inputs.codes,
+            inputs.classes,
+            trustworthiness=trustworthiness,
         )
 
     return compute
@@ -243,7 +248,7 @@ def _cka(inputs: Inputs, space: Space) -> Result:
     assert inputs.map is not None
     if len(inputs.codes) < 4:
         raise UndefinedMeasureError("debiased CKA needs at least four points")
-    if inputs.fits(inputs.native.points):
+    if inputs.fits_in_memory(inputs.native.points):
         return cka_from_points(inputs.native.points, inputs.map.points)
     rows = inputs.memory_sample.rows
     return _from_memory_sample(
@@ -252,22 +257,20 @@ def _cka(inputs: Inputs, space: Space) -> Result:
 
 
 def _from_memory_sample(inputs: Inputs, result: Similarity | ParticipationRatio) -> Result:
-    """Spread the influence of a few points over all, and say that there were few."""
+    """Extend the influence of the memory sample to all points, and note the sampling."""
     rows, n_samples = inputs.memory_sample.rows, len(inputs.codes)
     influence = np.zeros(n_samples)
     influence[rows] = result.influence * (n_samples / len(rows))
     note = (
-        f"it is of {len(rows)} of {n_samples} points, drawn from each class in its share: the "
-        "products of all features with each other would take more than max_memory"
+        f"computed from a stratified sample of {len(rows)} of {n_samples} points: the products of "
+        "all features with each other would take more than max_memory"
     )
     return dataclasses.replace(result, influence=influence, notes=(*result.notes, note))
 
 
 def _two_nn(inputs: Inputs, space: Space) -> Result:
     if space.graph.indices.shape[1] < 2:
-        raise UndefinedMeasureError(
-            "TwoNN needs two neighbors of each point, and the graph has one"
-        )
+        raise UndefinedMeasureError("TwoNN needs two neighbors of each point; the graph has one")
     return two_nn_from_distances(space.graph.distances)
 
 
@@ -297,15 +300,15 @@ def _center_correlation(inputs: Inputs, space: Space) -> Result:
 
 
 def _silhouette(inputs: Inputs, space: Space) -> Result:
-    return silhouette_from_sums(space.sums, inputs.sample, space.classes)
+    return silhouette_from_sums(space.distance_sums, inputs.sample, space.classes)
 
 
 def _consistency(inputs: Inputs, space: Space) -> Result:
-    return consistency_from_shares(space.consistent, space.codes, space.classes)
+    return consistency_from_shares(space.consistency, space.codes, space.classes)
 
 
 def _participation(inputs: Inputs, space: Space) -> Result:
-    if inputs.fits(space.points):
+    if inputs.fits_in_memory(space.points):
         return participation_from_points(space.points)
     return _from_memory_sample(
         inputs, participation_from_points(space.points[inputs.memory_sample.rows])
@@ -330,21 +333,19 @@ MEASURES = (
         higher_is_better=False, spaces="both",
         replicate=uncertainty.resample_edge_scores(_edges(False)),
     ),
-    _faithfulness_measure("trustworthiness", "trustworthiness", shown=True, aware=False),
-    _faithfulness_measure("continuity", "continuity", shown=False, aware=False),
-    _faithfulness_measure(
-        "class_trustworthiness", "class-aware trustworthiness", shown=True, aware=True
-    ),
-    _faithfulness_measure("class_continuity", "class-aware continuity", shown=False, aware=True),
+    _faithfulness_measure("trustworthiness", "trustworthiness", class_aware=False),
+    _faithfulness_measure("continuity", "continuity", class_aware=False),
+    _faithfulness_measure("class_trustworthiness", "class-aware trustworthiness", class_aware=True),
+    _faithfulness_measure("class_continuity", "class-aware continuity", class_aware=True),
     Measure(
         "label_trustworthiness", "faithfulness", "label-trustworthiness",
-        _label_faithfulness(lost=True), spaces="pair",
-        replicate=uncertainty.resample_comparisons(lost=True), null=NOTHING_TO_LOSE,
+        _label_faithfulness(trustworthiness=True), spaces="pair",
+        replicate=uncertainty.resample_comparisons(trustworthiness=True), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "label_continuity", "faithfulness", "label-continuity",
-        _label_faithfulness(lost=False), spaces="pair",
-        replicate=uncertainty.resample_comparisons(lost=False), null=NOTHING_TO_LOSE,
+        _label_faithfulness(trustworthiness=False), spaces="pair",
+        replicate=uncertainty.resample_comparisons(trustworthiness=False), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "distance_consistency", "clusters", "distance consistency", _consistency, spaces="both",

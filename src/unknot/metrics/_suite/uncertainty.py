@@ -1,4 +1,4 @@
-"""How sure a score is, and what it would be by chance."""
+"""Bootstrap replicates, confidence intervals, and null distributions from permuted labels."""
 
 from __future__ import annotations
 
@@ -19,20 +19,23 @@ from ..similarity import Similarity
 if TYPE_CHECKING:
     from .inputs import Inputs, Space
 
-# Values of a measure in each resample: (n_resamples,).
+# Returns the values of a measure in each resample: (n_resamples,).
 Replicate = Callable[["Inputs", "Space", Any], Array]
 
-# For the null of the linear probe, so many points are enough: it is narrow.
+# Points and permutations for the null of the linear probe: its distribution is narrow.
 NULL_PROBE_SAMPLES = 500
 NULL_PROBE_RUNS = 3
 
 
-def interval(value: float, replicates: Array, low: float, high: float) -> tuple[float, float]:
-    """95 % interval of a value: the percentiles of its replicates about their mean.
+def bootstrap_interval(
+    value: float, replicates: Array, low: float, high: float
+) -> tuple[float, float]:
+    """Return the 95 % interval of a value: percentiles of the replicates, centered on the value.
 
-    About their mean, because resampling shifts what is not a mean itself (with a few duplicates
-    for new points, means of classes lie further apart); within the range of the measure. Where some
-    replicates are infinite they have no mean, and the percentiles are the interval.
+    Replicates are taken relative to their mean, because resampling biases whatever is not itself a
+    mean (a resample holds duplicates in place of new points, and its class means lie further
+    apart). The interval is clipped to the range of the measure. If some replicates are infinite
+    they have no mean, and their plain percentiles are used.
     """
     if not np.isfinite(replicates).all():
         least, most = np.percentile(replicates, [2.5, 97.5], method="nearest")
@@ -42,20 +45,20 @@ def interval(value: float, replicates: Array, low: float, high: float) -> tuple[
 
 
 def resample_point_scores(inputs: Inputs, space: Space, result: Any) -> Array:
-    """Resample the scores of the points; what they were scored by (neighbors, centroids) stays."""
+    """Resample the scores of the points, which keep the neighbors or centroids they come from."""
     rows = getattr(result, "samples", np.arange(len(inputs.codes)))
-    weights = inputs.weights[:, rows]
+    counts = inputs.resample_counts[:, rows]
     codes = inputs.codes[rows]
     sizes = np.bincount(inputs.codes, minlength=len(inputs.classes)).astype(np.float64)
-    total, means = 0.0, np.zeros(len(weights))
+    total, means = 0.0, np.zeros(len(counts))
     for c in np.unique(codes):
         own = np.flatnonzero(codes == c)
-        part = weights[:, own].astype(np.float64)
-        there = part.sum(axis=1)
+        weights = counts[:, own].astype(np.float64)
+        drawn = weights.sum(axis=1)
         scores = result.per_point[own].astype(np.float64)
-        # A few sampled points may all be missing from a resample: they keep their mean.
+        # If a resample misses all sampled points of a class, the class keeps its mean.
         mean = np.divide(
-            part @ scores, there, out=np.full(len(part), scores.mean()), where=there > 0
+            weights @ scores, drawn, out=np.full(len(weights), scores.mean()), where=drawn > 0
         )
         means += sizes[c] * mean
         total += sizes[c]
@@ -63,13 +66,17 @@ def resample_point_scores(inputs: Inputs, space: Space, result: Any) -> Array:
 
 
 def resample_edge_scores(edges: Callable[[Inputs, Space], tuple[Array, Array, Array]]) -> Replicate:
-    """Weigh the score of each neighbor by how often both ends are in the resample, to first order.
+    """Weight the score of each edge of the neighbor graph by how often both its ends are drawn.
 
-    Resampling the scores of the points alone would miss that each point is a neighbor of many
-    others, whose scores rise and fall together: over new data of one kind the scores scatter about
-    1.7 times as much. With both ends the interval is between that scatter and half as wide again.
-    The neighbors themselves stay. ``edges`` gives the points looked at, their neighbors and the
-    score of each.
+    To first order; the graph itself is kept. Resampling the scores of the points alone would miss
+    that each point is a neighbor of many others, whose scores are therefore correlated: over new
+    data sets the scores scatter about 1.7 times as much. Weighting both ends gives intervals
+    between that scatter and one half wider.
+
+    Parameters
+    ----------
+    edges : callable
+        Returns the evaluated points (n,), their neighbors (n, k) and the score of each edge (n, k).
     """
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
@@ -78,33 +85,36 @@ def resample_edge_scores(edges: Callable[[Inputs, Space], tuple[Array, Array, Ar
         shares = np.full(len(rows), 1.0 / len(rows))
         if len(rows) < n_samples:
             shares = inputs.sample.weights
-        # Mean of e over the edges (i, j), weighted by u_i w_i w_j: to first order a weight w_i
-        # moves it by what e differs from the mean over the edges out of i and those into i.
+        # The value is the mean of e over the edges (i, j), weighted by u_i w_i w_j. To first order
+        # a weight w_i shifts it by the excess of e over the mean, summed over the edges from and
+        # to i.
         excess = (scores - result.value) * (shares / k)[:, None]
         influence = np.bincount(neighbors.ravel(), weights=excess.ravel(), minlength=n_samples)
         influence[rows] += excess.sum(axis=1)
-        return np.asarray(result.value + _products(inputs.weights, influence))
+        return np.asarray(result.value + _weighted_sums(inputs.resample_counts, influence))
 
     return replicate
 
 
 def recompute_from_moments(compute: Callable[[Any, Array], Any]) -> Replicate:
-    """Compute the measure from the class means and spreads of each resample."""
+    """Recompute the measure from the class moments of each resample."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
-        return np.array([float(compute(moments, inputs.classes)) for moments in space.resampled])
+        return np.array(
+            [float(compute(moments, inputs.classes)) for moments in space.resampled_moments]
+        )
 
     return replicate
 
 
 def recompute_from_points(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
-    """Compute the measure of each resample of the points."""
+    """Recompute the measure from the points of each resample."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
-        values = np.empty(len(inputs.weights))
+        values = np.empty(len(inputs.resample_counts))
 
         def resample(b: int) -> None:
-            rows = np.repeat(np.arange(len(inputs.codes)), inputs.weights[b])
+            rows = np.repeat(np.arange(len(inputs.codes)), inputs.resample_counts[b])
             values[b] = float(compute(space.points[rows], inputs.codes[rows], inputs.classes))
 
         with ThreadTeam(resolve_n_jobs(inputs.n_jobs)) as team:
@@ -117,37 +127,40 @@ def recompute_from_points(compute: Callable[[Array, Array, Array], Any]) -> Repl
 def shift_by_influence(
     inputs: Inputs, space: Space, result: ParticipationRatio | Similarity
 ) -> Array:
-    """Move the value, to first order, as each resample weighs the points."""
+    """Shift the value, to first order, by the influence of the points drawn."""
     return np.asarray(
-        result.value + _products(inputs.weights, result.influence) / len(inputs.codes)
+        result.value + _weighted_sums(inputs.resample_counts, result.influence) / len(inputs.codes)
     )
 
 
 def resample_ratios(inputs: Inputs, space: Space, result: IntrinsicDimension) -> Array:
-    """Estimate the dimension from resampled ratios of distances; the neighbors stay."""
+    """Estimate the dimension from resampled ratios of distances; the neighbors are kept."""
     order = np.argsort(result.log_ratios, kind="stable")
     ordered, columns = result.log_ratios[order], result.samples[order]
     return np.concatenate(
         [
             estimate_dimension(
                 ordered,
-                inputs.weights[b : b + 10, columns].astype(np.float64),
+                inputs.resample_counts[b : b + 10, columns].astype(np.float64),
                 result.discard,
                 result.method,
             )
-            for b in range(0, len(inputs.weights), 10)
+            for b in range(0, len(inputs.resample_counts), 10)
         ]
     )
 
 
-def resample_comparisons(*, lost: bool) -> Replicate:
-    """Resample the comparisons of distances to centroids, in both spaces; the centroids stay."""
+def resample_comparisons(*, trustworthiness: bool) -> Replicate:
+    """Resample the comparisons of distances to centroids in both spaces; centroids are kept."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
         assert inputs.map is not None
-        native = separations(inputs.native.nearer, inputs.codes, inputs.weights)
-        difference = native - separations(inputs.map.nearer, inputs.codes, inputs.weights)
-        loss = np.maximum(difference if lost else -difference, 0.0)
+        native, shown = (
+            separations(space.centroid_comparisons, inputs.codes, inputs.resample_counts)
+            for space in (inputs.native, inputs.map)
+        )
+        difference = native - shown
+        loss = np.maximum(difference if trustworthiness else -difference, 0.0)
         upper = np.triu_indices(len(inputs.classes), 1)
         return np.asarray(1.0 - loss[:, upper[0], upper[1]].mean(axis=1))
 
@@ -155,15 +168,21 @@ def resample_comparisons(*, lost: bool) -> Replicate:
 
 
 def resample_draws(part: int) -> Replicate:
-    """Resample the draws of the manifold capacity: its error from their number."""
+    """Resample the random draws of the manifold capacity: the Monte Carlo error.
+
+    Parameters
+    ----------
+    part : {0, 1, 2}
+        The capacity, the radius or the dimension.
+    """
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
         capacity = inputs.capacity
         rng = np.random.default_rng([inputs.random_state, 3])
         draws = capacity.draws[part]
-        count = inputs.settings["n_resamples"]
-        means = np.empty((count, len(draws)))
-        for b in range(count):
+        n_resamples = inputs.settings["n_resamples"]
+        means = np.empty((n_resamples, len(draws)))
+        for b in range(n_resamples):
             drawn = rng.integers(draws.shape[1], size=draws.shape)
             means[b] = np.take_along_axis(draws, drawn, axis=1).mean(axis=1)
         if part == 0:
@@ -175,25 +194,26 @@ def resample_draws(part: int) -> Replicate:
     return replicate
 
 
-def _products(weights: Array, values: Array) -> Array:
+def _weighted_sums(counts: Array, values: Array) -> Array:
+    """Sum the values of the points drawn in each resample, a few resamples at a time."""
     return np.concatenate(
-        [weights[b : b + 10].astype(np.float64) @ values for b in range(0, len(weights), 10)]
+        [counts[b : b + 10].astype(np.float64) @ values for b in range(0, len(counts), 10)]
     )
 
 
 def silhouette_null(inputs: Inputs, space: Space) -> Array:
-    """Silhouettes of a few points with permuted labels, all permutations in one pass."""
+    """Silhouettes of sampled points with permuted labels, all permutations in one pass."""
     sample, sums = space.permuted_distance_sums
     return np.array(
         [
-            silhouettes(sums[:, run], other.codes[sample.rows], sample.sizes).mean()
-            for run, other in enumerate(inputs.permuted)
+            silhouettes(sums[:, run], permuted.codes[sample.rows], sample.sizes).mean()
+            for run, permuted in enumerate(inputs.permuted)
         ]
     )
 
 
 def probe_null(inputs: Inputs, space: Space) -> Array:
-    """Linear probes of a few points with permuted labels."""
+    """Accuracies of linear probes of sampled points with permuted labels."""
     return permuted_probes(
         space.points,
         inputs.codes,
