@@ -41,7 +41,7 @@ nitpick_ignore_regex = [
 ]
 
 # Pages are Markdown; the notebook shows its stored outputs.
-myst_enable_extensions = ["attrs_inline", "colon_fence", "dollarmath", "deflist"]
+myst_enable_extensions = ["attrs_block", "colon_fence", "dollarmath", "deflist"]
 myst_heading_anchors = 4
 nb_execution_mode = "off"
 suppress_warnings = [
@@ -58,8 +58,8 @@ autodoc_preserve_defaults = True
 numpydoc_show_class_members = False
 numpydoc_xref_param_type = False
 python_use_unqualified_type_names = True
-add_module_names = False
 default_role = "name"
+smartquotes = False
 toc_object_entries = False
 
 html_theme = "pydata_sphinx_theme"
