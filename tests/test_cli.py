@@ -1,4 +1,4 @@
-"""The command line as a person meets it, in processes of its own where that matters."""
+"""The command line; in separate processes where needed."""
 
 import json
 import os
@@ -15,7 +15,7 @@ from unknot.lab import LabSettings
 
 @pytest.fixture
 def clouds(tmp_path):
-    """Two clouds of 60 points in 5 dimensions, far apart."""
+    """Two well-separated clouds of 60 points in 5 dimensions."""
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1], 60)
     points = (rng.normal(size=(120, 5)) + 20 * labels[:, None]).astype(np.float32)
@@ -55,7 +55,7 @@ main()
 """
 
 
-def test_ends_without_a_traceback_where_zarr_is_slow_to_end():
+def test_slow_shutdown_of_zarr_prints_no_traceback():
     done = subprocess.run([sys.executable, "-c", BUSY], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
 
@@ -67,19 +67,19 @@ def test_version(call):
 
 
 def test_version_in_full(call):
-    """What a report of a fault needs: of what is used here, and of nothing the tests need."""
+    """The environment for bug reports, without the dependencies of the tests."""
     code, out, err = call("--version", "--verbose")
     assert (code, err) == (0, "")
-    said = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines())
-    assert said["numpy"] == np.__version__
-    assert {"unknot", "Python", "system", "numba", "keras"} <= set(said)
-    assert re.search(r"\d+ threads", said["processor"])
-    assert "threads" in said["BLAS"]
-    assert re.match(r"\d+ in |not cached", said["compiled kernels"])
+    fields = dict(re.split(r"  +", line, maxsplit=1) for line in out.splitlines())
+    assert fields["numpy"] == np.__version__
+    assert {"unknot", "Python", "system", "numba", "keras"} <= set(fields)
+    assert re.search(r"\d+ threads", fields["processor"])
+    assert "threads" in fields["BLAS"]
+    assert re.match(r"\d+ in |not cached", fields["compiled kernels"])
     assert "pytest" not in out
     code, out, _ = call("--verbose", "--version")
     assert code == 0
-    assert said["numba"] in out
+    assert fields["numba"] in out
     code, _, err = call("--verbose", "show", "nothing")
     assert code == 2
     assert "it requires --version" in err
@@ -173,7 +173,7 @@ def test_every_error_is_one_line_and_exit_code_2(
     assert "Traceback" not in err
 
 
-def test_an_unexpected_error_is_a_line_too(call, monkeypatch, tmp_path):
+def test_an_unexpected_error_is_one_line(call, monkeypatch, tmp_path):
     def fail(*_, **__):
         raise ZeroDivisionError("inside")
 
@@ -223,7 +223,7 @@ def test_a_closed_pipe_is_quiet(clouds):
     assert done.stderr == ""
 
 
-def test_errors_of_the_system_are_said_without_their_numbers():
+def test_os_errors_are_shown_without_errno():
     from unknot.cli import _one_line
 
     assert _one_line(OSError(28, "the disk is full")) == "the disk is full"

@@ -1,4 +1,4 @@
-"""What the commands print and where they write: any encoding, width, name and path."""
+"""Output of the commands for any encoding, width, name and path."""
 
 import io
 import json
@@ -39,7 +39,7 @@ def files(tmp_path, monkeypatch):
 
 @pytest.fixture
 def call_in(monkeypatch):
-    """Run a command whose output has an encoding; return exit code, output and errors as bytes."""
+    """Run a command with a given output encoding; return exit code, stdout and stderr as bytes."""
 
     def run(encoding, *arguments, errors="strict"):
         streams = [io.TextIOWrapper(io.BytesIO(), encoding, errors) for _ in range(2)]
@@ -57,7 +57,7 @@ def call_in(monkeypatch):
 
 
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1", "cp1252", "utf-8"])
-def test_no_output_fails_by_its_characters(call_in, files, encoding):
+def test_output_works_in_any_encoding(call_in, files, encoding):
     code, out, err = call_in(encoding, "measure", "p.npy", "y.npy", "-m", "neighborhood_hit")
     assert (code, err) == (0, b"")
     assert (b"^ more is better" in out) == (encoding != "utf-8")
@@ -83,7 +83,7 @@ def test_no_output_fails_by_its_characters(call_in, files, encoding):
 
 
 @pytest.mark.parametrize("size", ["0", "1", "19", "abc", "-5", "", "²", "9" * 30, "9" * 5000])
-def test_a_width_that_no_terminal_has_is_not_taken(call, files, monkeypatch, size):
+def test_implausible_terminal_sizes_are_ignored(call, files, monkeypatch, size):
     monkeypatch.setenv("LINES", size)
     for arguments in (["measure", "p.npy", "y.npy", "-m", "neighborhood_hit"], ["measure", "-h"]):
         code, out, err = call(*arguments, columns=size)
@@ -93,7 +93,7 @@ def test_a_width_that_no_terminal_has_is_not_taken(call, files, monkeypatch, siz
 
 
 @pytest.mark.parametrize("name", NASTY)
-def test_names_are_printed_as_they_are_and_obeyed_by_no_terminal(name):
+def test_control_characters_in_names_are_escaped(name):
     points = np.random.default_rng(0).normal(size=(40, 3))
     labels = np.array([name, "other"])[np.arange(40) % 2]
     study = unknot.study(
@@ -126,16 +126,16 @@ def test_progress_and_errors_take_any_name(name, call, files, monkeypatch):
         shown.interrupted(1)
     monkeypatch.undo()
     assert not set(err.getvalue()) & {"\x1b", "\x07", "\r", "\u202e"}
-    code, _, said = call("embed", f"{name}.npy", "-o", "m.npy")
+    code, _, message = call("embed", f"{name}.npy", "-o", "m.npy")
     assert code == 2
-    assert not set(said[:-1]) & set("\x1b\x07\r\n\u202e")
+    assert not set(message[:-1]) & set("\x1b\x07\r\n\u202e")
 
 
 def no_fit(*_, **__):
-    raise AssertionError("the work was begun")
+    raise AssertionError("the computation started")
 
 
-def test_paths_are_looked_at_before_the_work(call, files, monkeypatch):
+def test_output_paths_are_checked_before_the_computation(call, files, monkeypatch):
     (files / "folder.npy").mkdir()
     (files / "dangling.npy").symlink_to("nowhere.npy")
     (files / "dangling").symlink_to("nowhere")
@@ -169,7 +169,7 @@ def test_paths_are_looked_at_before_the_work(call, files, monkeypatch):
         assert message in err, (arguments, err)
 
 
-def test_an_output_goes_where_a_link_leads(call, files):
+def test_output_follows_symbolic_links(call, files):
     (files / "run1.npy").write_bytes(b"old")
     (files / "latest.npy").symlink_to("run1.npy")
     assert call("embed", "p.npy", "-o", "latest.npy", "--method", "pca")[0] == 0
@@ -195,7 +195,7 @@ def test_each_model_has_a_history_of_its_own(call, files, monkeypatch):
 
 
 @pytest.mark.parametrize("content", [b"name,price\nbread,3\n", b"", b"\0\xff", b"a,b\n1,2,3\n"])
-def test_a_file_that_nobody_named_is_not_replaced(call, files, monkeypatch, content):
+def test_a_foreign_file_is_not_overwritten(call, files, monkeypatch, content):
     monkeypatch.setattr("unknot.training.train", no_fit)
     (files / "m.keras.csv").write_bytes(content)
     code, _, err = call("train", "perceptron", "digits", "-o", "m.keras")

@@ -1,4 +1,4 @@
-"""The commands study and show, as a person meets them."""
+"""The commands study and show."""
 
 import csv
 import json
@@ -9,7 +9,7 @@ import pytest
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Layers of 100 samples, and the data that they are of."""
+    """Files of layers and data with 100 samples."""
     folder = tmp_path_factory.mktemp("files")
     rng = np.random.default_rng(0)
     labels = np.repeat([0, 1, 2], 34)[:100]
@@ -46,7 +46,7 @@ def test_study_then_show(call, files, tmp_path):
         assert {row["layer"] for row in csv.DictReader(stream)} == {"inputs", "fc1", "fc2"}
     code, printed, _ = call("show", out, "--json", "-l", "fc2")
     assert list(json.loads(printed)["layers"]) == ["fc2"]
-    # Figures in the folder do not make it less of a study.
+    # A folder with figures is still a valid study.
     assert call(*command, "-l", "fc*")[0] == 0
 
 

@@ -6,17 +6,17 @@ from sklearn.decomposition import PCA
 
 @pytest.fixture(scope="session")
 def digits():
-    """A map of real images, whose classes overlap, with their labels."""
+    """A PCA map of real images with overlapping classes, and their labels."""
     data, labels = load_digits(return_X_y=True)
     map_ = PCA(2, svd_solver="full").fit_transform(data)
-    # The sign of a principal component depends on the library that computed it.
+    # The sign of a principal component depends on the linear algebra library.
     map_ *= np.sign(map_[np.abs(map_).argmax(axis=0), [0, 1]])
     return map_.astype(np.float32), labels.astype(np.int64)
 
 
 @pytest.fixture(scope="session")
 def histories():
-    """Three trainings of different lengths, as smooth as formulas."""
+    """Three synthetic training histories of different lengths."""
 
     def history(n, start, end, best):
         epochs = np.arange(1, n + 1)
@@ -41,7 +41,7 @@ def histories():
 
 @pytest.fixture(scope="session")
 def mistakes():
-    """Twelve drawn images, five of which are classified wrongly."""
+    """Twelve synthetic images, five of them misclassified."""
     rng = np.random.default_rng(0)
     images = (rng.random((12, 8, 8)) > 0.7) * rng.random((12, 8, 8))
     labels = np.arange(12) % 3

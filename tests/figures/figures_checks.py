@@ -1,4 +1,4 @@
-"""What every figure must satisfy, checked on the boxes that it really draws."""
+"""Checks for every figure, on the bounding boxes of the rendered artists."""
 
 import functools
 
@@ -9,7 +9,7 @@ from matplotlib.text import Text
 
 
 def drawn_texts(fig):
-    """Every text that is drawn, with its box in pixels."""
+    """Return all rendered texts with their bounding boxes in pixels."""
     canvas = FigureCanvasAgg(fig)
     canvas.draw()
     renderer = canvas.get_renderer()
@@ -26,7 +26,7 @@ def drawn_texts(fig):
 
 
 def assert_texts_are_clear(fig):
-    """No text overlaps another or reaches out of the figure."""
+    """Check that no text overlaps another or extends beyond the figure."""
     texts = drawn_texts(fig)
     assert texts
     page = fig.bbox
@@ -48,7 +48,7 @@ def legend_words(fig):
 
 
 def assert_square_scales(ax):
-    """A unit is as long in both directions."""
+    """Check that both axes have the same scale."""
     ax.figure.canvas.draw()
     box = ax.get_window_extent()
     across = box.width / (ax.get_xlim()[1] - ax.get_xlim()[0])
@@ -61,7 +61,7 @@ def words(fig):
 
 
 def stored_image(test):
-    """Compare the figure that a test returns with a stored image, all text hidden.
+    """Compare the figure that a test returns with a baseline image, with all text hidden.
 
     Letters differ between versions of matplotlib; where text stands and what it says is checked on
     its boxes instead.

@@ -58,7 +58,7 @@ def test_even_lengths_have_a_linear_axis(histories):
 def test_accuracies_are_spread_by_their_errors(histories):
     ax = learning_curves(histories).axes[1]
     assert {"90 %", "95 %", "98 %", "99 %"} <= set(ticks_of(ax.yaxis))
-    # Errors of 20, 10, 5 %: halved each time, the same distance each time.
+    # Errors of 20, 10 and 5 % are equally spaced.
     (_, y80), (_, y90), (_, y95) = ax.transData.transform([(1, 0.8), (1, 0.9), (1, 0.95)])
     assert y90 - y80 == pytest.approx(y95 - y90)
     assert y90 > y80
@@ -97,7 +97,7 @@ def test_strange_histories_are_drawn(history):
 
 
 def test_an_isolated_value_of_many_epochs_is_seen():
-    # A validation every fourth epoch: no line can be drawn through its values.
+    # Validation at every fourth epoch: isolated values, which a line does not show.
     every = np.where(np.arange(20) % 4 == 3, 0.5, np.nan)
     fig = learning_curves({"A": {"loss": np.linspace(1, 0.1, 20), "val_loss": every}})
     loss, validation = fig.axes[0].lines

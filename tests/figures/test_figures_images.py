@@ -1,4 +1,4 @@
-"""Images that a network got wrong."""
+"""Misclassified images."""
 
 import numpy as np
 import pytest
@@ -14,7 +14,7 @@ def shown(fig):
 @stored_image
 def test_wrong_images_image(mistakes):
     _, labels, predictions, probabilities = mistakes
-    # Wide dark spots on white: edges are drawn differently by different versions of matplotlib.
+    # Large dark spots: versions of matplotlib differ at edges.
     y, x = np.mgrid[0:1:40j, 0:1:40j]
     spots = [1 - np.exp(-10 * ((x - n / 12) ** 2 + (y - n % 3 / 2) ** 2)) for n in range(12)]
     names = ["cat", "raccoon dog", "ox"]
@@ -23,16 +23,16 @@ def test_wrong_images_image(mistakes):
 
 def test_the_most_confident_mistakes_come_first(mistakes):
     images, labels, predictions, probabilities = mistakes
-    # Wrong are 1, 4, 5, 8 and 10; their confidences rise with their number.
+    # Misclassified: 1, 4, 5, 8 and 10; confidence increases with the index.
     fig = wrong_images(images, labels, predictions, None, probabilities, n_shown=3)
     np.testing.assert_array_equal(shown(fig), images[[10, 8, 5]])
-    said = words(fig)
+    texts = words(fig)
     assert (
-        said[0] == "5 of 12 images (41.67 %) are classified wrongly: the 3 most confident mistakes"
+        texts[0] == "5 of 12 images (41.67 %) are classified wrongly: the 3 most confident mistakes"
     )
-    assert said[1].endswith("below it the predicted one and its probability")
+    assert texts[1].endswith("below it the predicted one and its probability")
     # True 1, 2, 2; confidence 0.4 + 0.5999 i / 11, rounded down.
-    assert said[2:] == ["1", "→ 0  94.5 %", "2", "→ 0  83.6 %", "2", "→ 1  67.2 %"]
+    assert texts[2:] == ["1", "→ 0  94.5 %", "2", "→ 0  83.6 %", "2", "→ 1  67.2 %"]
 
 
 def test_the_probability_of_the_prediction_is_enough(mistakes):
@@ -102,9 +102,9 @@ def test_certainty_alone_is_a_hundred_percent(mistakes):
     images, labels, predictions, _ = mistakes
     sure = np.full(12, 0.99996)
     sure[10] = 1.0
-    said = words(wrong_images(images, labels, predictions, None, sure))
-    assert [text for text in said if text.endswith("100.0 %")] == ["→ 0  100.0 %"]
-    assert sum(text.endswith("99.9 %") for text in said) == 4
+    texts = words(wrong_images(images, labels, predictions, None, sure))
+    assert [text for text in texts if text.endswith("100.0 %")] == ["→ 0  100.0 %"]
+    assert sum(text.endswith("99.9 %") for text in texts) == 4
 
 
 @pytest.mark.parametrize(

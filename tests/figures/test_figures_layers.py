@@ -27,7 +27,7 @@ def maps(digits):
 
 
 class Known:
-    """A score, as far as the figures look at it."""
+    """A minimal score, with the attributes that the figures use."""
 
     title, higher_is_better, range = "Neighborhood Hit", True, (0.0, 1.0)
     null, null_interval = 0.1, (0.05, 0.15)
@@ -73,10 +73,10 @@ def test_strip_says_what_it_shows(maps, digits):
     }
     hit = 100 * scores["layer 0"]["neighborhood_hit"].value
     fig = layer_strip({**maps, "dropout": DEAD, "output": None}, labels, scores=scores, title="T")
-    said = words(fig)
-    assert f"NH {hit:.1f} %, on the map {hit:.1f} %" in said
-    assert {"NH 25.0 %", "NH n/a", "no map", "T", *maps, "dropout", "output"} <= set(said)
-    assert any(text.replace("\n", " ") == DEAD for text in said)
+    texts = words(fig)
+    assert f"NH {hit:.1f} %, on the map {hit:.1f} %" in texts
+    assert {"NH 25.0 %", "NH n/a", "no map", "T", *maps, "dropout", "output"} <= set(texts)
+    assert any(text.replace("\n", " ") == DEAD for text in texts)
     assert_texts_are_clear(fig)
     assert legend_words(fig) == [str(n) for n in range(10)]
     assert len(fig.axes) == 6
@@ -181,7 +181,7 @@ def test_epoch_curves_draw_a_line_a_layer():
     np.testing.assert_array_equal(a.get_ydata(), [0.2, 0.4, 0.9])
     np.testing.assert_array_equal(b.get_ydata(), [np.nan, 0.3, 0.5])
     np.testing.assert_array_equal(lines_of(other, "value")[1].get_ydata(), [np.nan, 2, 3])
-    # Chance is drawn only where it is asked for.
+    # Chance is drawn only on request.
     assert not lines_of(hit, "null")
     chance = epoch_curves(scores, ["hit"], layers=["b"], chance=True)
     (null,) = lines_of(chance.axes[0], "null")
@@ -205,7 +205,7 @@ def test_an_isolated_value_is_seen_and_no_line_goes_over_a_missing_one():
             dots += drawn.get_offsets().tolist()
         elif isinstance(drawn, LineCollection):
             bars += [segment.tolist() for segment in drawn.get_segments()]
-    # Chance has no markers, so that one alone is drawn as a dot; an interval alone as a bar.
+    # An isolated value by chance is drawn as a dot, an isolated interval as a bar.
     assert dots == [[3, known[3].null]]
     low, high = known[3].interval
     assert [[3, low], [3, high]] in bars

@@ -30,7 +30,7 @@ def test_measured_as_wide_as_drawn(words, bold):
         fig = UnknotFigure(4.0, 1.0)
         write(fig, 0.2, 0.2, words, size=10.0, bold=bold)
         ((_, box),) = drawn_texts(fig)
-    # Drawn text is fitted to whole pixels, a hundred to the inch.
+    # Rendered text is hinted to whole pixels, at 100 dpi.
     assert box.width / 100 == pytest.approx(text_width(words, 10.0, bold=bold), abs=0.06)
 
 
@@ -65,7 +65,7 @@ def test_legends_fit_and_read_across(names, handle):
     assert box.x0 >= 0
     assert box.x1 <= 1000
     assert box.y1 <= 100 * (height + MARGIN)
-    # In the order in which they are read: rows from above, each from the left.
+    # Row-major order: from top to bottom, then from left to right.
     boxes = dict(drawn_texts(fig))
     assert sorted(names, key=lambda n: (-round(boxes[n].y0 / 8), boxes[n].x0)) == names
     assert sorted(legend_words(fig)) == sorted(names)
@@ -89,7 +89,7 @@ def test_labels_are_moved_apart(places, width):
 def test_labels_at_one_place_are_moved_apart_but_not_far():
     placed = spread_labels(np.full((10, 2), 1.5), np.full((10, 2), [0.3, 0.2]), (3.0, 3.0))
     assert placed is not None
-    # Side by side, ten of them would fill a disc of radius 0.44.
+    # Packed tightly, ten boxes would fill a disk of radius 0.44.
     assert np.linalg.norm(placed - 1.5, axis=1).max() < 0.6
 
 
@@ -107,7 +107,7 @@ def test_log_ticks_by_hand():
     assert log_ticks(0.9, 110.0, 4.0) == [1, 2, 3, 5, 10, 20, 30, 50, 100]
     assert log_ticks(1e-9, 1e9, 3.0) == [1e-8, 1e-6, 1e-4, 1e-2, 1, 1e2, 1e4, 1e6, 1e8]
     assert log_ticks(0.9e-3, 1.1e3, 2.0) == [1e-3, 1e-2, 1e-1, 1, 10, 100, 1000]
-    # Less than a factor of two: as on a linear axis.
+    # Below a factor of two, ticks are linear.
     assert log_ticks(0.27, 0.31, 2.0) == pytest.approx([0.27, 0.28, 0.29, 0.30, 0.31])
 
 
@@ -122,7 +122,7 @@ def test_ticks_are_inside_and_apart(low, factor, length):
 
 
 def test_linear_ticks_by_hand():
-    # 5 inches for 12 ticks at most, of 10 / 12.5 = 0.8 at least: 1.
+    # 5 inches allow at most 12.5 steps: the step is at least 10 / 12.5 = 0.8, so 1.
     assert linear_ticks(0.0, 10.0, 5.0) == list(range(11))
     assert linear_ticks(0.0, 10.0, 2.0) == [0, 2, 4, 6, 8, 10]
     assert linear_ticks(-0.3, 0.31, 2.0) == pytest.approx([-0.2, 0, 0.2])

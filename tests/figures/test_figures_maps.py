@@ -1,4 +1,4 @@
-"""Maps: what is drawn is what was measured, and it can be read."""
+"""Maps: the drawn values are correct and legible."""
 
 import io
 from xml.etree import ElementTree
@@ -137,17 +137,17 @@ def test_lab_panel_can_be_read(digits, class_names):
     assert all([text.get_text() for text in ax.texts] == names for ax in fig.axes)
 
 
-def test_lab_panel_says_its_numbers(digits):
+def test_lab_panel_shows_its_scores(digits):
     map_, labels = digits
-    said = words(lab_panel(map_, labels, k=3))
+    texts = words(lab_panel(map_, labels, k=3))
     hit = metrics.neighborhood_hit(map_, labels, 3).value
-    assert f"NH = {100 * hit:.1f} %" in said
-    assert "Neighborhood Hit, k = 3" in said
+    assert f"NH = {100 * hit:.1f} %" in texts
+    assert "Neighborhood Hit, k = 3" in texts
     whole, peeled = metrics.convex_hulls(map_, labels), metrics.peeled_hulls(map_, labels)
     shares = f"{100 * whole.value:.1f} %, peeled {100 * peeled.value:.1f} %"
-    assert f"overlap: all points (thin) {shares}" in said
+    assert f"overlap: all points (thin) {shares}" in texts
     ellipses = metrics.best_ellipses(map_, labels)
-    assert f"overlap: {100 * ellipses.value:.1f} %, mean of pairs" in said
+    assert f"overlap: {100 * ellipses.value:.1f} %, mean of pairs" in texts
 
 
 def test_what_is_given_is_drawn_and_not_measured_again(digits, monkeypatch):
@@ -259,7 +259,7 @@ def test_points_shrink_and_fade_with_their_number():
 
 
 def test_names_lie_on_their_classes():
-    # A class in two pieces, the left one of which is larger: its mean is in the gap.
+    # A class in two parts, the left one larger: its mean lies in the gap.
     rng = np.random.default_rng(0)
     pieces = [rng.normal(-5, 1, (70, 2)), rng.normal(5, 1, (30, 2))]
     points = np.concatenate(pieces).astype(np.float32)
@@ -269,13 +269,13 @@ def test_names_lie_on_their_classes():
     assert ([x, y] == points).all(axis=1).any()
 
 
-def test_only_classes_with_a_place_of_their_own_are_named_firmly():
+def test_only_names_of_majority_classes_are_bold():
     rng = np.random.default_rng(0)
     labels = np.arange(300) % 6
     mixed = rng.normal(size=(300, 2)).astype(np.float32)
     apart = mixed / 8 + np.stack([labels % 3, labels // 3], axis=1).astype(np.float32)
     half = apart.copy()
-    half[labels < 3] = mixed[labels < 3] / 8  # the first three lie on each other
+    half[labels < 3] = mixed[labels < 3] / 8  # the first three classes coincide
     for points, faint in ((mixed, set("abcdef")), (apart, set()), (half, set("abc"))):
         fig = compare_maps({"a map": points}, labels, class_names="abcdef")
         colors = {text.get_text(): text.get_color() for ax in fig.axes for text in ax.texts}
@@ -283,7 +283,7 @@ def test_only_classes_with_a_place_of_their_own_are_named_firmly():
         assert {name for name, color in colors.items() if color == INK} == set("abcdef") - faint
 
 
-def test_a_class_alone_or_of_one_point_has_its_place():
+def test_a_single_class_and_a_single_point_are_in_the_majority():
     points = np.random.default_rng(0).normal(size=(30, 2))
     points[0] += 50
     zeros = np.zeros(30, np.int64)

@@ -1,4 +1,4 @@
-"""Figures of the suite of measures: over layers, of pairs of classes, of classes."""
+"""Figures of measures: over layers, per pair of classes, and per class."""
 
 import numpy as np
 import pytest
@@ -16,18 +16,24 @@ NAMES = [f"class number {n}" for n in range(10)]
 
 @pytest.fixture(scope="module")
 def layers(digits):
-    """Scores of three layers, each better untangled than the last."""
+    """Scores of three layers with increasing class separation."""
     data, labels = digits
     rng = np.random.default_rng(0)
-    wanted = ["neighborhood_hit", "neighbor_confusion", "silhouette", "nc1", "participation_ratio"]
-    found = {}
+    measures = [
+        "neighborhood_hit",
+        "neighbor_confusion",
+        "silhouette",
+        "nc1",
+        "participation_ratio",
+    ]
+    scores = {}
     for number, name in enumerate(("pixels", "conv", "dense")):
         centers = rng.normal(size=(10, 5))[labels] * 10 * number
         points = np.hstack([data, centers + rng.normal(size=centers.shape)])
-        found[name] = unknot.measure(
-            points, labels, measures=wanted, n_resamples=20, n_permutations=3
+        scores[name] = unknot.measure(
+            points, labels, measures=measures, n_resamples=20, n_permutations=3
         )
-    return found
+    return scores
 
 
 @stored_image
@@ -35,7 +41,7 @@ def test_layer_curves_image():
     rising = np.linspace(0.5, 0.95, 6)
 
     class Known:
-        """A score, as far as the figure looks at it."""
+        """A minimal score, with the attributes that the figure uses."""
 
         title, higher_is_better, range = "Neighborhood Hit", True, (0.0, 1.0)
         null, null_interval = 0.1, (0.05, 0.15)
@@ -96,11 +102,11 @@ def test_layer_curves_of_every_measure_can_be_read(layers):
     fig = layer_curves(layers, others={"untrained": layers}, title="All of them " * 12)
     assert len(fig.axes) == 5
     assert_texts_are_clear(fig)
-    said = words(fig)
-    assert "Neighborhood Hit" in said
-    assert "higher is more untangled" in said
-    assert "lower is more untangled" in said
-    assert "neither way is better" in said
+    texts = words(fig)
+    assert "Neighborhood Hit" in texts
+    assert "higher is more untangled" in texts
+    assert "lower is more untangled" in texts
+    assert "neither way is better" in texts
     assert legend_words(fig)[:2] == ["trained", "untrained"]
 
 

@@ -1,4 +1,4 @@
-"""Colors: how far apart they are, to every kind of eye."""
+"""Color distances for every kind of color vision."""
 
 import itertools
 
@@ -58,7 +58,7 @@ def least_distance(colors, vision):
 
 
 @pytest.mark.parametrize("vision", VISIONS)
-def test_classes_are_told_apart_by_every_eye(vision):
+def test_class_colors_are_distinct_for_every_vision(vision):
     assert least_distance(SAFE, vision) > 0.12
 
 

@@ -1,4 +1,4 @@
-"""Files: whole or not at all, and the same each time."""
+"""Saved files: atomic and reproducible."""
 
 from xml.etree import ElementTree
 

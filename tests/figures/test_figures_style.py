@@ -1,4 +1,4 @@
-"""The house style: independent of the user's settings, and without a trace in them."""
+"""The house style neither depends on nor changes the user's rcParams."""
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -42,7 +42,7 @@ def test_the_users_settings_neither_change_nor_matter(draw, tmp_path):
     assert theirs == plain
 
 
-def test_pyplot_knows_nothing_of_them(draw):
+def test_figures_are_not_registered_with_pyplot(draw):
     draw()
     assert plt.get_fignums() == []
 

@@ -1,4 +1,4 @@
-"""The whole lab, small: what it writes, that it goes on where it was, that it says the truth."""
+"""The whole lab on little data: its files, resuming, and its conclusion."""
 
 import json
 import os
@@ -43,7 +43,7 @@ def tiny():
 def run(tiny, tmp_path_factory):
     import keras
 
-    # As in a process of its own: what other tests left of Keras would be in the names of variables.
+    # Reset Keras' name counters, which other tests have advanced.
     keras.backend.clear_session()
     folder = tmp_path_factory.mktemp("lab")
     console = Console(record=True, width=100, quiet=False)
@@ -133,7 +133,7 @@ def test_maps_and_hidden_layers_are_those_of_the_studies(run):
 def test_the_pixels_are_mapped_once(run):
     seconds = [unknot.Study.load(run[0] / f"studies/{network}").seconds for network in STUDIED]
     for stage in ("neighbors", "map", "scores"):
-        # A time that is the same to the last digit was taken once.
+        # Equal durations show that the stage ran only once.
         assert seconds[0][f"inputs: {stage}"] == seconds[1][f"inputs: {stage}"] > 0
 
 
@@ -148,7 +148,7 @@ def test_the_page_compares_both_networks(run):
     assert models[0]["layers"][1]["scores"]["neighborhood_hit"]["value"] == hit
 
 
-def test_a_damaged_study_is_done_again_where_it_is_damaged(run, tiny, tmp_path, monkeypatch):
+def test_only_damaged_parts_of_a_study_are_recomputed(run, tiny, tmp_path, monkeypatch):
     folder = tmp_path / "copy"
     shutil.copytree(run[0], folder)
     before = folder / "studies/lenet"
@@ -195,7 +195,7 @@ def test_what_is_printed_is_the_run(run):
     assert f"Open {run[0] / 'report.html'} in a browser" in printed
 
 
-def test_a_second_run_does_nothing_again(run, tiny):
+def test_a_second_run_reuses_all_steps(run, tiny):
     folder, results, _ = run
     before = {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
     console = Console(width=100)
@@ -207,7 +207,7 @@ def test_a_second_run_does_nothing_again(run, tiny):
     assert changed == {"results.json", "summary.txt"}
 
 
-def test_a_changed_setting_redoes_what_depends_on_it(run, tiny, tmp_path):
+def test_a_changed_setting_reruns_dependent_steps(run, tiny, tmp_path):
     import dataclasses
 
     folder = tmp_path / "copy"
@@ -233,7 +233,7 @@ def test_a_changed_setting_redoes_what_depends_on_it(run, tiny, tmp_path):
     assert results["models"]["lenet"]["epochs"] == 2
 
 
-def test_a_killed_training_goes_on_at_its_checkpoint(run, tiny, tmp_path, monkeypatch):
+def test_a_killed_training_resumes_from_its_checkpoint(run, tiny, tmp_path, monkeypatch):
     from unknot.lab import _networks
     from unknot.training import _train
 
@@ -259,7 +259,7 @@ def test_a_killed_training_goes_on_at_its_checkpoint(run, tiny, tmp_path, monkey
     monkeypatch.setattr(_networks, "train", counted)
     results = run_lab(tmp_path, settings=tiny, console=Console(quiet=True))
     assert epochs == [2, 3, 1]  # the perceptron's last two, and LeNet's
-    # As if it had never been killed.
+    # Same results as without interruption.
     for name in ("perceptron", "lenet"):
         ours, whole = results["models"][name], run[1]["models"][name]
         assert ours["test_loss"] == pytest.approx(whole["test_loss"], rel=1e-5)
@@ -267,7 +267,7 @@ def test_a_killed_training_goes_on_at_its_checkpoint(run, tiny, tmp_path, monkey
     assert differing(tmp_path, run[0]) == []
 
 
-def test_killed_at_a_random_moment_it_ends_the_same(run, tiny, tmp_path):
+def test_killed_at_a_random_moment_the_result_is_the_same(run, tiny, tmp_path):
     code = f"import sys; from unknot.lab import *; run_lab(sys.argv[1], settings={tiny!r})"
     # The frameworks take some seconds to import.
     after = float(np.random.default_rng().uniform(3, 6 + run[1]["seconds_total"]))
@@ -277,7 +277,7 @@ def test_killed_at_a_random_moment_it_ends_the_same(run, tiny, tmp_path):
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_a_training_that_went_on_is_saved_as_one_that_never_stopped(name, tmp_path):
+def test_a_resumed_training_saves_the_same_bytes(name, tmp_path):
     from unknot import networks
     from unknot.lab._networks import restore_state
     from unknot.representations import load_model
@@ -330,7 +330,7 @@ def test_a_full_run_leaves_nothing_out():
 @pytest.mark.parametrize(
     "name", ["report.html", "models/lenet.keras", "results.json", ".steps/x.json", ".unknot"]
 )
-def test_a_folder_of_somebody_else_stays_as_it_is(tmp_path, tiny, name):
+def test_a_foreign_folder_is_left_unchanged(tmp_path, tiny, name):
     path = tmp_path / "mine" / name
     path.parent.mkdir(parents=True)
     path.write_text("precious")

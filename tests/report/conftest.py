@@ -1,4 +1,4 @@
-"""The studies and pages that the tests of the page share."""
+"""Shared studies, pages and browser."""
 
 import pytest
 from report_browser import chromium
@@ -24,6 +24,6 @@ def report(study, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser():
-    """Chromium, launched once for each file of tests."""
+    """Chromium, launched once per module."""
     with chromium() as running:
         yield running

@@ -1,4 +1,4 @@
-"""Debian's Chromium, and a page of it that says what it asks for and what goes wrong in it."""
+"""Debian's Chromium, and a page that records its requests and errors."""
 
 import json
 import os
@@ -17,7 +17,7 @@ NAMES = ("chromium", "chromium-browser", "google-chrome", "chrome")
 
 @contextmanager
 def chromium():
-    """Launch the browser, or skip the test where there is none."""
+    """Launch the browser; skip the test if it is not installed."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with playwright.sync_playwright() as running, launched(running.chromium) as browser:
         yield browser
@@ -25,7 +25,7 @@ def chromium():
 
 @contextmanager
 def launched(kind, *more):
-    """Launch a browser with more arguments than the usual ones."""
+    """Launch a browser with additional arguments."""
     path = os.environ.get("CHROMIUM") or next(filter(None, map(shutil.which, NAMES)), None)
     if path is None:
         pytest.skip("Chromium is not installed")
@@ -37,7 +37,7 @@ def launched(kind, *more):
 
 
 class Opened:
-    """A report opened in the browser: its page, and what must not happen there."""
+    """A report opened in the browser, with its recorded requests, errors and dialogs."""
 
     def __init__(self, browser, path, fragment="", **options):
         self.path = path
@@ -57,7 +57,7 @@ class Opened:
         self.page.goto(f"{self.path.as_uri()}#{fragment}" if fragment else self.path.as_uri())
 
     def reset(self):
-        """Go back to how the page was when it was opened, details left open apart."""
+        """Restore the initial state of the page, except for open details."""
         self.requests, self.faults, self.dialogs = [], [], []
         self.page.mouse.move(2, 2)
         self.page.keyboard.press("Escape")
@@ -65,7 +65,7 @@ class Opened:
         self.until(**dict.fromkeys(self.state) | {"layer": "inputs"})
 
     def _hear(self, message):
-        # Chromium says how slow reading pixels in software is; that is no fault of the page.
+        # Ignore Chromium's warning about slow pixel reads in software rendering.
         if message.type == "error" and "GPU stall" not in message.text:
             self.faults.append(message.text)
 
@@ -78,11 +78,11 @@ class Opened:
 
     @property
     def state(self):
-        """What the address says of the view."""
+        """The view state in the URL."""
         return dict(parse_qsl(self.page.url.partition("#")[2], keep_blank_values=True))
 
     def until(self, **expected):
-        """Wait until the address says this; None for a key that must be absent."""
+        """Wait until the URL has this state; None for a key that must be absent."""
         self.page.wait_for_function(
             """expected => {
                 const has = new URLSearchParams(location.hash.slice(1));
@@ -93,14 +93,14 @@ class Opened:
         )
 
     def settled(self, pane="map"):
-        """Wait until the points of a map lie still and are on the screen."""
+        """Wait until the points of a map are drawn and no longer move."""
         self.page.locator(f"[data-testid={pane}][data-moving=false]").wait_for()
         self.page.evaluate(
             "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))"
         )
 
     def check(self):
-        """Nothing left the page, nothing failed in it, and nothing popped up."""
+        """Check that there were no requests, errors or dialogs."""
         outside = [u for u in self.requests if not u.startswith(("data:", "blob:"))]
         assert {url.partition("#")[0] for url in outside} <= {self.path.as_uri()}
         assert self.faults == []
@@ -111,6 +111,6 @@ class Opened:
 
 
 def payload_of(path):
-    """The payload in a written page."""
+    """Return the payload of a page file."""
     text = path.read_text(encoding="utf-8")
     return json.loads(text.partition('id="unknot-data">')[2].partition("</script>")[0])

@@ -1,4 +1,4 @@
-"""Small studies of every kind that the page has to show."""
+"""Small studies of every kind for the tests of the page."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from unknot.studies import LayerStudy, Study
 MEASURES = [
     "neighborhood_hit", "map_neighborhood_hit", "two_nn", "linear_probe", "best_ellipses", "nc1",
 ]  # fmt: skip
-# As `unknot.extract` reports it, of a layer that was pooled and projected.
+# The reduction of a pooled and projected layer, as `unknot.extract` reports it.
 REDUCTION = {
     "pool": "mean over a grid of 4 × 4", "shape": [4, 4, 32], "projection": "sparse random",
     "from": 512, "to": 256, "random_state": 0, "pairs": 2016, "smallest_ratio": 0.91,
@@ -31,7 +31,7 @@ HOSTILE = (
 
 
 def clouds_of(labels, spread, rng, n_classes):
-    """A map on which the classes lie on a circle, as wide as spread."""
+    """Return a map with the classes on a circle, with the given spread."""
     turns = 2 * np.pi * labels / n_classes
     centers = 10 * np.stack([np.cos(turns), np.sin(turns)], axis=1)
     return (centers + rng.normal(scale=spread, size=centers.shape)).astype(np.float32)
@@ -49,7 +49,7 @@ def study_of(
     graphs=True,
     seed=0,
 ):
-    """A study whose classes come apart from layer to layer."""
+    """Return a study whose classes separate from layer to layer."""
     rng = np.random.default_rng(seed)
     labels = np.sort(np.arange(n_samples) % n_classes).astype(np.int64)
     rng.shuffle(labels)
@@ -67,9 +67,9 @@ def study_of(
         kind = "input" if number == 0 else "Dense"
         layers[title] = LayerStudy(title, kind, (2,), map_, graph, map_, 1.5, scores)
     probabilities = rng.dirichlet(np.ones(n_classes), size=n_samples).astype(np.float32)
-    # One sample in eleven is taken for the next class.
-    said = (labels + (np.arange(n_samples) % 11 == 0)) % n_classes
-    probabilities[np.arange(n_samples), said] += 1.0
+    # One sample in eleven is misclassified as the next class.
+    predictions = (labels + (np.arange(n_samples) % 11 == 0)) % n_classes
+    probabilities[np.arange(n_samples), predictions] += 1.0
     probabilities /= probabilities.sum(axis=1, keepdims=True)
     names = class_names or tuple(str(number) for number in range(n_classes))
     return Study(
@@ -79,7 +79,7 @@ def study_of(
 
 
 def pictures_of(labels, side=12):
-    """A picture of each sample: a bar as long as its class, and a pixel that says its index."""
+    """Return images: a bar whose length is the class, and a pixel that encodes the index."""
     pictures = np.zeros((len(labels), side, side), dtype=np.uint8)
     for index, label in enumerate(labels):
         pictures[index, 2:-2, : 1 + label % side] = 200
@@ -88,7 +88,7 @@ def pictures_of(labels, side=12):
 
 
 def full_study(n_samples=600, seed=0, name="a network"):
-    """A study with everything: views, a dead layer, controls, epochs, thumbnails."""
+    """Return a study with all features: views, a dead layer, controls, epochs, thumbnails."""
     study = study_of(n_samples, name=name, seed=seed)
     layers = dict(study.layers)
     layers["fc2"] = replace(layers["fc2"], reduction=REDUCTION)
@@ -105,7 +105,7 @@ def full_study(n_samples=600, seed=0, name="a network"):
         epoch: replace(
             study,
             layers={
-                # At the first epoch the maps lie on their side.
+                # The maps of the first epoch are rotated.
                 name: replace(layer, map=layer.map if epoch == 5 else layer.map[:, ::-1].copy())
                 for name, layer in study.layers.items()
             },
@@ -136,9 +136,9 @@ def epoch_study():
         )  # fmt: skip
         return LayerStudy(name, "Dense", (2,), map_, graph, map_, 2.5, scores)
 
-    said = rng.integers(0, 4, size=240)
+    predictions = rng.integers(0, 4, size=240)
     first = replace(
-        study, predictions=said, probabilities=None,
+        study, predictions=predictions, probabilities=None,
         layers={"inputs": study.layers["inputs"]} | {n: tangled(n) for n in ("fc1", "fc2")},
     )  # fmt: skip
     between = replace(

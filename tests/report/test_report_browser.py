@@ -1,4 +1,4 @@
-"""The page in a real browser, opened from disk with the network off: all that a person can do."""
+"""All interactions with the page in a real browser, opened from disk without network."""
 
 import csv
 import io
@@ -25,7 +25,7 @@ def shared(browser, report):
 
 @pytest.fixture
 def opened(shared):
-    """The report of the full study, points moving at once, as it was when it was opened."""
+    """The report of the full study without animation, in its initial state."""
     shared.reset()
     yield shared
     shared.check()
@@ -41,7 +41,7 @@ def two_models(tmp_path_factory):
 
 
 def picture(opened, pane="map"):
-    """What the map looks like, as numbers."""
+    """Return the pixels of the map as an array."""
     opened.settled(pane)
     shot = opened.page.get_by_test_id(pane).screenshot()
     with Image.open(io.BytesIO(shot)) as image:
@@ -54,7 +54,7 @@ def middle(locator):
 
 
 def draw_round(opened, left, top, right, bottom, pane="map"):
-    """Draw a lasso round a part of the map, in shares of its width and height."""
+    """Draw a lasso around a part of the map, in fractions of its width and height."""
     box = opened.page.get_by_test_id(f"{pane}-canvas").bounding_box()
     mouse = opened.page.mouse
     corners = [(left, top), (right, top), (right, bottom), (left, bottom), (left, top + 0.01)]
@@ -67,7 +67,7 @@ def draw_round(opened, left, top, right, bottom, pane="map"):
 
 
 def selected(opened):
-    """The samples that the address says are selected."""
+    """Return the selected samples, from the URL."""
     runs = (run.partition("-") for run in opened.state["selection"].split(","))
     return {i for first, _, last in runs for i in range(int(first), int(last or first) + 1)}
 
@@ -101,7 +101,7 @@ def test_the_score_stands_beside_the_map(opened, study):
 def test_points_move_smoothly(browser, report):
     page = Opened(browser, report)
     picture(page)
-    # Every frame while the points move, as the canvas holds it.
+    # Record the canvas at every frame of the animation.
     frames = page.page.evaluate(
         """() => new Promise(resolve => {
             const canvas = document.querySelector("[data-testid=map-canvas]");
@@ -395,7 +395,7 @@ def test_two_layers_side_by_side_are_linked(opened):
     opened.page.evaluate("scrollTo(0, 0)")
     opened.settled()
     opened.settled("other-map")
-    # What is pointed at on one map is ringed on the other, and a lasso selects on both.
+    # Hovering on one map rings the point on the other; a lasso selects on both.
     held = middle(ring.last)
     opened.page.mouse.move(*middle(opened.page.get_by_test_id("map-canvas")))
     opened.page.mouse.move(*middle(ring.first), steps=4)

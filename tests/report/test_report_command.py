@@ -1,4 +1,4 @@
-"""The commands that write the page."""
+"""Commands that write the page."""
 
 import re
 
@@ -10,7 +10,7 @@ from report_studies import study_of
 
 @pytest.fixture(scope="module")
 def folders(tmp_path_factory):
-    """Two studies of the same samples, and one of others."""
+    """Two studies of the same samples, and one of other samples."""
     folder = tmp_path_factory.mktemp("studies")
     for name, n_samples in (("good", 80), ("poor", 80), ("small", 60)):
         study_of(n_samples, 4, 2, name=name).save(folder / name)

@@ -1,10 +1,10 @@
-"""What the page tells beside the points: counts, names, scores of classes, and how it is used."""
+"""Elements besides the points: counts, names, scores per class, and help."""
 
 import numpy as np
 import pytest
 from report_browser import Opened
 
-# Whether boxes of elements that are to be seen lie on each other.
+# Whether bounding boxes of visible elements overlap.
 OVERLAPS = """
 selector => {
     const boxes = [...document.querySelectorAll(selector)]
@@ -159,7 +159,7 @@ def test_the_heat_map_is_gone_over_with_the_arrow_keys(opened):
 
 def test_the_table_of_confusions_has_one_scale_for_all_layers(opened, study):
     def strongest(layer):
-        """How far the strongest cell is from white, and the greatest share, of a layer."""
+        """Return the contrast of the strongest cell and the largest share of a layer."""
         opened.open(f"layer={layer}")
         opened.page.get_by_test_id("tangled-place").get_by_text(f"At {layer}, epoch 5.").wait_for()
         fills = opened.page.locator(".heat-svg .cell").evaluate_all(

@@ -1,4 +1,4 @@
-"""The page inside other pages: frames of every kind, with and without an address of their own."""
+"""The page in frames of every kind, with and without an origin of their own."""
 
 import base64
 from dataclasses import replace
@@ -9,7 +9,7 @@ from report_studies import pictures_of, study_of
 
 from unknot.report import write_report
 
-# A page that shows the report, as text of its own, in a frame of some kind.
+# A page that embeds the report in a frame.
 HOST = """<!doctype html><meta charset="utf-8"><title>host</title><body><script>
 const bytes = Uint8Array.from(atob("{data}"), c => c.charCodeAt(0));
 const report = new TextDecoder().decode(bytes);
@@ -55,7 +55,7 @@ def test_the_page_works_in_a_frame(browser, small, tmp_path, kind):
 
 
 def use_all(frame):
-    """Use whatever needs an address, a store or a file, which a frame may not have."""
+    """Use everything that needs a URL, storage or downloads, which a frame may lack."""
     frame.get_by_test_id("compare").click()
     frame.locator("[data-testid=other-map][data-moving=false]").wait_for()
     frame.get_by_test_id("legend-1").click()
@@ -66,7 +66,7 @@ def use_all(frame):
     frame.locator(".unknot[data-theme=dark]").wait_for()
     frame.locator("body").press("ArrowLeft")
     frame.locator("[data-testid=layer-name]", has_text="inputs").first.wait_for()
-    # A sandbox says that it lets no file be saved; the page goes on.
+    # The sandbox blocks downloads; the page keeps working.
     frame.get_by_test_id("save-menu").locator("summary").click()
     frame.get_by_test_id("save-svg").click()
     frame.get_by_test_id("layer-slider").press("End")

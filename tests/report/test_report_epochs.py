@@ -1,4 +1,4 @@
-"""Every part of the page shows the epoch that it says, or says that it is not known."""
+"""Every part of the page shows the selected epoch, or says that it was not recorded."""
 
 import csv
 import io
@@ -34,7 +34,7 @@ def opened(shared):
 
 
 def show(opened, fragment):
-    """Open a view, once its parts that are drawn with the next frame are there."""
+    """Open a view and wait for the parts that are drawn in the next frame."""
     opened.open(fragment)
     opened.page.reload()
     opened.settled()
@@ -49,7 +49,7 @@ def test_the_payload_holds_what_each_epoch_knows(study):
     (model,) = payload["models"]
     assert model["epochs"]["epochs"] == [0, 3, 12]
     first, between = model["epochs"]["moments"]
-    # The inputs are the same, and are not repeated.
+    # The inputs are unchanged and not stored again.
     assert first["layers"][0] == {"name": "inputs", "unchanged": True}
     fc1 = first["layers"][1]
     there = study.epochs[0].layers["fc1"]
@@ -185,7 +185,7 @@ def test_the_curves_over_the_epochs_break_where_one_is_not_known(opened):
     label = chart.locator("svg").first.get_attribute("aria-label")
     assert "over the epochs, fc2." in label
     assert " 3 " not in label
-    # Two values that do not follow each other: two dots, no line through what is between them.
+    # Two non-adjacent values: two dots without a line.
     lines = chart.locator("[stroke-width='2'] path")
     assert lines.count() == 2
     assert not any("L" in line.get_attribute("d") for line in lines.all())

@@ -1,4 +1,4 @@
-"""The widget in JupyterLab: what a person does reaches Python, and the reverse."""
+"""The widget in JupyterLab: synchronization in both directions."""
 
 import os
 import socket
@@ -27,7 +27,7 @@ widget
 
 @pytest.fixture
 def notebook(tmp_path):
-    """The address of a notebook in a running JupyterLab."""
+    """The URL of a notebook in a running JupyterLab."""
     pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
     here = str(Path(__file__).parent)

@@ -1,4 +1,4 @@
-"""How the page looks: dark and light, narrow, for many classes, without WebGL, and to everyone."""
+"""Appearance: dark and light, narrow, many classes, without WebGL, and accessibility."""
 
 import re
 from dataclasses import replace
@@ -21,7 +21,7 @@ HTMLCanvasElement.prototype.getContext = function (kind, ...rest) {
 
 @pytest.fixture
 def open_page(browser):
-    """Open pages that must neither fail nor ask for anything; they are closed at the end."""
+    """Open pages, check them for errors and requests, and close them at the end."""
     pages = []
 
     def open_(path, fragment="", **options):
@@ -58,14 +58,14 @@ def crowd(tmp_path_factory):
 
 
 def sideways(page):
-    """How many pixels the page is wider than the screen."""
+    """Return by how many pixels the page is wider than the screen."""
     return page.page.evaluate(
         "document.documentElement.scrollWidth - document.documentElement.clientWidth"
     )
 
 
 def luminance(page):
-    """How bright the ground is at the page's edge, from 0 to 255."""
+    """Return the brightness of the background, from 0 to 255."""
     color = page.page.evaluate(
         """() => {
             let there = document.elementFromPoint(1, 300);
@@ -79,12 +79,12 @@ def luminance(page):
 
 
 def findings(page):
-    """What axe-core finds that is serious, and where."""
+    """Return serious violations reported by axe-core, with their elements."""
     axe = pytest.importorskip("axe_playwright_python", reason="axe-playwright-python is missing")
     source = (Path(axe.__file__).parent / "axe.min.js").read_text(encoding="utf-8")
     page.page.evaluate(source)
     result = page.page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-    assert result["passes"]  # or it looked at nothing
+    assert result["passes"]  # it did check something
     return [
         f"{found['id']}: {node['html'][:160]} {node['failureSummary'][:200]}"
         for found in result["violations"]

@@ -1,4 +1,4 @@
-"""Names of classes on the map, and in the picture that is saved: of every script and length."""
+"""Class names on the map and in saved images, of every script and length."""
 
 import itertools
 
@@ -26,7 +26,7 @@ group => [...group.querySelectorAll("text")].map(text => {
 
 
 def lying(names):
-    """Pairs of names that lie on each other."""
+    """Return pairs of overlapping names."""
     found = []
     for one, other in itertools.combinations(names, 2):
         left, top, right, bottom = one["box"]

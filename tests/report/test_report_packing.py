@@ -1,4 +1,4 @@
-"""Numbers survive packing as text."""
+"""Packing arrays as text is lossless."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""The page as a file: whole, without a way out, and with data that stay data."""
+"""The page as a file: self-contained, without network access, with escaped data."""
 
 import base64
 import hashlib
@@ -16,7 +16,7 @@ from unknot.report import _page, build_payload, write_report
 
 
 class Elements(HTMLParser):
-    """The elements of a page in order, with their attributes, and the text of each."""
+    """Collect the elements of a page in order, with their attributes and text."""
 
     def __init__(self, text):
         super().__init__(convert_charrefs=True)

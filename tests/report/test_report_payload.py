@@ -1,4 +1,4 @@
-"""What the page is told about a study."""
+"""The payload of the page."""
 
 import json
 from dataclasses import replace

@@ -1,4 +1,4 @@
-"""What is printed: the maps made for paper, on white, without what only a screen can use."""
+"""The printed page: maps on white, without interactive elements."""
 
 import re
 from dataclasses import replace
@@ -67,7 +67,7 @@ def printed(page):
 
 
 def nearest(panel):
-    """Which cloud of one color each name is nearest to."""
+    """Return the nearest cloud of each name."""
     middles = np.array([np.mean(dots, axis=0) for dots in panel["dots"]])
     return {
         name: int(np.linalg.norm(middles - place, axis=1).argmin())

@@ -32,12 +32,12 @@ async layer => {
 PAINT = "performance.getEntriesByName('first-contentful-paint')[0]?.startTime ?? null"
 
 
-# What a quiet machine takes for the loop below.
+# Duration of the loop below on an idle machine.
 LOOP_SECONDS = 0.05
 
 
 def busy():
-    """How many times as long as on a quiet machine things may take, thrice at least."""
+    """Return the allowed slowdown relative to an idle machine; at least 3."""
     begin = time.perf_counter()
     for _ in range(1_000_000):
         pass

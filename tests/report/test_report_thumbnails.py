@@ -1,4 +1,4 @@
-"""Thumbnails on sheets: every one where the page looks for it."""
+"""Sprite sheets: every thumbnail is where the page expects it."""
 
 import base64
 import io
@@ -20,7 +20,7 @@ def sheet_arrays(entry):
 
 
 def tile(entry, sheets, index):
-    """The tile of a sample, found as the page finds it."""
+    """Return the tile of a sample, located as the page does."""
     sheet, place = divmod(index, entry["perSheet"])
     row, column = divmod(place, entry["columns"])
     height, width = entry["height"], entry["width"]
@@ -72,7 +72,7 @@ def test_large_pictures_are_scaled_to_64_pixels():
 def test_noise_is_written_smaller_than_it_is():
     pictures = np.random.default_rng(0).integers(0, 256, (9000, 32, 32, 3), dtype=np.uint8)
     entry = sprite_sheets(pictures)
-    # 27.6 MB of noise, which nothing packs without loss, in the room there is.
+    # 27.6 MB of incompressible noise must fit into the size limit.
     assert sum(map(len, entry["sheets"])) < 6_000_000 * 4 / 3 * 1.1
 
 

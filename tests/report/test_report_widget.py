@@ -1,4 +1,4 @@
-"""The widget, seen from Python."""
+"""The Python side of the widget."""
 
 import importlib.util
 import json
