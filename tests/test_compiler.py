@@ -1,4 +1,4 @@
-"""Kernels whose compilation takes until a test lets it end."""
+"""Kernels whose compilation lasts until a test lets it end."""
 
 import importlib
 import multiprocessing
@@ -61,7 +61,7 @@ def wrong(number):
 
 @pytest.fixture
 def kernels(tmp_path, monkeypatch):
-    """A module of its own for each test, with nothing compiled."""
+    """A fresh module for each test, with nothing compiled."""
     (tmp_path / "slow_kernels.py").write_text(SOURCE)
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "slow_kernels", raising=False)
@@ -85,7 +85,7 @@ def test_an_interrupt_does_not_wait_for_the_compiler(kernels):
     assert kernels.times_ended == 0
     kernels.may_end.set()
     assert kernels.slow(1) == 8
-    assert kernels.times_begun == kernels.times_ended == 1  # what had begun was not in vain
+    assert kernels.times_begun == kernels.times_ended == 1  # the first compilation is used
 
 
 def test_an_interrupt_does_not_wait_for_other_threads_that_wait_for_the_compiler(kernels):
@@ -115,11 +115,11 @@ def test_an_error_of_the_compiler_reaches_the_caller(kernels):
         team.run(kernels.wrong, 5)
 
 
-# The test's own use of fork warns where other threads are about; that is its point.
+# Forking a multi-threaded process warns; that is what is tested.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:os.fork\\(\\) was called:RuntimeWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
-def test_a_process_that_forks_while_it_compiles_leaves_the_child_a_compiler(kernels):
+def test_a_child_forked_during_a_compilation_can_compile(kernels):
     compiling = threading.Thread(target=kernels.slow, args=(1,))
     compiling.start()
     assert kernels.started.wait(60)

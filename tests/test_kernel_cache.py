@@ -1,4 +1,4 @@
-"""Kernels kept on disk: where nobody else writes, whole or not at all, and never outdated."""
+"""The cache of compiled kernels: protected from other users, atomic, and never outdated."""
 
 import importlib
 import os
@@ -34,7 +34,7 @@ class Opens:
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder with the source of a kernel, and no other place than its own to keep it."""
+    """A folder with the source of a kernel, which is the only place to cache it."""
     folder = tmp_path / "package"
     folder.mkdir()
     (folder / "kept_kernels.py").write_text(SOURCE)
@@ -48,7 +48,7 @@ def place(tmp_path, monkeypatch):
 
 
 def run(number=1):
-    """Run the kernel as a new process would; return how often it was found compiled."""
+    """Run the kernel as a new process would; return the number of cache hits."""
     sys.modules.pop("kept_kernels", None)
     importlib.invalidate_caches()
     module = importlib.import_module("kept_kernels")
@@ -60,20 +60,20 @@ def kept(folder):
     return sorted(folder.rglob("*.kernel"))
 
 
-def test_a_kernel_is_kept_beside_its_source_for_each_kind_of_arguments(place):
+def test_a_kernel_is_cached_beside_its_source_per_argument_types(place):
     assert (run(), run(), run(1.5), run(1.5), run()) == (0, 1, 0, 1, 1)
     assert [path.parent for path in kept(place)] == [place / "__pycache__"]
     assert list((place / "__pycache__").glob("*.tmp")) == []
 
 
-def test_an_absolute_folder_in_the_environment_is_the_users_word(place, tmp_path, monkeypatch):
+def test_an_absolute_folder_in_the_environment_is_used(place, tmp_path, monkeypatch):
     monkeypatch.setenv("NUMBA_CACHE_DIR", str(tmp_path / "named"))
     assert (run(), run()) == (0, 1)
     assert len(kept(tmp_path / "named")) == 1
     assert kept(place) == []
 
 
-def test_a_relative_folder_would_let_the_current_one_decide(place, tmp_path, monkeypatch):
+def test_a_relative_folder_in_the_environment_is_ignored(place, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("NUMBA_CACHE_DIR", "here")
     run()
@@ -86,11 +86,11 @@ def test_a_relative_folder_would_let_the_current_one_decide(place, tmp_path, mon
 
 
 def blocked(folder):
-    """Put a file where a folder would be made, which stops root as well."""
+    """Put a file where a folder would be created, which also stops root."""
     folder.write_text("")
 
 
-def test_the_users_folder_is_taken_where_the_package_cannot_be_written(place, tmp_path):
+def test_the_users_folder_is_used_where_the_package_is_read_only(place, tmp_path):
     blocked(place / "__pycache__")
     assert (run(), run()) == (0, 1)
     assert len(kept(tmp_path / "home" / "unknot")) == 1
@@ -98,12 +98,12 @@ def test_the_users_folder_is_taken_where_the_package_cannot_be_written(place, tm
         assert (tmp_path / "home" / "unknot").stat().st_mode & 0o77 == 0
 
 
-def test_without_any_place_kernels_are_compiled_without_a_word(place, tmp_path, monkeypatch, capfd):
+def test_without_any_folder_kernels_are_compiled_silently(place, tmp_path, monkeypatch, capfd):
     blocked(place / "__pycache__")
     blocked(tmp_path / "home")
     assert (run(), run()) == (0, 0)
     monkeypatch.delenv("XDG_CACHE_HOME")
-    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # a user whom nobody knows
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # a user without a home
     monkeypatch.chdir(tmp_path)
     assert run() == 0
     assert not Path("~").exists()
@@ -123,7 +123,7 @@ def test_without_any_place_kernels_are_compiled_without_a_word(place, tmp_path, 
     ],
     ids=["empty", "head only", "one byte less", "tail", "foreign version", "garbage", "longer"],
 )
-def test_a_damaged_file_is_not_there_and_written_anew(place, damage):
+def test_a_damaged_file_is_ignored_and_rewritten(place, damage):
     run()
     (path,) = kept(place)
     whole = path.read_bytes()
@@ -132,13 +132,13 @@ def test_a_damaged_file_is_not_there_and_written_anew(place, damage):
     assert len(kept(place)) == 1
 
 
-def test_a_folder_or_a_pipe_in_place_of_the_file_is_nothing_to_wait_for(place):
+def test_a_folder_or_a_pipe_in_place_of_the_file_does_not_block(place):
     run()
     (path,) = kept(place)
     path.unlink()
     path.mkdir()
     (path / "kept").touch()
-    # What cannot be written here is written in the next place.
+    # A kernel that cannot be written here is written to the next folder.
     assert (run(), run()) == (0, 1)
     if hasattr(os, "mkfifo"):
         (path / "kept").unlink()
@@ -147,7 +147,7 @@ def test_a_folder_or_a_pipe_in_place_of_the_file_is_nothing_to_wait_for(place):
         assert run() == 1
 
 
-def test_a_full_disk_keeps_nothing_and_stops_nothing(place, monkeypatch):
+def test_a_full_disk_is_ignored(place, monkeypatch):
     def full(*_, **__):
         raise OSError(28, "No space left on device")
 
@@ -176,7 +176,7 @@ def test_nothing_is_unpickled_where_others_can_write(place, tmp_path, monkeypatc
 
 
 @POSIX
-def test_a_package_folder_open_to_all_is_as_safe_as_the_code_in_it(place, tmp_path):
+def test_a_package_folder_open_to_all_is_as_protected_as_its_code(place, tmp_path):
     blocked(tmp_path / "home")
     run()
     cache = place / "__pycache__"
@@ -189,7 +189,7 @@ def test_a_package_folder_open_to_all_is_as_safe_as_the_code_in_it(place, tmp_pa
     assert run() == 0
 
 
-def test_a_change_of_any_kernel_makes_all_of_them_anew(place, monkeypatch):
+def test_a_change_of_any_kernel_invalidates_all(place, monkeypatch):
     run()
     assert run() == 1
     _kernel_cache._stamp.cache_clear()
@@ -200,7 +200,7 @@ def test_a_change_of_any_kernel_makes_all_of_them_anew(place, monkeypatch):
     assert run() == 0
 
 
-def test_the_stamp_covers_the_kernels_of_every_room(tmp_path, monkeypatch):
+def test_the_stamp_covers_the_kernels_of_every_subpackage(tmp_path, monkeypatch):
     (tmp_path / "room").mkdir()
     inner = tmp_path / "room" / "_kernels_inner.py"
     inner.write_text("1")
@@ -214,7 +214,7 @@ def test_the_stamp_covers_the_kernels_of_every_room(tmp_path, monkeypatch):
     assert len(stamps) == 2
 
 
-def test_without_the_compiler_there_are_no_kernels(monkeypatch):
+def test_a_disabled_compiler_raises(monkeypatch):
     monkeypatch.setattr("numba.core.config.DISABLE_JIT", 1)
     with pytest.raises(RuntimeError, match=r"NUMBA_DISABLE_JIT .* is set, but unknot"):
         kernel()(lambda number: number)

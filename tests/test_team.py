@@ -71,7 +71,7 @@ def test_leaves_no_threads_behind():
     assert threading.active_count() == before
 
 
-def test_blas_limit_is_restored_by_the_last_to_leave():
+def test_blas_limit_is_restored_by_the_last_to_exit():
     before = blas_threads()
     first = single_threaded_blas()
     second = single_threaded_blas()

@@ -10,7 +10,7 @@ from unknot.neighbors import _blocks
 
 
 class Sliced:
-    """The least that stands for an array on disk; remembers the most rows read at once."""
+    """A minimal stand-in for an array on disk; records the most rows read at once."""
 
     def __init__(self, array):
         self._array = array
@@ -39,7 +39,7 @@ def clouds(n, d, seed=0):
 
 
 def grid(n, d):
-    """Small whole numbers: nearly every distance is tied, and rows are repeated."""
+    """Small integers: nearly every distance is tied, and rows are repeated."""
     return np.random.default_rng(0).integers(0, 3, size=(n, d)).astype(np.float32)
 
 
@@ -55,7 +55,7 @@ def assert_same(stored, points, k, max_memory, n_jobs=2):
 @pytest.mark.parametrize("d", [1, 5, 40, 300, 1100])
 def test_equals_the_search_in_memory(tmp_path, d):
     points = clouds(1500, d)
-    # Three rows of a part to the least, five parts and more.
+    # At least three rows per part, and five parts or more.
     budget = 4 * points.size // 3
     assert_same(on_disk(points, tmp_path / "points"), points, 20, budget)
     offset = points + np.float32(100)
@@ -76,7 +76,7 @@ def test_ties_and_duplicates(tmp_path, n, d):
     np.testing.assert_array_equal(found.indices[5], np.argsort(squares, kind="stable")[:30])
 
 
-def test_two_rows_with_one_hash_are_told_apart(monkeypatch):
+def test_hash_collisions_are_resolved(monkeypatch):
     points = grid(300, 4)
     monkeypatch.setattr(
         _blocks, "hash_rows", lambda bits, first, last, hashes: hashes.__setitem__(slice(None), 7)

@@ -58,7 +58,7 @@ def test_equals_brute_force(n, n_features):
 
 
 def test_rotated_and_refined_search_equals_brute_force():
-    # Enough points for principal axes, clusters far from each other, few leading directions.
+    # Enough points for principal axes, clusters far apart, few leading directions.
     rng = np.random.default_rng(0)
     spread = 0.9 ** np.arange(330)
     points = rng.normal(size=(1700, 330)) * spread + 50 * rng.integers(0, 3, size=(1700, 1))
@@ -101,7 +101,7 @@ def test_many_features_take_axes_from_the_gram_matrix():
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 3, 8, 20])
-def test_ties_stand_in_the_order_of_their_indices(n_features):
+def test_ties_are_ordered_by_index(n_features):
     rng = np.random.default_rng(n_features)
     points = rng.integers(0, 3, size=(700, n_features))
     check_exact(points, 25)
@@ -276,7 +276,7 @@ import unknot
 points = np.random.default_rng(0).normal(size=(60_000, 784)).astype(np.float32)
 points *= 0.97 ** np.arange(784, dtype=np.float32)
 unknot.nearest_neighbors(points, 90)
-# Not getrusage: it would count what the parent had when it forked.
+# Not getrusage: it would include the parent's memory at the fork.
 print(1024 * int(re.search(r"VmHWM:\\s+(\\d+) kB", open("/proc/self/status").read())[1]))
 """
 

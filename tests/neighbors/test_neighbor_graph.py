@@ -10,7 +10,7 @@ def arrays():
     )
 
 
-def test_holds_what_it_is_given():
+def test_stores_its_arrays():
     indices, distances = arrays()
     graph = NeighborGraph(indices, distances, "cosine", 0.5)
     assert graph.indices is indices
@@ -26,7 +26,7 @@ def test_nearest_keeps_the_first():
 
 
 @pytest.mark.parametrize("k", [0, 3])
-def test_nearest_cannot_add(k):
+def test_nearest_cannot_add_neighbors(k):
     with pytest.raises(ValueError, match=f"n_neighbors must be from 1 to 2.*got {k}"):
         NeighborGraph(*arrays()).nearest(k)
 
@@ -50,6 +50,6 @@ def broken(change):
         (lambda i, d: (i, d, "euclidean", 1.5), r"recall must be in \[0, 1\]; got 1.5"),
     ],
 )
-def test_a_graph_that_is_wrong_is_refused(change, message):
+def test_an_invalid_graph_raises(change, message):
     with pytest.raises(ValueError, match=message):
         NeighborGraph(*broken(change))

@@ -11,7 +11,7 @@ from unknot.neighbors._tiles import KNearest, TilePair, Tiles
 
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (5, 70), (130, 64), (40, 200)])
 @pytest.mark.parametrize("own", [-512, 0, 3])
-def test_collected_as_by_the_slow_twin(height, width, own):
+def test_collect_equals_slow_twin(height, width, own):
     rng = np.random.default_rng(height * width)
     products = rng.normal(size=(height, width)).astype(np.float32)
     row_norms, column_norms = (rng.uniform(1, 3, n).astype(np.float32) for n in (height, width))
@@ -58,7 +58,7 @@ def test_collected_as_by_the_slow_twin(height, width, own):
 
 
 @pytest.mark.parametrize("same", [True, False])
-def test_every_pair_of_tiles_is_in_one_batch_that_holds_each_once(same):
+def test_batches_hold_every_pair_once_and_a_tile_at_most_once(same):
     rng = np.random.default_rng(0)
     centers = rng.normal(size=(9, 3))
     others = centers if same else rng.normal(size=(5, 3))
@@ -106,7 +106,7 @@ def test_one_update_serves_both_tiles():
 
 @pytest.mark.parametrize("limit", [np.inf, 7.0, 0.5, -1.0])
 @pytest.mark.parametrize("spread", [10.0, 0.0, 1e-30, 1e30])
-def test_bounds_are_put_in_order_by_classes(spread, limit):
+def test_bounds_are_bucket_sorted(spread, limit):
     @njit
     def run(bounds, places, limit, counts, near_bounds, near_places):
         nearly_sort(bounds, places, limit, counts, near_bounds, near_places)

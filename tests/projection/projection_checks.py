@@ -2,7 +2,7 @@ import numpy as np
 
 
 def entries(affinities):
-    """Rows, columns and values: what is in the arrays but for the zeros at their end."""
+    """Rows, columns and values, without the padding."""
     n = affinities.ptr[-1]
     assert len(affinities.index) == len(affinities.weight) == n + 16
     assert not affinities.index[n:].any()

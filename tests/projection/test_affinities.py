@@ -93,7 +93,7 @@ def test_scale_of_distances_does_not_matter(scale):
     np.testing.assert_allclose(scaled, p, rtol=1e-4, atol=1e-7)
 
 
-def test_ties_that_put_the_entropy_out_of_reach():
+def test_ties_make_the_entropy_unattainable():
     rows = np.array(
         [
             [0, 0, 0, 0, 0, 0],  # all duplicates: equal shares
@@ -151,7 +151,7 @@ def test_more_than_65536_samples_take_wider_indices():
     assert np.all(np.isin((there[1] - there[0]) % n, [1, 2, 3, n - 1, n - 2, n - 3]))
 
 
-def test_another_order_names_the_samples_anew():
+def test_reordering_relabels_the_samples():
     graph = sample_graph()
     rng = np.random.default_rng(2)
     first, then = (rng.permutation(300).astype(np.int32) for _ in range(2))
@@ -166,11 +166,11 @@ def test_another_order_names_the_samples_anew():
 
 
 @pytest.mark.parametrize(
-    ("asked", "n", "perplexity", "k"),
+    ("given", "n", "perplexity", "k"),
     [(30, 60_000, 30, 90), (30, 91, 30, 90), (30, 61, 20, 60), (30, 2, 1, 1), (0.5, 9, 1, 3)],
 )
-def test_perplexity_that_samples_allow(asked, n, perplexity, k):
-    assert attainable_perplexity(float(asked), n) == perplexity
+def test_perplexity_that_samples_allow(given, n, perplexity, k):
+    assert attainable_perplexity(float(given), n) == perplexity
     assert neighbors_for(float(perplexity), n) == k
 
 

@@ -1,4 +1,4 @@
-"""Maps turned onto one another, and maps of layers that follow one another."""
+"""Alignment of maps, and maps of successive layers."""
 
 from itertools import pairwise
 
@@ -70,7 +70,7 @@ def test_scale_is_the_least_squares_factor():
     # factor (2 |x|^2 + |y|^2) / (|x|^2 + |y|^2), the second axis mirrored.
     centered = map_ - map_.mean(axis=0)
     factors = np.array([2.0, -1.0])
-    # Axes that are correlated would be turned.
+    # Correlated axes would be rotated.
     u, s, _ = np.linalg.svd(centered, full_matrices=False)
     plain = u * s
     aligned = align_map(plain, plain * factors, scale=True)
@@ -118,7 +118,7 @@ def test_bad_maps(map_, reference, words):
 
 @pytest.fixture(scope="module")
 def layers():
-    """Digits, and three layers in which the classes come apart, each made of the one before."""
+    """Digits, and three successive layers that separate the classes."""
     pixels, labels = load_digits(return_X_y=True)
     pixels, labels = pixels[:900] / 16, labels[:900]
     rng = np.random.default_rng(0)

@@ -1,4 +1,4 @@
-"""Samples with more copies than neighbors are looked at."""
+"""Samples with more copies than neighbors."""
 
 import warnings
 
@@ -35,7 +35,7 @@ def is_in_one_place(map_, n=150):
     [{}, {"init": "random"}, {"method": "mesh"}, {"n_components": 1}, {"metric": "cosine"}],
 )
 def test_copies_lie_in_one_place(options):
-    # The 119 others of 30 neighbors would be drawn to those 31: KL 1.3 and places far apart.
+    # Otherwise 119 copies would be attracted to 31, which are far apart: KL 1.3.
     points = dead()
     tsne = fit(points, **options)
     assert tsne.n_copies_left_out_ == 150 - 31
@@ -57,7 +57,7 @@ def test_copies_are_known_by_a_graph_and_by_distances():
 
 
 @pytest.mark.parametrize("n_ones", [0, 1, 100])
-def test_next_to_nothing_but_copies(n_ones):
+def test_almost_only_copies(n_ones):
     points = np.zeros((200, 4), np.float32)
     points[200 - n_ones :] = 1
     tsne = fit(points, max_iter=300)
@@ -73,7 +73,7 @@ def test_several_groups_of_binary_vectors_lie_apart():
     assert np.mean(labels[graph.indices] == labels[:, None]) > 0.99
 
 
-def test_few_copies_change_nothing_and_are_not_told():
+def test_few_copies_change_nothing_and_do_not_warn():
     points = np.repeat(dead(120, 0), 2, axis=0)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
@@ -88,7 +88,7 @@ def test_the_callback_sees_every_sample():
 
 
 def test_representatives_by_hand():
-    # Two neighbors each. Samples 0, 1, 3 and 4 are one point: 0, 1 and 3 stand for 4.
+    # Two neighbors each. Samples 0, 1, 3 and 4 are equal: 0, 1 and 3 represent 4.
     indices = [[1, 3], [0, 3], [0, 1], [0, 1], [0, 1]]
     distances = [[0, 0], [0, 0], [5, 5], [0, 0], [0, 0]]
     graph = NeighborGraph(np.array(indices, np.int32), np.array(distances, np.float32))
@@ -100,10 +100,10 @@ def test_representatives_by_hand():
 
 
 def test_distances_of_zero_that_are_no_copies():
-    # On a ring, each at distance 0 from the next two: nobody's neighbors have only each other.
+    # On a ring, each at distance 0 from the next two: no group is isolated.
     indices = (np.arange(9)[:, None] + [1, 2]) % 9
     graph = NeighborGraph(np.sort(indices).astype(np.int32), np.zeros((9, 2), np.float32))
     assert Representatives.of(graph).n_left_out == 0
-    # Two rows alike, but the samples they name have others.
+    # Two equal rows, but their samples have other neighbors.
     graph.indices[3] = graph.indices[4] = [0, 1]
     assert Representatives.of(graph).n_left_out == 0

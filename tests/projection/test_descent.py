@@ -12,7 +12,7 @@ from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, NOTCH, State
 
 @pytest.fixture(scope="module")
 def problem():
-    """Affinities of 400 points, as an engine takes them and as a dense matrix."""
+    """Affinities of 400 points, as engines use them and as a dense matrix."""
     points = np.random.default_rng(0).normal(size=(400, 6)).astype(np.float32)
     points += 4 * (np.arange(400) % 3)[:, None]
     graph = unknot.nearest_neighbors(points, 30)
@@ -99,7 +99,7 @@ def test_gradient_norm_and_divergence_are_those_of_the_map_before_the_step(probl
 
 
 def slow_steps(p, y, phase, n_steps, notch):
-    """The slow twin of gains, momentum, the step's limit and the notch that repulsion goes through.
+    """The slow twin of gains, momentum, the limit of steps and the notch filter of the repulsion.
 
     The notch in its plain form, out_t = (1 + a) / 2 (in_t + in_t-1) - a out_t-1.
     """
@@ -153,7 +153,7 @@ def test_the_order_in_memory_changes_nothing_but_rounding(problem, monkeypatch):
         ordered = MeshEngine(affinities, y, 0.5, team)
         np.testing.assert_array_equal(ordered.map_(), y)
         for _ in range(2):
-            # As between two phases, from where the points have come to.
+            # As between two phases, from the current positions.
             plain.advance(phase, 3)
             ordered.advance(phase, 3)
             (kl, norm), (kl_too, norm_too) = (
@@ -211,7 +211,7 @@ def test_attraction_kernel_equals_slow_twin(problem):
 
 
 class Scripted(Engine):
-    """An engine whose divergence is written down beforehand."""
+    """An engine with a prescribed divergence."""
 
     def __init__(self, divergences, norm=1.0):
         self.divergences = divergences
@@ -227,7 +227,7 @@ class Scripted(Engine):
         return self.divergences(self.steps - 1), self.norm
 
     def set_embedding(self, map_):
-        raise AssertionError("nothing was drawn together")
+        raise AssertionError("nothing has collapsed")
 
     def restart(self):
         self.restarts.append(self.steps)
@@ -259,28 +259,28 @@ def test_runs_all_phases_and_reports_the_map_it_measured():
 
 
 def test_stops_without_progress_in_the_last_phase_only():
-    # The least value of the last phase is at its first look, 100; 300 iterations later, no more.
+    # The minimum of the last phase is at its first check, 100; 300 iterations later it stops.
     report = run(Scripted(lambda step: float(step)))
     assert report.iteration == 450
 
 
 def test_a_vanished_gradient_ends_a_phase():
-    # The first phase at its first look, 50; the last at its second, when the divergence has fallen.
+    # The first phase at its first check, 50; the last at its second, as the divergence has fallen.
     engine = Scripted(lambda step: -float(step), norm=1e-8)
     assert run(engine).iteration == 150
     assert engine.restarts == [0, 51]
 
 
-def test_how_often_progress_is_looked_at_does_not_depend_on_the_reports():
+def test_progress_checks_do_not_depend_on_the_reports():
     seen = []
     report = run(Scripted(float), lambda r: bool(seen.append(r.iteration)), report_every=80)
-    # The least value of the last phase is at its first look, 100; more than 300 later is 450.
+    # The minimum of the last phase is at its first check, 100; more than 300 later is 450.
     assert report.iteration == 450
     assert seen == [80, 160, 240, 320, 400, 450]
 
 
-class Gathering(Scripted):
-    """An engine whose points are drawn together, tenfold at every step of the first phase."""
+class Collapsing(Scripted):
+    """An engine whose map shrinks tenfold at every step of the first phase."""
 
     def __init__(self):
         super().__init__(lambda step: 1.0)
@@ -294,8 +294,8 @@ class Gathering(Scripted):
         self.placed.append((self.steps, map_))
 
 
-def test_a_map_drawn_together_begins_again():
-    engine = Gathering()
+def test_a_collapsed_map_restarts():
+    engine = Collapsing()
     start = engine.map_()
     run(engine)
     ((at, placed),) = engine.placed
@@ -303,7 +303,7 @@ def test_a_map_drawn_together_begins_again():
     np.testing.assert_array_equal(placed, start)
 
 
-def test_a_vanished_gradient_is_no_end_where_nothing_has_been_gained():
+def test_a_vanished_gradient_without_progress_is_no_end():
     # All points may lie together when the last phase begins: 300 iterations are left to part them.
     assert run(Scripted(lambda step: 1.0, norm=0.0)).iteration == 450
 
@@ -343,7 +343,7 @@ def test_steps_by_sixteen_equal_slow_twin(n, free_y, is_first):
     assert _kernels_optimizer.bounds_of(sums) == bounds
 
 
-def test_what_alternates_is_left_out_of_a_field():
+def test_notch_filter_removes_alternating_fields():
     is_right, step = np.array([[1.0], [-2.0]]), np.arange(60)
     seen = []
     rows = np.zeros((14, 16), np.float32)
@@ -358,5 +358,5 @@ def test_what_alternates_is_left_out_of_a_field():
     np.testing.assert_allclose(seen[-1], is_right[:, 0], rtol=1e-4)
 
 
-def test_stops_when_asked():
+def test_stops_when_watch_returns_true():
     assert run(Scripted(lambda step: 1.0), lambda r: r.iteration == 50).iteration == 50

@@ -1,4 +1,4 @@
-"""What must hold whatever happens around a fit: threads, forks, interrupts, odd input."""
+"""Robustness of a fit: threads, forks, interrupts, unusual input."""
 
 import hashlib
 import multiprocessing
@@ -65,7 +65,7 @@ def test_same_seed_same_bytes_for_any_number_of_threads_and_from_run_to_run():
     assert digest(seed=1, n_jobs=1) != one[0]  # the check can fail
 
 
-def test_what_memory_held_before_has_no_influence(request):
+def test_uninitialized_memory_has_no_influence(request):
     before = digest(max_iter=60)
     request.getfixturevalue("poisoned_memory")
     assert digest(max_iter=60) == before
@@ -91,7 +91,7 @@ def _send_digest(connection):
     connection.close()
 
 
-# The test's own use of fork warns where other threads are about; that is its point.
+# Forking a multi-threaded process warns; that is what is tested.
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.filterwarnings("ignore:os.fork\\(\\) was called:RuntimeWarning")
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
@@ -137,7 +137,7 @@ except KeyboardInterrupt:
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of another kind")
 @pytest.mark.parametrize("wait", [0.3, 6.0])
 def test_interrupt_ends_a_fit_and_leaves_nothing_behind(wait):
-    # At 0.3 s it is looking for neighbors, at 6 s it is moving points.
+    # At 0.3 s it is searching for neighbors, at 6 s it is descending.
     process = subprocess.Popen(
         [sys.executable, "-c", INTERRUPTED],
         stdout=subprocess.PIPE,
@@ -276,7 +276,7 @@ print(hashlib.sha256(tsne.embedding_.tobytes()).hexdigest())
 
 @pytest.fixture(scope="module")
 def compiled_and_loaded(tmp_path_factory):
-    """What two processes print, and the compiled kernels on disk after each; none before."""
+    """The output of two processes, and the cached kernels after each; none before."""
     cache = tmp_path_factory.mktemp("cache")
     environment = {
         **os.environ,
@@ -292,8 +292,8 @@ def compiled_and_loaded(tmp_path_factory):
     return printed, kept
 
 
-def test_compiled_kernels_are_kept(compiled_and_loaded):
-    # What is compiled is on disk after the first process; the second finds all of it there.
+def test_compiled_kernels_are_cached(compiled_and_loaded):
+    # All kernels are on disk after the first process; the second compiles none.
     _, (first, second) = compiled_and_loaded
     assert len(first) > 10
     assert second == first

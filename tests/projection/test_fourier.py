@@ -107,7 +107,7 @@ def test_charges_go_to_the_coarse_mesh_and_potentials_come_back():
 
 
 def test_two_levels_equal_one(monkeypatch):
-    # Around a charge, the kernel itself comes out where nothing is lost between the nodes.
+    # Around a charge, the potential is the kernel itself.
     two = Potential.of((128, 160), 0.5)
     monkeypatch.setattr(_potentials, "TWO_LEVELS", 1000)
     one = Potential.of((128, 160), 0.5)

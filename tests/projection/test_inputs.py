@@ -1,4 +1,4 @@
-"""What t-SNE takes and refuses: points, distances, starts and graphs of any origin."""
+"""Valid and invalid input of t-SNE: points, distances, starts and graphs."""
 
 import numpy as np
 import pytest
@@ -35,7 +35,7 @@ def test_neighbors_start_and_new_points_do_not_depend_on_the_place():
         (DISTANCES * 1e-50, ValueError, "Multiply them all by a constant"),
     ],
 )
-def test_distances_lose_nothing(distances, error, message):
+def test_invalid_distances_raise(distances, error, message):
     with pytest.raises(error, match=message):
         tsne(metric="precomputed").fit(distances)
 

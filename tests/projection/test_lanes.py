@@ -12,7 +12,7 @@ TO = np.uint64(5)
 
 
 def run_on(operate, values):
-    """Apply an operation of sixteen numbers to those from place 3 on; what it stores at 5."""
+    """Apply an operation to the sixteen numbers at offset 3; return its result, stored at 5."""
 
     @njit
     def run(source, target):
@@ -51,7 +51,7 @@ def test_arithmetic_with_one_number_on_either_side(symbol):
     np.testing.assert_array_equal(run_on(both, values), symbol(values, values))
 
 
-def test_sums_and_extremes_of_sixteen():
+def test_reductions():
     @njit
     def fold(source):
         some = lanes.load(source, AT)
@@ -71,7 +71,7 @@ def test_keep_first(count):
     np.testing.assert_array_equal(kept, np.where(np.arange(16) < count, values, 0))
 
 
-def test_whole_numbers():
+def test_integers():
     values = np.array([0, 0.25, 0.999, 1, 7.5, 255.9, 4000, 8388607] * 2, np.float32)
     np.testing.assert_array_equal(
         run_on(njit(lambda some: lanes.truncate(some)), values), np.floor(values)
@@ -87,7 +87,7 @@ def test_whole_numbers():
 
 
 @pytest.mark.parametrize("kind", [np.uint16, np.int32])
-def test_pairs_are_written_and_read_by_index(kind):
+def test_pairs_are_stored_and_gathered(kind):
     @njit
     def run(x, y, pairs, indices, out):
         lanes.store_pairs(pairs, TO, lanes.load(x, AT), lanes.load(y, AT))
@@ -98,7 +98,7 @@ def test_pairs_are_written_and_read_by_index(kind):
     rng = np.random.default_rng(1)
     x, y, pairs = rng.random(19, np.float32), rng.random(19, np.float32), np.zeros(37, np.float32)
     pairs[0] = 9
-    # The last pair that there is, at an index that would be negative in 16 bits.
+    # The last pair, at an index that would be negative as int16.
     many = 40_000 if kind == np.uint16 else 70_000
     pairs = np.concatenate([pairs, rng.random(2 * many - 37, np.float32)])
     indices = np.array([5] * 3 + [many - 1, *rng.integers(0, many, 15)]).astype(kind)
@@ -108,7 +108,7 @@ def test_pairs_are_written_and_read_by_index(kind):
     np.testing.assert_array_equal(out.reshape(2, 16), pairs.reshape(-1, 2)[indices[3:]].T)
 
 
-def test_small_whole_numbers():
+def test_uint16():
     @njit
     def run(source, target):
         lanes.store(target, TO, lanes.load_uint16(source, AT))

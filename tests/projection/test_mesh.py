@@ -63,8 +63,8 @@ def kernel_field(points):
 @pytest.mark.parametrize("span", [1e-4, 1e-2, 1.0, 8.0, 25.0, 60.0, 200.0])
 @pytest.mark.parametrize("kind", MAPS)
 def test_mesh_equals_exact_sum(kind, span):
-    # About one point per unit area in the widest, as in real maps. All on a line, or in one heap
-    # as wide as a cell, is what a mesh is worst at: half the spacing then does.
+    # About one point per unit area in the widest, as in real maps. A mesh is least accurate for
+    # points on a line or in one cell: these get half the spacing.
     points = (MAPS[kind](np.random.default_rng(0), 20_000) * span).astype(np.float32)
     true, z_true = kernel_field(points)
     thin = kind in ("collinear", "oblique", "one far away")
@@ -75,8 +75,8 @@ def test_mesh_equals_exact_sum(kind, span):
 
 @pytest.mark.parametrize("span", [200.0, 1000.0])
 def test_a_sparse_map_is_as_accurate(span):
-    # Few pairs are near each other: without its correction, what a point does to itself on the
-    # mesh would be 11 % of the force at 200, and Z 0.7 % off.
+    # Few pairs are near each other: without the correction, a point's force on itself would be
+    # 11 % of the force at span 200, and the error of Z 0.7 %.
     points = (MAPS["uniform"](np.random.default_rng(0), 3000) * span).astype(np.float32)
     true, z_true = kernel_field(points)
     field, z = mesh_field(points)
@@ -87,7 +87,7 @@ def test_a_sparse_map_is_as_accurate(span):
 def test_a_lone_point_does_not_push_itself():
     for at in np.random.default_rng(7).uniform(0, 1, size=(20, 2)):
         field, _ = mesh_field(np.stack([at, at + np.array([40.0, 13.0])]))
-        # Two points 42 apart: 2 w^2 r = 2 * 42 / 1769^2 = 2.7e-5 is all the force there is.
+        # Two points 42 apart: 2 w^2 r = 2 * 42 / 1769^2 = 2.7e-5 is the only force.
         assert np.abs(field).max() < 1e-4
 
 

@@ -1,4 +1,4 @@
-"""Starts that are given, maps without clusters, answers of callbacks, and the bar's end."""
+"""Given starts, maps without clusters, results of callbacks, and the end of the progress bar."""
 
 import io
 import re
@@ -40,22 +40,22 @@ def test_a_start_of_any_size(size, method):
     usual = quick(init=START * 1e-4, method=method).fit(POINTS).kl_divergence_
     tsne = quick(init=START * size, method=method).fit(POINTS)
     assert np.isfinite(tsne.embedding_).all()
-    # From far out, not all neighbors meet.
+    # From far apart, not all neighbors meet.
     assert tsne.kl_divergence_ < usual + (0.1 if size < 1 else 1)
 
 
 @pytest.mark.parametrize("offset", [1e6, -1e12])
-def test_an_offset_of_the_start_is_of_no_account(offset):
+def test_an_offset_of_the_start_does_not_matter(offset):
     tsne = quick(init=START + offset).fit(POINTS)
     assert tsne.kl_divergence_ == pytest.approx(quick(init=START).fit(POINTS).kl_divergence_, 0.1)
 
 
-def test_equal_places_part():
+def test_equal_positions_separate():
     for start in (np.full((120, 2), 7.0), START * [1, 0]):
         assert quick(init=start).fit(POINTS).embedding_.std(axis=0).min() > 1
 
 
-def test_layout_and_type_of_the_start_are_of_no_account():
+def test_layout_and_type_of_the_start_do_not_matter():
     start = START.astype(np.float16)
     map_ = quick(init=start).fit_transform(POINTS)
     for same in (np.asfortranarray(start), start[::-1][::-1], start.tolist()):
@@ -73,7 +73,7 @@ def test_layout_and_type_of_the_start_are_of_no_account():
         (np.ma.masked_greater(START, 1), ValueError, "init has [0-9]+ masked entries"),
     ],
 )
-def test_starts_that_cannot_be(start, error, message):
+def test_invalid_starts_raise(start, error, message):
     with pytest.raises(error, match=message):
         quick(init=start).fit(POINTS)
 
@@ -92,7 +92,7 @@ def test_few_points_are_summed_exactly(n, n_components):
 
 
 class Frame:
-    """What pandas does."""
+    """An object whose truth value is ambiguous, as in pandas."""
 
     def __bool__(self):
         raise ValueError("The truth value of a Frame is ambiguous")
@@ -142,6 +142,6 @@ def test_new_points_far_away(n_features, size):
     away = ((new[:, None].astype(np.float64) - points) ** 2).sum(axis=-1)
     true = np.argsort(away, axis=1, kind="stable")[:, :5]
     np.testing.assert_array_equal(found[3:], true[3:])
-    # Far away, no float64 tells the points apart: then they are as near as each other.
+    # Far away, float64 cannot distinguish the points: all are equally near.
     for row, nearest in zip(away[:3], found[:3], strict=True):
         assert row[nearest].max() <= np.sort(row)[4] * (1 + 1e-12)

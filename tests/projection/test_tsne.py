@@ -62,7 +62,7 @@ def test_separates_clusters(blobs):
     assert tsne.get_feature_names_out().tolist() == ["tsne0", "tsne1"]
 
 
-def test_mnist_5k_is_told_apart():
+def test_mnist_classes_are_separated():
     pixels, labels = mnist_test()
     tsne = unknot.TSNE(random_state=0).fit(pixels[:5000])
     assert tsne.method_ == "mesh"
@@ -75,8 +75,8 @@ def test_mnist_5k_is_told_apart():
 
 
 @pytest.mark.parametrize("method", ["exact", "mesh"])
-def test_a_map_drawn_together_by_exaggeration_unfolds(method):
-    # Few points with many neighbors each: twelvefold attraction draws all of them into one.
+def test_a_map_collapsed_by_exaggeration_unfolds(method):
+    # Few points with many neighbors each: twelvefold attraction collapses the map.
     train = unknot.load_dataset("mnist").train
     pixels, labels = train.inputs[:500].reshape(500, -1), train.labels[:500]
     seen = {}
@@ -86,7 +86,7 @@ def test_a_map_drawn_together_by_exaggeration_unfolds(method):
         callback=lambda iteration, kl, map_: seen.update({iteration: map_.std(axis=0).max()}),
     ).fit(pixels)
     assert seen[50] < 1e-5
-    # The first phase goes on from the start, mildly.
+    # The first phase continues from the start in its milder form.
     assert seen[250] > 1
     assert tsne.n_iter_ == 1000
     rarely = unknot.TSNE(random_state=0, method=method, callback_every=1000).fit(pixels)
@@ -122,7 +122,7 @@ def test_any_number_of_components(blobs, n_components, method):
     assert tsne.transform(points[:3] + 0.01).shape == (3, n_components)
 
 
-def test_a_graph_known_already_gives_the_same_map(blobs):
+def test_a_given_graph_gives_the_same_map(blobs):
     points, _ = blobs
     graph = unknot.nearest_neighbors(points, 45)
     alone = quick().fit_transform(points)
@@ -130,7 +130,7 @@ def test_a_graph_known_already_gives_the_same_map(blobs):
     assert quick().fit_transform(points, graph=graph.nearest(30)).tobytes() == alone.tobytes()
 
 
-def test_what_is_precomputed(blobs):
+def test_precomputed_input(blobs):
     points, labels = blobs
     graph = unknot.nearest_neighbors(points, 30)
     distances = np.sqrt(((points[:, None].astype(np.float64) - points) ** 2).sum(axis=-1))
@@ -202,18 +202,18 @@ def kl_of_all_pairs(tsne, points):
 
 
 def test_small_clusters_far_apart_are_untangled_as_by_the_exact_sum():
-    # What a crowd within a cell of a mesh does to itself exceeds what others do to it: the
-    # divergence was 70 % higher before meshes took turns.
+    # The force within a crowded cell exceeds that from other points: the divergence was 70 % higher
+    # before the mesh was shifted every other iteration.
     random = np.random.default_rng(0)
     centers = random.normal(scale=3, size=(100, 50))
     points = centers[random.integers(100, size=3500)] + random.normal(size=(3500, 50))
     mesh, exact = (unknot.TSNE(random_state=0, method=m).fit(points) for m in ("mesh", "exact"))
     assert mesh.kl_divergence_ < 1.08 * exact.kl_divergence_
-    # Its own mesh would tell 3 % less.
+    # On the mesh of the descent it would be 3 % lower.
     assert mesh.kl_divergence_ == pytest.approx(kl_of_all_pairs(mesh, points), rel=3e-3)
 
 
-def test_a_mesh_of_one_component_keeps_to_the_line(blobs):
+def test_a_mesh_of_one_component_stays_on_the_line(blobs):
     points, _ = blobs
     line = quick(n_components=1, method="mesh").fit(points)
     assert line.kl_divergence_ == pytest.approx(kl_of_all_pairs(line, points), rel=1e-3)
@@ -405,7 +405,7 @@ def test_can_be_cloned_and_pickled(blobs):
     assert clone(tsne).get_params() == tsne.get_params()
 
 
-def test_takes_all_that_scikit_learn_takes(blobs):
+def test_accepts_all_parameters_of_scikit_learn(blobs):
     theirs = inspect.signature(manifold.TSNE).parameters
     ours = inspect.signature(unknot.TSNE).parameters
     defaults = {name: parameter.default for name, parameter in theirs.items()}

@@ -4,7 +4,7 @@ The first t-SNE of a process takes 1.8 s with cached kernels, 11.9 s without (do
 
 Numba's own cache unpickles any file it finds, in a folder that a configuration file in the working
 directory can name, and a damaged file raises. Here the folder must belong to the user, a file's
-checksum is verified before it is unpickled, and with anything wrong the kernel is compiled anew.
+checksum is verified before it is unpickled, and with any problem the kernel is recompiled.
 
 A file holds the compiled versions of one kernel, one per argument types. It is valid for the
 sources of all kernels together, since kernels are inlined into each other.

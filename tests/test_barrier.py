@@ -12,7 +12,7 @@ from unknot._parallel.thread_team import ThreadTeam
 
 @njit(nogil=True)
 def rounds(thread, n_threads, shared, counts, seen, n_rounds):
-    """In every round each task is done by one thread, and all see the last round's work."""
+    """In each round every task runs on one thread, and all threads see the round's results."""
     for number in range(n_rounds):
         task = next_task(shared)
         while task < counts.shape[1]:
@@ -39,7 +39,7 @@ def test_every_task_is_done_once_and_seen_by_all(n_threads):
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2])
-def test_nobody_waits_for_a_thread_that_failed(failing):
+def test_no_thread_waits_for_one_that_failed(failing):
     shared = new_shared()
     counts, seen = np.zeros((50, 5), np.int64), np.zeros((3, 50), np.int64)
 
@@ -54,8 +54,8 @@ def test_nobody_waits_for_a_thread_that_failed(failing):
     assert threading.active_count() == before
 
 
-def test_nobody_waits_for_a_caller_that_was_interrupted():
-    # The interrupt strikes before the caller comes to a task of its own; the others have begun.
+def test_no_thread_waits_for_an_interrupted_caller():
+    # The interrupt occurs before the caller starts a task of its own; the others have started.
     shared = new_shared()
     counts, seen = np.zeros((50, 5), np.int64), np.zeros((2, 50), np.int64)
     begun = threading.Event()
