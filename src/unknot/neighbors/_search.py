@@ -62,8 +62,8 @@ def nearest_neighbors(
         depend on it.
     exact : bool or None, default=None
         None searches exactly up to 300,000 points. Set it to True to search exactly at any size,
-        which takes quadratic time; to False to search approximately, which pays above about
-        100,000 points.
+        which takes quadratic time; to False to search approximately, which is still slower than an
+        exact search at 60,000 points.
     max_memory : int, str or None, default=None
         For points on disk: those that take more memory than this as float32, in bytes or as text
         such as "2 GB", are searched in parts, always exactly; None means 256 MB. In addition, the

@@ -49,10 +49,10 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     """t-distributed stochastic neighbor embedding (t-SNE), on every core.
 
     Finds a map whose similarities ``q_ij ~ 1 / (1 + |y_i - y_j|^2)`` match the affinities p_ij of
-    the points as closely as possible in Kullback-Leibler divergence [vanDerMaaten2008]. A drop-in
-    replacement for scikit-learn's TSNE: it accepts the same parameters, and has ``transform``.
-    Neighbors are exact up to 300,000 points; the repulsion comes from a potential on a particle
-    mesh, at a cost of O(N) plus the mesh's.
+    the points as closely as possible in Kullback-Leibler divergence [vanDerMaaten2008]. Accepts all
+    parameters of scikit-learn's TSNE (other metrics as precomputed distances), and has
+    ``transform``. Neighbors are exact up to 300,000 points; the repulsion comes from a potential on
+    a particle mesh, at a cost of O(N) plus the mesh's.
 
     Parameters
     ----------
