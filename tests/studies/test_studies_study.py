@@ -76,10 +76,10 @@ def test_a_view_is_not_measured_twice(study):
 def test_a_dead_layer_stays_with_its_reason(study):
     dead = study["dead"]
     assert dead.map is dead.graph is dead.kl_divergence is None
-    assert "all points are at one place" in dead.notes[0]
+    assert "all points coincide" in dead.notes[0]
     assert not dead.scores
-    assert dead.scores.skipped["nc1"] == "all points are at one place"
-    with pytest.raises(KeyError, match="nc1 was not measured: all points are at one place"):
+    assert dead.scores.skipped["nc1"] == "all points coincide"
+    with pytest.raises(KeyError, match="nc1 was not measured: all points coincide"):
         dead.scores["nc1"]
     # The next map goes on from the last there is.
     assert study["fc2"].map is not None
@@ -189,7 +189,7 @@ def test_a_study_is_checked_when_built(study):
         ({"labels": study.labels[:5]}, "layer 'fc2' must be of the 5 samples of labels; got 200"),
         ({"labels": study.labels.astype(np.int32)}, "labels must be int64"),
         ({"layers": {}}, "at least one layer"),
-        ({"layers": {"other": layer}}, "'fc2' stands under the name 'other'"),
+        ({"layers": {"other": layer}}, "the key 'other' holds a layer named 'fc2'"),
         ({"layers": {"dropout": study["dropout"]}}, "view of 'fc1', which is not here"),
         ({"predictions": study.labels + 1}, "predictions must lie in 0..9"),
     ]:
@@ -247,4 +247,4 @@ def test_layers_larger_than_the_memory_are_read_in_parts(study, digits, layers, 
         for measure in ("neighborhood_hit", "two_nn", "nc1"):
             mine, theirs = small.scores.value(name, measure), study.scores.value(name, measure)
             assert mine == pytest.approx(theirs, rel=1e-5)
-    assert "all points are at one place" in small["dead"].notes[0]
+    assert "all points coincide" in small["dead"].notes[0]

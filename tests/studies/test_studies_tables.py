@@ -17,7 +17,7 @@ def test_scores_print_layers_down_and_measures_across(study):
     assert row.split("│")[2].strip() == f"{value:.3f}"
     assert "n/a" in next(line for line in text.splitlines() if line.startswith("│ dead "))
     assert "dead: neighborhood_hit, map_neighborhood_hit, " in text
-    assert "could not be measured, because all points are at one place." in " ".join(text.split())
+    assert "could not be measured, because all points coincide." in " ".join(text.split())
 
 
 def test_a_narrow_terminal_gets_more_tables(study):
