@@ -190,7 +190,7 @@ def test_a_study_is_checked_when_built(study):
         ({"labels": study.labels.astype(np.int32)}, "labels must be int64"),
         ({"layers": {}}, "at least one layer"),
         ({"layers": {"other": layer}}, "the key 'other' holds a layer named 'fc2'"),
-        ({"layers": {"dropout": study["dropout"]}}, "view of 'fc1', which is not here"),
+        ({"layers": {"dropout": study["dropout"]}}, "view of 'fc1', which is not in layers"),
         ({"predictions": study.labels + 1}, "predictions must lie in 0..9"),
     ]:
         with pytest.raises(ValueError, match=match):
