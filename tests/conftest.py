@@ -32,7 +32,8 @@ LONGEST = ("test_backends.py", "test_faults.py", "test_metrics_suite.py")
 collect_ignore_glob = ["*/conftest.py"]
 # Compiled, beside the files of kernels.
 UNCHECKED = ("barrier", "simd")
-SOURCE = Path(__file__).parents[1] / "src"
+TESTS = Path(__file__).parent
+SOURCE = TESTS.parent / "src"
 
 
 def _checked_modules() -> list[str]:
@@ -48,8 +49,65 @@ def _checked_modules() -> list[str]:
 install_import_hook(_checked_modules(), "checker.check")
 
 
+# Marks by folder or file, relative to the tests; a test may also be marked where it stands.
+MARKED = {
+    "browser": (
+        "report/test_report_browser.py",
+        "report/test_report_details.py",
+        "report/test_report_embedded.py",
+        "report/test_report_epochs.py",
+        "report/test_report_gallery.py",
+        "report/test_report_jupyter.py",
+        "report/test_report_looks.py",
+        "report/test_report_names.py",
+        "report/test_report_print.py",
+        "report/test_report_speed.py",
+    ),
+    "frameworks": (
+        "hostile/test_hostile_keras.py",
+        "hostile/test_hostile_onnx.py",
+        "hostile/test_hostile_torch.py",
+        "keras_models",
+        "lab",
+        "representations",
+        "studies/test_studies_epochs.py",
+        "studies/test_studies_models.py",
+        "test_backends.py",
+        "test_cli_study.py",
+        "test_keras_choice.py",
+    ),
+    "slow": (
+        "faults",
+        "fuzz",
+        "lab",
+        "metrics/test_metrics_suite.py",
+        "test_backends.py",
+        "test_compiler.py",
+        "test_kernel_cache.py",
+        "test_together.py",
+    ),
+}
+
+
+def _marks_of(path: Path) -> set[str]:
+    if not path.is_relative_to(TESTS):
+        return set()
+    name = path.relative_to(TESTS).as_posix()
+    return {
+        mark
+        for mark, places in MARKED.items()
+        if any(name == place or name.startswith(f"{place}/") for place in places)
+    }
+
+
 def pytest_collection_modifyitems(items):
     items.sort(key=lambda item: item.path.name not in LONGEST)
+    for item in items:
+        marks = _marks_of(item.path)
+        if "browser" in getattr(item, "fixturenames", ()):
+            marks.add("browser")
+        for mark in marks:
+            item.add_marker(mark)
 
 
 @pytest.hookimpl(wrapper=True)
