@@ -34,8 +34,16 @@ def tests(session: nox.Session) -> None:
 # What most changes break first, in less than a minute on two cores.
 _QUICK = (
     "tests/datasets",
-    "tests/metrics",
+    "tests/metrics/test_metrics_clusters.py",
+    "tests/metrics/test_metrics_collapse.py",
+    "tests/metrics/test_metrics_dimension.py",
+    "tests/metrics/test_metrics_faithfulness.py",
+    "tests/metrics/test_metrics_neighborhood.py",
+    "tests/metrics/test_metrics_shapes.py",
+    "tests/metrics/test_metrics_similarity.py",
+    "tests/metrics/test_metrics_table.py",
     "tests/neighbors/test_neighbor_graph.py",
+    "tests/neighbors/test_tiles.py",
     "tests/projection/test_alignment.py",
     "tests/projection/test_pca.py",
     "tests/report/test_report_packing.py",
