@@ -58,7 +58,7 @@ def test_equally_near_centroids_divide_a_point():
 
 
 def test_one_class_is_consistent_and_said_to_be():
-    with pytest.warns(MeasureWarning, match="there is one class only"):
+    with pytest.warns(MeasureWarning, match="there is only one class"):
         assert distance_consistency(np.eye(3), [0, 0, 0]).value == 1.0
 
 
@@ -159,17 +159,19 @@ def test_every_class_is_in_a_sample():
 
 @pytest.mark.parametrize("function", [silhouette, davies_bouldin, calinski_harabasz])
 def test_one_class_is_refused(function):
-    with pytest.raises(UndefinedMeasureError, match="needs at least 2 of them; labels hold 1: 7"):
+    with pytest.raises(
+        UndefinedMeasureError, match="needs at least 2 of them; labels contain 1: 7"
+    ):
         function(np.eye(4), [7, 7, 7, 7])
 
 
 def test_a_dead_layer_is_named():
     points, labels = np.ones((6, 3)), [0, 0, 0, 1, 1, 1]
-    with pytest.warns(MeasureWarning, match="all points are at one place"):
+    with pytest.warns(MeasureWarning, match="all points coincide"):
         assert silhouette(points, labels).value == 0.0
     with pytest.raises(UndefinedMeasureError, match="those of 0 and 1 coincide"):
         davies_bouldin(points, labels)
-    with pytest.raises(UndefinedMeasureError, match="no class has any"):
+    with pytest.raises(UndefinedMeasureError, match="within classes, which is 0"):
         calinski_harabasz(points, labels)
 
 

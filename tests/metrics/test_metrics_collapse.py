@@ -122,7 +122,7 @@ def test_two_equal_means_are_named():
 
 
 def test_two_classes_are_always_a_simplex(rng):
-    with pytest.warns(MeasureWarning, match="two means are always a simplex"):
+    with pytest.warns(MeasureWarning, match="two means always form a simplex"):
         assert nc2(rng.normal(size=(10, 3)), np.arange(10) % 2).value == pytest.approx(0, abs=1e-9)
 
 

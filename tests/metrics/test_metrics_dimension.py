@@ -168,5 +168,5 @@ def test_the_influence_is_the_derivative_by_a_points_weight(rng, shape):
 
 
 def test_a_dead_layer_has_no_participation_ratio():
-    with pytest.raises(UndefinedMeasureError, match="all points are at one place"):
+    with pytest.raises(UndefinedMeasureError, match="all points coincide"):
         participation_ratio(np.zeros((5, 3)))

@@ -81,7 +81,7 @@ def test_k_out_of_range_is_named(k):
 
 def test_a_graph_of_other_points_is_refused():
     graph = brute_graph(np.eye(5), 2)
-    with pytest.raises(ValueError, match="graph must be of these 10 points; it is of 5"):
+    with pytest.raises(ValueError, match="graph must have these 10 points; it has 5"):
         neighborhood_hit(np.eye(10), np.arange(10) % 2, k=2, graph=graph)
 
 
@@ -93,7 +93,7 @@ def test_a_graph_with_too_few_neighbors_is_refused():
 
 def test_one_class_is_said():
     graph = brute_graph(np.eye(10), 2)
-    with pytest.warns(MeasureWarning, match="there is one class only"):
+    with pytest.warns(MeasureWarning, match="there is only one class"):
         hit = neighborhood_hit(np.eye(10), np.zeros(10, int), k=2, graph=graph)
     assert hit.value == 1.0
 

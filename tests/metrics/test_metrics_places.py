@@ -99,7 +99,7 @@ def test_shapes_are_in_the_coordinates_given():
     np.testing.assert_allclose(ellipses.means, [[1e20, 0.5e20]])
     np.testing.assert_allclose(ellipses.semi_axes, [[np.sqrt(2) * 1e20, np.sqrt(0.5) * 1e20]])
     np.testing.assert_allclose(ellipses.areas, [np.pi * 1e40])
-    with pytest.raises(ValueError, match="areas that float64 holds"):
+    with pytest.raises(ValueError, match="areas within the range of float64"):
         metrics.convex_hulls(square * 1e200, [0] * 4)
 
 
@@ -143,7 +143,7 @@ def test_classes_at_one_place_each_have_no_spread_at_all(seed):
     scores = metrics.measure(points, labels, measures=["nc1", "davies_bouldin"], n_resamples=5)
     for score in scores.values():
         assert (score.value, score.interval) == (0.0, (0.0, 0.0))
-    with pytest.raises(UndefinedMeasureError, match="no class has any"):
+    with pytest.raises(UndefinedMeasureError, match="within classes, which is 0"):
         metrics.calinski_harabasz(points, labels)
 
 

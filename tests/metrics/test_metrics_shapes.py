@@ -49,7 +49,7 @@ def test_overlaps_by_hand(other, overlap):
     np.testing.assert_array_equal(hulls.overlap.diagonal(), [1, 1])
 
 
-@pytest.mark.filterwarnings("ignore:there is one class only")
+@pytest.mark.filterwarnings("ignore:there is only one class")
 def test_corners_are_counter_clockwise_and_only_corners():
     # The center and the middle of a side are no corners.
     hulls = convex_hulls(np.concatenate([SQUARE, [[1, 1], [1, 0]]]), ["a"] * 4 + ["a"] * 2)
@@ -174,7 +174,7 @@ def test_peeling_removes_whole_layers():
         [h * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) for h in range(1, 11)]
     )
     labels = np.zeros(40, int)
-    with pytest.warns(MeasureWarning, match="one class only"):
+    with pytest.warns(MeasureWarning, match="only one class"):
         assert peeled_hulls(layers, labels, depth=0.7).areas[0] == pytest.approx(196)
     with pytest.warns(MeasureWarning):
         assert peeled_hulls(layers, labels, depth=0.71).areas[0] == pytest.approx(256)
@@ -237,7 +237,7 @@ def test_an_ellipse_by_hand():
     # sqrt(4) = 2 and sqrt(1) = 1, area 2 pi, the major axis at 30 degrees.
     turn = np.array([[np.sqrt(3), -1], [1, np.sqrt(3)]]) / 2
     cross = np.array([[2.0, 0], [-2, 0], [0, 1], [0, -1]]) @ turn.T
-    with pytest.warns(MeasureWarning, match="one class only"):
+    with pytest.warns(MeasureWarning, match="only one class"):
         ellipses = best_ellipses(moved(cross, 10, 20), [7] * 4)
     np.testing.assert_allclose(ellipses.semi_axes, [[2, 1]], rtol=1e-6)
     np.testing.assert_allclose(ellipses.angles, [np.pi / 6], rtol=1e-6)

@@ -131,7 +131,7 @@ def test_dead_features_and_bad_values_are_found(tmp_path):
     points[:, 2] = 1
     stored = stored_in(tmp_path / "points", points)
     found = unknot.measure(stored, labels, measures="nc1", max_memory=1000, **QUICK)
-    assert found.notes == ("1 of 8 features are constant and count for nothing",)
+    assert found.notes == ("1 of 8 features are constant and have no effect",)
     points[150, 3] = np.inf
     bad = stored_in(tmp_path / "bad", points)
     with pytest.raises(ValueError, match=r"points must be finite in float32.* sample 150"):

@@ -1,4 +1,4 @@
-"""Measures of how untangled labeled points are; every one is a function, one family a module."""
+"""Measures of how untangled labeled points are: one function per measure, one module per family."""
 
 from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
 from ._suite.registry import MEASURES as MEASURES  # for studies

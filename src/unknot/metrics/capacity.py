@@ -1,4 +1,4 @@
-"""Manifold capacity: how many classes, for each dimension, a hyperplane could tell apart."""
+"""Manifold capacity: how many class manifolds per dimension are linearly separable."""
 
 from dataclasses import dataclass
 
@@ -23,28 +23,32 @@ class ManifoldCapacity(ClassResult):
     value : float
         The capacity, the same as ``capacity``.
     capacity : float
-        Classes for each dimension that a hyperplane can tell into two halves at random; the
-        harmonic mean of the classes'.
+        Number of classes per dimension that a hyperplane can separate into two random halves; the
+        harmonic mean over the classes.
     radius : float
         Root mean square deviation of the anchor points from their mean, in units of the norm of
-        the class center; mean of the classes'.
+        the class center; the mean over the classes.
     dimension : float
-        Over how many directions the anchor points go along with the draws; mean of the classes'.
+        Effective dimension of the anchor points; the mean over the classes.
     center_correlation : float
-        Mean absolute correlation between the class centers, before what they share is removed.
+        Mean absolute correlation between the class centers, before shared directions are removed.
     shared_directions : int
-        How many directions that the centers share were removed.
+        Number of directions shared by the centers that were removed.
     per_class : array of float64 (n_classes,)
         The capacity of each class.
     radius_per_class, dimension_per_class : array of float64 (n_classes,)
-        The radius and the dimension of each.
+        The radius and the dimension of each class.
     draws : array of float64 (3, n_classes, n_draws)
-        What the means over the draws are taken of: 1/capacity, radius^2 and the cosine between
-        anchor and draw.
+        1/capacity, radius^2 and the cosine between anchor and draw, before averaging over the
+        draws.
     spans : array of float64 (n_classes,)
-        Dimension D of the span of each class's points.
+        Dimension D of the linear span of each class's points.
     classes : array (n_classes,)
-        The class values, in the order of all of these.
+        The class values, in the order of all arrays.
+
+    See Also
+    --------
+    manifold_capacity : Computes it.
     """
 
     radius: float
@@ -59,7 +63,7 @@ class ManifoldCapacity(ClassResult):
 
     @property
     def capacity(self) -> float:
-        """The value."""
+        """The same as ``value``."""
         return self.value
 
 
@@ -73,23 +77,24 @@ def manifold_capacity(
     max_samples_per_class: int | None = None,
     n_jobs: int | None = None,
 ) -> ManifoldCapacity:
-    r"""Manifold capacity: how many classes, for each dimension, a hyperplane could tell apart.
+    r"""Manifold capacity: how many classes per dimension a hyperplane could separate.
 
-    The mean-field theory of separating class manifolds, not points. The global mean and the few
-    directions that all class centers share are taken off; each class is put into units of the norm
-    of its center, with the center as a further coordinate of 1. For draws t of a standard normal
-    vector, v is the nearest to t with s.v + kappa <= 0 for every point s of the class, and the
-    anchor s~ = (t - v) / sum(alpha), with alpha the multipliers of the constraints, is the point
-    that presses on v. Then
+    The mean-field theory of the linear separation of class manifolds. The global mean and the few
+    directions shared by all class centers are removed; each class is scaled by the norm of its
+    center, and the center becomes an additional coordinate of 1. For a draw t from a standard
+    normal distribution, v is the vector nearest to t with s.v + kappa <= 0 for every point s of the
+    class. With alpha the multipliers of these constraints, the anchor point of the draw is
+    s~ = (t - v) / sum(alpha). Then
 
     .. math:: \frac{1}{\alpha} = \operatorname*{mean}_t
               \frac{\max(0, t \cdot \tilde s + \kappa)^2}{\|\tilde s\|^2}, \quad
               R^2 = \operatorname*{mean}_t \|\delta\tilde s\|^2, \quad
               D_M = D \left(\operatorname*{mean}_t \hat t \cdot \hat s\right)^2
 
-    with delta s~ the anchor less its mean over the draws, and unit vectors in the D dimensions of
-    the class. The capacity is in (0, 2] for kappa = 0: 2 for points, 2/n or less for n points that
-    may be anything. More is better; smaller radius and dimension make for more.
+    with delta s~ the deviation of the anchor from its mean over the draws, and hats for unit
+    vectors in the D dimensions of the class. The capacity is in (0, 2] for kappa = 0, and higher is
+    better: 2 for classes of single points, 2/n for classes of n unstructured points. It grows as
+    radius and dimension shrink.
 
     Parameters
     ----------
@@ -97,19 +102,20 @@ def manifold_capacity(
         A representation.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
-    kappa : float
-        The margin, at least 0.
-    n_draws : int
-        Draws t for each class, at least 2.
+    kappa : float, default=0.0
+        The margin, at least 0. Increase it to require a separation with a margin.
+    n_draws : int, default=200
+        Number of draws t for each class, at least 2. Increase it for a smaller Monte Carlo error,
+        which falls with its square root; the time is proportional to it.
     random_state : int or None, default=0
         Seed of the draws and of the sample. The default gives the same result each time; None
         draws differently.
     max_samples_per_class : int, optional
         Use at most this many points of each class, drawn at random; all by default. The capacity
-        falls with their number, because the manifold's outline fills up: only compare values for
-        the same number.
+        falls as their number grows, because the manifold fills up: only compare values for the same
+        number.
     n_jobs : int, optional
-        Threads; every core by default.
+        Number of threads. None uses every core (scikit-learn's None is one).
 
     Returns
     -------
@@ -119,7 +125,13 @@ def manifold_capacity(
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only, or the center of a class coincides with the mean of all.
+        If there is only one class, or the center of a class coincides with the mean of all points.
+
+    See Also
+    --------
+    linear_probe : Accuracy of hyperplanes for these classes, with their labels.
+    nc1 : Variability within classes relative to their means.
+    participation_ratio : Effective dimension of all points.
 
     References
     ----------
@@ -183,15 +195,15 @@ def capacity_from_points(
         spans, failed = np.empty((2, len(classes)))
 
         def measure(c: int) -> None:
-            standing = _standing(manifolds[c], shared, classes[c])
-            spans[c] = standing.shape[1] - 1
-            draws[:, c], failed[c] = _draw_anchors(standing, kappa, n_draws, seeds[c])
+            manifold = _normalized_manifold(manifolds[c], shared, classes[c])
+            spans[c] = manifold.shape[1] - 1
+            draws[:, c], failed[c] = _draw_anchors(manifold, kappa, n_draws, seeds[c])
 
         team.run(measure, len(classes))
     if failed.any():
         notes.append(
-            f"{int(failed.sum())} of {failed.size * n_draws} draws found no anchor to within "
-            "rounding; the point of the largest projection stands for it"
+            f"{int(failed.sum())} of {failed.size * n_draws} draws did not converge; the "
+            "point with the largest projection was used as their anchor"
         )
     inverse, radius, dimension = summarize_draws(draws, spans)
     return ManifoldCapacity(
@@ -211,7 +223,7 @@ def capacity_from_points(
 
 
 def summarize_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
-    """Means over the draws: 1/capacity, radius and dimension of each class."""
+    """Average over the draws: return 1/capacity, radius and dimension of each class."""
     means = draws.mean(axis=-1)
     return means[0], np.sqrt(means[1]), spans * np.square(means[2])
 
@@ -219,7 +231,7 @@ def summarize_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
 def _select_members(
     codes: Array, classes: Array, limit: int | None, rng: np.random.Generator
 ) -> tuple[list[Array], list[str]]:
-    """Return the points of each class that are used, and what must be said about them."""
+    """Return the indices of the points used of each class, and notes."""
     sizes = np.bincount(codes)
     members = [np.flatnonzero(codes == c) for c in range(len(sizes))]
     notes = []
@@ -232,13 +244,13 @@ def _select_members(
         if (sizes > limit).any():
             notes.append(
                 f"manifold capacity is that of {limit} points of each class, drawn at random; "
-                "it falls with their number"
+                "it falls as their number grows"
             )
-    lone = sizes == 1
-    if lone.any():
+    single = sizes == 1
+    if single.any():
         notes.append(
-            f"{int(lone.sum())} of {len(classes)} classes have one point, the largest capacity "
-            f"that there is: {format_names(classes[lone])}"
+            f"{int(single.sum())} of {len(classes)} classes have one point, and so the largest "
+            f"possible capacity: {format_names(classes[single])}"
         )
     return members, notes
 
@@ -254,21 +266,22 @@ def _require_centers(centers: Array, manifolds: list[Array], classes: Array) -> 
         )
 
 
-def _standing(manifold: Array, shared: Array, name: object) -> Array:
-    """Points of a class off the shared directions, about and in units of their center.
+def _normalized_manifold(manifold: Array, shared: Array, name: object) -> Array:
+    """Return the points of a class relative to their center, scaled by its norm.
 
-    In an orthonormal basis of their span, with a last coordinate of 1 for the center.
+    Shared directions are removed. Coordinates are in an orthonormal basis of the points' span,
+    with a last coordinate of 1 for the center.
     """
     left = manifold - (manifold @ shared) @ shared.T
     center = left.mean(axis=0)
     length = np.linalg.norm(center)
     if length <= 1e-9 * np.linalg.norm(manifold.mean(axis=0)):
         raise UndefinedMeasureError(
-            f"nothing is left of the center of class {name} without the directions that the centers"
-            " share"
+            f"the center of class {name} lies in the directions shared by all centers, so nothing "
+            "of it is left after their removal"
         )
     left = (left - center) / length
-    # Of the axes of the points' span, those that are rounding are left out.
+    # Axes with singular values at the level of rounding are dropped.
     u, s, _ = np.linalg.svd(left, full_matrices=False)
     kept = s > max(s.max() * 1e-9, 1e-9)
     return np.ascontiguousarray(
@@ -277,17 +290,17 @@ def _standing(manifold: Array, shared: Array, name: object) -> Array:
 
 
 def _draw_anchors(
-    standing: Array, kappa: float, n_draws: int, rng: np.random.Generator
+    manifold: Array, kappa: float, n_draws: int, rng: np.random.Generator
 ) -> tuple[Array, int]:
-    """Terms of 1/capacity, radius^2 and the cosine for each draw, and how many draws failed."""
+    """Return 1/capacity, radius^2 and the cosine of each draw, and the number of failed draws."""
     from ._shared.kernels_capacity import anchors
 
-    draws = rng.normal(size=(n_draws, standing.shape[1]))
+    draws = rng.normal(size=(n_draws, manifold.shape[1]))
     found = np.empty_like(draws)
-    failed = anchors(standing, standing @ standing.T, draws, kappa, found)
+    failed = anchors(manifold, manifold @ manifold.T, draws, kappa, found)
     reach = np.maximum(np.einsum("ij,ij->i", draws, found) + kappa, 0.0)
     inverse = np.square(reach) / np.einsum("ij,ij->i", found, found)
-    # The last coordinate of an anchor is 1, being a mean of points.
+    # The last coordinate of an anchor, a weighted mean of points, is 1.
     body, draw = found[:, :-1], draws[:, :-1]
     squares = np.square(body - body.mean(axis=0)).sum(axis=1)
     lengths = np.linalg.norm(body, axis=1) * np.linalg.norm(draw, axis=1)

@@ -1,4 +1,4 @@
-"""Clusters: whether classes are compact and apart, by their centroids and by all distances."""
+"""Cluster validity: whether classes are compact and separated."""
 
 from dataclasses import dataclass
 
@@ -31,8 +31,12 @@ class DistanceConsistency(ClassResult):
     value, per_class, classes
         As in `ClassResult`; fractions in [0, 1].
     per_point : array of float32 (n_samples,)
-        1 where the nearest centroid is the point's own, 0 where it is another, and 1/m where m
-        centroids are equally near and its own is among them.
+        1 if the nearest centroid is that of the point's class, 0 if it is another, and 1/m if it
+        is among m equally near ones.
+
+    See Also
+    --------
+    distance_consistency : Computes it.
     """
 
     per_point: Float32[Array, " samples"]
@@ -48,11 +52,15 @@ class Silhouette(ClassResult):
     value, per_class, classes
         As in `ClassResult`; in [-1, 1].
     per_point : array of float64 (n_sampled,)
-        The silhouette of each point that was looked at.
+        The silhouette of each evaluated point.
     samples : array of int64 (n_sampled,)
-        Which points these are: all of them, or a stratified sample.
+        Indices of the evaluated points: all, or a stratified sample.
     standard_error : float
-        Of the value, from the sampling; 0 where all points were looked at.
+        Standard error of the value due to the sampling; 0 if all points were evaluated.
+
+    See Also
+    --------
+    silhouette : Computes it.
     """
 
     per_point: Float64[Array, " sampled"]
@@ -70,7 +78,11 @@ class DaviesBouldin(PairResult):
     value, per_pair, classes
         As in `PairResult`.
     per_class : array of float64 (n_classes,)
-        For each class the largest of its pairs; the value is their mean.
+        For each class, the largest value of its pairs; the value is their mean.
+
+    See Also
+    --------
+    davies_bouldin : Computes it.
     """
 
     per_class: Float64[Array, " classes"]
@@ -78,10 +90,12 @@ class DaviesBouldin(PairResult):
 
 
 def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsistency:
-    """Distance consistency: the share of points whose nearest class centroid is their own.
+    r"""Distance consistency: the fraction of points whose nearest class centroid is their own.
 
-    In [0, 1]: 1 where every point is nearest to the centroid of its class; about 1/C for labels
-    that have nothing to do with the points. Between equally near centroids a point is divided.
+    .. math:: DSC = \frac1N \left|\{i : y_i = \arg\min_c \|x_i - m_c\|\}\right|
+
+    In [0, 1], higher is better: 1 if every point is nearest to the centroid m of its class; about
+    1/C for random labels. A point with several nearest centroids counts by an equal fraction.
 
     Parameters
     ----------
@@ -98,7 +112,13 @@ def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsiste
     Raises
     ------
     ValueError
-        If points or labels have the wrong shape, or hold NaN or infinity.
+        If points or labels have the wrong shape, or contain NaN or infinity.
+
+    See Also
+    --------
+    silhouette : Uses all distances instead of centroids.
+    linear_probe : Uses the best hyperplanes instead of those halfway between centroids.
+    label_trustworthiness : Compares it between a representation and its map.
 
     References
     ----------
@@ -121,10 +141,13 @@ def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsiste
 def compare_centroid_distances(
     points: Rows, codes: Array, moments: ClassMoments, n_jobs: int | None = None
 ) -> Array:
-    """Compare each point's distance to its own centroid with that to every centroid.
+    """Compare each point's distance to its own class centroid with that to every centroid.
 
-    Returns int8 (n_samples, n_classes): 2 where its own is nearer, 1 where they are equally near
-    (to within rounding) and 0 where the other is nearer. Its own column holds 1.
+    Returns
+    -------
+    array of int8 (n_samples, n_classes)
+        2 if the own centroid is nearer, 1 if both are equally near (within rounding), 0 if the
+        other is nearer. The own column is 1.
     """
     table = np.empty((len(points), len(moments.means)), dtype=np.int8)
     lengths = np.einsum("ij,ij->i", moments.means, moments.means)
@@ -146,18 +169,18 @@ def compare_centroid_distances(
 
 
 def consistency_shares(table: Array) -> Array:
-    """Share of each point that is consistent, from its comparisons of distances to centroids."""
+    """Return 1 for points nearest to their own centroid, 1/m for ties of m, otherwise 0."""
     return np.where(table.min(axis=1) == 0, 0.0, 1.0 / (table == 1).sum(axis=1))
 
 
 def consistency_from_shares(share: Array, codes: Array, classes: Array) -> DistanceConsistency:
-    """Compute the distance consistency from the share of each point that is consistent."""
+    """Compute the distance consistency from the result of `consistency_shares`."""
     counts = np.bincount(codes)
     notes: tuple[str, ...] = ()
     if len(classes) == 1:
-        notes = (f"there is one class only ({classes[0]}): its centroid is the nearest",)
+        notes = (f"there is only one class ({classes[0]}): its centroid is always the nearest",)
     elif (share == 1.0 / len(classes)).all():
-        notes = ("all class centroids coincide: every point is divided among all classes",)
+        notes = ("all class centroids coincide: every point counts by 1/C",)
     return DistanceConsistency(
         value=float(share.mean()),
         per_class=np.bincount(codes, weights=share) / counts,
@@ -175,12 +198,14 @@ def silhouette(
     random_state: int | None = 0,
     n_jobs: int | None = None,
 ) -> Silhouette:
-    """Silhouette: how much nearer a point is to its own class than to the nearest other.
+    r"""Silhouette: how much nearer a point is to its own class than to the nearest other class.
 
-    For each point, (b - a) / max(a, b), with a its mean distance to the other points of its class
-    and b its mean distance to those of the nearest other class. In [-1, 1]: 1 for classes that are
-    small and far apart, 0 where classes lie in each other, below 0 where a point lies deeper in
-    another class than in its own. A class of one point has 0 by convention.
+    .. math:: s_i = \frac{b_i - a_i}{\max(a_i, b_i)}
+
+    with a the mean distance to the other points of the same class, and b that to the points of the
+    nearest other class. The value is the mean over the points. In [-1, 1], higher is better: 1 for
+    compact classes far apart, 0 for overlapping classes, below 0 if points are closer to another
+    class than to their own. The silhouette of a class of one point is 0 by convention.
 
     Parameters
     ----------
@@ -189,12 +214,13 @@ def silhouette(
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
     max_samples : int, optional
-        Look at about so many points, drawn from each class in its share, instead of all; each
-        against all others. The error of this is stated.
-    random_state : int, optional
-        Seed of the sample.
+        Evaluate a stratified sample of about this many points, each against all others; all by
+        default. Set it for more than about 20,000 points, because the time grows with their
+        square; the standard error is reported.
+    random_state : int or None, default=0
+        Seed of the sample. The default draws the same sample each time; None a different one.
     n_jobs : int, optional
-        Threads; every core by default.
+        Number of threads. None uses every core (scikit-learn's None is one).
 
     Returns
     -------
@@ -204,7 +230,13 @@ def silhouette(
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only.
+        If there is only one class.
+
+    See Also
+    --------
+    davies_bouldin, calinski_harabasz : Faster, from centroids only.
+    neighborhood_hit : A local measure, insensitive to the shape of classes.
+    sklearn.metrics.silhouette_score : The same value, without values per class.
 
     References
     ----------
@@ -212,8 +244,8 @@ def silhouette(
 
     Examples
     --------
-    The point at 0: a = 1, b = 9.5, so 8.5/9.5; at 1: a = 1, b = 8.5, so 7.5/8.5; and the same from
-    the other side.
+    For the point at 0, a = 1 and b = 9.5, so s = 8.5/9.5; for that at 1, a = 1 and b = 8.5, so
+    s = 7.5/8.5. The other class is symmetric.
 
     >>> from unknot.metrics import silhouette
     >>> silhouette([[0.0], [1.0], [9.0], [10.0]], [0, 0, 1, 1]).per_point
@@ -229,9 +261,9 @@ def silhouette(
 
 
 class DistanceSums:
-    """Collects, for each chosen point, the sum of its distances to the points of each class.
+    """Accumulates the sums of distances from each evaluated point to each class.
 
-    For several labelings of the points at once: ``sums`` is (n_rows, n_labelings, n_classes).
+    For several labelings at once; ``sums`` has the shape (n_rows, n_labelings, n_classes).
     """
 
     def __init__(self, labelings: list[Array], n_rows: int, n_classes: int) -> None:
@@ -239,14 +271,14 @@ class DistanceSums:
         self.sums = np.zeros((n_rows, len(labelings), n_classes))
 
     def __call__(self, part: slice, squares: Array) -> None:
-        """Add those of a block of points."""
+        """Add the distances of a block of rows."""
         from ._shared.kernels_distances import add_class_distances
 
         add_class_distances(squares, self.codes, self.sums[part])
 
 
 def silhouette_from_sums(sums: Array, sample: Sample, classes: Array) -> Silhouette:
-    """Compute the silhouette from each point's sums of distances to the classes."""
+    """Compute the silhouette from the sums of distances to the classes."""
     require_classes(classes, 2, "silhouette")
     sizes = sample.sizes
     share = silhouettes(sums, sample.codes, sizes)
@@ -258,7 +290,7 @@ def silhouette_from_sums(sums: Array, sample: Sample, classes: Array) -> Silhoue
             f"is 0 by convention: {format_names(classes[sizes == 1])}"
         )
     if not sums.any():
-        notes.append("all points are at one place: every silhouette is 0")
+        notes.append("all points coincide: every silhouette is 0")
     return Silhouette(
         value=sample.mean(share),
         per_class=np.bincount(sample.codes, weights=share) / np.bincount(sample.codes),
@@ -271,7 +303,7 @@ def silhouette_from_sums(sums: Array, sample: Sample, classes: Array) -> Silhoue
 
 
 def silhouettes(sums: Array, codes: Array, sizes: Array) -> Array:
-    """Silhouette of each chosen point, from its sums of distances to classes of these sizes."""
+    """Return the silhouette of each evaluated point, given the sizes of the classes."""
     own = np.arange(len(codes)), codes
     within = sums[own] / np.maximum(sizes[codes] - 1, 1)
     between = sums / sizes
@@ -284,12 +316,12 @@ def silhouettes(sums: Array, codes: Array, sizes: Array) -> Array:
 
 
 def davies_bouldin(points: AnyArray, labels: AnyArray) -> DaviesBouldin:
-    r"""Davies-Bouldin index: the spread of two classes over the distance of their centroids.
+    r"""Davies-Bouldin index: spread of pairs of classes relative to the distance of centroids.
 
     .. math:: R_{ij} = \frac{s_i + s_j}{\|m_i - m_j\|}, \quad DB = \tfrac1C \sum_i \max_j R_{ij}
 
-    with s the mean distance of a class's points to its centroid m. In [0, inf): 0 where every
-    class is a point; less is better.
+    with s the mean distance of a class's points to its centroid m. In [0, inf), lower is better:
+    0 if every class has collapsed to a point.
 
     Parameters
     ----------
@@ -306,7 +338,13 @@ def davies_bouldin(points: AnyArray, labels: AnyArray) -> DaviesBouldin:
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only, or two centroids coincide.
+        If there is only one class, or two centroids coincide.
+
+    See Also
+    --------
+    class_distance_variance : The same with variances, averaged over all pairs.
+    calinski_harabasz : A ratio of variances over all classes.
+    silhouette : Uses all distances instead of centroids.
 
     References
     ----------
@@ -348,13 +386,13 @@ def davies_bouldin_from_moments(moments: ClassMoments, classes: Array) -> Davies
 
 
 def calinski_harabasz(points: AnyArray, labels: AnyArray) -> ClassResult:
-    r"""Calinski-Harabasz index: variance between classes over variance within them.
+    r"""Calinski-Harabasz index: variance between classes over variance within classes.
 
     .. math:: CH = \frac{\sum_c n_c \|m_c - m\|^2 / (C - 1)}{\sum_c n_c V_c / (N - C)}
 
-    In [0, inf): about 1 for labels that have nothing to do with the points, more for compact
-    classes far apart. It grows with the number of points: compare it between layers of the same
-    points, not between data sets.
+    with n the size, m the centroid and V the variance of a class, and m the mean of all points. In
+    [0, inf), higher is better: about 1 for random labels. It is proportional to the number of
+    points, so compare layers of the same samples, not data sets.
 
     Parameters
     ----------
@@ -366,13 +404,18 @@ def calinski_harabasz(points: AnyArray, labels: AnyArray) -> ClassResult:
     Returns
     -------
     ClassResult
-        ``value``, and ``per_class``, the share of each class in the sum above: the value is their
+        ``value``, and ``per_class``, the term of each class in the numerator: the value is their
         sum.
 
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only, or no class has any spread.
+        If there is only one class, or the variance within every class is 0.
+
+    See Also
+    --------
+    davies_bouldin : Judges each class by its worst pair.
+    nc1 : A ratio of covariances, which does not depend on the number of points.
 
     References
     ----------
@@ -401,7 +444,7 @@ def calinski_harabasz_from_moments(moments: ClassMoments, classes: Array) -> Cla
     within = float(counts @ moments.variances)
     if within == 0.0:
         raise UndefinedMeasureError(
-            "the Calinski-Harabasz index divides by the spread within classes, and no class has any"
+            "the Calinski-Harabasz index divides by the variance within classes, which is 0"
         )
     centered = moments.means - np.average(moments.means, axis=0, weights=counts)
     between = counts * np.square(centered).sum(axis=1)

@@ -1,4 +1,4 @@
-"""Neural collapse: how far classes have shrunk to their means, and the means to a simplex."""
+"""Neural collapse: variability within classes, and the geometry of the class means."""
 
 import numpy as np
 
@@ -16,12 +16,12 @@ from ._shared.results import (
 
 
 def nc1(points: AnyArray, labels: AnyArray) -> ClassResult:
-    r"""NC1, the collapse of variability: spread within classes measured by that between them.
+    r"""NC1, variability collapse: covariance within classes relative to that between classes.
 
     .. math:: NC_1 = \tfrac1C \operatorname{Tr}(S_W S_B^+)
 
-    with S_W the covariance of the points about their class means, over all points, and S_B that of
-    the class means about their mean, each class counting the same. In [0, inf): 0 where every
+    with S_W the covariance of all points about their class means, and S_B the covariance of the
+    class means about their mean, with equal weights. In [0, inf), lower is better: 0 if every
     class has collapsed to a point.
 
     Parameters
@@ -34,18 +34,23 @@ def nc1(points: AnyArray, labels: AnyArray) -> ClassResult:
     Returns
     -------
     ClassResult
-        ``value``, and ``per_class``, the same with the covariance of one class for S_W; the value
-        is their mean, weighted by the points of each class.
+        ``value``, and ``per_class``, the same with the covariance of one class as S_W; the value
+        is their mean, weighted by class size.
 
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only, or all class means coincide.
+        If there is only one class, or all class means coincide.
+
+    See Also
+    --------
+    nc2 : The geometry of the class means.
+    class_distance_variance : Total variance over squared distance, by pairs of classes.
+    linear_probe : Separability by hyperplanes, which saturates where NC1 does not.
 
     References
     ----------
-    [Papyan2020]_, where classes have equal size; for classes that have not, the weights are a
-    choice made here.
+    [Papyan2020]_, for classes of equal size; weighting by size is our choice.
 
     Examples
     --------
@@ -77,13 +82,14 @@ def nc1_from_moments(moments: ClassMoments, classes: Array) -> ClassResult:
 
 
 def nc2(points: AnyArray, labels: AnyArray) -> Result:
-    r"""NC2, the simplex of the means: how far the class means are from equal lengths and angles.
+    r"""NC2, convergence to a simplex: how far the class means are from equal lengths and angles.
 
     .. math:: NC_2 = \left\| \frac{M M^T}{\|M M^T\|_F}
               - \frac{I - \frac1C 1 1^T}{\sqrt{C-1}} \right\|_F
 
-    with M the class means less their mean, a row each. In [0, sqrt 2): 0 where the means are the
-    corners of a regular simplex, the most that C classes can be apart. Two classes always are.
+    with the centered class means as the rows of M. In [0, sqrt 2), lower is better: 0 if the means
+    are the vertices of a regular simplex, the largest separation of C classes. Two means always
+    are. It ignores the variability within classes.
 
     Parameters
     ----------
@@ -100,7 +106,12 @@ def nc2(points: AnyArray, labels: AnyArray) -> Result:
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only, or all class means coincide.
+        If there is only one class, or all class means coincide.
+
+    See Also
+    --------
+    nc1 : The variability within classes.
+    class_distance_variance : Both, by pairs of classes.
 
     References
     ----------
@@ -132,18 +143,18 @@ def nc2_from_moments(moments: ClassMoments, classes: Array) -> Result:
     simplex = (np.eye(count) - 1.0 / count) / np.sqrt(count - 1.0)
     notes: tuple[str, ...] = ()
     if count == 2:
-        notes = ("there are two classes: two means are always a simplex, and NC2 is always 0",)
+        notes = ("there are two classes: two means always form a simplex, so NC2 is 0",)
     value = float(np.linalg.norm(gram / np.linalg.norm(gram) - simplex))
     return Result(value=value, higher_is_better=False, notes=notes)
 
 
 def class_distance_variance(points: AnyArray, labels: AnyArray) -> PairResult:
-    r"""Class-distance normalized variance: the spread of two classes over their distance.
+    r"""Class-distance normalized variance (CDNV) of pairs of classes.
 
     .. math:: CDNV = \operatorname*{mean}_{i<j} \frac{V_i + V_j}{2 \|m_i - m_j\|^2}
 
-    with m the class means and V the mean squared distance of a class's points to its mean. In
-    [0, inf): 0 where every class has collapsed to a point.
+    with m the mean of a class and V the mean squared distance of its points to m. In [0, inf),
+    lower is better: 0 if every class has collapsed to a point.
 
     Parameters
     ----------
@@ -160,7 +171,13 @@ def class_distance_variance(points: AnyArray, labels: AnyArray) -> PairResult:
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only, or two class means coincide.
+        If there is only one class, or two class means coincide.
+
+    See Also
+    --------
+    nc1 : Counts variance along the class means only, not in other directions.
+    davies_bouldin : Mean distances instead of variances, by the worst pair of each class.
+    neighbor_confusion : Pairs of classes by their nearest neighbors.
 
     References
     ----------
@@ -199,7 +216,7 @@ def cdnv_from_moments(moments: ClassMoments, classes: Array) -> PairResult:
 
 
 def squared_distances_of_means(moments: ClassMoments) -> Array:
-    """Squared distances between class means (n_classes, n_classes), by differences."""
+    """Return the squared distances between class means (n_classes, n_classes)."""
     count = len(moments.means)
     squares = np.zeros((count, count))
     for c in range(count):
@@ -212,7 +229,7 @@ def require_distinct_means(
 ) -> None:
     """Raise `UndefinedMeasureError` if two class means coincide."""
     lengths = np.square(moments.means).sum(axis=1)
-    # A mean far off leaves the others as near, and as exact, as they are.
+    # A distant mean does not affect the precision of the distances between the others.
     size = np.minimum(squares.max(), 4.0 * np.maximum(lengths[:, None], lengths[None]))
     apart = squares > size * 1e-24
     np.fill_diagonal(apart, True)
@@ -225,11 +242,11 @@ def require_distinct_means(
 
 
 def single_point_note(moments: ClassMoments, classes: Array) -> tuple[str, ...]:
-    """Say which classes have one point, and therefore no spread that could be seen."""
-    lone = moments.counts == 1
-    if not lone.any():
+    """Return a note naming the classes of one point, whose variance is unknown."""
+    single = moments.counts == 1
+    if not single.any():
         return ()
     return (
-        f"{int(lone.sum())} of {len(classes)} classes have one point and count as having no "
-        f"spread: {format_names(classes[lone])}",
+        f"{int(single.sum())} of {len(classes)} classes have one point, and their variance counts "
+        f"as 0: {format_names(classes[single])}",
     )

@@ -1,4 +1,4 @@
-"""Dimension: of how many directions the points make use, near by and over all."""
+"""Dimension: local (TwoNN) and global (participation ratio)."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -30,11 +30,15 @@ class IntrinsicDimension(Result):
     log_ratios : array of float64 (n_used,)
         log(r2/r1) of each point used.
     samples : array of int64 (n_used,)
-        Which points these are: those that have no duplicate.
+        Indices of the points used: those without a duplicate.
     discard : float
-        The share of the largest ratios that was left out.
+        Fraction of the largest ratios that was discarded.
     method : {"fit", "likelihood"}
-        How the dimension was estimated from the rest.
+        The estimator.
+
+    See Also
+    --------
+    two_nn : Computes it.
     """
 
     log_ratios: Float64[Array, " used"]
@@ -51,32 +55,34 @@ def two_nn(
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> IntrinsicDimension:
-    r"""TwoNN: intrinsic dimension from the ratio of the distances to two nearest neighbors.
+    r"""TwoNN: intrinsic dimension from the distances to the two nearest neighbors.
 
-    Where the density hardly changes out to the second neighbor, mu = r2/r1 has the distribution
-    F(mu) = 1 - mu^-d, whatever the density. "fit" is the published estimate: the slope of the line
-    through the origin of -log(1 - F) against log mu, F being the share of points up to each.
-    "likelihood" is that of greatest likelihood, in which a ratio left out counts as being at least
-    the largest one kept:
+    If the density is constant up to the second neighbor, the ratio mu = r2/r1 has the distribution
+    F(mu) = 1 - mu^-d in dimension d. "fit" is the published estimator: the slope of a line through
+    the origin fitted to -log(1 - F) against log mu, with F the empirical distribution.
+    "likelihood" is the maximum-likelihood estimator, with the discarded ratios treated as censored
+    at the largest one kept:
 
     .. math:: d = \frac{m}{\sum_{i \le m} \log \mu_i + (N - m) \log \mu_m}
 
-    which for ``discard=0`` is N / sum log mu. (Taking N / sum log mu over the smallest 90 % alone
-    would be a third too large.)
+    For ``discard=0`` this is N / sum log mu. (The same over the smallest 90 % of ratios only would
+    be a third too large.) The value is above 0; neither end is better.
 
     Parameters
     ----------
     points : array-like (n_samples, n_features)
         A representation.
-    discard : float
-        The share of points with the largest ratios to leave out, from 0 to below 1: these are
-        stray points, for which the density does change.
-    method : {"fit", "likelihood"}
-        See above.
+    discard : float, default=0.1
+        Fraction of the largest ratios to discard, in [0, 1). These belong to outliers, around which
+        the density is not constant. Decrease it for clean data.
+    method : {"fit", "likelihood"}, default="fit"
+        The estimator, see above. "likelihood" has the smaller variance; "fit" is comparable to
+        published values.
     graph : NeighborGraph, optional
-        The nearest neighbors of these points, at least two, where they are known already.
+        Precomputed nearest neighbors of these points, at least two of each.
     n_jobs : int, optional
-        Threads that search for neighbors; every core by default.
+        Number of threads of the neighbor search. None uses every core (scikit-learn's None is
+        one).
 
     Returns
     -------
@@ -86,12 +92,18 @@ def two_nn(
     Raises
     ------
     UndefinedMeasureError
-        If fewer than three points have no duplicate, or no two neighbors differ in distance.
+        If fewer than three points have no duplicate, or if the two neighbors of all points are
+        equally far.
+
+    See Also
+    --------
+    participation_ratio : Dimension of the linear span, from the covariance.
+    manifold_capacity : Includes the dimension of each class manifold.
 
     Notes
     -----
     Points with a duplicate (r1 = 0) have no ratio; they are left out and counted in ``notes``.
-    Beyond a dimension of about 20 the estimate is too low for any number of points one can have.
+    Above a dimension of about 20 the estimate is too low for any practical number of points.
 
     References
     ----------
@@ -131,14 +143,14 @@ def two_nn_from_distances(
     notes = []
     if left_out:
         notes.append(
-            f"{left_out} of {len(first)} points have a duplicate, and no ratio of distances; they "
-            "are left out of TwoNN"
+            f"{left_out} of {len(first)} points have a duplicate, so their ratio of distances is "
+            "undefined; TwoNN leaves them out"
         )
     value = estimate_dimension(np.sort(log_ratios), np.ones((1, len(used))), discard, method)[0]
     if not np.isfinite(value):
         raise UndefinedMeasureError(
-            "TwoNN compares the two nearest neighbors, and of too many points they are equally "
-            "far, as on a grid"
+            "TwoNN compares the distances to the two nearest neighbors, which are equal for too "
+            "many points, as on a grid"
         )
     return IntrinsicDimension(
         value=float(value),
@@ -153,8 +165,8 @@ def two_nn_from_distances(
 def estimate_dimension(ordered: Array, weights: Array, discard: float, method: str) -> Array:
     """Estimate the dimension from ascending log ratios, for each row of weights.
 
-    A weight says how often a point is there: ones are the data themselves. Infinite where the
-    ratios kept are all 1.
+    Weights are ones for the data and counts for a resample. The result is infinite if all ratios
+    kept are 1.
     """
     total = weights.sum(axis=1, keepdims=True)
     below = np.cumsum(weights, axis=1)
@@ -164,7 +176,7 @@ def estimate_dimension(ordered: Array, weights: Array, discard: float, method: s
         largest = np.where(kept > 0.0, ordered, 0.0).max(axis=1)
         length = kept @ ordered + (total[:, 0] - count) * largest
     else:
-        # The share of points up to the last is 1, and its logarithm infinite.
+        # F is 1 at the last point, where log(1 - F) diverges.
         rest = np.maximum(total - below, 0.0)
         kept = np.where(rest > 0.0, kept, 0.0)
         heights = -np.log(np.divide(rest, total, out=np.ones_like(rest), where=rest > 0.0))
@@ -183,21 +195,25 @@ class ParticipationRatio(Result):
     value : float
         The ratio.
     influence : array of float64 (n_samples,)
-        How much each point moves the value, to first order: the value of a resample is about the
-        value plus the mean of these over it. They sum to 0.
+        Influence of each point on the value: to first order, the value of a resample is the value
+        plus the mean influence of its points. They sum to 0.
+
+    See Also
+    --------
+    participation_ratio : Computes it.
     """
 
     influence: Float64[Array, " samples"]
 
 
 def participation_ratio(points: AnyArray) -> ParticipationRatio:
-    r"""Participation ratio: over how many directions the variance is spread.
+    r"""Participation ratio: effective number of directions that carry the variance.
 
     .. math:: PR = \frac{(\sum_i \lambda_i)^2}{\sum_i \lambda_i^2}
 
-    with lambda the eigenvalues of the covariance. From 1, where all variance is along one
-    direction, to the number of features, where it is the same along all. Constant features count
-    for nothing.
+    with lambda the eigenvalues of the covariance. From 1, if all variance is along one direction,
+    to the number of features, if it is equal along all; neither end is better. Constant features
+    have no effect.
 
     Parameters
     ----------
@@ -212,7 +228,12 @@ def participation_ratio(points: AnyArray) -> ParticipationRatio:
     Raises
     ------
     UndefinedMeasureError
-        If all points are at one place.
+        If all points coincide.
+
+    See Also
+    --------
+    two_nn : Local dimension, which is smaller for curved manifolds.
+    unknot.PCA : Projects on the leading eigenvectors.
 
     References
     ----------
@@ -245,18 +266,18 @@ def participation_from_points(points: Rows) -> ParticipationRatio:
             squares[rows] = np.einsum("ij,ij->i", centered, centered)
             weighted[rows] = np.einsum("ij,ij->i", centered @ covariance, centered)
     else:
-        # The same from the products of all pairs: x' S x = mean over y of (x.y)^2.
+        # Equivalent, from the products of all pairs: x' S x = mean over y of (x.y)^2.
         everywhere = Centered(points, origin)
         for rows in row_blocks(everything, n_samples):
-            products = everywhere.products(rows)
+            products = everywhere.inner_products(rows)
             squares[rows] = products[np.arange(len(rows)), rows]
             weighted[rows] = np.square(products).mean(axis=1)
     trace, trace_of_square = squares.mean(), weighted.mean()
     if trace_of_square == 0.0:
         raise UndefinedMeasureError(
-            "the participation ratio divides by the variance, and all points are at one place"
+            "the participation ratio divides by the variance, which is 0: all points coincide"
         )
     value = trace**2 / trace_of_square
-    # d tr S = |x|^2 - tr S and d tr S^2 = 2 (x'Sx - tr S^2) for a point's weight.
+    # Derivatives by the weight of a point: d tr S = |x|^2 - tr S, d tr S^2 = 2 (x'Sx - tr S^2).
     influence = value * (2.0 * (squares / trace - 1.0) - 2.0 * (weighted / trace_of_square - 1.0))
     return ParticipationRatio(value=float(value), influence=influence)

@@ -1,4 +1,4 @@
-"""Faithfulness of a map: which neighbors and which classes it brings together or tears apart."""
+"""Faithfulness of a map: whether it preserves neighborhoods."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -28,13 +28,17 @@ class Faithfulness(Result):
     value : float
         In [0, 1].
     k : int
-        The number of neighbors looked at.
+        Number of neighbors.
     per_point : array of float64 (n_sampled,)
-        The score of each point that was looked at; the value is their (weighted) mean.
+        The score of each evaluated point; the value is their (weighted) mean.
     samples : array of int64 (n_sampled,)
-        Which points these are: all of them, or a sample.
+        Indices of the evaluated points: all, or a sample.
     standard_error : float
-        Of the value, from the sampling; 0 where all points were looked at.
+        Standard error of the value due to the sampling; 0 if all points were evaluated.
+
+    See Also
+    --------
+    trustworthiness, continuity, class_trustworthiness, class_continuity : Compute it.
     """
 
     k: int
@@ -59,8 +63,8 @@ def trustworthiness(
     .. math:: T_k = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in U_i} (r(i, j) - k)
 
     with U_i the points among the k nearest of i on the map but not in the representation, and
-    r(i, j) the rank of j by distance from i in the representation. In [0, 1]: 1 where no stranger
-    is among the neighbors on the map; about 1/2 for a map that has nothing to do with the points.
+    r(i, j) the rank of j by distance from i in the representation. In [0, 1], higher is better: 1
+    if all neighbors on the map are true neighbors; about 1/2 for a random map.
 
     Parameters
     ----------
@@ -68,17 +72,19 @@ def trustworthiness(
         A representation.
     map_ : array-like (n_samples, n_components)
         Its map.
-    k : int
-        The number of neighbors, below n_samples / 2.
+    k : int, default=10
+        Number of neighbors, below n_samples / 2. Increase it to judge larger neighborhoods; only
+        compare values of the same k.
     map_graph : NeighborGraph, optional
-        The nearest neighbors on the map, at least k, where they are known already.
+        Precomputed nearest neighbors on the map, at least k of each.
     max_samples : int, optional
-        Look at the neighbors of about so many points instead of all; the ranks are always among
-        all points. The error of this is stated.
-    random_state : int, optional
-        Seed of the sample.
+        Evaluate a sample of about this many points, ranking their neighbors among all points; all
+        by default. Set it for more than about 20,000 points, because the time grows with their
+        square; the standard error is reported.
+    random_state : int or None, default=0
+        Seed of the sample. The default draws the same sample each time; None a different one.
     n_jobs : int, optional
-        Threads; every core by default.
+        Number of threads. None uses every core (scikit-learn's None is one).
 
     Returns
     -------
@@ -90,15 +96,22 @@ def trustworthiness(
     ValueError
         If k is not below n_samples / 2, or the numbers of samples differ.
 
+    See Also
+    --------
+    continuity : The converse: whether true neighbors stay neighbors on the map.
+    class_trustworthiness : Counts only false neighbors of another class.
+    label_trustworthiness : Compares the separation of classes instead of neighbors.
+    sklearn.manifold.trustworthiness : The same value, from the distances of all pairs.
+
     References
     ----------
     [Venna2001]_.
 
     Examples
     --------
-    A line whose second and fourth points change places on the map. The nearest there is, of each
-    point in turn, the 4th, 3rd, 4th, 1st and 2nd: 3rd, 2nd, 3rd, 4th and 3rd nearest on the line,
-    an excess over k = 1 of 2 + 1 + 2 + 3 + 2 = 10. The score is 1 - 2/(5 (10 - 3 - 1)) 10.
+    A line whose second and fourth points are exchanged on the map. The nearest points on the map
+    are the 4th, 3rd, 4th, 1st and 2nd; on the line these have the ranks 3, 2, 3, 4 and 3, which
+    exceed k = 1 by 2 + 1 + 2 + 3 + 2 = 10. The score is 1 - 2/(5 (10 - 3 - 1)) 10.
 
     >>> from unknot.metrics import trustworthiness
     >>> line = [[0.0], [1.0], [3.0], [6.0], [10.0]]
@@ -126,8 +139,8 @@ def continuity(
     .. math:: C_k = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in V_i} (\hat r(i, j) - k)
 
     with V_i the points among the k nearest of i in the representation but not on the map, and
-    r^(i, j) the rank of j by distance from i on the map. In [0, 1]: 1 where no neighbor is
-    missing on the map.
+    r^(i, j) the rank of j by distance from i on the map. In [0, 1], higher is better: 1 if all
+    neighbors in the representation are neighbors on the map.
 
     Parameters
     ----------
@@ -135,10 +148,11 @@ def continuity(
         A representation.
     map_ : array-like (n_samples, n_components)
         Its map.
-    k : int
-        The number of neighbors, below n_samples / 2.
+    k : int, default=10
+        Number of neighbors, below n_samples / 2. Increase it to judge larger neighborhoods; only
+        compare values of the same k.
     graph : NeighborGraph, optional
-        The nearest neighbors in the representation, at least k, where they are known already.
+        Precomputed nearest neighbors in the representation, at least k of each.
     max_samples, random_state, n_jobs
         As in `trustworthiness`.
 
@@ -151,6 +165,12 @@ def continuity(
     ------
     ValueError
         If k is not below n_samples / 2, or the numbers of samples differ.
+
+    See Also
+    --------
+    trustworthiness : The converse: whether neighbors on the map are true neighbors.
+    class_continuity : Counts only missing neighbors of the same class.
+    label_continuity : Compares the separation of classes instead of neighbors.
 
     References
     ----------
@@ -180,11 +200,10 @@ def class_trustworthiness(
     random_state: int | None = 0,
     n_jobs: int | None = None,
 ) -> Faithfulness:
-    """Class-aware trustworthiness: only strangers of another class count against the map.
+    """Class-aware trustworthiness: counts only false neighbors of another class.
 
-    As `trustworthiness`, with U_i the points of another class than i that are among its k nearest
-    on the map but not in the representation. A stranger of the same class does no harm to a
-    picture of classes.
+    As `trustworthiness`, with U_i restricted to points of another class than i: false neighbors of
+    the same class do not distort a picture of classes. In [0, 1], higher is better.
 
     Parameters
     ----------
@@ -195,7 +214,7 @@ def class_trustworthiness(
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
     k, map_graph, max_samples, random_state, n_jobs
-        As in `trustworthiness`; the sample is drawn from each class in its share.
+        As in `trustworthiness`; the sample is stratified by class.
 
     Returns
     -------
@@ -206,6 +225,12 @@ def class_trustworthiness(
     ------
     ValueError
         If k is not below n_samples / 2, or the numbers of samples differ.
+
+    See Also
+    --------
+    trustworthiness : Counts false neighbors of any class.
+    class_continuity : The converse: missing neighbors of the same class.
+    label_trustworthiness : Compares the separation of classes instead of neighbors.
 
     References
     ----------
@@ -224,9 +249,9 @@ def class_trustworthiness(
     sample = stratified_sample(codes, max_samples, random_state)
     graph = check_graph(y, k, map_graph, n_jobs)
     ranks = neighbor_ranks(x, graph, k, sample.rows, n_jobs)
-    strangers = codes[graph.indices[sample.rows, :k]] != codes[sample.rows][:, None]
+    counted = codes[graph.indices[sample.rows, :k]] != codes[sample.rows][:, None]
     return warn_notes(
-        faithfulness_from_ranks(ranks, len(x), sample, "class-aware trustworthiness", strangers)
+        faithfulness_from_ranks(ranks, len(x), sample, "class-aware trustworthiness", counted)
     )
 
 
@@ -241,11 +266,10 @@ def class_continuity(
     random_state: int | None = 0,
     n_jobs: int | None = None,
 ) -> Faithfulness:
-    """Class-aware continuity: only missing neighbors of the same class count against the map.
+    """Class-aware continuity: counts only missing neighbors of the same class.
 
-    As `continuity`, with V_i the points of the class of i that are among its k nearest in the
-    representation but not on the map. To tear classes from each other does no harm to a picture of
-    them; to tear one apart does.
+    As `continuity`, with V_i restricted to points of the class of i: separating two classes does
+    not distort a picture of them, but splitting one does. In [0, 1], higher is better.
 
     Parameters
     ----------
@@ -256,7 +280,7 @@ def class_continuity(
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
     k, graph, max_samples, random_state, n_jobs
-        As in `continuity`; the sample is drawn from each class in its share.
+        As in `continuity`; the sample is stratified by class.
 
     Returns
     -------
@@ -267,6 +291,12 @@ def class_continuity(
     ------
     ValueError
         If k is not below n_samples / 2, or the numbers of samples differ.
+
+    See Also
+    --------
+    continuity : Counts missing neighbors of any class.
+    class_trustworthiness : The converse: false neighbors of another class.
+    label_continuity : Compares the separation of classes instead of neighbors.
 
     References
     ----------
@@ -285,8 +315,10 @@ def class_continuity(
     sample = stratified_sample(codes, max_samples, random_state)
     graph = check_graph(x, k, graph, n_jobs)
     ranks = neighbor_ranks(y, graph, k, sample.rows, n_jobs)
-    own = codes[graph.indices[sample.rows, :k]] == codes[sample.rows][:, None]
-    return warn_notes(faithfulness_from_ranks(ranks, len(x), sample, "class-aware continuity", own))
+    counted = codes[graph.indices[sample.rows, :k]] == codes[sample.rows][:, None]
+    return warn_notes(
+        faithfulness_from_ranks(ranks, len(x), sample, "class-aware continuity", counted)
+    )
 
 
 def _check_pair(points: AnyArray, map_: AnyArray, k: int) -> tuple[Array, Array, int]:
@@ -295,13 +327,13 @@ def _check_pair(points: AnyArray, map_: AnyArray, k: int) -> tuple[Array, Array,
 
 
 def check_neighbors(k: int, n_samples: int) -> int:
-    """Return k if trustworthiness and continuity are defined for it."""
+    """Check that trustworthiness and continuity are defined for k, and return it."""
     largest = (n_samples - 1) // 2
     return check_integer(k, "k", 1, largest, f"from 1 to below n_samples / 2 = {n_samples / 2:g}")
 
 
 class NeighborRanks:
-    """Collects, for each chosen point, the ranks that its neighbors elsewhere have here."""
+    """Collects the ranks in this space of each evaluated point's neighbors in another space."""
 
     def __init__(self, rows: Array, targets: Array) -> None:
         self.rows = rows
@@ -309,7 +341,7 @@ class NeighborRanks:
         self.ranks = np.empty(targets.shape, dtype=np.int64)
 
     def __call__(self, part: slice, squares: Array) -> None:
-        """Rank those of a block of points."""
+        """Rank the neighbors of a block of rows."""
         from ._shared.kernels_distances import ranks
 
         ranks(squares, self.rows[part], self.targets[part], self.ranks[part])
@@ -318,14 +350,14 @@ class NeighborRanks:
 def neighbor_ranks(
     points: Array, graph: NeighborGraph, k: int, rows: Array, n_jobs: int | None
 ) -> Array:
-    """Ranks, by distance between the points, of the k nearest in a graph made elsewhere."""
+    """Return the ranks, by distance of the points, of the k neighbors in another space's graph."""
     collected = NeighborRanks(rows, graph.indices[rows, :k])
     scan_distances(points, rows, [collected], n_jobs)
     return collected.ranks
 
 
 def excess_ranks(ranks: Array, counted: Array | None) -> Array:
-    """By how much the rank of each neighbor exceeds k; 0 for those that do not count."""
+    """Return by how much each rank exceeds k; 0 for neighbors that are not counted."""
     excess: Array = np.maximum(ranks - ranks.shape[1], 0)
     return excess if counted is None else excess * counted
 
@@ -333,7 +365,7 @@ def excess_ranks(ranks: Array, counted: Array | None) -> Array:
 def faithfulness_from_ranks(
     ranks: Array, n_samples: int, sample: Sample, name: str, counted: Array | None = None
 ) -> Faithfulness:
-    """Compute the score from the ranks of neighbors; only those ``counted`` can do harm."""
+    """Compute the score from the ranks of neighbors, or only of those that are counted."""
     k = ranks.shape[1]
     excess = excess_ranks(ranks, counted).sum(axis=1)
     per_point = 1.0 - 2.0 / (k * (2 * n_samples - 3 * k - 1)) * excess

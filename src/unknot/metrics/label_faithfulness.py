@@ -1,4 +1,4 @@
-"""Faithfulness of a map to classes: which pairs of classes it tears apart or lays in each other."""
+"""Faithfulness of a map to classes: whether it preserves the separation of each pair."""
 
 import numpy as np
 
@@ -11,13 +11,13 @@ from .clusters import compare_centroid_distances
 
 
 def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
-    r"""Label-trustworthiness: whether classes apart in the representation are so on the map.
+    r"""Label-trustworthiness: whether classes separated in the representation stay so on the map.
 
     .. math:: LT = 1 - \operatorname*{mean}_{a<b} \max(0, s_{ab} - \hat s_{ab})
 
-    with s the separation of each pair of classes in the representation and s^ that on the map:
-    their distance consistency, put on the scale from 0 (half of the points nearer to the other
-    centroid) to 1. In [0, 1]: 1 where no pair is less apart on the map.
+    with s the separation of a pair of classes in the representation and s^ that on the map:
+    s = 2 DSC - 1 for the distance consistency of the pair, 0 if half of the points are nearer to
+    the other centroid. In [0, 1], higher is better: 1 if no pair is less separated on the map.
 
     Parameters
     ----------
@@ -31,12 +31,18 @@ def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) ->
     Returns
     -------
     PairResult
-        ``value``, and ``per_pair``, the loss of each pair, s - s^ where it is positive.
+        ``value``, and ``per_pair``, the loss max(0, s - s^) of each pair.
 
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only.
+        If there is only one class.
+
+    See Also
+    --------
+    label_continuity : The converse: separation that only the map shows.
+    class_trustworthiness : Compares neighbors instead of separations.
+    distance_consistency : The separation of all classes in one space.
 
     References
     ----------
@@ -44,7 +50,7 @@ def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) ->
 
     Examples
     --------
-    Apart in the representation; on the map each class has a point on either side:
+    Separated in the representation; on the map each class has a point on either side:
 
     >>> from unknot.metrics import label_trustworthiness
     >>> points = [[0.0], [1.0], [9.0], [10.0]]
@@ -56,12 +62,13 @@ def label_trustworthiness(points: AnyArray, map_: AnyArray, labels: AnyArray) ->
 
 
 def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> PairResult:
-    r"""Label-continuity: whether classes that lie in each other do so on the map.
+    r"""Label-continuity: whether classes that overlap in the representation do so on the map.
 
     .. math:: LC = 1 - \operatorname*{mean}_{a<b} \max(0, \hat s_{ab} - s_{ab})
 
-    with s and s^ as in `label_trustworthiness`. In [0, 1]: 1 where no pair is further apart on the
-    map than in the representation. A map that is to show untangling should not do it itself.
+    with s and s^ as in `label_trustworthiness`. In [0, 1], higher is better: 1 if no pair is more
+    separated on the map. A low value means that the map shows a separation which the representation
+    does not have.
 
     Parameters
     ----------
@@ -75,12 +82,18 @@ def label_continuity(points: AnyArray, map_: AnyArray, labels: AnyArray) -> Pair
     Returns
     -------
     PairResult
-        ``value``, and ``per_pair``, the gain of each pair, s^ - s where it is positive.
+        ``value``, and ``per_pair``, the gain max(0, s^ - s) of each pair.
 
     Raises
     ------
     UndefinedMeasureError
-        If there is one class only.
+        If there is only one class.
+
+    See Also
+    --------
+    label_trustworthiness : The converse: separation that the map loses.
+    class_continuity : Compares neighbors instead of separations.
+    distance_consistency : The separation of all classes in one space.
 
     References
     ----------

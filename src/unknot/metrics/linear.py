@@ -1,4 +1,7 @@
-"""Linear separability: how well a linear classifier does on points it was not trained on."""
+"""Linear probe: cross-validated accuracy of a linear classifier.
+
+Home-made (`_probe`): all folds are trained together. See benchmarks/home_made.py.
+"""
 
 from dataclasses import dataclass
 
@@ -25,13 +28,17 @@ class LinearProbe(ClassResult):
     value, per_class, classes
         As in `ClassResult`; accuracies in [0, 1].
     per_point : array of float64 (n_used,)
-        1 where the point was classified rightly by the classifier that had not seen it.
+        1 if the point was classified correctly by the classifier trained without it, otherwise 0.
     samples : array of int64 (n_used,)
-        Which points these are.
+        Indices of the points used.
     confusion : array of float64 (n_classes, n_classes)
-        In row a, the share of class a's points that were taken for each class.
+        Entry (a, b) is the fraction of class a's points that were predicted as class b.
     n_folds : int
-        Parts of the cross-validation.
+        Folds of the cross-validation.
+
+    See Also
+    --------
+    linear_probe : Computes it.
     """
 
     per_point: Float64[Array, " used"]
@@ -42,7 +49,7 @@ class LinearProbe(ClassResult):
 
     @property
     def per_pair(self) -> Float64[Array, "classes classes"]:
-        """The confusion."""
+        """The same as ``confusion``."""
         return self.confusion
 
 
@@ -56,16 +63,16 @@ def linear_probe(
     random_state: int | None = 0,
     n_jobs: int | None = None,
 ) -> LinearProbe:
-    r"""Linear probe: cross-validated accuracy of a linear (softmax) classifier.
+    r"""Linear probe: cross-validated accuracy of multinomial logistic regression.
 
-    Each part of the points is classified by a classifier trained on the others, which minimizes
+    Each fold is predicted by a classifier trained on the other folds, which minimizes
 
     .. math:: \sum_i -\log p_{y_i}(x_i) + \tfrac{\text{penalty}}{2} \|W\|^2, \quad
               p(x) = \operatorname{softmax}(W x + b)
 
-    on the points less their mean, in units of the root mean square of their features. In [0, 1]:
-    1 for classes that hyperplanes divide; the share of the largest class, or less, for labels that
-    have nothing to do with the points.
+    on the centered points, scaled by the root mean square over all features. In [0, 1], higher is
+    better: 1 for linearly separable classes; the fraction of the largest class, or less, for random
+    labels.
 
     Parameters
     ----------
@@ -73,17 +80,19 @@ def linear_probe(
         A representation, or a map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
-    n_folds : int
-        Parts that each class is divided into at random, at least 2.
-    penalty : float
-        Weight of the penalty, above 0; 1 is scikit-learn's default, ``C=1``.
+    n_folds : int, default=5
+        Number of stratified folds, at least 2. Increase it for small classes.
+    penalty : float, default=1.0
+        Weight of the L2 penalty, above 0: 1 / C of scikit-learn. Increase it if there are more
+        features than points.
     max_samples : int, optional
-        Use about so many points, drawn from each class in its share. A classifier that has seen
-        fewer points does less well: compare probes of the same number only.
-    random_state : int, optional
-        Seed of the parts, and of the sample.
+        Train and test on a stratified sample of about this many points; all by default. Accuracy
+        grows with the number of points, so only compare probes of the same number.
+    random_state : int or None, default=0
+        Seed of the folds and of the sample. The default gives the same result each time; None
+        draws differently.
     n_jobs : int, optional
-        Threads; every core by default.
+        Number of threads. None uses every core (scikit-learn's None is one).
 
     Returns
     -------
@@ -94,6 +103,12 @@ def linear_probe(
     ------
     UndefinedMeasureError
         If fewer than two classes have two points.
+
+    See Also
+    --------
+    neighborhood_hit : Separability by nearest neighbors, which may be nonlinear.
+    manifold_capacity : How many classes hyperplanes could separate.
+    sklearn.linear_model.LogisticRegression : The same classifier, for one training set.
 
     References
     ----------
@@ -130,14 +145,14 @@ def probe(
     enough = sizes >= 2
     if enough.sum() < 2:
         raise UndefinedMeasureError(
-            "the linear probe trains on some points of a class and tests on others: it needs at "
-            f"least two classes of two points or more; there are {int(enough.sum())}"
+            "the linear probe trains and tests on different points of a class: it needs at least "
+            f"two classes of two points or more; there are {int(enough.sum())}"
         )
     notes = []
     if not enough.all():
         notes.append(
             f"{int((~enough).sum())} of {len(classes)} classes have one point, which cannot be "
-            "both trained and tested on; the linear probe leaves them out: "
+            "used for both training and testing; the linear probe leaves them out: "
             f"{format_names(classes[~enough])}"
         )
     used = np.flatnonzero(enough[codes])
@@ -146,15 +161,15 @@ def probe(
     used, own = used[sample.rows], sample.codes
     if not sample.whole:
         notes.append(
-            f"the linear probe is trained and tested on {len(used)} of {len(points)} points, drawn "
-            "from each class in its share; on all of them it would do somewhat better"
+            f"the linear probe is trained and tested on {len(used)} of {len(points)} points, a "
+            "stratified sample; its accuracy would be higher with all of them"
         )
     n_folds = int(min(n_folds, np.bincount(own).max()))
     folds = assign_folds(own, n_folds, random_state)
     found, converged = fit_folds(points[used], own[None], folds[None], penalty, n_jobs)
     predicted = found[0]
     if not converged:
-        notes.append("the linear probe's training was stopped before it had wholly converged")
+        notes.append("the training of the linear probe stopped before convergence")
     right = (predicted == own).astype(np.float64)
     table = np.zeros((len(classes), len(classes)))
     np.add.at(table, (kept[own], kept[predicted]), 1.0)
@@ -180,9 +195,9 @@ def permuted_probes(
     random_state: int,
     n_jobs: int | None = None,
 ) -> Array:
-    """Accuracies of linear probes with permuted labels (n_runs,), all trained together.
+    """Return the accuracies of linear probes with permuted labels (n_runs,), trained together.
 
-    Labels are permuted among the points that are drawn.
+    Labels are permuted among the sampled points.
     """
     sizes = np.bincount(codes, minlength=len(classes))
     used = np.flatnonzero(sizes[codes] >= 2)
@@ -197,13 +212,13 @@ def permuted_probes(
 
 
 def assign_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:
-    """Deal the points of each class out over the folds at random; no fold gets a whole class."""
+    """Assign the points of each class to the folds at random; no fold gets a whole class."""
     rng = np.random.default_rng(random_state)
     folds = np.empty(len(codes), dtype=np.int64)
     first = 0
     for c in range(codes.max() + 1):
         own = rng.permutation(np.flatnonzero(codes == c))
-        # Each class goes on where the last one stopped, so that the folds are of equal size.
+        # Each class continues where the previous one stopped, so that folds have equal sizes.
         folds[own] = (first + np.arange(len(own))) % n_folds
         first = (first + len(own)) % n_folds
     return folds

@@ -1,4 +1,4 @@
-"""Neighborhood: how many of a point's nearest neighbors are of its own class."""
+"""Neighborhood Hit and confusion: the classes of each point's nearest neighbors."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -26,13 +26,17 @@ class NeighborhoodHit(Result):
     value : float
         Mean over the points, in [0, 1].
     k : int
-        The number of neighbors looked at; a Neighborhood Hit without it means nothing.
+        Number of neighbors. Report it with the value, which depends on it.
     per_class : array of float64 (n_classes,)
         Mean over the points of each class.
     per_point : array of float32 (n_samples,)
-        Share of each point's k neighbors that are of its class.
+        Fraction of each point's k neighbors that are of its class.
     classes : array (n_classes,)
         The class values, in the order of ``per_class``.
+
+    See Also
+    --------
+    neighborhood_hit : Computes it.
     """
 
     k: int
@@ -49,15 +53,19 @@ class NeighborConfusion(PairResult):
     Attributes
     ----------
     value : float
-        Share of all neighbors that are of another class than the point, in [0, 1].
+        Fraction of all neighbors that are of another class than the point, in [0, 1].
     per_pair : array of float64 (n_classes, n_classes)
-        In row a, the share of the neighbors of class a's points that are of each class.
+        Entry (a, b) is the fraction of the neighbors of class a's points that are of class b.
     classes : array (n_classes,)
         The class values, in the order of both axes.
     per_point : array of float32 (n_samples,)
-        Share of each point's k neighbors that are of another class.
+        Fraction of each point's k neighbors that are of another class.
     k : int
-        The number of neighbors looked at.
+        Number of neighbors.
+
+    See Also
+    --------
+    neighbor_confusion : Computes it.
     """
 
     per_point: Float32[Array, " samples"]
@@ -73,12 +81,12 @@ def neighborhood_hit(
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> NeighborhoodHit:
-    r"""Neighborhood Hit: the share of a point's k nearest neighbors that are of its own class.
+    r"""Neighborhood Hit: the fraction of a point's k nearest neighbors that are of its own class.
 
     .. math:: NH_k = \frac{1}{N} \sum_i \frac{|\{j \in kNN(i) : y_j = y_i\}|}{k}
 
-    A point is never its own neighbor. 1 means that every neighborhood is pure; labels that have
-    nothing to do with the points give the sum of the squared class shares, 1/C for C equal classes.
+    A point is never its own neighbor. In [0, 1], higher is better: 1 means that every neighborhood
+    is pure; random labels give the sum of the squared class fractions, 1/C for C equal classes.
 
     Parameters
     ----------
@@ -86,13 +94,15 @@ def neighborhood_hit(
         A representation, or a map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
-    k : int
-        The number of neighbors, from 1 to n_samples - 1.
+    k : int, default=6
+        Number of neighbors, from 1 to n_samples - 1. Increase it for a less local measure; only
+        compare values of the same k.
     graph : NeighborGraph, optional
-        The nearest neighbors of these points, where they are known already; the first k of them
-        are used. It must hold at least k.
+        Precomputed nearest neighbors of these points, at least k of each; the first k are used.
+        Pass it if several measures use the same points.
     n_jobs : int, optional
-        Threads that search for neighbors; every core by default.
+        Number of threads of the neighbor search. None uses every core (scikit-learn's None is
+        one).
 
     Returns
     -------
@@ -102,14 +112,21 @@ def neighborhood_hit(
     Raises
     ------
     ValueError
-        If k is not from 1 to n_samples - 1, or the graph is not of these points or holds too few
+        If k is not from 1 to n_samples - 1, or the graph has another number of points or too few
         neighbors.
+
+    See Also
+    --------
+    neighbor_confusion : The same neighbors, by pairs of classes.
+    trustworthiness : Whether the neighbors on a map are true neighbors, whatever their class.
+    linear_probe : A global measure of separability.
+    nearest_neighbors : Computes ``graph``.
 
     Notes
     -----
     A class of n points cannot score more than (n - 1)/k, so classes of k points or fewer are
     named in ``notes``. The Neighborhood Hit of a map depends on the map as much as on the points:
-    report it beside that of the representation itself.
+    report it next to that of the representation.
 
     References
     ----------
@@ -117,7 +134,7 @@ def neighborhood_hit(
 
     Examples
     --------
-    Two groups of three points on a line, the last of which has the other group's label:
+    Two groups of three points on a line; the last point has the other group's label:
 
     >>> from unknot.metrics import neighborhood_hit
     >>> points = [[0.0], [1.0], [2.5], [10.0], [11.0], [12.5]]
@@ -141,12 +158,12 @@ def neighbor_confusion(
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> NeighborConfusion:
-    r"""Class confusion of neighbors: of which classes the neighbors of each class are.
+    r"""Neighbor confusion: how the neighbors of each class are distributed over the classes.
 
     .. math:: M_{ab} = \operatorname*{mean}_{i : y_i = a} \frac{|\{j \in kNN(i) : y_j = b\}|}{k}
 
     Each row sums to 1, and the diagonal is the Neighborhood Hit of each class. The value is the
-    share of all neighbors that are of another class, 1 - NH: less is better.
+    fraction of all neighbors that are of another class, 1 - NH. In [0, 1], lower is better.
 
     Parameters
     ----------
@@ -154,12 +171,14 @@ def neighbor_confusion(
         A representation, or a map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
-    k : int
-        The number of neighbors, from 1 to n_samples - 1.
+    k : int, default=6
+        Number of neighbors, from 1 to n_samples - 1. Increase it for a less local measure; only
+        compare values of the same k.
     graph : NeighborGraph, optional
-        The nearest neighbors of these points, at least k, where they are known already.
+        Precomputed nearest neighbors of these points, at least k of each; the first k are used.
     n_jobs : int, optional
-        Threads that search for neighbors; every core by default.
+        Number of threads of the neighbor search. None uses every core (scikit-learn's None is
+        one).
 
     Returns
     -------
@@ -169,8 +188,14 @@ def neighbor_confusion(
     Raises
     ------
     ValueError
-        If k is not from 1 to n_samples - 1, or the graph is not of these points or holds too few
+        If k is not from 1 to n_samples - 1, or the graph has another number of points or too few
         neighbors.
+
+    See Also
+    --------
+    neighborhood_hit : The diagonal of the table, with a value for each point.
+    class_distance_variance : Separation of pairs of classes from their means and variances.
+    unknot.figures.confusion_heatmap : Draws the table.
 
     References
     ----------
@@ -193,7 +218,7 @@ def neighbor_confusion(
 def check_graph(
     points: Rows, k: int, graph: NeighborGraph | None, n_jobs: int | None
 ) -> NeighborGraph:
-    """Check k, and return a graph of at least k neighbors: the one given, or one computed."""
+    """Check k, and return the given graph if it has at least k neighbors, or compute one."""
     n_samples = len(points)
     k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     if graph is None:
@@ -207,11 +232,11 @@ def check_graph(
         )
     rows, columns = graph.indices.shape
     if rows != n_samples:
-        raise ValueError(f"graph must be of these {n_samples} points; it is of {rows}")
+        raise ValueError(f"graph must have these {n_samples} points; it has {rows}")
     if columns < k:
         raise ValueError(
             f"graph must hold at least k = {k} neighbors; it holds {columns}. Compute it with "
-            f"nearest_neighbors(points, {k}), or ask for k = {columns}"
+            f"nearest_neighbors(points, {k}), or pass k={columns}"
         )
     return graph
 
@@ -219,7 +244,7 @@ def check_graph(
 def confusion_from_graph(
     graph: NeighborGraph, k: int, codes: Array, classes: Array
 ) -> NeighborConfusion:
-    """Count the neighbors of each class by their class."""
+    """Count the neighbors of each class by class."""
     count = len(classes)
     pairs = np.zeros(count * count, dtype=np.int64)
     others = np.zeros(len(codes), dtype=np.int32)
@@ -240,11 +265,11 @@ def confusion_from_graph(
 
 
 def hit_from_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> NeighborhoodHit:
-    """Count the neighbors of each point's own class."""
+    """Count each point's neighbors of its own class."""
     indices = graph.indices
     small = codes.astype(np.int32)
     same = np.zeros(len(codes), dtype=np.int32)
-    # A column at a time: a (n, k) table of the neighbors' labels is never built.
+    # One column at a time avoids a table (n, k) of the neighbors' labels.
     for column in range(k):
         same += small[indices[:, column]] == small
     counts = np.bincount(codes)
@@ -262,18 +287,18 @@ def hit_from_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -
 def _graph_notes(graph: NeighborGraph, k: int, counts: Array, classes: Array) -> tuple[str, ...]:
     notes = []
     if len(classes) == 1:
-        notes.append(f"there is one class only ({classes[0]}): every neighbor is of it")
+        notes.append(f"there is only one class ({classes[0]}): every neighbor is of that class")
     elif (counts <= k).any():
         capped = counts <= k
         notes.append(
             f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so "
-            f"that their Neighborhood Hit cannot reach 1: {format_names(classes[capped])}"
+            f"their Neighborhood Hit cannot reach 1: {format_names(classes[capped])}"
         )
-    # A point and k others at one place: which of them are its neighbors is decided by index.
+    # Ties at distance 0 are broken by index, so the neighbors are arbitrary.
     crowded = int((graph.distances[:, k - 1] == 0.0).sum())
     if crowded:
         notes.append(
-            f"{crowded} of {len(graph.indices)} points have at least k = {k} others at the same "
-            "place, and the choice of their neighbors is arbitrary"
+            f"{crowded} of {len(graph.indices)} points have at least k = {k} duplicates, so the "
+            "choice of their neighbors is arbitrary"
         )
     return tuple(notes)

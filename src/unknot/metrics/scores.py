@@ -1,4 +1,4 @@
-"""Scores: what a call of `measure` found, to print, to keep and to compute with."""
+"""Scores: the result of `measure`, to print, store and compute with."""
 
 from __future__ import annotations
 
@@ -29,26 +29,28 @@ _SETTINGS = {
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Score(Number):
-    """One measure of the data, how sure it is, and what it would be by chance.
+    """One measure with its interval and its null.
+
+    ``float(score)`` is the value, and ``f"{score:.3f}"`` formats it.
 
     Attributes
     ----------
     name : str
-        As in `measure`; that of a measure on the map begins with ``map_``.
+        Name as in `measure`; names of measures on the map may begin with ``map_``.
     title, family : str
-        What a person calls it, and the heading it stands under.
+        Display name, and the group it is listed under.
     space : {"native", "map", "pair"}
-        Where it was taken: in the representation, on the map, or between the two.
+        Where it was computed: in the representation, on the map, or between the two.
     value : float
         The measure.
     interval : tuple of float, optional
-        95 % bootstrap interval; None where there is none, see ``no_interval``.
+        95 % bootstrap interval; None if there is none, see ``no_interval``.
     null : float, optional
-        Mean of the measure over permutations of the labels; None where there is none.
+        Mean of the measure over permutations of the labels; None if there is none, see ``no_null``.
     null_interval : tuple of float, optional
-        The 2.5 and 97.5 percentiles of these.
+        2.5 and 97.5 percentiles over the permutations.
     range : tuple of float
-        The least and the greatest value there can be; infinite where there is no greatest.
+        Smallest and largest possible value; the latter may be infinite.
     higher_is_better : bool or None
         Whether a higher value means more untangled; None where neither end is better.
     per_class : array (n_classes,), optional
@@ -56,11 +58,16 @@ class Score(Number):
     per_pair : array (n_classes, n_classes), optional
         The measure of each pair of classes.
     seconds : float
-        What it took, shared inputs apart.
+        Computing time, without shared inputs.
     notes : tuple of str
-        What was left out and why, and when the number says little.
+        Caveats: which data were left out and why, and when the value means little.
     no_interval, no_null : str, optional
-        Why there is none.
+        Why there is no interval, or no null.
+
+    See Also
+    --------
+    Scores : All scores of one representation.
+    Result : What the functions of single measures return.
     """
 
     name: str
@@ -90,9 +97,9 @@ class Score(Number):
         return f"Score({', '.join(parts)})"
 
     def to_dict(self) -> dict[str, Any]:
-        """Return plain values, as JSON has them.
+        """Return a dict that can be stored as JSON.
 
-        An infinite end of a range or an interval is None; so is NaN, and what else is infinite is
+        Infinite ends of a range or interval become None, as does NaN; other infinite values become
         "inf" or "-inf".
         """
         values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
@@ -104,7 +111,7 @@ class Score(Number):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Score:
-        """Build a score from what `to_dict` returned."""
+        """Build a score from the result of `to_dict`."""
         current = dict(values)
         if "better" in current:  # written before the field was renamed
             current["higher_is_better"] = {"more": True, "less": False}.get(current.pop("better"))
@@ -126,7 +133,7 @@ class Score(Number):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Scores(Mapping[str, Score]):
-    """The scores of one representation: a mapping from names to `Score`, which prints as a table.
+    """The scores of one representation: a mapping from names to `Score` that prints as a table.
 
     Attributes
     ----------
@@ -135,17 +142,23 @@ class Scores(Mapping[str, Score]):
     classes : array (n_classes,)
         The class values, in the order of every ``per_class`` and ``per_pair``.
     counts : array of int64 (n_classes,)
-        Points of each class.
+        Number of points of each class.
     n_features : int
-        Features of the representation.
+        Number of features of the representation.
     settings : dict
-        ``k``, the numbers of resamples and permutations, the seed, and the sizes of samples.
+        The settings of `measure`: ``k``, ``n_resamples``, ``random_state``, ...
     skipped : dict
-        Measures that were not taken, and why.
+        Measures that were not computed, and why.
     notes : tuple of str
-        What must be said about the data.
+        Caveats of the data, such as constant features.
     shared_seconds : dict
-        Seconds spent on what several measures need, such as the nearest neighbors.
+        Seconds spent on shared inputs, such as the nearest neighbors.
+
+    See Also
+    --------
+    measure : Computes them.
+    Score : One of them.
+    unknot.studies.ScoreTable : The scores of all layers.
     """
 
     scores: dict[str, Score]
@@ -175,12 +188,12 @@ class Scores(Mapping[str, Score]):
 
     @property
     def n_samples(self) -> int:
-        """The number of points."""
+        """Number of points."""
         return int(self.counts.sum())
 
     @property
     def seconds(self) -> float:
-        """The time all of it took."""
+        """Total computing time."""
         return sum(score.seconds for score in self.values()) + sum(self.shared_seconds.values())
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
@@ -195,7 +208,7 @@ class Scores(Mapping[str, Score]):
         return str(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Return everything as plain values, as JSON has them."""
+        """Return a dict that can be stored as JSON."""
         return {
             "schema": SCHEMA,
             "classes": self.classes.tolist(),
@@ -209,17 +222,17 @@ class Scores(Mapping[str, Score]):
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:
-        """Return everything as JSON."""
+        """Return the scores as JSON text."""
         return json.dumps(self.to_dict(), indent=indent, allow_nan=False, ensure_ascii=False)
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Scores:
-        """Build scores from what `to_dict` returned.
+        """Build scores from the result of `to_dict`.
 
         Raises
         ------
         ValueError
-            If they are of another version than this one reads.
+            If they were stored with another schema.
         """
         if values.get("schema") != SCHEMA:
             raise ValueError(
@@ -240,14 +253,14 @@ class Scores(Mapping[str, Score]):
 
     @classmethod
     def from_json(cls, text: str) -> Scores:
-        """Build scores from what `to_json` returned."""
+        """Build scores from the result of `to_json`."""
         return cls.from_dict(json.loads(text))
 
     def __getattr__(self, name: str) -> Any:
         raise missing_attribute(self, name, {"to_frame": "to_pandas"})
 
     def to_pandas(self) -> pd.DataFrame:
-        """Return a table with a row for each score, its names as the index.
+        """Return a data frame with a row per score, indexed by name.
 
         Raises
         ------
@@ -285,7 +298,7 @@ class Scores(Mapping[str, Score]):
 
 
 def _american(name: str) -> str:
-    """Return a name as it is spelled now; the first studies have British ones."""
+    """Return the American spelling of a name; the first releases used British spelling."""
     return name.replace("neighbour", "neighbor").replace("centre", "center")
 
 
@@ -304,14 +317,14 @@ def _plain(value: Any) -> Any:
 
 
 def _number(value: Any) -> Any:
-    """Undo `_plain` of a number, or of numbers in lists."""
+    """Invert `_plain` for a number or nested lists of numbers."""
     if isinstance(value, list):
         return [_number(item) for item in value]
     return np.nan if value is None else float(value)
 
 
 def _pair(value: Any) -> tuple[float, float] | None:
-    """Return both ends; one that is None is infinite."""
+    """Return both ends, with None as infinity."""
     if value is None:
         return None
     low, high = value

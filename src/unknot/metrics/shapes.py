@@ -1,4 +1,7 @@
-"""Shapes of the classes on a map: convex hulls and best-fitting ellipses, and how they overlap."""
+"""Shapes of the classes on a map: convex hulls and Gaussian ellipses, and their overlap.
+
+Home-made (`_shapes`): shapely has no peeled hulls. See benchmarks/home_made.py.
+"""
 
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -10,11 +13,11 @@ from .._validation.points import check_labels, placed
 from ._shapes.outlines import FLAT_RATIO, bhattacharyya, class_outline, relative_overlap
 from ._shared.results import Result, UndefinedMeasureError, format_names, warn_notes
 
-# Coordinates of 2**500 and more have areas that float64 does not hold.
+# Areas of coordinates of 2**500 and more overflow float64.
 LARGEST_EXPONENT = 500
-# Corners have 16 digits of the map's width, and areas as many of its square.
+# A narrower hull, relative to the map, has an area below the rounding error.
 MIN_RELATIVE_WIDTH = 1e-9
-# Outliers that make a map so many times as wide as what is left of it are left out of its unit.
+# If outliers that were peeled off make a map this much wider, its unit of length ignores them.
 OUTLIER_RATIO = 1000
 
 
@@ -25,17 +28,22 @@ class ConvexHulls(Result):
     Attributes
     ----------
     value : float
-        Mean of ``overlap`` over the pairs of classes, in [0, 1]; 0 where no two hulls meet.
+        Mean of ``overlap`` over the pairs of classes, in [0, 1]; 0 if no two hulls intersect.
     vertices : tuple of arrays of float64 (n_vertices, 2)
-        The corners of each class's hull, counter-clockwise; two for a class on a line, one for a
-        class at one place.
+        The vertices of each class's hull, counter-clockwise; two if the class lies on a line, one
+        if its points coincide.
     areas : array of float64 (n_classes,)
-        Area of each hull, in the map's units squared; 0 for a class on a line or at one place.
+        Area of each hull, in the map's units squared; 0 for a class on a line or at a point.
     overlap : array of float64 (n_classes, n_classes)
         Area of the intersection divided by that of the smaller hull; 1 on the diagonal. For a hull
-        without area, the share of its length (of its only point: 1 or 0) inside the other.
+        without area, the fraction of its length (for a point: 1 or 0) inside the other.
     classes : array (n_classes,)
-        The class values, in the order of all of these.
+        The class values, in the order of all arrays.
+
+    See Also
+    --------
+    convex_hulls, peeled_hulls : Compute it.
+    unknot.figures.draw_hulls : Draws it.
     """
 
     vertices: tuple[Float64[Array, "_ 2"], ...]
@@ -46,19 +54,19 @@ class ConvexHulls(Result):
 
     @property
     def per_pair(self) -> Float64[Array, "classes classes"]:
-        """The overlap of each pair."""
+        """The same as ``overlap``."""
         return self.overlap
 
     @property
     def per_class(self) -> Float64[Array, " classes"]:
-        """The mean overlap of each class with the others; the value is their mean."""
+        """The mean overlap of each class with the others; ``value`` is their mean."""
         others = max(len(self.overlap) - 1, 1)
         return np.asarray((self.overlap.sum(axis=1) - self.overlap.diagonal()) / others)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class Ellipses(Result):
-    """The best-fitting ellipses of the classes on a map: one Gaussian a class.
+    """The best-fitting ellipses of the classes on a map: one Gaussian per class.
 
     Attributes
     ----------
@@ -69,16 +77,21 @@ class Ellipses(Result):
     covariances : array of float64 (n_classes, 2, 2)
         Maximum-likelihood covariances (divided by n).
     semi_axes : array of float64 (n_classes, 2)
-        sqrt(2 lambda) for the eigenvalues lambda of the covariance, the larger first. An ellipse
-        of these semi-axes holds 1 - 1/e = 63.2 % of a Gaussian's mass.
+        sqrt(2 lambda) for the eigenvalues lambda of the covariance, the larger first. This ellipse
+        contains 1 - 1/e = 63.2 % of a Gaussian's mass.
     angles : array of float64 (n_classes,)
-        Direction of the major axis, in radians from the first coordinate, in (-pi/2, pi/2].
+        Angle of the major axis to the first coordinate axis, in radians, in (-pi/2, pi/2].
     areas : array of float64 (n_classes,)
         pi times the product of the semi-axes.
     overlap : array of float64 (n_classes, n_classes)
         Bhattacharyya coefficients; 1 on the diagonal.
     classes : array (n_classes,)
-        The class values, in the order of all of these.
+        The class values, in the order of all arrays.
+
+    See Also
+    --------
+    best_ellipses : Computes it.
+    unknot.figures.draw_ellipses : Draws it.
     """
 
     means: Float64[Array, "classes 2"]
@@ -92,21 +105,23 @@ class Ellipses(Result):
 
     @property
     def per_pair(self) -> Float64[Array, "classes classes"]:
-        """The overlap of each pair."""
+        """The same as ``overlap``."""
         return self.overlap
 
     @property
     def per_class(self) -> Float64[Array, " classes"]:
-        """The mean overlap of each class with the others; the value is their mean."""
+        """The mean overlap of each class with the others; ``value`` is their mean."""
         others = max(len(self.overlap) - 1, 1)
         return np.asarray((self.overlap.sum(axis=1) - self.overlap.diagonal()) / others)
 
 
 def convex_hulls(map_: AnyArray, labels: AnyArray) -> ConvexHulls:
-    """Convex hull of each class on a map, with its area and how much each pair overlaps.
+    r"""Convex hulls of the classes on a map, their areas, and the overlap of each pair.
 
-    The overlap of two classes is the area their hulls share, divided by the area of the smaller
-    hull: 0 when they are apart, 1 when one lies inside the other.
+    .. math:: o_{ab} = \frac{|H_a \cap H_b|}{\min(|H_a|, |H_b|)}
+
+    with H the hulls and \|.\| their areas. In [0, 1], lower is better: 0 for disjoint hulls, 1 if
+    one contains the other. The value is the mean over the pairs.
 
     Parameters
     ----------
@@ -123,21 +138,27 @@ def convex_hulls(map_: AnyArray, labels: AnyArray) -> ConvexHulls:
     Raises
     ------
     ValueError
-        If the map is not two-dimensional or not finite.
+        If the map is not two-dimensional, or contains NaN or infinity.
     UndefinedMeasureError
-        If a hull is less than a billionth as wide as the map.
+        If a hull is narrower than a billionth of the map.
+
+    See Also
+    --------
+    peeled_hulls : The same without the outermost points of each class.
+    best_ellipses : Gaussian ellipses, less sensitive to outliers.
+    unknot.figures.draw_hulls : Draws them.
 
     Notes
     -----
-    One stray point stretches a hull: `peeled_hulls` leaves out the outermost points.
+    A single outlier extends a hull: `peeled_hulls` discards the outermost points.
 
     References
     ----------
-    Computed by the monotone chain of [Andrew1979]_.
+    Computed by the monotone chain algorithm [Andrew1979]_.
 
     Examples
     --------
-    A square of side 2, and one of side 1 of which half lies inside it:
+    A square of side 2, and one of side 1 that lies half inside it:
 
     >>> from unknot.metrics import convex_hulls
     >>> square = [[0, 0], [2, 0], [2, 2], [0, 2]]
@@ -152,11 +173,12 @@ def convex_hulls(map_: AnyArray, labels: AnyArray) -> ConvexHulls:
 
 
 def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> ConvexHulls:
-    """Convex hulls of the deepest points of each class: the outermost layers are peeled off first.
+    """Convex hulls of the classes without their outermost points (convex layers).
 
-    The corners of a class's hull are its first layer; without them, the corners of what is left
-    are the second, and so on. Whole layers are removed, outermost first, for as long as at least
-    ``depth`` of the class remains; the hull is that of the points that are left.
+    The vertices of a class's hull are its first convex layer; the vertices of the hull of the
+    remaining points are the second, and so on. Whole layers are removed, outermost first, as long
+    as at least ``depth`` of the points remain; the result is the hull of the remaining points. The
+    overlap is that of `convex_hulls`: in [0, 1], lower is better.
 
     Parameters
     ----------
@@ -164,8 +186,9 @@ def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> Conve
         A map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
-    depth : float
-        The share of each class's points to keep at least, above 0 and at most 1; 1 peels nothing.
+    depth : float, default=0.95
+        Minimum fraction of each class's points to keep, in (0, 1]; 1 peels nothing. Decrease it if
+        classes have many outliers.
 
     Returns
     -------
@@ -175,9 +198,16 @@ def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> Conve
     Raises
     ------
     ValueError
-        If depth is not above 0 and at most 1, or the map is not two-dimensional or not finite.
+        If depth is not above 0 and at most 1, or the map is not two-dimensional, or
+        contains NaN or infinity.
     UndefinedMeasureError
-        If a hull is less than a billionth as wide as the map.
+        If a hull is narrower than a billionth of the map.
+
+    See Also
+    --------
+    convex_hulls : The hulls of all points.
+    best_ellipses : Gaussian ellipses.
+    unknot.figures.draw_hulls : Draws them.
 
     References
     ----------
@@ -198,7 +228,7 @@ def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> Conve
 
 
 def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
-    r"""Best-fitting ellipse of each class on a map: the Gaussian of its mean and full covariance.
+    r"""Best-fitting ellipses of the classes on a map: Gaussians with full covariance.
 
     The overlap of two classes is the Bhattacharyya coefficient of their Gaussians,
 
@@ -206,8 +236,8 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
               - \tfrac12 \ln\frac{\det S}{\sqrt{\det S_1 \det S_2}}\right),
               \quad S = \tfrac12 (S_1 + S_2)
 
-    with d the difference of the means: 1 for identical Gaussians, 0 for Gaussians that nowhere
-    overlap.
+    with d the difference of the means and S_1, S_2 the covariances. In [0, 1], lower is better: 1
+    for identical Gaussians, near 0 for distant ones. The value is the mean over the pairs.
 
     Parameters
     ----------
@@ -225,13 +255,18 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
     Raises
     ------
     ValueError
-        If the map is not two-dimensional or not finite.
+        If the map is not two-dimensional, or contains NaN or infinity.
+
+    See Also
+    --------
+    convex_hulls, peeled_hulls : Outlines that make no assumption about the distribution.
+    unknot.figures.draw_ellipses : Draws them.
 
     Notes
     -----
-    Classes on a line or at one place have an ellipse without area, and are named in ``notes``.
-    Their coefficient with any other class would be 0; so that it says something, their variances
-    are given a floor for it: the square of a thousandth of the map's own spread.
+    Classes on a line or at a point have an ellipse without area, and are named in ``notes``. Their
+    coefficient with any other class would be 0; instead, the square of a thousandth of the map's
+    standard deviation is added to their variances.
 
     References
     ----------
@@ -239,8 +274,8 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
 
     Examples
     --------
-    Four points at distance 1 from the center along each axis: the variances are 1/2. A second
-    class with its center 2 away has d' S^-1 d / 8 = 4 * 2 / 8 = 1, and overlaps by exp(-1).
+    Four points at distance 1 from the center along each axis have variances of 1/2. For a second
+    such class at a distance of 2, d' S^-1 d / 8 = 4 * 2 / 8 = 1, and the overlap is exp(-1).
 
     >>> from unknot.metrics import best_ellipses
     >>> cross = [[1, 0], [-1, 0], [0, 1], [0, -1]]
@@ -279,7 +314,7 @@ def ellipses_from_map(coordinates: Array, codes: Array, classes: Array) -> Ellip
     eigenvalues, eigenvectors = np.linalg.eigh(covariances)
     semi_axes = np.sqrt(2.0 * np.clip(eigenvalues[:, ::-1], 0.0, None))
     major = eigenvectors[:, :, 1]
-    # An axis has no head: of its two directions take the one in (-pi/2, pi/2].
+    # The sign of an axis is arbitrary: choose the direction in (-pi/2, pi/2].
     backwards = (major[:, 0] < 0.0) | ((major[:, 0] == 0.0) & (major[:, 1] < 0.0))
     major = np.where(backwards[:, None], -major, major)
     flat = semi_axes[:, 1] <= FLAT_RATIO * semi_axes[:, 0]
@@ -298,7 +333,7 @@ def ellipses_from_map(coordinates: Array, codes: Array, classes: Array) -> Ellip
 
 
 class _Map(NamedTuple):
-    """A checked map, and what takes its coordinates back to those that were given."""
+    """A validated map, and the transform back to the given coordinates."""
 
     coordinates: Float64[Array, "samples 2"]
     codes: Array
@@ -312,11 +347,11 @@ def _check_map(map_: AnyArray, labels: AnyArray) -> _Map:
     if points.shape[1] != 2:
         raise ValueError(
             f"map_ must have the shape (n_samples, 2); got {points.shape}. Hulls and ellipses "
-            "are of two-dimensional maps: project the points first"
+            "need a two-dimensional map: project the points first"
         )
     if abs(exponent) > LARGEST_EXPONENT:
         raise ValueError(
-            f"map_ must have areas that float64 holds; got coordinates of about 1e"
+            f"map_ must have areas within the range of float64; got coordinates of about 1e"
             f"{-0.301 * exponent:+.0f}. Divide all values by a constant of that size"
         )
     codes, classes = check_labels(labels, len(points))
@@ -325,19 +360,19 @@ def _check_map(map_: AnyArray, labels: AnyArray) -> _Map:
 
 
 def hulls_from_map(coordinates: Array, codes: Array, classes: Array, depth: float) -> ConvexHulls:
-    """Compute the hulls of a checked map, of at least the deepest share of each class."""
+    """Compute the (peeled) hulls of a validated map."""
     from ._shapes.kernels_shapes import all_intersection_areas
 
     outlines = [class_outline(coordinates[codes == c], depth) for c in range(len(classes))]
-    # The origin and the unit are moved to the map's own, or the areas would lose their digits to
-    # a distant center. (Not before: rounded points on a side would become corners.)
+    # Areas are computed relative to the map's center and scale, to keep their precision. (Not
+    # before: rounding would turn collinear points into vertices.)
     origin = coordinates.mean(axis=0)
     unit = float(np.abs(coordinates - origin).max()) or 1.0
-    left = np.concatenate(outlines)
-    if np.ptp(left, axis=0).max() < unit / OUTLIER_RATIO:
-        # What was peeled off lies so far out that it says nothing of the rest.
-        origin = left.mean(axis=0)
-        unit = float(np.abs(left - origin).max()) or 1.0
+    kept = np.concatenate(outlines)
+    if np.ptp(kept, axis=0).max() < unit / OUTLIER_RATIO:
+        # The points peeled off are so distant that they would dominate the scale.
+        origin = kept.mean(axis=0)
+        unit = float(np.abs(kept - origin).max()) or 1.0
     _require_precision(outlines, classes, unit)
     scaled = [(outline - origin) / unit for outline in outlines]
     starts = np.concatenate([[0], np.cumsum([len(outline) for outline in outlines])])
@@ -357,7 +392,7 @@ def hulls_from_map(coordinates: Array, codes: Array, classes: Array, depth: floa
 
 
 def _hulls_in_original_units(map_: _Map, depth: float) -> ConvexHulls:
-    """Compute the hulls of a checked map, in the coordinates that were given."""
+    """Compute the hulls of a validated map, in the given coordinates."""
     hulls = hulls_from_map(map_.coordinates, map_.codes, map_.classes, depth)
     return replace(
         hulls,
@@ -367,17 +402,17 @@ def _hulls_in_original_units(map_: _Map, depth: float) -> ConvexHulls:
 
 
 def _require_precision(outlines: list[Array], classes: Array, unit: float) -> None:
-    """Raise UndefinedMeasureError if a hull is so small beside the map that its area is rounding.
+    """Raise UndefinedMeasureError if a hull is so small that its area would be a rounding error.
 
-    A hull of one point has no area to lose.
+    Hulls of a single point have no area and pass.
     """
     sizes = np.array([float(np.ptp(outline, axis=0).max()) for outline in outlines])
-    lost = (sizes > 0.0) & (sizes < MIN_RELATIVE_WIDTH * unit)
-    if lost.any():
+    small = (sizes > 0.0) & (sizes < MIN_RELATIVE_WIDTH * unit)
+    if small.any():
         raise UndefinedMeasureError(
-            f"the hull of class {format_names(classes[lost])} is {sizes[lost].min() / unit:.1g} "
-            "times as wide as the map, too small for its area to be computed. Remove the outliers, "
-            "or peel more of them off"
+            f"the hull of class {format_names(classes[small])} is {sizes[small].min() / unit:.1g} "
+            "times as wide as the map, too small to compute its area. Remove the outliers, or "
+            "decrease depth"
         )
 
 
@@ -392,11 +427,11 @@ def _shape_notes(classes: Array, flat: Array) -> tuple[str, ...]:
     notes = []
     if len(classes) == 1:
         notes.append(
-            f"there is one class only ({classes[0]}): no pair can overlap, and the value is 0"
+            f"there is only one class ({classes[0]}): there is no pair, and the value is 0"
         )
     if flat.any():
         notes.append(
-            f"{int(flat.sum())} of {len(classes)} classes lie on a line or at one place, and have "
+            f"{int(flat.sum())} of {len(classes)} classes lie on a line or at a point, and have "
             f"no area: {format_names(classes[flat])}"
         )
     return tuple(notes)

@@ -1,4 +1,4 @@
-"""All measures of untangling in one call."""
+"""All measures in one call, with intervals and null distributions."""
 
 from __future__ import annotations
 
@@ -31,12 +31,17 @@ K_FAITHFULNESS = 10
 
 
 def measure_names() -> dict[str, str]:
-    """Return the names of all measures that `measure` knows, with what a person calls each.
+    """Return the names and titles of all measures that `measure` computes.
 
     Returns
     -------
     dict of str to str
-        Name -> title. What is measured on the map as it is natively begins with ``map_`` there.
+        Name -> title, in the order of the table. Names that begin with ``map_`` are measures
+        computed on the map as well as in the representation.
+
+    See Also
+    --------
+    measure : Computes them.
 
     Examples
     --------
@@ -74,12 +79,12 @@ def measure(
     n_jobs: int | None = None,
     max_memory: int | str | None = None,
 ) -> Scores:
-    """Measure how untangled labeled points are: all measures, or some, with what is sure of them.
+    """Compute all or some measures of how untangled labeled points are, with their uncertainty.
 
-    Each score has its value, its range and which way untangled lies; a 95 % bootstrap interval;
-    its value by chance, with the labels permuted; values for each class and each pair of classes
-    where there are any; and what was left out and why. What several measures need, such as the
-    nearest neighbors, is computed once.
+    Each score has a value, its range and whether higher is better; a 95 % bootstrap interval; the
+    value with permuted labels; values per class and per pair of classes where the measure has
+    them; and notes on caveats. Inputs that several measures share, such as the nearest neighbors,
+    are computed once.
 
     Parameters
     ----------
@@ -89,28 +94,32 @@ def measure(
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
     map : array-like (n_samples, n_components), optional
-        A map of the points. Measures of a map, or of how faithful it is, need it.
+        A map of the points, which measures of a map and of its faithfulness need.
     measures : str or iterable of str, optional
-        Names of measures or of their families (`measure_names` lists them); all by default.
-    k : int
-        Neighbors of the Neighborhood Hit and of the confusion of neighbors; trustworthiness and
-        continuity use 10, or as many as there can be.
+        Names of measures or families (see `measure_names`); all by default.
+    k : int, default=6
+        Number of neighbors of the Neighborhood Hit and the neighbor confusion. Trustworthiness and
+        continuity use 10, or as many as they are defined for.
     graph, map_graph : NeighborGraph, optional
-        The nearest neighbors in the representation and on the map, at least max(k, 10), where
-        they are known already.
-    max_samples : int, optional
-        Silhouette, trustworthiness and continuity look at about so many points, drawn from each
-        class in its share, each against all others; their error is stated. None looks at all.
+        Precomputed nearest neighbors in the representation and on the map, at least max(k, 10) of
+        each point.
+    max_samples : int or None, default=3000
+        Silhouette, trustworthiness and continuity evaluate a stratified sample of about this many
+        points, each against all others, and report the standard error. Increase it for a smaller
+        one; None evaluates all points.
     probe_max_samples : int or None, default=10000
-        Train and test the linear probe on about this many points, drawn likewise; None uses all.
+        Train and test the linear probe on a stratified sample of about this many points. None uses
+        all.
     capacity_max_samples_per_class : int, default=50
-        Points of each class that the manifold capacity uses, drawn at random.
-    n_draws : int
-        Draws for each class of the manifold capacity.
-    n_resamples : int
-        Bootstrap resamples of the points; 0 for no intervals.
-    n_permutations : int
-        Permutations of the labels; 0 for no values by chance.
+        Points of each class that the manifold capacity uses, drawn at random. Keep it the same for
+        all layers that are compared.
+    n_draws : int, default=200
+        Random draws for each class of the manifold capacity.
+    n_resamples : int, default=200
+        Bootstrap resamples of the points; 0 computes no intervals.
+    n_permutations : int, default=20
+        Permutations of the labels; 0 computes no null. Increase it to at least 1000 for tail
+        probabilities.
     random_state : int or None, default=0
         Seed of everything random. The default gives the same scores each time; None draws a new
         seed, which ``settings`` of the result records.
@@ -125,22 +134,28 @@ def measure(
     Returns
     -------
     Scores
-        A mapping from names to `Score`; it prints as a table.
+        A mapping from names to `Score`, which prints as a table.
 
     Raises
     ------
     ValueError
-        If a name is not that of a measure, or one asked for needs a map and there is none.
+        If a name is unknown, or a requested measure needs a map and there is none.
+
+    See Also
+    --------
+    measure_names : The names of all measures.
+    unknot.study : Measures every layer of a model.
+    Scores : The result.
 
     Notes
     -----
-    The interval is that of the sampling of the points, each class resampled by itself. Scores made
-    of class means and spreads, and the shapes, are computed anew for each resample. Scores of
-    neighbors keep the neighbors (in a resample a point would be the neighbor of its own copies)
-    and weigh each by how often both ends were drawn, to first order; their intervals are as wide as
-    the scatter over new data or up to half as wide again. Scores that compare points with
-    centroids, or with a trained classifier, keep these. Dimension and similarity move to first
-    order. The interval of the manifold capacity is that of its draws alone.
+    Intervals are for the sampling of the points; each class is resampled separately. Functions of
+    class means and variances, and the shapes, are recomputed for each resample. Measures of
+    neighbors keep the graph (in a resample a point would be a neighbor of its own copies) and
+    weight each edge by how often both its ends were drawn, to first order; their intervals are as
+    wide as the scatter over new data sets, or up to one half wider. Measures that compare points
+    with centroids, or with a trained classifier, keep those. Dimension and similarity are shifted
+    to first order. The interval of the manifold capacity is the Monte Carlo error of its draws.
 
     Examples
     --------
@@ -158,7 +173,7 @@ def measure(
     points, codes, classes = _checked(opened(points, max_memory), labels)
     map_ = None if map is None else scale_free(map, name="map")
     if map_ is not None and len(map_) != len(points):
-        raise ValueError(f"map must be of the {len(points)} points; it is of {len(map_)}")
+        raise ValueError(f"map must have the same {len(points)} points; it has {len(map_)}")
     if random_state is None:
         random_state = int(np.random.SeedSequence().generate_state(1)[0])
     n_samples = len(points)
@@ -191,7 +206,7 @@ def measure(
     )
     scores = {}
     with warnings.catch_warnings():
-        # What a result must say about itself is in its notes.
+        # The caveats are in the notes of the results.
         warnings.simplefilter("ignore", MeasureWarning)
         for name, entry, where in chosen:
             space = inputs.map if where == "map" else inputs.native
@@ -214,7 +229,7 @@ def measure(
 
 
 def _checked(points: Any, labels: AnyArray) -> tuple[Rows, Array, Array]:
-    """Return points, in memory or on disk, labels as 0..C-1 and the class values."""
+    """Return points in memory or on disk, labels as 0..C-1, and the class values."""
     if isinstance(points, StoredPoints):
         codes, classes = check_labels(labels, len(points))
         points = points.scale_free()
@@ -229,7 +244,7 @@ def _optional_count(value: int | None, name: str) -> int | None:
 
 
 def _places(entry: Measure) -> list[tuple[str, str]]:
-    """Names that a measure has, and the space of each."""
+    """Return the names of a measure's scores, and the space of each."""
     if entry.spaces == "both":
         return [(entry.name, "native"), (f"map_{entry.name}", "map")]
     return [(entry.name, entry.spaces)]
@@ -238,7 +253,7 @@ def _places(entry: Measure) -> list[tuple[str, str]]:
 def _choose(
     measures: str | Iterable[str] | None, with_map: bool
 ) -> tuple[list[tuple[str, Measure, str]], dict[str, str]]:
-    """Return the measures asked for, in the order of the list, and those left out."""
+    """Return the requested measures in the order of the registry, and those skipped."""
     entries = [(name, entry, where) for entry in MEASURES for name, where in _places(entry)]
     wanted = None
     if measures is not None:
@@ -269,7 +284,7 @@ def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) 
     if isinstance(entry.replicate, str):
         no_interval = entry.replicate
     elif inputs.settings["n_resamples"] == 0:
-        no_interval = "no resamples were asked for"
+        no_interval = "n_resamples is 0"
     else:
         try:
             replicates = entry.replicate(inputs, space, result)
@@ -279,7 +294,7 @@ def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) 
             bounds = bootstrap_interval(result.value, replicates, entry.low, entry.high)
     null, null_bounds, no_null = None, None, None
     if inputs.settings["n_permutations"] == 0:
-        no_null = "no permutations were asked for"
+        no_null = "n_permutations is 0"
     else:
         try:
             by_chance = entry.permuted_values(inputs, space)
@@ -316,7 +331,7 @@ def _constant_feature_notes(points: Rows) -> tuple[str, ...]:
     low, high = points.min(axis=0), points.max(axis=0)
     constant = int((low == high).sum())
     if constant == points.shape[1]:
-        return ("all points are at one place: the representation is dead, and says nothing",)
+        return ("all points coincide: the representation is dead and carries no information",)
     if constant:
-        return (f"{constant} of {points.shape[1]} features are constant and count for nothing",)
+        return (f"{constant} of {points.shape[1]} features are constant and have no effect",)
     return ()

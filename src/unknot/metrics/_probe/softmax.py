@@ -1,4 +1,4 @@
-"""Softmax regression on all folds of a cross-validation at once."""
+"""Multinomial logistic regression, trained on all folds of a cross-validation at once."""
 
 from __future__ import annotations
 
@@ -9,35 +9,41 @@ import numpy as np
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
-from .lbfgs import Memory, inner
+from .lbfgs import LBFGSMemory, inner_product
 
-# Points that one thread takes at a time.
-ROWS = 512
+# Points per task of a thread.
+BLOCK_ROWS = 512
 MAX_ITERATIONS = 300
-# Training ends when a step can lower the mean loss by less than this, relative to the loss ...
+# Training stops when the predicted decrease of the mean loss is below this, relative to the loss,
 RELATIVE_TOLERANCE = 3e-4
-# ... or at all.
+# or below this.
 ABSOLUTE_TOLERANCE = 1e-7
 
 
 class FoldedSoftmax:
-    """Losses of several classifiers, each trained without its fold, on blocks of points.
+    """Losses and gradients of several classifiers, each trained without its own fold.
 
-    The weights of all stand one below the other, (classifiers, classes, features + 1), so that one
-    product of each block of points serves all of them. The last feature is a constant 1. The
-    penalty is for points of ``width`` features, in units of the root mean square of these.
+    The weights are stacked, (classifiers, classes, features + 1), so that one matrix product per
+    block of points serves all classifiers. The last feature is a constant 1. The penalty is defined
+    for points scaled by the root mean square over ``width`` features.
 
     Parameters
     ----------
     points : array of float32 (n_samples, n_features)
     codes : array of int64 (n_classifiers, n_samples)
         The class of each point, for each classifier.
-    held : array of bool (n_classifiers, n_samples)
-        Which points each is not trained on.
+    held_out : array of bool (n_classifiers, n_samples)
+        Which points each classifier is not trained on.
     """
 
     def __init__(
-        self, points: Array, codes: Array, held: Array, penalty: float, team: ThreadTeam, width: int
+        self,
+        points: Array,
+        codes: Array,
+        held_out: Array,
+        penalty: float,
+        team: ThreadTeam,
+        width: int,
     ) -> None:
         origin = points.mean(axis=0, dtype=np.float64)
         n_samples, n_features = points.shape
@@ -47,20 +53,17 @@ class FoldedSoftmax:
         self.x[:, :-1] /= np.float32(np.sqrt(power / (n_samples * width)) or 1.0)
         self.x[:, -1] = 1.0
         self.codes = codes
-        self.held = held
+        self.held_out = held_out
         self.n_classes = int(codes.max()) + 1
         self.shape = len(codes), self.n_classes, n_features + 1
-        self.trained = n_samples - held.sum(axis=1)
-        # The loss is the mean over the points trained on, and the penalty is in its units.
+        self.trained = n_samples - held_out.sum(axis=1)
+        # The loss is a mean over the training points, so the penalty is divided by their number.
         self.decay = penalty / self.trained
         self.team = team
-        self.blocks = cut(n_samples, ROWS)
+        self.blocks = split_rows(n_samples, BLOCK_ROWS)
 
     def logits(self, weights: Array) -> Array:
-        """Compute the outputs of every classifier for every point (classifiers, classes, samples).
-
-        Both arrays are float32.
-        """
+        """Compute the logits of every classifier, float32 (classifiers, classes, samples)."""
         flat = weights.reshape(-1, weights.shape[2])
         out = np.empty((len(flat), len(self.x)), dtype=np.float32)
 
@@ -72,7 +75,7 @@ class FoldedSoftmax:
         return out.reshape(*self.shape[:2], -1)
 
     def losses(self, logits: Array) -> tuple[Array, Array]:
-        """Mean loss of each classifier over the points it is trained on; the probabilities."""
+        """Return the mean training loss of each classifier, and the probabilities."""
         parts = np.empty((len(self.blocks), len(logits)))
         probabilities = np.empty_like(logits)
         places = np.arange(len(logits))[:, None]
@@ -86,16 +89,16 @@ class FoldedSoftmax:
             total = p.sum(axis=1)
             p /= total[:, None]
             loss = np.log(total) + top - own
-            loss[self.held[:, block]] = 0.0
+            loss[self.held_out[:, block]] = 0.0
             parts[number] = loss.sum(axis=1, dtype=np.float64)
 
         self.team.run(add, len(self.blocks))
         return np.asarray(parts.sum(axis=0) / self.trained), probabilities
 
     def gradients(self, probabilities: Array) -> Array:
-        """Compute the derivative of each loss by its weights (classifiers, classes, features + 1).
+        """Compute the gradient of each loss (classifiers, classes, features + 1).
 
-        The probabilities are used up.
+        Overwrites the probabilities.
         """
         flat = probabilities.reshape(-1, probabilities.shape[2])
         parts = np.empty((len(self.blocks), len(flat), self.x.shape[1]), dtype=np.float32)
@@ -105,7 +108,7 @@ class FoldedSoftmax:
             block = self.blocks[number]
             p = probabilities[:, :, block]
             p[places, self.codes[:, block], np.arange(p.shape[2])] -= 1.0
-            p *= ~self.held[:, None, block]
+            p *= ~self.held_out[:, None, block]
             np.matmul(flat[:, block], self.x[block], out=parts[number])
 
         self.team.run(add, len(self.blocks))
@@ -113,7 +116,7 @@ class FoldedSoftmax:
         return np.asarray(total / self.trained[:, None, None])
 
     def second_moments(self) -> Array:
-        """Mean of x x' over all points."""
+        """Return the mean of x x' over all points."""
         width = self.x.shape[1]
         total = np.zeros((width, width))
         for start in range(0, len(self.x), 4096):
@@ -122,64 +125,64 @@ class FoldedSoftmax:
         return total / len(self.x)
 
 
-def cut(n: int, size: int) -> list[slice]:
-    """Cut n rows into blocks."""
+def split_rows(n: int, size: int) -> list[slice]:
+    """Split n rows into blocks."""
     return [slice(start, min(start + size, n)) for start in range(0, n, size)]
 
 
 def fit_folds(
     points: Array, codes: Array, folds: Array, penalty: float, n_jobs: int | None = None
 ) -> tuple[Array, bool]:
-    """Train a classifier without each fold; return the predictions for the fold, and convergence.
+    """Train a classifier without each fold; return predictions for the fold, and convergence.
 
-    Several labelings of the same points are done together: codes, folds and predictions are
-    (labelings, n_samples). L-BFGS on all folds in step, from weights of 0. Its first guess of the
-    inverse Hessian is that of Boehning's bound, 1/2 S (x) (I - 11'/C) with S the second moments of
-    the points: the number of steps then does not grow with the spread of the covariance's
-    eigenvalues.
+    Several labelings of the same points are trained together: codes, folds and predictions are
+    (labelings, n_samples). All classifiers take L-BFGS steps simultaneously, starting from 0. The
+    initial inverse Hessian is that of Boehning's bound, 1/2 S (x) (I - 11'/C) with S the second
+    moments of the points, so that the number of steps does not grow with the condition number of
+    the covariance.
     """
     runs, n_samples = codes.shape
     n_folds = int(folds.max()) + 1
-    held = (folds[:, None] == np.arange(n_folds)[:, None]).reshape(-1, n_samples)
+    held_out = (folds[:, None] == np.arange(n_folds)[:, None]).reshape(-1, n_samples)
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        turned = _reduce_features(points, team)
+        reduced = _reduce_features(points, team)
         labels = np.repeat(codes, n_folds, axis=0)
-        model = FoldedSoftmax(turned, labels, held, penalty, team, points.shape[1])
+        model = FoldedSoftmax(reduced, labels, held_out, penalty, team, points.shape[1])
         weights, converged = _minimize(model)
-        answers = model.logits(weights.astype(np.float32)).argmax(axis=1)
-    # Each point's answer is that of the classifier that has not seen it.
-    there = answers.reshape(runs, n_folds, n_samples)
-    return np.take_along_axis(there, folds[:, None], axis=1)[:, 0], converged
+        predictions = model.logits(weights.astype(np.float32)).argmax(axis=1)
+    # Each point is predicted by the classifier that was not trained on it.
+    by_labeling = predictions.reshape(runs, n_folds, n_samples)
+    return np.take_along_axis(by_labeling, folds[:, None], axis=1)[:, 0], converged
 
 
 def _reduce_features(points: Array, team: ThreadTeam) -> Array:
-    """Turn centered points into the space they span, where they have more features than that.
+    """Rotate points into the space they span, if they have more features than that.
 
-    n points span n - 1 directions at most. The penalty weighs all directions alike and the weights
-    are combinations of the points, so that the classifiers are the same in any axes.
+    n centered points span at most n - 1 dimensions. The penalty is isotropic and the weights are
+    linear combinations of the points, so the classifiers do not depend on the rotation.
     """
     n_samples, n_features = points.shape
     if n_features <= n_samples:
         return points
-    # In float32 the products would be off by more than the smallest of what they are made of.
+    # In float64: rounding errors of float32 would exceed the smallest eigenvalues.
     centered = points - points.mean(axis=0, dtype=np.float64)
-    # Zeros rather than what memory held before: SciPy looks whether all of it is finite.
+    # Zeros, because SciPy checks that the unused triangle is finite, too.
     gram = np.zeros((n_samples, n_samples))
-    blocks = cut(n_samples, 128)
+    blocks = split_rows(n_samples, 128)
 
     def multiply(number: int) -> None:
-        # Of the symmetric table, the part below the diagonal.
+        # Only the lower triangle of the symmetric matrix.
         block = blocks[-1 - number]
         np.matmul(centered[block], centered[: block.stop].T, out=gram[block, : block.stop])
 
     team.run(multiply, len(blocks))
-    # Points with the same products: rows of the Cholesky factor. Centered points are dependent, so
-    # each gets a direction of its own as well, about a thousandth as long as they are.
+    # Rows of the Cholesky factor have the same inner products. Centered points are linearly
+    # dependent, so a ridge is added, about a thousandth of their norm.
     from scipy.linalg import cholesky
 
     gram[np.diag_indices(n_samples)] += 1e-6 * np.trace(gram) / n_samples or 1.0
-    turned: Array = cholesky(gram, lower=True, overwrite_a=True).astype(np.float32)
-    return turned
+    reduced: Array = cholesky(gram, lower=True, overwrite_a=True).astype(np.float32)
+    return reduced
 
 
 def _minimize(model: FoldedSoftmax) -> tuple[Array, bool]:
@@ -190,50 +193,55 @@ def _minimize(model: FoldedSoftmax) -> tuple[Array, bool]:
     logits = np.zeros((*model.shape[:2], len(model.x)), dtype=np.float32)
     losses, probabilities = model.losses(logits)
     gradient = model.gradients(probabilities)
-    downhill = precondition(gradient)
-    memory = Memory(*model.shape)
+    preconditioned = precondition(gradient)
+    memory = LBFGSMemory(*model.shape)
     for _ in range(MAX_ITERATIONS):
-        step = -memory.newton(gradient, downhill)
-        slope = inner(step, gradient)
-        # A step of Newton's lowers a quadratic by half of its slope.
+        step = -memory.multiply_inverse_hessian(gradient, preconditioned)
+        slope = inner_product(step, gradient)
+        # A Newton step decreases a quadratic by half of its slope.
         if np.all(-0.5 * slope <= RELATIVE_TOLERANCE * losses + ABSOLUTE_TOLERANCE):
             return weights, True
-        moved = model.logits(step.astype(np.float32))
-        along, square = inner(decay * weights, step), inner(decay * step, step)
-        size = inner(decay * weights, weights)
+        step_logits = model.logits(step.astype(np.float32))
+        penalty_slope, penalty_curvature = (
+            inner_product(decay * weights, step),
+            inner_product(decay * step, step),
+        )
+        penalty_norm = inner_product(decay * weights, weights)
         length = np.ones(len(slope))
         for _ in range(30):
-            trial = logits + length.astype(np.float32)[:, None, None] * moved
-            reached, probabilities = model.losses(trial)
-            reached += size / 2 + length * along + length**2 * square / 2
-            # Float32 sums of the loss have errors of their own, which must not end the training.
-            high = reached > losses + 1e-4 * length * slope + 1e-7 * losses
-            if not high.any():
+            trial = logits + length.astype(np.float32)[:, None, None] * step_logits
+            trial_losses, probabilities = model.losses(trial)
+            trial_losses += (
+                penalty_norm / 2 + length * penalty_slope + length**2 * penalty_curvature / 2
+            )
+            # The last term allows for rounding errors of the float32 loss.
+            too_high = trial_losses > losses + 1e-4 * length * slope + 1e-7 * losses
+            if not too_high.any():
                 break
-            length[high] *= 0.5
+            length[too_high] *= 0.5
         else:
             return weights, False
         delta = length[:, None, None] * step
         weights = weights + delta
-        logits, losses = trial, reached
-        fresh = model.gradients(probabilities) + decay * weights
-        ahead = precondition(fresh)
-        memory.add(delta, fresh - gradient, ahead - downhill)
-        gradient, downhill = fresh, ahead
+        logits, losses = trial, trial_losses
+        next_gradient = model.gradients(probabilities) + decay * weights
+        next_preconditioned = precondition(next_gradient)
+        memory.add(delta, next_gradient - gradient, next_preconditioned - preconditioned)
+        gradient, preconditioned = next_gradient, next_preconditioned
     return weights, False
 
 
 def _preconditioner(model: FoldedSoftmax) -> Callable[[Array], Array]:
     moments = model.second_moments()
-    # Directions that the points hardly use would be stretched without end.
+    # The ridge bounds the steps along directions with almost no variance.
     ridge = float(model.decay.mean()) + 1e-6 * np.trace(moments) / len(moments)
     from scipy.linalg import cho_factor, cho_solve
 
     identity = np.eye(len(moments))
     factor = cho_factor(0.5 * moments + ridge * identity, overwrite_a=True)
-    # One product in float32 takes a quarter of the time of two triangular solves.
+    # One float32 product takes a quarter of the time of two triangular solves.
     inverse = cho_solve(factor, identity, overwrite_b=True).astype(np.float32)
-    blocks = cut(len(inverse), ROWS)
+    blocks = split_rows(len(inverse), BLOCK_ROWS)
 
     def apply(direction: Array) -> Array:
         flat = direction.reshape(-1, direction.shape[2]).astype(np.float32)

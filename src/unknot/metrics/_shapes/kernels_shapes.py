@@ -1,4 +1,4 @@
-"""Convex polygons, compiled: the area two of them share."""
+"""Compiled operations on convex polygons: hulls, intersections, areas."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from ..._parallel.jit import kernel
 
 @kernel()
 def polygon_area(polygon):
-    """Area by the shoelace formula, 1/2 sum x_i y_{i+1} - x_{i+1} y_i; counter-clockwise is > 0."""
+    """Return the signed area, 1/2 sum x_i y_{i+1} - x_{i+1} y_i; counter-clockwise is positive."""
     twice = 0.0
     for i in range(len(polygon)):
         j = (i + 1) % len(polygon)
@@ -17,14 +17,14 @@ def polygon_area(polygon):
 
 @kernel()
 def intersection_area(subject, clip, work):
-    """Area of the intersection of two convex counter-clockwise polygons.
+    """Return the area of the intersection of two convex counter-clockwise polygons.
 
-    Sutherland and Hodgman: each edge a -> b of ``clip`` keeps the part of ``subject`` on its left,
-    where cross(b - a, p - a) >= 0; between p inside and q outside the boundary is crossed at
-    p + t (q - p) with t = side(p) / (side(p) - side(q)). An edge adds at most one vertex, so that
-    ``work`` (2, 2 (len(subject) + len(clip)), 2) has twice the room needed: rounding can make a
-    straight run of vertices change sides more than once, but not so often that it matters, and
-    what found no room would be a crossing at a distance of one rounding error.
+    The Sutherland-Hodgman algorithm: each edge a -> b of ``clip`` keeps the part of ``subject`` on
+    its left, where cross(b - a, p - a) >= 0; the segment from p inside to q outside crosses the
+    edge at p + t (q - p) with t = side(p) / (side(p) - side(q)). An edge adds at most one vertex,
+    so ``work`` (2, 2 (len(subject) + len(clip)), 2) is twice as large as needed. Rounding can let
+    nearly collinear vertices change sides repeatedly; crossings beyond its size are dropped, at
+    the cost of a rounding error.
     """
     size = len(subject)
     room = work.shape[1]
@@ -62,7 +62,7 @@ def intersection_area(subject, clip, work):
 
 @kernel()
 def boxes_overlap(first, second):
-    """Whether the smallest upright rectangles about two polygons share any area."""
+    """Whether the bounding boxes of two polygons overlap."""
     for axis in range(2):
         low, high = first[0, axis], first[0, axis]
         for i in range(len(first)):
@@ -78,7 +78,7 @@ def boxes_overlap(first, second):
 
 @kernel()
 def all_intersection_areas(vertices, starts, areas):
-    """Fill ``areas`` (C, C) with the area each pair of polygons shares.
+    """Fill ``areas`` (C, C) with the area of the intersection of each pair of polygons.
 
     Polygon c is ``vertices[starts[c]:starts[c + 1]]``.
     """
@@ -98,12 +98,12 @@ def all_intersection_areas(vertices, starts, areas):
 
 @kernel()
 def convex_layer(points, alive, corners):
-    """Corners of the hull of the points that are alive, counter-clockwise; returns their number.
+    """Find the hull vertices of the points that are ``alive``, counter-clockwise; return how many.
 
-    Andrew's monotone chain: ``points`` are sorted by x, then y; from left to right the lower chain
-    keeps only left turns, cross(b - a, c - b) > 0, then the upper one from right to left. Points
-    on a side, and further copies of a corner, turn nowhere and are dropped. ``corners`` has room
-    for as many as there are points, and one more.
+    Andrew's monotone chain: ``points`` are sorted by x, then y. The lower chain keeps only left
+    turns, cross(b - a, c - b) > 0, from left to right; the upper chain from right to left.
+    Collinear points and duplicates are dropped. ``corners`` needs one entry more than there are
+    points.
     """
     count = 0
     for way in range(2):
@@ -122,17 +122,17 @@ def convex_layer(points, alive, corners):
                 count -= 1
             corners[count] = c
             count += 1
-        # The last of one chain is the first of the other.
+        # The last vertex of one chain is the first of the other.
         count -= 1
-    # Of points all at one place both chains hold just a copy, the ends of the sorted row.
+    # If all points coincide, both chains are empty after that.
     return max(count, 1)
 
 
 @kernel()
 def peeled_hull(points, min_points, alive, corners):
-    """Corners of the hull of what is left when outer layers go while ``min_points`` points remain.
+    """Find the hull vertices after peeling convex layers while ``min_points`` points remain.
 
-    With a layer go all copies of its corners, which are neighbors in the sorted row.
+    Duplicates of a vertex, which are adjacent in the sorted order, are removed with it.
     """
     left = len(points)
     for i in range(len(points)):
@@ -155,9 +155,9 @@ def peeled_hull(points, min_points, alive, corners):
 
 @kernel()
 def clip_to_half_plane(start, end, x, y, along_x, along_y, low, high):
-    """Cut the interval of t for which start + t (end - start) lies left of an edge through (x, y).
+    """Clip the interval of t where start + t (end - start) lies left of an edge through (x, y).
 
-    To within a rounding error of coordinates that are 1 at most. Returns it empty if none does.
+    With a tolerance for rounding of coordinates up to 1. Returns an empty interval if none does.
     """
     length = np.sqrt(along_x * along_x + along_y * along_y)
     nx, ny = along_y / length, -along_x / length
@@ -172,9 +172,9 @@ def clip_to_half_plane(start, end, x, y, along_x, along_y, low, high):
 
 @kernel()
 def fraction_inside(flat, other):
-    """Share of a segment's length (of a point: 1 or 0) that lies inside a convex outline.
+    """Return the fraction of a segment (for a point: 1 or 0) that lies inside a convex polygon.
 
-    A segment, or a point, as the outline has four edges: along it, across its end, and back.
+    If the polygon is itself a segment or a point, it is treated as a rectangle without area.
     """
     start, end = flat[0], flat[len(flat) - 1]
     low, high = 0.0, 1.0
@@ -201,7 +201,7 @@ def fraction_inside(flat, other):
 
 @kernel()
 def squared_length(outline):
-    """Squared distance between the first and the last corner."""
+    """Return the squared distance between the first and the last vertex."""
     last = len(outline) - 1
     dx, dy = outline[last, 0] - outline[0, 0], outline[last, 1] - outline[0, 1]
     return dx * dx + dy * dy
@@ -209,9 +209,9 @@ def squared_length(outline):
 
 @kernel()
 def fill_flat_overlaps(vertices, starts, areas, overlap):
-    """Fill in the overlap of each pair of which one hull at least has no area.
+    """Fill in the overlap of each pair in which at least one hull has no area.
 
-    Of two without an area, the shorter is the smaller.
+    Of two hulls without area, the shorter one is the smaller.
     """
     for a in range(len(areas)):
         for b in range(a):

@@ -1,4 +1,4 @@
-"""Outlines of classes on a map, and how two overlap, with or without an area."""
+"""Hulls of classes on a map, and their overlap, also for hulls without area."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import numpy as np
 
 from ..._typing import Array
 
-# A class is called flat when its width is below this share of its length: float32 coordinates,
-# whose relative error is 6e-8, cannot tell such a class from a line.
+# A class is flat if its width is below this fraction of its length: with float32 coordinates, whose
+# relative error is 6e-8, it cannot be distinguished from a line.
 FLAT_RATIO = 1e-6
-# For its overlaps only, a flat ellipse is given this share of the map's own spread as its width.
+# Width of a flat ellipse for its overlaps, relative to the standard deviation of the map.
 MIN_WIDTH = 1e-3
 
 
 def class_outline(points: Array, depth: float) -> Array:
-    """Corners of the hull of the points left when outer layers go; of a flat class its ends."""
+    """Return the vertices of the (peeled) hull of points; the two ends if it is flat."""
     from .kernels_shapes import peeled_hull
 
-    # Complex numbers are sorted by their real part, then by their imaginary one.
+    # Complex numbers sort by real part, then by imaginary part.
     ordered = np.sort(np.ascontiguousarray(points).view(np.complex128).ravel())
     points = ordered.view(np.float64).reshape(-1, 2)
     min_points = max(1, int(np.ceil(depth * len(points) - 1e-9)))
@@ -35,7 +35,7 @@ def class_outline(points: Array, depth: float) -> Array:
 
 
 def relative_overlap(shared: Array, areas: Array, vertices: Array, starts: Array) -> Array:
-    """Areas shared by pairs of hulls over that of the smaller; without an area, by length."""
+    """Divide areas of intersections by that of the smaller hull; for flat hulls, use lengths."""
     from .kernels_shapes import fill_flat_overlaps
 
     smaller = np.minimum(areas[:, None], areas[None, :])
@@ -46,11 +46,11 @@ def relative_overlap(shared: Array, areas: Array, vertices: Array, starts: Array
 
 
 def bhattacharyya(means: Array, covariances: Array, flat: Array, coordinates: Array) -> Array:
-    """Bhattacharyya coefficients of all pairs of Gaussians; flat ones are given a width."""
+    """Return the Bhattacharyya coefficients of all pairs of Gaussians; flat ones get a width."""
     spread = coordinates.var(axis=0).sum()
     if spread == 0.0:
         return np.ones((len(means), len(means)))
-    # In units of the map's spread, so that no determinant underflows.
+    # Scaled by the variance of the map, so that no determinant underflows.
     covariances = covariances / spread + flat[:, None, None] * MIN_WIDTH**2 * np.eye(2)
     means = means / np.sqrt(spread)
     between = 0.5 * (covariances[:, None] + covariances[None])

@@ -1,1 +1,1 @@
-"""What several measures share: results, checks, distances and moments."""
+"""Shared by several measures: results, validation, distances and moments."""

@@ -1,4 +1,4 @@
-"""The few directions that class centers share, whose removal leaves them least correlated."""
+"""Directions shared by class centers: removing them minimizes the centers' correlations."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from ..._parallel.thread_team import ThreadTeam
 from ..._typing import Array
 
 N_STARTS = 10
-# Share of the centers' variance that the directions may take, and how many they may be beyond it.
+# Directions are searched up to the number that explains this fraction of the variance, and then
+# this many more.
 MAX_VARIANCE = 0.95
 EXTRA_DIRECTIONS = 10
 
 
 def mean_correlation(centers: Array) -> float:
-    """Mean absolute correlation (cosine) between different rows."""
+    """Return the mean absolute correlation (cosine) between different rows."""
     norms = np.linalg.norm(centers, axis=1)
     cosines = np.abs(centers @ centers.T / (norms[:, None] * norms[None]))
     count = len(centers)
@@ -24,24 +25,25 @@ def mean_correlation(centers: Array) -> float:
 def find_shared_directions(
     centers: Array, rng: np.random.Generator, team: ThreadTeam
 ) -> tuple[Array, float]:
-    """Return the directions that centers share (n_features, K), and their correlation before.
+    """Return the shared directions (n_features, K), and the mean correlation before removal.
 
-    For K = 1, 2, ... the K orthonormal directions whose removal leaves the least sum of squared
-    correlations are found from several starts: the K - 1 found before, and a random one. Of these
-    the one is taken that leaves the most of the center it leaves least of. Of all K the one with
-    the least mean absolute correlation is taken; the search ends after it has risen three times.
-    Three centers or fewer share nothing that could be told from themselves, and K is 0.
+    For K = 1, 2, ..., K orthonormal directions are optimized to minimize the sum of squared
+    correlations after their removal. Each of several starts consists of the K - 1 directions found
+    before and a random one; the result that preserves the largest minimum norm of the centers is
+    kept. The K with the smallest mean absolute correlation is returned; the search ends after three
+    consecutive increases. For three centers or fewer, K is 0: shared directions would not be
+    distinguishable from the centers.
     """
     from .kernels_centers import minimize_correlation, orthonormalize
 
     count = len(centers)
     centered = centers - centers.mean(axis=0)
-    # The centered centers span C - 1 axes at most; the search is within them.
+    # Centered centers span at most C - 1 dimensions; the search is restricted to their span.
     _, s, axes = np.linalg.svd(centered, full_matrices=False)
     kept = s > s[0] * 1e-9
     kept[count - 1 :] = False
     axes = axes[kept]
-    # Correlations do not depend on the lengths, and unit lengths are of one scale.
+    # Correlations do not depend on the norms, so normalize.
     x = centered @ axes.T
     norms = np.linalg.norm(x, axis=1)
     before = mean_correlation(x[norms > s[0] * 1e-9]) if (norms > s[0] * 1e-9).sum() > 1 else 0.0

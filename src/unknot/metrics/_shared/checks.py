@@ -1,4 +1,4 @@
-"""Checks of the arguments that several measures share."""
+"""Validation of arguments that several measures share."""
 
 from ..._typing import AnyArray, Array
 from ..._validation.points import check_labels, scale_free
@@ -8,7 +8,7 @@ from .results import UndefinedMeasureError, format_names
 def check_labeled(
     points: AnyArray, labels: AnyArray, *, min_classes: int = 1, measure: str = ""
 ) -> tuple[Array, Array, Array]:
-    """Return points (as `scale_free` does), labels as 0..C-1 and the class values.
+    """Return validated points, labels as 0..C-1, and the class values.
 
     Raises
     ------
@@ -27,13 +27,13 @@ def check_mapped(points: AnyArray, map_: AnyArray, *, min_samples: int = 1) -> t
     Raises
     ------
     ValueError
-        If they are not of as many samples, or `unknot._validation.points.scale_free` refuses one.
+        If their numbers of samples differ, or one of them is invalid.
     """
     x = scale_free(points, min_samples=min_samples)
     y = scale_free(map_, name="map_")
     if len(x) != len(y):
         raise ValueError(
-            f"points and map_ must be of the same samples; got {len(x)} and {len(y)} of them"
+            f"points and map_ must have the same samples; got {len(x)} and {len(y)} of them"
         )
     return x, y
 
@@ -43,5 +43,5 @@ def require_classes(classes: Array, min_classes: int, measure: str) -> None:
     if len(classes) < min_classes:
         raise UndefinedMeasureError(
             f"{measure} compares classes and needs at least {min_classes} of them; "
-            f"labels hold {len(classes)}: {format_names(classes)}"
+            f"labels contain {len(classes)}: {format_names(classes)}"
         )

@@ -1,4 +1,4 @@
-"""Distances from chosen points to all others, a few rows at a time: never a table of all pairs."""
+"""Distances from selected points to all others, in blocks: never a matrix of all pairs."""
 
 from __future__ import annotations
 
@@ -14,27 +14,27 @@ from ..._sampling import draw_stratified
 from ..._typing import Array
 from .moments import robust_origin
 
-# Rows at once, and columns that are taken to float64 at once. All points pass through the caches
-# once for each block of rows: with half as many rows the products take nearly twice the time.
+# Rows per block, and columns that are converted to float64 at a time. All points pass through the
+# cache once per block of rows: half as many rows take nearly twice the time.
 ROWS = 256
 COLUMNS = 2048
-# The same of points on disk, of which there are a few thousand in memory.
+# Columns at a time for points on disk, of which a few thousand are in memory.
 STORED_COLUMNS = 512
-# Up to this many bytes all points are taken to float64 once, not a block for each block of rows.
+# Up to this many bytes, all points are converted to float64 once instead of per block of rows.
 WHOLE_BYTES = 2**29
 
-# What is done with a block of rows: (their numbers among all rows, squared distances to all).
+# Receives a block: (slice into the selected rows, their squared distances to all points).
 Consumer = Callable[[slice, Array], None]
 
 
 def scan_distances(
     points: Rows, rows: Array, consumers: list[Consumer], n_jobs: int | None = None
 ) -> None:
-    """Hand the squared distances from each of the chosen points to all to every consumer.
+    """Pass the squared distances from each selected point to all points to every consumer.
 
-    Distances are computed in float64: where a layer has collapsed they are small beside the
-    points' norms, and float32 would lose them. Blocks are the same whatever the number of
-    threads, and so is every number.
+    Distances are computed in float64: in a collapsed layer they are small relative to the norms,
+    and float32 would lose them. The blocks, and so the results, do not depend on the number of
+    threads.
     """
     from .kernels_distances import products_to_squared_distances
 
@@ -50,7 +50,7 @@ def scan_distances(
         norms[start : start + COLUMNS] = np.einsum("ij,ij->i", block, block)
 
     blocks = max(1, -(-len(rows) // ROWS))
-    # Of one size, for the threads to share.
+    # Equal sizes balance the load of the threads.
     size = -(-len(rows) // blocks)
 
     def scan(number: int) -> None:
@@ -67,7 +67,7 @@ def scan_distances(
         for consume in consumers:
             consume(part, squares)
 
-    # Each thread holds a block of distances; together they hold no more than a copy of the points.
+    # Each thread holds a block of distances; all together take no more memory than WHOLE_BYTES.
     most = max(1, WHOLE_BYTES // (8 * ROWS * len(points)))
     with single_threaded_blas(), ThreadTeam(min(resolve_n_jobs(n_jobs), blocks, most)) as team:
         team.run(scan, blocks)
@@ -76,7 +76,7 @@ def scan_distances(
 def _scan_stored(
     points: StoredPoints, rows: Array, consumers: list[Consumer], n_jobs: int | None
 ) -> None:
-    """Scan points on disk, for as many of the chosen points at a time as there is memory for."""
+    """Scan points on disk, for as many selected points at a time as fit in memory."""
     from .kernels_distances import products_to_squared_distances
 
     origin = _rounded_mean(points)
@@ -97,10 +97,10 @@ def _scan_stored(
                     queries: Array = queries,
                     squares: Array = squares,
                 ) -> None:
-                    some = block[number * STORED_COLUMNS : (number + 1) * STORED_COLUMNS] - origin
+                    chunk = block[number * STORED_COLUMNS : (number + 1) * STORED_COLUMNS] - origin
                     begin = start + number * STORED_COLUMNS
-                    norms[begin : begin + len(some)] = np.einsum("ij,ij->i", some, some)
-                    np.matmul(queries, some.T, out=squares[:, begin : begin + len(some)])
+                    norms[begin : begin + len(chunk)] = np.einsum("ij,ij->i", chunk, chunk)
+                    np.matmul(queries, chunk.T, out=squares[:, begin : begin + len(chunk)])
 
                 team.run(multiply, -(-len(block) // STORED_COLUMNS))
 
@@ -116,10 +116,10 @@ def _scan_stored(
 
 
 def _rounded_mean(points: Rows) -> Array:
-    """Return the mean, rounded to a 4096th of the largest coordinate or less.
+    """Return the mean, rounded to 1/4096 of the largest coordinate or less.
 
-    A large offset would cost the distances their digits; and by an origin that is not round, points
-    on a grid would lose the equality of theirs, which is decided by index.
+    Without an origin, a large offset would cost the distances precision; with one that is not
+    rounded, equal distances of points on a grid would become unequal.
     """
     low, high = points.min(axis=0), points.max(axis=0)
     largest = max(float(high.max()), -float(low.min()))
@@ -132,18 +132,19 @@ def _rounded_mean(points: Rows) -> Array:
 
 @dataclass(frozen=True, eq=False)
 class Sample:
-    """The points that stand for all: which, and the weight of each in a mean.
+    """A stratified sample of the points, with weights for estimating means.
 
     Attributes
     ----------
     rows : array of int64 (n_sampled,)
         Their indices, ascending.
     weights : array of float64 (n_sampled,)
-        They sum to 1; where classes are sampled in other shares than they have, they make up.
+        Weights of the points in a mean over all points; they sum to 1 and correct for classes
+        that are over- or underrepresented.
     codes : array of int64 (n_sampled,)
         Their classes.
     sizes : array of int64 (n_classes,)
-        Points of each class in all the data.
+        Number of points of each class in all the data.
     """
 
     rows: Array
@@ -153,7 +154,7 @@ class Sample:
 
     @property
     def whole(self) -> bool:
-        """Whether every point is in it."""
+        """Whether it contains every point."""
         return len(self.rows) == int(self.sizes.sum())
 
     def mean(self, values: Array) -> float:
@@ -161,9 +162,9 @@ class Sample:
         return float(np.average(values, weights=self.weights))
 
     def standard_error(self, values: Array) -> float:
-        """Return the standard error of `mean` from the sampling: 0 where it is whole.
+        """Return the standard error of `mean` due to the sampling; 0 if `whole`.
 
-        A stratified mean: sum over classes of (N_c/N)^2 s_c^2/n_c (1 - n_c/N_c).
+        For a stratified mean: sum over classes of (N_c/N)^2 s_c^2/n_c (1 - n_c/N_c).
         """
         if self.whole:
             return 0.0
@@ -177,19 +178,19 @@ class Sample:
         return float(np.sqrt(np.sum(shares**2 * variances / drawn * (1.0 - drawn / self.sizes))))
 
     def note(self, what: str, error: float) -> tuple[str, ...]:
-        """Say that it is a sample and how large the error is."""
+        """Return a note on the sampling and its standard error; none if `whole`."""
         if self.whole:
             return ()
         return (
-            f"{what} is estimated from {len(self.rows)} of {int(self.sizes.sum())} points, drawn "
-            f"from each class in its share; the standard error of this is {error:.2g}",
+            f"{what} is estimated from {len(self.rows)} of {int(self.sizes.sum())} points, a "
+            f"stratified sample; its standard error is {error:.2g}",
         )
 
 
 def stratified_sample(
     codes: Array, max_samples: int | None, random_state: int | None, at_least: int = 2
 ) -> Sample:
-    """Draw about ``max_samples`` points, each class in its share but ``at_least`` so many of it."""
+    """Draw about ``max_samples`` points, stratified, with ``at_least`` this many of each class."""
     sizes = np.bincount(codes)
     if max_samples is None or max_samples >= len(codes):
         rows = np.arange(len(codes))

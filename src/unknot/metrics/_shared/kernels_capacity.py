@@ -1,13 +1,13 @@
-"""Mean-field capacity, compiled: the projections on a cone that its anchors are made of."""
+"""Compiled projections onto cones, which give the anchor points of the manifold capacity."""
 
 import numpy as np
 
 from ..._parallel.jit import kernel
 from ..._parallel.simd import REORDERED
 
-# Gains below this, relative to the largest entry of the linear term, are rounding.
+# Gains below this, relative to the largest entry of the linear term, are rounding errors.
 TOLERANCE = 1e-11
-# A column whose part outside the active ones is below this share of its square depends on them.
+# A column is linearly dependent if its squared residual is below this fraction of its square.
 DEPENDENCE_TOLERANCE = 1e-12
 
 
@@ -15,9 +15,9 @@ DEPENDENCE_TOLERANCE = 1e-12
 def append_column(gram, active, size, new, linear, factor, inner):
     """Extend the Cholesky factor L of the active part of the Gram matrix by one column.
 
-    L l = g for the products g of the new column with the active ones, and the new diagonal is what
-    is left of its length, sqrt(G_nn - l.l); ``inner`` is L^-1 b. Returns False, changing nothing
-    that counts, if nothing is left: the column depends on the others.
+    The new row l solves L l = g for the products g of the new column with the active ones, and the
+    new diagonal is sqrt(G_nn - l.l); ``inner`` is L^-1 b. Returns False if the column is linearly
+    dependent on the active ones.
     """
     if size == len(factor):
         return False
@@ -56,13 +56,13 @@ def solve_transposed(factor, size, inner, out):
 
 @kernel()
 def nonnegative_minimum(gram, linear, alpha, gains, excluded, active, factor, inner, trial):
-    """Minimize 1/2 a'Ga - b'a over a >= 0, by the active sets of Lawson and Hanson.
+    """Minimize 1/2 a'Ga - b'a over a >= 0 by the active-set method of Lawson and Hanson.
 
-    At the minimum the gain b - Ga is 0 where a > 0 and not positive elsewhere. The column of the
-    largest gain becomes active, and the minimum over the active columns is found from their
-    Cholesky factor. If it leaves a >= 0, one goes as far toward it as that allows, the columns
-    that come to 0 are no longer active, and one tries again. Returns the number of active columns,
-    or -1 if it does not end.
+    At the minimum, the gain b - Ga is 0 where a > 0, and not positive elsewhere. The column with
+    the largest gain becomes active, and the minimum over the active columns is computed from their
+    Cholesky factor. If it violates a >= 0, the step is shortened to the first bound, columns at
+    their bound become inactive, and the minimum is recomputed. Returns the number of active
+    columns, or -1 if the method does not converge.
     """
     smallest = 0.0
     for i in range(len(linear)):
@@ -98,7 +98,7 @@ def nonnegative_minimum(gram, linear, alpha, gains, excluded, active, factor, in
                 for i in range(size):
                     alpha[active[i]] = trial[i]
                 break
-            # A column that would fall at once gained nothing but rounding.
+            # A column that is blocked at once had a gain due to rounding.
             excluded[active[binding]] = fraction == 0.0
             for i in range(size):
                 alpha[active[i]] += fraction * (trial[i] - alpha[active[i]])
@@ -106,7 +106,7 @@ def nonnegative_minimum(gram, linear, alpha, gains, excluded, active, factor, in
             kept = 0
             for i in range(size):
                 column = active[i]
-                # Rows of the factor before the first column removed stay as they are.
+                # Rows of the factor before the first removed column stay valid.
                 if alpha[column] > 0.0 and (
                     kept == i or append_column(gram, active, kept, column, linear, factor, inner)
                 ):
@@ -114,7 +114,7 @@ def nonnegative_minimum(gram, linear, alpha, gains, excluded, active, factor, in
                 else:
                     alpha[column] = 0.0
             size = kept
-        # After progress, what was rounding may be a gain.
+        # After progress, excluded columns may have a true gain.
         progress = alpha[best] > 0.0
         for j in range(len(linear)):
             gains[j] = linear[j]
@@ -131,22 +131,22 @@ def nonnegative_minimum(gram, linear, alpha, gains, excluded, active, factor, in
 
 @kernel(fastmath=REORDERED)
 def anchors(points, gram, draws, kappa, out):
-    """Anchor point of a manifold for each draw; returns how many draws found none.
+    """Compute the anchor point of a manifold for each draw; return the number of failures.
 
-    For a draw t the nearest v to it with s.v + kappa <= 0 for every point s is t - S a, with a >= 0
-    minimizing 1/2 a'S'Sa - a'(S't + kappa). The anchor is S a / sum(a): the mean of the points,
-    weighted by how hard each presses on v. Where t is such a v itself, the anchor is the point of
-    the largest projection on t.
+    For a draw t, the nearest v with s.v + kappa <= 0 for every point s is t - S a, where a >= 0
+    minimizes 1/2 a'S'Sa - a'(S't + kappa). The anchor is S a / sum(a), the mean of the points
+    weighted by their multipliers. If t satisfies all constraints, the anchor is the point with the
+    largest projection on t.
 
-    points (n, D + 1) with a last coordinate of 1, gram (n, n) their products, draws and out
-    (n_draws, D + 1).
+    points (n, D + 1) have a last coordinate of 1; gram (n, n) holds their inner products; draws and
+    out are (n_draws, D + 1).
     """
     n_points, width = points.shape
     linear = np.empty(n_points)
     alpha = np.empty(n_points)
     gains = np.empty(n_points)
     excluded = np.empty(n_points, dtype=np.bool_)
-    # No more columns than coordinates are independent.
+    # At most as many columns as coordinates are independent.
     room = min(n_points, width)
     active = np.empty(room + 1, dtype=np.int64)
     factor = np.zeros((room, room))

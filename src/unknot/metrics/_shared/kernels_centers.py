@@ -1,7 +1,6 @@
-"""The directions that class centers share, compiled: a minimum over orthonormal directions.
+"""Directions shared by class centers: a compiled minimization over orthonormal directions.
 
-Loops in place of array expressions: they compile in a fraction of the time, and the arrays are
-small.
+Loops instead of array expressions compile in a fraction of the time, and the arrays are small.
 """
 
 import numpy as np
@@ -9,14 +8,14 @@ import numpy as np
 from ..._parallel.jit import kernel
 
 MAX_ITERATIONS = 2000
-# The search ends when the gradient, or the relative gain of a step, is below these.
+# The search stops when the norm of the gradient, or the relative decrease, is below these.
 GRADIENT_TOLERANCE = 1e-6
 GAIN_TOLERANCE = 1e-9
 
 
 @kernel()
 def inner_product(first, second):
-    """Sum of the products of the entries of two matrices."""
+    """Return the sum of the products of the entries of two matrices."""
     total = 0.0
     for i in range(first.shape[0]):
         for j in range(first.shape[1]):
@@ -26,7 +25,7 @@ def inner_product(first, second):
 
 @kernel()
 def add_scaled(first, factor, second, out):
-    """Write first + factor * second."""
+    """Write first + factor * second to ``out``."""
     for i in range(first.shape[0]):
         for j in range(first.shape[1]):
             out[i, j] = first[i, j] + factor * second[i, j]
@@ -34,15 +33,15 @@ def add_scaled(first, factor, second, out):
 
 @kernel()
 def shared_correlation(centers, products, directions, along, slope, gradient):
-    """Half the sum of squared correlations between centers without their part along directions.
+    """Return half the sum of squared correlations of the centers after removing directions.
 
-    With c = X V, what is left has the products A = XX' - cc' and the squared norms d_m = A_mm:
+    With c = X V, the remainders have the inner products A = XX' - cc' and squared norms d_m = A_mm:
 
         F = 1/2 sum_mn A_mn^2 / (d_m d_n)
         dF/dc_m = -2 sum_n A_mn / (d_m d_n) c_n + 2 c_m / d_m^2 sum_n A_mn^2 / d_n
 
-    and dF/dV = X' dF/dc. ``along`` and ``slope`` are to hold c and dF/dc. Returns F, or infinity
-    where nothing of a center is left.
+    and dF/dV = X' dF/dc. ``along`` and ``slope`` receive c and dF/dc. Returns F, or infinity if the
+    remainder of a center vanishes.
     """
     count, width = along.shape
     norms = np.empty(count)
@@ -82,7 +81,7 @@ def shared_correlation(centers, products, directions, along, slope, gradient):
 
 @kernel()
 def project_out(vectors, column, directions, other):
-    """Take off what a column has along another one, of length 1."""
+    """Subtract a column's projection on a unit column."""
     share = 0.0
     for i in range(vectors.shape[0]):
         share += vectors[i, column] * directions[i, other]
@@ -92,7 +91,7 @@ def project_out(vectors, column, directions, other):
 
 @kernel()
 def orthonormalize(vectors):
-    """Make the columns orthonormal, in their order (Gram and Schmidt, twice for the rounding)."""
+    """Orthonormalize the columns (Gram-Schmidt, repeated once for precision)."""
     for k in range(vectors.shape[1]):
         for _ in range(2):
             for j in range(k):
@@ -107,7 +106,7 @@ def orthonormalize(vectors):
 
 @kernel()
 def project_to_tangent(directions, vectors):
-    """Take off what only turns the directions within their own span: V'D = 0."""
+    """Project on the tangent space, V'D = 0: remove rotations within the span of the directions."""
     for k in range(vectors.shape[1]):
         for j in range(directions.shape[1]):
             project_out(vectors, k, directions, j)
@@ -115,11 +114,11 @@ def project_to_tangent(directions, vectors):
 
 @kernel()
 def minimize_correlation(centers, products, directions):
-    """Minimize the shared correlation over orthonormal directions, in place, from those given.
+    """Minimize the shared correlation over orthonormal directions in place; return the minimum.
 
-    Conjugate gradients (Polak and Ribiere, started afresh when they go uphill) on the manifold of
-    subspaces: a step along the tangent, halved until it gains enough, then made orthonormal again.
-    The cost does not change when the directions turn within their span. Returns the cost.
+    Conjugate gradients on the Grassmann manifold (Polak-Ribiere, restarted if a step would not
+    descend): a tangent step with backtracking, followed by orthonormalization. The cost is
+    invariant to rotations of the directions within their span.
     """
     features, width = directions.shape
     along = np.empty((len(centers), width))

@@ -1,4 +1,4 @@
-"""Distances from a few points to all, compiled: what is counted along each row."""
+"""Compiled loops over blocks of squared distances."""
 
 import numpy as np
 
@@ -7,9 +7,9 @@ from ..._parallel.jit import kernel
 
 @kernel()
 def products_to_squared_distances(products, norms, own, own_norms):
-    """Turn products (b, n) of rows into squared distances |x|^2 + |y|^2 - 2 x.y, never below 0.
+    """Convert inner products (b, n) in place to squared distances |x|^2 + |y|^2 - 2 x.y >= 0.
 
-    ``own`` is the column that is the row's own point: exactly 0.
+    ``own`` is the column of each row's own point, whose distance is set to 0.
     """
     for i in range(products.shape[0]):
         row = products[i]
@@ -22,7 +22,7 @@ def products_to_squared_distances(products, norms, own, own_norms):
 
 @kernel()
 def add_class_distances(squares, codes, sums):
-    """Add the distance (not squared) to each point to the sum of its class.
+    """Add the distance (not squared) to each point to the sum of the point's class.
 
     For several labelings at once: codes (n, labelings), sums (b, labelings, C).
     """
@@ -37,10 +37,10 @@ def add_class_distances(squares, codes, sums):
 
 @kernel()
 def ranks(squares, own, targets, out):
-    """Rank of each target among all points by distance from the row's own: 1 is the nearest.
+    """Rank each target among all points by distance from the row's own point; 1 is the nearest.
 
-    The point itself is left out, by its index; equal distances are ordered by index. A target
-    below 0 is no target, and its rank 0.
+    The point itself is excluded by index; ties are broken by index. A negative target is ignored,
+    with rank 0.
     """
     for i in range(squares.shape[0]):
         row = squares[i]
@@ -56,6 +56,6 @@ def ranks(squares, own, targets, out):
                 closer += row[j] <= bound
             for j in range(target, len(row)):
                 closer += row[j] < bound
-            # The point itself was counted if it came first, at distance 0.
+            # Do not count the point itself.
             mine = row[me] <= bound if me < target else row[me] < bound
             out[i, t] = closer - mine + 1

@@ -1,4 +1,4 @@
-"""Means and spreads of the classes, computed once for every measure that is made of them."""
+"""Means and variances of the classes, shared by all measures that are functions of them."""
 
 from __future__ import annotations
 
@@ -13,25 +13,26 @@ from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
 
-# Rows of points are taken to float64 in blocks of about this many bytes.
+# Points are converted to float64 in blocks of about this many bytes.
 BLOCK_BYTES = 2**25
 
 
-# Of points this much nearer to each other than to their mean, the mean is a poor origin.
+# If squared distances between points are this much smaller than those to the mean, outliers
+# dominate the mean, and it is a poor origin.
 ORIGIN_OUTLIER_RATIO = 1e-6
 ORIGIN_SAMPLE = 512
 
 
 @dataclass(frozen=True, eq=False)
 class ClassMoments:
-    """What the measures of clusters and of collapse need of the points.
+    """Statistics of the classes that measures of clusters and collapse are functions of.
 
     Attributes
     ----------
     counts : array of float64 (n_classes,)
-        Points of each class.
+        Number of points of each class.
     origin : array of float64 (n_features,)
-        The mean of all points, or near it.
+        The mean of all points, or a point near most of them.
     means : array of float64 (n_classes, n_features)
         Class means, relative to the origin.
     variances : array of float64 (n_classes,)
@@ -39,10 +40,10 @@ class ClassMoments:
     mean_distances : array of float64 (n_classes,)
         Mean distance of a class's points to its mean.
     whitened_variances : array of float64 (n_classes,)
-        Mean of (x - m_c)' S_B^+ (x - m_c) over a class's points, with S_B the scatter of the class
-        means about their mean, 1/C sum (m_c - m)(m_c - m)'.
+        Mean of (x - m_c)' S_B^+ (x - m_c) over a class's points, with S_B the covariance of the
+        class means, 1/C sum (m_c - m)(m_c - m)'.
     rank : int
-        Rank of S_B; 0 where all class means coincide.
+        Rank of S_B; 0 if all class means coincide.
     """
 
     counts: Array
@@ -55,19 +56,19 @@ class ClassMoments:
 
     @property
     def centered(self) -> Array:
-        """The class means less their mean."""
+        """The class means minus their mean."""
         return np.asarray(self.means - self.means.mean(axis=0))
 
 
 def row_blocks(indices: Array, n_features: int) -> Iterator[Array]:
-    """Cut indices into blocks whose points fill about `BLOCK_BYTES` in float64."""
+    """Split indices into blocks of about `BLOCK_BYTES` of points in float64."""
     step = max(1, BLOCK_BYTES // (8 * n_features))
     for start in range(0, len(indices), step):
         yield indices[start : start + step]
 
 
 def point_blocks(points: Rows, width: int) -> list[Array]:
-    """Cut all points into blocks as `row_blocks` does; those on disk into whole chunks."""
+    """Split all points into blocks as `row_blocks` does; those on disk into whole chunks."""
     step = max(1, BLOCK_BYTES // (8 * width))
     if isinstance(points, StoredPoints):
         step = points.whole_chunks(step)
@@ -76,20 +77,20 @@ def point_blocks(points: Rows, width: int) -> list[Array]:
 
 
 def robust_origin(points: Rows, origin: Array) -> Array:
-    """Return an origin near the mean of points, or a point if few outliers have drawn it away.
+    """Return the mean of the points, or one of the points if outliers dominate the mean.
 
-    Relative to where nearly no point is, all others would lose the digits in which they differ.
+    Coordinates relative to an origin far from most points would lose precision.
     """
     rows = np.unique(np.linspace(0, len(points) - 1, ORIGIN_SAMPLE).astype(np.int64))
-    some = points[rows].astype(np.float64)
-    away = np.square(some - origin).sum(axis=1)
-    nearest = some[away.argmin()]
-    among = np.square(some - nearest).sum(axis=1)
+    selected = points[rows].astype(np.float64)
+    away = np.square(selected - origin).sum(axis=1)
+    nearest = selected[away.argmin()]
+    among = np.square(selected - nearest).sum(axis=1)
     return nearest if np.median(among) < ORIGIN_OUTLIER_RATIO * away.min() else origin
 
 
 def all_equal(points: Rows, rows: Array) -> bool:
-    """Whether points are all equal."""
+    """Whether the points of these rows are all equal."""
     first = points[rows[:1]]
     return all(
         bool((points[part] == first).all()) for part in row_blocks(rows, max(1, points.shape[1]))
@@ -112,10 +113,9 @@ def sum_by_class(points: Rows, members: list[Array], team: ThreadTeam) -> Array:
 def class_moments(
     points: Rows, codes: Array, n_classes: int, n_jobs: int | None = None
 ) -> ClassMoments:
-    """Compute the moments of every class, in float64, a block of points at a time.
+    """Compute the moments of every class in float64, one block of points at a time.
 
-    The second pass takes the points relative to their class mean, so that a large offset of all
-    points costs no digits.
+    The second pass is relative to the class means, so that an offset costs no precision.
     """
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.array([len(own) for own in members], dtype=np.float64)
@@ -137,7 +137,7 @@ def class_moments(
                     whitened_variances[c] += np.square(centered @ whitener).sum()
 
             team.run(spread, n_classes)
-    # What rounding has left of classes that have collapsed to a point.
+    # Remove rounding errors of classes that have collapsed to a point.
     size = float(np.square(means + origin).sum(axis=1).max())
     for c in np.flatnonzero(variances <= 1e-20 * counts * size):
         if all_equal(points, members[c]):
@@ -156,16 +156,16 @@ def class_moments(
 def between_whitener(means: Array) -> tuple[Array, int]:
     """Return W (n_features, n_classes) with W W' = S_B^+, and the rank of S_B.
 
-    With the centered means M = U s V', S_B = M'M/C = V s^2/C V', so that W = V sqrt(C)/s over the
-    singular values that are not zero to within rounding; further columns are 0.
+    With the centered means M = U s V', S_B = M'M/C = V s^2/C V', and W = V sqrt(C)/s for the
+    singular values above rounding error; the other columns are 0.
     """
     n_classes = len(means)
     centered = means - means.mean(axis=0)
     scale = np.abs(means).max()
-    # The few axes that the means span first: of many features, that is most of the work.
+    # A QR decomposition first: with many features, the SVD of the small factor is much faster.
     basis, corners = np.linalg.qr(centered.T)
     _, s, vt = np.linalg.svd(corners.T, full_matrices=False)
-    # The C rows sum to zero: one singular value is always rounding.
+    # The C rows sum to zero, so one singular value is only rounding error.
     kept = s > max(s[0] * 1e-10, scale * 1e-13)
     kept[n_classes - 1 :] = False
     whitener = np.zeros((means.shape[1], n_classes))
@@ -180,17 +180,16 @@ def resampled_moments(
 ) -> Iterator[ClassMoments]:
     """Yield the moments of each resample of the points.
 
-    All resamples are computed together, as matrix products; twice through the points, whatever
-    their number.
+    All resamples are computed together as matrix products, in two passes over the points.
 
     Parameters
     ----------
     moments : ClassMoments
-        Those of the points themselves.
+        Moments of the points themselves.
     weights : array (n_resamples, n_samples)
-        How often each point is in each resample. No class is empty in any.
+        How often each point occurs in each resample. No class may be empty.
     """
-    # The means of all resamples that are computed together, and their axes, fit in this.
+    # Limits the memory for the means and axes of the resamples computed together to 128 MiB.
     at_once = max(1, 2**27 // (16 * moments.means.size))
     for start in range(0, len(weights), at_once):
         part = weights[start : start + at_once]
@@ -206,7 +205,7 @@ def _resample_batch(
     n_resamples, (n_classes, n_features) = len(weights), centers.shape
     members = [np.flatnonzero(codes == c) for c in range(n_classes)]
     counts = np.stack([weights[:, own].sum(axis=1) for own in members], axis=1).astype(float)
-    # Resampled means, relative to the classes' own.
+    # Resampled class means relative to the class means.
     shifts = np.zeros((n_resamples, n_classes, n_features))
 
     for part, block in parts_of(points):
@@ -226,7 +225,7 @@ def _resample_batch(
         whiteners[b], ranks[b] = between_whitener(means[b])
 
     team.run(whiten, n_resamples)
-    # The largest product of all, of deviations from class means: float32 is enough for resamples.
+    # The largest matrix product: float32 suffices for deviations from class means.
     axes = np.concatenate(whiteners, axis=1).astype(np.float32)
     variances, mean_distances, whitened_variances = np.zeros((3, n_resamples, n_classes))
 

@@ -1,4 +1,4 @@
-"""What every measure returns: a number, with what it was made of and what must be said about it."""
+"""Results of measures: a value with its parts and its caveats."""
 
 import warnings
 from dataclasses import dataclass, fields
@@ -12,11 +12,23 @@ ResultT = TypeVar("ResultT", bound="Result")
 
 
 class MeasureWarning(UserWarning):
-    """A measure has a caveat: part of the data had to be left out, or its number says little."""
+    """Warns that a measure has a caveat: data were left out, or its value means little.
+
+    See Also
+    --------
+    UndefinedMeasureError : Raised if a measure has no value at all.
+    Result : Holds the same caveats in ``notes``.
+    """
 
 
 class UndefinedMeasureError(ValueError):
-    """A measure has no value on these data, such as a spread between classes when there is one."""
+    """Raised if a measure is undefined for the data, such as a ratio to a variance of 0.
+
+    See Also
+    --------
+    MeasureWarning : Warns of caveats of a value that exists.
+    measure : Lists undefined measures in ``skipped`` of its result instead of raising this.
+    """
 
 
 class Number:
@@ -45,6 +57,12 @@ class Result(Number):
         issued as a `MeasureWarning` when the measure was called.
     higher_is_better : bool or None
         Whether a higher value means more untangled; None where neither end is better.
+
+    See Also
+    --------
+    ClassResult : With values per class.
+    PairResult : With values per pair of classes.
+    Score : One measure as `measure` returns it, with an interval and a null.
     """
 
     value: float
@@ -78,7 +96,7 @@ class Result(Number):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class ClassResult(Result):
-    """The value of a measure, and its values for each class.
+    """The value of a measure, and its value for each class.
 
     Attributes
     ----------
@@ -88,6 +106,11 @@ class ClassResult(Result):
         The measure of each class.
     classes : array (n_classes,)
         The class values, in the order of ``per_class``.
+
+    See Also
+    --------
+    Result : The base class.
+    PairResult : With values per pair of classes.
     """
 
     per_class: Float64[Array, " classes"]
@@ -96,7 +119,7 @@ class ClassResult(Result):
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class PairResult(Result):
-    """The value of a measure, and its values for each pair of classes.
+    """The value of a measure, and its value for each pair of classes.
 
     Attributes
     ----------
@@ -106,6 +129,11 @@ class PairResult(Result):
         The measure of each pair of classes.
     classes : array (n_classes,)
         The class values, in the order of both axes of ``per_pair``.
+
+    See Also
+    --------
+    Result : The base class.
+    ClassResult : With values per class.
     """
 
     per_pair: Float64[Array, "classes classes"]
@@ -113,13 +141,13 @@ class PairResult(Result):
 
 
 def warn_notes(result: ResultT) -> ResultT:
-    """Give each note of a result as a warning, at the line that called the measure."""
+    """Issue each note of a result as a warning at the line that called the measure."""
     for note in result.notes:
         warnings.warn(note, MeasureWarning, stacklevel=3)
     return result
 
 
 def format_names(names: Array) -> str:
-    """Name classes in a sentence: all of a few, the first of many."""
+    """Join up to five class names for a message, and count the rest."""
     shown = ", ".join(str(name) for name in names[:5])
     return shown if len(names) <= 5 else f"{shown} and {len(names) - 5} more"

@@ -13,12 +13,12 @@ from ..._io.text import shown
 if TYPE_CHECKING:
     from ..scores import Score, Scores
 
-# Where there is less room, the ranges are left out, so that names and numbers stay whole.
+# In narrower terminals the column of ranges is omitted, so that names and numbers fit.
 WIDTH_WITH_RANGES = 96
 
 
 def render(scores: Scores, width: int) -> Iterator[Any]:
-    """Yield what rich prints in so many columns: the table, its notes, and what was left out."""
+    """Yield what rich prints at this width: the table, its notes, and skipped measures."""
     from rich.table import Table
     from rich.text import Text
 
