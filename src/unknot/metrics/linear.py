@@ -1,6 +1,6 @@
 """Linear probe: cross-validated accuracy of a linear classifier.
 
-Home-made (`_probe`): all folds are trained together. See benchmarks/home_made.py.
+Home-made (`_probe`): 10 to 50 times less CPU time than scikit-learn's `LogisticRegression`.
 """
 
 from dataclasses import dataclass

@@ -1,4 +1,8 @@
-"""L-BFGS updates in compact form, for several classifiers simultaneously."""
+"""L-BFGS updates in compact form, for several classifiers simultaneously.
+
+Home-made: SciPy's L-BFGS minimizes one function at a time and takes no preconditioner. The numbers
+are those of `softmax`.
+"""
 
 from __future__ import annotations
 

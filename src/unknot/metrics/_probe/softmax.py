@@ -1,4 +1,8 @@
-"""Multinomial logistic regression, trained on all folds of a cross-validation at once."""
+"""Multinomial logistic regression, trained on all folds of a cross-validation at once.
+
+Home-made: 10 to 50 times less CPU time than scikit-learn's `LogisticRegression`, at the same
+accuracy within .001 (benchmarks/home_made.py).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Compiled operations on convex polygons: hulls, intersections, areas."""
+"""Compiled operations on convex polygons: hulls, intersections, areas.
+
+Home-made for the peeled hulls: 1.7 to 3.2 times as fast as a loop over shapely's hulls; for plain hulls
+shapely is as fast (benchmarks/home_made.py).
+"""
 
 import numpy as np
 

@@ -13,6 +13,16 @@ FLAT_RATIO = 1e-6
 MIN_WIDTH = 1e-3
 
 
+def points_by_class(points: Array, codes: Array, n_classes: int) -> list[Array]:
+    """Return the points of each class, in their order.
+
+    One sort instead of one mask per class: with 100 classes, masks took half of the time of hulls.
+    """
+    order = np.argsort(codes, kind="stable")
+    ends = np.cumsum(np.bincount(codes, minlength=n_classes))
+    return np.split(points[order], ends[:-1])
+
+
 def class_outline(points: Array, depth: float) -> Array:
     """Return the vertices of the (peeled) hull of points; the two ends if it is flat."""
     from .kernels_shapes import peeled_hull
