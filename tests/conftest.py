@@ -84,7 +84,7 @@ MARKED = {
         "test_backends.py",
         "test_compiler.py",
         "test_kernel_cache.py",
-        "test_together.py",
+        "test_barrier.py",
         "figures/test_figures_layers.py::test_strips_of_any_length",
         "figures/test_figures_layout.py::test_labels_are_moved_apart",
         "figures/test_figures_layout.py::test_legends_fit_and_read_across",
