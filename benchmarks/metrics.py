@@ -2,8 +2,8 @@
 
     python benchmarks/metrics.py [--points 60000] [--rounds 3]
 
-What another library or a slow form computes too is timed in turn with it, and their ratio given.
-Compiled kernels are called once before anything is timed.
+Where another library or a slow form computes the same, it is timed in the same run, and the ratio
+is reported. Kernels are compiled before the clock starts.
 """
 
 import argparse
@@ -35,7 +35,7 @@ FAMILIES = (
 
 
 def seconds(task, rounds):
-    """Median of the rounds, and the last result."""
+    """Return the median of the rounds, and the last result."""
     times = []
     for _ in range(rounds):
         start = time.perf_counter()
@@ -54,7 +54,7 @@ def report(name, spent, bar=None, ratio=None):
 
 
 def from_a_ready_graph(points, labels, graph, rounds):
-    """Neighborhood Hit, confusion and TwoNN from neighbors that are known already."""
+    """Neighborhood Hit, confusion and TwoNN from a precomputed graph."""
 
     def task():
         return (
@@ -96,7 +96,7 @@ def silhouette_against_scikit_learn(points, labels, rounds):
 
 
 def capacity(points, labels, rounds):
-    """Ten classes of 50 points, and the projections alone against scipy's least squares."""
+    """Ten classes of 50 points, and the projections only against SciPy's least squares."""
     rows = np.concatenate([np.flatnonzero(labels == c)[:50] for c in range(10)])
     few, own = points[rows], labels[rows]
     metrics.manifold_capacity(few, own, random_state=0)

@@ -2,9 +2,9 @@
 
     python docs/measures_mnist.py [--layers FOLDER]
 
-Trains the lab's perceptron and LeNet, takes their hidden layer of 100 units for the test set,
-before and after training, and measures everything. Layers are kept as .npy in FOLDER, by default
-docs/build, and used again where they are there; the tables of measures.md are written anew.
+Trains the lab's perceptron and LeNet, extracts their hidden layer of 100 units on the test set
+before and after training, and computes all measures. Layers are cached as .npy in FOLDER, by
+default docs/build; the tables of measures.md are regenerated.
 """
 
 import argparse

@@ -42,7 +42,7 @@ def panels(count: int, width: float = 2.3, height: float = 1.75) -> list[Axes]:
 
 
 def frame(ax: Axes, height: float, center: tuple[float, float] = (0.0, 0.0)) -> None:
-    """Show so much on either side of a center; the width follows from the panel's shape."""
+    """Set the limits around a center; the width follows from the shape of the panel."""
     box = ax.get_window_extent()
     width = height * box.width / box.height
     ax.set(xlim=(center[0] - width, center[0] + width))
@@ -57,7 +57,7 @@ def scatter(
 
 
 def below(ax: Axes, text: str) -> None:
-    """Write what a panel shows below it."""
+    """Write a caption below a panel."""
     ax.text(
         0.5, -0.05, text, transform=ax.transAxes, ha="center", va="top", fontsize=8.5, color=INK
     )
@@ -117,7 +117,7 @@ def neighbor_confusion(rng: np.random.Generator) -> None:
 
 
 def trustworthiness(rng: np.random.Generator) -> None:
-    """Draw a ring, cut open and pressed flat."""
+    """Draw a ring, cut open and flattened."""
     angle = np.sort(rng.uniform(0, 2 * np.pi, 120))
     ring = np.column_stack([np.cos(angle), np.sin(angle)])
     maps = {
@@ -160,7 +160,7 @@ def class_trustworthiness(rng: np.random.Generator) -> None:
 
 
 def label_trustworthiness(rng: np.random.Generator) -> None:
-    """Draw classes that lie in each other, and apart, each as the map of the other."""
+    """Draw overlapping and separated classes, each as the map of the other."""
     labels = np.arange(120) % 2
     noise = rng.normal(size=(120, 2))
     together, apart = noise + 0.3 * labels[:, None], noise + np.array([[-2.5, 0], [2.5, 0]])[labels]
@@ -177,7 +177,7 @@ def label_trustworthiness(rng: np.random.Generator) -> None:
 
 
 def distance_consistency(rng: np.random.Generator) -> None:
-    """Draw centroids with the border between them, for two blobs and for a ring about a blob."""
+    """Draw centroids and their bisector, for two blobs and for a ring around a blob."""
     left, right = panels(2)
     labels = np.arange(140) % 2
     two = np.array([[-1.3, 0], [1.3, 0]])[labels] + rng.normal(size=(140, 2))
@@ -242,7 +242,7 @@ def davies_bouldin(rng: np.random.Generator) -> None:
 
 
 def shapes(rng: np.random.Generator) -> None:
-    """Draw hulls, peeled hulls and ellipses of two classes with a stray point."""
+    """Draw hulls, peeled hulls and ellipses of two classes with an outlier."""
     labels = np.arange(500) % 2
     points = np.array([[-2.4, 0], [2.4, 0]])[labels] + rng.normal(size=(500, 2)) * [0.9, 0.8]
     points[0] = [4.6, 0.8]
@@ -274,7 +274,7 @@ def shapes(rng: np.random.Generator) -> None:
 
 
 def linear_probe(rng: np.random.Generator) -> None:
-    """Draw classes that a line divides, and a ring about a blob."""
+    """Draw linearly separable classes, and a ring around a blob."""
     left, right = panels(2)
     labels = np.arange(160) % 2
     two = np.array([[-1.4, 0], [1.4, 0]])[labels] + rng.normal(size=(160, 2)) * [0.7, 1.2]
@@ -304,7 +304,7 @@ def collapse(rng: np.random.Generator) -> None:
 
 
 def simplex(rng: np.random.Generator) -> None:
-    """Draw class means on a line, askew, and on the corners of a simplex."""
+    """Draw class means on a line, at unequal angles, and as a simplex."""
     angle = np.pi / 2 + 2 * np.pi * np.arange(3) / 3
     corners = 2 * np.column_stack([np.cos(angle), np.sin(angle)])
     cases = [np.array([[-2.4, 0], [0, 0.0], [2.4, 0]]), np.array([[-2.0, -1], [2, -1], [1.2, 1]])]
@@ -376,7 +376,7 @@ def linear_cka(rng: np.random.Generator) -> None:
 
 
 def capacity(rng: np.random.Generator) -> None:
-    """Draw class manifolds of two sizes about the same centers, with a plane that tells them."""
+    """Draw class manifolds of two sizes around the same centers, with a separating plane."""
     angle = np.array([0.5, 1.25, 2.0, 3.5, 4.35, 5.3])
     centers = 3 * np.column_stack([np.cos(angle), np.sin(angle)])
     deep = np.concatenate([centers, np.zeros((6, 18))], axis=1) / 3

@@ -142,21 +142,21 @@ def probe(
 ) -> LinearProbe:
     """Compute the linear probe of checked points."""
     sizes = np.bincount(codes, minlength=len(classes))
-    enough = sizes >= 2
-    if enough.sum() < 2:
+    testable = sizes >= 2
+    if testable.sum() < 2:
         raise UndefinedMeasureError(
             "the linear probe trains and tests on different points of a class: it needs at least "
-            f"two classes of two points or more; there are {int(enough.sum())}"
+            f"two classes of two points or more; there are {int(testable.sum())}"
         )
     notes = []
-    if not enough.all():
+    if not testable.all():
         notes.append(
-            f"{int((~enough).sum())} of {len(classes)} classes have one point, which cannot be "
+            f"{int((~testable).sum())} of {len(classes)} classes have one point, which cannot be "
             "used for both training and testing; the linear probe leaves them out: "
-            f"{format_names(classes[~enough])}"
+            f"{format_names(classes[~testable])}"
         )
-    used = np.flatnonzero(enough[codes])
-    kept, own = np.unique(codes[used], return_inverse=True)
+    used = np.flatnonzero(testable[codes])
+    labels_used, own = np.unique(codes[used], return_inverse=True)
     sample = stratified_sample(own, max_samples, random_state)
     used, own = used[sample.rows], sample.codes
     if not sample.whole:
@@ -170,14 +170,14 @@ def probe(
     predicted = found[0]
     if not converged:
         notes.append("the training of the linear probe stopped before convergence")
-    right = (predicted == own).astype(np.float64)
+    correct = (predicted == own).astype(np.float64)
     table = np.zeros((len(classes), len(classes)))
-    np.add.at(table, (kept[own], kept[predicted]), 1.0)
+    np.add.at(table, (labels_used[own], labels_used[predicted]), 1.0)
     tested = np.maximum(table.sum(axis=1), 1.0)
     return LinearProbe(
-        value=float(right.mean()),
+        value=float(correct.mean()),
         per_class=table.diagonal() / tested,
-        per_point=right,
+        per_point=correct,
         samples=used,
         confusion=table / tested[:, None],
         n_folds=n_folds,

@@ -1,6 +1,6 @@
 """Shapes of the classes on a map: convex hulls and Gaussian ellipses, and their overlap.
 
-Home-made (`_shapes`): peeled hulls are 1.7 to 3.2 times as fast as with shapely; plain ones are not.
+Home-made (`_shapes`): peeled hulls are 1.7 to 3.2 times as fast as with shapely.
 """
 
 from dataclasses import dataclass, replace

@@ -1,7 +1,7 @@
 """Compiled operations on convex polygons: hulls, intersections, areas.
 
-Home-made for the peeled hulls: 1.7 to 3.2 times as fast as a loop over shapely's hulls; for plain hulls
-shapely is as fast (benchmarks/home_made.py).
+Home-made for the peeled hulls: 1.7 to 3.2 times as fast as a loop over shapely's hulls; for plain
+hulls shapely is as fast (benchmarks/home_made.py).
 """
 
 import numpy as np

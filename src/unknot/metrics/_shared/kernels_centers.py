@@ -158,9 +158,9 @@ def minimize_correlation(centers, products, directions):
         project_to_tangent(directions, fresh)
         project_to_tangent(directions, gradient)
         project_to_tangent(directions, step)
-        turn = max(0.0, (inner_product(fresh, fresh) - inner_product(fresh, gradient)) / size)
-        # The next step is turn * step - fresh.
-        add_scaled(step, turn - 1.0, step, step)
+        beta = max(0.0, (inner_product(fresh, fresh) - inner_product(fresh, gradient)) / size)
+        # The next step is beta * step - fresh.
+        add_scaled(step, beta - 1.0, step, step)
         add_scaled(step, -1.0, fresh, step)
         add_scaled(fresh, 0.0, fresh, gradient)
         if gained <= GAIN_TOLERANCE * cost:

@@ -83,10 +83,10 @@ def robust_origin(points: Rows, origin: Array) -> Array:
     """
     rows = np.unique(np.linspace(0, len(points) - 1, ORIGIN_SAMPLE).astype(np.int64))
     selected = points[rows].astype(np.float64)
-    away = np.square(selected - origin).sum(axis=1)
-    nearest = selected[away.argmin()]
-    among = np.square(selected - nearest).sum(axis=1)
-    return nearest if np.median(among) < ORIGIN_OUTLIER_RATIO * away.min() else origin
+    to_origin = np.square(selected - origin).sum(axis=1)
+    nearest = selected[to_origin.argmin()]
+    to_nearest = np.square(selected - nearest).sum(axis=1)
+    return nearest if np.median(to_nearest) < ORIGIN_OUTLIER_RATIO * to_origin.min() else origin
 
 
 def all_equal(points: Rows, rows: Array) -> bool:
