@@ -44,7 +44,6 @@ _QUICK = (
     "tests/metrics/test_metrics_table.py",
     "tests/neighbors/test_neighbor_graph.py",
     "tests/neighbors/test_tiles.py",
-    "tests/projection/test_alignment.py",
     "tests/projection/test_pca.py",
     "tests/report/test_report_packing.py",
     "tests/report/test_report_payload.py",
