@@ -61,8 +61,8 @@ def precision_message(share: float) -> str:
     return (
         f"{share:.0%} of the samples checked lie closer to others than float32 can resolve at "
         "their distance from the rest; their neighbors, and the maps and scores that depend on "
-        "them, may be wrong. Move the groups of samples closer together, or map distances of your own: "
-        "TSNE(metric='precomputed')"
+        "them, may be wrong. Move the groups of samples closer together, or map distances of your "
+        "own: TSNE(metric='precomputed')"
     )
 
 
