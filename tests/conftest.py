@@ -81,6 +81,7 @@ MARKED = {
         "fuzz",
         "lab",
         "metrics/test_metrics_suite.py",
+        "projection/test_faults.py",
         "test_backends.py",
         "test_compiler.py",
         "test_kernel_cache.py",

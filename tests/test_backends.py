@@ -11,7 +11,7 @@ import pytest
 HERE = Path(__file__).parent
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("backend", ["tensorflow", "jax", "torch"])
 def test_keras_models_on_another_backend(backend):
     if backend == os.environ["KERAS_BACKEND"]:
