@@ -1,4 +1,4 @@
-"""Points that lie on disk and are read a few rows at a time."""
+"""Points on disk that are read in blocks of rows."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ from .._validation.points import (
 )
 from .._validation.precision import VALUES, warn_if_imprecise
 
-# Points on disk that take more bytes than this are not read whole, unless told otherwise.
+# By default, larger points on disk are not read whole.
 MAX_MEMORY = 2**28
 
 
 class Summary(NamedTuple):
-    """What one pass through points finds, by feature."""
+    """Statistics of each feature, from one pass through the points."""
 
     mean: Float64[Array, " features"]
     low: Float32[Array, " features"]
@@ -39,9 +39,9 @@ class Summary(NamedTuple):
 class StoredPoints:
     """Points on disk as an array of float32 (n_samples, n_features), each sample flattened.
 
-    What float32 cannot hold, such as float64 values with a large offset, is relative to one of the
-    points. Has what the measures and the search use of an array: its shape, rows by slice or by
-    indices (which are read into memory), and mean, least and greatest of each feature.
+    Values that float32 cannot hold, such as float64 with a large offset, are taken relative to one
+    of the points. Offers what measures and the search need of an array: its shape, rows by slice or
+    by indices (read into memory), and the mean, minimum and maximum of each feature.
 
     Parameters
     ----------
@@ -49,9 +49,9 @@ class StoredPoints:
         Of shape (n_samples, *shape), with ``dtype`` and row slicing: a Zarr or HDF5 array, a
         ``numpy.memmap``.
     max_memory : int
-        Bytes of points that may be held at once.
+        The most bytes of points in memory at once.
     name : str
-        What errors call the points.
+        The name of the argument, for errors.
 
     Raises
     ------
@@ -86,7 +86,7 @@ class StoredPoints:
         self._held = is_float32(stored)
         self.max_memory = max_memory
         self.shape = (shape[0], int(np.prod(shape[1:])))
-        # Whole chunks where there are any: part of a chunk takes as long to read.
+        # Whole chunks, since a part of a chunk takes as long to read.
         chunks = getattr(source, "chunks", None)
         chunk = chunks[0] if chunks and isinstance(chunks[0], int) else 1
         self._chunk = min(chunk, self.rows_in(max_memory // 4))
@@ -100,21 +100,21 @@ class StoredPoints:
         return self.shape[0] * self.shape[1]
 
     def rows_in(self, n_bytes: int, itemsize: int = 4) -> int:
-        """Return how many rows fit into so many bytes; at least one."""
+        """Return how many rows fit into a number of bytes; at least one."""
         return max(1, int(n_bytes) // (itemsize * self.shape[1]))
 
     def whole_chunks(self, rows: int) -> int:
-        """Return a number of rows near this one that are whole chunks on disk."""
+        """Return a similar number of rows that is a multiple of the chunk size."""
         return max(rows // self._chunk, 1) * self._chunk
 
     def slabs(self, n_bytes: int | None = None) -> list[slice]:
-        """Cut the rows into parts of so many bytes, a quarter of ``max_memory`` by default."""
+        """Cut the rows into parts of a size in bytes, by default a quarter of ``max_memory``."""
         rows = self.rows_in(self.max_memory // 4 if n_bytes is None else n_bytes)
         rows = self.whole_chunks(rows)
         return [slice(start, min(start + rows, len(self))) for start in range(0, len(self), rows)]
 
     def __getitem__(self, rows: slice | Array) -> Float32[Array, "rows features"]:
-        """Read rows by a slice without step, or by their indices in any order."""
+        """Read rows by a slice without a step, or by indices in any order."""
         if isinstance(rows, slice):
             return self._read(*rows.indices(len(self))[:2])
         wanted = np.asarray(rows)
@@ -138,12 +138,12 @@ class StoredPoints:
             return converted(self._stored(start, stop), self.origin, self.exponent)
 
     def _stored(self, start: int, stop: int) -> Array:
-        """Read rows in the precision they are stored in."""
+        """Read rows in their stored precision."""
         return as_numbers(self.source[start:stop], self.name).reshape(-1, self.shape[1])
 
     @cached_property
     def origin(self) -> Array | None:
-        """The point that all are relative to, if float32 cannot hold them as they are.
+        """The point that all others are relative to, if float32 cannot hold them; else None.
 
         Raises
         ------
@@ -171,7 +171,7 @@ class StoredPoints:
 
     @cached_property
     def reach(self) -> float:
-        """The largest absolute coordinate, before it is multiplied by a power of two."""
+        """The largest absolute coordinate, before scaling."""
         if self.origin is None:
             found = self.summary
             return float(np.ldexp(max(found.high.max(), -found.low.min()), -self.exponent))
@@ -182,7 +182,7 @@ class StoredPoints:
     def scale_free(self) -> StoredPoints:
         """Return the same points scaled by a power of two, if float32 requires it.
 
-        For whatever does not depend on their unit.
+        For computations that do not depend on the unit.
         """
         exponent = scaling_exponent(self.reach)
         if exponent == 0:
@@ -204,11 +204,11 @@ class StoredPoints:
         return self.scan(lambda rows, block: None)
 
     def require_finite(self) -> None:
-        """Raise ValueError unless every value is finite, if that has not been looked at yet."""
+        """Raise ValueError unless every value is finite; checked once."""
         _ = self.summary
 
-    def scan(self, look: Callable[[slice, Array], object]) -> Summary:
-        """Summarize the points, and let a function look at each part on the way."""
+    def scan(self, visit: Callable[[slice, Array], object]) -> Summary:
+        """Summarize the points in one pass, and call a function with each block."""
         total = np.zeros(self.shape[1])
         low = np.full(self.shape[1], np.inf, np.float32)
         high = -low
@@ -226,10 +226,10 @@ class StoredPoints:
             total += sums
             np.minimum(low, block.min(axis=0), out=low)
             np.maximum(high, block.max(axis=0), out=high)
-            look(rows, block)
+            visit(rows, block)
         if max(high.max(), -low.min()) < TINY and self.origin is not None:
             raise ValueError(
-                f"{self.name} must be told apart in float32; got values that differ by "
+                f"{self.name} must be distinguishable in float32; got values that differ by "
                 f"{self.reach:.3g} at most. Multiply all values by a constant"
             )
         found = Summary(total / len(self), low, high)
@@ -243,22 +243,22 @@ class StoredPoints:
         return self.summary.mean
 
     def min(self, axis: int) -> Float32[Array, " features"]:
-        """Return the least value of each feature."""
+        """Return the minimum of each feature."""
         assert axis == 0
         return self.summary.low
 
     def max(self, axis: int) -> Float32[Array, " features"]:
-        """Return the greatest value of each feature."""
+        """Return the maximum of each feature."""
         assert axis == 0
         return self.summary.high
 
 
-# Points in memory or on disk, to functions that read them by rows.
+# Points in memory or on disk, for functions that read rows.
 Rows: TypeAlias = Array | StoredPoints
 
 
 def is_stored(points: Any) -> bool:
-    """Whether points lie on disk: a Zarr or HDF5 array, a memory map, or the like."""
+    """Whether points are on disk: a Zarr or HDF5 array, a memory map, or similar."""
     if isinstance(points, StoredPoints | np.memmap):
         return True
     if isinstance(points, np.ndarray) or not all(
@@ -270,12 +270,12 @@ def is_stored(points: Any) -> bool:
 
 
 def opened(points: Any, max_memory: int | str | None = None, *, name: str = "points") -> Any:
-    """Return points on disk as `StoredPoints`, or read whole if they fit; others as they are.
+    """Return points on disk as `StoredPoints`, or read whole if they fit; others unchanged.
 
     Raises
     ------
     ValueError
-        If ``max_memory`` is not a positive number of bytes.
+        If ``max_memory`` is not a positive amount of memory.
     """
     budget = MAX_MEMORY if max_memory is None else parse_memory(max_memory)
     if budget < 1:
@@ -291,7 +291,7 @@ def opened(points: Any, max_memory: int | str | None = None, *, name: str = "poi
 
 
 def parts_of(points: Rows) -> Iterator[tuple[slice, Array]]:
-    """Go through points: those in memory at once, those on disk part by part."""
+    """Iterate over blocks of points: one block if they are in memory."""
     if isinstance(points, StoredPoints):
         for rows in points.slabs():
             yield rows, points[rows]
@@ -300,6 +300,6 @@ def parts_of(points: Rows) -> Iterator[tuple[slice, Array]]:
 
 
 def within(rows: Array, part: slice) -> Array:
-    """Return those of ascending row numbers that lie in a part, relative to its start."""
+    """Return the ascending row numbers that are in a slice, relative to its start."""
     first, last = np.searchsorted(rows, [part.start, part.stop])
     return np.asarray(rows[first:last] - part.start)

@@ -1,4 +1,4 @@
-"""Text that can be written anywhere, and names that nearly are known ones."""
+"""Text that is safe to print, and suggestions for unknown names."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -10,9 +10,9 @@ _CONTROLS = re.compile(
 
 
 def whole_text(text: str) -> str:
-    r"""Put U+FFFD in place of halves of characters, which names of files can hold.
+    r"""Replace lone surrogates, which file names can hold, by U+FFFD.
 
-    Neither fonts nor UTF-8 know them.
+    Neither fonts nor UTF-8 can represent them.
 
     Examples
     --------
@@ -25,7 +25,7 @@ def whole_text(text: str) -> str:
 
 
 def shown(text: object) -> str:
-    r"""Write out the characters of a name that a terminal would obey instead of showing.
+    r"""Write out the characters of a name that a terminal would interpret instead of showing.
 
     Examples
     --------
@@ -36,14 +36,14 @@ def shown(text: object) -> str:
 
 
 def did_you_mean(name: str, known: Iterable[str], *, n: int = 1) -> str:
-    """Return the end of an error about an unknown name: the known names most like it, if any.
+    """Return the end of an error about an unknown name: similar known names, if any.
 
     Parameters
     ----------
     name : str
         The name that is not known.
     known : iterable of str
-        Those that are.
+        The names that are known.
     n : int, default=1
         How many names to suggest, at most.
 
@@ -56,7 +56,7 @@ def did_you_mean(name: str, known: Iterable[str], *, n: int = 1) -> str:
     """
     from difflib import get_close_matches
 
-    # Names that differ in capitals only are the most alike.
+    # Compared without case.
     lowered: dict[str, str] = {}
     for each in known:
         lowered.setdefault(each.lower(), each)
@@ -70,7 +70,7 @@ def missing_attribute(instance: object, name: str, renamed: Mapping[str, str]) -
     Parameters
     ----------
     instance : object
-        What was asked for the attribute.
+        The object whose attribute is missing.
     name : str
         The attribute.
     renamed : mapping of str to str
@@ -87,7 +87,7 @@ def missing_attribute(instance: object, name: str, renamed: Mapping[str, str]) -
 
 
 def no_such_layer(name: str, known: Iterable[str]) -> str:
-    """Return the end of an error about a layer that is not there: those like it, or all."""
+    """Return the end of an error about a missing layer: similar ones, or all."""
     names = list(known)
     return did_you_mean(name, names, n=3) or f"; its layers are {', '.join(names)}"
 

@@ -24,7 +24,7 @@ LARGEST = float(np.finfo(np.float32).max)
 # Scale-free measures multiply squares of their points. Up to this power of two, nothing overflows
 # or underflows in float32.
 UNSCALED_EXPONENT = 40
-BLOCK = 2**20
+VALUES_PER_BLOCK = 2**20
 # See `loses_precision`: at most three digits of a feature's spread are lost.
 BLURRED = 256
 
@@ -191,8 +191,8 @@ def relative(array: Array, origin: Array | None, *, name: str) -> Points:
         )
     if array.dtype != np.float32 and 0.0 < reach < TINY:
         raise ValueError(
-            f"{name} must be told apart in float32; got values that differ by {reach:.3g} at most. "
-            "Multiply all values by a constant"
+            f"{name} must be distinguishable in float32; got values that differ by {reach:.3g} at "
+            "most. Multiply all values by a constant"
         )
     return converted(array, origin, 0)
 
@@ -304,6 +304,6 @@ def converted(array: Array, origin: Array | None, exponent: int) -> Points:
 
 
 def _blocks(array: Array) -> Iterator[slice]:
-    step = max(1, BLOCK // array.shape[1])
+    step = max(1, VALUES_PER_BLOCK // array.shape[1])
     for start in range(0, len(array), step):
         yield slice(start, min(start + step, len(array)))

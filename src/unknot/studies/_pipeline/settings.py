@@ -113,14 +113,14 @@ class StudySettings:
         wanted = max(self.n_neighbors, int(3 * self.perplexity + 1e-6), self.k, 10)
         n_neighbors = min(wanted, n_samples - 1)
         perplexity = max(1.0, min(self.perplexity, n_neighbors / 3))
-        for name, asked, used in (
+        for name, requested, used in (
             ("k", self.k, k),
             ("n_neighbors", wanted, n_neighbors),
             ("perplexity", self.perplexity, perplexity),
         ):
-            if used != asked:
+            if used != requested:
                 notes.append(
-                    f"{name} is {used:g} instead of {asked:g}: there are {n_samples} samples"
+                    f"{name} is {used:g} instead of {requested:g}: there are {n_samples} samples"
                 )
         changed = {**self.__dict__, "k": k, "n_neighbors": n_neighbors, "perplexity": perplexity}
         return StudySettings(**changed), tuple(notes)
