@@ -39,6 +39,8 @@ ALLOWED = (
 OLD_ON_PURPOSE = {
     ("scores.py", "neighbour"),
     ("scores.py", "centre"),
+    ("capacity.py", "centre"),
+    ("test_package.py", "centre"),
     ("scores.py", "to_frame"),
     ("test_studies_store.py", "neighbour"),
     ("test_metrics_suite.py", "to_frame"),

@@ -1,9 +1,12 @@
+import copy
 import importlib
+import pickle
 import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import unknot
@@ -111,3 +114,23 @@ def test_a_missing_extra_names_feature_and_command(monkeypatch):
 
 def test_an_extra_that_is_there_is_imported():
     assert import_extra("json", feature="This", extra="lab") is importlib.import_module("json")
+
+
+def test_a_renamed_attribute_suggests_its_successor():
+    points = np.random.default_rng(0).normal(size=(30, 3))
+    labels = np.arange(30) % 2
+    graph = unknot.nearest_neighbors(points, 5)
+    options = {"measures": "neighborhood", "n_resamples": 0, "n_permutations": 0}
+    score = unknot.measure(points, labels, **options)["neighborhood_hit"]
+    capacity = unknot.metrics.manifold_capacity(points, labels, n_draws=2)
+    for thing, name, successor in (
+        (graph, "k", "n_neighbors"),
+        (score, "better", "higher_is_better"),
+        (capacity, "centre_correlation", "center_correlation"),
+        (unknot.lab.LabSettings(), "seed", "random_state"),
+    ):
+        with pytest.raises(AttributeError, match=f"{name}'; did you mean '{successor}'"):
+            getattr(thing, name)
+        assert copy.copy(pickle.loads(pickle.dumps(thing))) is not None
+        with pytest.raises(AttributeError, match=r"has no attribute 'nonsense'$"):
+            thing.nonsense  # noqa: B018

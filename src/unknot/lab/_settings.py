@@ -1,7 +1,9 @@
 """Settings of the lab."""
 
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Any, Final
+
+from .._io.text import missing_attribute
 
 NETWORKS: Final = ("logistic_regression", "perceptron", "lenet")
 STUDIED: Final = ("perceptron", "lenet")
@@ -102,6 +104,10 @@ class LabSettings:
     untrained: bool = True
     measures: list[str] = field(default_factory=lambda: ["linear_probe", "two_nn"])
     mistakes: list[str] = field(default_factory=lambda: list(NETWORKS))
+
+    def __getattr__(self, name: str) -> Any:
+        renamed = {"seed": "random_state", "iterations": "max_iter"}
+        raise missing_attribute(self, name, renamed)
 
     def __post_init__(self) -> None:
         for network in STUDIED:

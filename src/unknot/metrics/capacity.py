@@ -1,10 +1,12 @@
 """Manifold capacity: how many class manifolds per dimension are linearly separable."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from .._io.stored_points import Rows
+from .._io.text import missing_attribute
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float64
@@ -60,6 +62,9 @@ class ManifoldCapacity(ClassResult):
     draws: Float64[Array, "3 classes draws"]
     spans: Float64[Array, " classes"]
     higher_is_better: bool | None = True
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing_attribute(self, name, {"centre_correlation": "center_correlation"})
 
     @property
     def capacity(self) -> float:

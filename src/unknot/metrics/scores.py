@@ -96,6 +96,9 @@ class Score(Number):
         parts.append(f"higher_is_better={self.higher_is_better}")
         return f"Score({', '.join(parts)})"
 
+    def __getattr__(self, name: str) -> Any:
+        raise missing_attribute(self, name, {"better": "higher_is_better"})
+
     def to_dict(self) -> dict[str, Any]:
         """Return a dict that can be stored as JSON.
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from .._io.text import missing_attribute
 from .._typing import Array
 from .._validation.arrays import as_array
 
@@ -105,6 +107,9 @@ class NeighborGraph:
     def n_neighbors(self) -> int:
         """The number of neighbors of each sample."""
         return int(self.indices.shape[1])
+
+    def __getattr__(self, name: str) -> Any:
+        raise missing_attribute(self, name, {"k": "n_neighbors"})
 
     def nearest(self, n_neighbors: int) -> NeighborGraph:
         """Return the graph of the nearest ``n_neighbors`` only.
