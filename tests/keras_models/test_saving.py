@@ -197,3 +197,10 @@ def test_two_architectures_do_not_share_weights(tmp_path):
     with pytest.raises(FileExistsError, match=r"a\.yml and a\.yaml would share a\.weights\.h5"):
         save_model(other, tmp_path / "a.yml")
     assert (tmp_path / "a.weights.h5").read_bytes() == before
+
+
+@pytest.mark.parametrize("model", [object(), None, "model.keras", {"fc1": np.eye(3)}])
+def test_only_keras_models_are_saved(model, tmp_path):
+    with pytest.raises(TypeError, match=r"model must be a Keras model; got .*torch\.export\.save"):
+        save_model(model, tmp_path / "model.keras")
+    assert not list(tmp_path.iterdir())

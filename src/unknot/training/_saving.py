@@ -43,6 +43,8 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
 
     Raises
     ------
+    TypeError
+        If the model is not a Keras model.
     ValueError
         If the extension is unknown, or the model is not built.
     FileExistsError
@@ -67,6 +69,11 @@ def save_model(model: Any, path: str | os.PathLike[str]) -> None:
     """
     keras = import_keras(feature="Saving a model")
     kind, path = check_model_path(path)
+    if not isinstance(model, keras.Model):
+        raise TypeError(
+            f"model must be a Keras model; got {type(model).__name__}. Save a PyTorch module with "
+            "torch.export.save or torch.jit.save, and an ONNX model with onnx.save"
+        )
     if not model.built:
         raise ValueError(f"model {model.name!r} has no weights to save; build or call it first")
     if kind == "yaml":
