@@ -29,8 +29,10 @@ def draw_stratified(
         Indices of the points, ascending.
     """
     rng = np.random.default_rng(random_state)
+    counts = np.bincount(codes, minlength=len(n_per_class))
+    members = np.split(np.argsort(codes, kind="stable"), np.cumsum(counts)[:-1])
     drawn = [
-        rng.choice(np.flatnonzero(codes == code), size=int(n), replace=False)
-        for code, n in enumerate(n_per_class)
+        rng.choice(own, size=int(n), replace=False)
+        for own, n in zip(members, n_per_class, strict=False)
     ]
     return np.sort(np.concatenate(drawn)).astype(np.int64)

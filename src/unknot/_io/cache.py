@@ -28,7 +28,7 @@ from typing import Any, Final
 from .. import __version__
 from .._parallel.n_jobs import resolve_n_jobs
 from .atomic import write_json
-from .folders import inside, is_link, read_regular
+from .folders import TooLargeError, inside, is_link, read_regular
 
 RECORD: Final = "part.json"
 SECONDS: Final = "seconds.json"
@@ -275,7 +275,7 @@ class Parts:
             unfinished.mkdir(parents=True)
             yield unfinished
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT) or isinstance(error, TooLargeError):
                 raise
             raise OSError(
                 error.errno,

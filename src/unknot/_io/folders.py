@@ -21,6 +21,10 @@ VERSION: Final = 1
 _MARKER_BYTES: Final = 4096
 
 
+class TooLargeError(OSError):
+    """What is to be written does not fit on the disk, which is known before the work."""
+
+
 class LinkError(OSError):
     """A path inside a folder of this package is a link, or leads out of the folder."""
 

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 
 from .._typing import Array, Float32, Float64
-from .._validation.arrays import as_numbers
+from .._validation.arrays import as_numbers, is_small_float
 from .._validation.numbers import parse_memory
 from .._validation.points import (
     TINY,
@@ -71,7 +71,7 @@ class StoredPoints:
             raise TypeError(
                 f"{name} must be an array, in memory or on disk; got {type(source).__name__}"
             ) from error
-        if stored.kind not in "biuf":
+        if stored.kind not in "biuf" and not is_small_float(stored):
             raise TypeError(f"{name} must hold real numbers; got dtype {source.dtype}")
         shape = tuple(int(size) for size in source.shape)
         if len(shape) < 2 or not all(shape):
@@ -83,7 +83,7 @@ class StoredPoints:
         self.name = name
         # Points are multiplied by this power of two, see `scale_free`.
         self.exponent = 0
-        self._held = is_float32(stored)
+        self._held = is_float32(stored) or is_small_float(stored)
         self.max_memory = max_memory
         self.shape = (shape[0], int(np.prod(shape[1:])))
         # Whole chunks, since a part of a chunk takes as long to read.
@@ -136,6 +136,10 @@ class StoredPoints:
     def _read(self, start: int, stop: int) -> Float32[Array, "rows features"]:
         with np.errstate(over="ignore", invalid="ignore"):
             return converted(self._stored(start, stop), self.origin, self.exponent)
+
+    def as_stored(self, start: int, stop: int) -> Array:
+        """Read rows in their stored precision, neither moved nor scaled."""
+        return self._stored(start, stop)
 
     def _stored(self, start: int, stop: int) -> Array:
         """Read rows in their stored precision."""

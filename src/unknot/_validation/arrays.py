@@ -99,7 +99,7 @@ def as_numbers(values: Any, name: str) -> Array:
     array = as_array(values, name)
     if array.dtype.kind == "O":
         return _numbers_of_objects(array, name)
-    if array.dtype.kind == "V" and array.dtype.names is None and array.dtype.type is not np.void:
+    if is_small_float(array.dtype):
         return array.astype(np.float32)  # bfloat16 and the like, of JAX and TensorFlow
     if array.dtype.kind not in "biuf":
         raise TypeError(f"{name} must hold real numbers; got dtype {array.dtype}")
@@ -134,6 +134,8 @@ def for_estimator(values: Any, name: str) -> Any:
         As `on_host`.
     """
     values = on_host(values, name)
+    if isinstance(values, list | tuple) and _holds_half(values):
+        return as_numbers(values, name)
     if is_sparse(values) or not hasattr(values, "__array__"):
         return values
     if hasattr(values, "iloc"):
@@ -146,6 +148,18 @@ def for_estimator(values: Any, name: str) -> Any:
     if array.dtype.kind == "V" or any(isinstance(v, str) for v in _objects_of(array)):
         return as_numbers(array, name)
     return array
+
+
+def is_small_float(dtype: Any) -> bool:
+    """Whether a dtype is a float that NumPy does not know, such as bfloat16."""
+    return bool(dtype.kind == "V" and dtype.names is None and dtype.type is not np.void)
+
+
+def _holds_half(values: Any) -> bool:
+    """Whether the first value of nested lists is a float that NumPy does not know."""
+    while isinstance(values, list | tuple) and values:
+        values = values[0]
+    return isinstance(values, np.ndarray | np.generic) and is_small_float(values.dtype)
 
 
 def _objects_of(array: Array) -> list[Any]:

@@ -88,7 +88,7 @@ def _is_nan(value: Any) -> bool:
 def _raise_missing(count: int, name: str) -> None:
     raise ValueError(
         f"{name} has {count} missing values (NaN, None or NA); remove those samples or give them "
-        "a class of their own"
+        "a class of their own. A study leaves them out by itself"
     )
 
 

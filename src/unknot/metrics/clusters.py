@@ -1,5 +1,7 @@
 """Cluster validity: whether classes are compact and separated."""
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,15 +13,12 @@ from .._typing import AnyArray, Array, Float32, Float64, Int64
 from .._validation.numbers import check_integer
 from ._shared.checks import check_labeled, require_classes
 from ._shared.distances import Sample, scan_distances, stratified_sample
-from ._shared.moments import ClassMoments, class_moments, point_blocks
+from ._shared.moments import ClassMoments, class_moments, point_blocks, row_blocks
 from ._shared.results import (
     ClassResult,
-    PairResult,
-    UndefinedMeasureError,
     format_names,
     warn_notes,
 )
-from .collapse import require_distinct_means, single_point_note, squared_distances_of_means
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -67,26 +66,6 @@ class Silhouette(ClassResult):
     samples: Int64[Array, " sampled"]
     standard_error: float
     higher_is_better: bool | None = True
-
-
-@dataclass(frozen=True, eq=False, kw_only=True, repr=False)
-class DaviesBouldin(PairResult):
-    """The Davies-Bouldin index of labeled points.
-
-    Attributes
-    ----------
-    value, per_pair, classes
-        As in `PairResult`.
-    per_class : array of float64 (n_classes,)
-        For each class, the largest value of its pairs; the value is their mean.
-
-    See Also
-    --------
-    davies_bouldin : Computes it.
-    """
-
-    per_class: Float64[Array, " classes"]
-    higher_is_better: bool | None = False
 
 
 def distance_consistency(points: AnyArray, labels: AnyArray) -> DistanceConsistency:
@@ -150,8 +129,73 @@ def compare_centroid_distances(
         other is nearer. The own column is 1.
     """
     table = np.empty((len(points), len(moments.means)), dtype=np.int8)
-    lengths = np.einsum("ij,ij->i", moments.means, moments.means)
+
+    def keep(rows: Array, part: Array) -> None:
+        table[rows] = part
+
     blocks = point_blocks(points, points.shape[1])
+    _compare_blocks(points, blocks, codes, moments, keep, n_jobs)
+    return table
+
+
+def centroid_shares(
+    points: Rows,
+    codes: Array,
+    moments: ClassMoments,
+    n_jobs: int | None = None,
+    rows: Array | None = None,
+) -> Array:
+    """Return `consistency_shares` of all points or of some rows, without a table of all classes."""
+    width = max(points.shape[1], len(moments.means))
+    blocks = point_blocks(points, width) if rows is None else list(row_blocks(rows, width))
+    shares = np.full(len(points), np.nan)
+
+    def keep(own: Array, part: Array) -> None:
+        shares[own] = consistency_shares(part)
+
+    _compare_blocks(points, blocks, codes, moments, keep, n_jobs)
+    return shares if rows is None else shares[rows]
+
+
+def compare_some_classes(
+    points: Rows, codes: Array, moments: ClassMoments, drawn: Array, n_jobs: int | None = None
+) -> tuple[Array, Array, Array]:
+    """Compare the centroid distances of some classes only, as `compare_centroid_distances` does.
+
+    Returns
+    -------
+    rows : array of int64 (n_own,)
+        The points of the drawn classes.
+    own : array of int64 (n_own,)
+        Their classes, 0..n_drawn-1.
+    table : array of int8 (n_own, n_drawn)
+    """
+    place = np.full(len(moments.means), -1, dtype=np.int64)
+    place[drawn] = np.arange(len(drawn))
+    rows = np.flatnonzero(place[codes] >= 0)
+    table = np.empty((len(rows), len(drawn)), dtype=np.int8)
+    position = np.zeros(len(points), dtype=np.int64)
+    position[rows] = np.arange(len(rows))
+    own_moments = dataclasses.replace(moments, means=moments.means[drawn])
+
+    def keep(own: Array, part: Array) -> None:
+        table[position[own]] = part
+
+    blocks = list(row_blocks(rows, points.shape[1]))
+    _compare_blocks(points, blocks, np.maximum(place[codes], 0), own_moments, keep, n_jobs)
+    return rows, place[codes[rows]], table
+
+
+def _compare_blocks(
+    points: Rows,
+    blocks: list[Array],
+    codes: Array,
+    moments: ClassMoments,
+    keep: Callable[[Array, Array], None],
+    n_jobs: int | None,
+) -> None:
+    """Pass the comparisons of each block of rows on."""
+    lengths = np.einsum("ij,ij->i", moments.means, moments.means)
 
     def compare(number: int) -> None:
         rows = blocks[number]
@@ -161,11 +205,10 @@ def compare_centroid_distances(
         longer = np.maximum(lengths, lengths[codes[rows]][:, None])
         rounding = 1e-12 * (size[:, None] + longer)
         ahead = squares - squares[np.arange(len(rows)), codes[rows]][:, None]
-        table[rows] = 1 + (ahead > rounding) - (ahead < -rounding)
+        keep(rows, (1 + (ahead > rounding) - (ahead < -rounding)).astype(np.int8))
 
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         team.run(compare, len(blocks))
-    return table
 
 
 def consistency_shares(table: Array) -> Array:
@@ -194,6 +237,7 @@ def silhouette(
     points: AnyArray,
     labels: AnyArray,
     *,
+    metric: str = "euclidean",
     max_samples: int | None = None,
     random_state: int | None = 0,
     n_jobs: int | None = None,
@@ -213,6 +257,8 @@ def silhouette(
         A representation, or a map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        The distance. Cosine is ``1 - cos``; a row of zeros is at 1 from every other row.
     max_samples : int, optional
         Evaluate a stratified sample of about this many points, each against all others; all by
         default. Set it for more than about 20,000 points, because the time grows with their
@@ -251,37 +297,59 @@ def silhouette(
     >>> silhouette([[0.0], [1.0], [9.0], [10.0]], [0, 0, 1, 1]).per_point
     array([0.89473684, 0.88235294, 0.88235294, 0.89473684])
     """
-    points, codes, classes = check_labeled(points, labels, min_classes=2, measure="silhouette")
+    points, codes, classes = check_labeled(
+        points, labels, metric=metric, min_classes=2, measure="silhouette"
+    )
     if max_samples is not None:
         max_samples = check_integer(max_samples, "max_samples", 1, 2**62, "of at least 1, or None")
     sample = stratified_sample(codes, max_samples, random_state)
-    sums = DistanceSums([codes], len(sample.rows), len(classes))
-    scan_distances(points, sample.rows, [sums], n_jobs)
-    return warn_notes(silhouette_from_sums(sums.sums[:, 0], sample, classes))
+    collected = Silhouettes([codes], sample, len(classes), cosine=metric == "cosine")
+    scan_distances(points, sample.rows, [collected], n_jobs)
+    return warn_notes(silhouette_from_shares(collected, 0, sample, classes))
 
 
-class DistanceSums:
-    """Accumulates the sums of distances from each evaluated point to each class.
+class Silhouettes:
+    """Collects the silhouette of each evaluated point, for several labelings at once.
 
-    For several labelings at once; ``sums`` has the shape (n_rows, n_labelings, n_classes).
+    Attributes
+    ----------
+    shares : array of float64 (n_labelings, n_rows)
+    coincide : bool
+        Whether all distances are 0.
     """
 
-    def __init__(self, labelings: list[Array], n_rows: int, n_classes: int) -> None:
+    def __init__(
+        self, labelings: list[Array], sample: Sample, n_classes: int, *, cosine: bool = False
+    ) -> None:
         self.codes = np.stack(labelings, axis=1)
-        self.sums = np.zeros((n_rows, len(labelings), n_classes))
+        self.rows = sample.rows
+        self.sizes = np.bincount(self.codes[:, 0], minlength=n_classes)
+        self.cosine = cosine
+        self.shares = np.zeros((len(labelings), len(sample.rows)))
+        self.coincide = True
 
     def __call__(self, part: slice, squares: Array) -> None:
-        """Add the distances of a block of rows."""
-        from ._shared.kernels_distances import add_class_distances
+        """Sum the distances of a block of rows to each class, and compare them."""
+        from ._shared.kernels_distances import add_class_distances, add_class_half_squares
 
-        add_class_distances(squares, self.codes, self.sums[part])
+        sums = np.zeros((len(squares), self.codes.shape[1], len(self.sizes)))
+        (add_class_half_squares if self.cosine else add_class_distances)(squares, self.codes, sums)
+        if squares.any():
+            self.coincide = False
+        if len(self.sizes) < 2:
+            return
+        for run, shares in enumerate(self.shares):
+            own = self.codes[self.rows[part], run]
+            shares[part] = silhouettes(sums[:, run], own, self.sizes)
 
 
-def silhouette_from_sums(sums: Array, sample: Sample, classes: Array) -> Silhouette:
-    """Compute the silhouette from the sums of distances to the classes."""
+def silhouette_from_shares(
+    collected: Silhouettes, run: int, sample: Sample, classes: Array
+) -> Silhouette:
+    """Compute the silhouette of one of the labelings from that of each evaluated point."""
     require_classes(classes, 2, "silhouette")
+    share = collected.shares[run]
     sizes = sample.sizes
-    share = silhouettes(sums, sample.codes, sizes)
     error = sample.standard_error(share)
     notes = list(sample.note("the silhouette", error))
     if (sizes == 1).any():
@@ -289,11 +357,11 @@ def silhouette_from_sums(sums: Array, sample: Sample, classes: Array) -> Silhoue
             f"{int((sizes == 1).sum())} of {len(classes)} classes have one point, whose silhouette "
             f"is 0 by convention: {format_names(classes[sizes == 1])}"
         )
-    if not sums.any():
+    if collected.coincide:
         notes.append("all points coincide: every silhouette is 0")
     return Silhouette(
         value=sample.mean(share),
-        per_class=np.bincount(sample.codes, weights=share) / np.bincount(sample.codes),
+        per_class=sample.class_means(share),
         per_point=share,
         samples=sample.rows,
         standard_error=error,
@@ -313,147 +381,3 @@ def silhouettes(sums: Array, codes: Array, sizes: Array) -> Array:
     defined = (larger > 0.0) & (sizes[codes] > 1)
     share = np.divide(nearest - within, larger, out=np.zeros(len(codes)), where=defined)
     return np.asarray(share)
-
-
-def davies_bouldin(points: AnyArray, labels: AnyArray) -> DaviesBouldin:
-    r"""Davies-Bouldin index: spread of pairs of classes relative to the distance of centroids.
-
-    .. math:: R_{ij} = \frac{s_i + s_j}{\|m_i - m_j\|}, \quad DB = \tfrac1C \sum_i \max_j R_{ij}
-
-    with s the mean distance of a class's points to its centroid m. In [0, inf), lower is better:
-    0 if every class has collapsed to a point.
-
-    Parameters
-    ----------
-    points : array-like (n_samples, n_features)
-        A representation, or a map.
-    labels : array-like (n_samples,)
-        The class of each point: integers or strings.
-
-    Returns
-    -------
-    DaviesBouldin
-        ``value``, ``per_class`` (the largest of each class's pairs) and ``per_pair``.
-
-    Raises
-    ------
-    UndefinedMeasureError
-        If there is only one class, or two centroids coincide.
-
-    See Also
-    --------
-    class_distance_variance : The same with variances, averaged over all pairs.
-    calinski_harabasz : A ratio of variances over all classes.
-    silhouette : Uses all distances instead of centroids.
-
-    References
-    ----------
-    [Davies1979]_.
-
-    Examples
-    --------
-    Centroids at 1 and 9, spreads of 1 and 2: 3/8.
-
-    >>> from unknot.metrics import davies_bouldin
-    >>> davies_bouldin([[0.0], [2.0], [7.0], [11.0]], [0, 0, 1, 1]).value
-    0.375
-    """
-    points, codes, classes = check_labeled(
-        points, labels, min_classes=2, measure="the Davies-Bouldin index"
-    )
-    return warn_notes(
-        davies_bouldin_from_moments(class_moments(points, codes, len(classes)), classes)
-    )
-
-
-def davies_bouldin_from_moments(moments: ClassMoments, classes: Array) -> DaviesBouldin:
-    """Compute the Davies-Bouldin index from the class moments."""
-    require_classes(classes, 2, "the Davies-Bouldin index")
-    squares = squared_distances_of_means(moments)
-    require_distinct_means(squares, moments, classes, "the Davies-Bouldin index")
-    spread = moments.mean_distances[:, None] + moments.mean_distances[None]
-    np.fill_diagonal(squares, 1.0)
-    per_pair = spread / np.sqrt(squares)
-    np.fill_diagonal(per_pair, 0.0)
-    per_class = per_pair.max(axis=1)
-    return DaviesBouldin(
-        value=float(per_class.mean()),
-        per_class=per_class,
-        per_pair=per_pair,
-        classes=classes,
-        notes=single_point_note(moments, classes),
-    )
-
-
-def calinski_harabasz(points: AnyArray, labels: AnyArray) -> ClassResult:
-    r"""Calinski-Harabasz index: variance between classes over variance within classes.
-
-    .. math:: CH = \frac{\sum_c n_c \|m_c - m\|^2 / (C - 1)}{\sum_c n_c V_c / (N - C)}
-
-    with n the size, m the centroid and V the variance of a class, and m the mean of all points. In
-    [0, inf), higher is better: about 1 for random labels. It is proportional to the number of
-    points, so compare layers of the same samples, not data sets.
-
-    Parameters
-    ----------
-    points : array-like (n_samples, n_features)
-        A representation, or a map.
-    labels : array-like (n_samples,)
-        The class of each point: integers or strings.
-
-    Returns
-    -------
-    ClassResult
-        ``value``, and ``per_class``, the term of each class in the numerator: the value is their
-        sum.
-
-    Raises
-    ------
-    UndefinedMeasureError
-        If there is only one class, or the variance within every class is 0.
-
-    See Also
-    --------
-    davies_bouldin : Judges each class by its worst pair.
-    nc1 : A ratio of covariances, which does not depend on the number of points.
-
-    References
-    ----------
-    [Calinski1974]_.
-
-    Examples
-    --------
-    Centroids at 1 and 9 about 5: 2 * 16 * 2 = 64; within 1 + 1 + 4 + 4 = 10 over 4 - 2: 64/5.
-
-    >>> from unknot.metrics import calinski_harabasz
-    >>> calinski_harabasz([[0.0], [2.0], [7.0], [11.0]], [0, 0, 1, 1]).value
-    12.8
-    """
-    points, codes, classes = check_labeled(
-        points, labels, min_classes=2, measure="the Calinski-Harabasz index"
-    )
-    return warn_notes(
-        calinski_harabasz_from_moments(class_moments(points, codes, len(classes)), classes)
-    )
-
-
-def calinski_harabasz_from_moments(moments: ClassMoments, classes: Array) -> ClassResult:
-    """Compute the Calinski-Harabasz index from the class moments."""
-    require_classes(classes, 2, "the Calinski-Harabasz index")
-    counts = moments.counts
-    within = float(counts @ moments.variances)
-    if within == 0.0:
-        raise UndefinedMeasureError(
-            "the Calinski-Harabasz index divides by the variance within classes, which is 0"
-        )
-    centered = moments.means - np.average(moments.means, axis=0, weights=counts)
-    between = counts * np.square(centered).sum(axis=1)
-    freedom = (counts.sum() - len(classes)) / (len(classes) - 1.0)
-    per_class = between / within * freedom
-    return ClassResult(
-        value=float(per_class.sum()),
-        higher_is_better=True,
-        per_class=per_class,
-        classes=classes,
-        notes=single_point_note(moments, classes),
-    )

@@ -4,6 +4,7 @@ import numpy as np
 
 from .._typing import AnyArray, Array
 from ._shared.checks import check_labeled, require_classes
+from ._shared.many import MANY_CLASSES, ClassPairs
 from ._shared.moments import ClassMoments, class_moments
 from ._shared.results import (
     ClassResult,
@@ -139,6 +140,15 @@ def nc2_from_moments(moments: ClassMoments, classes: Array) -> Result:
         )
     count = len(classes)
     centered = moments.centered
+    if count > MANY_CLASSES and count > centered.shape[1]:
+        # The square of the norm is 2 - 2 tr(MM') / (|M'M| sqrt(C - 1)), as the means sum to 0.
+        narrow = (centered / np.abs(centered).max()).astype(np.float32)
+        gram = narrow.T @ narrow
+        cosine = np.trace(gram) / (np.linalg.norm(gram) * np.sqrt(count - 1.0))
+        if cosine > 0.9:  # the difference from 1 needs more digits
+            gram = centered.T @ centered
+            cosine = np.trace(gram) / (np.linalg.norm(gram) * np.sqrt(count - 1.0))
+        return Result(value=float(np.sqrt(max(0.0, 2.0 - 2.0 * cosine))), higher_is_better=False)
     gram = centered @ centered.T
     simplex = (np.eye(count) - 1.0 / count) / np.sqrt(count - 1.0)
     notes: tuple[str, ...] = ()
@@ -215,6 +225,23 @@ def cdnv_from_moments(moments: ClassMoments, classes: Array) -> PairResult:
     )
 
 
+def cdnv_from_pairs(moments: ClassMoments, classes: Array, pairs: ClassPairs) -> Result:
+    """Estimate the class-distance normalized variance from a part of the pairs of classes."""
+    from ._shared.kernels_distances import pair_squares
+
+    squares = np.empty(len(pairs.first))
+    pair_squares(moments.means, pairs.first, pairs.second, squares)
+    require_distinct_pairs(squares, moments, classes, pairs, "class-distance normalized variance")
+    spread = 0.5 * (moments.variances[pairs.first] + moments.variances[pairs.second])
+    values = spread / squares
+    note = pairs.note_on_pairs("class-distance normalized variance", values)
+    return Result(
+        value=float(values.mean()),
+        higher_is_better=False,
+        notes=(note, *single_point_note(moments, classes)),
+    )
+
+
 def squared_distances_of_means(moments: ClassMoments) -> Array:
     """Return the squared distances between class means (n_classes, n_classes)."""
     count = len(moments.means)
@@ -238,6 +265,21 @@ def require_distinct_means(
         raise UndefinedMeasureError(
             f"{measure} divides by the distance between class means, and those of "
             f"{classes[first]} and {classes[second]} coincide"
+        )
+
+
+def require_distinct_pairs(
+    squares: Array, moments: ClassMoments, classes: Array, pairs: ClassPairs, measure: str
+) -> None:
+    """Do what `require_distinct_means` does for a part of the pairs."""
+    lengths = np.square(moments.means).sum(axis=1)
+    longer = np.maximum(lengths[pairs.first], lengths[pairs.second])
+    same = squares <= np.minimum(squares.max(), 4.0 * longer) * 1e-24
+    if same.any():
+        place = int(same.argmax())
+        raise UndefinedMeasureError(
+            f"{measure} divides by the distance between class means, and those of "
+            f"{classes[pairs.first[place]]} and {classes[pairs.second[place]]} coincide"
         )
 
 

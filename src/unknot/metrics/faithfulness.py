@@ -54,6 +54,7 @@ def trustworthiness(
     k: int = 10,
     *,
     map_graph: NeighborGraph | None = None,
+    metric: str = "euclidean",
     max_samples: int | None = None,
     random_state: int | None = 0,
     n_jobs: int | None = None,
@@ -77,6 +78,8 @@ def trustworthiness(
         compare values of the same k.
     map_graph : NeighborGraph, optional
         Precomputed nearest neighbors on the map, at least k of each.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        The distance in the representation; on the map it is always the Euclidean one.
     max_samples : int, optional
         Evaluate a sample of about this many points, ranking their neighbors among all points; all
         by default. Set it for more than about 20,000 points, because the time grows with their
@@ -118,7 +121,7 @@ def trustworthiness(
     >>> round(trustworthiness(line, [[0.0], [6.0], [3.0], [1.0], [10.0]], k=1).value, 4)
     0.3333
     """
-    x, y, k = _check_pair(points, map_, k)
+    x, y, k = _check_pair(points, map_, k, metric)
     sample = stratified_sample(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
     ranks = neighbor_ranks(x, check_graph(y, k, map_graph, n_jobs), k, sample.rows, n_jobs)
     return warn_notes(faithfulness_from_ranks(ranks, len(x), sample, "trustworthiness"))
@@ -130,6 +133,7 @@ def continuity(
     k: int = 10,
     *,
     graph: NeighborGraph | None = None,
+    metric: str = "euclidean",
     max_samples: int | None = None,
     random_state: int | None = 0,
     n_jobs: int | None = None,
@@ -153,7 +157,7 @@ def continuity(
         compare values of the same k.
     graph : NeighborGraph, optional
         Precomputed nearest neighbors in the representation, at least k of each.
-    max_samples, random_state, n_jobs
+    metric, max_samples, random_state, n_jobs
         As in `trustworthiness`.
 
     Returns
@@ -183,9 +187,9 @@ def continuity(
     >>> continuity(line, line, k=1).value
     1.0
     """
-    x, y, k = _check_pair(points, map_, k)
+    x, y, k = _check_pair(points, map_, k, metric)
     sample = stratified_sample(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
-    ranks = neighbor_ranks(y, check_graph(x, k, graph, n_jobs), k, sample.rows, n_jobs)
+    ranks = neighbor_ranks(y, check_graph(x, k, graph, n_jobs, metric), k, sample.rows, n_jobs)
     return warn_notes(faithfulness_from_ranks(ranks, len(x), sample, "continuity"))
 
 
@@ -196,6 +200,7 @@ def class_trustworthiness(
     k: int = 10,
     *,
     map_graph: NeighborGraph | None = None,
+    metric: str = "euclidean",
     max_samples: int | None = None,
     random_state: int | None = 0,
     n_jobs: int | None = None,
@@ -213,7 +218,7 @@ def class_trustworthiness(
         Its map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
-    k, map_graph, max_samples, random_state, n_jobs
+    k, map_graph, metric, max_samples, random_state, n_jobs
         As in `trustworthiness`; the sample is stratified by class.
 
     Returns
@@ -244,7 +249,7 @@ def class_trustworthiness(
     >>> class_trustworthiness(line, shuffled, [0, 0, 0, 0, 0], k=1).value
     1.0
     """
-    x, y, k = _check_pair(points, map_, k)
+    x, y, k = _check_pair(points, map_, k, metric)
     codes, _ = check_labels(labels, len(x))
     sample = stratified_sample(codes, max_samples, random_state)
     graph = check_graph(y, k, map_graph, n_jobs)
@@ -262,6 +267,7 @@ def class_continuity(
     k: int = 10,
     *,
     graph: NeighborGraph | None = None,
+    metric: str = "euclidean",
     max_samples: int | None = None,
     random_state: int | None = 0,
     n_jobs: int | None = None,
@@ -279,7 +285,7 @@ def class_continuity(
         Its map.
     labels : array-like (n_samples,)
         The class of each point: integers or strings.
-    k, graph, max_samples, random_state, n_jobs
+    k, graph, metric, max_samples, random_state, n_jobs
         As in `continuity`; the sample is stratified by class.
 
     Returns
@@ -310,10 +316,10 @@ def class_continuity(
     >>> class_continuity(line, shuffled, [0, 1, 2, 3, 4], k=1).value
     1.0
     """
-    x, y, k = _check_pair(points, map_, k)
+    x, y, k = _check_pair(points, map_, k, metric)
     codes, _ = check_labels(labels, len(x))
     sample = stratified_sample(codes, max_samples, random_state)
-    graph = check_graph(x, k, graph, n_jobs)
+    graph = check_graph(x, k, graph, n_jobs, metric)
     ranks = neighbor_ranks(y, graph, k, sample.rows, n_jobs)
     counted = codes[graph.indices[sample.rows, :k]] == codes[sample.rows][:, None]
     return warn_notes(
@@ -321,8 +327,8 @@ def class_continuity(
     )
 
 
-def _check_pair(points: AnyArray, map_: AnyArray, k: int) -> tuple[Array, Array, int]:
-    x, y = check_mapped(points, map_, min_samples=3)
+def _check_pair(points: AnyArray, map_: AnyArray, k: int, metric: str) -> tuple[Array, Array, int]:
+    x, y = check_mapped(points, map_, min_samples=3, metric=metric)
     return x, y, check_neighbors(k, len(x))
 
 

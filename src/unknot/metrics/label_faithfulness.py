@@ -5,7 +5,7 @@ import numpy as np
 from .._typing import AnyArray, Array
 from .._validation.points import check_labels
 from ._shared.checks import check_mapped, require_classes
-from ._shared.moments import class_moments
+from ._shared.moments import class_moments, members_by_class
 from ._shared.results import PairResult, warn_notes
 from .clusters import compare_centroid_distances
 
@@ -157,8 +157,9 @@ def separations(table: Array, codes: Array, weights: Array) -> Array:
     n_classes = table.shape[1]
     nearer = np.empty((len(weights), n_classes, n_classes))
     counts = np.empty((len(weights), n_classes))
+    members = members_by_class(codes, n_classes)
     for c in range(n_classes):
-        own = np.flatnonzero(codes == c)
+        own = members[c]
         nearer[:, c] = weights[:, own].astype(np.float64) @ (table[own] * 0.5)
         counts[:, c] = weights[:, own].sum(axis=1)
     consistent = nearer + nearer.transpose(0, 2, 1)

@@ -13,10 +13,14 @@ from .._validation.numbers import check_integer
 from ._probe.softmax import fit_folds
 from ._shared.checks import check_labeled
 from ._shared.distances import stratified_sample
+from ._shared.many import MANY_CLASSES, TABLE_CLASSES, draw_classes
+from ._shared.moments import members_by_class
 from ._shared.results import ClassResult, UndefinedMeasureError, format_names, warn_notes
 
 N_FOLDS = 5
 PENALTY = 1.0
+# With more classes, a part of them is distinguished.
+MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -31,8 +35,9 @@ class LinearProbe(ClassResult):
         1 if the point was classified correctly by the classifier trained without it, otherwise 0.
     samples : array of int64 (n_used,)
         Indices of the points used.
-    confusion : array of float64 (n_classes, n_classes)
-        Entry (a, b) is the fraction of class a's points that were predicted as class b.
+    confusion : array of float64 (n_classes, n_classes), or None
+        Entry (a, b) is the fraction of class a's points that were predicted as class b. None above
+        256 classes.
     n_folds : int
         Folds of the cross-validation.
 
@@ -43,12 +48,12 @@ class LinearProbe(ClassResult):
 
     per_point: Float64[Array, " used"]
     samples: Int64[Array, " used"]
-    confusion: Float64[Array, "classes classes"]
+    confusion: Float64[Array, "classes classes"] | None
     n_folds: int
     higher_is_better: bool | None = True
 
     @property
-    def per_pair(self) -> Float64[Array, "classes classes"]:
+    def per_pair(self) -> Float64[Array, "classes classes"] | None:
         """The same as ``confusion``."""
         return self.confusion
 
@@ -164,22 +169,48 @@ def probe(
             f"the linear probe is trained and tested on {len(used)} of {len(points)} points, a "
             "stratified sample; its accuracy would be higher with all of them"
         )
+    if len(labels_used) > MOST_CLASSES:
+        drawn = draw_classes(len(labels_used), MOST_CLASSES, np.random.default_rng(random_state))
+        notes.append(
+            f"the linear probe distinguishes {MOST_CLASSES:,} of {len(labels_used):,} classes, "
+            "drawn at random; its accuracy would be lower with all of them"
+        )
+        kept = np.isin(own, drawn)
+        used, own, labels_used = used[kept], np.searchsorted(drawn, own[kept]), labels_used[drawn]
     n_folds = int(min(n_folds, np.bincount(own).max()))
     folds = assign_folds(own, n_folds, random_state)
-    found, converged = fit_folds(points[used], own[None], folds[None], penalty, n_jobs)
+    tested_folds = None
+    if len(labels_used) > MANY_CLASSES:
+        tested_folds = 1
+        notes.append(
+            f"the linear probe is tested on one of {n_folds} folds, since there are "
+            f"{len(labels_used):,} classes"
+        )
+    found, converged = fit_folds(
+        points[used], own[None], folds[None], penalty, n_jobs, tested_folds
+    )
     predicted = found[0]
+    if tested_folds is not None:
+        tested_rows = folds < tested_folds
+        used, own, predicted = used[tested_rows], own[tested_rows], predicted[tested_rows]
     if not converged:
         notes.append("the training of the linear probe stopped before convergence")
     correct = (predicted == own).astype(np.float64)
-    table = np.zeros((len(classes), len(classes)))
-    np.add.at(table, (labels_used[own], labels_used[predicted]), 1.0)
-    tested = np.maximum(table.sum(axis=1), 1.0)
+    confusion = None
+    if len(classes) <= TABLE_CLASSES:
+        table = np.zeros((len(classes), len(classes)))
+        np.add.at(table, (labels_used[own], labels_used[predicted]), 1.0)
+        confusion = table / np.maximum(table.sum(axis=1), 1.0)[:, None]
+    tested = np.bincount(labels_used[own], minlength=len(classes))
+    hits = np.bincount(labels_used[own], weights=correct, minlength=len(classes))
+    # With many classes, not each of them is tested.
+    untested = np.nan if tested_folds is not None else 0.0
     return LinearProbe(
         value=float(correct.mean()),
-        per_class=table.diagonal() / tested,
+        per_class=np.where(tested > 0, hits / np.maximum(tested, 1), untested),
         per_point=correct,
         samples=used,
-        confusion=table / tested[:, None],
+        confusion=confusion,
         n_folds=n_folds,
         classes=classes,
         notes=tuple(notes),
@@ -203,12 +234,22 @@ def permuted_probes(
     used = np.flatnonzero(sizes[codes] >= 2)
     own = np.unique(codes[used], return_inverse=True)[1]
     sample = stratified_sample(own, max_samples, random_state)
-    n_folds = int(min(N_FOLDS, np.bincount(sample.codes).max()))
+    chosen, codes_used = used[sample.rows], sample.codes
+    if len(sizes) > MOST_CLASSES:
+        drawn = draw_classes(int(own.max()) + 1, MOST_CLASSES, np.random.default_rng(random_state))
+        kept = np.isin(codes_used, drawn)
+        chosen, codes_used = chosen[kept], np.searchsorted(drawn, codes_used[kept])
+    n_folds = int(min(N_FOLDS, np.bincount(codes_used).max()))
     rng = np.random.default_rng([random_state, 4])
-    permuted = np.stack([rng.permutation(sample.codes) for _ in range(n_runs)])
+    permuted = np.stack([rng.permutation(codes_used) for _ in range(n_runs)])
     folds = np.stack([assign_folds(labels, n_folds, random_state) for labels in permuted])
-    predicted, _ = fit_folds(points[used[sample.rows]], permuted, folds, PENALTY, n_jobs)
-    return np.asarray((predicted == permuted).mean(axis=1))
+    if codes_used.max() + 1 <= MANY_CLASSES:
+        predicted, _ = fit_folds(points[chosen], permuted, folds, PENALTY, n_jobs)
+        return np.asarray((predicted == permuted).mean(axis=1))
+    predicted, _ = fit_folds(points[chosen], permuted, folds, PENALTY, n_jobs, 1)
+    return np.array(
+        [(p == y)[f == 0].mean() for p, y, f in zip(predicted, permuted, folds, strict=True)]
+    )
 
 
 def assign_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:
@@ -216,8 +257,8 @@ def assign_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:
     rng = np.random.default_rng(random_state)
     folds = np.empty(len(codes), dtype=np.int64)
     first = 0
-    for c in range(codes.max() + 1):
-        own = rng.permutation(np.flatnonzero(codes == c))
+    for own in members_by_class(codes, int(codes.max()) + 1):
+        own = rng.permutation(own)
         # Each class continues where the previous one stopped, so that folds have equal sizes.
         folds[own] = (first + np.arange(len(own))) % n_folds
         first = (first + len(own)) % n_folds

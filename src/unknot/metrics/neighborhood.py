@@ -8,8 +8,9 @@ import numpy as np
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float32, Float64, Shaped
 from .._validation.numbers import check_integer
-from .._validation.points import check_labels, scale_free
-from ._shared.results import PairResult, Result, format_names, warn_notes
+from .._validation.points import check_labels
+from ._shared.metric import check_metric, graph_of, in_metric
+from ._shared.results import ClassResult, PairResult, Result, format_names, warn_notes
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -78,6 +79,7 @@ def neighborhood_hit(
     labels: AnyArray,
     k: int = 6,
     *,
+    metric: str = "euclidean",
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> NeighborhoodHit:
@@ -97,6 +99,8 @@ def neighborhood_hit(
     k : int, default=6
         Number of neighbors, from 1 to n_samples - 1. Increase it for a less local measure; only
         compare values of the same k.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        The distance by which neighbors are nearest.
     graph : NeighborGraph, optional
         Precomputed nearest neighbors of these points, at least k of each; the first k are used.
         Pass it if several measures use the same points.
@@ -144,9 +148,9 @@ def neighborhood_hit(
     >>> hit.per_class
     array([0.75, 1.  ])
     """
-    points = scale_free(points, min_samples=2)
-    codes, classes = check_labels(labels, len(points))
-    graph = check_graph(points, k, graph, n_jobs)
+    found, _ = in_metric(points, check_metric(metric), min_samples=2)
+    codes, classes = check_labels(labels, len(found))
+    graph = check_graph(found, k, graph, n_jobs, metric)
     return warn_notes(hit_from_graph(graph, k, codes, classes))
 
 
@@ -155,6 +159,7 @@ def neighbor_confusion(
     labels: AnyArray,
     k: int = 6,
     *,
+    metric: str = "euclidean",
     graph: NeighborGraph | None = None,
     n_jobs: int | None = None,
 ) -> NeighborConfusion:
@@ -174,6 +179,8 @@ def neighbor_confusion(
     k : int, default=6
         Number of neighbors, from 1 to n_samples - 1. Increase it for a less local measure; only
         compare values of the same k.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        The distance by which neighbors are nearest.
     graph : NeighborGraph, optional
         Precomputed nearest neighbors of these points, at least k of each; the first k are used.
     n_jobs : int, optional
@@ -209,22 +216,27 @@ def neighbor_confusion(
     array([[0.75, 0.25],
            [0.  , 1.  ]])
     """
-    points = scale_free(points, min_samples=2)
-    codes, classes = check_labels(labels, len(points))
-    graph = check_graph(points, k, graph, n_jobs)
+    found, _ = in_metric(points, check_metric(metric), min_samples=2)
+    codes, classes = check_labels(labels, len(found))
+    graph = check_graph(found, k, graph, n_jobs, metric)
     return warn_notes(confusion_from_graph(graph, k, codes, classes))
 
 
 def check_graph(
-    points: Rows, k: int, graph: NeighborGraph | None, n_jobs: int | None
+    points: Rows,
+    k: int,
+    graph: NeighborGraph | None,
+    n_jobs: int | None,
+    metric: str = "euclidean",
 ) -> NeighborGraph:
-    """Check k, and return the given graph if it has at least k neighbors, or compute one."""
+    """Check k, and return the given graph if it has at least k neighbors, or compute one.
+
+    The points are those that `in_metric` returned.
+    """
     n_samples = len(points)
     k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     if graph is None:
-        from ..neighbors import nearest_neighbors
-
-        return nearest_neighbors(points, k, n_jobs=n_jobs)
+        return graph_of(points, k, metric, n_jobs)
     if not hasattr(graph, "indices"):
         raise TypeError(
             f"graph must be a NeighborGraph; got {type(graph).__name__}. Compute one with "
@@ -233,12 +245,34 @@ def check_graph(
     rows, columns = graph.indices.shape
     if rows != n_samples:
         raise ValueError(f"graph must have these {n_samples} points; it has {rows}")
+    other = getattr(graph, "metric", metric)
+    if other != metric and other in ("euclidean", "cosine"):
+        raise ValueError(
+            f"graph must be of the metric {metric!r}; got one of {other!r}. Pass "
+            f"metric={other!r}, or compute it with nearest_neighbors(points, {k}, {metric!r})"
+        )
     if columns < k:
         raise ValueError(
             f"graph must hold at least k = {k} neighbors; it holds {columns}. Compute it with "
             f"nearest_neighbors(points, {k}), or pass k={columns}"
         )
     return graph
+
+
+def confusion_without_table(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> Result:
+    """Compute the share of neighbors of other classes, without a table of all pairs of classes."""
+    hit = hit_from_graph(graph, k, codes, classes)
+    note = (
+        f"the table of all pairs of {len(classes):,} classes is left out; neighbor_confusion "
+        "computes it"
+    )
+    return ClassResult(
+        value=1.0 - hit.value,
+        higher_is_better=False,
+        per_class=1.0 - hit.per_class,
+        classes=classes,
+        notes=(note, *hit.notes),
+    )
 
 
 def confusion_from_graph(

@@ -10,16 +10,21 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._io.stored_points import Rows, StoredPoints, opened
-from .._io.text import did_you_mean
-from .._typing import AnyArray, Array
+from .._io.transformed import preprocessed
+from .._typing import AnyArray
 from .._validation.numbers import check_integer
-from .._validation.points import check_labels, scale_free
-from ._shared.checks import check_labeled
+from .._validation.points import as_points, check_labels, scale_free
+from .._validation.preprocessing import as_steps, described
+from ._shared.metric import check_metric, in_metric
 from ._shared.results import MeasureWarning, UndefinedMeasureError
-from ._suite.inputs import Inputs, Space
-from ._suite.registry import MEASURES, Measure
+from ._suite.compared import metric_conflict
+from ._suite.inputs import PROBE_SAMPLES, Inputs, Space
+from ._suite.permuted import MANY_NULL_RUNS
+from ._suite.registry import Measure
 from ._suite.uncertainty import bootstrap_interval
 from .neighborhood import check_graph
+from .own import OwnFunction, all_measures, check_names, split_measures
+from .regression import check_values, takes_values
 from .scores import Score, Scores
 
 if TYPE_CHECKING:
@@ -50,13 +55,10 @@ def measure_names() -> dict[str, str]:
     'Neighborhood Hit, on the map'
     """
     names = {}
-    for entry in MEASURES:
-        if entry.spaces != "map":
-            names[entry.name] = entry.title
-        if entry.spaces == "both":
-            names[f"map_{entry.name}"] = f"{entry.title}, on the map"
-        if entry.spaces == "map":
-            names[entry.name] = entry.title
+    for entry in all_measures():
+        for name, space in entry.places:
+            mapped = space == "map" and entry.spaces == "both"
+            names[name] = f"{entry.title}, on the map" if mapped else entry.title
     return names
 
 
@@ -64,13 +66,16 @@ def measure(
     points: Any,
     labels: AnyArray,
     map: AnyArray | None = None,  # noqa: A002
-    measures: str | Iterable[str] | None = None,
+    measures: str | OwnFunction | Iterable[Any] | None = None,
     *,
+    metric: str = "euclidean",
+    preprocess: Any = None,
+    label_kind: str | None = None,
     k: int = 6,
     graph: NeighborGraph | None = None,
     map_graph: NeighborGraph | None = None,
     max_samples: int | None = 3000,
-    probe_max_samples: int | None = 10_000,
+    probe_max_samples: int | None = PROBE_SAMPLES,
     capacity_max_samples_per_class: int = 50,
     n_draws: int = 200,
     n_resamples: int = 200,
@@ -92,23 +97,39 @@ def measure(
         A representation. Or one on disk, ``(n_samples, *shape)``: a Zarr or HDF5 array, or a
         ``numpy.memmap``.
     labels : array-like (n_samples,)
-        The class of each point: integers or strings.
+        The class of each point: integers or strings, of which -1 is one like any other. Or a number
+        for each point, with fractions: then the measures are those of the family
+        ``"regression"``, and those that do not depend on labels.
     map : array-like (n_samples, n_components), optional
         A map of the points, which measures of a map and of its faithfulness need.
-    measures : str or iterable of str, optional
-        Names of measures or families (see `measure_names`); all by default.
+    measures : str, callable or iterable of these, optional
+        Names of measures or families (see `measure_names`), and functions of your own: called with
+        points and labels, they return a number or a `ScoreResult` (see `register`). By default all
+        measures that have a name.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        The distance between points; on the map it is always the Euclidean one. See the notes.
+    preprocess : str, callable or list of these, optional
+        What is done to the points first, one after the other, fitted to these points: ``"center"``
+        (subtract the mean), ``"standardize"`` (each feature to mean 0 and standard deviation 1),
+        ``"normalize"`` (each point to length 1), ``"whiten"`` (principal components, each to
+        standard deviation 1), ``"remove_top_3"`` or ``("remove_top", 3)`` (remove the leading
+        principal components), or a function of the points that returns as many points.
+    label_kind : {"classes", "values"}, optional
+        Whether labels are classes or numbers. By default they are numbers if some have fractions,
+        or if ``measures="regression"``; say ``"values"`` for whole numbers, such as ages.
     k : int, default=6
         Number of neighbors of the Neighborhood Hit and the neighbor confusion. Trustworthiness and
         continuity use 10, or as many as they are defined for.
     graph, map_graph : NeighborGraph, optional
         Precomputed nearest neighbors in the representation and on the map, at least max(k, 10) of
-        each point.
+        each point; in the representation by ``metric``, of the preprocessed points.
     max_samples : int or None, default=3000
         Silhouette, trustworthiness and continuity evaluate a stratified sample of about this many
         points, each against all others, and report the standard error. Increase it for a smaller
         one; None evaluates all points.
     probe_max_samples : int or None, default=10000
-        Train and test the linear probe on a stratified sample of about this many points. None uses
+        Train and test the linear probe on a stratified sample of about this many points. The
+        default uses fewer with more than 300 classes: 3,000,000 divided by their number. None uses
         all.
     capacity_max_samples_per_class : int, default=50
         Points of each class that the manifold capacity uses, drawn at random. Keep it the same for
@@ -139,11 +160,13 @@ def measure(
     Raises
     ------
     ValueError
-        If a name is unknown, or a requested measure needs a map and there is none.
+        If a name is unknown, a requested measure needs a map and there is none, or a step of
+        ``preprocess`` is not possible.
 
     See Also
     --------
     measure_names : The names of all measures.
+    register : Adds a measure of your own.
     unknot.study : Measures every layer of a model.
     Scores : The result.
 
@@ -156,6 +179,21 @@ def measure(
     wide as the scatter over new data sets, or up to one half wider. Measures that compare points
     with centroids, or with a trained classifier, keep those. Dimension and similarity are shifted
     to first order. The interval of the manifold capacity is the Monte Carlo error of its draws.
+
+    With ``metric="cosine"`` the distance is 1 - cos. The Neighborhood Hit, the neighbor confusion,
+    trustworthiness, continuity and the silhouette follow it exactly. For points of length 1 it is
+    half the squared Euclidean distance; all other measures are computed on the points scaled to
+    that length, with Euclidean distances: TwoNN, those of centroids, means and variances, the
+    linear probe and the capacity. The order of points by distance does not depend on which of the
+    two is used. Whatever the metric, a note tells if the Neighborhood Hits by the two metrics
+    differ by more than their intervals.
+
+    Above 100 classes, no measure takes time with the square of the classes: pairs of classes, and
+    classes for the manifold capacity, label-trustworthiness and the overlaps, are drawn at random;
+    the linear probe is tested on one fold; and nulls of such measures are of 3 permutations. The
+    notes of each score say so, with the standard error.
+
+    A measure that fails is left out, and ``skipped`` of the result says why.
 
     Examples
     --------
@@ -170,7 +208,16 @@ def measure(
     >>> hit.value, hit.higher_is_better, 0.4 < hit.null < 0.6
     (1.0, True, True)
     """
-    points, codes, classes = _checked(opened(points, max_memory), labels)
+    metric, steps = check_metric(metric), as_steps(preprocess)
+    names, own = split_measures(measures)
+    raw, notes = _preprocessed(opened(points, max_memory), steps)
+    values = None
+    if takes_values(labels, label_kind, names, own):
+        values = check_values(labels, len(raw), "labels")
+        codes, classes = np.zeros(len(raw), dtype=np.int64), np.zeros(1, dtype=np.int64)
+    else:
+        codes, classes = check_labels(labels, len(raw))
+    points, metric_notes = in_metric(raw, metric, min_samples=2)
     map_ = None if map is None else scale_free(map, name="map")
     if map_ is not None and len(map_) != len(points):
         raise ValueError(f"map must have the same {len(points)} points; it has {len(map_)}")
@@ -180,6 +227,8 @@ def measure(
     k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     k_faithfulness = min(K_FAITHFULNESS, (n_samples - 1) // 2)
     settings: dict[str, Any] = {
+        "metric": metric,
+        "preprocess": described(steps),
         "k": k,
         "k_faithfulness": k_faithfulness,
         "max_samples": _optional_count(max_samples, "max_samples"),
@@ -197,13 +246,23 @@ def measure(
         ),
         "n_jobs": n_jobs,
     }
-    for shown, given in ((points, graph), (map_, map_graph)):
+    for shown, given, of in ((points, graph, metric), (map_, map_graph, "euclidean")):
         if given is not None and shown is not None:
-            check_graph(shown, max(k, k_faithfulness), given, n_jobs)
-    chosen, skipped = _choose(measures, map_ is not None)
+            check_graph(shown, max(k, k_faithfulness), given, n_jobs, of)
+    chosen, skipped = _choose(names, own, map_ is not None)
+    chosen = _of_labels(chosen, skipped, names, "classes" if values is None else "values")
     inputs = Inputs(
-        points, codes, classes, map_, settings=settings, graph=graph, map_graph=map_graph
+        points,
+        codes,
+        classes,
+        map_,
+        settings=settings,
+        graph=graph,
+        map_graph=map_graph,
+        raw=raw,
+        raw_map=None if map is None else as_points(map, name="map"),
     )
+    inputs.values = values
     scores = {}
     with warnings.catch_warnings():
         # The caveats are in the notes of the results.
@@ -215,73 +274,92 @@ def measure(
                 scores[name] = _score(name, entry, where, inputs, space)
             except UndefinedMeasureError as error:
                 skipped[name] = str(error)
+            except (ValueError, ArithmeticError) as error:  # such as an SVD that does not converge
+                skipped[name] = f"it failed: {type(error).__name__}: {error}"
+    conflict = metric_conflict(raw, inputs) if "neighborhood_hit" in scores else None
+    few_nulls = inputs.many and settings["n_permutations"] > MANY_NULL_RUNS
     del settings["n_jobs"]
     return Scores(
         scores=scores,
-        classes=classes,
+        classes=classes if values is None else classes[:0],
         counts=np.bincount(codes),
-        n_features=points.shape[1],
+        n_features=raw.shape[1],
         settings=settings,
         skipped=skipped,
-        notes=_constant_feature_notes(points),
+        notes=(
+            *notes,
+            *metric_notes,
+            *_constant_feature_notes(points if metric == "euclidean" else raw),
+            *([conflict] if conflict else []),
+            *([_note_on_nulls(len(classes))] if few_nulls else []),
+        ),
         shared_seconds=inputs.clock.seconds,
     )
 
 
-def _checked(points: Any, labels: AnyArray) -> tuple[Rows, Array, Array]:
-    """Return points in memory or on disk, labels as 0..C-1, and the class values."""
-    if isinstance(points, StoredPoints):
-        codes, classes = check_labels(labels, len(points))
-        points = points.scale_free()
-        points.require_finite()
-        return points, codes, classes
-    points, codes, classes = check_labeled(points, labels)
-    return scale_free(points, min_samples=2), codes, classes
+def _of_labels(
+    chosen: list[tuple[str, Measure, str]],
+    skipped: dict[str, str],
+    names: tuple[str, ...] | None,
+    labels: str,
+) -> list[tuple[str, Measure, str]]:
+    """Return the measures that there are for classes, or for numbers; note others asked for."""
+    kept = []
+    for name, entry, where in chosen:
+        if entry.labels in (labels, "any"):
+            kept.append((name, entry, where))
+        elif names is not None:
+            what = "numbers" if labels == "values" else "classes"
+            skipped[name] = f"the labels are {what}"
+    return kept
+
+
+def _note_on_nulls(n_classes: int) -> str:
+    return (
+        f"there are {n_classes:,} classes: by chance is the mean over {MANY_NULL_RUNS} "
+        "permutations for measures whose time grows with the classes"
+    )
+
+
+def _preprocessed(points: Any, steps: tuple[Any, ...]) -> tuple[Rows, tuple[str, ...]]:
+    """Check points in memory, and preprocess them or those on disk."""
+    if not isinstance(points, StoredPoints):
+        points = as_points(points, min_samples=2)
+    return preprocessed(points, steps)
 
 
 def _optional_count(value: int | None, name: str) -> int | None:
     return None if value is None else check_integer(value, name, 2, 2**62, "from 2 up, or None")
 
 
-def _places(entry: Measure) -> list[tuple[str, str]]:
-    """Return the names of a measure's scores, and the space of each."""
-    if entry.spaces == "both":
-        return [(entry.name, "native"), (f"map_{entry.name}", "map")]
-    return [(entry.name, entry.spaces)]
-
-
 def _choose(
-    measures: str | Iterable[str] | None, with_map: bool
+    names: tuple[str, ...] | None, own: tuple[Measure, ...], with_map: bool
 ) -> tuple[list[tuple[str, Measure, str]], dict[str, str]]:
     """Return the requested measures in the order of the registry, and those skipped."""
-    entries = [(name, entry, where) for entry in MEASURES for name, where in _places(entry)]
-    wanted = None
-    if measures is not None:
-        wanted = {measures} if isinstance(measures, str) else set(measures)
-        known = {name for name, _, _ in entries} | {entry.family for entry in MEASURES}
-        for name in sorted(wanted - known):
-            raise ValueError(
-                f"measures must be among {', '.join(sorted(known))}; "
-                f"got {name!r}{did_you_mean(name, sorted(known))}"
-            )
+    wanted = None if names is None else set(names)
+    if wanted is not None:
+        check_names(wanted, own)
     chosen, skipped = [], {}
-    for name, entry, where in entries:
-        if wanted is not None and not wanted & {name, entry.family}:
-            continue
-        if where == "native" or with_map:
-            chosen.append((name, entry, where))
-        elif wanted is not None and name in wanted:
-            raise ValueError(f"{name} needs a map of the points: pass map=")
-        else:
-            skipped[name] = "it needs a map of the points: pass map="
+    for entry in (*all_measures(), *own):
+        for name, where in entry.places:
+            if wanted is not None and not wanted & {name, entry.family}:
+                continue
+            if where == "native" or with_map:
+                chosen.append((name, entry, where))
+            elif wanted is not None and name in wanted:
+                raise ValueError(f"{name} needs a map of the points: pass map=")
+            else:
+                skipped[name] = "it needs a map of the points: pass map="
     return chosen, skipped
 
 
 def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) -> Score:
     start, before = time.perf_counter(), sum(inputs.clock.seconds.values())
     result = entry.compute(inputs, space)
-    bounds, no_interval = None, None
-    if isinstance(entry.replicate, str):
+    bounds, no_interval = getattr(result, "interval", None), None
+    if bounds is not None:
+        pass
+    elif isinstance(entry.replicate, str):
         no_interval = entry.replicate
     elif inputs.settings["n_resamples"] == 0:
         no_interval = "n_resamples is 0"
@@ -316,7 +394,7 @@ def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) 
         interval=bounds,
         null=null,
         null_interval=null_bounds,
-        range=(entry.low, float(entry.high)),
+        range=(float(entry.low), float(entry.high)),
         higher_is_better=entry.higher_is_better,
         per_class=getattr(result, "per_class", None),
         per_pair=getattr(result, "per_pair", None),

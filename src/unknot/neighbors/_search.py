@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from scipy import sparse
 
 from .._io.stored_points import StoredPoints, opened
+from .._io.transformed import unit_stored
 from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float32, Int32
 from .._validation.arrays import DENSE_BYTES
@@ -67,8 +68,7 @@ def nearest_neighbors(
     max_memory : int, str or None, default=None
         For points on disk: those that take more memory than this as float32, in bytes or as text
         such as "2 GB", are searched in parts, always exactly; None means 256 MB. In addition, the
-        search needs about 320 numbers per point. Only for the Euclidean metric. Increase it to
-        read the points fewer times.
+        search needs about 320 numbers per point. Increase it to read the points fewer times.
 
     Returns
     -------
@@ -221,14 +221,18 @@ def _pad_columns(points: Array, width: int) -> Array:
 def _graph_of_stored(
     points: StoredPoints, k: int, metric: str, n_threads: int, exact: bool | None
 ) -> NeighborGraph:
-    if metric != "euclidean" or exact is False:
-        got = f"metric={metric!r}" if metric != "euclidean" else "exact=False"
+    if exact is False:
         raise ValueError(
             f"points on disk of {4 * points.size:,} bytes are searched in parts, which requires "
-            f"metric='euclidean' and an exact search; got {got}. Pass "
-            f"max_memory={4 * points.size} to load them into memory"
+            f"an exact search; got exact=False. Pass max_memory={4 * points.size} to load them "
+            "into memory"
         )
-    return _blocks.graph_of_stored(points, k, n_threads)
+    if metric == "euclidean":
+        return _blocks.graph_of_stored(points, k, n_threads)
+    # Of unit vectors, |u - v|^2 / 2 is 1 - cos.
+    graph = _blocks.graph_of_stored(unit_stored(points)[0], k, n_threads)
+    halves = np.square(graph.distances, dtype=np.float64) / 2
+    return NeighborGraph(graph.indices, halves.astype(np.float32), metric, graph.recall)
 
 
 def check_metric(metric: object) -> None:

@@ -11,11 +11,12 @@ from numpy.typing import ArrayLike
 from sklearn.utils import check_random_state
 
 from .._io.stored_points import StoredPoints, opened
+from .._io.transformed import unit_stored
 from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float64, Map
 from .._validation.arrays import as_numbers
 from .._validation.points import scale_free
-from ..neighbors import NeighborGraph
+from ..neighbors import METRICS, NeighborGraph, SearchSpace
 from ._alignment import align_map, displacement, radius_of
 from ._start import SPREAD, starting_map
 from ._tsne import TSNE
@@ -68,6 +69,7 @@ def map_after(
     previous: ArrayLike | None = None,
     *,
     points: Any = None,
+    metric: str | None = None,
     **settings: Any,
 ) -> LayerMap:
     """Compute the t-SNE map of a layer so that it can be followed from the previous layer's map.
@@ -89,10 +91,14 @@ def map_after(
     points : array-like of shape (n_samples, n_features), optional
         The layer's points. An independent map starts from their principal components; without them,
         at random. They may be an array on disk; if it exceeds 256 MB, the components are those of
-        an evenly spaced subset.
+        an evenly spaced subset. For a graph of the cosine they are those of the points scaled to
+        length 1.
+    metric : {"euclidean", "cosine"}, optional
+        The metric of the graph, which must have been computed with it; by default that of the
+        graph.
     **settings
         Parameters of `TSNE`, such as ``perplexity``, ``max_iter`` and ``random_state``, except
-        ``init`` and ``metric``. ``n_jobs=None`` means every core (in scikit-learn, one).
+        ``init``. ``n_jobs=None`` means every core (in scikit-learn, one).
 
     Returns
     -------
@@ -102,7 +108,8 @@ def map_after(
     Raises
     ------
     TypeError, ValueError
-        If the previous map or the points do not match the graph's samples, or as for `TSNE`.
+        If the previous map or the points do not match the graph's samples, the graph has another
+        metric, or as for `TSNE`.
 
     See Also
     --------
@@ -121,12 +128,11 @@ def map_after(
     >>> first.start, second.start, second.displacement < 0.2
     ('points', 'previous', True)
     """
-    for name in ("init", "metric"):
-        if name in settings:
-            raise TypeError(
-                f"map_after does not accept {name}, which it sets itself; "
-                f"got {name}={settings[name]!r}"
-            )
+    if "init" in settings:
+        raise TypeError(
+            f"map_after does not accept init, which it sets itself; got init={settings['init']!r}"
+        )
+    _check_metric(metric, graph)
     tsne = TSNE(metric="precomputed", **settings)
     before = _check_previous(previous, graph, int(tsne.n_components))
     if before is None:
@@ -135,7 +141,13 @@ def map_after(
         points = opened(points)
         if not isinstance(points, StoredPoints):
             numbers = as_numbers(points, "points")
-            points = scale_free(numbers.reshape(len(numbers), -1) if numbers.ndim else numbers)
+            points = numbers.reshape(len(numbers), -1) if numbers.ndim else numbers
+            if graph.metric == "cosine":
+                points = SearchSpace.of(points, "cosine").points
+            else:
+                points = scale_free(points)
+        elif graph.metric == "cosine":
+            points = unit_stored(points)[0]
         if len(points) != graph.n_samples:
             raise ValueError(
                 f"points must be the {graph.n_samples} samples of graph; got {len(points)}"
@@ -174,6 +186,7 @@ def map_layers(
     graphs: Mapping[str, NeighborGraph | None],
     *,
     points: Mapping[str, Any] | None = None,
+    metric: str | None = None,
     **settings: Any,
 ) -> Iterator[tuple[str, LayerMap | None]]:
     """Compute the maps of successive layers, each started from the previous one (`map_after`).
@@ -186,6 +199,8 @@ def map_layers(
     points : mapping of str to array-like, optional
         The points of layers by name. Only those of the first layer with a graph are used, for its
         start.
+    metric : {"euclidean", "cosine"}, optional
+        The metric of all graphs, as for `map_after`.
     **settings
         Parameters of `TSNE`, as for `map_after`.
 
@@ -215,9 +230,23 @@ def map_layers(
         if graph is None:
             yield name, None
             continue
-        layer_map = map_after(graph, previous, points=(points or {}).get(name), **settings)
+        layer_map = map_after(
+            graph, previous, points=(points or {}).get(name), metric=metric, **settings
+        )
         previous = layer_map.map_
         yield name, layer_map
+
+
+def _check_metric(metric: str | None, graph: NeighborGraph) -> None:
+    if metric is None:
+        return
+    if metric not in METRICS:
+        raise ValueError(f"metric must be one of {', '.join(map(repr, METRICS))}; got {metric!r}")
+    if metric != graph.metric:
+        raise ValueError(
+            f"graph must be of the metric {metric!r}; got one of {graph.metric!r}. Compute it with "
+            f"nearest_neighbors(points, {graph.n_neighbors}, {metric!r})"
+        )
 
 
 def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:

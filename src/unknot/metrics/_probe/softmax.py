@@ -135,9 +135,17 @@ def split_rows(n: int, size: int) -> list[slice]:
 
 
 def fit_folds(
-    points: Array, codes: Array, folds: Array, penalty: float, n_jobs: int | None = None
+    points: Array,
+    codes: Array,
+    folds: Array,
+    penalty: float,
+    n_jobs: int | None = None,
+    tested: int | None = None,
 ) -> tuple[Array, bool]:
     """Train a classifier without each fold; return predictions for the fold, and convergence.
+
+    With ``tested``, only the first folds are tested; the other points are predicted by the first
+    classifier, which they trained.
 
     Several labelings of the same points are trained together: codes, folds and predictions are
     (labelings, n_samples). All classifiers take L-BFGS steps simultaneously, starting from 0. The
@@ -146,7 +154,7 @@ def fit_folds(
     the covariance.
     """
     runs, n_samples = codes.shape
-    n_folds = int(folds.max()) + 1
+    n_folds = int(folds.max()) + 1 if tested is None else tested
     held_out = (folds[:, None] == np.arange(n_folds)[:, None]).reshape(-1, n_samples)
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         reduced = _reduce_features(points, team)
@@ -156,7 +164,8 @@ def fit_folds(
         predictions = model.logits(weights.astype(np.float32)).argmax(axis=1)
     # Each point is predicted by the classifier that was not trained on it.
     by_labeling = predictions.reshape(runs, n_folds, n_samples)
-    return np.take_along_axis(by_labeling, folds[:, None], axis=1)[:, 0], converged
+    place = np.where(folds < n_folds, folds, 0)
+    return np.take_along_axis(by_labeling, place[:, None], axis=1)[:, 0], converged
 
 
 def _reduce_features(points: Array, team: ThreadTeam) -> Array:

@@ -22,6 +22,8 @@ COLUMNS = 2048
 STORED_COLUMNS = 512
 # Up to this many bytes, all points are converted to float64 once instead of per block of rows.
 WHOLE_BYTES = 2**29
+# Two points of each class are drawn as long as that is no more points than this.
+ENOUGH = 2000
 
 # Receives a block: (slice into the selected rows, their squared distances to all points).
 Consumer = Callable[[slice, Array], None]
@@ -145,12 +147,16 @@ class Sample:
         Their classes.
     sizes : array of int64 (n_classes,)
         Number of points of each class in all the data.
+    by_class : bool
+        Whether at least two points of each class were drawn; with many classes it is a systematic
+        sample of the points in the order of their classes.
     """
 
     rows: Array
     weights: Array
     codes: Array
     sizes: Array
+    by_class: bool = True
 
     @property
     def whole(self) -> bool:
@@ -164,10 +170,14 @@ class Sample:
     def standard_error(self, values: Array) -> float:
         """Return the standard error of `mean` due to the sampling; 0 if `whole`.
 
-        For a stratified mean: sum over classes of (N_c/N)^2 s_c^2/n_c (1 - n_c/N_c).
+        For a stratified mean: sum over classes of (N_c/N)^2 s_c^2/n_c (1 - n_c/N_c). For a
+        systematic sample that of a simple random one, which is larger: s^2/n (1 - n/N).
         """
         if self.whole:
             return 0.0
+        if not self.by_class:
+            share = len(self.rows) / self.sizes.sum()
+            return float(values.std(ddof=1) * np.sqrt((1.0 - share) / len(self.rows)))
         drawn = np.maximum(np.bincount(self.codes, minlength=len(self.sizes)), 1)
         means = np.bincount(self.codes, weights=values, minlength=len(self.sizes)) / drawn
         squares = np.bincount(
@@ -177,26 +187,54 @@ class Sample:
         shares = self.sizes / self.sizes.sum()
         return float(np.sqrt(np.sum(shares**2 * variances / drawn * (1.0 - drawn / self.sizes))))
 
+    def class_means(self, values: Array) -> Array:
+        """Return the mean of each class; NaN for classes without a sampled point."""
+        counts = np.bincount(self.codes, minlength=len(self.sizes))
+        totals = np.bincount(self.codes, weights=values, minlength=len(self.sizes))
+        return np.asarray(
+            np.divide(totals, counts, out=np.full(len(counts), np.nan), where=counts > 0)
+        )
+
     def note(self, what: str, error: float) -> tuple[str, ...]:
         """Return a note on the sampling and its standard error; none if `whole`."""
         if self.whole:
             return ()
         return (
             f"{what} is estimated from {len(self.rows)} of {int(self.sizes.sum())} points, a "
-            f"stratified sample; its standard error is {error:.2g}",
+            f"{'stratified' if self.by_class else 'systematic'} sample; its standard error is "
+            f"{error:.2g}",
         )
 
 
 def stratified_sample(
     codes: Array, max_samples: int | None, random_state: int | None, at_least: int = 2
 ) -> Sample:
-    """Draw about ``max_samples`` points, stratified, with ``at_least`` this many of each class."""
+    """Draw about ``max_samples`` points, stratified, with ``at_least`` this many of each class.
+
+    If that were more than `ENOUGH` points, because there are many classes, the points are ordered
+    by class, in random order within each, and every so many-th one is taken.
+    """
     sizes = np.bincount(codes)
     if max_samples is None or max_samples >= len(codes):
         rows = np.arange(len(codes))
         return Sample(rows, np.full(len(codes), 1.0 / len(codes)), codes, sizes)
+    if at_least * len(sizes) > max(max_samples, ENOUGH):
+        return systematic_sample(codes, max(max_samples, ENOUGH), random_state)
     wanted = np.maximum(np.round(max_samples * sizes / len(codes)), at_least)
     wanted = np.minimum(wanted, sizes).astype(np.int64)
     rows = draw_stratified(codes, wanted, random_state)
     weights = (sizes / (wanted * len(codes)))[codes[rows]]
     return Sample(rows, weights, codes[rows], sizes)
+
+
+def systematic_sample(codes: Array, n: int, random_state: int | None) -> Sample:
+    """Order the points by class, at random within each, and take every so many-th one."""
+    if n >= len(codes):
+        return stratified_sample(codes, None, random_state)
+    sizes = np.bincount(codes)
+    rng = np.random.default_rng(random_state)
+    shuffled = rng.permutation(len(codes))
+    ordered = shuffled[np.argsort(codes[shuffled], kind="stable")]
+    places = np.floor((rng.random() + np.arange(n)) * len(codes) / n).astype(np.int64)
+    rows = np.sort(ordered[places])
+    return Sample(rows, np.full(n, 1.0 / n), codes[rows], sizes, by_class=False)

@@ -3,6 +3,7 @@
 import numpy as np
 
 from ..._parallel.jit import kernel
+from ..._parallel.simd import REORDERED
 
 
 @kernel()
@@ -33,6 +34,52 @@ def add_class_distances(squares, codes, sums):
             distance = np.sqrt(row[j])
             for run in range(codes.shape[1]):
                 own[run, codes[j, run]] += distance
+
+
+@kernel()
+def add_class_half_squares(squares, codes, sums):
+    """Add half the squared distance to each point, 1 - cos for unit vectors, as above."""
+    for i in range(squares.shape[0]):
+        row = squares[i]
+        own = sums[i]
+        for j in range(squares.shape[1]):
+            distance = 0.5 * row[j]
+            for run in range(codes.shape[1]):
+                own[run, codes[j, run]] += distance
+
+
+@kernel(fastmath=REORDERED)
+def pair_squares(means, first, second, out):
+    """Write the squared distance of each pair of rows, sum_j (a_j - b_j)^2, to ``out``."""
+    for p in range(len(first)):
+        one, other = means[first[p]], means[second[p]]
+        total = 0.0
+        for j in range(means.shape[1]):
+            difference = one[j] - other[j]
+            total += difference * difference
+        out[p] = total
+
+
+@kernel(fastmath=REORDERED)
+def worst_ratios(means, spreads, own, worst, nearest):
+    """Find the largest (s_i + s_j) / |m_i - m_j| over j of each class i among ``own``.
+
+    ``nearest`` receives the smallest squared distance of its mean to another.
+    """
+    for o in range(len(own)):
+        i = own[o]
+        worst[o] = 0.0
+        nearest[o] = np.inf
+        for j in range(len(means)):
+            if j == i:
+                continue
+            total = 0.0
+            for k in range(means.shape[1]):
+                difference = means[i, k] - means[j, k]
+                total += difference * difference
+            nearest[o] = min(nearest[o], total)
+            if total > 0.0:
+                worst[o] = max(worst[o], (spreads[i] + spreads[j]) / np.sqrt(total))
 
 
 @kernel()

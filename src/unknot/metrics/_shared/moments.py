@@ -12,6 +12,7 @@ from ..._io.stored_points import Rows, StoredPoints, parts_of, within
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
+from .many import MANY_CLASSES
 
 # Points are converted to float64 in blocks of about this many bytes.
 BLOCK_BYTES = 2**25
@@ -89,6 +90,12 @@ def robust_origin(points: Rows, origin: Array) -> Array:
     return nearest if np.median(to_nearest) < ORIGIN_OUTLIER_RATIO * to_origin.min() else origin
 
 
+def members_by_class(codes: Array, n_classes: int) -> list[Array]:
+    """Return the indices of each class's points, ascending, from one sort."""
+    order = np.argsort(codes, kind="stable")
+    return np.split(order, np.cumsum(np.bincount(codes, minlength=n_classes))[:-1])
+
+
 def all_equal(points: Rows, rows: Array) -> bool:
     """Whether the points of these rows are all equal."""
     first = points[rows[:1]]
@@ -117,7 +124,7 @@ def class_moments(
 
     The second pass is relative to the class means, so that an offset costs no precision.
     """
-    members = [np.flatnonzero(codes == c) for c in range(n_classes)]
+    members = members_by_class(codes, n_classes)
     counts = np.array([len(own) for own in members], dtype=np.float64)
     variances, mean_distances, whitened_variances = np.zeros((3, n_classes))
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
@@ -125,6 +132,10 @@ def class_moments(
         origin = robust_origin(points, totals.sum(axis=0) / len(points))
         means = totals / counts[:, None] - origin
         whitener, rank = between_whitener(means)
+        many = n_classes > MANY_CLASSES
+        if many:
+            # The largest matrix product: float32 suffices for deviations from class means.
+            whitener = whitener[:, :rank].astype(np.float32)
 
         for part, block in parts_of(points):
 
@@ -134,7 +145,10 @@ def class_moments(
                     squares = np.einsum("ij,ij->i", centered, centered)
                     variances[c] += squares.sum()
                     mean_distances[c] += np.sqrt(squares).sum()
-                    whitened_variances[c] += np.square(centered @ whitener).sum()
+                    if many:
+                        centered = centered.astype(np.float32)
+                    whitened = np.square(centered @ whitener)
+                    whitened_variances[c] += whitened.sum(dtype=np.float64)
 
             team.run(spread, n_classes)
     # Remove rounding errors of classes that have collapsed to a point.
@@ -180,7 +194,8 @@ def resampled_moments(
 ) -> Iterator[ClassMoments]:
     """Yield the moments of each resample of the points.
 
-    All resamples are computed together as matrix products, in two passes over the points.
+    All resamples are computed together as matrix products, in two passes over the points. With
+    many classes the whitened variances, which take time with their square, are left out as NaN.
 
     Parameters
     ----------
@@ -191,6 +206,8 @@ def resampled_moments(
     """
     # Limits the memory for the means and axes of the resamples computed together to 128 MiB.
     at_once = max(1, 2**27 // (16 * moments.means.size))
+    if len(moments.means) > MANY_CLASSES:
+        at_once = max(1, 2**28 // (16 * moments.means.size))
     for start in range(0, len(weights), at_once):
         part = weights[start : start + at_once]
         with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
@@ -203,7 +220,7 @@ def _resample_batch(
 ) -> list[ClassMoments]:
     origin, centers = moments.origin, moments.means
     n_resamples, (n_classes, n_features) = len(weights), centers.shape
-    members = [np.flatnonzero(codes == c) for c in range(n_classes)]
+    members = members_by_class(codes, n_classes)
     counts = np.stack([weights[:, own].sum(axis=1) for own in members], axis=1).astype(float)
     # Resampled class means relative to the class means.
     shifts = np.zeros((n_resamples, n_classes, n_features))
@@ -218,22 +235,27 @@ def _resample_batch(
         team.run(shift, n_classes)
     shifts /= counts[:, :, None]
     means = shifts + centers
-    whiteners = np.empty((n_resamples, n_features, n_classes))
-    ranks = np.empty(n_resamples, dtype=np.int64)
+    whitened = n_classes <= MANY_CLASSES
+    whiteners = np.empty((n_resamples, n_features, n_classes if whitened else 0))
+    ranks = np.full(n_resamples, moments.rank, dtype=np.int64)
 
     def whiten(b: int) -> None:
         whiteners[b], ranks[b] = between_whitener(means[b])
 
-    team.run(whiten, n_resamples)
+    if whitened:
+        team.run(whiten, n_resamples)
     # The largest matrix product: float32 suffices for deviations from class means.
     axes = np.concatenate(whiteners, axis=1).astype(np.float32)
     variances, mean_distances, whitened_variances = np.zeros((3, n_resamples, n_classes))
+    if not whitened:
+        whitened_variances[:] = np.nan
 
     def spread(c: int, part: slice, block: Array) -> None:
         shifted = shifts[:, c]
         lengths = np.einsum("bj,bj->b", shifted, shifted)
-        offsets = np.concatenate([shifted[b] @ whiteners[b] for b in range(n_resamples)])
-        offsets = offsets.astype(np.float32)
+        if whitened:
+            offsets = np.concatenate([shifted[b] @ whiteners[b] for b in range(n_resamples)])
+            offsets = offsets.astype(np.float32)
         step = max(16, 2**22 // max(n_features, axes.shape[1]))
         own = within(members[c], part)
         for first in range(0, len(own), step):
@@ -244,6 +266,8 @@ def _resample_batch(
             squares = np.maximum(squares - 2.0 * (centered @ shifted.T), 0.0)
             variances[:, c] += (weight * squares).sum(axis=0)
             mean_distances[:, c] += (weight * np.sqrt(squares)).sum(axis=0)
+            if not whitened:
+                continue
             inner = np.square(centered.astype(np.float32) @ axes - offsets)
             inner = inner.reshape(len(rows), n_resamples, n_classes).sum(axis=2)
             whitened_variances[:, c] += (weight * inner).sum(axis=0)
@@ -265,3 +289,59 @@ def _resample_batch(
         )
         for b in range(n_resamples)
     ]
+
+
+def whitened_influence(
+    points: Rows, codes: Array, moments: ClassMoments, n_jobs: int | None = None
+) -> Array:
+    r"""Return by how much each point shifts NC1 per unit of its weight, to first order.
+
+    With weights 1 + e_i that leave the class sizes, and S = S_B:
+
+    .. math:: \delta\operatorname{Tr}(S_W S^+) = \tfrac1N \sum_i e_i u_i
+              + \tfrac2C \sum_c \delta m_c \cdot g_c, \quad
+              g_c = ((I - P) S_W S^+ S^+ - S^+ S_W S^+) (m_c - m)
+
+    with u_i = (x_i - m_c)' S^+ (x_i - m_c), \delta m_c = 1/n_c \sum e_i (x_i - m_c), and P the
+    projection on the span of the class means. NC1 is the trace divided by C.
+    """
+    n_classes, n_features = moments.means.shape
+    whitener, rank = between_whitener(moments.means)
+    whitener = whitener[:, :rank]
+    narrow = whitener.astype(np.float32)
+    members = members_by_class(codes, n_classes)
+    blocks = [rows for own in members for rows in row_blocks(own, n_features)]
+    influence = np.zeros(len(points))
+    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
+        # S_W W, summed in the order of the groups of blocks.
+        groups = np.array_split(np.arange(len(blocks)), min(8, len(blocks)))
+        parts = np.zeros((len(groups), n_features, rank))
+
+        def add(number: int) -> None:
+            for b in groups[number]:
+                rows = blocks[b]
+                centered = points[rows] - (moments.means[codes[rows[0]]] + moments.origin)
+                centered = centered.astype(np.float32)
+                parts[number] += centered.T @ (centered @ narrow)
+
+        team.run(add, len(groups))
+        spread = parts.sum(axis=0) / len(points)
+        # W'(m_c - m), then S_W S^+ (m_c - m) = (S_W W) W'(m_c - m).
+        along = moments.centered @ whitener
+        basis, _ = np.linalg.qr(whitener)
+        # S^+ S^+ = W (W'W) W', and the columns of W are orthogonal.
+        outside = (spread * np.square(whitener).sum(axis=0)) @ along.T
+        outside -= basis @ (basis.T @ outside)
+        gradient = (outside - whitener @ (whitener.T @ (spread @ along.T))).T
+
+        def shift(number: int) -> None:
+            rows = blocks[number]
+            c = codes[rows[0]]
+            centered = points[rows] - (moments.means[c] + moments.origin)
+            own = centered @ gradient[c]
+            whitened = np.square(centered.astype(np.float32) @ narrow)
+            influence[rows] = whitened.sum(axis=1, dtype=np.float64) / len(points)
+            influence[rows] += 2.0 / (n_classes * len(members[c])) * own
+
+        team.run(shift, len(blocks))
+    return np.asarray(influence / n_classes)

@@ -10,19 +10,41 @@ import numpy as np
 
 from ..._io.stored_points import Rows, StoredPoints
 from ..._typing import Array
-from .._shared.distances import Consumer, Sample, scan_distances, stratified_sample
-from .._shared.moments import ClassMoments, class_moments, resampled_moments
+from .._shared.distances import (
+    Consumer,
+    Sample,
+    scan_distances,
+    stratified_sample,
+    systematic_sample,
+)
+from .._shared.many import MANY_CLASSES, TABLE_CLASSES, ClassPairs
+from .._shared.metric import COSINE, EUCLIDEAN, graph_of
+from .._shared.moments import (
+    ClassMoments,
+    class_moments,
+    members_by_class,
+    resampled_moments,
+)
 from ..capacity import ManifoldCapacity, capacity_from_points
-from ..clusters import DistanceSums, compare_centroid_distances, consistency_shares
+from ..clusters import (
+    Silhouettes,
+    centroid_shares,
+    compare_centroid_distances,
+    compare_some_classes,
+    consistency_shares,
+)
 from ..faithfulness import NeighborRanks
 from .clock import Clock
-from .permuted import permuted_moments
+from .permuted import MANY_NULL_RUNS, MANY_NULL_SAMPLES, permuted_moments
 
 if TYPE_CHECKING:
     from ...neighbors import NeighborGraph
 
 # Points for the silhouette with permuted labels: its distribution is narrow.
 NULL_SAMPLES = 512
+# The default number of points of the linear probe, and how many logits these may have.
+PROBE_SAMPLES = 10_000
+MOST_LOGITS = 3_000_000
 
 
 class Space:
@@ -94,7 +116,11 @@ class Space:
         """For each point, 1 if its own class centroid is the nearest, and less for ties."""
         if self.inputs.original is not self.inputs:
             return self._permuted[1]
-        return consistency_shares(self.centroid_comparisons)
+        if not self.inputs.many:
+            return consistency_shares(self.centroid_comparisons)
+        moments = self.moments
+        with self.inputs.clock.shared(f"distances to centroids{self.name}"):
+            return centroid_shares(self.points, self.codes, moments, self.inputs.n_jobs)
 
     @property
     def _permuted(self) -> tuple[ClassMoments, Array]:
@@ -108,6 +134,8 @@ class Space:
     def _all_permuted(self) -> list[tuple[ClassMoments, Array]]:
         moments = self.moments
         with self.inputs.clock.shared(f"class moments, labels permuted{self.name}"):
+            if self.inputs.many:
+                return self._all_permuted_of_many()
             return list(
                 permuted_moments(
                     self.points,
@@ -115,6 +143,25 @@ class Space:
                     moments,
                     self.inputs.n_jobs,
                 )
+            )
+
+    def _all_permuted_of_many(self) -> list[tuple[ClassMoments, Array]]:
+        """Moments, and the consistency of sampled points, for a few permutations."""
+        inputs, found = self.inputs, []
+        rows = systematic_sample(inputs.codes, MANY_NULL_SAMPLES, inputs.random_state).rows
+        for permuted in inputs.permuted[:MANY_NULL_RUNS]:
+            own = class_moments(self.points, permuted.codes, len(self.classes), inputs.n_jobs)
+            shares = centroid_shares(self.points, permuted.codes, own, inputs.n_jobs, rows)
+            found.append((own, shares))
+        return found
+
+    @cached_property
+    def drawn_comparisons(self) -> tuple[Array, Array, Array]:
+        """`compare_some_classes` for the classes drawn among many."""
+        moments = self.moments
+        with self.inputs.clock.shared(f"distances to centroids{self.name}"):
+            return compare_some_classes(
+                self.points, self.codes, moments, self.inputs.pairs.drawn, self.inputs.n_jobs
             )
 
     @cached_property
@@ -125,22 +172,28 @@ class Space:
             return compare_centroid_distances(self.points, self.codes, moments, self.inputs.n_jobs)
 
     @property
-    def distance_sums(self) -> Array:
-        """Sum of distances from each sampled point to each class."""
-        return self._scan[0][:, 0]
+    def cosine(self) -> bool:
+        """Whether distances are 1 - cos, half the squared Euclidean ones of the points."""
+        return self is self.inputs.native and self.inputs.metric == COSINE
+
+    @property
+    def silhouettes(self) -> Silhouettes:
+        """The silhouette of each sampled point."""
+        return self._scan[0]
 
     @cached_property
-    def permuted_distance_sums(self) -> tuple[Sample, Array]:
-        """Sampled points, and the sums of their distances to each class of each permutation."""
+    def permuted_silhouettes(self) -> Array:
+        """The silhouettes of sampled points with permuted labels (n_permutations, n_rows)."""
         inputs = self.inputs
         sample = inputs.null_sample
         if sample is inputs.sample:
-            return sample, self._scan[0][:, 1:]
-        labelings = [permuted.codes for permuted in inputs.permuted]
-        sums = DistanceSums(labelings, len(sample.rows), len(self.classes))
+            return self._scan[0].shares[1:]
+        runs = inputs.permuted[: MANY_NULL_RUNS if inputs.many else None]
+        labelings = [permuted.codes for permuted in runs]
+        found = Silhouettes(labelings, sample, len(self.classes), cosine=self.cosine)
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
-            scan_distances(self.points, sample.rows, [sums], inputs.n_jobs)
-        return sample, sums.sums
+            scan_distances(self.points, sample.rows, [found], inputs.n_jobs)
+        return found.shares
 
     @property
     def ranks(self) -> Array | None:
@@ -151,16 +204,16 @@ class Space:
         return space._scan[1]
 
     @cached_property
-    def _scan(self) -> tuple[Array, Array | None]:
-        """Distance sums for every labeling, and ranks, from one pass over the distances."""
+    def _scan(self) -> tuple[Silhouettes, Array | None]:
+        """Silhouettes for every labeling, and ranks, from one pass over the distances."""
         inputs = self.inputs
         rows = inputs.sample.rows
         labelings = [self.codes]
         if inputs.null_sample is inputs.sample:
             # The sample is small enough for the permuted labels to share its distances.
             labelings += [permuted.codes for permuted in inputs.permuted]
-        sums = DistanceSums(labelings, len(rows), len(self.classes))
-        consumers: list[Consumer] = [sums]
+        found = Silhouettes(labelings, inputs.sample, len(self.classes), cosine=self.cosine)
+        consumers: list[Consumer] = [found]
         other = inputs.counterpart(self)
         ranks = None
         if other is not None and inputs.k_faithfulness:
@@ -168,7 +221,7 @@ class Space:
             consumers.append(ranks)
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
             scan_distances(self.points, rows, consumers, inputs.n_jobs)
-        return sums.sums, None if ranks is None else ranks.ranks
+        return found, None if ranks is None else ranks.ranks
 
 
 class Inputs:
@@ -186,6 +239,8 @@ class Inputs:
         The settings of `measure`.
     graph, map_graph : NeighborGraph, optional
         Nearest neighbors that the caller has already.
+    raw, raw_map : array or StoredPoints, optional
+        The points and the map for the user's own measures: neither moved nor scaled.
     """
 
     def __init__(
@@ -198,14 +253,23 @@ class Inputs:
         settings: dict[str, Any],
         graph: NeighborGraph | None = None,
         map_graph: NeighborGraph | None = None,
+        raw: Rows | None = None,
+        raw_map: Array | None = None,
     ) -> None:
+        self.raw = points if raw is None else raw
+        self.raw_map = map_ if raw_map is None else raw_map
         self.points, self.map_points = points, map_
         self.codes, self.classes = codes, classes
+        # The numbers of the points, where these are the labels; codes are then of one class.
+        self.values: Array | None = None
         self.settings = settings
         self.k: int = settings["k"]
         self.k_faithfulness: int = settings["k_faithfulness"]
         self.n_jobs: int | None = settings["n_jobs"]
         self.random_state: int = settings["random_state"]
+        self.metric: str = settings["metric"]
+        self.many = len(classes) > MANY_CLASSES
+        self.tables = len(classes) <= TABLE_CLASSES
         self.clock = Clock()
         # Relabeled inputs refer to the inputs with the true labels, which hold what is shared.
         self.original = self
@@ -220,11 +284,9 @@ class Inputs:
     def _graph(self, points: Rows, name: str) -> NeighborGraph:
         graph = self._graphs[name]
         if graph is None:
-            from ...neighbors import nearest_neighbors
-
             k = max(self.k, self.k_faithfulness, min(2, len(points) - 1))
             with self.clock.shared(f"nearest neighbors{name}"):
-                graph = nearest_neighbors(points, k, n_jobs=self.n_jobs)
+                graph = graph_of(points, k, EUCLIDEAN if name else self.metric, self.n_jobs)
             self._graphs[name] = graph
         return graph
 
@@ -234,11 +296,46 @@ class Inputs:
 
     def relabeled(self, codes: Array) -> Inputs:
         """Return the same points with other labels; neighbors and settings are shared."""
-        other = Inputs(self.points, codes, self.classes, self.map_points, settings=self.settings)
+        other = Inputs(
+            self.points,
+            codes,
+            self.classes,
+            self.map_points,
+            settings=self.settings,
+            raw=self.raw,
+            raw_map=self.raw_map,
+        )
         other._graphs = self._graphs
         other.clock = self.clock
         other.original = self.original
         return other
+
+    def points_for_functions(self, space: Space) -> tuple[Array, Array, str]:
+        """Return copies of the points and labels for a user's function, and a note on sampling.
+
+        The points are those that were given, preprocessed, but neither moved nor scaled.
+        """
+        points: Any = self.raw_map if space is self.map else self.raw
+        if not isinstance(points, StoredPoints):
+            return points.copy(), self.codes, ""
+        n_samples = len(points)
+        limit = max(4, points.rows_in(points.max_memory // 4))
+        rows = np.arange(n_samples)
+        note = ""
+        if limit < n_samples:
+            rows = stratified_sample(self.original.codes, limit, self.random_state).rows
+            note = (
+                f"computed from a stratified sample of {len(rows)} of {n_samples} points, which "
+                "fits in max_memory"
+            )
+        found = points[rows].astype(np.float64)
+        if points.origin is not None:
+            found += points.origin
+        return (
+            found.astype(np.float32 if points.origin is None else np.float64),
+            self.codes[rows],
+            note,
+        )
 
     def fits_in_memory(self, points: Rows) -> bool:
         """Whether a matrix of features by features (or by samples, if fewer) fits in memory."""
@@ -257,6 +354,9 @@ class Inputs:
     def probe_max_samples(self) -> int | None:
         """How many points the linear probe may use."""
         requested: int | None = self.settings["probe_max_samples"]
+        if requested == PROBE_SAMPLES:
+            # With many classes; whoever asks for another number gets it.
+            requested = min(requested, MOST_LOGITS // len(self.classes))
         if not isinstance(self.points, StoredPoints):
             return requested
         limit = max(4, self.points.rows_in(self.points.max_memory, itemsize=8))
@@ -267,13 +367,17 @@ class Inputs:
         """The points that measures of all pairs evaluate, each against all points."""
         if self.original is not self:
             drawn = self.original.sample
-            return Sample(drawn.rows, drawn.weights, self.codes[drawn.rows], drawn.sizes)
+            return Sample(
+                drawn.rows, drawn.weights, self.codes[drawn.rows], drawn.sizes, drawn.by_class
+            )
         return stratified_sample(self.codes, self.settings["max_samples"], self.random_state)
 
     @cached_property
     def null_sample(self) -> Sample:
         """The points that the silhouette with permuted labels evaluates."""
         limit = self.settings["max_samples"]
+        if self.many:
+            return systematic_sample(self.codes, NULL_SAMPLES, self.random_state)
         if limit is not None and limit <= NULL_SAMPLES:
             return self.sample
         return stratified_sample(self.codes, NULL_SAMPLES, self.random_state)
@@ -287,11 +391,12 @@ class Inputs:
         rng = np.random.default_rng([self.random_state, 1])
         n_resamples = self.settings["n_resamples"]
         counts = np.zeros((n_resamples, len(self.codes)), dtype=np.uint8)
-        for c in range(len(self.classes)):
-            own = np.flatnonzero(self.codes == c)
-            for b in range(n_resamples):
-                drawn = rng.integers(len(own), size=len(own))
-                counts[b, own] = np.minimum(np.bincount(drawn, minlength=len(own)), 255)
+        for own in members_by_class(self.codes, len(self.classes)):
+            size = len(own)
+            drawn = rng.integers(size, size=(n_resamples, size))
+            flat = (drawn + size * np.arange(n_resamples)[:, None]).ravel()
+            of_class = np.bincount(flat, minlength=n_resamples * size).reshape(n_resamples, size)
+            counts[:, own] = np.minimum(of_class, 255)
         return counts
 
     @cached_property
@@ -304,6 +409,11 @@ class Inputs:
         ]
 
     @cached_property
+    def pairs(self) -> ClassPairs:
+        """The pairs and classes that are evaluated where there are many."""
+        return ClassPairs.draw(len(self.classes), self.random_state)
+
+    @cached_property
     def capacity(self) -> ManifoldCapacity:
         """The manifold capacity, which several scores are part of."""
         with self.clock.shared("manifold capacity"):
@@ -314,5 +424,6 @@ class Inputs:
                 n_draws=self.settings["n_draws"],
                 random_state=self.random_state,
                 max_samples_per_class=self.settings["capacity_max_samples_per_class"],
+                max_classes=MANY_CLASSES,
                 n_jobs=self.n_jobs,
             )

@@ -14,6 +14,10 @@ from .._shared.moments import ClassMoments, between_whitener, point_blocks
 
 # Classes of all permutations computed at a time.
 MAX_CLASSES_AT_ONCE = 512
+# With many classes, permutations for measures whose time grows with the classes, and the points
+# whose distances to the centroids are compared in each: values over so many classes scatter little.
+MANY_NULL_RUNS = 3
+MANY_NULL_SAMPLES = 2048
 
 
 def permuted_moments(

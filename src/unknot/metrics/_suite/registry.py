@@ -5,28 +5,32 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from ..._io.stored_points import Rows, StoredPoints
 from ..._typing import Array
+from .._shared.metric import euclidean_distances
+from .._shared.moments import ClassMoments
 from .._shared.results import ClassResult, Result, UndefinedMeasureError
-from ..clusters import (
-    calinski_harabasz_from_moments,
-    consistency_from_shares,
-    davies_bouldin_from_moments,
-    silhouette_from_sums,
-)
-from ..collapse import cdnv_from_moments, nc1_from_moments, nc2_from_moments
+from ..clusters import consistency_from_shares, silhouette_from_shares
+from ..collapse import cdnv_from_moments, cdnv_from_pairs, nc1_from_moments, nc2_from_moments
 from ..dimension import participation_from_points, two_nn_from_distances
 from ..faithfulness import excess_ranks, faithfulness_from_ranks
 from ..label_faithfulness import faithfulness_from_pairs
 from ..linear import probe
-from ..neighborhood import confusion_from_graph, hit_from_graph
-from ..shapes import ellipses_from_map, hulls_from_map
+from ..neighborhood import confusion_from_graph, confusion_without_table, hit_from_graph
+from ..regression import FAMILY, linear_null, linear_of, neighborhood_null, neighborhood_of
+from ..separation import (
+    calinski_harabasz_from_moments,
+    davies_bouldin_from_classes,
+    davies_bouldin_from_moments,
+)
+from ..shapes import ConvexHulls, Ellipses, ellipses_from_map, hulls_from_map
 from ..similarity import cka_from_points
 from . import uncertainty
+from .permuted import MANY_NULL_RUNS
 
 if TYPE_CHECKING:
     from ..dimension import ParticipationRatio
@@ -69,6 +73,10 @@ class Measure:
         recomputes the measure for each permutation.
     null_runs : int, optional
         Recompute it for at most this many permutations; for measures that are slow.
+    grows_with_classes : bool
+        Whether its time grows with the classes, so that with many of them few permutations do.
+    function : callable, optional
+        The user's own function of points and labels.
     """
 
     name: str
@@ -82,6 +90,27 @@ class Measure:
     replicate: uncertainty.Replicate | str = uncertainty.resample_point_scores
     null: Null | str | None = None
     null_runs: int | None = None
+    grows_with_classes: bool = False
+    function: Callable[..., Any] | None = None
+
+    @property
+    def labels(self) -> Literal["classes", "values", "any"]:
+        """What labels it is of: classes, numbers, or any, as it does not depend on them."""
+        if self.family == FAMILY:
+            return "values"
+        return "any" if self.null == LABEL_FREE else "classes"
+
+    @property
+    def places(self) -> list[tuple[str, str]]:
+        """The names of its scores, and the space of each."""
+        if self.spaces == "both":
+            return [(self.name, "native"), (f"map_{self.name}", "map")]
+        return [(self.name, self.spaces)]
+
+    @property
+    def score_names(self) -> list[str]:
+        """The names of its scores."""
+        return [name for name, _ in self.places]
 
     def permuted_values(self, inputs: Inputs, space: Space) -> Array | str:
         """Return the values with permuted labels, or the reason why there are none."""
@@ -89,8 +118,11 @@ class Measure:
             return self.null
         if self.null is not None:
             return self.null(inputs, space)
+        runs = self.null_runs
+        if inputs.many and self.grows_with_classes:
+            runs = MANY_NULL_RUNS if runs is None else min(runs, MANY_NULL_RUNS)
         values = []
-        for permuted in inputs.permuted[: self.null_runs]:
+        for permuted in inputs.permuted[:runs]:
             relabeled = permuted.native if space is inputs.native else permuted.map
             assert relabeled is not None
             values.append(float(self.compute(permuted, relabeled)))
@@ -104,28 +136,48 @@ def _moment_measure(
     compute: Callable[..., Result],
     higher_is_better: bool = False,
     high: float = np.inf,
+    of_pairs: Callable[..., Result] | None = None,
+    replicate_many: uncertainty.Replicate | None = None,
 ) -> Measure:
-    """Return the entry of a measure that is a function of the class moments."""
+    """Return the entry of a measure that is a function of the class moments.
+
+    With many classes ``of_pairs``, a function of a part of their pairs, takes its place, and
+    ``replicate_many`` that of the values in resamples.
+    """
+
+    def from_moments(inputs: Inputs, moments: ClassMoments) -> Result:
+        if inputs.many and of_pairs is not None:
+            return of_pairs(moments, inputs.classes, inputs.pairs)
+        return compute(moments, inputs.classes)
+
+    recompute = uncertainty.recompute_from_moments(from_moments)
+
+    def replicate(inputs: Inputs, space: Space, result: Result) -> Array:
+        if inputs.many and replicate_many is not None:
+            return replicate_many(inputs, space, result)
+        return recompute(inputs, space, result)
+
     return Measure(
         name,
         family,
         title,
-        lambda inputs, space: compute(space.moments, space.classes),
+        lambda inputs, space: from_moments(inputs, space.moments),
         higher_is_better,
         high=high,
-        replicate=uncertainty.recompute_from_moments(compute),
+        replicate=replicate,
+        grows_with_classes=True,
     )
 
 
 def _shape_measure(
     name: str,
     title: str,
-    compute: Callable[[Array, Array, Array], Result],
+    compute: Callable[[Array, Array, Array], ConvexHulls | Ellipses],
     replicate: uncertainty.Replicate | str | None = None,
 ) -> Measure:
     """Return the entry of an overlap of the classes' shapes on the map."""
 
-    def checked(points: Rows, codes: Array, classes: Array) -> Result:
+    def checked(points: Rows, codes: Array, classes: Array) -> ConvexHulls | Ellipses:
         assert not isinstance(points, StoredPoints)
         if points.shape[1] != 2:
             raise UndefinedMeasureError(
@@ -133,14 +185,29 @@ def _shape_measure(
             )
         return compute(points.astype(np.float64), codes, classes)
 
+    def of_drawn(points: Rows, codes: Array, classes: Array) -> ConvexHulls | Ellipses:
+        """Compute it of the classes that occur; the drawn ones, where there are many."""
+        present, own = np.unique(codes, return_inverse=True)
+        return checked(points, own, classes[present])
+
+    def of_inputs(inputs: Inputs, space: Space) -> Result:
+        if not inputs.many:
+            return checked(space.points, space.codes, space.classes)
+        rows = np.flatnonzero(np.isin(space.codes, inputs.original.pairs.drawn))
+        found = of_drawn(space.points[rows], space.codes[rows], space.classes)
+        pairs = inputs.original.pairs
+        note = pairs.note_on_classes(title, pairs.error_of_table(found.overlap))
+        return Result(value=found.value, higher_is_better=False, notes=(note, *found.notes))
+
     return Measure(
         name,
         "shape",
         title,
-        lambda inputs, space: checked(space.points, space.codes, space.classes),
+        of_inputs,
         higher_is_better=False,
         spaces="map",
-        replicate=replicate or uncertainty.recompute_from_points(checked),
+        replicate=replicate or uncertainty.recompute_from_points(of_drawn),
+        grows_with_classes=True,
     )
 
 
@@ -149,7 +216,8 @@ def _hit(inputs: Inputs, space: Space) -> Result:
 
 
 def _confusion(inputs: Inputs, space: Space) -> Result:
-    return confusion_from_graph(space.graph, inputs.k, space.codes, space.classes)
+    compute = confusion_from_graph if inputs.tables else confusion_without_table
+    return compute(space.graph, inputs.k, space.codes, space.classes)
 
 
 def _edges(same_class: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
@@ -222,6 +290,19 @@ def _faithfulness_measure(name: str, title: str, *, class_aware: bool) -> Measur
 def _label_faithfulness(*, trustworthiness: bool) -> Compute:
     def compute(inputs: Inputs, space: Space) -> Result:
         assert inputs.map is not None
+        if inputs.many:
+            _, own, native = inputs.native.drawn_comparisons
+            found = faithfulness_from_pairs(
+                native,
+                inputs.map.drawn_comparisons[2],
+                own,
+                inputs.classes[inputs.pairs.drawn],
+                trustworthiness=trustworthiness,
+            )
+            what = "label-trustworthiness" if trustworthiness else "label-continuity"
+            error = inputs.pairs.error_of_table(found.per_pair)
+            note = inputs.pairs.note_on_classes(what, error)
+            return Result(value=found.value, higher_is_better=True, notes=(note, *found.notes))
         return faithfulness_from_pairs(
             inputs.native.centroid_comparisons,
             inputs.map.centroid_comparisons,
@@ -271,7 +352,7 @@ def _from_memory_sample(inputs: Inputs, result: Similarity | ParticipationRatio)
 def _two_nn(inputs: Inputs, space: Space) -> Result:
     if space.graph.indices.shape[1] < 2:
         raise UndefinedMeasureError("TwoNN needs two neighbors of each point; the graph has one")
-    return two_nn_from_distances(space.graph.distances)
+    return two_nn_from_distances(euclidean_distances(space.graph))
 
 
 def _capacity(inputs: Inputs, space: Space) -> Result:
@@ -287,11 +368,9 @@ def _radius(inputs: Inputs, space: Space) -> Result:
 
 def _dimension(inputs: Inputs, space: Space) -> Result:
     c = inputs.capacity
+    per_class = c.dimension_per_class
     return ClassResult(
-        value=c.dimension,
-        higher_is_better=False,
-        per_class=c.dimension_per_class,
-        classes=c.classes,
+        value=c.dimension, higher_is_better=False, per_class=per_class, classes=c.classes
     )
 
 
@@ -300,7 +379,7 @@ def _center_correlation(inputs: Inputs, space: Space) -> Result:
 
 
 def _silhouette(inputs: Inputs, space: Space) -> Result:
-    return silhouette_from_sums(space.distance_sums, inputs.sample, space.classes)
+    return silhouette_from_shares(space.silhouettes, 0, inputs.sample, space.classes)
 
 
 def _consistency(inputs: Inputs, space: Space) -> Result:
@@ -315,12 +394,8 @@ def _participation(inputs: Inputs, space: Space) -> Result:
     )
 
 
-def _whole(points: Array, codes: Array, classes: Array) -> Result:
-    return hulls_from_map(points, codes, classes, 1.0)
-
-
-def _peeled(points: Array, codes: Array, classes: Array) -> Result:
-    return hulls_from_map(points, codes, classes, 0.95)
+def _hulls(kept: float) -> Callable[[Array, Array, Array], ConvexHulls]:
+    return lambda points, codes, classes: hulls_from_map(points, codes, classes, kept)
 
 
 MEASURES = (
@@ -349,26 +424,34 @@ MEASURES = (
     ),
     Measure(
         "distance_consistency", "clusters", "distance consistency", _consistency, spaces="both",
+        null=uncertainty.consistency_null,
     ),
     Measure(
         "silhouette", "clusters", "silhouette", _silhouette, low=-1.0, spaces="both",
         null=uncertainty.silhouette_null,
     ),
-    _moment_measure("davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_from_moments),
+    _moment_measure(
+        "davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_from_moments,
+        of_pairs=davies_bouldin_from_classes,
+    ),
     _moment_measure(
         "calinski_harabasz", "clusters", "Calinski-Harabasz", calinski_harabasz_from_moments,
         higher_is_better=True,
     ),
-    _shape_measure("convex_hulls", "overlap of convex hulls", _whole, NOT_RESAMPLED),
-    _shape_measure("peeled_hulls", "overlap of peeled hulls", _peeled),
+    _shape_measure("convex_hulls", "overlap of convex hulls", _hulls(1.0), NOT_RESAMPLED),
+    _shape_measure("peeled_hulls", "overlap of peeled hulls", _hulls(0.95)),
     _shape_measure("best_ellipses", "overlap of ellipses", ellipses_from_map),
     Measure("linear_probe", "linear", "linear probe accuracy", _probe, null=uncertainty.probe_null),
-    _moment_measure("nc1", "collapse", "NC1, spread within classes", nc1_from_moments),
+    _moment_measure(
+        "nc1", "collapse", "NC1, spread within classes", nc1_from_moments,
+        replicate_many=uncertainty.shift_whitened,
+    ),
     _moment_measure(
         "nc2", "collapse", "NC2, means from a simplex", nc2_from_moments, high=np.sqrt(2.0)
     ),
     _moment_measure(
-        "class_distance_variance", "collapse", "class-distance variance", cdnv_from_moments
+        "class_distance_variance", "collapse", "class-distance variance", cdnv_from_moments,
+        of_pairs=cdnv_from_pairs,
     ),
     Measure(
         "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn,
@@ -401,5 +484,14 @@ MEASURES = (
     Measure(
         "center_correlation", "capacity", "correlation of class centers", _center_correlation,
         higher_is_better=False, replicate=NO_DRAWS, null_runs=NULL_CAPACITY_RUNS,
+    ),
+    Measure(
+        "neighborhood_r2", FAMILY, "neighborhood R²", neighborhood_of,
+        low=-np.inf, spaces="both",
+        replicate=uncertainty.shift_by_influence, null=neighborhood_null,
+    ),
+    Measure(
+        "linear_r2", FAMILY, "linear R²", linear_of,
+        low=-np.inf, replicate=uncertainty.shift_by_influence, null=linear_null,
     ),
 )  # fmt: skip

@@ -26,7 +26,8 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     table = Table(
         title=(
             f"{scores.n_samples:,} points x {scores.n_features:,} features, "
-            f"{len(scores.classes)} classes; k = {settings['k']}"
+            f"{len(scores.classes) or ('numbers, no' if scores.n_samples else 0)} classes; "
+            f"k = {settings['k']}{_space(settings)}"
         ),
         title_justify="left",
         caption=(
@@ -73,12 +74,21 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     yield Text(f"{scores.seconds:.1f} s{': ' if spent else ''}{spent}", style="dim")
 
 
+def _space(settings: dict[str, Any]) -> str:
+    """Return the metric and the preprocessing, unless they are the defaults."""
+    metric = settings.get("metric", "euclidean")
+    steps = settings.get("preprocess") or []
+    return (f"; metric {metric}" if metric != "euclidean" else "") + (
+        f"; after {', '.join(steps)}" if steps else ""
+    )
+
+
 def _cells(score: Score) -> tuple[str, str, str, str]:
     interval = "" if score.interval is None else "[{}, {}]".format(*_alike(score.interval))
     null = "" if score.null is None else format_number(score.null)
     low, high = score.range
     end = "up" if high == np.inf else f"to {format_number(high)}"
-    ends = f"{format_number(low)} {end}"
+    ends = f"{format_number(low)} {end}" if low > -np.inf else f"up to {format_number(high)}"
     return format_number(score.value), interval.replace("[", "\\["), null, ends
 
 

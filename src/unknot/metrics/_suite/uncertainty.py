@@ -10,11 +10,13 @@ import numpy as np
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam
 from ..._typing import Array
-from ..clusters import silhouettes
+from .._shared.moments import ClassMoments, members_by_class, whitened_influence
 from ..dimension import IntrinsicDimension, ParticipationRatio, estimate_dimension
 from ..label_faithfulness import separations
 from ..linear import permuted_probes
+from ..regression import Regression
 from ..similarity import Similarity
+from .permuted import MANY_NULL_RUNS
 
 if TYPE_CHECKING:
     from .inputs import Inputs, Space
@@ -50,9 +52,17 @@ def resample_point_scores(inputs: Inputs, space: Space, result: Any) -> Array:
     counts = inputs.resample_counts[:, rows]
     codes = inputs.codes[rows]
     sizes = np.bincount(inputs.codes, minlength=len(inputs.classes)).astype(np.float64)
+    if inputs.many:
+        # Of many classes, few points each are sampled: they are resampled together.
+        shares = sizes[codes] / np.bincount(codes, minlength=len(sizes))[codes]
+        drawn = _weighted_sums(counts, shares)
+        sums = _weighted_sums(counts, shares * result.per_point)
+        values = np.full(len(sums), result.value)
+        return np.asarray(np.divide(sums, drawn, out=values, where=drawn > 0))
     total, means = 0.0, np.zeros(len(counts))
-    for c in np.unique(codes):
-        own = np.flatnonzero(codes == c)
+    for c, own in enumerate(members_by_class(codes, len(sizes))):
+        if not len(own):
+            continue
         weights = counts[:, own].astype(np.float64)
         drawn = weights.sum(axis=1)
         scores = result.per_point[own].astype(np.float64)
@@ -96,15 +106,19 @@ def resample_edge_scores(edges: Callable[[Inputs, Space], tuple[Array, Array, Ar
     return replicate
 
 
-def recompute_from_moments(compute: Callable[[Any, Array], Any]) -> Replicate:
+def recompute_from_moments(compute: Callable[[Inputs, ClassMoments], Any]) -> Replicate:
     """Recompute the measure from the class moments of each resample."""
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
-        return np.array(
-            [float(compute(moments, inputs.classes)) for moments in space.resampled_moments]
-        )
+        return np.array([float(compute(inputs, moments)) for moments in space.resampled_moments])
 
     return replicate
+
+
+def shift_whitened(inputs: Inputs, space: Space, result: Any) -> Array:
+    """Shift NC1, to first order, by the influence of the points drawn; for many classes."""
+    influence = whitened_influence(space.points, space.codes, space.moments, inputs.n_jobs)
+    return np.asarray(result.value + _weighted_sums(inputs.resample_counts, influence))
 
 
 def recompute_from_points(compute: Callable[[Array, Array, Array], Any]) -> Replicate:
@@ -112,9 +126,12 @@ def recompute_from_points(compute: Callable[[Array, Array, Array], Any]) -> Repl
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
         values = np.empty(len(inputs.resample_counts))
+        everything = np.arange(len(inputs.codes))
+        if inputs.many:
+            everything = np.flatnonzero(np.isin(inputs.codes, inputs.pairs.drawn))
 
         def resample(b: int) -> None:
-            rows = np.repeat(np.arange(len(inputs.codes)), inputs.resample_counts[b])
+            rows = np.repeat(everything, inputs.resample_counts[b, everything])
             values[b] = float(compute(space.points[rows], inputs.codes[rows], inputs.classes))
 
         with ThreadTeam(resolve_n_jobs(inputs.n_jobs)) as team:
@@ -125,7 +142,7 @@ def recompute_from_points(compute: Callable[[Array, Array, Array], Any]) -> Repl
 
 
 def shift_by_influence(
-    inputs: Inputs, space: Space, result: ParticipationRatio | Similarity
+    inputs: Inputs, space: Space, result: ParticipationRatio | Similarity | Regression
 ) -> Array:
     """Shift the value, to first order, by the influence of the points drawn."""
     return np.asarray(
@@ -155,13 +172,18 @@ def resample_comparisons(*, trustworthiness: bool) -> Replicate:
 
     def replicate(inputs: Inputs, space: Space, result: Any) -> Array:
         assert inputs.map is not None
-        native, shown = (
-            separations(space.centroid_comparisons, inputs.codes, inputs.resample_counts)
-            for space in (inputs.native, inputs.map)
-        )
+        counts = inputs.resample_counts
+        if inputs.many:
+            rows, own, native_table = inputs.native.drawn_comparisons
+            shown_table = inputs.map.drawn_comparisons[2]
+            tables, codes, counts = (native_table, shown_table), own, counts[:, rows]
+        else:
+            tables = inputs.native.centroid_comparisons, inputs.map.centroid_comparisons
+            codes = inputs.codes
+        native, shown = (separations(table, codes, counts) for table in tables)
         difference = native - shown
         loss = np.maximum(difference if trustworthiness else -difference, 0.0)
-        upper = np.triu_indices(len(inputs.classes), 1)
+        upper = np.triu_indices(native.shape[1], 1)
         return np.asarray(1.0 - loss[:, upper[0], upper[1]].mean(axis=1))
 
     return replicate
@@ -185,11 +207,12 @@ def resample_draws(part: int) -> Replicate:
         for b in range(n_resamples):
             drawn = rng.integers(draws.shape[1], size=draws.shape)
             means[b] = np.take_along_axis(draws, drawn, axis=1).mean(axis=1)
-        if part == 0:
-            return np.asarray(1.0 / means.mean(axis=1))
-        if part == 1:
-            return np.asarray(np.sqrt(means).mean(axis=1))
-        return np.asarray((capacity.spans * np.square(means)).mean(axis=1))
+        values = (means, np.sqrt(means), capacity.spans * np.square(means))[part]
+        if len(capacity.drawn) < len(inputs.classes):
+            # The drawing of classes is a part of the error.
+            chosen = rng.integers(len(draws), size=values.shape)
+            values = np.take_along_axis(values, chosen, axis=1)
+        return np.asarray(1.0 / values.mean(axis=1) if part == 0 else values.mean(axis=1))
 
     return replicate
 
@@ -203,13 +226,18 @@ def _weighted_sums(counts: Array, values: Array) -> Array:
 
 def silhouette_null(inputs: Inputs, space: Space) -> Array:
     """Silhouettes of sampled points with permuted labels, all permutations in one pass."""
-    sample, sums = space.permuted_distance_sums
-    return np.array(
-        [
-            silhouettes(sums[:, run], permuted.codes[sample.rows], sample.sizes).mean()
-            for run, permuted in enumerate(inputs.permuted)
-        ]
-    )
+    return np.array([shares.mean() for shares in space.permuted_silhouettes])
+
+
+def consistency_null(inputs: Inputs, space: Space) -> Array:
+    """Distance consistency with permuted labels; with many classes that of sampled points."""
+    runs = inputs.permuted[: MANY_NULL_RUNS if inputs.many else None]
+    values = []
+    for permuted in runs:
+        relabeled = permuted.native if space is inputs.native else permuted.map
+        assert relabeled is not None
+        values.append(float(relabeled.consistency.mean()))
+    return np.array(values)
 
 
 def probe_null(inputs: Inputs, space: Space) -> Array:
@@ -219,7 +247,7 @@ def probe_null(inputs: Inputs, space: Space) -> Array:
         inputs.codes,
         inputs.classes,
         NULL_PROBE_SAMPLES,
-        min(NULL_PROBE_RUNS, inputs.settings["n_permutations"]),
+        min(1 if inputs.many else NULL_PROBE_RUNS, inputs.settings["n_permutations"]),
         inputs.random_state,
         inputs.n_jobs,
     )

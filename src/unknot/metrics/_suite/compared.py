@@ -1,0 +1,98 @@
+"""Whether the metric decides the conclusion: the Neighborhood Hit by both metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from ..._io.stored_points import StoredPoints
+from ..._typing import Array
+from .._shared.distances import stratified_sample
+from .._shared.metric import COSINE, EUCLIDEAN, graph_of, in_metric
+from .._shared.moments import members_by_class
+from ..neighborhood import hit_from_graph
+from .inputs import Inputs
+
+# How the note begins, so that a study can show it with the layer.
+CONFLICT = "the metric decides the conclusion"
+# The points compared, and the values that they may have together.
+MAX_POINTS = 3000
+MAX_VALUES = 2**26
+# With fewer points, the intervals say nothing.
+MIN_POINTS = 20
+
+
+def metric_conflict(raw: Any, inputs: Inputs) -> str | None:
+    """Return a note if the Neighborhood Hits by both metrics differ by more than their intervals.
+
+    Both are computed on the same points: all, or a stratified sample, among which the neighbors are
+    then searched. The intervals are those of a resampling of the points, to first order.
+
+    Parameters
+    ----------
+    raw : array or StoredPoints, (n_samples, n_features)
+        The preprocessed points.
+    inputs : Inputs
+    """
+    if isinstance(raw, StoredPoints):
+        raw = raw.scale_free()
+    n_samples, n_features = raw.shape
+    n_classes = len(inputs.classes)
+    if n_samples < MIN_POINTS or n_classes < 2:
+        return None
+    limit = min(MAX_POINTS, max(MIN_POINTS, MAX_VALUES // n_features))
+    sample = stratified_sample(inputs.codes, limit, inputs.random_state)
+    if len(sample.rows) <= inputs.k:
+        return None
+    if sample.whole and not isinstance(raw, StoredPoints):
+        points, codes = raw, inputs.codes
+    else:
+        points = _as_given(raw, sample.rows)
+        present, codes = np.unique(sample.codes, return_inverse=True)
+        n_classes = len(present)
+    hits = {}
+    for metric in (EUCLIDEAN, COSINE):
+        if sample.whole and metric == inputs.metric:
+            graph = inputs.native.graph
+        else:
+            found, _ = in_metric(points, metric)
+            with inputs.clock.shared("the other metric"):
+                graph = graph_of(found, inputs.k, metric, inputs.n_jobs)
+        hit = hit_from_graph(graph, inputs.k, codes, np.arange(n_classes))
+        hits[metric] = hit.value, 1.96 * _standard_error(graph, inputs.k, codes, hit.value)
+    (straight, margin), (angular, other_margin) = hits[EUCLIDEAN], hits[COSINE]
+    if abs(straight - angular) <= margin + other_margin:
+        return None
+    where = "" if sample.whole else f" (of {len(sample.rows)} points, a stratified sample)"
+    return (
+        f"{CONFLICT}: the Neighborhood Hit is {straight:.3f} ± {margin:.3f} by Euclidean distance "
+        f"and {angular:.3f} ± {other_margin:.3f} by cosine{where}"
+    )
+
+
+def _as_given(raw: Any, rows: Array) -> Array:
+    """Read points that are not moved: the cosine depends on the origin."""
+    points = raw[rows]
+    if isinstance(raw, StoredPoints) and raw.origin is not None:
+        return np.asarray(points.astype(np.float64) + np.ldexp(raw.origin, raw.exponent))
+    return np.asarray(points)
+
+
+def _standard_error(graph: Any, k: int, codes: Array, value: float) -> float:
+    """Return the standard error over resamples of each class, to first order.
+
+    Each edge is weighted by how often both its ends are drawn, as in `resample_edge_scores`; the
+    weights of a class's points have variance 1 and sum to its size.
+    """
+    neighbors = graph.indices[:, :k]
+    excess = (codes[neighbors] == codes[:, None]) - value
+    excess = excess / (k * len(codes))
+    influence = np.bincount(neighbors.ravel(), weights=excess.ravel(), minlength=len(codes))
+    influence += excess.sum(axis=1)
+    variance = sum(
+        float(len(own) * influence[own].var())
+        for own in members_by_class(codes, int(codes.max()) + 1)
+        if len(own)
+    )
+    return float(np.sqrt(variance))
