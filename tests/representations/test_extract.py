@@ -2,6 +2,7 @@
 
 import gc
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,7 @@ def test_layers_that_are_not_there(stored, layers, error, message):
     ("options", "message"),
     [
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
-        ({"pool": "median"}, 'pool must be "mean", "max" or the size of a grid'),
+        ({"pool": "median"}, "pool must be one of 'auto', 'mean', 'max', .* got 'median'; did you"),
         ({"pool": 0}, "pool must be at least 1; got 0"),
         ({"project": -3}, "project must be at least 1; got -3"),
         ({"max_memory": "2 pounds"}, "max_memory must be a number of bytes, or text"),
@@ -213,9 +214,9 @@ def test_large_batches_are_run_in_parts(stored, monkeypatch):
 
     original = _extract.Column.append
 
-    def append(self, values, start, stop, raw):
+    def append(self, values, start, stop, *more):
         sizes.append(stop - start)
-        original(self, values, start, stop, raw)
+        original(self, values, start, stop, *more)
 
     monkeypatch.setattr(_extract.Column, "append", append)
     monkeypatch.setattr(_extract, "MAX_BATCH_BYTES", 10 * 72 * 4)
@@ -245,15 +246,18 @@ def test_dead_layers_are_views_of_nothing():
 @pytest.mark.parametrize(
     ("value", "message"),
     [
-        (np.nan, r"'b' are 20\.00% NaN in the samples 10 to 14, first in sample 12"),
-        (np.inf, r"'b' are 20\.00% infinite in the samples 10 to 14, first in sample 12"),
+        (np.nan, r"its values are 20\.00% NaN in the samples 10 to 14, first in sample 12"),
+        (np.inf, r"its values are 20\.00% infinite in the samples 10 to 14, first in sample 12"),
     ],
 )
 def test_values_that_are_not_finite_name_layer_and_share(value, message):
     bad = np.ones((20, 3))
     bad[12] = value
-    with pytest.raises(ValueError, match=message):
-        extract({"a": np.ones((20, 3)), "b": bad}, None, batch_size=5)
+    found = extract({"a": np.ones((20, 3)), "b": bad}, None, batch_size=5)
+    assert list(found) == ["a"]  # one bad layer ends nothing
+    assert [note for note in found.notes if re.search(f"^b left out: {message}", note)]
+    with pytest.raises(ValueError, match=f"'b' cannot be used: {message}"):
+        extract({"b": bad}, None, batch_size=5)
 
 
 def test_large_values_are_finite():
@@ -291,7 +295,7 @@ def test_pooling_by_hand(stored):
     found = extract(stored, None, pool="mean", progress=False)
     np.testing.assert_allclose(found["conv1"], stored["conv1"].mean((1, 2)), atol=1e-6)
     assert found["fc"].shape == (50, 5)  # no image
-    assert found.layers[0].description == "pooled: mean over all positions"
+    assert found.layers[0].description == "pooled: mean over 24 positions"
     assert found.layers[0].shape == (6, 4, 3)  # as the layer makes it
     assert found.reductions["conv1"]["shape"] == [3]
     assert "fc" not in found.reductions

@@ -36,6 +36,7 @@ class Column:
     """
 
     def __init__(self, found: Found, reducer: Reducer, base: "Column | None" = None) -> None:
+        self.found = found
         self.layer = found.layer
         self.reducer = reducer
         self.base = base
@@ -43,30 +44,46 @@ class Column:
         self.n_written = 0
         self.keeps_batch = False
         """Whether its current batch is needed to verify views of it."""
+        self.problem = ""
+        """Why the layer is left out; empty while it is not."""
         self._axis = found.axis or 0
         self._batch: Array | None = None
 
-    def append(self, values: Array, start: int, stop: int, raw: Array | None) -> None:
+    def append(
+        self, values: Array, start: int, stop: int, raw: Array | None, masks: dict[str, Array]
+    ) -> None:
         """Check, reduce and keep the layer's values; `raw` is the batch of inputs."""
         if self._axis:
             values = np.moveaxis(values, self._axis, 0)
-        if values.shape[1:] != self.layer.shape or len(values) < stop - start:
+        pooling = self.reducer.pooling
+        fits = values.shape[1:] == self.layer.shape or (
+            pooling is not None and pooling.takes(values.shape[1:])
+        )
+        if not fits or len(values) < stop - start:
             raise ValueError(
                 f"layers: {self.layer.name!r} has the shape {values.shape} for samples {start} to "
                 f"{stop - 1}, and {self.layer.shape} per sample before; leave it out"
             )
         rows = values[: stop - start]
         self.n_written = stop
+        if self.base is not None and self.base.problem:
+            self.problem = self.base.problem
+        if self.problem:
+            return
         if self.layer.same_as is not None:
             original = raw if self.base is None else self.base._batch
             if original is None or not same_values(rows, original[: len(rows)]):
                 raise NotAViewError(self.layer.name)
-        elif not has_finite_sum(rows):
-            _refuse_non_finite(self.layer.name, rows, start)
+        elif not has_finite_sum(rows) and (problem := _not_finite(rows, start)):
+            self.problem = problem
+            return
         if self.place is None:
             return
-        reduced = self.reducer.apply(rows, start)
-        self.place.write(start, reduced)
+        mask = None if pooling is None else masks.get(pooling.mask)
+        reduced = self.reducer.apply(rows, start, None if mask is None else mask[: len(rows)])
+        places = getattr(pooling, "places", None)
+        first = start if places is None else places.between(start, stop).start
+        self.place.write(first, reduced)
         if self.keeps_batch:
             # A copy: in-place operations may change the values before a view runs.
             if isinstance(self.place, InMemory) and self.reducer.exact:
@@ -140,7 +157,7 @@ def plan(
     ]
     for column in on_disk:
         if column.base is not None:
-            column.reducer = Reducer(column.layer, n_samples)
+            column.reducer = Reducer(column.found, n_samples)
     places.reserve(sum(4 * n_samples * int(np.prod(column.reducer.shape)) for column in on_disk))
     for column in own:
         if column not in on_disk:
@@ -157,7 +174,11 @@ def finish(columns: dict[str, Column], places: Store) -> dict[str, Any]:
     for name, column in columns.items():
         if isinstance(column.place, OnDisk):
             column.place.close()
-            stored.append(name)
+            if column.problem:
+                places.drop(name)
+            else:
+                stored.append(name)
+    columns = {name: column for name, column in columns.items() if not column.problem}
     arrays: dict[str, Any] = places.finish(stored)
     for name, column in columns.items():
         if isinstance(column.place, InMemory):
@@ -170,18 +191,18 @@ def finish(columns: dict[str, Column], places: Store) -> dict[str, Any]:
     return {name: arrays[name] for name in columns}
 
 
-def _refuse_non_finite(layer: str, rows: Array, start: int) -> None:
+def _not_finite(rows: Array, start: int) -> str:
+    """Return what is wrong with rows whose sum is not finite; nothing if only that overflows."""
     nan, infinite = np.isnan(rows), np.isinf(rows)
     if not (nan.any() or infinite.any()):
-        return  # only their sum overflows
+        return ""
     shares = [
         f"{share:.2%} {what}"
         for share, what in ((nan.mean(), "NaN"), (infinite.mean(), "infinite"))
         if share
     ]
     bad = (nan | infinite).reshape(len(rows), -1).any(axis=1)
-    raise ValueError(
-        f"layers: the values of {layer!r} are {' and '.join(shares)} in the samples {start} to "
-        f"{start + len(rows) - 1}, first in sample {start + int(np.argmax(bad))}; fix the model "
-        "or the inputs, or leave the layer out"
+    return (
+        f"its values are {' and '.join(shares)} in the samples {start} to "
+        f"{start + len(rows) - 1}, first in sample {start + int(np.argmax(bad))}"
     )

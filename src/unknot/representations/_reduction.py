@@ -1,76 +1,26 @@
 """Dimension reduction of layers: pooling, and random projection with measured distortion."""
 
-from itertools import product
 from typing import Any, Final
 
 import numpy as np
 
 from .._typing import Array, Float32, Float64
 from .._validation.numbers import is_integer
-from ._layers import Layer
+from ._layers import Found
+from ._pooling import Pool, check_pool
 
 PAIRED_SAMPLES: Final = 64
 """The distortion of a projection is measured on at most 64 · 63 / 2 = 2,016 pairs."""
 PAIRED_BYTES: Final = 32_000_000
 
-Pool = str | int | None
-
 
 def check_reductions(pool: Pool, project: int | None) -> None:
     """Raise a ValueError or TypeError if a setting is invalid."""
-    if isinstance(pool, str) and pool not in ("mean", "max"):
-        raise ValueError(f'pool must be "mean", "max" or the size of a grid; got {pool!r}')
-    for name, value in (("pool", pool), ("project", project)):
-        if not (is_integer(value) or isinstance(value, str | None)):
-            raise TypeError(f"{name} must be an integer; got {value!r}")
-        if is_integer(value) and value < 1:
-            raise ValueError(f"{name} must be at least 1; got {value}")
-
-
-class Pooling:
-    """Means or maxima over a grid of cells of an image; channels are kept.
-
-    Along an axis of n positions, cell i of g covers floor(i n / g) up to but not including
-    ceil((i + 1) n / g); cells overlap if g does not divide n.
-    """
-
-    def __init__(self, shape: tuple[int, ...], pool: str | int, *, channels_first: bool) -> None:
-        self._axes = tuple(range(2, len(shape) + 1) if channels_first else range(1, len(shape)))
-        self._kind = pool if isinstance(pool, str) else "mean"
-        sizes = [shape[axis - 1] for axis in self._axes]
-        grid = [1 if isinstance(pool, str) else min(int(pool), size) for size in sizes]
-        self._cells = [
-            [slice(i * size // cells, -(-(i + 1) * size // cells)) for i in range(cells)]
-            for size, cells in zip(sizes, grid, strict=True)
-        ]
-        pooled = list(shape)
-        for axis, cells in zip(self._axes, grid, strict=True):
-            pooled[axis - 1] = cells
-        if isinstance(pool, str):
-            pooled = [shape[0] if channels_first else shape[-1]]
-        self.shape = tuple(pooled)
-        how = f"{self._kind} over " + (
-            "all positions" if isinstance(pool, str) else f"a grid of {' × '.join(map(str, grid))}"
-        )
-        self.report: dict[str, Any] = {"pool": how, "shape": list(self.shape)}
-
-    def apply(self, rows: Array, start: int) -> Array:
-        """Return the pooled rows."""
-        reduce = np.max if self._kind == "max" else np.mean
-        result = np.empty((len(rows), *self._full(rows)), np.float32)
-        for places in product(*(range(len(cells)) for cells in self._cells)):
-            source: list[Any] = [slice(None)] * rows.ndim
-            target: list[Any] = [slice(None)] * rows.ndim
-            for axis, cells, place in zip(self._axes, self._cells, places, strict=True):
-                source[axis], target[axis] = cells[place], place
-            result[tuple(target)] = reduce(rows[tuple(source)], axis=self._axes)
-        return result.reshape(len(rows), *self.shape)
-
-    def _full(self, rows: Array) -> tuple[int, ...]:
-        sizes = list(rows.shape[1:])
-        for axis, cells in zip(self._axes, self._cells, strict=True):
-            sizes[axis - 1] = len(cells)
-        return tuple(sizes)
+    check_pool(pool)
+    if project is not None and not is_integer(project):
+        raise TypeError(f"project must be an integer; got {project!r}")
+    if project is not None and project < 1:
+        raise ValueError(f"project must be at least 1; got {project}")
 
 
 class Projection:
@@ -136,42 +86,38 @@ class Reducer:
 
     def __init__(
         self,
-        layer: Layer,
+        found: Found,
         n_samples: int,
         *,
-        pool: Pool = None,
         project: int | None = None,
-        channels_first: bool = False,
         random_state: int = 0,
     ) -> None:
-        self.shape = layer.shape
-        self._steps: list[Pooling | Projection] = []
-        if pool is not None and len(layer.shape) >= 3:
-            self._add(Pooling(self.shape, pool, channels_first=channels_first))
+        self.shape = found.layer.shape
+        self.pooling = found.pooling
+        self._projection: Projection | None = None
+        if self.pooling is not None:
+            self.shape = self.pooling.shape
         if project is not None and (size := int(np.prod(self.shape))) > project:
-            self._add(Projection(size, int(project), n_samples, random_state))
-
-    def _add(self, step: Pooling | Projection) -> None:
-        self._steps.append(step)
-        self.shape = step.shape
+            self._projection = Projection(size, int(project), n_samples, random_state)
+            self.shape = self._projection.shape
 
     @property
     def exact(self) -> bool:
         """Whether there is no reduction."""
-        return not self._steps
+        return self.pooling is None and self._projection is None
 
-    def apply(self, rows: Array, start: int) -> Array:
+    def apply(self, rows: Array, start: int, mask: Array | None = None) -> Array:
         """Return the reduced rows; `start` is the index of the first among all samples."""
-        for step in self._steps:
-            rows = step.apply(rows, start)
+        if self.pooling is not None:
+            rows = self.pooling.apply(rows, start, mask)
+        if self._projection is not None:
+            rows = self._projection.apply(rows, start)
         return rows
 
     def report(self) -> dict[str, Any]:
         """Return the entry of `Representations.reductions`."""
-        result: dict[str, Any] = {}
-        for step in self._steps:
-            result |= step.report
-        return result
+        pooled = {} if self.pooling is None else self.pooling.report
+        return pooled | ({} if self._projection is None else self._projection.report)
 
 
 def describe_reduction(report: dict[str, Any]) -> str:

@@ -1,18 +1,67 @@
 """The samples that a model runs on: one array, or several for a multi-input model."""
 
-from collections.abc import Callable, Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from .._typing import Array
 from .._validation.arrays import as_numbers
+from ._masks import MASK, check_mask, masks_in
 
 Batch: TypeAlias = Any
 """An array, or a tuple or dict of arrays with the same samples."""
 
 
-class Samples:
+class Source(ABC):
+    """Where a model's inputs come from: arrays, or batches that are read again and again.
+
+    Attributes
+    ----------
+    n_samples : int
+    multi_input : bool
+        Whether the model takes several inputs.
+    can_slice : bool
+        Whether batches of any size can be taken.
+    first_size : int
+        The size of the first batch.
+    parts : mapping of str or int to ndarray
+        The inputs by name or place; of batches, those of the first one.
+    """
+
+    n_samples: int
+    multi_input: bool
+    parts: Mapping[Any, Array]
+    can_slice: bool = True
+    first_size: int = 0
+
+    @abstractmethod
+    def first(self, size: int) -> Batch:
+        """Return a batch of this size from the beginning."""
+
+    @abstractmethod
+    def batches(self, size: int, *, pad: bool = False) -> Iterator[tuple[int, int, Batch]]:
+        """Yield the first and the last row of each batch, and the batch, in the same order always.
+
+        Parameters
+        ----------
+        size : int
+            The largest size of a batch.
+        pad : bool
+            Whether to fill the last batch up to this size.
+        """
+
+    @abstractmethod
+    def spread(self, size: int) -> Batch:
+        """Return a batch of samples that are spread over all."""
+
+    def masks(self, batch: Batch, start: int, stop: int) -> dict[str, Array]:
+        """Return the masks of a batch of these rows, (n_samples, length), by name."""
+        return masks_in(batch)
+
+
+class Samples(Source):
     """A model's inputs, all of the same length.
 
     Parameters
@@ -60,6 +109,21 @@ class Samples:
         result.parts = {key: change(key, part) for key, part in self.parts.items()}
         return result
 
+    def first(self, size: int) -> Batch:
+        """Return the first samples as a batch."""
+        return self.rows(0, size)
+
+    def batches(self, size: int, *, pad: bool = False) -> Iterator[tuple[int, int, Batch]]:
+        """Yield batches of this size."""
+        for start in range(0, self.n_samples, size):
+            stop = min(start + size, self.n_samples)
+            yield start, stop, self.rows(start, start + size if pad else stop)
+
+    def spread(self, size: int) -> Batch:
+        """Return samples that are evenly spaced."""
+        rows = np.linspace(0, self.n_samples - 1, size).astype(np.int64)
+        return self.map(lambda _, part: part[rows]).rows(0, size)
+
     def rows(self, start: int, stop: int) -> Batch:
         """Return a batch; past the last sample, continue with the first."""
         if stop <= self.n_samples:
@@ -82,13 +146,20 @@ def map_batch(batch: Batch, change: Callable[[Any, Array], Any]) -> Any:
     return change(0, batch)
 
 
+def list_parts(batch: Batch) -> list[Array]:
+    """Return the arrays of a batch; none of one that is an object of its own kind."""
+    parts: list[Array] = []
+    map_batch(batch, lambda _, part: parts.append(part) if isinstance(part, np.ndarray) else None)
+    return parts
+
+
 def check_inputs(batch: Batch, start: int) -> None:
     """Raise a ValueError if a batch of inputs contains NaN or infinity; some layers hide them."""
     map_batch(batch, lambda key, part: _check_input(key, part, start))
 
 
-def _check_input(key: Any, part: Array, start: int) -> None:
-    if part.dtype.kind != "f" or has_finite_sum(part):
+def _check_input(key: Any, part: Any, start: int) -> None:
+    if not isinstance(part, np.ndarray) or part.dtype.kind != "f" or has_finite_sum(part):
         return
     bad = ~np.isfinite(part).reshape(len(part), -1).all(axis=1)
     if bad.any():
@@ -127,3 +198,31 @@ def cast(array: Array, dtype: Any, name: str) -> Array:
 
 def _as_array(part: Any, name: str) -> Array:
     return as_numbers(part, name)
+
+
+class Masked(Source):
+    """Samples with a mask that is no input of the model."""
+
+    def __init__(self, samples: Source, mask: Any) -> None:
+        self._samples = samples
+        self._mask = check_mask(mask, samples.n_samples)
+        self.n_samples, self.multi_input = samples.n_samples, samples.multi_input
+        self.can_slice, self.first_size = samples.can_slice, samples.first_size
+        self.parts = samples.parts
+
+    def first(self, size: int) -> Batch:
+        """Return the first samples as a batch."""
+        return self._samples.first(size)
+
+    def batches(self, size: int, *, pad: bool = False) -> Iterator[tuple[int, int, Batch]]:
+        """Yield batches of this size."""
+        return self._samples.batches(size, pad=pad)
+
+    def spread(self, size: int) -> Batch:
+        """Return samples that are evenly spaced."""
+        return self._samples.spread(size)
+
+    def masks(self, batch: Batch, start: int, stop: int) -> dict[str, Array]:
+        """Return the given mask of these rows beside those of the batch."""
+        rows = np.arange(start, max(stop, start + 1)) % self.n_samples
+        return {**masks_in(batch), MASK: self._mask[rows]}

@@ -19,9 +19,10 @@ from urllib.parse import quote
 
 import numpy as np
 
-from .._io.folders import is_link, read_regular
+from .._io.folders import TooLargeError, is_link, read_regular
 from .._io.formatting import format_bytes
 from .._io.lock import LOCK, locked
+from .._io.temporary import TemporaryFolder
 from .._typing import Array
 
 CHUNK_BYTES: Final = 8_000_000
@@ -147,7 +148,7 @@ class Store:
     """
 
     def __init__(self, folder: Any, *, numbered: bool = False) -> None:
-        self._temporary = folder is None
+        self._kept: TemporaryFolder | None = None
         self._folder = None if folder is None else Path(folder)
         self.numbered = numbered
         self._names: dict[str, str] = {}
@@ -172,7 +173,7 @@ class Store:
         folder = Path(tempfile.gettempdir()) if self._folder is None else self._folder
         folder.mkdir(parents=True, exist_ok=True)
         if n_bytes > (free := shutil.disk_usage(folder).free):
-            raise OSError(
+            raise TooLargeError(
                 errno.ENOSPC,
                 f"the representations need {format_bytes(n_bytes)} on disk and "
                 f"{format_bytes(free)} are free; raise max_memory, select fewer layers, pool or "
@@ -189,10 +190,18 @@ class Store:
         if self.writing is None:
             if self._folder is not None:
                 _remove_unfinished(self._folder)
-            self.writing = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._folder))
-            if self._folder is not None:
+            if self._folder is None:
+                self._kept = TemporaryFolder()
+                self.writing = self._kept.path
+            else:
+                self.writing = Path(tempfile.mkdtemp(prefix=_UNFINISHED, dir=self._folder))
                 self._held.enter_context(locked(self.writing))
         return OnDisk(self.writing / self._names[name], name, n_samples, shape)
+
+    def drop(self, name: str) -> None:
+        """Remove the array of a layer that is not kept."""
+        if self.writing is not None:
+            shutil.rmtree(self.writing / self._names[name], ignore_errors=True)
 
     def finish(self, names: Sequence[str]) -> dict[str, Any]:
         """Move the arrays to their final place and open them for reading."""
@@ -210,15 +219,17 @@ class Store:
         from zarr.storage import LocalStore
 
         array = zarr.open_array(store=LocalStore(path, read_only=True), mode="r")
-        if self._temporary:
-            weakref.finalize(array.store, _discard, path)
+        if self._kept is not None:
+            weakref.finalize(array.store, _discard, path, self._kept)
         return array
 
     def remove(self) -> None:
         """Remove what was written and not yet moved to its final place."""
-        if self.writing is not None:
+        if self._kept is not None:
+            self._kept.remove()
+        elif self.writing is not None:
             shutil.rmtree(self.writing, ignore_errors=True)
-            self.writing = None
+        self._kept = self.writing = None
 
 
 def directory_name(layer: str) -> str:
@@ -262,7 +273,6 @@ def _replace(new: Path, old: Path) -> None:
     new.rename(old)
 
 
-def _discard(path: Path) -> None:
+def _discard(path: Path, kept: TemporaryFolder) -> None:
+    """Remove an array; its folder goes with the last reference to it, which this is one of."""
     shutil.rmtree(path, ignore_errors=True)
-    with suppress(OSError):  # not empty: other arrays are still in use
-        path.parent.rmdir()

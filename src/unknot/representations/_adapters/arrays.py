@@ -10,8 +10,8 @@ from ..._typing import Array
 from ..._validation.arrays import as_numbers, on_host
 from ..._validation.points import as_float32, is_float32, max_abs
 from ..._validation.precision import SHARE, precision_message
-from .._samples import Batch, Samples
-from .base import Adapter, RunBatch, Sink
+from .._samples import Batch, Samples, Source
+from .base import Adapter, Fresh, RunBatch, Sink
 
 ACCEPTS: Final = "a dict of layer -> points"
 
@@ -70,14 +70,14 @@ class ArraysAdapter(Adapter):
             )
         return samples
 
-    def check(self, samples: Samples) -> None:
+    def check(self, samples: Source) -> None:
         """Do nothing: `samples` has checked them."""
 
     def definition(self) -> Iterator[tuple[str, Array | str]]:
         """Yield the arrays."""
         yield from self._arrays.items()
 
-    def untrained(self, random_state: int) -> Any:
+    def untrained(self, random_state: int) -> Fresh:
         """Raise a ValueError: there is no network."""
         raise ValueError("arrays are not the layers of a network")
 

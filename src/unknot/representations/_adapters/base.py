@@ -22,14 +22,17 @@ from abc import ABC, abstractmethod
 from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from typing import Any, Final, TypeAlias
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..._typing import Array
-from .._samples import Batch, Samples
+from .._samples import Batch, Samples, Source
+from .._trace import Trace
 
-ADAPTERS: Final = ("keras", "torch_graphs", "torch", "onnx", "arrays")
+ADAPTERS: Final = (
+    *("keras", "torch_graphs", "torch", "onnx", "flax", "sklearn", "tensorflow", "arrays"),
+)
 """Modules of this package, in the order in which they are tried."""
 
 Sink: TypeAlias = Callable[[str, str, Array], None]
@@ -42,6 +45,14 @@ INPUTS: Final = "inputs"
 """Stands for the model's input in `Layer.same_as`; no layer has this name."""
 
 FINGERPRINT_SAMPLES: Final = 16
+
+
+class Fresh(NamedTuple):
+    """A model with fresh weights, how they were drawn, and whether that is sure."""
+
+    model: Any
+    how: str
+    certain: bool = True
 
 
 class Adapter(ABC):
@@ -74,12 +85,18 @@ class Adapter(ABC):
     pad_batches: bool = False
     computes: bool = True
     notes: Sequence[str] = ()
+    forward: Callable[[Any, Any], Any] | None = None
+    """Calls the model with a batch, where the user says how."""
+    takes_forward: bool = False
+    """Whether `forward` may be given."""
+    tokenizer: Callable[..., Any] | None = None
+    """Makes inputs of texts, where the model has a tokenizer of its own."""
 
     def __init__(self, model: Any, name: str) -> None:
         self.model = model
         self.name = name
 
-    def samples(self, inputs: Any) -> Samples:
+    def samples(self, inputs: Any) -> Source:
         """Return the inputs as samples.
 
         Raises
@@ -87,12 +104,16 @@ class Adapter(ABC):
         ValueError
             If they do not fit the model.
         """
-        samples = Samples(inputs, multi_input=self.multi_input)
+        samples = inputs if isinstance(inputs, Source) else self.take(inputs)
         self.check(samples)
         return samples
 
+    def take(self, inputs: Any) -> Samples:
+        """Return arrays as samples, unchecked."""
+        return Samples(inputs, multi_input=self.multi_input)
+
     @abstractmethod
-    def check(self, samples: Samples) -> None:
+    def check(self, samples: Source) -> None:
         """Raise a ValueError if the samples do not fit the model."""
 
     @abstractmethod
@@ -109,12 +130,35 @@ class Adapter(ABC):
         order, under the names that `Naming` gives.
         """
 
+    def declared(self) -> Mapping[str, tuple[tuple[int | None, ...], str]]:
+        """Return the shape of a sample and the type of each input by name; empty if not known.
+
+        Sizes that are left open are None.
+        """
+        return {}
+
+    def takes_ids(self, inputs: Any) -> bool:
+        """Whether the model takes rows of integers as they are, as the ids of tokens."""
+        return False
+
+    @property
+    def modules(self) -> Mapping[str, Any]:
+        """The layers' own objects by name; empty if the framework has none."""
+        return {}
+
+    def trace(self, batch: Batch) -> Trace | None:
+        """Run a batch; return the calls of layers, or None if they cannot be told.
+
+        With them, the model's blocks are found, and the axes of their values.
+        """
+        return None
+
     def seeded(self, seed: int) -> AbstractContextManager[None]:
         """Seed the random numbers that the model may draw; restore the user's state on exit."""
         return nullcontext()
 
-    def untrained(self, random_state: int) -> Any:
-        """Return a copy of the model with fresh weights.
+    def untrained(self, random_state: int) -> Fresh:
+        """Return a copy of the model with fresh weights, and how they were drawn.
 
         Raises
         ------
@@ -124,7 +168,7 @@ class Adapter(ABC):
         raise ValueError(
             f"model: {type(self.model).__name__} does not record how its weights were initialized, "
             "so there is no untrained control; pass the Keras or PyTorch model it was made from, "
-            "or do without the control"
+            "a model to compare with (untrained=), or do without the control"
         )
 
     def fingerprint(self, inputs: Any) -> str:
@@ -157,8 +201,7 @@ class Adapter(ABC):
         """Run evenly spaced samples; add the values of all layers and the output."""
         samples = self.samples(inputs)
         size = self.batch_size or min(FINGERPRINT_SAMPLES, samples.n_samples)
-        rows = np.linspace(0, samples.n_samples - 1, size).astype(np.int64)
-        batch = samples.map(lambda _, part: part[rows]).rows(0, size)
+        batch = samples.spread(size)
         with self.capture(lambda name, kind, values: add(f"{name} {kind}", values), None) as run:
             for name, value in leaves("", run(batch)):
                 add(name, value if isinstance(value, np.ndarray) else repr(value))

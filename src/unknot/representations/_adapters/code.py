@@ -1,5 +1,7 @@
 """The code and the simple attributes of objects, as text that is the same in every process."""
 
+import hashlib
+import re
 from collections.abc import Collection, Iterator
 from types import CodeType, FunctionType
 from typing import Any, Final
@@ -14,6 +16,28 @@ def class_code(kind: type, libraries: Collection[str]) -> Iterator[tuple[str, st
             for name, function in sorted(vars(base).items()):
                 if isinstance(function, FunctionType):
                     yield f"{base.__qualname__}.{name}", _bytecode(function.__code__)
+
+
+def function_code(function: object) -> str:
+    """Return the bytecode of a function, or what is known of another callable."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    if isinstance(code, CodeType):
+        return _bytecode(code)
+    return f"{type(function).__module__}.{type(function).__qualname__}"
+
+
+def function_identity(function: object) -> str:
+    """Return a hash of a function's code, defaults, and the values that it closes over."""
+    inner = getattr(function, "__func__", function)
+    closed = []
+    for cell in getattr(inner, "__closure__", None) or ():
+        try:
+            closed.append(cell.cell_contents)
+        except ValueError:  # not yet set
+            closed.append(None)
+    seen = [function_code(function), getattr(inner, "__defaults__", None), closed]
+    text = re.sub(r" at 0x[0-9a-f]+", "", repr(seen))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
 def simple_attributes(instance: Any) -> Iterator[tuple[str, str]]:

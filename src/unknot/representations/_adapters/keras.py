@@ -7,21 +7,26 @@ was loaded or popped, or whether Keras knows the outputs of its layers.
 
 import inspect
 import sys
-from collections.abc import Callable, Collection, Iterator
-from contextlib import contextmanager
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any, Final
 
 import numpy as np
 
 from ..._keras import import_keras
 from ..._typing import Array
-from .._samples import Batch, Samples, cast, map_batch
-from .base import Adapter, Naming, RunBatch, Sink
-from .code import class_code
+from .._samples import Batch, Source, cast, list_parts, map_batch
+from .._trace import INPUT, MODEL, Trace
+from .base import Adapter, Fresh, Naming, RunBatch, Sink, leaves
+from .code import class_code, function_code
 
 ACCEPTS: Final = "a Keras model"
 LIBRARIES: Final = ("keras", "tensorflow", "torch")
 """Their classes are identified by the configuration, not by their code."""
+
+FEW: Final = 3
+"""So many samples are run without compiling the model for them."""
 
 Captured = dict[str, Any]  # in the order of the calls
 
@@ -34,6 +39,8 @@ def adapt(model: Any) -> Adapter | None:
 
 class KerasAdapter(Adapter):
     """A Keras model."""
+
+    takes_forward = True
 
     def __init__(self, model: Any) -> None:
         super().__init__(model, str(model.name))
@@ -55,16 +62,16 @@ class KerasAdapter(Adapter):
             getattr(layer, "data_format", None) == "channels_first" for _, layer in self._layers
         )
 
-    def check(self, samples: Samples) -> None:
+    def check(self, samples: Source) -> None:
         """Compare the shapes with those of the model's inputs, where these are known.
 
         A model that is not built yet has neither weights nor known shapes; it is called once.
         """
         if not self.model.built:
-            self._eager(map_batch(samples.rows(0, 1), self._tensor))
+            self._eager(map_batch(samples.first(1), self._tensor))
             self._inspect()
         expected, got = self._expected, samples.parts
-        if not expected:
+        if not expected or self.forward is not None:
             return
         if len(expected) != len(got):
             raise ValueError(f"inputs: model {self.name!r} takes {len(expected)}; got {len(got)}")
@@ -80,6 +87,19 @@ class KerasAdapter(Adapter):
                 )
             self.batch_size = shape[0]
 
+    def declared(self) -> Mapping[str, tuple[tuple[int | None, ...], str]]:
+        """Return the shape and type of each input by name."""
+        return {name: (shape[1:], dtype) for name, (shape, dtype) in self._expected.items()}
+
+    def takes_ids(self, inputs: Any) -> bool:
+        """Whether the model declares that it takes integers, or begins with an embedding."""
+        if inputs is None:
+            return False
+        parts = self.samples(inputs).parts
+        declared = [self._input(key, place)[2] for place, key in enumerate(parts) if self._expected]
+        first = next((type(layer).__name__ for _, layer in self._layers), "")
+        return any(dtype.startswith(("int", "uint")) for dtype in declared) or first == "Embedding"
+
     def definition(self) -> Iterator[tuple[str, Array | str]]:
         """Yield the weights, the configuration, and the code of custom classes."""
         for number, array in enumerate(self.model.get_weights()):
@@ -91,26 +111,43 @@ class KerasAdapter(Adapter):
             yield "layers", repr([name for name, _ in self._layers])
         for layer in (self.model, *(layer for _, layer in self._layers)):
             yield from class_code(type(layer), LIBRARIES)
+        if self.forward is not None:
+            yield "forward", function_code(self.forward)
+
+    @property
+    def modules(self) -> dict[str, Any]:
+        """The layers by name; of several with one name, the first."""
+        return dict(reversed(self._layers))
+
+    def trace(self, batch: Batch) -> Trace:
+        """Run a batch eagerly; return the calls, their nesting, and the tensors they pass on."""
+        from .keras_trace import traced
+
+        tensors = map_batch(batch, self._tensor)
+        with traced(self._keras, self.model, self._layers) as run:
+            return run(self._run, tensors)
 
     @contextmanager
     def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
-        """Run eagerly to find all layers, or compiled for the wanted ones."""
+        """Run eagerly to find all layers, or on few samples, and compiled for the wanted ones."""
         compiled: list[Callable[[Any], tuple[Any, Captured]]] = []
 
         def run(batch: Batch) -> Any:
             tensors = map_batch(batch, self._tensor)
-            if not compiled:
-                compiled.append(
-                    self._compile(set(wanted), tensors) if wanted is not None else self._eager
-                )
-            result, captured = compiled[0](tensors)
+            few = all(len(part) <= FEW for part in list_parts(batch))
+            if wanted is None or self.forward is not None or (few and not compiled):
+                result, captured = self._eager(tensors, wanted)
+            else:
+                if not compiled:
+                    compiled.append(self._compile(set(wanted), tensors))
+                result, captured = compiled[0](tensors)
             for name, value in captured.items():
                 sink(name, self._kinds[name], self._array(value))
             return self._keras.tree.map_structure(self._array, result)
 
         yield run
 
-    def untrained(self, random_state: int) -> Any:
+    def untrained(self, random_state: int) -> Fresh:
         """Rebuild the model from its configuration, with new seeds for all initializers.
 
         What layers learned by ``adapt``, such as the mean of the data, is kept.
@@ -142,7 +179,7 @@ class KerasAdapter(Adapter):
                 new.set_weights(trained.get_weights())
                 if hasattr(new, "finalize_state"):
                     new.finalize_state()
-        return fresh
+        return Fresh(fresh, "Keras' initializers, as its configuration names them")
 
     def _input(self, key: Any, place: int) -> tuple[str, tuple[int | None, ...], str]:
         if isinstance(key, str):
@@ -155,8 +192,10 @@ class KerasAdapter(Adapter):
         name = f"inputs[{key}]" if len(self._expected) > 1 else "inputs"
         return name, *list(self._expected.values())[place]
 
-    def _tensor(self, key: Any, part: Array) -> Any:
-        if self._expected:
+    def _tensor(self, key: Any, part: Any) -> Any:
+        if not isinstance(part, np.ndarray):
+            return part  # an object that only the user's own call understands
+        if self._expected and self.forward is None:
             name, _, dtype = self._input(key, key if isinstance(key, int) else 0)
             part = cast(part, _numpy_dtype(dtype), name)
         elif part.dtype.kind == "f":
@@ -178,20 +217,33 @@ class KerasAdapter(Adapter):
         # NumPy has no bfloat16; the dtype that stands for it is of kind V.
         return result.astype(np.float32) if result.dtype.kind == "V" else result
 
-    def _eager(self, inputs: Any) -> tuple[Any, Captured]:
-        with _captured(self._layers, None, self._kinds) as outputs:
-            if self._backend == "torch":
-                import torch
-
-                with torch.no_grad():
-                    result = self.model(inputs, training=False)
-            else:
-                result = self.model(inputs, training=False)
+    def _eager(self, inputs: Any, wanted: Collection[str] | None = None) -> tuple[Any, Captured]:
+        with self._captured(wanted) as outputs:
+            result = self._run(inputs)
         return result, outputs
+
+    def _run(self, inputs: Any) -> Any:
+        if self._backend == "torch":
+            import torch
+
+            with torch.no_grad():
+                return self._call(inputs)
+        return self._call(inputs)
+
+    def _call(self, inputs: Any) -> Any:
+        """Call the model, or what the user gave to call it."""
+        if self.forward is not None:
+            return self.forward(self.model, inputs)
+        return self.model(inputs, training=False)
+
+    def _captured(self, wanted: Collection[str] | None) -> AbstractContextManager[Captured]:
+        with_output = any(entry.startswith(MODEL) for entry in wanted or ())
+        layers = [*self._layers, (MODEL, self.model)] if with_output else self._layers
+        return _captured(layers, wanted, self._kinds)
 
     def _compile(self, wanted: set[str], example: Any) -> Callable[[Any], tuple[Any, Captured]]:
         def forward(inputs: Any) -> tuple[Any, Captured]:
-            with _captured(self._layers, wanted, self._kinds) as outputs:
+            with self._captured(wanted) as outputs:
                 result = self.model(inputs, training=False)
             return result, outputs
 
@@ -233,7 +285,7 @@ class KerasAdapter(Adapter):
         inference = {"training": False} if takes_training else {}
 
         def forward(trainable: Any, fixed: Any, inputs: Any) -> tuple[Any, list[Any]]:
-            with _captured(self._layers, wanted, self._kinds) as outputs:
+            with self._captured(wanted) as outputs:
                 result, _ = model.stateless_call(trainable, fixed, inputs, **inference)
             names[:] = outputs
             return result, list(outputs.values())
@@ -303,12 +355,18 @@ def _captured(
     The class of the layer behind each entry is added to ``kinds``.
     """
     outputs: Captured = {}
-    naming = Naming()
+    naming, numbers = Naming(), Counter[str]()
 
     def recording(name: str, layer: Any) -> Callable[..., Any]:
         call, kind = layer.call, type(layer).__name__
 
         def recorded(*args: Any, **kwargs: Any) -> Any:
+            numbers[name] += 1
+            given = f"{name}{f':{numbers[name]}' if numbers[name] > 1 else ''}{INPUT}"
+            if wanted is not None and given in wanted:
+                tensors = (value for _, value in leaves("", [args, kwargs]))
+                outputs[given] = next(value for value in tensors if hasattr(value, "shape"))
+                kinds[given] = f"input of {kind}"
             result = call(*args, **kwargs)
             for entry, value in naming.entries(name, result):
                 if wanted is None or entry in wanted:

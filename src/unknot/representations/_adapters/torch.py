@@ -1,7 +1,8 @@
 """PyTorch modules, read by forward hooks; and the base class of all PyTorch adapters."""
 
-import copy
+import inspect
 import sys
+from collections import Counter
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -10,9 +11,10 @@ import numpy as np
 
 from ..._typing import Array
 from .._loading.unreadable import reason_of
-from .._samples import Batch, Samples, map_batch
-from .base import Adapter, Naming, RunBatch, Sink
-from .code import class_code, simple_attributes
+from .._samples import Batch, Source, list_parts, map_batch
+from .._trace import INPUT, MODEL, Trace
+from .base import Adapter, Fresh, Naming, RunBatch, Sink, leaves
+from .code import class_code, function_code, simple_attributes
 
 ACCEPTS: Final = "a PyTorch module"
 LIBRARIES: Final = ("keras", "tensorflow", "torch")
@@ -45,13 +47,14 @@ class TorchAdapter(Adapter):
                 break
         self._integers = True
 
-    def check(self, samples: Samples) -> None:
+    def check(self, samples: Source) -> None:
         """Run two samples; convert integers to floats if the model does not accept integers."""
-        batch = samples.rows(0, self.batch_size or 2)
+        batch = samples.first(self.batch_size or 2)
+        parts = list_parts(batch)
         try:
             self._try(batch)
         except Exception as error:
-            if any(part.dtype.kind in "iu" for part in samples.parts.values()):
+            if any(part.dtype.kind in "iu" for part in parts):
                 self._integers = False
                 try:
                     self._try(batch)
@@ -59,12 +62,34 @@ class TorchAdapter(Adapter):
                     self._integers = True
                 else:
                     return
-            shapes = ", ".join(f"{part.shape[1:]}" for part in samples.parts.values())
+            shapes = ", ".join(f"{part.shape[1:]}" for part in parts)
             raise ValueError(
                 f"inputs: model {self.name!r} does not take samples of shape {shapes} "
                 f"({reason_of(error)}). "
                 "Reshape the inputs, channels first for images"
             ) from error
+
+    def takes_ids(self, inputs: Any) -> bool:
+        """Whether the model fails for the same numbers as floats, so that they are ids."""
+        if inputs is None:
+            return False
+        samples = self.samples(inputs)
+        ids = [p for p in samples.parts.values() if p.dtype.kind in "iu" and p.ndim <= 2]
+        if not ids or not self._integers:
+            return False
+        batch = map_batch(
+            samples.first(self.batch_size or 2),
+            lambda _, part: (
+                part.astype(np.float32)
+                if isinstance(part, np.ndarray) and part.dtype.kind in "iu" and part.ndim <= 2
+                else part
+            ),
+        )
+        try:
+            self._try(batch)
+        except Exception:  # each model has its own way to refuse them
+            return True
+        return False
 
     @contextmanager
     def seeded(self, seed: int) -> Iterator[None]:
@@ -99,8 +124,16 @@ class TorchAdapter(Adapter):
             run(batch)
 
     def _call(self, function: Callable[..., Any], batch: Batch) -> Any:
-        """Call a model with a tensor, several tensors, or tensors by keyword."""
-        tensors = map_batch(batch, lambda _, part: self._tensor(part))
+        """Call a function with a batch of arrays, as tensors."""
+        return self._apply(function, self._tensors(batch))
+
+    def _tensors(self, batch: Batch) -> Any:
+        return map_batch(
+            batch, lambda _, part: self._tensor(part) if isinstance(part, np.ndarray) else part
+        )
+
+    def _apply(self, function: Callable[..., Any], tensors: Any) -> Any:
+        """Call a function with a tensor, several tensors, or tensors by keyword."""
         if isinstance(tensors, dict):
             return function(**tensors)
         return function(*tensors) if isinstance(tensors, tuple) else function(tensors)
@@ -137,12 +170,16 @@ class TorchAdapter(Adapter):
 class ModuleAdapter(TorchAdapter):
     """Any `torch.nn.Module`."""
 
+    takes_forward = True
+
     def __init__(self, model: Any) -> None:
         module = getattr(model, "_orig_mod", model)  # hooks do not run in a compiled module
         super().__init__(model, type(module).__name__, [*module.parameters(), *module.buffers()])
         self._module = module
         inside = {name: inner for name, inner in module.named_modules() if name}
         self._modules = inside or {self.name: module}
+        if hasattr(module, "encode"):  # a SentenceTransformer; older ones call it tokenize
+            self.tokenizer = getattr(module, "preprocess", getattr(module, "tokenize", None))
 
     def definition(self) -> Iterator[tuple[str, Array | str]]:
         """Yield the weights, the modules with their attributes, and the code of custom classes."""
@@ -152,62 +189,130 @@ class ModuleAdapter(TorchAdapter):
             yield from ((f"{path}.{name}", value) for name, value in simple_attributes(module))
         for kind in {type(module): None for module in self._module.modules()}:
             yield from class_code(kind, LIBRARIES)
+        if self.forward is not None:
+            yield "forward", function_code(self.forward)
+
+    @property
+    def modules(self) -> dict[str, Any]:
+        """The modules by name."""
+        return self._modules
+
+    def trace(self, batch: Batch) -> Trace:
+        """Run a batch; return the calls, their nesting, and the tensors that they pass on."""
+        from .torch_trace import traced
+
+        with (
+            self._inference(),
+            traced(self._torch, self._modules, self._module, self.name) as run,
+            self._torch.no_grad(),
+        ):
+            return run(self._run, self._tensors(batch))
 
     @contextmanager
     def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
         """Set evaluation mode and register forward hooks; undo both on exit."""
         torch = self._torch
-        naming = Naming()
+        naming, inputs = Naming(), Counter[str]()
+        asked = {entry.removesuffix(INPUT) for entry in wanted or () if entry.endswith(INPUT)}
+        with_inputs = asked | {name.rpartition(":")[0] for name in asked}
+        with_output = any(entry.startswith(MODEL) for entry in wanted or ())
 
-        def hook_of(name: str, kind: str) -> Callable[[Any, Any, Any], None]:
-            def hook(module: Any, inputs: Any, output: Any) -> None:
+        def keep(name: str, kind: str, value: Any) -> None:
+            if isinstance(value, torch.Tensor) and (wanted is None or name in wanted):
+                sink(name, kind, self._array(value))
+
+        def after(name: str, kind: str) -> Callable[[Any, Any, Any], None]:
+            def hook(module: Any, args: Any, output: Any) -> None:
                 for entry, value in naming.entries(name, output):
-                    if isinstance(value, torch.Tensor) and (wanted is None or entry in wanted):
-                        sink(entry, kind, self._array(value))
+                    keep(entry, kind, value)
+
+            return hook
+
+        def before(name: str, kind: str) -> Callable[[Any, Any, Any], None]:
+            def hook(module: Any, args: Any, kwargs: Any) -> None:
+                inputs[name] += 1
+                number = f":{inputs[name]}" if inputs[name] > 1 else ""
+                tensors = (
+                    value
+                    for _, value in leaves("", [args, kwargs])
+                    if isinstance(value, torch.Tensor)
+                )
+                keep(f"{name}{number}{INPUT}", f"input of {kind}", next(tensors, None))
 
             return hook
 
         def run(batch: Batch) -> Any:
             nonlocal naming
             naming = Naming()
+            inputs.clear()
             with torch.no_grad():
-                return self._arrays(self._call(self._module, batch))
+                result = self._run(self._tensors(batch))
+            if with_output:
+                for entry, value in naming.entries(MODEL, result):
+                    keep(entry, type(self._module).__name__, value)
+            return self._arrays(result)
 
+        hooks = []
+        with self._inference():
+            try:
+                for name, module in self._modules.items():
+                    kind = type(module).__name__
+                    if name in with_inputs:
+                        hooks.append(
+                            module.register_forward_pre_hook(before(name, kind), with_kwargs=True)
+                        )
+                    hooks.append(module.register_forward_hook(after(name, kind)))
+                yield run
+            finally:
+                for hook in hooks:
+                    hook.remove()
+
+    def _run(self, tensors: Any) -> Any:
+        """Call the model, or what the user gave to call it."""
+        if self.forward is not None:
+            return self.forward(self._module, tensors)
+        if isinstance(tensors, dict) and self._takes_one_dict(tensors):
+            return self._module(tensors)
+        return self._apply(self._module, tensors)
+
+    def _takes_one_dict(self, tensors: dict[str, Any]) -> bool:
+        """Whether the inputs go in as one dict, as into a SentenceTransformer."""
+        try:
+            parameters = inspect.signature(self._module.forward).parameters.values()
+        except (TypeError, ValueError):
+            return False
+        needed = [
+            parameter.name
+            for parameter in parameters
+            if parameter.default is parameter.empty
+            and parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
+        ]
+        return len(needed) == 1 and needed[0] not in tensors
+
+    @contextmanager
+    def _inference(self) -> Iterator[None]:
+        """Set evaluation mode; restore the mode of every module on exit."""
+        torch = self._torch
         training = {module: module.training for module in self._module.modules()}
         fast = torch.backends.mha.get_fastpath_enabled()
-        hooks = []
         try:
             self._module.eval()
             # The fused path of transformers does not call the modules inside them.
             torch.backends.mha.set_fastpath_enabled(False)
-            for name, module in self._modules.items():
-                hooks.append(module.register_forward_hook(hook_of(name, type(module).__name__)))
-            yield run
+            yield
         finally:
-            for hook in hooks:
-                hook.remove()
             torch.backends.mha.set_fastpath_enabled(fast)
             for module, flag in training.items():
                 module.training = flag
 
-    def untrained(self, random_state: int) -> Any:
-        """Return a copy whose modules' ``reset_parameters`` were called.
+    def untrained(self, random_state: int) -> Fresh:
+        """Return a copy with fresh weights, drawn as the model's authors draw them."""
+        from .._fresh.torch import NotDrawnError, fresh_module
 
-        Parameters of modules without that method are drawn from a normal distribution with their
-        present mean and standard deviation.
-        """
-        torch = self._torch
-        fresh = copy.deepcopy(self._module)
-        with self.seeded(random_state), torch.no_grad():
-            for module in fresh.modules():
-                reset = getattr(module, "reset_parameters", None) or getattr(
-                    module, "_reset_parameters", None
-                )
-                if reset is not None:
-                    reset()
-                    continue
-                for parameter in module.parameters(recurse=False):
-                    values = parameter.float()
-                    spread = values.std(correction=0)
-                    parameter.copy_(torch.randn_like(values) * spread + values.mean())
-        return fresh
+        try:
+            return Fresh(*fresh_module(self._torch, self._module, random_state))
+        except NotDrawnError as error:
+            raise ValueError(
+                f"model: {self.name} cannot be built again with fresh weights: {error}. Pass "
+                "untrained=a function that builds it, or do without the control"
+            ) from error

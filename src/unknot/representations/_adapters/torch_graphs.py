@@ -8,18 +8,24 @@ import operator
 import re
 import sys
 import warnings
-from collections import Counter
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
-from itertools import groupby
 from typing import Any, Final
 
 from ..._typing import Array
 from .._samples import Batch
-from .base import Adapter, Naming, RunBatch, Sink
+from .._trace import Trace
+from .base import Adapter, RunBatch, Sink
+from .graph_trace import Named, Node, graph_trace, shapes_of
+from .scopes import Operation, named_values
+from .script_scopes import Scopes
 from .torch import TorchAdapter
 
 ACCEPTS: Final = "a TorchScript module or exported program"
+OPERATORS: Final = ("aten::", "quantized::", "torchvision::")
+"""Namespaces of operators whose values are layers."""
+RETURNED: Final = {"lstm": 3, "gru": 2, "rnn_tanh": 2, "rnn_relu": 2}
+"""How many values recurrent operators return, used or not."""
 LARGEST_BATCH: Final = 100_000
 """A larger upper bound on a program's batch size counts as unbounded."""
 
@@ -41,14 +47,15 @@ def adapt(model: Any) -> Adapter | None:
 class ScriptAdapter(TorchAdapter):
     """A scripted or traced module.
 
-    An operator with parameters has the name of the module that owns them; others are numbered by
-    operator, ``relu_1``, ``relu_2``. Values inside data-dependent branches and loops are not
+    Values have the names of the modules that return them; what a module computes itself is
+    numbered by operator, ``block.add_1``. Values inside data-dependent branches and loops are not
     available, only the results.
     """
 
     def __init__(self, model: Any) -> None:
         name = getattr(model, "original_name", "model")
         super().__init__(model, name, [*model.parameters(), *model.buffers()])
+        self._scopes = Scopes(self._torch, model)
         self._frozen = self._freeze()
 
     def definition(self) -> Iterator[tuple[str, Array | str]]:
@@ -90,6 +97,29 @@ class ScriptAdapter(TorchAdapter):
 
         yield run
 
+    def trace(self, batch: Batch) -> Trace:
+        """Run a batch; return the operators, nested by the modules that ran them."""
+        graph = self._frozen.graph
+        inputs, outputs = list(graph.inputs())[1:], list(graph.outputs())
+        nodes = list(graph.nodes())
+        found = list(_operators(nodes, self._scopes, inputs, outputs))
+        named = [Named(name, kind, value.debugName()) for name, kind, value in found]
+        return graph_trace(
+            (
+                Node(
+                    node.kind().partition("::")[2],
+                    [value.debugName() for value in node.outputs()],
+                    [value.debugName() for value in _taken(node)],
+                    max((_n_axes(value) for value in node.inputs()), default=0),
+                )
+                for node in nodes
+            ),
+            named,
+            shapes_of(self, batch),
+            [value.debugName() for value in inputs],
+            [value.debugName() for value in outputs],
+        )
+
     def _function(
         self, wanted: Collection[str] | None
     ) -> tuple[Callable[..., Any], list[tuple[str, str]]]:
@@ -99,7 +129,9 @@ class ScriptAdapter(TorchAdapter):
         nothing = graph.insertConstant(None)
         nothing.node().moveBefore(next(iter(graph.nodes())))
         names = []
-        for name, kind, value in _operators(list(graph.nodes())):
+        given = list(graph.inputs())[1:]
+        found = list(_operators(list(graph.nodes()), self._scopes, given, outputs))
+        for name, kind, value in found:
             if wanted is None or name in wanted:
                 # A later operator may change the value in place.
                 clone = graph.create("aten::clone", [value, nothing], 1)
@@ -124,24 +156,59 @@ class ScriptAdapter(TorchAdapter):
         return call, names
 
 
-def _operators(nodes: list[Any]) -> Iterator[tuple[str, str, Any]]:
-    naming, numbers = Naming(), Counter[str]()
+def _operators(
+    nodes: list[Any], scopes: Scopes, inputs: list[Any], outputs: list[Any]
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield the name, kind and value of each tensor that depends on the inputs."""
+    values: dict[str, Any] = {}
+    # The tensors that each value is made of, such as those of a list.
+    sources: dict[str, frozenset[str]] = {
+        value.debugName(): frozenset([value.debugName()]) for value in inputs
+    }
+
+    def of(taken: list[Any]) -> frozenset[str]:
+        found = [sources.get(value.debugName(), frozenset()) for value in taken]
+        return frozenset().union(*found)
+
+    operations = []
     for node in nodes:
-        if not (node.kind().startswith("aten::") or _is_defined_condition(node)):
+        made_of = of(_taken(node))
+        if not made_of:
             continue
-        values = [value for value in node.outputs() if str(value.type()).startswith("Tensor")]
-        if not values:
+        tensors = [value for value in node.outputs() if str(value.type()).startswith("Tensor")]
+        is_layer = node.kind().startswith(OPERATORS) or _is_defined_condition(node)
+        if not is_layer or not tensors:
+            for value in node.outputs():
+                if "Tensor" in str(value.type()):
+                    sources[value.debugName()] = made_of
             continue
+        for value in tensors:
+            name = value.debugName()
+            values[name], sources[name] = value, frozenset([name])
         kind = node.kind().partition("::")[2].strip("_")
-        owners = [value.debugName() for value in node.inputs()]
-        paths = [name[len("self.") :].rpartition(".")[0] for name in owners if "self." in name[:5]]
-        # Freezing merges equal constants, so some may have another module's name.
-        path = Counter(filter(None, paths)).most_common(1)[0][0] if any(paths) else ""
-        if not path:
-            numbers[kind] += 1
-            path = f"{kind.lower()}_{numbers[kind]}"
-        for name, value in naming.entries(path, values):
-            yield name, kind, value
+        path, module = scopes.of(node)
+        operations.append(
+            Operation(path, module, kind, [value.debugName() for value in tensors], list(made_of))
+        )
+    for name, kind, key in named_values(operations, of(outputs), scopes.called):
+        yield name, kind, values[str(key)]
+
+
+def _n_axes(value: Any) -> int:
+    """Return the number of axes of a constant tensor; 0 for anything else."""
+    if value.node().kind() != "prim::Constant" or not str(value.type()).startswith("Tensor"):
+        return 0
+    return getattr(value.toIValue(), "ndim", 0)
+
+
+def _taken(node: Any) -> list[Any]:
+    """Return what a node takes, also inside its branches."""
+    taken = list(node.inputs())
+    for block in node.blocks():
+        taken += block.outputs()
+        for inner in block.nodes():
+            taken += _taken(inner)
+    return taken
 
 
 def _is_defined_condition(node: Any) -> bool:
@@ -178,6 +245,39 @@ class ProgramAdapter(TorchAdapter):
         yield from self._state(self._module)
         yield "program", str(self._module.graph)
 
+    def declared(self) -> Mapping[str, tuple[tuple[int | None, ...], str]]:
+        """Return the shape and type of each input by name."""
+        values = {
+            node.name: node.meta.get("val")
+            for node in self._module.graph.nodes
+            if node.op == "placeholder"
+        }
+        if any(getattr(value, "ndim", 0) == 0 for value in values.values()):
+            return {}
+        return {
+            name: (
+                tuple(size if isinstance(size, int) else None for size in value.shape[1:]),
+                str(value.dtype).removeprefix("torch."),
+            )
+            for name, value in values.items()
+        }
+
+    def trace(self, batch: Batch) -> Trace:
+        """Run a batch; return the operators, nested by the modules that ran them."""
+        nodes = list(self._module.graph.nodes)
+        named = [
+            Named(name, kind, node)
+            for node, entries in self._names.items()
+            for name, kind in entries
+        ]
+        return graph_trace(
+            _traced_nodes(self._module),
+            named,
+            shapes_of(self, batch),
+            [node for node in nodes if node.op == "placeholder"],
+            [taken for node in nodes if node.op == "output" for taken in node.all_input_nodes],
+        )
+
     @contextmanager
     def capture(self, sink: Sink, wanted: Collection[str] | None) -> Iterator[RunBatch]:
         """Interpret the program; pass on what each node returns."""
@@ -188,12 +288,13 @@ class ProgramAdapter(TorchAdapter):
                 try:
                     result = super().run_node(node)
                 except Exception as error:
-                    place = f"on these inputs, at {names.get(node, (node.name,))[0]!r}"
+                    entry = names.get(node, [(node.name, "")])[0]
+                    place = f"on these inputs, at {entry[0]!r}"
                     raise failure(place, error) from error
-                if (entry := names.get(node)) is not None and isinstance(result, torch.Tensor):
-                    name, kind = entry
-                    if wanted is None or name in wanted:
-                        sink(name, kind, array(result))
+                if isinstance(result, torch.Tensor):
+                    for name, kind in names.get(node, ()):
+                        if wanted is None or name in wanted:
+                            sink(name, kind, array(result))
                 return result
 
         interpreter = Interpreter(self._module)
@@ -208,47 +309,68 @@ class ProgramAdapter(TorchAdapter):
         yield run
 
 
-def _names_of_nodes(module: Any) -> dict[Any, tuple[str, str]]:
-    """Name the nodes; the last node of a call of one of PyTorch's modules has the module's name."""
-    nodes = [node for node in module.graph.nodes if node.op == "call_function"]
-    owners = {node: _owner(node) for node in nodes}
-    paths = {path for path, _ in owners.values()}
-    holders = {path for path in paths if any(other.startswith(f"{path}.") for other in paths)}
-    naming, numbers = Naming(), Counter[str]()
-    names = {}
-    for (path, kind), visit in groupby(nodes, owners.__getitem__):
-        if path and kind and path not in holders:
-            for name, node in naming.entries(path, _returned(list(visit))):
-                names[node] = name, kind
+def _traced_nodes(module: Any) -> Iterator[Node]:
+    """Yield the nodes of a program, with the number of axes of the weights they take."""
+    for node in module.graph.nodes:
+        if node.op != "call_function":
             continue
-        for node in visit:
-            operator_name = getattr(node.target, "__name__", str(node.target))
-            kind = operator_name.partition(".")[0].strip("_")
-            base = f"{path}.{kind}" if path else kind
-            numbers[base] += 1
-            ((name, _),) = naming.entries(f"{base}_{numbers[base]}", node)
-            names[node] = name, kind
+        weights = [
+            getattr(operator.attrgetter(str(taken.target))(module), "ndim", 0)
+            for taken in node.all_input_nodes
+            if taken.op == "get_attr"
+        ]
+        name = getattr(node.target, "__name__", str(node.target)).partition(".")[0]
+        yield Node(name, [node], node.all_input_nodes, max(weights, default=0))
+
+
+def _names_of_nodes(module: Any) -> dict[Any, list[tuple[str, str]]]:
+    """Name the nodes by the modules that return them; others are numbered by operator."""
+    operations, parts = [], set()
+    for node in module.graph.nodes:
+        if node.op != "call_function" or node in parts:
+            continue
+        values = _values(node)
+        parts.update(values)
+        name = getattr(node.target, "__name__", str(node.target)).partition(".")[0].strip("_")
+        path, kind, call = _owner(node)
+        operations.append(Operation(path, kind, name, values, node.all_input_nodes, call))
+    returned = {
+        node for last in module.graph.nodes if last.op == "output" for node in last.all_input_nodes
+    }
+    names: dict[Any, list[tuple[str, str]]] = {}
+    called = {
+        _plain(path)
+        for node in module.graph.nodes
+        for path, _ in (node.meta.get("nn_module_stack") or {}).values()
+    }
+    for name, kind, node in named_values(operations, returned, called):
+        names.setdefault(node, []).append((name, kind))
     return names
 
 
-def _returned(visit: list[Any]) -> dict[int, Any]:
-    """Return the nodes that a module returned: the last one, or the items of a tuple."""
-    last = visit[-1]
-    if last.target is not operator.getitem:
-        return {0: last}
-    parts = [node for node in visit if node.target is operator.getitem]
-    return {node.args[1]: node for node in parts if node.args[0] is last.args[0]}
+def _values(node: Any) -> list[Any]:
+    """Return a node; or the nodes that stand for the items of the tuple that it returns."""
+    users = list(node.users)
+    if not users or any(user.target is not operator.getitem for user in users):
+        return [node]
+    items = {user.args[1]: user for user in users}
+    n = max([*items, RETURNED.get(getattr(node.target, "__name__", "").partition(".")[0], 0) - 1])
+    return [items.get(place, (node, place)) for place in range(n + 1)]
 
 
-def _owner(node: Any) -> tuple[str, str]:
-    """Return the innermost module of a node, and its class if it is PyTorch's own."""
-    stack = list((node.meta.get("nn_module_stack") or {}).values())
+def _owner(node: Any) -> tuple[str, str, str | None]:
+    """Return the innermost module of a node, its class if it is PyTorch's own, and the call."""
+    stack = list((node.meta.get("nn_module_stack") or {}).items())
     if not stack:
-        return "", ""
-    path, kind = stack[-1]
+        return "", "", None
+    call, (path, kind) = stack[-1]
     kind = kind if isinstance(kind, str) else f"{kind.__module__}.{kind.__qualname__}"
     own = kind.startswith("torch.nn.modules.")
-    return path.removeprefix("L['self']").lstrip("."), kind.rpartition(".")[2] if own else ""
+    return _plain(path), kind.rpartition(".")[2] if own else "", call
+
+
+def _plain(path: str) -> str:
+    return path.removeprefix("L['self']").lstrip(".")
 
 
 def _has_operators_only(module: Any) -> bool:

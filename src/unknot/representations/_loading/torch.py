@@ -12,15 +12,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
-from ..._extras import import_extra
+from ..._extras import MissingExtraError, import_extra
 from .archives import MAGIC, Archive, kind_of
 from .pickles import check_stream, check_tensors
 from .programs import checked_program
 from .scripts import check_graphs, checked_script
-from .unreadable import RefusedError, reading
+from .unreadable import RefusedError, check_model_file, reading
 
 STATE_KEYS: Final = ("state_dict", "model_state_dict", "model")
 """The keys under which training scripts save the weights."""
+SAFETENSORS: Final = ".safetensors"
 
 Factory = str | Callable[[], Any]
 
@@ -31,6 +32,10 @@ def load_torch(file: Path, factory: Factory | None, trust_pickle: bool) -> Any:
     Files that are not trusted are loaded from content that was read once and checked.
     """
     torch: Any = import_extra("torch", feature="Loading a PyTorch model", extra="torch")
+    if file.suffix.lower() == SAFETENSORS:
+        with reading(file, "safetensors"):
+            content = _load_safetensors(file)
+        return _with_weights(torch, file, content, factory)
     with _quiet(), reading(file, "a PyTorch model"), file.open("rb") as stream:
         archive = Archive(file, stream) if stream.read(len(MAGIC)) == MAGIC else None
         if archive is not None and kind_of(archive.names) == "program":
@@ -126,7 +131,31 @@ def _collected_errors() -> Iterator[list[Exception]]:
         logger.removeFilter(keep)
 
 
-def _with_weights(torch: Any, file: Path, content: Any, factory: Factory | None) -> Any:
+def load_weights(torch: Any, file: Path) -> dict[str, Any]:
+    """Return the tensors of a file that is not trusted, by name."""
+    with reading(file, "weights of PyTorch"):
+        check_model_file(file)
+        if file.suffix.lower() == SAFETENSORS:
+            content: Any = _load_safetensors(file)
+        else:
+            with _quiet(), file.open("rb") as stream:
+                is_archive = stream.read(len(MAGIC)) == MAGIC
+                archive = Archive(file, stream) if is_archive else None
+                content = _load_pickle(torch, file, stream, archive, False)
+    return _state_of(torch, file, content)
+
+
+def _load_safetensors(file: Path) -> Any:
+    if importlib.util.find_spec("safetensors") is None:
+        raise MissingExtraError(
+            "Loading safetensors needs safetensors, which is not installed. Install it with: "
+            "pip install safetensors"
+        )
+    return importlib.import_module("safetensors.torch").load_file(str(file))
+
+
+def _state_of(torch: Any, file: Path, content: Any) -> dict[str, Any]:
+    """Return the weights in what a file holds, by name."""
     state = content
     if isinstance(state, Mapping):
         for key in STATE_KEYS:
@@ -136,6 +165,11 @@ def _with_weights(torch: Any, file: Path, content: Any, factory: Factory | None)
         raise ValueError(
             f"{file} contains neither a model nor weights; got {type(content).__name__}"
         )
+    return dict(state)
+
+
+def _with_weights(torch: Any, file: Path, content: Any, factory: Factory | None) -> Any:
+    state = _state_of(torch, file, content)
     if factory is None:
         raise ValueError(
             f"{file} contains weights and no model; name a function that builds the model, such "
@@ -145,13 +179,48 @@ def _with_weights(torch: Any, file: Path, content: Any, factory: Factory | None)
     if not isinstance(model, torch.nn.Module):
         raise TypeError(f"factory must return a PyTorch module; got {type(model).__name__}")
     try:
-        model.load_state_dict(state)
+        return fitted(torch, file, model, state)
+    except RefusedError:
+        raise
     except Exception as error:  # entries of a state_dict may be anything
         reason = " ".join(str(error).split()) or type(error).__name__
         raise ValueError(
             f"{file} does not fit the model that {factory} builds: {reason[:300]}"
         ) from error
+
+
+def fitted(torch: Any, file: Path, model: Any, state: dict[str, Any]) -> Any:
+    """Load weights into a model, in evaluation mode.
+
+    All names may have one prefix more than the model's, as Lightning, DataParallel and
+    `torch.compile` give them; other entries, such as those of a loss, are then left out. Entries
+    that share the memory of others may be missing.
+    """
+    own = model.state_dict()
+    if set(state) != set(own):
+        depths = {name[: place + 1] for name in state for place in _dots(name)}
+        chosen = {
+            prefix: {name[len(prefix) :]: state[name] for name in state if name.startswith(prefix)}
+            for prefix in sorted(depths)
+        }
+        fitting = [prefix for prefix, part in chosen.items() if set(part) == set(own)]
+        if len(fitting) > 1:
+            raise RefusedError(
+                f"{file} holds the weights {len(fitting)} times, under "
+                f"{' and '.join(map(repr, fitting))}; save those that you mean"
+            )
+        if fitting:
+            state = chosen[fitting[0]]
+    found = model.load_state_dict(state, strict=False)
+    loaded = {value.data_ptr() for name, value in own.items() if name in state and value.numel()}
+    missing = [name for name in found.missing_keys if own[name].data_ptr() not in loaded]
+    if missing or found.unexpected_keys:
+        model.load_state_dict(state)  # raises an error that names them
     return model.eval()
+
+
+def _dots(name: str) -> Iterator[int]:
+    return (place for place, letter in enumerate(name) if letter == ".")
 
 
 def _call_factory(factory: Factory) -> Any:

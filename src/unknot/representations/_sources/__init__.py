@@ -1,0 +1,1 @@
+"""Labeled data as people have them: loaders, data sets, texts, iterables of batches."""
