@@ -13,6 +13,9 @@ from hypothesis import settings
 from jaxtyping import install_import_hook
 
 mpl.use("Agg")
+# Part of PyTorch for GPUs; imported after TensorFlow, it ends the process.
+if importlib.util.find_spec("triton"):
+    importlib.import_module("triton")
 # The one that is chosen where nothing is said; TensorFlow is not to be had for every Python.
 INSTALLED = [name for name in ("tensorflow", "jax", "torch") if importlib.util.find_spec(name)]
 os.environ.setdefault("KERAS_BACKEND", INSTALLED[0] if INSTALLED else "tensorflow")
@@ -64,6 +67,7 @@ MARKED = {
         "report/test_report_speed.py",
     ),
     "frameworks": (
+        "hostile/test_hostile_folders.py",
         "hostile/test_hostile_keras.py",
         "hostile/test_hostile_onnx.py",
         "hostile/test_hostile_torch.py",

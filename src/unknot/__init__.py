@@ -17,6 +17,7 @@ _PUBLIC = {
     "figures": "figures",
     "History": "training",
     "lab": "lab",
+    "list_layers": "representations",
     "load_dataset": "datasets",
     "load_model": "representations",
     "measure": "metrics",
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from .projection import TSNE as TSNE
     from .representations import Representations as Representations
     from .representations import extract as extract
+    from .representations import list_layers as list_layers
     from .representations import load_model as load_model
     from .studies import Study as Study
     from .studies import study as study

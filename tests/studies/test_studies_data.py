@@ -1,13 +1,22 @@
 """Data in any form, shown small; the model's answers."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 import unknot
 from unknot.studies._pipeline.data import StudyData, snippets_of, take_data, thumbnails_of
+from unknot.studies._pipeline.labeling import Labeling
+from unknot.studies._pipeline.labels import take_labels
 from unknot.studies._pipeline.models import answers
 
 NAMES = ("a", "b", "c")
+
+
+def named(codes, names):
+    """Return labels of classes with names, in the order of the outputs."""
+    return Labeling(np.array(codes, np.int64), tuple(names), order_known=True, named=True)
 
 
 def test_a_dataset_gives_its_test_part():
@@ -23,26 +32,30 @@ def test_numbers_keep_their_meaning_and_words_get_codes():
     taken = take_data((np.zeros((3, 2)), ["dog", "cat", "dog"]))
     assert taken.labels.tolist() == [1, 0, 1]
     assert taken.class_names == ("cat", "dog")
-    taken = take_data((np.zeros((3, 2)), [-1, 7, 7]))
-    assert (taken.labels.tolist(), taken.class_names) == ([0, 1, 1], ("-1", "7"))
+    taken = take_data((np.zeros((3, 2)), [-2, 7, 7]))
+    assert (taken.labels.tolist(), taken.class_names) == ([0, 1, 1], ("-2", "7"))
 
 
 def test_several_inputs_are_one_row_of_numbers():
     inputs = {"image": np.ones((3, 2, 2)), "words": np.arange(9).reshape(3, 3)}
-    points = take_data((inputs, [0, 1, 1])).points
+    points, _ = take_data((inputs, [0, 1, 1])).points_and_notes()
     assert points.tolist()[1] == [1, 1, 1, 1, 3, 4, 5]
     assert points.dtype == np.float32
 
 
 def test_the_fingerprint_is_of_everything():
-    base = StudyData(np.zeros((3, 2)), np.array([0, 1, 1]), ("a", "b"), True)
+    labels = named([0, 1, 1], "ab")
+    base = StudyData(np.zeros((3, 2)), {"labels": labels})
     others = [
-        StudyData(np.ones((3, 2)), base.labels, base.class_names, True),
-        StudyData(base.inputs, base.labels[::-1], base.class_names, True),
-        StudyData(base.inputs, base.labels, ("a", "c"), True),
-        StudyData(base.inputs.reshape(3, 2, 1), base.labels, base.class_names, True),
+        StudyData(np.ones((3, 2)), base.labelings),
+        StudyData(base.inputs, {"labels": named([1, 1, 0], "ab")}),
+        StudyData(base.inputs, {"labels": named([0, 1, 1], "ac")}),
+        StudyData(base.inputs, {"labels": named([0, 1, -1], "ab")}),
+        StudyData(base.inputs, {"labels": labels, "others": labels}),
+        StudyData(base.inputs, {"labels": replace(labels, order_known=False)}),
+        StudyData(base.inputs.reshape(3, 2, 1), base.labelings),
     ]
-    assert len({data.fingerprint for data in (base, *others)}) == 5
+    assert len({data.fingerprint for data in (base, *others)}) == 8
 
 
 @pytest.mark.parametrize(
@@ -84,41 +97,38 @@ def test_snippets_are_the_first_numbers():
 
 def test_probabilities_are_taken_as_they_are():
     outputs = np.array([[0.2, 0.5, 0.3], [0.7, 0.2, 0.1]], np.float32)
-    predictions, probabilities, names, notes = answers(outputs, NAMES, np.array([1, 0]), named=True)
-    assert predictions.tolist() == [1, 0]
-    np.testing.assert_array_equal(probabilities, outputs)
-    assert (names, notes) == (NAMES, ())
+    found = answers(outputs, named([1, 0], NAMES))
+    assert found.predictions.tolist() == [1, 0]
+    np.testing.assert_array_equal(found.probabilities, outputs)
+    assert (found.class_names, found.notes) == (NAMES, ())
 
 
 def test_logits_become_probabilities():
     outputs = np.log(np.array([[0.2, 0.5, 0.3]], np.float32)) + 7
-    _, probabilities, _, _ = answers(outputs, NAMES, np.array([1]), named=True)
-    np.testing.assert_allclose(probabilities, [[0.2, 0.5, 0.3]], rtol=1e-5)
+    found = answers(outputs, named([1], NAMES))
+    np.testing.assert_allclose(found.probabilities, [[0.2, 0.5, 0.3]], rtol=1e-5)
 
 
 def test_one_output_is_of_the_second_of_two_classes():
     for outputs in ([0.9, 0.2], [3.0, -2.0]):
-        found = answers(
-            np.array(outputs, np.float32)[:, None], NAMES[:2], np.array([1, 0]), named=True
-        )
-        assert found[0].tolist() == [1, 0]
-        assert found[1].shape == (2, 2)
-    assert answers(np.zeros((2, 1), np.float32), NAMES, np.array([1, 0]), named=True)[0] is None
+        found = answers(np.array(outputs, np.float32)[:, None], named([1, 0], NAMES[:2]))
+        assert found.predictions.tolist() == [1, 0]
+        assert found.probabilities.shape == (2, 2)
+    assert answers(np.zeros((2, 1), np.float32), named([1, 0], NAMES)).predictions is None
 
 
 def test_other_numbers_of_outputs_are_noted():
     outputs = np.zeros((2, 7), np.float32)
-    predictions, probabilities, names, notes = answers(outputs, NAMES, np.array([0, 1]), named=True)
-    assert predictions is probabilities is None
-    assert notes == (
+    found = answers(outputs, named([0, 1], NAMES))
+    assert found.predictions is found.probabilities is None
+    assert found.notes == (
         "the model has 7 outputs and the data 3 classes: there are no predictions and no accuracy",
     )
     # Classes without names: the model knows more of them than the samples show.
-    names = answers(outputs, NAMES, np.array([0, 1]), named=False)[2]
-    assert names == tuple("0123456")
+    assert answers(outputs, take_labels([0, 1])).class_names == tuple("0123456")
 
 
 def test_classes_in_another_order_are_suspected():
     labels = np.arange(40) % 4
     outputs = np.eye(4, dtype=np.float32)[(labels + 1) % 4]
-    assert "outputs stand in the order" in answers(outputs, tuple("abcd"), labels, named=True)[3][0]
+    assert "outputs stand in the order" in answers(outputs, named(labels, "abcd")).notes[0]

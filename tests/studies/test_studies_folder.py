@@ -168,8 +168,8 @@ def test_a_layer_tells_of_copies():
     """Of a unit that is off for half of the samples."""
     off = INPUTS * (LABELS == 0)[:, None]
     study = unknot.study({"relu": off}, (INPUTS, LABELS), **{**QUICK, "n_neighbors": 12})
-    (note,) = study["relu"].notes
+    (note,) = (note for note in study["relu"].notes if "copies" in note)
     assert note.startswith("9 samples have more copies than neighbors are looked at")
     _, counts = np.unique(study["relu"].map, axis=0, return_counts=True)
     assert counts.max() == 10
-    assert not study["inputs"].notes
+    assert not any("copies" in note for note in study["inputs"].notes)

@@ -120,9 +120,9 @@ def test_folders_that_hold_no_study(tmp_path, folder):
 def test_a_newer_format_asks_for_an_upgrade(folder, tmp_path):
     copy = shutil.copytree(folder, tmp_path / "copy")
     manifest = json.loads((copy / "study.json").read_text())
-    manifest |= {"version": 2, "written_by": "9.1.0"}
+    manifest |= {"version": 3, "written_by": "9.1.0"}
     (copy / "study.json").write_text(json.dumps(manifest))
-    with pytest.raises(StudyError, match=r"written by unknot 9\.1\.0 in format 2; .* Upgrade: pip"):
+    with pytest.raises(StudyError, match=r"written by unknot 9\.1\.0 in format 3; .* Upgrade: pip"):
         Study.load(copy)
 
 

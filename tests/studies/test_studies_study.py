@@ -167,7 +167,7 @@ def test_bad_data_are_named(digits, layers):
         unknot.study(layers, (digits.inputs, np.full(200, 3)))
     with pytest.raises(ValueError, match="one label for each of the 200 inputs; got the shape"):
         unknot.study(layers, (digits.inputs, digits.labels[:10]))
-    with pytest.raises(TypeError, match="data must be a Dataset, a Split"):
+    with pytest.raises(TypeError, match=r"data must be a pair .*a Dataset, a Split"):
         unknot.study(layers, 3)
     with pytest.raises(ValueError, match="each of the 10 samples of data; got the shape"):
         unknot.study(layers, (digits.inputs[:10], digits.labels[:10]))

@@ -24,6 +24,8 @@ export interface Context {
   sprites: Sprites | null;
   /** Look so many times nearer, or at the whole map. */
   zoom(factor: number | null): void;
+  /** Show another of the labelings, by its place in the list. */
+  relabel(labeling: number): void;
   /** Say to those who listen instead of look. */
   announce(text: string): void;
   /** What waits for the next frame, to be drawn at once. */

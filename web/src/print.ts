@@ -44,7 +44,7 @@ export function followPrint(ctx: Context, picture: HTMLElement, looks: () => Loo
 /** Which classes alone are shown. */
 function only({ study }: Context, classes: number[] | null): HTMLElement[] {
   if (!classes) return [];
-  const names = classes.map((index) => study.classNames[index] ?? "").join(", ");
+  const names = classes.map((index) => study.labelNames[index] ?? "").join(", ");
   return [h("p", { class: "hint", dir: "auto" }, `Only ${names}`)];
 }
 

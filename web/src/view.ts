@@ -15,6 +15,7 @@ import { Stage } from "./components/stage.ts";
 import { table } from "./components/table.ts";
 import { toolbar } from "./components/toolbar.ts";
 import { worst } from "./components/worst.ts";
+import { labeled } from "./data/labelings.ts";
 import type { Payload } from "./data/payload.ts";
 import { Sprites } from "./data/sprites.ts";
 import { Study } from "./data/study.ts";
@@ -24,6 +25,7 @@ import { sceneOf } from "./export/scene.ts";
 import { toSvg } from "./export/svg.ts";
 import { followPrint } from "./print.ts";
 import { linkAddress } from "./state/address.ts";
+import { labelingIn } from "./state/links.ts";
 import { Store } from "./state/store.ts";
 import { type ViewState, initialState, settle } from "./state/view-state.ts";
 
@@ -34,6 +36,8 @@ export interface MountOptions {
   onState?: (state: ViewState) => void;
   /** Keep the state in the URL's fragment, and take the keys of the whole document. */
   deepLinks?: boolean;
+  /** The fragment is not read at first: it is of what was shown before. */
+  unlinked?: boolean;
 }
 
 export interface View {
@@ -42,9 +46,39 @@ export interface View {
   destroy(): void;
 }
 
-/** Build the whole view inside an element. */
+/** Build the whole view inside an element, and again whenever other labels are asked for. */
 export function build(root: HTMLElement, payload: Payload, options: MountOptions): View {
-  const study = new Study(payload);
+  const hash = options.deepLinks ? location.hash : "";
+  let view = show(labelingIn(payload, hash), options);
+
+  function show(labeling: number, wanted: MountOptions): View {
+    const relabel = (next: number) => {
+      const fromLink = labelingIn(payload, options.deepLinks ? location.hash : "") === next;
+      const { model, layer, epoch, other, overlays, names, selection, focus } = view.getState();
+      const kept = { model, layer, epoch, other, overlays, names, selection, focus };
+      view.destroy();
+      // A link says all by itself; a choice keeps the place.
+      view = show(next, { ...options, state: fromLink ? {} : kept, unlinked: !fromLink });
+      root.querySelector<HTMLElement>('[data-testid="labeling"]')?.focus();
+    };
+    return buildOne(root, new Study(labeled(payload, labeling), labeling), wanted, relabel);
+  }
+
+  return {
+    setState: (wanted) => view.setState(wanted),
+    getState: () => view.getState(),
+    destroy: () => view.destroy(),
+  };
+}
+
+/** Build the view of one labeling. */
+function buildOne(
+  root: HTMLElement,
+  study: Study,
+  options: MountOptions,
+  relabel: (labeling: number) => void,
+): View {
+  const { payload } = study;
   const cleanups: (() => void)[] = [];
   const live = h("p", { class: "live", "aria-live": "polite", "data-testid": "live" });
   const ctx: Context = {
@@ -60,13 +94,16 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
     }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
     zoom: (factor) => stage.zoom(factor),
+    relabel,
     announce: (text) => {
       live.textContent = text;
     },
     waiting: new Set(),
     onDestroy: (cleanup) => cleanups.push(cleanup),
   };
-  if (options.deepLinks) cleanups.push(linkAddress(study, ctx.store));
+  if (options.deepLinks) {
+    cleanups.push(linkAddress(study, ctx.store, relabel, options.unlinked ?? false));
+  }
 
   const stage: Stage = new Stage(ctx);
   const margin = h("div", { class: "margin" }, reading(ctx), selected(ctx), held(ctx), legend(ctx));
@@ -91,7 +128,7 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
       toolbar(ctx, save),
       desk,
       curves(ctx),
-      h("div", { class: "knots" }, heatmap(ctx), worst(ctx)),
+      h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
       table(ctx),
       about(ctx),
     ),

@@ -9,6 +9,7 @@ import {
   plural,
   shorten,
 } from "../src/data/format.ts";
+import { labeled } from "../src/data/labelings.ts";
 import { unpack, unpackCoords, unpackShares } from "../src/data/pack.ts";
 import { blobOf } from "../src/data/sprites.ts";
 import { Study } from "../src/data/study.ts";
@@ -239,5 +240,56 @@ describe("sprites", () => {
     expect(blobOf("data:image/png;base64,AAAA").size).toBe(3);
     expect(() => blobOf("data:text/html;base64,AAAA")).toThrow("thumbnails");
     expect(() => blobOf("https://example.org/x.png")).toThrow("thumbnails");
+  });
+});
+
+describe("labelings", () => {
+  const base = payload({
+    labelings: [
+      { name: "animal", changes: [] },
+      {
+        name: "size",
+        changes: [
+          [["classNames"], ["small", "large", "huge"]],
+          [["models", 0, "layers", 0, "scores", "nh"]],
+          [["models", 0, "layers", 1, "hitK"], 4],
+        ],
+      },
+    ],
+  });
+
+  it("change what differs and share the rest", () => {
+    const other = labeled(base, 1);
+    expect(other.classNames).toEqual(["small", "large", "huge"]);
+    expect(other.models[0]?.layers[0]?.scores).toEqual({
+      probe: base.models[0]?.layers[0]?.scores["probe"],
+    });
+    expect(other.models[0]?.layers[1]?.hitK).toBe(4);
+    expect(other.models[0]?.layers[0]?.map).toBe(base.models[0]?.layers[0]?.map);
+    expect(other.models[1]).toBe(base.models[1]);
+    expect(base.classNames).toHaveLength(2);
+    expect(base.models[0]?.layers[0]?.scores["nh"]).toBeDefined();
+    expect(labeled(base, 0)).toBe(base);
+  });
+
+  it("give unlabeled points no class", () => {
+    const some = study({ labels: pack([0, 2, 1, 2], "u8"), unlabeled: 2 });
+    expect(some.labelNames.at(-1)).toBe("unlabeled");
+    expect(some.counts).toEqual([1, 1]);
+    expect([0, 1].map((point) => some.isLabeled(point))).toEqual([true, false]);
+    expect(some.labelName(1)).toBe("unlabeled");
+  });
+
+  it("read numbers, and which are missing", () => {
+    const some = study({
+      classNames: [],
+      labels: pack([0, 0, 0, 0], "u8"),
+      unlabeled: 1,
+      values: { data: pack([0, 32767, 65534, 65535], "u16"), range: [10, 20] },
+    });
+    expect([...(some.values ?? [])]).toEqual([10, 15, 20, Number.NaN]);
+    expect(some.labelName(1)).toBe("15.0");
+    expect(some.isLabeled(3)).toBe(false);
+    expect(some.labelNames).toEqual([]);
   });
 });

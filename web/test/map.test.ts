@@ -26,7 +26,7 @@ import { type Label, labelsOf } from "../src/map/labels.ts";
 import { Crowd, type Field, placeNames } from "../src/map/names.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
 import { type ViewState, initialState } from "../src/state/view-state.ts";
-import { payload, score, study } from "./example.ts";
+import { pack, payload, score, study } from "./example.ts";
 
 beforeAll(() => {
   // jsdom has no canvas to measure text on.
@@ -509,5 +509,54 @@ describe("what is saved", () => {
       });
     // 200 px hold 8 rows of 20 px under the title.
     expect([of(8).rows, of(8).width < of(9).width, of(16).width]).toEqual([8, true, of(9).width]);
+  });
+});
+
+describe("the unlabeled", () => {
+  const some = () => study({ labels: pack([0, 2, 1, 1], "u8"), unlabeled: 1 });
+  const state = (color: "class" | "hit" | "correct") => ({
+    model: 0,
+    layer: 0,
+    epoch: null,
+    color,
+  });
+
+  it("are gray in every coloring, and in no count of another", () => {
+    for (const color of ["class", "hit", "correct"] as const) {
+      const found = coloring(some(), state(color), false);
+      const gray = found.colors[found.categories[1] as number];
+      expect(gray).toBe("#b9bdc3");
+      const entry = found.entries.at(-1);
+      expect([entry?.label, entry?.color, entry?.count]).toEqual(["unlabeled", gray, 1]);
+      expect(found.entries.reduce((sum, { count }) => sum + count, 0)).toBe(4);
+    }
+  });
+
+  it("lie below the others", () => {
+    expect(coloring(some(), state("class"), false).last).toEqual([0, 2, 3]);
+  });
+
+  it("are told beside the colors of numbers", () => {
+    const values = {
+      data: pack([0, 32767, 65534, 65535], "u16"),
+      range: [0, 1] as [number, number],
+    };
+    const numbers = study({
+      classNames: [],
+      labels: pack([0, 0, 0, 0], "u8"),
+      unlabeled: 1,
+      values,
+    });
+    const found = coloring(numbers, state("class"), false);
+    expect(found.ends).toEqual([0, 1]);
+    expect([...found.categories]).toEqual([0, 32, 63, 64]);
+    expect(found.entries.map(({ label }) => label)).toEqual([
+      "0.000",
+      "0.250",
+      "0.500",
+      "0.750",
+      "1.000",
+      "unlabeled",
+    ]);
   });
 });

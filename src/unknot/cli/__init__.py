@@ -3,7 +3,9 @@
 import atexit
 import os
 import re
+import signal
 import sys
+import threading
 from contextlib import chdir, suppress
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from . import lab as lab
 from . import train as train
 from . import embed as embed
 from . import measure as measure
+from . import layers as layers
 from . import study as study
 from . import show as show
 from . import report as report
@@ -29,6 +32,7 @@ def main() -> None:
     try:
         with configured_streams():
             _ignore_local_config()
+            _interrupt_on_termination()
             code = app(prog_name="unknot", standalone_mode=False)
     except BrokenPipeError:
         # The reader closed the pipe. Python must not flush the rest at exit.
@@ -48,6 +52,16 @@ def main() -> None:
         code = 2
     atexit.register(_wait_for_zarr)
     sys.exit(code or 0)
+
+
+def _interrupt_on_termination() -> None:
+    """Treat SIGTERM as Ctrl-C, so that what is unfinished is removed."""
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, interrupt)
 
 
 def _ignore_local_config() -> None:

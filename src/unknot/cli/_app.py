@@ -40,6 +40,18 @@ JobsOption = Annotated[
 IterationsOption = Annotated[
     int, typer.Option("--max-iter", min=250, help="Number of t-SNE iterations.")
 ]
+MetricOption = Annotated[
+    str, typer.Option("--metric", help="Distance between points: euclidean or cosine.")
+]
+PreprocessOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--preprocess",
+        help="Done to the points first: center, standardize, normalize, whiten or remove_top_3; "
+        "can be repeated, in order.",
+        show_default="nothing",
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option("--random-state", min=0, help="Seed for reproducible results.")
 ]

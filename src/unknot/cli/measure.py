@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import JobsOption, SeedOption, app
+from ._app import JobsOption, MetricOption, PreprocessOption, SeedOption, app
 from ._files import flatten_samples, read_array
 from ._streams import Terminal, print_json
 
@@ -29,6 +29,8 @@ def measure(
             show_default="all",
         ),
     ] = None,
+    metric: MetricOption = "euclidean",
+    preprocess: PreprocessOption = None,
     k: Annotated[
         int, typer.Option("-k", min=1, help="Number of neighbors of the Neighborhood Hit.")
     ] = 6,
@@ -48,6 +50,8 @@ def measure(
         classes,
         None if map_ is None else read_array(map_, "--map"),
         measures or None,
+        metric=metric,
+        preprocess=preprocess or None,
         k=k,
         random_state=random_state,
         n_jobs=n_jobs,

@@ -8,7 +8,7 @@ import typer
 from .._io.folders import inside
 from ._app import app
 from ._paths import file_to_write, folder_to_write, note_on_output_error
-from ._streams import Terminal, print_json
+from ._streams import Terminal, print_error, print_json
 from .study import print_study
 
 if TYPE_CHECKING:
@@ -42,17 +42,37 @@ def show(
             help="CSV file to write all scores to, including those per class.", show_default="none"
         ),
     ] = None,
+    labels: Annotated[
+        str | None,
+        typer.Option(help="Name of a labeling, of a study with several.", show_default="the first"),
+    ] = None,
+    require: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Requirement such as 'neighborhood_hit(fc1) >= 0.95'; can be repeated. "
+            "The exit code is 1 if one does not hold.",
+            show_default="none",
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON instead of a table, and write no figures.")
     ] = False,
 ) -> None:
     """Print the scores of a study and draw its maps and curves."""
-    from ..studies import Study
+    from ..studies import RequirementError, Study
 
     target = None if csv is None else file_to_write(csv, "--csv")
     if figures and not as_json and folder.is_dir():
         folder_to_write(inside(folder, FIGURES), "DIR")
     study = Study.load(folder)
+    if labels is not None:
+        study = labeling_of(study, labels)
+    failed = None
+    if require:
+        try:
+            study.require(*require)
+        except RequirementError as error:
+            failed = error
     if layers:
         study = study.select(layers)
     if target is not None:
@@ -60,12 +80,34 @@ def show(
     with note_on_output_error(f"the study in {folder} is unchanged"):
         if as_json:
             print_json(study.scores.to_json())
-            return
-        console = Terminal()
-        print_study(console, study)
-        if figures:
-            for path in draw_figures(study, folder):
-                console.print_line(f"Wrote {path}")
+        else:
+            console = Terminal()
+            print_study(console, study)
+            if figures:
+                for path in draw_figures(study, folder):
+                    console.print_line(f"Wrote {path}")
+            if failed is not None:
+                console.print(failed.failed)
+    if failed is not None:
+        for line in str(failed).splitlines():
+            print_error(f"unknot: {line}" if not line.startswith(" ") else line)
+        raise typer.Exit(1)
+
+
+def labeling_of(study: Study, name: str) -> Study:
+    """Return a study with one of its labelings.
+
+    Raises
+    ------
+    ValueError
+        If it has none of this name.
+    """
+    if name not in study.labelings:
+        raise ValueError(
+            f"--labels: the study has no labeling {name!r}; it has {', '.join(study.labelings)}"
+        )
+    labeling: Study = study.labelings[name]
+    return labeling
 
 
 def draw_figures(study: Study, folder: Path) -> list[Path]:

@@ -8,7 +8,16 @@ import typer
 from rich.console import Console
 
 from .._io.text import shown
-from ._app import PAGE, BackendOption, IterationsOption, JobsOption, SeedOption, app
+from ._app import (
+    PAGE,
+    BackendOption,
+    IterationsOption,
+    JobsOption,
+    MetricOption,
+    PreprocessOption,
+    SeedOption,
+    app,
+)
 from ._paths import folder_to_write, note_on_output_error
 from ._streams import Terminal
 
@@ -23,8 +32,9 @@ def study(
     model: Annotated[
         str,
         typer.Argument(
-            help="Saved model: .keras, .h5, .yaml, .onnx, .pt2, TorchScript or a state_dict "
-            "(with --factory); or an .npz file of layer -> points."
+            help="Saved model: .keras, .h5, .yaml, .onnx, .pt2, TorchScript, a state_dict or "
+            ".safetensors (with --factory), or a folder of Hugging Face, SentenceTransformers, "
+            "timm or a SavedModel; or an .npz file of layer -> points."
         ),
     ],
     data: Annotated[
@@ -55,6 +65,8 @@ def study(
             show_default="fast measures",
         ),
     ] = None,
+    metric: MetricOption = "euclidean",
+    preprocess: PreprocessOption = None,
     max_samples: Annotated[
         int | None, typer.Option(min=4, help="Maximum number of samples.", show_default="all")
     ] = None,
@@ -82,9 +94,40 @@ def study(
         bool,
         typer.Option(
             "--trust-pickle",
-            help="Load PyTorch files that can run arbitrary code.",
+            help="Load PyTorch files and SavedModels that can run arbitrary code.",
         ),
     ] = False,
+    class_names: Annotated[
+        str | None,
+        typer.Option(
+            help="Names of the classes in the order of the model's outputs: with commas between "
+            "them, or a text file with one a line.",
+            show_default="the data's",
+        ),
+    ] = None,
+    ignore_labels: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--ignore-label",
+            help="Label of samples that are mapped but in no score; can be repeated.",
+            show_default="-1 and -100",
+        ),
+    ] = None,
+    label_kind: Annotated[
+        str | None,
+        typer.Option(
+            help="What labels are: classes or values.",
+            show_default="values if they have fractions",
+        ),
+    ] = None,
+    accuracy: Annotated[
+        bool | None,
+        typer.Option(
+            "--accuracy/--no-accuracy",
+            help="Whether the outputs are the classes in their order; not those of an encoder.",
+            show_default="if it is known",
+        ),
+    ] = None,
     untrained: Annotated[
         bool,
         typer.Option(
@@ -103,12 +146,17 @@ def study(
         typer.Option(help='Memory limit for layers, such as "2 GB".', show_default="1 GB"),
     ] = None,
     pool: Annotated[
-        str | None,
+        list[str] | None,
         typer.Option(
-            help="Pooling of convolutional layers: mean, max, or the side of a grid of cells.",
-            show_default="none",
+            help="Pooling of tokens and pixels: auto, mean, max, cls, last, cls+mean, flatten, or "
+            "the side of a grid of cells; can be repeated.",
+            show_default="auto",
         ),
     ] = None,
+    plan: Annotated[
+        bool,
+        typer.Option("--plan", help="Only say what the study would take, after a few samples."),
+    ] = False,
     project: Annotated[
         int | None,
         typer.Option(
@@ -130,6 +178,7 @@ def study(
     from ..datasets import load_dataset
     from ..report import write_report
     from ..representations import load_for_inference
+    from ..studies import Plan
     from ..studies import study as study_model
 
     console = Terminal()
@@ -146,11 +195,13 @@ def study(
     console.print(shown(f"Studying {model} on {data}, into {out}"), highlight=False, markup=False)
     loaded = load_for_inference(model, factory=factory, trust_pickle=trust_pickle)
     with note_on_output_error(f"finished parts are in {out}; run the same command to continue"):
-        result = study_model(
+        result: Any = study_model(
             loaded,
             dataset,
-            layers=[_int_or_str(layer) for layer in layers] if layers else None,
+            layers=_layers_of(layers),
             measures="all" if measures == ["all"] else measures or None,
+            metric=metric,
+            preprocess=preprocess or None,
             out=folder,
             name=Path(model).stem,
             max_samples=max_samples,
@@ -160,13 +211,24 @@ def study(
             max_iter=max_iter,
             untrained=untrained,
             keep_points=keep_points,
+            class_names=_class_names_of(class_names),
+            ignore_labels=(-1, -100) if not ignore_labels else [*map(_int_or_str, ignore_labels)],
+            label_kind=label_kind,
+            accuracy=accuracy,
             max_memory=max_memory,
-            pool=None if pool is None else _int_or_str(pool),
+            pool=_pool_of(pool),
+            plan=plan,
             project=project,
             random_state=random_state,
             n_jobs=n_jobs,
             on_stage=print_stage,
+            on_plan=lambda said: console.print_line(str(said)),
         )
+    if isinstance(result, Plan):
+        console.print_line(str(result))
+        for note in result.notes:
+            console.print_line(f"{note}.")
+        return
     with note_on_output_error(f"the study is complete in {out}; write its page with unknot report"):
         write_report(result, inside(folder, PAGE), n_jobs=n_jobs)
         console.print()
@@ -177,6 +239,28 @@ def study(
         )
 
 
+def _layers_of(layers: list[str] | None) -> Any:
+    """Return what `study` takes: blocks, all, or names, patterns and indices."""
+    if not layers or layers == ["blocks"]:
+        return "blocks"
+    return "all" if layers == ["all"] else [_int_or_str(layer) for layer in layers]
+
+
+def _pool_of(pool: list[str] | None) -> Any:
+    found = [_int_or_str(item) for item in pool or ["auto"]]
+    return found[0] if len(found) == 1 else found
+
+
+def _class_names_of(given: str | None) -> list[str] | None:
+    """Return the names in a text file, or between commas."""
+    if given is None:
+        return None
+    if Path(given).is_file():
+        text = Path(given).read_text(encoding="utf-8-sig")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    return [name.strip() for name in given.split(",")]
+
+
 def _int_or_str(text: str) -> int | str:
     return int(text) if re.fullmatch("-?[0-9]{1,9}", text) else text
 
@@ -184,9 +268,16 @@ def _int_or_str(text: str) -> int | str:
 def print_study(console: Console, study: Study) -> None:
     """Print the scores and notes of a study."""
     accuracy = "" if study.accuracy is None else f", accuracy {100 * study.accuracy:.2f} %"
-    samples = f"{len(study.labels):,} samples of {len(study.class_names)} classes"
+    samples = f"{len(study.labels):,} samples of {study.labels_in_words}"
     console.print(shown(f"{study.name}: {samples}{accuracy}"), highlight=False, markup=False)
     console.print(study.scores, highlight=False)
+    pools: dict[str, list[str]] = {}
+    for name, layer in study.layers.items():
+        if layer.pool is not None:
+            pools.setdefault(layer.pool, []).append(name)
+    for pool, names in pools.items():
+        line = shown(f"Pooled, {pool}: {', '.join(names)}.")
+        console.print(line, style="dim", highlight=False, markup=False)
     notes = [(study.name, note) for note in study.notes]
     notes += [(name, note) for name, layer in study.layers.items() for note in layer.notes]
     notes += [

@@ -31,6 +31,7 @@ def build_dataset(
     test: RawSplit | None = None,
     *,
     class_names: Sequence[str] | None = None,
+    order_known: bool | None = None,
 ) -> Dataset:
     """Convert raw arrays; the classes are the sorted distinct labels of the training samples.
 
@@ -41,7 +42,11 @@ def build_dataset(
     train, test : RawSplit
         The splits; `test` is optional.
     class_names : sequence of str, optional
-        One for each of the sorted distinct labels; by default the labels themselves.
+        One for each of the sorted distinct labels; by default the labels themselves. Where labels
+        are strings, the same strings in another order.
+    order_known : bool, optional
+        Whether the classes stand in the order of a model's outputs. By default, if labels are
+        consecutive integers or booleans, or `class_names` puts strings in their order.
     """
     inputs = as_inputs(train.inputs, train.inputs_name)
     codes, values = _class_codes(train, len(inputs))
@@ -49,7 +54,16 @@ def build_dataset(
     names = check_class_names(
         [str(value) for value in listed] if class_names is None else class_names, listed
     )
-    train_split = Split(inputs, codes, names)
+    reordered = set(names) == set(listed)
+    if reordered:
+        # The same strings: codes follow the order that was given, and no class is renamed.
+        place = np.array([names.index(value) for value in listed], dtype=np.int64)
+        codes = place[codes]
+    else:
+        place = np.arange(len(listed))
+    if order_known is None:
+        order_known = (reordered and class_names is not None) or _is_numbering(values)
+    train_split = Split(inputs, codes, names, order_known)
     if test is None:
         return Dataset(name, train_split)
     test_inputs = as_inputs(test.inputs, test.inputs_name)
@@ -61,8 +75,21 @@ def build_dataset(
             f"{', '.join(map(repr, unknown[:5]))}{', ...' * (len(unknown) > 5)}. "
             "Remove those samples, or add some of their classes to the training set"
         )
-    train_codes = np.searchsorted(values, test_values).astype(np.int64)
-    return Dataset(name, train_split, Split(test_inputs, train_codes[test_codes], names))
+    train_codes = place[np.searchsorted(values, test_values)]
+    test_split = Split(test_inputs, train_codes[test_codes], names, order_known)
+    return Dataset(name, train_split, test_split)
+
+
+def _is_numbering(values: Array) -> bool:
+    """Whether sorted labels are consecutive integers, or booleans: then outputs follow them."""
+    listed = values.tolist()
+    if values.dtype.kind == "b":
+        return len(listed) == 2
+    if values.dtype.kind == "U":
+        if not all(text.isdecimal() and str(int(text)) == text for text in listed):
+            return False
+        listed = list(map(int, listed))
+    return listed in (list(range(len(listed))), list(range(1, len(listed) + 1)))
 
 
 def as_inputs(values: ArrayLike, name: str) -> Float32[Array, "samples ..."]:

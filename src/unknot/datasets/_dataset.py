@@ -32,6 +32,9 @@ class Split:
         The class of each sample, in 0..C-1.
     class_names : tuple of str, length C
         The name of each class; by default the numbers ``"0"``, ``"1"``, ...
+    order_known : bool
+        Whether the classes are known to stand in the order of a model's outputs. They are not where
+        labels are strings, which `load_dataset` sorts: then a study has no accuracy.
 
     Raises
     ------
@@ -56,6 +59,7 @@ class Split:
     inputs: Float32[Array, "samples ..."]
     labels: Shaped[Array, "..."]
     class_names: tuple[str, ...] = ()
+    order_known: bool = True
 
     def __post_init__(self) -> None:
         on_host(self.inputs, "inputs")
@@ -123,7 +127,7 @@ class Split:
         Split(3 samples of 8 x 8 x 1, 10 classes)
         """
         rows = np.asarray(indices)
-        return Split(self.inputs[rows], self.labels[rows], self.class_names)
+        return Split(self.inputs[rows], self.labels[rows], self.class_names, self.order_known)
 
     def sample(self, n: int, random_state: int | None = 0) -> "Split":
         """Draw a stratified random sample: classes keep their proportions.

@@ -61,7 +61,13 @@ def load_image_folder(
         labels = np.array([codes[name] for name in part.classes])
         where = str(part.folder)
         splits.append(RawSplit(_read_all(part, n_channels, image_size), labels, where, where))
-    return build_dataset(folder.resolve().name, *splits, class_names=class_names or names)
+    return build_dataset(
+        folder.resolve().name,
+        *splits,
+        class_names=class_names or names,
+        # Frameworks sort folders as text: numbers of several lengths come in another order there.
+        order_known=class_names is not None or names == sorted(names),
+    )
 
 
 def _check_image_size(image_size: tuple[int, int] | None) -> None:

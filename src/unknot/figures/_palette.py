@@ -31,6 +31,8 @@ INK = "#1a1a1a"
 MUTED = "#5f6368"
 FRAME = "#c4c7cc"
 GRID = "#e6e8eb"
+# Of points without a label: lighter than every class, darker than the ground.
+UNLABELED = "#b9bdc3"
 GOOD = "#00726f"
 BAD = "#a94703"
 

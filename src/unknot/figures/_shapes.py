@@ -229,10 +229,18 @@ def point_style(n_points: int, side: float) -> tuple[float, float]:
     return size, opacity
 
 
-def scatter(ax: Axes, points: Array, codes: Labels, colors: Sequence[str]) -> None:
-    """Draw points in a fixed random order."""
+def scatter(
+    ax: Axes,
+    points: Array,
+    codes: Labels,
+    colors: Sequence[str],
+    below: Array | None = None,
+) -> None:
+    """Draw points in a fixed random order, some of them below all others."""
     size, opacity = point_style(len(points), min(panel_size(ax)))
     order = np.random.default_rng(0).permutation(len(points))
+    if below is not None:
+        order = np.concatenate([order[below[order]], order[~below[order]]])
     ax.scatter(
         points[order, 0],
         points[order, 1],

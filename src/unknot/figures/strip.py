@@ -13,8 +13,9 @@ from numpy.typing import ArrayLike
 from .._io.formatting import format_compact
 from .._typing import Array
 from .._validation.arrays import as_array
+from .._validation.label_values import label_values
 from .._validation.points import check_labels
-from ._classes import class_key
+from ._coloring import add_value_bar, color_by_class, color_by_value
 from ._layout import (
     HANDLE,
     HINTING_MARGIN,
@@ -61,6 +62,7 @@ def layer_strip(
     title: str = "",
     columns: int | None = None,
     palette: str | Sequence[str] = "safe",
+    values: ArrayLike | None = None,
 ) -> Figure:
     """Draw the maps of the layers of a network side by side, with one common legend.
 
@@ -70,7 +72,8 @@ def layer_strip(
         Name and map of each layer, in the order of the network. A layer without a map gets a gray
         panel; a string instead of the map is written there as the reason.
     labels : array-like (n_samples,)
-        Class of each point: integers or strings.
+        Class of each point: integers or strings. Points whose label is masked, NaN or None are
+        gray.
     class_names : sequence of str, default=None
         Names of labels 0..C-1, or of the sorted distinct labels. Default: the labels themselves.
     scores : mapping of str to Scores, or of str to float, default=None
@@ -90,6 +93,8 @@ def layer_strip(
         ``"safe"``, colors that are distinct for every kind of color vision for up to 10 classes;
         the name of a matplotlib colormap, such as ``"viridis"`` for ordered classes; or one color
         per class.
+    values : array-like (n_samples,), default=None
+        A number for each point, which colors it in place of the labels; NaN is gray.
 
     Returns
     -------
@@ -130,11 +135,21 @@ def layer_strip(
         for name, map_ in maps.items()
         if map_ is not None and not isinstance(map_, str)
     }
-    n_samples = len(check_labels(labels)[0])
+    if values is None:
+        coloring = color_by_class(labels, class_names, palette)
+    else:
+        coloring = color_by_value(values)
+    n_samples, what = len(coloring.codes), "label" if values is None else "value"
     for name, map_points in points.items():
-        check_labels(labels, len(map_points), name=f"labels of {name!r}")
-    key, codes = class_key([labels], class_names, palette).select(labels)
-    wrong = _wrong_predictions(labels, predictions, n_samples)
+        if len(map_points) != n_samples:
+            raise ValueError(
+                f"{what}s of {name!r} must hold one {what} for each of the "
+                f"{len(map_points)} points; got {n_samples}"
+            )
+    labeled = ~coloring.unlabeled
+    wrong = None
+    if values is None:
+        wrong = _wrong_predictions(labels, predictions, labeled)
 
     n_columns = min(columns or even_columns(len(maps)), len(maps))
     n_rows = math.ceil(len(maps) / n_columns)
@@ -144,15 +159,14 @@ def layer_strip(
     rows = [list(maps)[start : start + n_columns] for start in range(0, len(maps), n_columns)]
     heights = [max(panel_title_height(captions[name]) for name in row) for row in rows]
     heading = title_lines(title, total_width - 2 * MARGIN)
-    handles, names = key.handles(), list(key.names)
+    handles, names = list(coloring.handles), list(coloring.entries)
     if wrong is not None:
         handles.append(_ring_handle())
         names.append(f"predicted wrongly ({int(wrong.sum()):,})")
     legend = legend_height(names, total_width - 2 * MARGIN, HANDLE)
     top = title_height(heading)
-    fig = UnknotFigure(
-        total_width, top + sum(heights) + n_rows * (side + _GAP) - _GAP + legend + MARGIN
-    )
+    below = legend + coloring.bar_height + MARGIN
+    fig = UnknotFigure(total_width, top + sum(heights) + n_rows * (side + _GAP) - _GAP + below)
     write_title(fig, heading)
     for row, height in zip(rows, heights, strict=True):
         top += height
@@ -165,36 +179,45 @@ def layer_strip(
                 _draw_empty_panel(ax, reason if isinstance(reason, str) else "no map", side)
                 continue
             set_view(ax, fit_view([points[name]]))
-            scatter(ax, points[name], codes, key.colors)
+            scatter(ax, points[name], coloring.codes, coloring.colors, coloring.unlabeled)
             if wrong is not None:
                 _ring(ax, points[name][wrong], side, point_style(len(points[name]), side)[0])
-            write_class_names([ax], points[name], codes, key.names)
+            if coloring.names:
+                shown = points[name][labeled]
+                write_class_names([ax], shown, coloring.codes[labeled], coloring.names)
         top += side + _GAP
-    add_legend(fig, handles, names)
+    if names:
+        add_legend(fig, handles, names)
+    add_value_bar(fig, coloring, MARGIN + legend)
     return fig
 
 
 def _wrong_predictions(
-    labels: ArrayLike, predictions: ArrayLike | None, n_samples: int
+    labels: ArrayLike, predictions: ArrayLike | None, labeled: Array
 ) -> Array | None:
-    if predictions is None:
+    """Return which labeled points are predicted wrongly; None if nothing is predicted."""
+    if predictions is None or not labeled.any():
         return None
+    n_samples = len(labeled)
     shape = as_array(predictions, "predictions").shape
     if shape != (n_samples,):
         raise ValueError(
             f"predictions must hold one class for each of the {n_samples} samples; "
             f"got the shape {shape}"
         )
+    given = label_values(labels, "labels").values[labeled]
     predicted, true = (
         values[codes]
-        for codes, values in (check_labels(predictions, name="predictions"), check_labels(labels))
+        for codes, values in (check_labels(predictions, name="predictions"), check_labels(given))
     )
     if (predicted.dtype.kind in "US") != (true.dtype.kind in "US"):
         raise ValueError(
             "predictions must have the same kind of values as the labels; "
             f"got {predicted.dtype} for labels of {true.dtype}"
         )
-    return np.asarray(predicted != true)
+    wrong = np.zeros(n_samples, dtype=bool)
+    wrong[labeled] = predicted[labeled] != true
+    return wrong
 
 
 def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLine]:

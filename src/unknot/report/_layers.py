@@ -13,6 +13,7 @@ from ..metrics.shapes import ellipses_from_map, hulls_from_map
 from ..neighbors import NeighborGraph, nearest_neighbors
 from ..representations import describe_reduction
 from ..studies import LayerStudy
+from ._labelings import labeled_rows
 from ._packing import pack, pack_map, pack_shares
 
 _DEFAULT_K = 6  # of the Neighborhood Hit, for layers without scores
@@ -20,9 +21,22 @@ _PEELED_DEPTH = 0.95
 
 
 def layer_entry(
-    layer: LayerStudy, labels: Labels, n_classes: int, n_neighbors: int, n_jobs: int | None
+    layer: LayerStudy,
+    labels: Labels,
+    n_classes: int,
+    n_neighbors: int,
+    n_jobs: int | None,
+    map_graphs: dict[int, NeighborGraph] | None = None,
 ) -> dict[str, Any]:
-    """Build the entry of a layer. A view of another layer has no data of its own."""
+    """Build the entry of a layer. A view of another layer has no data of its own.
+
+    Parameters
+    ----------
+    labels : ndarray of int64 (n_samples,)
+        -1 where a sample is unlabeled: what is of classes is of the others alone.
+    map_graphs : dict, optional
+        Neighbors on maps that were found before, by the map's identity.
+    """
     entry: dict[str, Any] = {
         "name": str(layer.name),
         "kind": str(layer.kind),
@@ -35,24 +49,59 @@ def layer_entry(
         **dict.fromkeys(("hulls", "peeled", "ellipses")),
         "scores": {},
     }
+    if layer.pool is not None:
+        entry["pool"] = str(layer.pool)
     if layer.same_as is not None:
         return entry
     if layer.scores is not None:
         entry["scores"] = scores_entry(layer.scores, n_classes)
         entry["notes"] += [str(note) for note in layer.scores.notes if note not in entry["notes"]]
-    present, codes = np.unique(labels, return_inverse=True)
-    k = min(_hit_k(layer), len(labels) - 1)
+    labeled = labels >= 0
+    present, codes = np.unique(labels[labeled], return_inverse=True)
+    k = min(_hit_k(layer), max(int(labeled.sum()), 1) - 1)
     entry["hitK"] = k
     if layer.graph is not None:
-        entry.update(_graph_entry(layer.graph, codes, present, n_classes, k, n_neighbors))
+        entry["neighbors"] = _neighbors_entry(layer.graph, n_neighbors)
+        graph = _among_labeled(layer.graph, labeled, k)
+        if graph is not None and len(present):
+            entry.update(_hits_entry(graph, codes, present, n_classes, k, labeled))
     if layer.map is not None:
         map_ = checked_map(layer.map, layer.name, len(labels))
         entry["map"] = pack_map(map_)
-        entry.update(_shapes_entry(map_.astype(np.float64), codes, present, n_classes))
+        if not len(present):
+            return entry
+        shown = map_[labeled]
+        entry.update(_shapes_entry(shown.astype(np.float64), codes, present, n_classes))
         if k >= 1:
-            map_graph = nearest_neighbors(map_, k, n_jobs=n_jobs)
-            entry["mapHits"] = pack_shares(hit_from_graph(map_graph, k, codes, present).per_point)
+            # Those of points without a label have no place in a cache of all points.
+            graphs = map_graphs if map_graphs is not None and labeled.all() else {}
+            map_graph = graphs.get(id(layer.map))
+            if map_graph is None or map_graph.n_neighbors < k:
+                map_graph = nearest_neighbors(shown, k, n_jobs=n_jobs)
+                graphs[id(layer.map)] = map_graph
+            hits = hit_from_graph(map_graph, k, codes, present).per_point
+            entry["mapHits"] = pack_shares(_for_all(hits, labeled))
     return entry
+
+
+def _for_all(hits: Array, labeled: Array) -> Array:
+    """Return shares of all points, 0 for the unlabeled, which the page does not show."""
+    shares = np.zeros(len(labeled), dtype=hits.dtype)
+    shares[labeled] = hits
+    return shares
+
+
+def _among_labeled(graph: NeighborGraph, labeled: Array, k: int) -> NeighborGraph | None:
+    """Return the neighbors among labeled points alone; None if the graph holds too few."""
+    if k < 1 or k > graph.n_neighbors:
+        return None
+    if labeled.all():
+        return graph
+    indices = labeled_rows(graph.indices, labeled, k)
+    if indices is None:
+        return None
+    distances = np.zeros(indices.shape, dtype=np.float32)  # of which shares know nothing
+    return NeighborGraph(indices.astype(graph.indices.dtype), distances, graph.metric, graph.recall)
 
 
 def scores_entry(scores: Scores, n_classes: int) -> dict[str, Any]:
@@ -95,20 +144,29 @@ def _hit_k(layer: LayerStudy) -> int:
     return int(settings.get("k", _DEFAULT_K))
 
 
-def _graph_entry(
-    graph: NeighborGraph, codes: Labels, present: Array, n_classes: int, k: int, n_neighbors: int
-) -> dict[str, Any]:
-    entry: dict[str, Any] = {}
+def _neighbors_entry(graph: NeighborGraph, n_neighbors: int) -> dict[str, Any] | None:
     n_stored = min(n_neighbors, graph.n_neighbors)
-    if n_stored:
-        indices = np.ascontiguousarray(graph.indices[:, :n_stored]).ravel()
-        entry["neighbors"] = {"k": n_stored, "indices": pack(indices)}
-    if 1 <= k <= graph.n_neighbors:
-        entry["hits"] = pack_shares(hit_from_graph(graph, k, codes, present).per_point)
-        table = np.zeros((n_classes, n_classes))
-        table[np.ix_(present, present)] = confusion_from_graph(graph, k, codes, present).per_pair
-        entry["confusion"] = [[_rounded(value) for value in row] for row in table.tolist()]
-    return entry
+    if not n_stored:
+        return None
+    indices = np.ascontiguousarray(graph.indices[:, :n_stored]).ravel()
+    return {"k": n_stored, "indices": pack(indices)}
+
+
+def _hits_entry(
+    graph: NeighborGraph,
+    codes: Labels,
+    present: Array,
+    n_classes: int,
+    k: int,
+    labeled: Array,
+) -> dict[str, Any]:
+    hits = hit_from_graph(graph, k, codes, present).per_point
+    table = np.zeros((n_classes, n_classes))
+    table[np.ix_(present, present)] = confusion_from_graph(graph, k, codes, present).per_pair
+    return {
+        "hits": pack_shares(_for_all(hits, labeled)),
+        "confusion": [[_rounded(value) for value in row] for row in table.tolist()],
+    }
 
 
 def _shapes_entry(

@@ -12,6 +12,7 @@ from .._io.text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import LayerStudy, Study
+from ._labelings import changes, common_labelings, labels_entry
 from ._layers import finite, layer_entry
 from ._packing import Packed, pack, pack_shares
 from ._thumbnails import image_uri, sprite_sheets
@@ -82,30 +83,64 @@ def build_payload(
     studies = [study] if other is None else [study, other]
     if other is not None:
         _check_same_samples(study, other)
+    map_graphs: dict[int, Any] = {}
+    payload = _payload_of(studies, title, n_neighbors, n_jobs, map_graphs)
+    names = common_labelings(studies)
+    if len(names) > 1:
+        payload["labelings"] = [{"name": names[0], "changes": []}]
+        for name in names[1:]:
+            labeled = [each.labelings[name] for each in studies]
+            if other is not None:
+                _check_same_samples(*labeled)
+            # The fallback without WebGL shows the first labeling.
+            shared = {key: payload[key] for key in ("thumbnails", "snippets", "figure")}
+            found = _payload_of(labeled, title, n_neighbors, n_jobs, map_graphs, shared)
+            differing = changes({**payload, "labelings": None}, {**found, "labelings": None})
+            payload["labelings"].append({"name": name, "changes": differing})
+    valid: dict[str, Any] = _with_valid_text(payload)
+    return valid
+
+
+def _payload_of(
+    studies: list[Study],
+    title: str | None,
+    n_neighbors: int,
+    n_jobs: int | None,
+    map_graphs: dict[int, Any],
+    shared: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Build the data of one labeling; ``shared`` is what does not depend on it."""
+    study = studies[0]
     first_name, *more = names = _model_names(studies)
-    thumbnails = next((s.thumbnails for s in studies if s.thumbnails is not None), None)
-    snippets = next((s.snippets for s in studies if s.snippets is not None), None)
-    payload: dict[str, Any] = {
+    models = [
+        _model_entry(model_study, name, n_neighbors, n_jobs, map_graphs)
+        for model_study, name in zip(studies, names, strict=True)
+    ]
+    if shared is None:
+        shared = _shared(studies)
+    return {
         "format": FORMAT,
         "title": title if title is not None else " and ".join([first_name, *more]),
         "unknot": __version__,
         "nSamples": len(study.labels),
-        "classNames": [str(name) for name in study.class_names],
-        "labels": pack(study.labels),
+        **labels_entry(study),
         "predictions": _predictions(study),
         "confidence": _confidence(study),
-        "thumbnails": None if thumbnails is None else sprite_sheets(thumbnails),
-        "snippets": None if snippets is None else [_truncate(str(text)) for text in snippets],
+        **shared,
         "measures": _measures(studies),
-        "models": [
-            _model_entry(model_study, name, n_neighbors, n_jobs)
-            for model_study, name in zip(studies, names, strict=True)
-        ],
-        "figure": _figure(study),
+        "models": models,
         "settings": _settings(studies, names),
     }
-    valid: dict[str, Any] = _with_valid_text(payload)
-    return valid
+
+
+def _shared(studies: list[Study]) -> dict[str, Any]:
+    thumbnails = next((s.thumbnails for s in studies if s.thumbnails is not None), None)
+    snippets = next((s.snippets for s in studies if s.snippets is not None), None)
+    return {
+        "thumbnails": None if thumbnails is None else sprite_sheets(thumbnails),
+        "snippets": None if snippets is None else [_truncate(str(text)) for text in snippets],
+        "figure": _figure(studies[0]),
+    }
 
 
 def _with_valid_text(value: Any) -> Any:
@@ -130,6 +165,11 @@ def _check_same_samples(study: Study, other: Study) -> None:
             f"{_format_names(study.class_names)}, the other {_format_names(other.class_names)}"
         )
     differing = np.flatnonzero(study.labels != other.labels)
+    if study.targets is not None and other.targets is not None:
+        same = (study.targets == other.targets) | ~(study.labeled | other.labeled)
+        differing = np.flatnonzero(~same)
+    elif (study.targets is None) != (other.targets is None):
+        raise ValueError("other must have labels of the same kind; one has numbers, one classes")
     if len(differing):
         raise ValueError(
             "other must have the same samples in the same order; the labels of "
@@ -149,12 +189,21 @@ def _model_names(studies: list[Study]) -> list[str]:
     return names
 
 
-def _model_entry(study: Study, name: str, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
-    final = _moment_entry(_with_all_layers(study), n_neighbors, n_jobs)
-    return {"name": name, **final, "epochs": _epochs(study, final["layers"], n_neighbors, n_jobs)}
+def _model_entry(
+    study: Study,
+    name: str,
+    n_neighbors: int,
+    n_jobs: int | None,
+    map_graphs: dict[int, Any],
+) -> dict[str, Any]:
+    final = _moment_entry(_with_all_layers(study), n_neighbors, n_jobs, map_graphs)
+    epochs = _epochs(study, final["layers"], n_neighbors, n_jobs, map_graphs)
+    return {"name": name, **final, "epochs": epochs}
 
 
-def _moment_entry(study: Study, n_neighbors: int, n_jobs: int | None) -> dict[str, Any]:
+def _moment_entry(
+    study: Study, n_neighbors: int, n_jobs: int | None, map_graphs: dict[int, Any]
+) -> dict[str, Any]:
     """Build the entry of a model at one epoch, or after training."""
     n_classes = len(study.class_names)
     return {
@@ -162,7 +211,7 @@ def _moment_entry(study: Study, n_neighbors: int, n_jobs: int | None) -> dict[st
         "predictions": _predictions(study),
         "confidence": _confidence(study),
         "layers": [
-            layer_entry(layer, study.labels, n_classes, n_neighbors, n_jobs)
+            layer_entry(layer, study.labels, n_classes, n_neighbors, n_jobs, map_graphs)
             for layer in study.layers.values()
         ],
         "controls": [
@@ -223,7 +272,11 @@ def _measure_entry(score: Any) -> dict[str, Any]:
 
 
 def _epochs(
-    study: Study, final_layers: list[dict[str, Any]], n_neighbors: int, n_jobs: int | None
+    study: Study,
+    final_layers: list[dict[str, Any]],
+    n_neighbors: int,
+    n_jobs: int | None,
+    map_graphs: dict[int, Any],
 ) -> dict[str, Any] | None:
     """Build the entries of the epochs; the last one is the study itself.
 
@@ -236,7 +289,9 @@ def _epochs(
     last: list[int | None] = [None]
     if _is_same_model(study, study.epochs[epochs[-1]]):
         last = [int(epochs.pop())]
-    moments = [_moment_entry(study.epochs[epoch], n_neighbors, n_jobs) for epoch in epochs]
+    moments = [
+        _moment_entry(study.epochs[epoch], n_neighbors, n_jobs, map_graphs) for epoch in epochs
+    ]
     for moment in moments:
         moment["layers"] = [
             {"name": entry["name"], "unchanged": True} if entry in final_layers else entry
@@ -287,6 +342,8 @@ def _settings(studies: list[Study], names: list[str]) -> dict[str, str]:
         ):
             for key, value in values.items():
                 settings[f"{prefix}{heading}{key}"] = _as_text(value)
+        if study.notes:
+            settings[f"{prefix}notes"] = ". ".join(study.notes)
     return settings
 
 

@@ -3,10 +3,12 @@
 from ._compare import Comparison, Difference
 from ._layer import LayerStudy
 from ._pipeline.epochs import EpochRecorder
+from ._pipeline.plan import Plan
 from ._pipeline.run import study
 
 # For the lab, not for users.
 from ._pipeline.sharing import share_inputs as share_inputs
+from ._require import Requirement, RequirementError, Requirements
 from ._store.format import MANIFEST as MANIFEST
 from ._store.format import StudyError
 from ._study import Study
@@ -17,6 +19,10 @@ __all__ = [
     "Difference",
     "EpochRecorder",
     "LayerStudy",
+    "Plan",
+    "Requirement",
+    "RequirementError",
+    "Requirements",
     "ScoreTable",
     "Study",
     "StudyError",

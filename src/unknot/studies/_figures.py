@@ -5,6 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from ._study import ONLY
+
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
@@ -23,14 +27,21 @@ def strip(study: Study, options: dict[str, Any]) -> Figure:
     if all(isinstance(map_, str | None) for map_ in maps.values()):
         raise ValueError(f"the study of {study.name!r} has no maps to draw")
     scores = {name: each for name, each in study.scores.items() if name in own}
+    labels: Any = study.labels
+    if study.targets is None and not study.labeled.all():
+        labels = np.ma.masked_array(labels, ~study.labeled)
+    # Numbers have no Neighborhood Hit.
+    measure = "neighborhood_hit" if study.targets is None else "neighborhood_r2"
     return layer_strip(
         maps,
-        study.labels,
+        labels,
         **{
-            "class_names": study.class_names,
+            "class_names": study.class_names if study.targets is None else None,
             "scores": scores,
+            "measure": measure,
+            "values": study.targets,
             "predictions": study.predictions,
-            "title": study.name,
+            "title": _title(study),
             **options,
         },
     )
@@ -52,7 +63,7 @@ def curves(
             epoch: {name: there.scores[name] for name in own if name in there.scores}
             for epoch, there in study.epochs.items()
         }
-        return epoch_curves(found, measures, **{"title": study.name, **options})
+        return epoch_curves(found, measures, **{"title": _title(study), **options})
     table = study.scores
     others: dict[str, Any] = {}
     for control, scored in study.controls.items():
@@ -67,5 +78,10 @@ def curves(
     return layer_curves(
         {layer: table[layer] for layer in own},
         measures,
-        **{"others": others, "title": study.name, **options},
+        **{"others": others, "title": _title(study), **options},
     )
+
+
+def _title(study: Study) -> str:
+    """Return the name of the model, with that of the labels where there are several."""
+    return study.name if study.labeling == ONLY else f"{study.name}: {study.labeling}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +16,15 @@ if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
 else:  # importing them would import Numba
     NeighborGraph = Scores = Any
+
+
+def _conflicts(scores: Scores | None) -> list[str]:
+    """Return the notes of scores that stand with the layer: that the metric decides."""
+    if scores is None:
+        return []
+    from ..metrics import CONFLICT
+
+    return [note for note in scores.notes if note.startswith(CONFLICT)]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -95,6 +104,20 @@ class LayerStudy:
             layer.__dict__["_read_graph"] = read_graph
         return layer
 
+    def with_scores(self, scores: Scores | None) -> LayerStudy:
+        """Return this layer with other scores; its graph is still read on first use."""
+        held = self.__dict__
+        values = {each.name: held[each.name] for each in fields(self) if each.name in held}
+        own = _conflicts(self.scores)
+        notes = (*(note for note in self.notes if note not in own), *_conflicts(scores))
+        layer = type(self)(**{**values, "scores": scores, "notes": notes})
+        if "graph" not in held:
+            del layer.__dict__["graph"]
+        for name in ("_folder", "_read_graph"):
+            if name in held:
+                layer.__dict__[name] = held[name]
+        return layer
+
     @property
     def origin(self) -> Path | None:
         """The folder that it reads from; None if everything is in memory."""
@@ -114,6 +137,11 @@ class LayerStudy:
             if array is not None:
                 return int(array.shape[0])
         return None if self.scores is None else self.scores.n_samples
+
+    @property
+    def pool(self) -> str | None:
+        """How tokens or pixels were pooled to one row a sample; None if they were not."""
+        return None if self.reduction is None else self.reduction.get("pool")
 
     @property
     def n_features(self) -> int:

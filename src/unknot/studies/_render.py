@@ -10,6 +10,7 @@ from .._io.text import shown
 
 if TYPE_CHECKING:
     from ._compare import Comparison
+    from ._require import Requirements
     from ._table import ScoreTable
 
 # Wide enough for the longest words of the headings.
@@ -39,7 +40,7 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
     titles = {measure: _title(measure, table) for measure in table.measures}
     found = [measure for measure in table.measures if any(v is not None for v in cells[measure])]
     yield from _banded(
-        f"Scores of {table.name}, layer by layer",
+        f"Scores of {table.name}, layer by layer{_space(table)}",
         [label for label, _ in rows],
         {titles[m]: [format_number(v) for v in cells[m]] for m in found},
         width,
@@ -53,6 +54,16 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
         what = "anything" if len(names) > 5 and not table[layer] else ", ".join(names)
         text = f"{layer}: {what} could not be measured, because {why}."
         yield Text(shown(text), style="yellow")
+
+
+def _space(table: ScoreTable) -> str:
+    """Return the metric and the preprocessing, unless they are the defaults."""
+    settings = next(iter(table.values())).settings
+    metric = settings.get("metric", "euclidean")
+    steps = settings.get("preprocess") or []
+    return (f"; metric {metric}" if metric != "euclidean" else "") + (
+        f"; after {', '.join(steps)}" if steps else ""
+    )
 
 
 def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
@@ -106,3 +117,26 @@ def _title(measure: str, table: ScoreTable) -> str:
     score = next(scores[measure] for scores in table.values() if measure in scores)
     where = ", map" if score.space == "map" and measure.startswith("map_") else ""
     return f"{score.title}{where} {ARROWS[score.higher_is_better]}"
+
+
+def render_requirements(requirements: Requirements) -> Iterator[Any]:
+    """Yield a table of what was required: the requirement, what was found, whether it holds."""
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(
+        title=Text(shown(f"Requirements of {requirements.name}"), style="table.title"),
+        title_justify="left",
+    )
+    for heading in ("requirement", "value", "", "bound"):
+        table.add_column(heading, justify="left" if heading == "requirement" else "right")
+    table.add_column("holds")
+    for row in requirements:
+        table.add_row(
+            Text(shown(row.subject)),
+            "n/a" if row.value is None else f"{row.value:.6g}",
+            row.operator,
+            "n/a" if row.bound is None else f"{row.bound:.6g}",
+            Text(shown("yes" if row.holds else f"no{f': {row.reason}' if row.reason else ''}")),
+        )
+    yield table

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .._io.text import no_such_layer
 from .._typing import Array
 from ._compare import Comparison, compare_tables
 from ._layer import LayerStudy
+from ._require import RequirementError, Requirements, check_requirements
 from ._slices import layer_of_classes, match_layers, rows_of_classes
 from ._table import ScoreTable
 
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from ..metrics import Scores
 else:
     Scores = Any
+
+# What the labels are called where there are no others.
+ONLY: Final = "labels"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -37,8 +41,9 @@ class Study(Mapping[str, LayerStudy]):
     layers : dict of str to LayerStudy
         In order. The first is ``"inputs"``, the data themselves, if they are known.
     labels : ndarray of int64 (n_samples,)
-        The class of each sample, in 0..C-1.
+        The class of each sample, in 0..C-1; -1 where it is unlabeled, and where labels are numbers.
     class_names : tuple of str (C,)
+        Empty where labels are numbers.
     predictions : ndarray of int64 (n_samples,), or None
         The predicted class of each sample.
     probabilities : ndarray of float32 (n_samples, C), or None
@@ -57,6 +62,12 @@ class Study(Mapping[str, LayerStudy]):
         The duration of each stage.
     notes : tuple of str
         Remarks on the whole study.
+    targets : ndarray of float64 (n_samples,), or None
+        The number of each sample, NaN where it is unlabeled; None where labels are classes.
+    labeling : str
+        What the labels are called; ``"labels"`` where there are no others.
+    other_labelings : dict of str to Study
+        The same layers with other labels, scores and predictions; see `labelings`.
 
     Raises
     ------
@@ -93,6 +104,9 @@ class Study(Mapping[str, LayerStudy]):
     versions: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    targets: Array | None = None
+    labeling: str = ONLY
+    other_labelings: dict[str, Study] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -103,7 +117,14 @@ class Study(Mapping[str, LayerStudy]):
             )
         _check_codes(self.labels, len(self.class_names), "labels")
         if self.predictions is not None:
-            _check_codes(self.predictions, len(self.class_names), "predictions")
+            _check_codes(self.predictions, len(self.class_names), "predictions", lowest=0)
+        if self.targets is not None and (
+            self.targets.dtype != np.float64 or self.targets.ndim != 1
+        ):
+            raise ValueError(
+                "targets must be float64 (n_samples,); "
+                f"got {self.targets.dtype} {self.targets.shape}"
+            )
         if not self.layers:
             raise ValueError("layers must hold at least one layer; got none")
         for name, layer in self.layers.items():
@@ -114,7 +135,7 @@ class Study(Mapping[str, LayerStudy]):
                     f"layers: {name!r} is a view of {layer.same_as!r}, which is not in layers"
                 )
             _check_length(layer.n_samples, n, f"layer {name!r}")
-        for what in ("predictions", "probabilities", "thumbnails", "snippets"):
+        for what in ("predictions", "probabilities", "thumbnails", "snippets", "targets"):
             values = getattr(self, what)
             _check_length(None if values is None else len(values), n, what)
 
@@ -136,22 +157,48 @@ class Study(Mapping[str, LayerStudy]):
         return layer in self.layers
 
     def __repr__(self) -> str:
-        lines = [f"{len(self.labels):,} samples, {len(self.class_names)} classes"]
+        lines = [f"{len(self.labels):,} samples, {self.labels_in_words}"]
         if self.accuracy is not None:
             lines[0] += f", accuracy {100 * self.accuracy:.2f} %"
         lines.append(f"layers: {', '.join(self.layers)}")
         if self.controls:
             lines.append(f"controls: {', '.join(self.controls)}")
+        if self.other_labelings:
+            lines.append(f"labelings: {', '.join(self.labelings)}")
         if self.epochs:
             lines.append(f"epochs: {', '.join(map(str, self.epochs))}")
         return f"Study({self.name!r}: {'; '.join(lines)})"
 
     @property
+    def labeled(self) -> Array:
+        """Whether each sample is labeled, bool (n_samples,); the others are in no score."""
+        return np.asarray(self.labels >= 0) if self.targets is None else np.isfinite(self.targets)
+
+    @property
+    def labels_in_words(self) -> str:
+        """What the labels are, such as ``"10 classes, 3 unlabeled"``."""
+        what = f"{len(self.class_names)} classes"
+        if self.targets is not None:
+            low, high = np.nanmin(self.targets), np.nanmax(self.targets)
+            what = f"labels from {low:.4g} to {high:.4g}"
+        unlabeled = int((~self.labeled).sum())
+        return what + (f", {unlabeled:,} unlabeled" if unlabeled else "")
+
+    @property
     def accuracy(self) -> float | None:
-        """The share of samples that are predicted correctly; None without predictions."""
-        if self.predictions is None:
+        """The share of labeled samples that are predicted correctly; None without predictions.
+
+        There are no predictions where it is not known which of the model's outputs is which class;
+        `notes` then says what to pass.
+        """
+        if self.predictions is None or not self.labeled.any():
             return None
-        return float(np.mean(self.predictions == self.labels))
+        return float(np.mean((self.predictions == self.labels)[self.labeled]))
+
+    @property
+    def labelings(self) -> dict[str, Study]:
+        """The study with each of its labelings, by name; itself is the first of them."""
+        return {self.labeling: self, **self.other_labelings}
 
     @property
     def scores(self) -> ScoreTable:
@@ -161,6 +208,7 @@ class Study(Mapping[str, LayerStudy]):
             self.controls,
             self.class_names,
             self.name,
+            {name: layer.pool for name, layer in self.items() if layer.pool is not None},
         )
 
     def compare(
@@ -203,6 +251,53 @@ class Study(Mapping[str, LayerStudy]):
             names = (f"{self.name} (first)", f"{other.name} (second)")
         return compare_tables(mine, theirs, names, pairs)
 
+    def require(self, *expressions: str) -> Requirements:
+        """Require scores, such as in a test or before a model is released.
+
+        Parameters
+        ----------
+        *expressions : str
+            Each compares two sides with ``>=``, ``>``, ``<=``, ``<`` or ``==``. A side is a number
+            (``0.98`` or ``98 %``), ``accuracy``, ``measure(layer)`` or ``kl_divergence(layer)``, or
+            a sum or difference of these: ``neighborhood_hit(fc2) - neighborhood_hit(fc1) > 0.1``.
+            The layer is a name, ``first``, ``last``, a number (-1 is the last), or a pattern
+            such as ``fc*``, of which all must hold; ``measure(fc1, untrained)`` is of a control.
+            Names with commas or brackets stand in quotes.
+
+        Returns
+        -------
+        Requirements
+            A table of all comparisons.
+
+        Raises
+        ------
+        RequirementError
+            If one does not hold. What has no value, such as an accuracy that is not known or a
+            measure that was skipped, never holds.
+        ValueError
+            If an expression cannot be read, names a measure or a layer that does not exist, or
+            compares with a number that the measure cannot reach, such as ``accuracy >= 98``.
+
+        See Also
+        --------
+        unknot.studies.Requirements : The result.
+        unknot.studies.RequirementError : Lists all that do not hold.
+
+        Examples
+        --------
+        >>> import numpy as np, unknot
+        >>> labels = np.repeat([0, 1], 30)
+        >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + 9 * labels[:, None]
+        >>> data = (None, labels)
+        >>> study = unknot.study({"fc1": pixels}, data, measures="neighborhood_hit", max_iter=250)
+        >>> [row.holds for row in study.require("neighborhood_hit(fc*) >= 0.95")]
+        [True]
+        """
+        found = check_requirements(self, expressions)
+        if len(found.failed):
+            raise RequirementError(found.failed)
+        return found
+
     def select(
         self,
         layers: str | Sequence[str] | None = None,
@@ -242,19 +337,30 @@ class Study(Mapping[str, LayerStudy]):
         epochs = None
         if self.epochs is not None:
             epochs = {epoch: there.select(layers, classes) for epoch, there in self.epochs.items()}
-        part = replace(self, layers=kept, controls=controls, epochs=epochs)
+        others = {key: other.select(layers) for key, other in self.other_labelings.items()}
+        part = replace(self, layers=kept, controls=controls, epochs=epochs, other_labelings=others)
         if classes is None:
             return part
         rows = rows_of_classes(self.labels, self.class_names, classes)
         return replace(
-            part,
-            layers={name: layer_of_classes(layer, rows) for name, layer in kept.items()},
+            part._rows(rows),
+            other_labelings={key: other._rows(rows) for key, other in others.items()},
+            epochs=epochs,
+        )
+
+    def _rows(self, rows: Array) -> Study:
+        """Return some samples, without what refers to all of them."""
+        return replace(
+            self,
+            layers={name: layer_of_classes(layer, rows) for name, layer in self.layers.items()},
             labels=self.labels[rows],
+            targets=None if self.targets is None else self.targets[rows],
             predictions=None if self.predictions is None else self.predictions[rows],
             probabilities=None if self.probabilities is None else self.probabilities[rows],
             thumbnails=None if self.thumbnails is None else self.thumbnails[rows],
             snippets=None if self.snippets is None else tuple(self.snippets[row] for row in rows),
             controls={},
+            epochs=None,
         )
 
     def figure(self, **options: Any) -> Figure:
@@ -376,11 +482,12 @@ class Study(Mapping[str, LayerStudy]):
         write_report(self, path)
 
 
-def _check_codes(codes: Array, n_classes: int, name: str) -> None:
-    if codes.min() < 0 or codes.max() >= n_classes:
+def _check_codes(codes: Array, n_classes: int, name: str, lowest: int = -1) -> None:
+    if codes.min() < lowest or codes.max() >= n_classes:
+        or_none = ", or be -1 where unlabeled" if lowest else ""
         raise ValueError(
-            f"{name} must lie in 0..{n_classes - 1}, as there are {n_classes} class names; "
-            f"got {codes.min()}..{codes.max()}"
+            f"{name} must lie in 0..{n_classes - 1}, as there are {n_classes} class names"
+            f"{or_none}; got {codes.min()}..{codes.max()}"
         )
 
 

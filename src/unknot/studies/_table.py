@@ -7,7 +7,7 @@ import io
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,7 +25,7 @@ else:
 
 _COLUMNS = (
     "network", "layer", "measure", "title", "family", "space", "class", "value", "low", "high",
-    "null", "null_low", "null_high", "higher_is_better", "notes",
+    "null", "null_low", "null_high", "higher_is_better", "notes", "pool",
 )  # fmt: skip
 
 
@@ -43,6 +43,8 @@ class ScoreTable(Mapping[str, Scores]):
         The name of each class.
     name : str
         The model's name.
+    pools : dict of str to str
+        How each layer that has tokens or pixels was pooled to one row a sample.
 
     See Also
     --------
@@ -66,6 +68,7 @@ class ScoreTable(Mapping[str, Scores]):
     controls: dict[str, dict[str, Scores]]
     class_names: tuple[str, ...]
     name: str
+    pools: dict[str, str] = field(default_factory=dict)
 
     def __getitem__(self, layer: str) -> Scores:
         if layer not in self.layers:
@@ -87,7 +90,10 @@ class ScoreTable(Mapping[str, Scores]):
         from ..metrics import measure_names
 
         found = {measure for scores in self.values() for measure in scores}
-        return tuple(name for name in measure_names() if name in found)
+        known = [name for name in measure_names() if name in found]
+        # Those of the user's own may not be registered in this process.
+        others = [name for scores in self.values() for name in scores if name not in known]
+        return (*known, *dict.fromkeys(others))
 
     def value(self, layer: str, measure: str) -> float:
         """Return one value; NaN if the layer has no such score."""
@@ -120,6 +126,7 @@ class ScoreTable(Mapping[str, Scores]):
                         **_ends("null_low", "null_high", score.null_interval),
                         "higher_is_better": score.higher_is_better,
                         "notes": "; ".join(score.notes),
+                        "pool": self.pools.get(layer),
                     }
                     rows.append(whole)
                     if not per_class or score.per_class is None:
@@ -133,6 +140,7 @@ class ScoreTable(Mapping[str, Scores]):
                                 "value": float(value) if np.isfinite(value) else None,
                                 "higher_is_better": score.higher_is_better,
                                 "notes": "",
+                                "pool": whole["pool"],
                             }
                         )
         return rows
@@ -147,6 +155,7 @@ class ScoreTable(Mapping[str, Scores]):
                 control: {layer: scores.to_dict() for layer, scores in layers.items()}
                 for control, layers in self.controls.items()
             },
+            **({"pools": dict(self.pools)} if self.pools else {}),
         }
 
     def to_json(self, *, indent: int | None = 2) -> str:

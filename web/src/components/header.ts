@@ -1,5 +1,5 @@
 import type { Context } from "../context.ts";
-import { formatPercent, plural } from "../data/format.ts";
+import { formatCount, formatNumber, formatPercent, plural } from "../data/format.ts";
 import { bdi, h } from "../dom.ts";
 import { icon } from "../icons.ts";
 import type { Study } from "../data/study.ts";
@@ -8,13 +8,18 @@ import { seriesOf } from "./series.ts";
 
 const INTRO = "Each dot is one sample. Slide through the layers and watch the classes come apart.";
 
+const INTRO_VALUES =
+  "Each dot is one sample, colored by its value. Slide through the layers and watch them sort.";
+
 /** What the page is about, in one line, and the light switch. */
 export function header(ctx: Context): HTMLElement {
   const { payload, classNames, n } = ctx.study;
-  const facts: (Node | string)[] = [
-    plural(n, "sample", "samples"),
-    plural(classNames.length, "class", "classes"),
-  ];
+  const facts: (Node | string)[] = [plural(n, "sample", "samples")];
+  const range = payload.values?.range.map((end) => formatNumber(end));
+  facts.push(
+    range ? `values from ${range.join(" to ")}` : plural(classNames.length, "class", "classes"),
+  );
+  if (payload.unlabeled) facts.push(`${formatCount(payload.unlabeled)} unlabeled`);
   const line = h("p", { class: "facts-line", "data-testid": "facts" });
   const draw = (state: ViewState) => {
     const all = [...facts, ...accuracies(ctx.study, state)];
@@ -46,7 +51,13 @@ export function header(ctx: Context): HTMLElement {
   return h(
     "header",
     { class: "top" },
-    h("div", {}, h("h1", { dir: "auto" }, payload.title), line, h("p", { class: "intro" }, INTRO)),
+    h(
+      "div",
+      {},
+      h("h1", { dir: "auto" }, payload.title),
+      line,
+      h("p", { class: "intro" }, ctx.study.values ? INTRO_VALUES : INTRO),
+    ),
     h("div", { class: "buttons" }, ask, light),
   );
 }

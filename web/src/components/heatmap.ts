@@ -42,7 +42,7 @@ export function heatmap(ctx: Context): HTMLElement {
   const where = h("p", { class: "hint", dir: "auto", "data-testid": "tangled-place" });
   const element = h(
     "section",
-    { class: "tangled", "aria-labelledby": id },
+    { class: "tangled", "aria-labelledby": id, hidden: ctx.study.values !== null },
     h("h2", { id }, "Which classes are tangled"),
     where,
     missing,

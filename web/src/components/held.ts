@@ -1,8 +1,8 @@
 import { type Context, change } from "../context.ts";
 import { shorten } from "../data/format.ts";
-import { classColors } from "../data/palette.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
+import { coloring } from "../map/coloring.ts";
 import { placeName } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
@@ -60,12 +60,16 @@ function neighbors(ctx: Context, near: number[], place: Place): HTMLElement {
 
 function neighbor(ctx: Context, point: number): HTMLElement {
   const { study, sprites } = ctx;
-  const label = study.labels[point] as number;
   const snippet = study.payload.snippets?.[point];
   const words = sprites ? null : (snippet ?? `#${point}`);
   const dot = h("i", { class: "dot" });
-  dot.style.background = classColors(study.classNames.length, ctx.fleeting.get().dark)[label] ?? "";
-  const name = study.classNames[label] ?? "";
+  const { categories, colors } = coloring(
+    study,
+    { ...ctx.store.get(), color: "class" },
+    ctx.fleeting.get().dark,
+  );
+  dot.style.background = colors[categories[point] as number] ?? "";
+  const name = study.labelName(point);
   return h(
     "button",
     {

@@ -1,6 +1,7 @@
 import { type Context, change } from "../context.ts";
 import { formatCount, formatNumber, measureTitle } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
+import { UNLABELED } from "../data/study.ts";
 import { bdi, h, press, s } from "../dom.ts";
 import { type LegendEntry, coloring, countShown } from "../map/coloring.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
@@ -15,6 +16,7 @@ export function legend(ctx: Context): HTMLElement {
   const title = h("h2", {});
   const heads = h("p", { class: "heads" });
   const list = h("ul", { class: "entries", "data-testid": "legend" });
+  const bar = h("div", { class: "value-bar", "data-testid": "value-bar" });
   const lines = h("ul", { class: "line-entries" });
   const hint = h("p", { class: "hint" });
   const draw = () => {
@@ -35,13 +37,21 @@ export function legend(ctx: Context): HTMLElement {
     // With two maps, the numbers of one of them would mislead.
     const uncounted = state.other !== null && state.color !== "class";
     list.classList.toggle("uncounted", uncounted);
-    heads.hidden = uncounted || entries.length > 2 * MANY || (!scored && entries.length > MANY);
+    heads.hidden =
+      uncounted ||
+      colors.ends !== null ||
+      entries.length > 2 * MANY ||
+      (!scored && entries.length > MANY);
     list.classList.toggle("many", entries.length > 2 * MANY);
     list.classList.toggle(
       "single",
       scored !== null || !ofClasses || entries.some(({ label }) => [...label].length > LONG),
     );
-    list.replaceChildren(...entries.map((entry) => item(ctx, entry, scored)));
+    const { ends } = colors;
+    bar.hidden = !ends;
+    if (ends) bar.replaceChildren(...gradient(colors.colors.slice(0, -1), ends));
+    const listed = ends ? entries.filter(({ label }) => label === UNLABELED) : entries;
+    list.replaceChildren(...listed.map((entry) => item(ctx, entry, scored)));
     if (focused) list.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
     lines.replaceChildren(...state.overlays.map(line));
     lines.hidden = !state.overlays.length;
@@ -62,10 +72,20 @@ export function legend(ctx: Context): HTMLElement {
     "section",
     { class: "legend", "aria-label": "Legend" },
     h("div", { class: "legend-head" }, title, heads),
+    bar,
     list,
     lines,
     hint,
   );
+}
+
+/** The colors of numbers from the least to the greatest, with these. */
+function gradient(colors: string[], [low, high]: [number, number]): HTMLElement[] {
+  const strip = h("i", { "aria-hidden": "true" });
+  strip.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
+  const middle = formatNumber((low + high) / 2);
+  const ends = [formatNumber(low), middle, formatNumber(high)].map((text) => h("span", {}, text));
+  return [strip, h("p", {}, ...ends)];
 }
 
 interface ClassScores {

@@ -1,6 +1,6 @@
 import type { Context } from "../context.ts";
 import { formatPercent, shorten } from "../data/format.ts";
-import { classColors } from "../data/palette.ts";
+import { labelColors } from "../data/palette.ts";
 import { bdi, h } from "../dom.ts";
 import type { Place } from "../data/study.ts";
 
@@ -17,17 +17,19 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
   const fact = (term: string, ...value: (Node | string)[]) => {
     facts.append(h("div", {}, h("dt", {}, term), h("dd", {}, ...value)));
   };
-  fact("Label", className(ctx, label));
+  if (study.values) fact("Value", study.labelName(point));
+  else fact("Label", className(ctx, label));
   if (prediction !== undefined) {
     const sure =
       confidence !== undefined && h("small", {}, `  ${formatPercent(confidence, 0)} sure`);
-    const mark = prediction !== label && h("strong", { class: "wrong" }, "  wrong");
+    const wrong = study.isLabeled(point) && prediction !== label;
+    const mark = wrong && h("strong", { class: "wrong" }, "  wrong");
     fact("Predicted", h("span", {}, className(ctx, prediction), mark, sure));
   }
   const hit = study.hits(place)?.[point];
   const mapHit = study.mapHits(place)?.[point];
-  if (hit !== undefined) fact("NH", formatPercent(hit, 0));
-  if (mapHit !== undefined) fact("NH on map", formatPercent(mapHit, 0));
+  if (hit !== undefined && study.isLabeled(point)) fact("NH", formatPercent(hit, 0));
+  if (mapHit !== undefined && study.isLabeled(point)) fact("NH on map", formatPercent(mapHit, 0));
   fact("Sample", `#${point}`);
   return h(
     "div",
@@ -44,8 +46,8 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
 
 /** A class's name with a dot of its color. */
 export function className({ study, fleeting }: Context, index: number): HTMLElement {
-  const color = classColors(study.classNames.length, fleeting.get().dark)[index];
+  const color = labelColors(study.classNames.length, fleeting.get().dark)[index];
   const dot = h("i", { class: "dot" });
   dot.style.background = color ?? "";
-  return h("span", { class: "class-name" }, dot, bdi(study.classNames[index] ?? `class ${index}`));
+  return h("span", { class: "class-name" }, dot, bdi(study.labelNames[index] ?? `class ${index}`));
 }

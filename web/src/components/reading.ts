@@ -43,13 +43,14 @@ function heading({ study }: Context, place: Place): HTMLElement {
 
 /** What the layer is, and how well its map tells its distances. */
 function about({ study }: Context, place: Place): HTMLElement {
-  const { kind, shape, sameAs, map } = study.entry(place) ?? study.listed(place);
+  const { kind, shape, sameAs, map, pool } = study.entry(place) ?? study.listed(place);
   const divergence = study.layer(place).klDivergence;
   const parts: (Node | string)[] = [];
   if (study.models.length > 1) parts.push(bdi(study.model(place.model).name));
   for (const words of epochWords(study, place))
     parts.push(h("b", { "data-testid": "epoch-name" }, words));
   for (const fact of [kind, formatShape(shape)]) if (fact) parts.push(bdi(fact));
+  if (pool) parts.push(h("span", { "data-testid": "pool" }, `pooled: ${pool}`));
   if (sameAs !== null && !map) parts.push(h("span", {}, "same as ", bdi(sameAs)));
   if (divergence !== null) {
     const title =

@@ -1,6 +1,6 @@
 import { type Context, change } from "../context.ts";
-import { formatCount, formatPercent, plural } from "../data/format.ts";
-import { classColors } from "../data/palette.ts";
+import { formatCount, formatNumber, formatPercent, plural } from "../data/format.ts";
+import { labelColors } from "../data/palette.ts";
 import type { Study } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { saveCsv } from "../export/selection.ts";
@@ -41,7 +41,11 @@ export function selected(ctx: Context): HTMLElement {
     if (!selection.length) return;
     title.textContent = `${plural(selection.length, "point", "points")} selected`;
     const mix = classMix(ctx.study, selection);
-    const colors = classColors(ctx.study.classNames.length, ctx.fleeting.get().dark);
+    if (ctx.study.values) {
+      bars.replaceChildren(h("li", { class: "hint" }, spread(ctx.study, selection)));
+      return;
+    }
+    const colors = labelColors(ctx.study.classNames.length, ctx.fleeting.get().dark);
     const most = mix[0]?.count ?? 1;
     const rows = mix.slice(0, SHOWN).map(({ class: index, count, share }) => {
       const bar = h("i", { class: "bar" });
@@ -50,7 +54,7 @@ export function selected(ctx: Context): HTMLElement {
       return h(
         "li",
         {},
-        h("span", { class: "name" }, bdi(ctx.study.classNames[index] ?? String(index))),
+        h("span", { class: "name" }, bdi(ctx.study.labelNames[index] ?? String(index))),
         h("span", { class: "track" }, bar),
         h(
           "span",
@@ -72,6 +76,22 @@ export function selected(ctx: Context): HTMLElement {
   ctx.onDestroy(ctx.store.watch(["selection"], draw));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return element;
+}
+
+/** "Values from 1.2 to 3.4, mean 2.1", of those that have one. */
+function spread(study: Study, selection: number[]): string {
+  const found = selection
+    .map((i) => study.values?.[i] ?? Number.NaN)
+    .filter((value) => !Number.isNaN(value));
+  if (!found.length) return "None of them has a value.";
+  let [low, high, sum] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY, 0];
+  for (const value of found) {
+    low = Math.min(low, value);
+    high = Math.max(high, value);
+    sum += value;
+  }
+  const mean = formatNumber(sum / found.length);
+  return `Values from ${formatNumber(low)} to ${formatNumber(high)}, mean ${mean}.`;
 }
 
 export interface Share {

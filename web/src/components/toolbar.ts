@@ -38,6 +38,7 @@ export function toolbar(ctx: Context, actions: Actions): HTMLElement {
       "aria-label": "View",
     },
     models(ctx),
+    labelings(ctx),
     colorButtons(ctx),
     overlayButtons(ctx),
     h("span", { class: "spring" }),
@@ -73,17 +74,39 @@ function models(ctx: Context): HTMLElement | null {
   return group("Model", buttons);
 }
 
+/** Which of several labelings the colors and scores are of. */
+function labelings(ctx: Context): HTMLElement | null {
+  const { labelings: all } = ctx.study.payload;
+  if (!all || all.length < 2) return null;
+  const select = h(
+    "select",
+    {
+      "aria-label": "Labels that colors and scores are of",
+      "data-testid": "labeling",
+      onchange: () => ctx.relabel(Number(select.value)),
+    },
+    ...all.map(({ name }, i) => h("option", { value: i, dir: "auto" }, name)),
+  );
+  select.value = String(ctx.study.labeling);
+  return h(
+    "div",
+    { class: "group", role: "group", "aria-label": "Labels" },
+    h("span", { class: "group-label", "aria-hidden": "true" }, "Labels"),
+    select,
+  );
+}
+
 function colorButtons(ctx: Context): HTMLElement {
   const buttons = COLORS.map((color) =>
     h(
       "button",
       {
         type: "button",
-        title: COLOR_HINTS[color],
+        title: color === "class" && ctx.study.values ? "Color by value" : COLOR_HINTS[color],
         "data-testid": `color-${color}`,
         onclick: () => change(ctx, { color }),
       },
-      COLOR_NAMES[color],
+      color === "class" && ctx.study.values ? "Value" : COLOR_NAMES[color],
     ),
   );
   ctx.onDestroy(
@@ -131,6 +154,8 @@ function overlayButtons(ctx: Context): HTMLElement {
   const element = group("On the map", [names, ...buttons]);
   ctx.onDestroy(
     ctx.store.watch(["overlays", "model"], (state) => {
+      // Numbers have neither names nor shapes.
+      element.hidden = ctx.study.values !== null;
       const layers = ctx.study.model(state.model).layers;
       buttons.forEach((button, i) => {
         const overlay = OVERLAYS[i] as Overlay;

@@ -21,6 +21,7 @@ export function worstPoints(
   const found: { point: number; hit: number }[] = [];
   for (let i = 0; i < study.n; i++) {
     const hit = hits[i] as number;
+    if (!study.isLabeled(i)) continue;
     if (hit < 1 && (wanted === null || study.labels[i] === wanted)) found.push({ point: i, hit });
   }
   return found.sort((a, b) => a.hit - b.hit || a.point - b.point).slice(0, count);
@@ -67,7 +68,7 @@ export function worst(ctx: Context): HTMLElement {
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "worst", "focus"], later));
   return h(
     "section",
-    { class: "worst", "aria-labelledby": id },
+    { class: "worst", "aria-labelledby": id, hidden: study.values !== null },
     h("div", { class: "title-row" }, h("h2", { id }, "Worst points of"), select),
     where,
     none,

@@ -51,6 +51,40 @@ export function classColors(count: number, dark: boolean): string[] {
   });
 }
 
+/** Of points without a label: neither a class nor the ground. */
+export function unlabeledColor(dark: boolean): string {
+  return dark ? "#5b6168" : "#b9bdc3";
+}
+
+/** The colors of the classes, and that of the unlabeled. */
+export function labelColors(classes: number, dark: boolean): string[] {
+  return [...classColors(classes, dark), unlabeledColor(dark)];
+}
+
+/** Numbers from the least to the greatest: equal steps look equal, and no color is gray. */
+export function valueColors(count: number): string[] {
+  return Array.from({ length: count }, (_, i) => {
+    const at = (i / Math.max(1, count - 1)) * (VIRIDIS.length - 1);
+    const low = Math.min(Math.floor(at), VIRIDIS.length - 2);
+    return mix(VIRIDIS[low] as string, VIRIDIS[low + 1] as string, at - low);
+  });
+}
+
+/** As the figures have it. */
+const VIRIDIS = [
+  "#440154",
+  "#482475",
+  "#414487",
+  "#355f8d",
+  "#2a788e",
+  "#21918c",
+  "#22a884",
+  "#44bf70",
+  "#7ad151",
+  "#bddf26",
+  "#fde725",
+];
+
 /** Low values stand out from the ground, high ones recede: what is tangled is seen first. */
 export function shareColors(dark: boolean, count: number): string[] {
   const ramp = dark ? DARK_RAMP : LIGHT_RAMP;

@@ -42,6 +42,8 @@ export interface Layer {
   notes: string[];
   /** What was done to a layer of many numbers before it was measured, with its distortion. */
   reduction?: string | null;
+  /** How tokens or pixels were pooled to one row a sample. */
+  pool?: string;
   map: MapCoords | null;
   klDivergence: number | null;
   /** u8: point-wise Neighborhood Hit in the representation, 0..255 for 0..1. */
@@ -108,13 +110,27 @@ export interface Thumbnails {
   height: number;
 }
 
+/** Another labeling of the same samples: where its payload differs from the first one's. */
+export interface Labeling {
+  name: string;
+  /** A path alone is of something that is not there. */
+  changes: [path: (string | number)[], value?: unknown][];
+}
+
 export interface Payload {
   format: 2;
   title: string;
   unknot: string;
   nSamples: number;
   classNames: string[];
+  /** Of the classes; one more where a sample is unlabeled. */
   labels: Packed;
+  /** How many samples are unlabeled. */
+  unlabeled?: number;
+  /** Numbers that are the labels: u16, 0..65534 over the range, 65535 where one is missing. */
+  values?: { data: Packed; range: [number, number] } | null;
+  /** All labelings, where there are several; the first changes nothing. */
+  labelings?: Labeling[] | null;
   predictions: Packed | null;
   confidence: Packed | null;
   thumbnails: Thumbnails | null;

@@ -1,5 +1,8 @@
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
+import { formatNumber } from "./format.ts";
 import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
+
+export const UNLABELED = "unlabeled";
 
 /** A layer of a model at a step of its epochs: null is the model itself, as is the last step. */
 export interface Place {
@@ -13,10 +16,13 @@ export class Study {
   readonly payload: Payload;
   readonly n: number;
   readonly classNames: string[];
+  /** Those of the classes; `classNames.length` where a sample is unlabeled. */
   readonly labels: Numbers;
+  /** Which of the payload's labelings this is. */
+  readonly labeling: number;
   private readonly cache = new Map<unknown, unknown>();
 
-  constructor(payload: Payload) {
+  constructor(payload: Payload, labeling = 0) {
     if (payload.format !== 2) {
       throw new Error(`this page reads format 2; the data is of format ${String(payload.format)}`);
     }
@@ -24,6 +30,40 @@ export class Study {
     this.n = payload.nSamples;
     this.classNames = payload.classNames.map((name) => (name.trim() ? name : "(no name)"));
     this.labels = unpack(payload.labels);
+    this.labeling = labeling;
+  }
+
+  /** The classes, and what the unlabeled are called if there are any. */
+  get labelNames(): string[] {
+    const { unlabeled, values } = this.payload;
+    return unlabeled && !values ? [...this.classNames, UNLABELED] : this.classNames;
+  }
+
+  /** Whether a sample has a label; of the others no score and no prediction is counted. */
+  isLabeled(point: number): boolean {
+    const { values } = this;
+    if (values) return !Number.isNaN(values[point]);
+    return (this.labels[point] as number) < this.classNames.length;
+  }
+
+  /** The number of each sample, NaN where it is missing; null where labels are classes. */
+  get values(): Float64Array | null {
+    const packed = this.payload.values;
+    if (!packed) return null;
+    return this.once(packed, () => {
+      const [low, high] = packed.range;
+      return Float64Array.from(unpack(packed.data), (step) =>
+        step === 65535 ? Number.NaN : low + (step / 65534) * (high - low),
+      );
+    });
+  }
+
+  /** A label in words: the class, or the number. */
+  labelName(point: number): string {
+    const { values } = this;
+    if (!this.isLabeled(point)) return UNLABELED;
+    if (values) return formatNumber(values[point]);
+    return this.classNames[this.labels[point] as number] ?? "";
   }
 
   get models(): Model[] {
@@ -160,7 +200,9 @@ export class Study {
   get counts(): number[] {
     return this.once("counts", () => {
       const counts = new Array<number>(this.classNames.length).fill(0);
-      for (const label of this.labels) counts[label] = (counts[label] ?? 0) + 1;
+      for (const label of this.labels) {
+        if (label < counts.length) counts[label] = (counts[label] as number) + 1;
+      }
       return counts;
     });
   }

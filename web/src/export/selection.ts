@@ -12,7 +12,7 @@ export function selectionCsv(study: Study, place: Place, selection: number[]): s
   const hits = study.hits(place);
   const map = study.coords(place);
   const snippets = study.payload.snippets;
-  const header = ["sample", "label", "class"];
+  const header = ["sample", ...(study.values ? ["value"] : ["label", "class"])];
   if (predictions) header.push("prediction", "predicted_class");
   if (confidence) header.push("confidence");
   header.push("model", "layer");
@@ -22,13 +22,16 @@ export function selectionCsv(study: Study, place: Place, selection: number[]): s
   if (snippets) header.push("snippet");
   const rows = selection.map((i) => {
     const label = study.labels[i] as number;
-    const row: (string | number)[] = [i, label, names[label] ?? ""];
+    const known = study.isLabeled(i);
+    const row: (string | number)[] = [i];
+    if (study.values) row.push(known ? round(study.values[i] as number) : "");
+    else row.push(known ? label : "", known ? (names[label] ?? "") : "");
     const predicted = predictions?.[i];
     if (predicted !== undefined) row.push(predicted, names[predicted] ?? "");
     if (confidence) row.push(round(confidence[i] as number));
     row.push(study.model(place.model).name, study.listed(place).name);
     if (epoch !== null) row.push(epoch);
-    if (hits) row.push(round(hits[i] as number));
+    if (hits) row.push(known ? round(hits[i] as number) : "");
     if (map) {
       row.push(
         fixed((map.x[i] as number) / map.scale + map.center[0], map.scale),

@@ -1,5 +1,12 @@
-import { classColors, correctColors, shareColors } from "../data/palette.ts";
-import type { Place, Study } from "../data/study.ts";
+import { formatNumber } from "../data/format.ts";
+import {
+  classColors,
+  correctColors,
+  shareColors,
+  unlabeledColor,
+  valueColors,
+} from "../data/palette.ts";
+import { type Place, type Study, UNLABELED } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
 
 export interface LegendEntry {
@@ -20,13 +27,19 @@ export interface Coloring {
   ofClasses: boolean;
   /** Points to be drawn last, over the others; null where none matter more. */
   last: number[] | null;
+  /** The least and the greatest number, where the colors are of numbers. */
+  ends: [number, number] | null;
 }
 
 type Wanted = Place & Pick<ViewState, "color">;
 
 /** The color of every point and the legend that tells what it means. */
 export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
-  if (state.color === "class") return byClass(study, study.labels, "Class", dark);
+  if (state.color === "class") {
+    return study.values
+      ? byValue(study, study.values, dark)
+      : byClass(study, study.labels, "Class", dark);
+  }
   if (state.color === "hit") {
     const native = study.hits(state);
     const hits = native ?? study.mapHits(state);
@@ -34,7 +47,7 @@ export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
     const where = native ? "in the representation" : "on the map";
     const { hitK, neighbors } = study.layer(state);
     const k = hitK ?? neighbors?.k ?? null;
-    return byShare(hits, k, `Neighbors of the same class, ${where}`, dark);
+    return byShare(study, hits, k, `Neighbors of the same class, ${where}`, dark);
   }
   const predictions = study.predictions(state);
   const title = state.color === "correct" ? "Prediction" : "Predicted class";
@@ -53,13 +66,55 @@ function unknown(study: Study, title: string, dark: boolean): Coloring {
     entries: [{ label: "not known here", color, count: study.n, class: null }],
     ofClasses: false,
     last: null,
+    ends: null,
   };
 }
 
+const STEPS = 64;
+/** How many numbers a picture's legend names. */
+const NAMED = 5;
+
+/** By number, in steps too small to be told apart. */
+function byValue(study: Study, values: Float64Array, dark: boolean): Coloring {
+  const [low, high] = study.payload.values?.range ?? [0, 1];
+  const scale = high > low ? (STEPS - 1) / (high - low) : 0;
+  const colors = [...valueColors(STEPS), unlabeledColor(dark)];
+  const categories = Uint16Array.from(values, (value) =>
+    Number.isNaN(value) ? STEPS : Math.round((value - low) * scale),
+  );
+  const entries = Array.from({ length: NAMED }, (_, i): LegendEntry => {
+    const share = i / (NAMED - 1);
+    return {
+      label: formatNumber(low + share * (high - low)),
+      color: colors[Math.round(share * (STEPS - 1))] as string,
+      count: 0,
+      class: null,
+    };
+  });
+  return {
+    categories,
+    colors,
+    title: "Value",
+    entries: [...entries, ...unlabeledEntry(study, dark)],
+    ofClasses: false,
+    last: where(categories, (c) => c < STEPS),
+    ends: [low, high],
+  };
+}
+
+/** What tells the gray of the unlabeled, if there are any. */
+function unlabeledEntry(study: Study, dark: boolean): LegendEntry[] {
+  const count = study.payload.unlabeled ?? 0;
+  return count ? [{ label: UNLABELED, color: unlabeledColor(dark), count, class: null }] : [];
+}
+
 function byClass(study: Study, codes: ArrayLike<number>, title: string, dark: boolean): Coloring {
-  const colors = classColors(study.classNames.length, dark);
+  const names = codes === study.labels ? study.labelNames : study.classNames;
+  const classes = study.classNames.length;
+  const colors = classColors(classes, dark);
+  if (names.length > classes) colors.push(unlabeledColor(dark));
   const counts = count(codes, colors.length);
-  const entries = study.classNames.map((label, i) => ({
+  const entries = names.map((label, i) => ({
     label,
     color: colors[i] as string,
     count: counts[i] as number,
@@ -71,7 +126,9 @@ function byClass(study: Study, codes: ArrayLike<number>, title: string, dark: bo
     title,
     entries,
     ofClasses: true,
-    last: null,
+    // The unlabeled lie below the others.
+    last: names.length > classes ? where(Uint16Array.from(codes), (c) => c < classes) : null,
+    ends: null,
   };
 }
 
@@ -79,16 +136,24 @@ function byClass(study: Study, codes: ArrayLike<number>, title: string, dark: bo
 const COUNTED = 12;
 const BINS = 8;
 
-function byShare(shares: Float32Array, k: number | null, title: string, dark: boolean): Coloring {
+function byShare(
+  study: Study,
+  shares: Float32Array,
+  k: number | null,
+  title: string,
+  dark: boolean,
+): Coloring {
   const counted = k !== null && k <= COUNTED && shares.every((s) => isWhole(s * k));
   const bins = counted ? k + 1 : BINS;
   const colors = shareColors(dark, bins);
-  const categories = Uint16Array.from(shares, (s) =>
-    counted ? Math.round(s * k) : Math.min(bins - 1, Math.floor(s * bins)),
-  );
+  const gray = unlabeledEntry(study, dark);
+  const categories = Uint16Array.from(shares, (s, i) => {
+    if (gray.length && !study.isLabeled(i)) return bins;
+    return counted ? Math.round(s * k) : Math.min(bins - 1, Math.floor(s * bins));
+  });
   const counts = count(categories, bins);
   const percent = (i: number) => Math.round((100 * i) / bins);
-  const entries = colors.map((color, i) => ({
+  const entries = colors.map((color, i): LegendEntry => ({
     label: counted ? `${i} of ${k}` : `${percent(i)}–${percent(i + 1)} %`,
     color,
     count: counts[i] as number,
@@ -96,11 +161,12 @@ function byShare(shares: Float32Array, k: number | null, title: string, dark: bo
   }));
   return {
     categories,
-    colors,
+    colors: [...colors, unlabeledColor(dark)],
     title,
-    entries,
+    entries: [...entries, ...gray],
     ofClasses: false,
     last: where(categories, (c) => c < bins - 1),
+    ends: null,
   };
 }
 
@@ -111,19 +177,24 @@ function byCorrect(
   dark: boolean,
 ): Coloring {
   const { right, wrong } = correctColors(dark);
-  const categories = Uint16Array.from(study.labels, (y, i) => (predictions[i] === y ? 0 : 1));
+  const gray = unlabeledEntry(study, dark);
+  const categories = Uint16Array.from(study.labels, (y, i) =>
+    gray.length && !study.isLabeled(i) ? 2 : predictions[i] === y ? 0 : 1,
+  );
   const counts = count(categories, 2);
   const entries = [
     { label: "correct", color: right, count: counts[0] as number, class: null },
     { label: "wrong", color: wrong, count: counts[1] as number, class: null },
+    ...gray,
   ];
   return {
     categories,
-    colors: [right, wrong],
+    colors: [right, wrong, unlabeledColor(dark)],
     title,
     entries,
     ofClasses: false,
     last: where(categories, (c) => c === 1),
+    ends: null,
   };
 }
 
@@ -150,11 +221,11 @@ function where(codes: Uint16Array, test: (code: number) => boolean): number[] {
 /** The same legend, with how many of the shown points have each color. */
 export function countShown(
   study: Study,
-  { entries, categories }: Coloring,
+  { entries, categories, ends }: Coloring,
   classes: number[] | null,
 ): LegendEntry[] {
   const points = shown(study, classes);
-  if (!points) return entries;
+  if (!points || ends) return entries;
   const counts = count(
     points.map((i) => categories[i] as number),
     entries.length,

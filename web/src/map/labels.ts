@@ -59,7 +59,7 @@ export function labelsOf(
     best[code] = far;
     nearest[code] = i;
   }
-  const cells = new Cells(coords, codes, (code) => grids[code] !== null);
+  const cells = new Cells(coords, codes, (code) => grids[code] != null);
   return names.flatMap((name, index): Label[] => {
     const count = counts[index] as number;
     if (!count) return [];

@@ -1,13 +1,18 @@
 import type { Study } from "../data/study.ts";
 import type { Store } from "./store.ts";
-import { decodeState, encodeState } from "./links.ts";
+import { decodeState, encodeState, labelingIn } from "./links.ts";
 import { type ViewState, initialState, settle } from "./view-state.ts";
 
 /** Changes that follow each other faster than this are one step of the browser's history. */
 const STEP = 900;
 
 /** Keep the URL's fragment and the state the same, both ways. */
-export function linkAddress(study: Study, store: Store<ViewState>): () => void {
+export function linkAddress(
+  study: Study,
+  store: Store<ViewState>,
+  relabel: (labeling: number) => void,
+  unlinked: boolean,
+): () => void {
   let written = "";
   let last = 0;
 
@@ -23,12 +28,18 @@ export function linkAddress(study: Study, store: Store<ViewState>): () => void {
   const read = () => {
     if (location.hash === written) return;
     written = location.hash;
+    const labeling = labelingIn(study.payload, location.hash);
+    if (labeling !== study.labeling) {
+      relabel(labeling);
+      return;
+    }
     store.set(settle(study, { ...initialState(study), ...decodeState(study, location.hash) }));
   };
 
-  read();
+  if (!unlinked) read();
   written = `#${encodeState(study, store.get())}`;
-  show(written, false);
+  // Other labels are a step of the history.
+  show(written, unlinked);
   const stop = store.subscribe(write);
   addEventListener("popstate", read);
   addEventListener("hashchange", read);

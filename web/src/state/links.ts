@@ -1,3 +1,4 @@
+import type { Payload } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
 import {
   COLORS,
@@ -16,6 +17,7 @@ export function encodeState(study: Study, state: ViewState): string {
   const start = initialState(study);
   const parts: string[] = [];
   const put = (key: string, value: string) => parts.push(`${key}=${encodeURIComponent(value)}`);
+  if (study.labeling) put("labels", study.payload.labelings?.[study.labeling]?.name ?? "");
   if (state.model !== 0) put("model", modelName(study, state.model));
   put("layer", layerName(study, state));
   if (state.epoch !== null && state.epoch !== study.epochs(state.model) - 1) {
@@ -38,6 +40,13 @@ export function encodeState(study: Study, state: ViewState): string {
   if (state.measures.join() !== start.measures.join()) put("measures", state.measures.join(","));
   if (state.worst !== null) put("worst", String(state.worst));
   return parts.join("&").replaceAll("%2C", ",");
+}
+
+/** The labeling that a fragment names, by its place in the list; the first where it names none. */
+export function labelingIn({ labelings }: Payload, fragment: string): number {
+  const name = parse(fragment).get("labels");
+  const found = labelings?.findIndex((labeling) => labeling.name === name) ?? -1;
+  return Math.max(0, found);
 }
 
 /** Read a fragment; what is unknown or broken is passed over. */

@@ -28,6 +28,9 @@ export interface ViewState extends Place {
 
 /** What most people look at first, in this order. */
 const FIRST: ((measure: Measure) => boolean)[] = [
+  (m) => /_r2$/.test(m.name) && !isMap(m),
+  (m) => m.name === "linear_r2",
+  (m) => /_r2$/.test(m.name) && isMap(m),
   (m) => isHit(m) && !isMap(m),
   (m) => isHit(m) && isMap(m),
   (m) => /probe/.test(m.name),
@@ -75,7 +78,8 @@ export function initialState(study: Study): ViewState {
 
 /** Make a state fit the data, whatever was asked for. */
 export function settle(study: Study, wanted: ViewState): ViewState {
-  const classes = wanted.classes && indices(wanted.classes, study.classNames.length);
+  const names = study.labelNames.length;
+  const classes = wanted.classes && indices(wanted.classes, names);
   const known = new Set(study.payload.measures.map(({ name }) => name));
   const other = wanted.other;
   const place = settlePlace(study, wanted);
@@ -85,8 +89,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     color: colors(study, place.model).includes(wanted.color) ? wanted.color : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
-    classes:
-      classes && classes.length > 0 && classes.length < study.classNames.length ? classes : null,
+    classes: classes && classes.length > 0 && classes.length < names ? classes : null,
     selection: indices(wanted.selection, study.n),
     focus: within(wanted.focus, study.n),
     measures: [...new Set(wanted.measures)].filter((name) => known.has(name)),

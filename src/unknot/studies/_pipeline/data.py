@@ -3,21 +3,29 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._typing import Array
 from ..._validation.arrays import as_numbers, as_samples
-from ..._validation.points import as_float32, check_labels
+from ..._validation.points import as_float32
 from ..._validation.precision import SHARE, precision_message
 from ...datasets import Dataset, Split, load_dataset, stratified_indices
-from .._store.format import StudyError
+from .._study import ONLY
+from .labeling import Labeling
+from .labels import ignoring, require_usable
+from .positions import MAX_POSITIONS, labels_at_positions
+from .sources import Reading, are_batches, not_data, require_labels, several_inputs
+
+if TYPE_CHECKING:
+    from ...representations import LabeledInputs, Places
 
 THUMBNAIL = 64
 SNIPPET_NUMBERS = 8
+STREAMED_THUMBNAILS = 20_000
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,40 +36,66 @@ class StudyData:
     ----------
     inputs : array, tuple, list or dict of arrays, or None
         As the model expects them.
-    labels : ndarray of int64 (n_samples,)
-    class_names : tuple of str
-    named : bool
-        Whether class names were given. Otherwise they are the labels' numbers, and the model may
-        have more classes.
+    labelings : dict of str to Labeling
+        At least one; the first is what the model's outputs are compared with.
     rows : ndarray of int64, or None
         The row numbers of the samples drawn; None for all.
     snippets : tuple of str, or None
         A short text for each sample.
     n_given : int or None
         The number of samples before drawing.
+    notes : tuple of str
+        Remarks on the data and the labels.
+    places : Places or None
+        The positions that are the points, such as tokens; None if each sample is a point.
     """
 
     inputs: Any
-    labels: Array
-    class_names: tuple[str, ...]
-    named: bool
+    labelings: dict[str, Labeling]
     rows: Array | None = None
     snippets: tuple[str, ...] | None = None
     n_given: int | None = None
+    notes: tuple[str, ...] = ()
+    places: Places | None = None
+
+    @property
+    def labeling(self) -> Labeling:
+        """The first labeling."""
+        return next(iter(self.labelings.values()))
+
+    @property
+    def labels(self) -> Array:
+        """The codes of the first labeling, int64 (n_samples,); -1 where it has none."""
+        return self.labeling.codes
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """The class names of the first labeling."""
+        return self.labeling.class_names
 
     def sample(self, n: int | None, random_state: int) -> StudyData:
         """Draw n samples, stratified by class; all if there are not more."""
         if n is None or n >= len(self.labels):
             return self
-        rows = stratified_indices(self.labels, n, random_state)
+        rows = stratified_indices(self.labeling.strata, n, random_state)
         snippets = None if self.snippets is None else tuple(self.snippets[row] for row in rows)
+        drawn, notes = require_usable(
+            {key: labeling.rows(rows) for key, labeling in self.labelings.items()}
+        )
+        inputs, places = self.inputs, self.places
+        if places is None:
+            inputs = map_arrays(lambda array: array[rows], inputs)
+        else:
+            places = replace(places, samples=places.samples[rows], positions=places.positions[rows])
         return replace(
             self,
-            inputs=map_arrays(lambda array: array[rows], self.inputs),
-            labels=self.labels[rows],
+            inputs=inputs,
+            places=places,
+            labelings=drawn,
             rows=rows,
             snippets=snippets,
             n_given=len(self.labels),
+            notes=(*self.notes, *notes),
         )
 
     def rows_of(self, model: Any) -> Any:
@@ -89,17 +123,51 @@ class StudyData:
             return arrays
         return {name: points[self.rows] for name, points in arrays.items()}
 
-    @property
-    def points(self) -> Array | None:
-        """The inputs as one float32 array (n_samples, *shape); None if there are none."""
-        return self.points_and_notes()[0]
+    def rows_of_mask(self, mask: Any) -> Any:
+        """Select the drawn samples of a mask.
 
-    def points_and_notes(self) -> tuple[Array | None, list[str]]:
-        """Return the inputs as `points`, and notes on their precision.
-
-        Values that float32 cannot resolve are taken relative to one of the samples.
+        Raises
+        ------
+        ValueError
+            If it has no row for each sample of the data.
         """
+        if mask is None:
+            return None
+        array = np.asarray(mask)
+        n_given = self.n_given
+        if n_given is None:
+            n_given = len(self.labels) if self.places is None else len(leaf_arrays(self.inputs)[0])
+        if array.shape[:1] != (n_given,):
+            raise ValueError(
+                f"mask must have a row for each of the {n_given} samples of data; got the shape "
+                f"{array.shape}"
+            )
+        return array if self.rows is None or self.places is not None else array[self.rows]
+
+    def points_and_notes(self, *, takes_ids: bool = False) -> tuple[Array | None, list[str]]:
+        """Return the inputs as one float32 array (n_samples, *shape), and notes on them.
+
+        None if there are none, if they are batches that are not kept, or if they are no numbers
+        that mean distances, such as the ids of tokens. Values that float32 cannot resolve are taken
+        relative to one of the samples.
+
+        Parameters
+        ----------
+        takes_ids : bool
+            Whether the model takes integers as they are, so that rows of them are ids.
+        """
+        if is_stream(self.inputs):
+            return None, ["the inputs are no layer: they are read batch by batch, and not kept"]
+        if self.places is not None:
+            return None, ["the inputs are no layer: each point is a part of a sample"]
         arrays = [a for a in leaf_arrays(self.inputs) if a.dtype.kind in "biuf"]
+        if takes_ids:
+            kept = [a for a in arrays if a.dtype.kind == "f" or a.ndim > 2]
+            if not kept and arrays:
+                return None, [
+                    "the inputs are no layer: they are ids, whose differences mean nothing"
+                ]
+            arrays = kept
         if not arrays:
             return None, []
         taken = [as_float32(array, name="data: inputs") for array in arrays]
@@ -114,22 +182,47 @@ class StudyData:
     def fingerprint(self) -> str:
         """A hash of the samples, the labels and the class names."""
         digest = hashlib.sha256()
-        for array in (*leaf_arrays(self.inputs), self.labels):
+        places = () if self.places is None else (self.places.samples, self.places.positions)
+        labels = [
+            array
+            for labeling in self.labelings.values()
+            for array in (labeling.codes, labeling.values)
+            if array is not None
+        ]
+        for array in (*leaf_arrays(self.inputs), *labels, *places):
             digest.update(f"{array.dtype.str}{array.shape}".encode())
             digest.update(np.ascontiguousarray(array).view(np.uint8).data)
-        digest.update(repr((self.class_names, self.named, self.snippets)).encode())
+        if is_stream(self.inputs):
+            digest.update(self.inputs.digest.encode())
+        one = self.labeling
+        digest.update(repr((one.class_names, one.named, self.snippets)).encode())
+        told = [
+            (key, each.class_names, each.named, each.order_known, each.column)
+            for key, each in self.labelings.items()
+        ]
+        if len(told) > 1 or not one.order_known or one.values is not None:
+            digest.update(repr(told).encode())
         return digest.hexdigest()
 
 
-def take_data(data: Any, snippets: Sequence[str] | None = None) -> StudyData:
+def is_stream(inputs: Any) -> bool:
+    """Whether inputs are batches that are read again in each pass."""
+    return hasattr(inputs, "digest") and hasattr(inputs, "batches")
+
+
+def take_data(
+    data: Any, snippets: Sequence[str] | None = None, reading: Reading | None = None
+) -> StudyData:
     """Convert labeled data of any supported form.
 
     Parameters
     ----------
-    data : Dataset, Split, str, path, or pair (inputs, labels)
+    data : Dataset, Split, str, path, pair (inputs, labels), or any data with batches
         The test split of a data set, or all of it if it has none. A name or path is loaded.
     snippets : sequence of str, optional
         A short text for each sample.
+    reading : Reading, optional
+        How to read data that are not arrays.
 
     Raises
     ------
@@ -138,19 +231,24 @@ def take_data(data: Any, snippets: Sequence[str] | None = None) -> StudyData:
     ValueError
         If inputs and labels differ in length, or there are fewer than two classes.
     """
+    reading = Reading() if reading is None else reading
     if isinstance(data, str) or hasattr(data, "__fspath__"):
         data = load_dataset(data)
     if isinstance(data, Dataset):
         data = data.test or data.train
     if isinstance(data, Split):
-        taken = StudyData(data.inputs, data.labels, data.class_names, named=True)
+        taken = _of_split(data, reading)
     elif isinstance(data, tuple) and len(data) == 2:
-        taken = _of_pair(*data)
+        taken = _of_pair(*data, reading)
     else:
-        raise TypeError(
-            "data must be a Dataset, a Split, the name or path of one, or a pair "
-            f"(inputs, labels); got {type(data).__name__}"
-        )
+        opened = None
+        if (not hasattr(data, "shape") and not isinstance(data, Mapping)) or (
+            isinstance(data, Mapping) and type(data).__module__.startswith("datasets.")
+        ):
+            opened = reading.open(data, draw=_drawing(reading))
+        if opened is None:
+            raise not_data(data)
+        taken = _of_opened(require_labels(opened), reading)
     if snippets is not None:
         if len(snippets) != len(taken.labels):
             raise ValueError(
@@ -158,30 +256,131 @@ def take_data(data: Any, snippets: Sequence[str] | None = None) -> StudyData:
                 f"got {len(snippets)}"
             )
         taken = replace(taken, snippets=tuple(map(str, snippets)))
-    present = np.unique(taken.labels)
-    if len(present) < 2:
-        raise StudyError(
-            f"data: every sample is of one class, {taken.class_names[int(present[0])]!r}; what "
-            "separates classes needs at least two"
+    usable, notes = require_usable(taken.labelings)
+    several = len(taken.labelings) > 1
+    own = [
+        f"{key}: {note}" if several else note
+        for key, labeling in usable.items()
+        for note in labeling.notes
+    ]
+    return replace(taken, labelings=usable, notes=(*taken.notes, *notes, *own))
+
+
+def _of_split(split: Split, reading: Reading) -> StudyData:
+    """Return a split, whose classes have names, with the user's own instead if there are any."""
+    if reading.class_names is not None or reading.label_kind is not None:
+        names, labels = reading.class_names, split.labels
+        texts = np.array(split.class_names)[labels]
+        # The same classes, perhaps in another order; else other names for them.
+        same = isinstance(names, Sequence) and set(names) == set(split.class_names)
+        return _labeled(split.inputs, texts if same else labels, reading)
+    labeling = Labeling(split.labels, split.class_names, order_known=split.order_known, named=True)
+    return StudyData(split.inputs, {ONLY: ignoring(labeling, reading.ignore_labels)})
+
+
+def _drawing(reading: Reading) -> Callable[[Any], Array | None] | None:
+    """Return the function that draws rows once the labels are known, before inputs are read."""
+    if reading.max_samples is None:
+        return None
+    n = reading.max_samples
+
+    def draw(labels: Any) -> Array | None:
+        if np.ndim(labels) > 1:  # of tokens, or several labelings; drawn when all is read
+            return None
+        strata = next(iter(reading.labelings(labels).values())).strata
+        if n >= len(strata):
+            return None
+        return np.sort(stratified_indices(strata, n, reading.random_state))
+
+    return draw
+
+
+def _of_pair(inputs: Any, labels: Any, reading: Reading) -> StudyData:
+    if inputs is not None and not isinstance(inputs, Mapping | tuple) and not _are_arrays(inputs):
+        opened = reading.open(inputs, labels, draw=_drawing(reading))
+        if opened is not None:
+            return _of_opened(opened, reading)
+    if isinstance(inputs, list) and hasattr(labels, "__len__"):
+        if are_batches(inputs, len(labels)):
+            opened = reading.open(iter(inputs), labels)
+            assert opened is not None
+            return _of_opened(opened, reading)
+        inputs = several_inputs(inputs, len(labels))
+    return _labeled(map_arrays(_as_array, inputs), labels, reading)
+
+
+def _are_arrays(inputs: Any) -> bool:
+    if isinstance(inputs, list):
+        return all(hasattr(part, "shape") or isinstance(part, list | float) for part in inputs)
+    return hasattr(inputs, "shape") and _holds_no_texts(inputs)
+
+
+def _holds_no_texts(inputs: Any) -> bool:
+    """Whether an array or series holds anything but texts."""
+    dtype = getattr(inputs, "dtype", None)
+    return dtype is None or (
+        str(dtype) not in ("object", "str", "string") and getattr(dtype, "kind", "") not in "UT"
+    )
+
+
+def _of_opened(opened: LabeledInputs, reading: Reading) -> StudyData:
+    """Return what was read with its labels."""
+    inputs = opened.inputs
+    if not is_stream(inputs):
+        inputs = map_arrays(_as_array, inputs)
+    taken = _labeled(inputs, opened.labels, reading, opened.class_names)
+    snippets = taken.snippets
+    if opened.snippets is not None and taken.places is None:
+        snippets = opened.snippets
+    return replace(taken, snippets=snippets, rows=opened.rows, notes=(*taken.notes, *opened.notes))
+
+
+def _of_positions(
+    inputs: Any,
+    places: Places,
+    labels: Array,
+    class_names: tuple[str, ...] | None,
+    reading: Reading,
+) -> StudyData:
+    """Return labeled tokens or pixels, of which some are drawn."""
+    what = "tokens" if len(places.grid) == 1 else "pixels"
+    taken = replace(_labeled(None, labels, reading, class_names), inputs=inputs, places=places)
+    n = MAX_POSITIONS if reading.max_samples is None else reading.max_samples
+    drawn = taken.sample(n, reading.random_state)
+    note = f"each point is one of {len(labels):,} labeled {what}"
+    if len(drawn.labels) < len(labels):
+        note += f"; {len(drawn.labels):,} of them were drawn by class"
+    assert drawn.places is not None
+    snippets = tuple(
+        f"sample {sample}, {what[:-1]} {', '.join(map(str, position))}"
+        for sample, position in zip(
+            drawn.places.samples, drawn.places.positions.tolist(), strict=True
         )
-    return taken
+    )
+    return replace(drawn, snippets=snippets, notes=(*taken.notes, note))
 
 
-def _of_pair(inputs: Any, labels: Any) -> StudyData:
-    inputs = map_arrays(_as_array, inputs)
-    codes, classes = check_labels(labels, name="data: labels")
+def _labeled(
+    inputs: Any,
+    labels: Any,
+    reading: Reading,
+    class_names: tuple[str, ...] | None = None,
+) -> StudyData:
+    at = None if inputs is None else labels_at_positions(inputs, labels, reading.ignore_labels)
+    if at is not None:
+        return _of_positions(inputs, *at, class_names, reading)
+    labelings = reading.labelings(labels, class_names)
+    n_labels = len(next(iter(labelings.values())))
     lengths = {len(array) for array in leaf_arrays(inputs)}
-    if lengths and lengths != {len(codes)}:
+    if is_stream(inputs):
+        lengths = {inputs.n_samples}
+    if lengths and lengths != {n_labels}:
         found = " and ".join(map(str, sorted(lengths)))
         raise ValueError(
             f"data: labels must hold one label for each of the {found} inputs; "
-            f"got the shape {codes.shape}"
+            f"got the shape ({n_labels},)"
         )
-    if classes.dtype.kind in "iu" and classes[0] >= 0 and classes[-1] < 10_000:
-        # Labels number the model's outputs: numbers without a sample are classes as well.
-        names = tuple(str(i) for i in range(int(classes[-1]) + 1))
-        return StudyData(inputs, classes[codes].astype(np.int64), names, named=False)
-    return StudyData(inputs, codes, tuple(str(value) for value in classes.tolist()), named=True)
+    return StudyData(inputs, labelings)
 
 
 def _as_array(values: Any) -> Array:
@@ -203,21 +402,30 @@ def map_arrays(change: Any, inputs: Any) -> Any:
 
 
 def leaf_arrays(inputs: Any) -> list[Array]:
-    """Return every array of a model's inputs."""
-    if inputs is None:
+    """Return every array of a model's inputs; none of batches that are not kept."""
+    if inputs is None or is_stream(inputs):
         return []
     if isinstance(inputs, Mapping):
         return list(inputs.values())
     return list(inputs) if isinstance(inputs, tuple) else [inputs]
 
 
-def thumbnails_of(inputs: Any) -> Array | None:
+def thumbnails_of(inputs: Any, span: tuple[float, float] | None = None) -> Array | None:
     """Return images as thumbnails, uint8 (n_samples, height, width[, 3]); None for other inputs.
 
     Images are (n_samples, height, width), with 1 or 3 channels last or first. Values in [0, 1] or
     [0, 255] are kept; others are scaled from their minimum and maximum. Images of more than 64
-    pixels per side are reduced by averaging blocks.
+    pixels per side are reduced by averaging blocks. Of batches, the first one's values set the
+    scale; there are none if there are more than 20,000 samples.
+
+    Parameters
+    ----------
+    inputs : array, Stream, or other inputs
+    span : tuple of float, optional
+        The minimum and maximum of the values; by default those of the inputs.
     """
+    if is_stream(inputs):
+        return _thumbnails_of_batches(inputs)
     if not isinstance(inputs, np.ndarray) or inputs.dtype.kind not in "biuf":
         return None
     images = inputs
@@ -230,7 +438,9 @@ def thumbnails_of(inputs: Any) -> Array | None:
     if images.ndim == 3 and min(images.shape[1:]) < 8:
         return None  # too narrow for an image, such as a time series
     step = max(1, -(-max(images.shape[1:3]) // THUMBNAIL))
-    low, high = float(images.min()), float(images.max())
+    low, high = (float(images.min()), float(images.max())) if span is None else span
+    if span is not None:
+        images = np.clip(images, low, high)
     if not (np.isfinite(low) and np.isfinite(high)):
         return None
     if low >= 0 and (high <= 1 or high <= 255):
@@ -243,6 +453,22 @@ def thumbnails_of(inputs: Any) -> Array | None:
         parts = block.reshape(len(block), height, step, width, step, *images.shape[3:])
         result[start : start + 1024] = np.rint((parts.mean(axis=(2, 4)) - low) * scale)
     return result
+
+
+def _thumbnails_of_batches(stream: Any) -> Array | None:
+    if stream.n_samples > STREAMED_THUMBNAILS or len(stream.parts) != 1:
+        return None
+    (first,) = stream.parts.values()
+    if thumbnails_of(first[:2]) is None:
+        return None
+    span = float(first.min()), float(first.max())
+    small: list[Array] = []
+    for _, _, batch in stream.batches(1024):
+        images = thumbnails_of(batch, span)
+        if images is None or (small and images.shape[1:] != small[0].shape[1:]):
+            return None
+        small.append(images)
+    return np.concatenate(small)
 
 
 def snippets_of(inputs: Any) -> tuple[str, ...] | None:

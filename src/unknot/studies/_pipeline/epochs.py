@@ -3,26 +3,28 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
-import weakref
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from ..._io.cache import Part
+from ..._io.temporary import TemporaryFolder
+from ..._validation.numbers import memory_budget
 from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
 from .._store.saving import check_folder, finish, writing
 from .._study import Study
 from .data import take_data
 from .extraction import Extracted, extract_layers
+from .label_kinds import IGNORED
+from .labelings import other_labelings, version_of
 from .layers import layers_of, study_layers
 from .memory import in_memory
 from .progress import stage_callbacks
 from .run import whole_bytes
 from .settings import StudySettings
+from .sources import Reading
 from .stages import Stages, prepare_data
 from .versions import versions
 
@@ -35,19 +37,25 @@ class EpochRecorder:
 
     Parameters
     ----------
-    sample : Dataset, Split, str, path, or pair (inputs, labels)
+    sample : Dataset, Split, str, path, pair (inputs, labels), or data with batches
         As for `unknot.study`.
     epochs : int or collection of int, default=None
         Capture every n-th epoch, or the given ones; all by default. Epochs count from 1; epoch 0 is
         before the training.
-    layers, measures, name, perplexity, k, n_neighbors, max_iter, measure_options, keep_points
+    layers, measures, metric, preprocess, name, perplexity, k, n_neighbors, max_iter
+        As for `unknot.study`.
+    measure_options, keep_points
+        As for `unknot.study`.
+    class_names, ignore_labels, label_kind, accuracy
         As for `unknot.study`.
     max_samples : int, optional
         Draw at most this many samples, stratified by class; all by default.
     out : path, default=None
         The folder of the study. By default it is kept in memory, and captured points in a temporary
         folder.
-    batch_size, max_memory, pool, project, random_state, n_jobs, progress
+    batch_size, max_memory, pool, channels, mask, project, forward, tokenizer, label_key, split
+        As for `unknot.study`.
+    random_state, n_jobs, progress
         As for `unknot.study`.
 
     See Also
@@ -76,8 +84,10 @@ class EpochRecorder:
         sample: Any,
         *,
         epochs: int | Collection[int] | None = None,
-        layers: Any = None,
-        measures: str | Iterable[str] | None = None,
+        layers: Any = "blocks",
+        measures: Any = None,
+        metric: str = "euclidean",
+        preprocess: Any = None,
         out: str | os.PathLike[str] | None = None,
         name: str | None = None,
         max_samples: int | None = None,
@@ -86,11 +96,21 @@ class EpochRecorder:
         n_neighbors: int = 90,
         max_iter: int = 1000,
         keep_points: bool = True,
+        class_names: Any = None,
+        ignore_labels: Any = IGNORED,
+        label_kind: Any = None,
+        accuracy: bool | None = None,
         measure_options: Mapping[str, Any] | None = None,
         batch_size: int = 500,
         max_memory: int | str | None = None,
-        pool: Any = None,
+        pool: Any = "auto",
+        channels: Mapping[str, str | int] | None = None,
+        mask: Any = None,
         project: int | None = None,
+        forward: Any = None,
+        tokenizer: Any = None,
+        label_key: str | None = None,
+        split: str | None = None,
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool = True,
@@ -100,15 +120,33 @@ class EpochRecorder:
         settings = StudySettings.of(
             measures,
             measure_options,
+            metric=metric,
+            preprocess=preprocess,
             perplexity=perplexity,
             k=k,
             n_neighbors=n_neighbors,
             max_iter=max_iter,
             random_state=random_state,
         )
-        self._data = take_data(sample).sample(max_samples, random_state)
+        self._data = take_data(
+            sample,
+            reading=Reading(
+                label_key=label_key,
+                split=split,
+                tokenizer=tokenizer,
+                batch_size=batch_size,
+                is_raw=forward is not None,
+                kept_bytes=None if max_memory is None else memory_budget(max_memory),
+                max_samples=max_samples,
+                random_state=random_state,
+                class_names=class_names,
+                ignore_labels=ignore_labels,
+                label_kind=label_kind,
+            ),
+        ).sample(max_samples, random_state)
         self._settings, self._notes = settings.fitted(len(self._data.labels))
         self._epochs = epochs
+        self._forward = forward
         self._name = name
         self._keep_points = keep_points
         self._progress = progress
@@ -117,13 +155,17 @@ class EpochRecorder:
             "batch_size": batch_size,
             "max_memory": max_memory,
             "pool": pool,
+            "channels": channels,
+            "mask": self._data.rows_of_mask(mask),
             "project": project,
             "random_state": random_state,
+            "accuracy": accuracy,
+            "untrained": False,
         }
         self._temporary = out is None
         if out is None:
-            self._folder = Path(tempfile.mkdtemp(prefix="unknot-epochs-"))
-            weakref.finalize(self, shutil.rmtree, self._folder, ignore_errors=True)
+            self._kept = TemporaryFolder()
+            self._folder = self._kept.path / "study"
         else:
             self._folder = Path(out)
             check_folder(self._folder)
@@ -158,15 +200,21 @@ class EpochRecorder:
         """
         if isinstance(epoch, bool) or epoch < 0:
             raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
-        from ...representations import find_adapter
+        from ...representations import check_forward, find_adapter
 
         if not self.wants(epoch):
             return
         adapter = find_adapter(self._data.rows_of(model))
+        adapter.forward = check_forward(self._forward, adapter)
         self._name = self._name or adapter.name
         with writing(self._folder):
             if self._whole is None:
-                self._whole = prepare_data(self._stages, self._data, self._data.fingerprint)
+                self._whole = prepare_data(
+                    self._stages,
+                    self._data,
+                    self._data.fingerprint,
+                    takes_ids=adapter.takes_ids(self._data.inputs),
+                )
             self._captured[int(epoch)] = extract_layers(
                 self._stages,
                 adapter,
@@ -200,18 +248,20 @@ class EpochRecorder:
     def _study(self, data_part: Part, paths: dict[str, Any]) -> Study:
         epochs: dict[int, MomentRecord] = {}
         maps: dict[str, Part] = {}
-        stages = self._stages
+        stages, first = self._stages, next(iter(self._data.labelings))
         with stage_callbacks(self._progress, None) as (stages.on_start, stages.on_done):
             for epoch in self.captured:
                 extracted = self._captured[epoch]
                 records, sources = layers_of(extracted, data_part, len(self._data.labels))
+                answered = extracted.answers[first]
                 prefix = f"epoch-{epoch:04d}-"
                 moment = MomentRecord(
-                    extracted.predictions,
-                    extracted.probabilities,
-                    study_layers(stages, prefix, records, sources, self._data.labels, maps),
+                    answered.predictions,
+                    answered.probabilities,
+                    study_layers(stages, prefix, records, sources, self._data.labelings, maps),
                     controls={},
-                    notes=extracted.notes,
+                    notes=(*self._data.notes, *extracted.notes, *answered.notes),
+                    labelings=other_labelings(self._data, paths, extracted, {}),
                 )
                 epochs[epoch] = moment if self._keep_points else moment.without_points()
         last = self.captured[-1]
@@ -220,12 +270,13 @@ class EpochRecorder:
             self._folder,
             Manifest(
                 name=self._name,
-                class_names=self._captured[last].class_names,
+                class_names=self._captured[last].answers[first].class_names,
                 **paths,
                 moment=replace(epochs[last], notes=(*self._notes, *epochs[last].notes)),
                 epochs=epochs,
                 settings={**self._settings.to_dict(), "n_samples": len(self._data.labels)},
                 versions=versions(),
+                version=version_of(self._data),
             ),
             stages.parts,
             stages.seconds,

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..._io.cache import Part
 from .._store.format import PARTS, read_zarr, write_zarr
 from .._store.records import LayerRecord
 from .data import StudyData
-from .models import answers
+from .models import answers, model_names_of
+from .plan import prepare_model, say_plan
 from .settings import CONTROL_FEATURES
-from .stages import StageLabel, Stages
+from .stages import OnPlan, StageLabel, Stages
+from .untrained import fresh_control
 
 if TYPE_CHECKING:
-    from ...representations import Adapter
+    from ...representations import Adapter, Prepared
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,23 @@ _DESCRIPTION = ("name", "kind", "shape", "same_as", "notes", "reduction")
 
 
 @dataclass(frozen=True)
+class AnswerRecord:
+    """What the model answers for one labeling.
+
+    Attributes
+    ----------
+    predictions, probabilities : str or None
+        Their paths in the study's folder.
+    class_names, notes : tuple of str
+    """
+
+    predictions: str | None
+    probabilities: str | None
+    class_names: tuple[str, ...]
+    notes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Extracted:
     """The result of running the model.
 
@@ -69,16 +91,14 @@ class Extracted:
     ----------
     part : Part
     layers : tuple of ExtractedLayer
-    predictions, probabilities : str or None
-        Their paths in the study's folder.
-    class_names, notes : tuple of str
+    answers : dict of str to AnswerRecord
+        For each labeling.
+    notes : tuple of str
     """
 
     part: Part
     layers: tuple[ExtractedLayer, ...]
-    predictions: str | None = None
-    probabilities: str | None = None
-    class_names: tuple[str, ...] = ()
+    answers: dict[str, AnswerRecord] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 
 
@@ -97,39 +117,62 @@ def extract_layers(
         StageLabel(f"{prefix}all layers", "extraction"),
         {"model": adapter.fingerprint(data.inputs), **deciding(options)},
         [data_part],
-        lambda folder: _extract(folder, adapter, data, options),
+        lambda folder: _extract(folder, adapter, data, data_part, options, stages.on_plan),
     )
+
+    # Data may say how the model is called, but not what its outputs are.
+    model_names, accuracy = model_names_of(adapter.model), options.get("accuracy")
 
     def answer(folder: Path) -> dict[str, Any]:
         output = read_zarr(part.path, "output") if part.result["output"] else None
-        predictions, probabilities, class_names, notes = answers(
-            output, data.class_names, data.labels, named=data.named
-        )
-        if predictions is not None and probabilities is not None:
-            write_zarr(folder / "predictions", predictions)
-            write_zarr(folder / "probabilities", probabilities)
-        # A dict of points has no output; there is nothing to note.
-        notes = notes if adapter.computes else ()
-        there = predictions is not None
-        return {"there": there, "class_names": list(class_names), "notes": list(notes)}
+        found = []
+        for number, labeling in enumerate(data.labelings.values()):
+            # The outputs are the classes of one labeling, unless each column is a labeling.
+            of_another = number > 0 and labeling.column is None
+            answered = answers(
+                output,
+                labeling,
+                model_names=model_names,
+                accuracy=False if of_another else accuracy,
+            )
+            suffix = f"-{number}" if number else ""
+            if answered.predictions is not None and answered.probabilities is not None:
+                write_zarr(folder / f"predictions{suffix}", answered.predictions)
+                write_zarr(folder / f"probabilities{suffix}", answered.probabilities)
+            # A dict of points has no output; there is nothing to note.
+            found.append(
+                {
+                    "there": answered.predictions is not None,
+                    "class_names": list(answered.class_names),
+                    "notes": list(answered.notes) if adapter.computes else [],
+                }
+            )
+        return {"answers": found}
 
+    decided = {"accuracy": accuracy, "model_names": model_names and list(model_names)}
     # A part of its own, as the points need not be kept.
     answered = stages.do(
         f"{prefix}answers",
         StageLabel(f"{prefix}all layers", "answers"),
-        {},
+        {name: value for name, value in decided.items() if value is not None},
         [data_part, part],
         answer,
     )
-    result, path = answered.result, f"{PARTS}/{answered.path.name}"
-    return Extracted(
-        part,
-        _layers_of(part),
-        f"{path}/predictions" if result["there"] else None,
-        f"{path}/probabilities" if result["there"] else None,
-        tuple(result["class_names"]),
-        (*part.result["notes"], *result["notes"]),
-    )
+    path = f"{PARTS}/{answered.path.name}"
+    # Of inputs that are a layer, the notes stand with that layer.
+    of_inputs = data_part.result["notes"] if data_part.result["shape"] is None else ()
+    records = {}
+    for number, (key, result) in enumerate(
+        zip(data.labelings, answered.result["answers"], strict=True)
+    ):
+        suffix = f"-{number}" if number else ""
+        records[key] = AnswerRecord(
+            f"{path}/predictions{suffix}" if result["there"] else None,
+            f"{path}/probabilities{suffix}" if result["there"] else None,
+            tuple(result["class_names"]),
+            tuple(result["notes"]),
+        )
+    return Extracted(part, _layers_of(part), records, (*of_inputs, *part.result["notes"]))
 
 
 def extract_control(
@@ -139,32 +182,54 @@ def extract_control(
     data: StudyData,
     data_part: Part,
     options: Mapping[str, Any],
-) -> tuple[Extracted | None, str]:
-    """Run the network with fresh weights; return None and the reason if that is impossible."""
-    from ...representations import find_adapter
+    given: tuple[Adapter, str, str] | None = None,
+) -> tuple[Extracted | None, str, str]:
+    """Run the network with fresh weights, or the control that was given.
+
+    Returns
+    -------
+    Extracted or None
+        None if there is no way to draw fresh weights.
+    str
+        How the control was made; or why there is none.
+    str
+        What must be noted about it; empty if nothing.
+    """
+    from ...representations import prepare_like
 
     project = min(options["project"] or CONTROL_FEATURES, CONTROL_FEATURES)
     names = [layer.record.name for layer in trained.layers]
     control = {**options, "project": project, "layers": names}
-    fresh: Adapter
-
-    def work(folder: Path) -> dict[str, Any]:
-        return _extract(folder, fresh, data, control)
-
+    of_trained = adapter
     settings = {**deciding(control), "seed": options["random_state"]}
+
+    def extract(folder: Path) -> dict[str, Any]:
+        # The same layers, pooled in the same way, whatever the values of this model.
+        like = prepare_model(of_trained, data, options)
+        prepared = prepare_like(adapter, data.inputs, like, options.get("mask"))
+        return _extract(folder, adapter, data, data_part, control, prepared=prepared)
+
     try:
-        fresh = find_adapter(adapter.untrained(options["random_state"]))
+        if given is None:
+            adapter, drawn = fresh_control(adapter, options["random_state"])
+            how, note = drawn.how, "" if drawn.certain else f"the untrained control: {drawn.how}"
+            settings["how"] = how
+        else:
+            adapter, how, settings["control"] = given
+            note = ""
         part = stages.do(
             "untrained-extract",
             StageLabel("all layers (untrained)", "extraction"),
             settings,
             [data_part, trained.part],
-            work,
+            extract,
             kept=False,
         )
     except ValueError as error:
-        return None, f"no untrained control: {error}"
-    return Extracted(part, _layers_of(part)), ""
+        if given is not None:
+            raise ValueError(f"untrained: {error}") from error
+        return None, f"no untrained control: {error}", ""
+    return Extracted(part, _layers_of(part)), how, note
 
 
 def _layers_of(part: Part) -> tuple[ExtractedLayer, ...]:
@@ -178,21 +243,46 @@ def deciding(options: Mapping[str, Any]) -> dict[str, Any]:
     """
     from ...representations import batch_bytes
 
-    pool, project = options["pool"], options["project"]
+    mask = options.get("mask")
     return {
-        "layers": repr(options["layers"]),
+        **described(options),
         "batch_size": options["batch_size"],
         "batch_bytes": batch_bytes(options["max_memory"]),
-        "pool": pool,
-        "project": project,
+        "mask": None
+        if mask is None
+        else hashlib.sha256(np.ascontiguousarray(mask).tobytes()).hexdigest(),
+        "project": options["project"],
         "random_state": options["random_state"],
     }
 
 
+def described(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return which layers are taken and how they are pooled, as JSON has it."""
+    from ...representations import describe_choice
+
+    return {
+        "layers": describe_choice(options["layers"]),
+        "pool": describe_choice(options["pool"]),
+        "channels": None if options.get("channels") is None else dict(options["channels"]),
+    }
+
+
 def _extract(
-    folder: Path, adapter: Adapter, data: StudyData, options: Mapping[str, Any]
+    folder: Path,
+    adapter: Adapter,
+    data: StudyData,
+    data_part: Part,
+    options: Mapping[str, Any],
+    on_plan: OnPlan | None = None,
+    prepared: Prepared | None = None,
 ) -> dict[str, Any]:
     from ...representations import Store, batch_bytes, extract_to
+
+    has_inputs = data_part.result["shape"] is not None
+    if prepared is None:
+        prepared = prepare_model(adapter, data, options)
+    if on_plan is not None:
+        say_plan(adapter, data, prepared, options, folder, on_plan)
 
     # Always to disk, whatever memory there is, so that a study is the same files everywhere.
     found = extract_to(
@@ -204,6 +294,7 @@ def _extract(
         batch_size=options["batch_size"],
         batch_bytes=batch_bytes(options["max_memory"]),
         pool=options["pool"],
+        prepared=prepared,
         project=options["project"],
         random_state=options["random_state"],
         progress=False,
@@ -213,7 +304,7 @@ def _extract(
         array = found[layer.name]
         same_as = layer.same_as
         # With several inputs there is no single array that a layer could be a view of.
-        if same_as == "inputs" and data.points is None:
+        if same_as == "inputs" and not has_inputs:
             same_as = None
         layers.append(
             ExtractedLayer(

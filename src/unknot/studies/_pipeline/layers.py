@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping, Sequence
 
 from ..._io.cache import Part
-from ..._typing import Array
 from .._store.records import LayerRecord
 from .extraction import Extracted, ExtractedLayer
+from .labeling import Labeling
 from .stages import Source, Stages, study_layer
 
 
@@ -41,7 +41,7 @@ def study_layers(
     prefix: str,
     layers: Sequence[LayerRecord],
     sources: Mapping[str, Source],
-    labels: Array,
+    labelings: Mapping[str, Labeling],
     previous_maps: dict[str, Part] | None = None,
 ) -> tuple[LayerRecord, ...]:
     """Study every layer that is no view of another; return all with their results.
@@ -62,7 +62,7 @@ def study_layers(
         own = "" if name == "inputs" else prefix
         start = previous if name == "inputs" else maps.get(name, previous)
         found[name], mapped = study_layer(
-            stages, f"{own}{number:03d}-", layer, source, start, labels
+            stages, f"{own}{number:03d}-", layer, source, start, labelings
         )
         if mapped is not None:
             maps[name] = previous = mapped

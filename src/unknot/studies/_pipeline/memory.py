@@ -25,7 +25,15 @@ def in_memory(found: Study) -> Study:
         )
     layers = {name: _read(layer) for name, layer in found.layers.items()}
     epochs = found.epochs and {epoch: in_memory(there) for epoch, there in found.epochs.items()}
-    return replace(found, layers=layers, epochs=epochs)
+    others = {
+        key: replace(
+            other,
+            layers={name: layers[name].with_scores(each.scores) for name, each in other.items()},
+            epochs=epochs and {epoch: at.other_labelings[key] for epoch, at in epochs.items()},
+        )
+        for key, other in found.other_labelings.items()
+    }
+    return replace(found, layers=layers, epochs=epochs, other_labelings=others)
 
 
 def _read(layer: LayerStudy) -> LayerStudy:

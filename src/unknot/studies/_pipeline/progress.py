@@ -10,6 +10,19 @@ from ..._io.text import shown
 from .stages import OnStage
 
 
+def plan_printer(progress: bool) -> Callable[[object], None]:
+    """Return a function that prints a plan on a terminal."""
+    from rich.console import Console
+
+    console = Console(stderr=True)
+
+    def show(plan: object) -> None:
+        if progress and supports_live_display(console):
+            console.print(shown(str(plan)), highlight=False, markup=False)
+
+    return show
+
+
 @contextmanager
 def stage_callbacks(
     progress: bool, on_stage: OnStage | None

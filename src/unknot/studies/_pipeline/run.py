@@ -3,35 +3,47 @@
 from __future__ import annotations
 
 import os
-import tempfile
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
+from ..._io.temporary import TemporaryFolder
+from ..._validation.numbers import memory_budget
 from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
 from .._store.saving import finish, writing
 from .._study import Study
 from .control import control_scores
 from .data import StudyData, take_data
-from .extraction import extract_layers
+from .extraction import described, extract_layers
+from .label_kinds import IGNORED
+from .labelings import other_labelings, version_of
 from .layers import layers_of, study_layers
 from .memory import in_memory
-from .progress import stage_callbacks
+from .plan import Plan, plan_of, prepare_model
+from .progress import plan_printer, stage_callbacks
 from .settings import StudySettings
+from .sources import Reading
 from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
+from .untrained import check_untrained
 from .versions import versions
 
 if TYPE_CHECKING:
     from ...representations import Adapter
+
+    StudyOrPlan = Study  # a plan is returned only where it is asked for
+else:
+    StudyOrPlan = Study | Plan
 
 
 def study(
     model: Any,
     data: Any,
     *,
-    layers: Any = None,
-    measures: str | Iterable[str] | None = None,
+    layers: Any = "blocks",
+    measures: Any = None,
+    metric: str = "euclidean",
+    preprocess: Any = None,
     out: str | os.PathLike[str] | None = None,
     name: str | None = None,
     max_samples: int | None = None,
@@ -39,19 +51,31 @@ def study(
     k: int = 6,
     n_neighbors: int = 90,
     max_iter: int = 1000,
-    untrained: bool = True,
+    untrained: Any = True,
     keep_points: bool = True,
     snippets: Sequence[str] | None = None,
+    class_names: Any = None,
+    ignore_labels: Any = IGNORED,
+    label_kind: Any = None,
+    accuracy: bool | None = None,
     measure_options: Mapping[str, Any] | None = None,
     batch_size: int = 500,
     max_memory: int | str | None = None,
-    pool: Any = None,
+    pool: Any = "auto",
+    channels: Mapping[str, str | int] | None = None,
+    mask: Any = None,
     project: int | None = None,
+    forward: Callable[[Any, Any], Any] | None = None,
+    tokenizer: Callable[..., Any] | None = None,
+    label_key: str | None = None,
+    split: str | None = None,
+    plan: bool = False,
     random_state: int = 0,
     n_jobs: int | None = None,
     progress: bool = True,
     on_stage: OnStage | None = None,
-) -> Study:
+    on_plan: Callable[[Plan], None] | None = None,
+) -> StudyOrPlan:
     """Study how a model represents labeled data, layer by layer.
 
     The model runs once, and the activations of every layer are stored. Then each layer gets its
@@ -64,15 +88,29 @@ def study(
     model : object
         As for `unknot.extract`: a Keras model, a PyTorch module or exported program, an ONNX
         model, or a dict that maps layers to points.
-    data : Dataset, Split, str, path, or pair (inputs, labels)
+    data : Dataset, Split, str, path, pair (inputs, labels), or data with batches
         The test split of a data set, or all of it if it has none. Use ``(None, labels)`` for a dict
-        of points whose inputs are unknown.
-    layers : str, int, slice, or sequence of these, default=None
-        Names, patterns (``"conv*"``) or depths, as for `unknot.extract`. All layers by default;
-        select some to save time and disk space.
-    measures : str or iterable of str, default=None
-        Names or families of measures, as for `unknot.measure`, or ``"all"``. The default takes a
+        of points whose inputs are unknown. Labels are classes of any type, or a number each; or
+        several by name, ``{"species": ..., "place": ...}``, each with scores of its own, of which
+        the first is what the model's outputs are compared with; or columns of 0 and 1, which are as
+        many labelings of no and yes. Inputs may be arrays, a list of several, or texts. Or a
+        torch ``DataLoader`` or ``Dataset``, a Hugging Face ``Dataset``, a ``tf.data.Dataset``, a
+        Keras ``PyDataset``, or an iterable of batches ``(inputs, labels)``; they are read in order,
+        and not kept if they exceed 1 GB. Labels of tokens, ``(n_samples, length)``, or of pixels,
+        ``(n_samples, height, width)``, make each of these a point; 10,000 are drawn by class if
+        `max_samples` does not say how many.
+    layers : str, int, slice, module, callable, or sequence of these, default="blocks"
+        As for `unknot.extract`: the blocks of a deep model and what stands beside them, ``"all"``,
+        names, patterns (``"conv*"``) or depths.
+    measures : str, callable or iterable of these, default=None
+        Names or families of measures and functions of your own, as for `unknot.measure`, or
+        ``"all"``. The default takes a
         second or two per layer of 10,000 samples.
+    metric : {"euclidean", "cosine"}, default="euclidean"
+        The distance between points for neighbors, maps and scores, as for `unknot.measure`.
+    preprocess : str, callable or list of these, default=None
+        What is done to each layer's points first, as for `unknot.measure`, fitted to the samples of
+        the study. The points are kept as the model gave them.
     out : path, default=None
         The folder of the study. Finished work in it, of the same model, data and settings, is
         reused, so an interrupted run resumes. A different study there is replaced once the new one
@@ -89,19 +127,41 @@ def study(
         Neighbors in the graphs; raised to three times the perplexity if it is lower.
     max_iter : int, default=1000
         Iterations of t-SNE, at least 250.
-    untrained : bool, default=True
-        Measure a control with fresh weights, if the framework can initialize the model again. It
-        has neither a map nor intervals; layers of more than 512 features are projected to 512.
+    untrained : bool, model or callable, default=True
+        Measure a control with fresh weights, drawn as `unknot.representations.untrained` says;
+        where they cannot be, a note says why. Or pass the control: a model with layers of the
+        same names, or a function without arguments that builds one, such as
+        ``lambda: Net(width=64)``. The control has neither a map nor intervals; its layers of more
+        than 512 features are projected to 512.
     keep_points : bool, default=True
         Keep the points of the layers, which take most of the space. Without them the study cannot
         be measured again.
     snippets : sequence of str, default=None
         A short text for each sample, to show where the samples are not images.
+    class_names : sequence of str, or mapping of labels to str, default=None
+        The name of each class, in the order of the model's outputs: then predictions and accuracy
+        are known for labels of any kind. Labels 0..C-1 number the outputs, and need no names.
+        Strings are sorted, which is no order: without names there is no accuracy. For several
+        labelings a mapping of their names to these; for columns of 0 and 1, the name of each.
+    ignore_labels : label or collection of labels, default=(-1, -100)
+        Samples with these labels are unlabeled, as are those whose label is NaN, None or masked:
+        they are mapped, drawn in gray, and left out of every score. If -1 and 1 are the only
+        labels, -1 is a class. Numbers with fractions are ignored only where this is given.
+    label_kind : {"classes", "values"} or mapping of str to these, default=None
+        Whether labels are classes or numbers. By default numbers with fractions are numbers; say
+        ``"values"`` for whole ones, such as ages.
+    accuracy : bool, default=None
+        False for no predictions, as for an encoder, whose outputs are no classes. True if the
+        outputs are known to stand in the order of the classes. By default, there are predictions
+        where the order is known.
     measure_options : mapping, default=None
         ``max_samples``, ``probe_max_samples``, ``capacity_max_samples_per_class``, ``n_draws``,
         ``n_resamples`` and ``n_permutations`` of `unknot.measure`.
-    batch_size, max_memory, pool, project
+    batch_size, max_memory, pool, channels, mask, project, forward, tokenizer, label_key, split
         As for `unknot.extract`.
+    plan : bool, default=False
+        Only say what the study would take: run a few samples, and return a `Plan` with layers,
+        numbers, disk, memory and minutes.
     random_state : int, default=0
         Seeds every random draw. The same seed gives the same study, byte for byte.
     n_jobs : int, default=None
@@ -112,10 +172,13 @@ def study(
     on_stage : callable, default=None
         Called after each stage with the layer, the stage, its duration in seconds, and whether it
         was reused.
+    on_plan : callable, default=None
+        Called with the `Plan` before the model runs over all samples; prints it by default.
 
     Returns
     -------
     Study
+        Or a `Plan`, if that is asked for.
 
     Raises
     ------
@@ -124,7 +187,8 @@ def study(
     FileExistsError
         If `out` holds something other than a study.
     OSError
-        If the disk is full, in which case finished work is kept and the next run resumes, or if
+        If the study does not fit on the disk, which is known before the work; if the disk is full
+        nevertheless, in which case finished work is kept and the next run resumes; or if
         another process is writing to `out`.
 
     See Also
@@ -148,32 +212,63 @@ def study(
     ... )
     True
     """
-    from ...representations import find_adapter
+    from ...representations import check_forward, find_adapter
 
     settings = StudySettings.of(
         measures,
         measure_options,
+        metric=metric,
+        preprocess=preprocess,
         perplexity=perplexity,
         k=k,
         n_neighbors=n_neighbors,
         max_iter=max_iter,
         random_state=random_state,
     )
-    taken = take_data(data, snippets).sample(max_samples, random_state)
+    whole = find_adapter(model)
+    reading = Reading(
+        label_key,
+        split,
+        whole.tokenizer if tokenizer is None else tokenizer,
+        batch_size,
+        forward is not None,
+        None if max_memory is None else memory_budget(max_memory),
+        max_samples,
+        random_state,
+        class_names,
+        ignore_labels,
+        label_kind,
+    )
+    taken = take_data(data, snippets, reading).sample(max_samples, random_state)
+    check_untrained(untrained)
     fitted, notes = settings.fitted(len(taken.labels))
     adapter = find_adapter(taken.rows_of(model))
+    adapter.forward = check_forward(forward, adapter)
     extraction = {
         "layers": layers,
         "batch_size": batch_size,
         "max_memory": max_memory,
         "pool": pool,
+        "channels": channels,
+        "mask": taken.rows_of_mask(mask),
         "project": project,
         "random_state": random_state,
+        "accuracy": accuracy,
+        "untrained": untrained is not False,
     }
+    if plan:
+        prepared = prepare_model(adapter, taken, extraction)
+        where = None if out is None else Path(out)
+        only_said: StudyOrPlan = cast(
+            StudyOrPlan,
+            plan_of(adapter, taken, prepared, extraction, where, untrained=untrained is not False),
+        )
+        return only_said
 
     def run(folder: Path) -> Study:
         with stage_callbacks(progress, on_stage) as (start, done):
             stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
+            stages.on_plan = on_plan or plan_printer(progress)
             _run(
                 stages,
                 adapter,
@@ -189,8 +284,10 @@ def study(
     if out is not None:
         with writing(Path(out)):
             return run(Path(out))
-    with tempfile.TemporaryDirectory(prefix="unknot-study-") as folder:
-        return in_memory(run(Path(folder)))
+    with TemporaryFolder() as folder:
+        home = folder / "study"
+        home.mkdir()
+        return in_memory(run(home))
 
 
 def _run(
@@ -201,46 +298,55 @@ def _run(
     extraction: dict[str, Any],
     notes: tuple[str, ...],
     *,
-    untrained: bool,
+    untrained: Any,
     keep_points: bool,
 ) -> None:
-    data_part, paths = prepare_data(stages, data, data.fingerprint)
+    data_part, paths = prepare_data(
+        stages, data, data.fingerprint, takes_ids=adapter.takes_ids(data.inputs)
+    )
     extracted = extract_layers(stages, adapter, data, data_part, extraction)
     records, sources = layers_of(extracted, data_part, len(data.labels))
-    studied, controls = study_layers(stages, "", records, sources, data.labels), {}
-    if untrained:
-        scores, problem = control_scores(
-            stages, "untrained", adapter, extracted, data, data_part, extraction, studied
+    studied = study_layers(stages, "", records, sources, data.labelings)
+    controls: dict[str, dict[str, dict[str, str]]] = {}
+    how: str | None = None
+    if untrained is not False:
+        scores, how, note = control_scores(
+            stages, "untrained", adapter, extracted, data, data_part, extraction, studied, untrained
         )
         if scores is None:
-            notes = (*notes, problem)
+            notes, how = (*notes, how), None
         else:
             controls["untrained"] = scores
+            notes = (*notes, note) if note else notes
+    first = next(iter(data.labelings))
+    answered = extracted.answers[first]
     moment = MomentRecord(
-        extracted.predictions,
-        extracted.probabilities,
+        answered.predictions,
+        answered.probabilities,
         studied,
-        controls,
-        (*notes, *extracted.notes),
+        {control: of_all[first] for control, of_all in controls.items()},
+        (*notes, *data.notes, *extracted.notes, *answered.notes),
+        other_labelings(data, paths, extracted, controls),
     )
     kept = [part for part in stages.parts if keep_points or part.name != "extract"]
     finish(
         stages.folder,
         Manifest(
             name=name,
-            class_names=extracted.class_names,
+            class_names=answered.class_names,
             **paths,
             moment=moment if keep_points else moment.without_points(),
             epochs=None,
             settings={
                 **stages.settings.to_dict(),
-                "layers": None if extraction["layers"] is None else repr(extraction["layers"]),
-                "pool": extraction["pool"],
+                **described(extraction),
                 "project": extraction["project"],
                 "n_samples": len(data.labels),
-                "untrained": untrained,
+                "untrained": untrained is not False,
+                "control": how,
             },
             versions=versions(),
+            version=version_of(data),
         ),
         kept,
         stages.seconds,
@@ -249,6 +355,4 @@ def _run(
 
 def whole_bytes(max_memory: int | str | None) -> int:
     """Return up to which size a layer is read whole; the same number in every run."""
-    from ..._validation.numbers import memory_budget
-
     return WHOLE_BYTES if max_memory is None else memory_budget(max_memory)

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Final
 
-from ..._io.text import did_you_mean
 from ..._validation.numbers import check_integer
+from ..._validation.preprocessing import Step, as_steps, described, identified, identity_of
+
+if TYPE_CHECKING:
+    from ...metrics import Measure
 
 # Together a second or two per layer of 10,000 samples; other measures on request.
 DEFAULT_MEASURES: Final[tuple[str, ...]] = (
@@ -45,7 +48,13 @@ class StudySettings:
     Attributes
     ----------
     measures : tuple of str
-        Names or families, as `unknot.measure` takes them.
+        Names of measures, in canonical order, those of the user's own last.
+    metric : {"euclidean", "cosine"}
+    preprocess : tuple of Step
+    own : tuple of Measure
+        The user's functions among the measures.
+    identities : dict of str to str
+        What identifies the user's functions, measures and preprocessing, in this run.
     perplexity, max_iter
         Of t-SNE.
     k, n_neighbors : int
@@ -61,6 +70,10 @@ class StudySettings:
     """
 
     measures: tuple[str, ...] = DEFAULT_MEASURES
+    metric: str = "euclidean"
+    preprocess: tuple[Step, ...] = ()
+    own: tuple[Measure, ...] = ()
+    identities: dict[str, Any] = field(default_factory=dict)
     perplexity: float = 30.0
     k: int = 6
     n_neighbors: int = 90
@@ -71,29 +84,53 @@ class StudySettings:
     @classmethod
     def of(
         cls,
-        measures: str | Iterable[str] | None,
+        measures: Any,
         options: Mapping[str, Any] | None,
+        *,
+        preprocess: Any = None,
         **numbers: Any,
     ) -> StudySettings:
         """Build settings from a user's arguments."""
+        from ...metrics import split_measures
+
+        own: tuple[Measure, ...] = ()
         if measures is None:
             chosen = DEFAULT_MEASURES
-        elif measures == "all":
+        elif isinstance(measures, str) and measures == "all":
             chosen = measures_among(None)
         else:
-            chosen = measures_among((measures,) if isinstance(measures, str) else tuple(measures))
+            names, own = split_measures(measures)
+            chosen = measures_among(names, own)
+        steps = as_steps(preprocess)
+        identities = {
+            "preprocess": identified(steps),
+            "own": {
+                entry.name: identity_of(entry.function)
+                for entry in _entries(own)
+                if entry.function is not None and set(entry.score_names) & set(chosen)
+            },
+        }
         for name in options or {}:
             if name not in (*DEFAULT_OPTIONS, "capacity_max_samples_per_class", "n_draws"):
                 raise ValueError(
                     f"measure_options: {name!r} is not one of "
                     f"{', '.join((*DEFAULT_OPTIONS, 'capacity_max_samples_per_class', 'n_draws'))}"
                 )
-        return cls(chosen, options={**DEFAULT_OPTIONS, **(options or {})}, **numbers)
+        return cls(
+            chosen,
+            options={**DEFAULT_OPTIONS, **(options or {})},
+            preprocess=steps,
+            own=own,
+            identities=identities,
+            **numbers,
+        )
 
     def __post_init__(self) -> None:
         for name in ("k", "n_neighbors", "random_state"):
             check_integer(getattr(self, name), name, 0 if name == "random_state" else 1)
         check_integer(self.max_iter, "max_iter", 250)
+        if self.metric not in ("euclidean", "cosine"):
+            raise ValueError(f"metric must be 'euclidean' or 'cosine'; got {self.metric!r}")
         if not 1 <= self.perplexity < 1e6:
             raise ValueError(f"perplexity must be from 1 up; got {self.perplexity!r}")
 
@@ -128,15 +165,53 @@ class StudySettings:
     @property
     def native_measures(self) -> tuple[str, ...]:
         """The measures that need no map."""
-        native = {name for name, spaces in _spaces().items() if spaces == "native"}
+        native = {
+            name
+            for entry in _entries(self.own)
+            for name, space in entry.places
+            if space == "native"
+        }
         return tuple(name for name in self.measures if name in native)
+
+    def to_compute(self, names: Iterable[str]) -> tuple[Any, ...]:
+        """Return names with the user's functions in place of theirs, as `measure` takes them."""
+        own = {name: entry for entry in self.own for name in entry.score_names}
+        return tuple(own.get(name, name) for name in names)
+
+    @property
+    def space(self) -> dict[str, Any]:
+        """What decides the distances between points, for the settings of a stage."""
+        return {
+            "metric": self.metric,
+            "preprocess": self.identities.get("preprocess", described(self.preprocess)),
+        }
+
+    def scoring(self, names: Iterable[str]) -> dict[str, Any]:
+        """Return what decides the scores, for the settings of a stage."""
+        return {
+            **self.space,
+            "measures": list(names),
+            "own": self.identities.get("own", {}),
+            "k": self.k,
+            "options": self.options,
+            "random_state": self.random_state,
+        }
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain values, as JSON has them."""
-        return {**asdict(self), "measures": list(self.measures)}
+        values = {field.name: getattr(self, field.name) for field in fields(self)}
+        del values["own"], values["identities"]
+        return {
+            **values,
+            "measures": list(self.measures),
+            "preprocess": described(self.preprocess),
+            "options": dict(self.options),
+        }
 
 
-def measures_among(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
+def measures_among(
+    wanted: tuple[str, ...] | None, own: tuple[Measure, ...] = ()
+) -> tuple[str, ...]:
     """Return the measures of some names and families, in canonical order.
 
     Raises
@@ -144,36 +219,19 @@ def measures_among(wanted: tuple[str, ...] | None) -> tuple[str, ...]:
     ValueError
         If one does not exist.
     """
-    families = _families()
+    from ...metrics import check_names
+
+    families = {name: entry.family for entry in _entries(own) for name in entry.score_names}
     if wanted is None:
         return tuple(families)
-    known = {*families, *families.values()}
-    for name in wanted:
-        if name not in known:
-            raise ValueError(
-                f"measures must be 'all' or among {', '.join(sorted(known))}; "
-                f"got {name!r}{did_you_mean(name, sorted(known))}"
-            )
+    check_names(wanted, own, or_all=True)
     chosen = tuple(name for name, family in families.items() if name in wanted or family in wanted)
     if not chosen:
         raise ValueError("measures must name at least one measure; got none")
     return chosen
 
 
-def _families() -> dict[str, str]:
-    from ...metrics import MEASURES
+def _entries(own: tuple[Measure, ...]) -> tuple[Measure, ...]:
+    from ...metrics import all_measures
 
-    found = {}
-    for entry in MEASURES:
-        found[entry.name] = entry.family
-        if entry.spaces == "both":
-            found[f"map_{entry.name}"] = entry.family
-    return found
-
-
-def _spaces() -> dict[str, str]:
-    from ...metrics import MEASURES
-
-    return {
-        entry.name: "native" if entry.spaces in ("native", "both") else "map" for entry in MEASURES
-    }
+    return (*all_measures(), *own)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,12 +12,14 @@ import numpy as np
 
 from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
-from ..._typing import Array
 from .._store.format import PARTS, blocks, open_zarr, read_graph, read_zarr, write_graph, write_zarr
 from .._store.records import GraphRecord, LayerRecord
 from .._store.saving import write_scores
 from .data import StudyData, snippets_of, thumbnails_of
+from .labeling import Labeling
+from .measuring import measure_labeled, measures_for
 from .settings import StudySettings
+from .spaces import FAILURES, FATAL, conflicts, preprocess, why_left_out
 
 DEAD = "dead: all points coincide, which says nothing about the classes"
 
@@ -24,6 +27,7 @@ DEAD = "dead: all points coincide, which says nothing about the classes"
 WHOLE_BYTES = 600_000_000
 
 OnStage = Callable[[str, str, float, bool], None]
+OnPlan = Callable[[Any], None]
 
 
 class StageLabel(NamedTuple):
@@ -46,6 +50,7 @@ class Stages:
     whole_bytes: int = WHOLE_BYTES
     on_start: Callable[[str, str], None] = lambda layer, stage: None
     on_done: OnStage = lambda layer, stage, seconds, reused: None
+    on_plan: OnPlan | None = None
     parts: list[Part] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
 
@@ -100,17 +105,23 @@ class Source:
         return np.ascontiguousarray(points.reshape(len(points), -1))
 
 
-def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Part, dict[str, Any]]:
-    """Store labels, thumbnails or snippets, and the inputs themselves."""
+def prepare_data(
+    stages: Stages, data: StudyData, fingerprint: str, *, takes_ids: bool = False
+) -> tuple[Part, dict[str, Any]]:
+    """Store labels, thumbnails or snippets, and the inputs themselves unless they are ids."""
 
     def work(folder: Path) -> dict[str, Any]:
-        write_zarr(folder / "labels", data.labels)
-        points, notes = data.points_and_notes()
+        for number, labeling in enumerate(data.labelings.values()):
+            suffix = f"-{number}" if number else ""
+            write_zarr(folder / f"labels{suffix}", labeling.codes)
+            if labeling.values is not None:
+                write_zarr(folder / f"values{suffix}", labeling.values)
+        points, notes = data.points_and_notes(takes_ids=takes_ids)
         if points is not None:
             write_zarr(folder / "inputs", points)
-        thumbnails = thumbnails_of(data.inputs)
+        thumbnails = thumbnails_of(data.inputs) if data.places is None else None
         snippets = data.snippets if thumbnails is None else None
-        if thumbnails is None and snippets is None:
+        if thumbnails is None and snippets is None and points is not None:
             snippets = snippets_of(data.inputs)
         if thumbnails is not None:
             write_zarr(folder / "thumbnails", thumbnails)
@@ -123,10 +134,13 @@ def prepare_data(stages: Stages, data: StudyData, fingerprint: str) -> tuple[Par
             "snippets": snippets is not None,
         }
 
-    part = stages.do("data", StageLabel("data", "preparation"), {"data": fingerprint}, [], work)
+    settings = {"data": fingerprint, **({"ids": True} if takes_ids else {})}
+    part = stages.do("data", StageLabel("data", "preparation"), settings, [], work)
     path = f"{PARTS}/{part.path.name}"
     return part, {
         "labels": f"{path}/labels",
+        "values": None if data.labeling.values is None else f"{path}/values",
+        "labeling": None if len(data.labelings) == 1 else next(iter(data.labelings)),
         "thumbnails": f"{path}/thumbnails" if part.result["thumbnails"] else None,
         "snippets": f"{path}/snippets.json" if part.result["snippets"] else None,
     }
@@ -138,9 +152,9 @@ def study_layer(
     layer: LayerRecord,
     source: Source,
     previous: Part | None,
-    labels: Array,
+    labelings: Mapping[str, Labeling],
 ) -> tuple[LayerRecord, Part | None]:
-    """Find the neighbors, map and scores of a layer.
+    """Find the neighbors, map and scores of a layer, the scores for each labeling.
 
     Returns
     -------
@@ -149,6 +163,56 @@ def study_layer(
     Part or None
         The part with the map that the next layer starts from; None for a dead layer.
     """
+    try:
+        return _study_layer(stages, prefix, layer, source, previous, labelings)
+    except FATAL:
+        raise
+    except FAILURES as error:
+        return _left_out(stages, prefix, layer, source, labelings, why_left_out(error)), None
+
+
+def _left_out(
+    stages: Stages,
+    prefix: str,
+    layer: LayerRecord,
+    source: Source,
+    labelings: Mapping[str, Labeling],
+    why: str,
+) -> LayerRecord:
+    """Return the record of a layer that could not be studied, with the reason alone."""
+    scores: dict[str, str] = {}
+    for number, (key, labeling) in enumerate(labelings.items()):
+
+        def write(folder: Path, labeling: Labeling = labeling) -> dict[str, Any]:
+            nothing = no_scores(layer.shape, labeling, stages.settings, why, why)
+            write_scores(folder / "scores.json", nothing)
+            return {}
+
+        part = stages.do(
+            f"{prefix}left-out-{number}" if number else f"{prefix}left-out",
+            StageLabel(layer.name, "left out"),
+            {"why": why, **stages.settings.scoring(stages.settings.measures)},
+            [source.part],
+            write,
+        )
+        scores[key] = f"{PARTS}/{part.path.name}/scores.json"
+    return replace(
+        layer,
+        notes=(*layer.notes, why),
+        points=source.path,
+        scores=scores.pop(next(iter(labelings))),
+        other_scores=scores,
+    )
+
+
+def _study_layer(
+    stages: Stages,
+    prefix: str,
+    layer: LayerRecord,
+    source: Source,
+    previous: Part | None,
+    labelings: Mapping[str, Labeling],
+) -> tuple[LayerRecord, Part | None]:
     settings, name = stages.settings, layer.name
     memory = _Points(source, stages.whole_bytes)
 
@@ -157,20 +221,24 @@ def study_layer(
 
         points = memory.points
         if is_dead(points):
-            return {"dead": True, "graph": None}
+            return {"dead": True, "graph": None, "notes": []}
+        points, notes = preprocess(points, settings, stages.whole_bytes // 2)
+        if is_dead(points):
+            return {"dead": True, "graph": None, "notes": list(notes)}
         graph = nearest_neighbors(
             points,
             settings.n_neighbors,
+            settings.metric,
             n_jobs=stages.n_jobs,
             max_memory=stages.whole_bytes // 2,
         )
-        return {"dead": False, "graph": write_graph(folder, graph)}
+        return {"dead": False, "graph": write_graph(folder, graph), "notes": list(notes)}
 
     where = source.described(stages.whole_bytes)
     neighbors = stages.do(
         f"{prefix}neighbors",
         StageLabel(name, "neighbors"),
-        {**where, "n_neighbors": settings.n_neighbors},
+        {**where, **settings.space, "n_neighbors": settings.n_neighbors},
         [source.part],
         find_neighbors,
     )
@@ -185,10 +253,13 @@ def study_layer(
 
             before = None if previous is None else read_zarr(previous.path, "map")
             assert graph is not None
+            points = None
+            if before is None:
+                points, _ = preprocess(memory.points, settings, stages.whole_bytes // 2)
             found = map_after(
                 read_graph(stages.folder, graph),
                 before,
-                points=None if before is not None else memory.points,
+                points=points,
                 perplexity=settings.perplexity,
                 max_iter=settings.max_iter,
                 random_state=settings.random_state,
@@ -213,18 +284,20 @@ def study_layer(
             find_map,
         )
 
-    def find_scores(folder: Path) -> dict[str, Any]:
-        from ...metrics import measure
-
+    def find_scores(folder: Path, labeling: Labeling) -> dict[str, Any]:
         if mapped is None:
-            write_scores(folder / "scores.json", no_scores(memory.points, labels, settings))
-            return {}
+            write_scores(
+                folder / "scores.json", no_scores(memory.points.shape[1:], labeling, settings)
+            )
+            return {"notes": []}
         assert graph is not None
-        scores = measure(
+        scores = measure_labeled(
             memory.points,
-            labels,
+            labeling,
             read_zarr(mapped.path, "map"),
-            settings.measures,
+            settings.to_compute(settings.measures),
+            metric=settings.metric,
+            preprocess=settings.preprocess,
             k=settings.k,
             graph=read_graph(stages.folder, graph),
             random_state=settings.random_state,
@@ -233,22 +306,22 @@ def study_layer(
             **settings.options,
         )
         write_scores(folder / "scores.json", scores)
-        return {}
+        return {"notes": conflicts(scores)}
 
-    scored = stages.do(
-        f"{prefix}scores",
-        StageLabel(name, "scores"),
-        {
-            **where,
-            "measures": list(settings.measures),
-            "k": settings.k,
-            "options": settings.options,
-            "random_state": settings.random_state,
-        },
-        [neighbors, *([] if mapped is None else [mapped])],
-        find_scores,
-    )
-    notes = (DEAD,) if mapped is None else _notes_on_map(mapped.result)
+    notes = [*neighbors.result["notes"]]
+    notes += [DEAD] if mapped is None else _notes_on_map(mapped.result)
+    scores: dict[str, str] = {}
+    for number, (key, labeling) in enumerate(labelings.items()):
+        scored = stages.do(
+            f"{prefix}scores-{number}" if number else f"{prefix}scores",
+            StageLabel(name, f"scores of {key}" if number else "scores"),
+            {**where, **settings.scoring(settings.measures)},
+            [neighbors, *([] if mapped is None else [mapped])],
+            partial(find_scores, labeling=labeling),
+        )
+        scores[key] = f"{PARTS}/{scored.path.name}/scores.json"
+        # Those of the others are in their scores, and shown with them.
+        notes += scored.result["notes"] if not number else []
     record = replace(
         layer,
         notes=(*layer.notes, *notes),
@@ -256,7 +329,8 @@ def study_layer(
         graph=graph,
         map=None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
         kl_divergence=None if mapped is None else mapped.result["kl_divergence"],
-        scores=f"{PARTS}/{scored.path.name}/scores.json",
+        scores=scores.pop(next(iter(labelings))),
+        other_scores=scores,
     )
     return record, mapped
 
@@ -292,18 +366,24 @@ def is_dead(points: Any) -> bool:
     return all(bool((np.asarray(points[block]) == first).all()) for block in blocks(points))
 
 
-def no_scores(points: Any, labels: Array, settings: StudySettings) -> Any:
-    """Return the scores of a dead layer: none, with the reason."""
+def no_scores(
+    shape: Sequence[int],
+    labeling: Labeling,
+    settings: StudySettings,
+    why: str = "all points coincide",
+    note: str = DEAD,
+) -> Any:
+    """Return the scores of a layer that has none, such as a dead one: the reason."""
     from ...metrics import Scores
 
-    classes, counts = np.unique(labels, return_counts=True)
+    classes, counts = np.unique(labeling.codes[labeling.codes >= 0], return_counts=True)
     return Scores(
         scores={},
         classes=classes,
         counts=counts,
-        n_features=int(np.prod(points.shape[1:])),
+        n_features=int(np.prod(shape)),
         settings={"k": settings.k, "random_state": settings.random_state, **settings.options},
-        skipped=dict.fromkeys(settings.measures, "all points coincide"),
-        notes=(DEAD,),
+        skipped=dict.fromkeys(measures_for(labeling, settings.measures), why),
+        notes=(note,),
         shared_seconds={},
     )

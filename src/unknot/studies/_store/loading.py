@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import replace
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,7 +12,7 @@ from ... import __version__
 from ..._io.cache import RECORD
 from ..._io.folders import inside, marker_of
 from .._layer import LayerStudy
-from .._study import Study
+from .._study import ONLY, Study
 from .format import (
     MANIFEST,
     PARTS,
@@ -24,7 +24,7 @@ from .format import (
     read_json,
     read_zarr,
 )
-from .records import FORMAT, VERSION, LayerRecord, Manifest
+from .records import FORMAT, VERSION, LabelingRecord, LayerRecord, Manifest, MomentRecord
 
 if TYPE_CHECKING:
     from ...metrics import Scores
@@ -109,7 +109,6 @@ def _seconds(path: Path) -> dict[str, float]:
 
 
 def _build(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study:
-    labels = read_zarr(folder, manifest.labels)
     epochs = None
     if manifest.epochs is not None:
         epochs = {}
@@ -118,25 +117,56 @@ def _build(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study
             there = replace(manifest, name=name, moment=moment, epochs=None)
             epochs[epoch] = _build(folder, there, {})
     moment, snippets = manifest.moment, manifest.snippets
-    return Study(
+    study = Study(
         name=manifest.name,
         layers={record.name: _layer(folder, record) for record in moment.layers},
-        labels=labels,
+        labels=read_zarr(folder, manifest.labels),
+        targets=_array(folder, manifest.values),
         class_names=manifest.class_names,
         predictions=_array(folder, moment.predictions),
         probabilities=_array(folder, moment.probabilities),
         thumbnails=_array(folder, manifest.thumbnails),
         snippets=None if snippets is None else tuple(read_json(folder, snippets)),
-        controls={
-            control: {layer: _scores(folder, path) for layer, path in there.items()}
-            for control, there in moment.controls.items()
-        },
+        controls=_controls(folder, moment.controls),
         epochs=epochs,
         settings=manifest.settings,
         versions=manifest.versions,
         seconds=seconds,
         notes=moment.notes,
+        labeling=ONLY if manifest.labeling is None else manifest.labeling,
     )
+    others = {record.name: _labeled(folder, study, moment, record) for record in moment.labelings}
+    return replace(study, other_labelings=others) if others else study
+
+
+def _labeled(folder: Path, study: Study, moment: MomentRecord, record: LabelingRecord) -> Study:
+    """Return a study with another labeling of its samples."""
+    layers = {}
+    for stored in moment.layers:
+        path = stored.other_scores.get(record.name)
+        scores = None if path is None else _scores(folder, path)
+        layers[stored.name] = study.layers[stored.name].with_scores(scores)
+    epochs = study.epochs
+    return replace(
+        study,
+        layers=layers,
+        labels=read_zarr(folder, record.labels),
+        targets=_array(folder, record.values),
+        class_names=record.class_names,
+        predictions=_array(folder, record.predictions),
+        probabilities=_array(folder, record.probabilities),
+        controls=_controls(folder, record.controls),
+        epochs=epochs and {e: there.other_labelings[record.name] for e, there in epochs.items()},
+        notes=record.notes,
+        labeling=record.name,
+    )
+
+
+def _controls(folder: Path, controls: dict[str, dict[str, str]]) -> dict[str, dict[str, Scores]]:
+    return {
+        control: {layer: _scores(folder, path) for layer, path in there.items()}
+        for control, there in controls.items()
+    }
 
 
 def _layer(folder: Path, record: LayerRecord) -> LayerStudy:
@@ -153,7 +183,9 @@ def _layer(folder: Path, record: LayerRecord) -> LayerStudy:
         reduction=record.reduction,
     )
     graph = record.graph
-    return layer.stored_in(folder, None if graph is None else partial(read_graph, folder, graph))
+    # Read once, for all labelings.
+    read = None if graph is None else cache(partial(read_graph, folder, graph))
+    return layer.stored_in(folder, read)
 
 
 def _array(folder: Path, path: str | None) -> Any:

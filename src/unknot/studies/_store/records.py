@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, Final
 
 from ... import __version__
 
 FORMAT: Final = "unknot study"
-VERSION: Final = 1
+VERSION: Final = 2
+# What has neither unlabeled samples, numbers as labels nor several labelings is written as format
+# 1, which earlier releases read.
+PLAIN_VERSION: Final = 1
 
 
 @dataclass(frozen=True)
@@ -58,6 +61,8 @@ class LayerRecord:
     graph : GraphRecord or None
     kl_divergence : float or None
         Of the map.
+    other_scores : dict of str to str
+        The scores' path for each further labeling.
     """
 
     name: str
@@ -71,6 +76,7 @@ class LayerRecord:
     map: str | None = None
     kl_divergence: float | None = None
     scores: str | None = None
+    other_scores: dict[str, str] = field(default_factory=dict)
 
     def viewed_as(self, view: LayerRecord) -> LayerRecord:
         """Return the record of a view of this layer: its own description, these results."""
@@ -81,6 +87,7 @@ class LayerRecord:
             map=self.map,
             kl_divergence=self.kl_divergence,
             scores=self.scores,
+            other_scores=self.other_scores,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -88,7 +95,7 @@ class LayerRecord:
         values = _fields_of(self)
         values["shape"], values["notes"] = list(self.shape), list(self.notes)
         values["graph"] = None if self.graph is None else self.graph.to_json()
-        return values
+        return _without_empty(values, "other_scores")
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LayerRecord:
@@ -112,6 +119,54 @@ class LayerRecord:
 
 
 @dataclass(frozen=True)
+class LabelingRecord:
+    """A further labeling of the same samples: all that depends on it but the layers' scores.
+
+    Attributes
+    ----------
+    name : str
+    labels : str
+        The path of its codes, relative to the study's folder, as all paths are.
+    values : str or None
+        The path of its numbers; None for classes.
+    class_names : tuple of str
+    predictions, probabilities : str or None
+    controls : dict of str to dict of str to str
+        The scores' path of each layer of each control.
+    notes : tuple of str
+    """
+
+    name: str
+    labels: str
+    values: str | None
+    class_names: tuple[str, ...]
+    predictions: str | None
+    probabilities: str | None
+    controls: dict[str, dict[str, str]] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return {
+            **_fields_of(self),
+            "class_names": list(self.class_names),
+            "notes": list(self.notes),
+        }
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> LabelingRecord:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        known = _known(cls, values)
+        return cls(
+            **{
+                **known,
+                "class_names": tuple(known["class_names"]),
+                "notes": tuple(known["notes"]),
+            }
+        )
+
+
+@dataclass(frozen=True)
 class MomentRecord:
     """What the model makes of the data at one moment: after its training, or at an epoch.
 
@@ -124,6 +179,8 @@ class MomentRecord:
     controls : dict of str to dict of str to str
         The scores' path of each layer of each control.
     notes : tuple of str
+    labelings : tuple of LabelingRecord
+        The further labelings.
     """
 
     predictions: str | None
@@ -131,6 +188,7 @@ class MomentRecord:
     layers: tuple[LayerRecord, ...]
     controls: dict[str, dict[str, str]]
     notes: tuple[str, ...] = ()
+    labelings: tuple[LabelingRecord, ...] = ()
 
     def without_points(self) -> MomentRecord:
         """Return the same without the layers' points."""
@@ -138,11 +196,13 @@ class MomentRecord:
 
     def to_json(self) -> dict[str, Any]:
         """Return plain values, as JSON has them."""
-        return {
+        values = {
             **_fields_of(self),
             "layers": [layer.to_json() for layer in self.layers],
             "notes": list(self.notes),
+            "labelings": [labeling.to_json() for labeling in self.labelings],
         }
+        return _without_empty(values, "labelings")
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> MomentRecord:
@@ -153,6 +213,9 @@ class MomentRecord:
                 **known,
                 "layers": tuple(LayerRecord.from_json(layer) for layer in known["layers"]),
                 "notes": tuple(known["notes"]),
+                "labelings": tuple(
+                    LabelingRecord.from_json(each) for each in known.get("labelings", ())
+                ),
             }
         )
 
@@ -176,6 +239,10 @@ class Manifest:
     settings, versions : dict
     parts : tuple of str
         The folders of finished work that belong to the study.
+    values : str or None
+        The path of the numbers that are the labels; None for classes.
+    labeling : str or None
+        What the labels are called; None if there are no others.
     version : int
         Of the format.
     written_by : str
@@ -192,7 +259,9 @@ class Manifest:
     settings: dict[str, Any]
     versions: dict[str, Any]
     parts: tuple[str, ...] = ()
-    version: int = VERSION
+    values: str | None = None
+    labeling: str | None = None
+    version: int = PLAIN_VERSION
     written_by: str = __version__
 
     def with_parts(self, parts: Iterable[str]) -> Manifest:
@@ -204,6 +273,7 @@ class Manifest:
         moment = self.moment.to_json()
         notes = moment.pop("notes")
         epochs = self.epochs
+        new = {"values": self.values, "labeling": self.labeling}
         return {
             "format": FORMAT,
             "version": self.version,
@@ -221,6 +291,7 @@ class Manifest:
             "settings": self.settings,
             "versions": self.versions,
             "parts": list(self.parts),
+            **{name: value for name, value in new.items() if value is not None},
         }
 
     @classmethod
@@ -246,14 +317,36 @@ class Manifest:
             settings=values["settings"],
             versions=values["versions"],
             parts=tuple(values["parts"]),
+            values=values.get("values"),
+            labeling=values.get("labeling"),
             version=values["version"],
             written_by=values["written_by"],
         )
 
 
+def version_for(*, unlabeled: bool, values: bool, several: bool) -> int:
+    """Return the version of the format that a study needs: the oldest that can say it."""
+    return VERSION if unlabeled or values or several else PLAIN_VERSION
+
+
 def _fields_of(record: Any) -> dict[str, Any]:
-    return {field.name: getattr(record, field.name) for field in fields(record)}
+    return {each.name: getattr(record, each.name) for each in fields(record)}
+
+
+# Added after the first release of the format: absent where there is nothing to say.
+_OPTIONAL: Final = frozenset({"other_scores", "labelings"})
+
+
+def _without_empty(values: dict[str, Any], name: str) -> dict[str, Any]:
+    """Return the values without one that is empty, so that studies without it are as before."""
+    if not values[name]:
+        del values[name]
+    return values
 
 
 def _known(cls: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    return {field.name: values[field.name] for field in fields(cls)}
+    return {
+        each.name: values[each.name]
+        for each in fields(cls)
+        if each.name in values or each.name not in _OPTIONAL
+    }

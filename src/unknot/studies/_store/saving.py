@@ -12,7 +12,6 @@ from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
 from ..._io.folders import claim, inside
 from ..._io.lock import locked
-from .._layer import LayerStudy
 from .._study import Study
 from .format import (
     MANIFEST,
@@ -23,7 +22,15 @@ from .format import (
     write_graph,
     write_zarr,
 )
-from .records import FORMAT, GraphRecord, LayerRecord, Manifest, MomentRecord
+from .records import (
+    FORMAT,
+    GraphRecord,
+    LabelingRecord,
+    LayerRecord,
+    Manifest,
+    MomentRecord,
+    version_for,
+)
 
 if TYPE_CHECKING:
     from ...metrics import Scores
@@ -51,17 +58,27 @@ def _save(study: Study, path: Path) -> None:
         written.append(parts.add(name, write))
         return written[-1]
 
+    data = _write_data(study, part)
     manifest = Manifest(
         name=study.name,
         class_names=study.class_names,
-        **_write_data(study, part),
-        moment=_write_moment(study, part),
+        **data,
+        moment=_write_moment(study, part, data["labels"]),
         # What is the same at several epochs has one fingerprint, and is stored once.
         epochs=None
         if study.epochs is None
-        else {epoch: _write_moment(there, part) for epoch, there in study.epochs.items()},
+        else {
+            epoch: _write_moment(there, part, data["labels"])
+            for epoch, there in study.epochs.items()
+        },
         settings=study.settings,
         versions=study.versions,
+        labeling=study.labeling if study.other_labelings else None,
+        version=version_for(
+            unlabeled=not all(each.labeled.all() for each in study.labelings.values()),
+            values=any(each.targets is not None for each in study.labelings.values()),
+            several=bool(study.other_labelings),
+        ),
     )
     finish(path, manifest, written, study.seconds)
 
@@ -125,7 +142,10 @@ def _write_data(study: Study, part: Any) -> dict[str, Any]:
     """Write the data, which are the same at every epoch."""
 
     def write(folder: Path) -> dict[str, Any]:
-        write_zarr(folder / "labels", study.labels)
+        for suffix, each in _numbered(study):
+            write_zarr(folder / f"labels{suffix}", each.labels)
+            if each.targets is not None:
+                write_zarr(folder / f"values{suffix}", each.targets)
         if study.thumbnails is not None:
             write_zarr(folder / "thumbnails", study.thumbnails)
         if study.snippets is not None:
@@ -135,44 +155,85 @@ def _write_data(study: Study, part: Any) -> dict[str, Any]:
     path = f"{PARTS}/{part('data', write).path.name}"
     return {
         "labels": f"{path}/labels",
+        "values": None if study.targets is None else f"{path}/values",
         "thumbnails": None if study.thumbnails is None else f"{path}/thumbnails",
         "snippets": None if study.snippets is None else f"{path}/snippets.json",
     }
 
 
-def _write_moment(study: Study, part: Any) -> MomentRecord:
-    """Write the layers, predictions and controls of one moment."""
+def _write_moment(study: Study, part: Any, labels: str) -> MomentRecord:
+    """Write the layers, predictions and controls of one moment.
+
+    The path of the labels, which are the same at every moment, is given.
+    """
 
     def write(folder: Path) -> dict[str, Any]:
-        for name in ("predictions", "probabilities"):
-            if getattr(study, name) is not None:
-                write_zarr(folder / name, getattr(study, name))
-        for control, layers in study.controls.items():
-            (folder / control).mkdir()
-            for number, scores in enumerate(layers.values()):
-                write_scores(folder / control / f"{number:03d}.json", scores)
+        for suffix, each in _numbered(study):
+            for name in ("predictions", "probabilities"):
+                if getattr(each, name) is not None:
+                    write_zarr(folder / f"{name}{suffix}", getattr(each, name))
+            for control, layers in each.controls.items():
+                (folder / f"{control}{suffix}").mkdir()
+                for number, scores in enumerate(layers.values()):
+                    write_scores(folder / f"{control}{suffix}" / f"{number:03d}.json", scores)
         return {}
 
     path = f"{PARTS}/{part('model', write).path.name}"
+    answered = [_answers_of(each, path, suffix) for suffix, each in _numbered(study)]
     return MomentRecord(
-        predictions=None if study.predictions is None else f"{path}/predictions",
-        probabilities=None if study.probabilities is None else f"{path}/probabilities",
+        **answered[0],
         layers=tuple(
-            _write_layer(layer, part, f"layer-{number:03d}")
-            for number, layer in enumerate(study.layers.values())
+            _write_layer(study, name, part, f"layer-{number:03d}")
+            for number, name in enumerate(study.layers)
         ),
-        controls={
-            control: {
-                layer: f"{path}/{control}/{number:03d}.json" for number, layer in enumerate(there)
-            }
-            for control, there in study.controls.items()
-        },
         notes=study.notes,
+        labelings=tuple(
+            LabelingRecord(
+                name=each.labeling,
+                labels=f"{labels}{suffix}",
+                values=None if each.targets is None else f"{labels[:-6]}values{suffix}",
+                class_names=each.class_names,
+                notes=each.notes,
+                **answers,
+            )
+            for (suffix, each), answers in list(zip(_numbered(study), answered, strict=True))[1:]
+        ),
     )
 
 
-def _write_layer(layer: LayerStudy, part: Any, name: str) -> LayerRecord:
+def _numbered(study: Study) -> list[tuple[str, Study]]:
+    """Return the study with each labeling, and the end of the names of its files."""
+    return [
+        (f"-{number}" if number else "", each)
+        for number, each in enumerate(study.labelings.values())
+    ]
+
+
+def _answers_of(study: Study, path: str, suffix: str) -> dict[str, Any]:
+    """Return where the predictions and the scores of controls lie."""
+    return {
+        **{
+            name: None if getattr(study, name) is None else f"{path}/{name}{suffix}"
+            for name in ("predictions", "probabilities")
+        },
+        "controls": {
+            control: {
+                layer: f"{path}/{control}{suffix}/{number:03d}.json"
+                for number, layer in enumerate(there)
+            }
+            for control, there in study.controls.items()
+        },
+    }
+
+
+def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
+    layer = study.layers[key]
     graph = layer.graph
+    others = {
+        labeling: scores
+        for labeling, other in study.other_labelings.items()
+        if (scores := other.layers[key].scores) is not None
+    }
 
     def write(folder: Path) -> dict[str, Any]:
         if layer.points is not None:
@@ -181,6 +242,8 @@ def _write_layer(layer: LayerStudy, part: Any, name: str) -> LayerRecord:
             write_zarr(folder / "map", layer.map)
         if layer.scores is not None:
             write_scores(folder / "scores.json", layer.scores)
+        for number, scores in enumerate(others.values(), 1):
+            write_scores(folder / f"scores-{number}.json", scores)
         return {} if graph is None else write_graph(folder / "graph", graph)
 
     written = part(name, write)
@@ -197,6 +260,9 @@ def _write_layer(layer: LayerStudy, part: Any, name: str) -> LayerRecord:
         map=None if layer.map is None else f"{path}/map",
         kl_divergence=layer.kl_divergence,
         scores=None if layer.scores is None else f"{path}/scores.json",
+        other_scores={
+            labeling: f"{path}/scores-{number}.json" for number, labeling in enumerate(others, 1)
+        },
     )
 
 

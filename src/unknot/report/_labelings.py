@@ -1,0 +1,92 @@
+"""The labels of the page, and what differs from one labeling to another."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .._typing import Array
+from ..studies import Study
+from ._packing import pack, pack_values
+
+
+def labels_entry(study: Study) -> dict[str, Any]:
+    """Build the labels; the unlabeled have the number after that of the last class.
+
+    Numbers are packed with their range; all samples are then of one code, without a name.
+    """
+    names = [str(name) for name in study.class_names]
+    unlabeled = int((~study.labeled).sum())
+    if study.targets is not None:
+        return {
+            "classNames": [],
+            "labels": pack(np.zeros(len(study.labels), dtype=np.int64)),
+            "unlabeled": unlabeled,
+            "values": pack_values(study.targets),
+        }
+    codes = np.where(study.labeled, study.labels, len(names))
+    entry: dict[str, Any] = {"classNames": names, "labels": pack(codes)}
+    # What earlier pages lacked is left out where there is nothing to say.
+    return {**entry, "unlabeled": unlabeled} if unlabeled else entry
+
+
+def common_labelings(studies: Sequence[Study]) -> list[str]:
+    """Return the labelings that all studies have, the first one first."""
+    return [
+        name
+        for name in studies[0].labelings
+        if all(name in study.labelings for study in studies[1:])
+    ]
+
+
+def changes(base: Any, other: Any) -> list[list[Any]]:
+    """Return the paths at which two payloads differ, each with the other's value.
+
+    A path alone is that of a key that only the base has.
+
+    Examples
+    --------
+    >>> changes({"a": [{"b": 1, "c": 2}]}, {"a": [{"b": 1, "c": 3}], "d": 4})
+    [[['a', 0, 'c'], 3], [['d'], 4]]
+    >>> changes({"a": 1, "b": 2}, {"a": 1})
+    [[['b']]]
+    """
+    return [list(change) for change in _differences([], base, other)]
+
+
+def _differences(path: list[str | int], base: Any, other: Any) -> Iterator[tuple[Any, ...]]:
+    if isinstance(base, dict) and isinstance(other, dict):
+        for key in (*base, *(key for key in other if key not in base)):
+            if key not in other:
+                yield ([*path, key],)
+            elif key not in base:
+                yield [*path, key], other[key]
+            else:
+                yield from _differences([*path, key], base[key], other[key])
+    elif _are_alike(base, other):
+        for index, (one, two) in enumerate(zip(base, other, strict=True)):
+            yield from _differences([*path, index], one, two)
+    elif base != other:
+        yield path, other
+
+
+def _are_alike(base: Any, other: Any) -> bool:
+    """Whether both are lists of as many dicts."""
+    if not isinstance(base, list) or not isinstance(other, list) or len(base) != len(other):
+        return False
+    return bool(base) and all(isinstance(each, dict) for each in (*base, *other))
+
+
+def labeled_rows(indices: Array, labeled: Array, k: int) -> Array | None:
+    """Return the first k labeled neighbors of each labeled point, numbered among the labeled.
+
+    None if a list of neighbors holds fewer of them.
+    """
+    numbers = np.cumsum(labeled) - 1
+    rows = indices[labeled]
+    known = labeled[rows]
+    if (known.sum(axis=1) < k).any():
+        return None
+    # A stable sort moves the labeled to the front, nearest first.
+    order = np.argsort(~known, axis=1, kind="stable")[:, :k]
+    return np.asarray(numbers[np.take_along_axis(rows, order, axis=1)])

@@ -1,0 +1,72 @@
+"""The scores of labeled points: of classes or numbers, without the unlabeled."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ..._typing import Array
+from .._slices import SomeRows
+from .labeling import Labeling
+
+
+def measure_labeled(
+    points: Any,
+    labeling: Labeling,
+    map_: Array | None,
+    measures: Sequence[Any],
+    *,
+    k: int,
+    graph: Any = None,
+    **options: Any,
+) -> Any:
+    """Measure the labeled points alone, as `unknot.measure` does.
+
+    Neighbors in a graph of all points are found again if some of them are unlabeled.
+
+    Returns
+    -------
+    Scores
+    """
+    from ...metrics import measure
+
+    labeled, notes = labeling.labeled, tuple[str, ...]()
+    labels: Any = labeling.codes if labeling.values is None else labeling.values
+    if not labeled.all():
+        rows = np.flatnonzero(labeled)
+        points = points[rows] if isinstance(points, np.ndarray) else SomeRows(points, rows)
+        map_ = None if map_ is None else map_[rows]
+        labels, graph = labels[rows], None
+        if k > len(rows) - 1:
+            notes = (f"k is {len(rows) - 1} instead of {k}: {len(rows)} samples are labeled",)
+            k = len(rows) - 1
+    scores = measure(
+        points,
+        labels,
+        map_,
+        measures_for(labeling, measures),
+        k=k,
+        graph=graph,
+        label_kind=labeling.kind,
+        **options,
+    )
+    return replace(scores, notes=(*scores.notes, *notes)) if notes else scores
+
+
+def measures_for(labeling: Labeling, measures: Sequence[Any]) -> tuple[Any, ...]:
+    """Return those of some measures that there are for classes, or for numbers.
+
+    Where there are numbers, all measures of numbers are taken unless some of them were chosen.
+    """
+    from ...metrics import MEASURES
+
+    labels_of = {name: entry.labels for entry in MEASURES for name in entry.score_names}
+    wanted = (labeling.kind, "any")
+    # The user's own functions are of classes.
+    kept = [each for each in measures if labels_of.get(each, "classes") in wanted]
+    if labeling.values is not None and not any(labels_of.get(each) == "values" for each in kept):
+        kept += [name for name, labels in labels_of.items() if labels == "values"]
+    return tuple(kept)
