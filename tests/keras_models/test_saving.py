@@ -178,7 +178,7 @@ def test_other_endings_are_refused(call, tmp_path):
     with pytest.raises(
         ValueError, match=r"path must end in (one of )?\.keras, \.h5, \.hdf5, (or )?\.yaml"
     ):
-        call(tmp_path / "model.pkl")
+        call(tmp_path / "model.txt")
 
 
 def test_a_model_without_weights_is_not_saved(keras, tmp_path):

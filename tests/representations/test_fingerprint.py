@@ -119,7 +119,7 @@ def test_a_model_that_draws_random_numbers_is_the_same_model(torch):
     assert torch.equal(torch.random.get_rng_state(), state)
 
 
-@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::FutureWarning")
 def test_scripts_and_programs_with_the_same_weights(torch, tmp_path):
     def scripted(act):
         return torch.jit.trace(network(torch, act), torch.from_numpy(INPUTS))
@@ -150,7 +150,7 @@ def test_frozen_weights_are_told(torch):
         return torch.jit.freeze(torch.jit.script(model.fc2.eval()))
 
     inputs = np.ones((4, 6), np.float32)
-    with pytest.warns(DeprecationWarning, match="deprecated"):
+    with pytest.warns((DeprecationWarning, FutureWarning), match="deprecated"):
         first, other = frozen(0), frozen(1)
     assert not first.state_dict()
     assert model_fingerprint(first, inputs) != model_fingerprint(other, inputs)

@@ -65,7 +65,7 @@ def layers(
     inputs = None
     if data is not None:
         dataset = load_dataset(data)
-        inputs = (dataset.test or dataset.train).inputs[:8]
+        inputs = (dataset.test or dataset.train).inputs
     loaded = load_for_inference(model, factory=factory, trust_pickle=trust_pickle)
     found = list_layers(loaded, inputs)
     chosen = _matching(found, patterns or [])

@@ -9,7 +9,7 @@ layer, or of the one that takes the values, agrees. What is not sure is not gues
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import Any, Final
@@ -94,14 +94,15 @@ def find_layouts(
         layouts.channels.update(said)
         return layouts
     batch = samples.first(3 if samples.can_slice and not adapter.batch_size else samples.first_size)
-    changed, masks = _other_sizes(adapter, batch)
+    # Values that are given do not follow the size of the inputs.
+    changed, masks = _other_sizes(adapter, batch) if adapter.computes else ({}, {})
     given_masks = samples.masks(batch, 0, len(next(iter(list_parts(batch)), ())))
     length = {name: np.shape(mask)[1] for name, mask in given_masks.items()}
     for entry in open_:
         name, shape = entry.layer.name, entry.layer.shape
         axis = said.get(name)
         if axis is None:
-            axis = _axis_that_stays(shape, changed.get(entry.source), entry.axis or 0)
+            axis = _axis_that_stays(shape, changed.get(entry.source, ()), entry.axis or 0)
         if axis is None:
             axis = _axis_declared(entry, probed.trace)
         if axis is None:
@@ -155,9 +156,15 @@ def _given(found: Sequence[Found], given: Mapping[str, str | int] | None) -> dic
 
 
 def _axis_that_stays(
-    shape: tuple[int, ...], other: tuple[int, ...] | None, batch_axis: int
+    shape: tuple[int, ...], others: Iterable[tuple[int, ...]], batch_axis: int
 ) -> int | None:
-    if other is None or len(other) != len(shape) + 1:
+    """Return the axis that has one size whatever the inputs' size; None if they disagree."""
+    found = {_same_axis(shape, other, batch_axis) for other in others} - {None}
+    return found.pop() if len(found) == 1 else None
+
+
+def _same_axis(shape: tuple[int, ...], other: tuple[int, ...], batch_axis: int) -> int | None:
+    if len(other) != len(shape) + 1:
         return None
     other = other[:batch_axis] + other[batch_axis + 1 :]
     if other == shape:
@@ -264,9 +271,11 @@ def _axis_by_convention(adapter: Adapter, shape: tuple[int, ...]) -> int:
     return 0 if adapter.channels_first and len(shape) > 2 else len(shape) - 1
 
 
-def _other_sizes(adapter: Adapter, batch: Any) -> tuple[dict[str, tuple[int, ...]], dict[str, str]]:
+def _other_sizes(
+    adapter: Adapter, batch: Any
+) -> tuple[dict[str, list[tuple[int, ...]]], dict[str, str]]:
     """Run inputs of other sizes; return the values' shapes, and which mask each depends on."""
-    shapes: dict[str, tuple[int, ...]] = {}
+    shapes: dict[str, list[tuple[int, ...]]] = {}
     masks: dict[str, str] = {}
     usual = None
     for mask, others, needed in _resized(batch):
@@ -278,7 +287,7 @@ def _other_sizes(adapter: Adapter, batch: Any) -> tuple[dict[str, tuple[int, ...
             usual = usual or _shapes(adapter, batch)
             for name, shape in seen.items():
                 if shape != usual.get(name):
-                    shapes.setdefault(name, shape)
+                    shapes.setdefault(name, []).append(shape)
                     if mask:
                         masks.setdefault(name, mask)
             needed -= 1
@@ -311,7 +320,8 @@ def _resized(batch: Any) -> Iterator[tuple[str, Iterator[Any], int]]:
     Texts are run in two other lengths: where tokens are merged, one may make no difference.
     """
     if isinstance(batch, np.ndarray):
-        yield "", _other_arrays(batch), 1
+        for others in _other_arrays(batch):
+            yield "", others, 1
     elif isinstance(batch, Mapping):
         groups: dict[tuple[str, int], list[str]] = {}
         for name, part in batch.items():
@@ -328,32 +338,45 @@ def _resized(batch: Any) -> Iterator[tuple[str, Iterator[Any], int]]:
             yield mask, cut(), 2
         for name, part in batch.items():
             if isinstance(part, np.ndarray) and part.ndim > 2:
-                yield "", ({**batch, name: other} for other in _other_arrays(part)), 1
+                for others in _other_arrays(part):
+                    yield "", _replaced(batch, name, others), 1
     elif isinstance(batch, tuple):
         for place, part in enumerate(batch):
             if isinstance(part, np.ndarray):
-                yield (
-                    "",
-                    ((*batch[:place], other, *batch[place + 1 :]) for other in _other_arrays(part)),
-                    1,
-                )
+                for others in _other_arrays(part):
+                    yield "", _replaced(batch, place, others), 1
 
 
-def _other_arrays(part: Array) -> Iterator[Array]:
-    """Yield an input in other sizes: fewer tokens, smaller or larger images."""
+def _replaced(batch: Any, key: Any, others: Iterator[Array]) -> Iterator[Any]:
+    """Yield a batch with one of its inputs replaced."""
+    for other in others:
+        if isinstance(batch, tuple):
+            yield (*batch[:key], other, *batch[key + 1 :])
+        else:
+            yield {**batch, key: other}
+
+
+def _other_arrays(part: Array) -> Iterator[Iterator[Array]]:
+    """Yield an input in other sizes, along each choice of axes that may be its positions.
+
+    Which they are is seen from what the model takes: fewer tokens, smaller or larger images, but
+    not fewer channels. A model that takes both tells nothing.
+    """
     if part.ndim == 2 and part.dtype.kind in "iu" and part.shape[1] > 1:
-        yield part[:, : max(1, part.shape[1] * 3 // 4)]
+        yield iter([part[:, : max(1, part.shape[1] * 3 // 4)]])
     elif part.ndim == 3:
         for axis in (2, 1):
             if part.shape[axis] > 3:
-                yield np.take(part, range(part.shape[axis] * 3 // 4), axis=axis)
+                yield iter([np.take(part, range(part.shape[axis] * 3 // 4), axis=axis)])
     elif part.ndim > 3:
-        # Channels first or last: the two or three positions are the other axes.
-        first = part.shape[1] < part.shape[-1]
-        axes = range(2, part.ndim) if first else range(1, part.ndim - 1)
-        for factor in FACTORS:
-            other = part
-            for axis in axes:
-                size = max(1, int(part.shape[axis] * factor))
-                other = np.take(other, np.arange(size) % part.shape[axis], axis=axis)
-            yield other
+        for axes in (range(2, part.ndim), range(1, part.ndim - 1)):
+            yield _scaled(part, axes)
+
+
+def _scaled(part: Array, axes: Iterable[int]) -> Iterator[Array]:
+    for factor in FACTORS:
+        other = part
+        for axis in axes:
+            size = max(1, int(part.shape[axis] * factor))
+            other = np.take(other, np.arange(size) % part.shape[axis], axis=axis)
+        yield other
