@@ -53,9 +53,9 @@ def test_requirements_set_the_exit_code(call, folder):
     code, out, err = call("show", folder, "--json", *failing)
     assert code == 1
     assert json.loads(out)["name"] == "arrays"
-    code, _, err = call("show", folder, "--no-figures", "--require", "neighbourhood(fc1) > 1")
+    code, _, err = call("show", folder, "--no-figures", "--require", "neighborhod(fc1) > 1")
     assert code == 2
-    assert "no measure 'neighbourhood'" in err
+    assert "no measure 'neighborhod'" in err
     # They are of the labeling that is shown.
     code, _, _ = call("show", folder, "--no-figures", "--labels", "place", *holding)
     assert code == 1

@@ -3,9 +3,11 @@
 import numpy as np
 import pytest
 
+import unknot
 from unknot import extract
 
 torch = pytest.importorskip("torch")
+from torch import nn  # noqa: E402
 
 LENGTHS = (5, 3, 4, 1, 5, 2)
 """So many tokens has each of the six texts; the others, of five, are padding."""
@@ -268,3 +270,49 @@ def test_images_of_other_sizes_leave_the_model_as_it_was():
     assert model.window == 4
     assert set(model.seen) == {8}
     assert int(model.count) == len(model.seen)
+
+
+class PaddingMask(nn.Module):
+    """A model of PyTorch, whose mask is True for padding."""
+
+    def __init__(self, obeys=True, inverted=False):
+        super().__init__()
+        self.obeys, self.inverted = obeys, inverted
+        self.embedding = nn.Embedding(30, 8)
+        layer = nn.TransformerEncoderLayer(8, 2, 16, batch_first=True)
+        self.encoder = nn.TransformerEncoder(layer, 2, enable_nested_tensor=False)
+
+    def forward(self, ids, padding_mask):
+        padding = padding_mask.bool()
+        if self.inverted:
+            padding = ~padding
+        return self.encoder(
+            self.embedding(ids), src_key_padding_mask=padding if self.obeys else None
+        )
+
+
+@pytest.mark.parametrize("inverted", [False, True])
+@pytest.mark.parametrize("first_batch_is_padded", [False, True])
+def test_which_value_of_a_mask_is_padding_is_seen(inverted, first_batch_is_padded):
+    torch.manual_seed(0)
+    model = PaddingMask(inverted=inverted).eval()
+    ids = torch.randint(1, 30, (12, 8))
+    padding = torch.zeros(12, 8, dtype=torch.bool)
+    padding[0 if first_batch_is_padded else 6 :, 5:] = True
+    given = ~padding if inverted else padding
+    found = unknot.extract(
+        model, {"ids": ids, "padding_mask": given}, ["encoder"], pool="mean", progress=False
+    )
+    with torch.no_grad():
+        tokens = model(ids, given)
+    kept = (~padding).float()[:, :, None]
+    expected = (tokens * kept).sum(1) / kept.sum(1)
+    np.testing.assert_allclose(found["encoder"], expected, atol=1e-5)
+
+
+def test_a_mask_that_tells_nothing_is_not_used_and_that_is_said():
+    torch.manual_seed(0)
+    model = PaddingMask(obeys=False).eval()
+    inputs = {"ids": torch.randint(1, 30, (12, 8)), "padding_mask": torch.zeros(12, 8, dtype=int)}
+    found = unknot.extract(model, inputs, ["encoder"], pool="mean", progress=False)
+    assert any("which value of padding_mask marks it is not seen" in note for note in found.notes)

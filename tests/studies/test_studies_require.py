@@ -72,7 +72,7 @@ def test_nan_never_holds(study):
     [
         ("accuracy >= 98", r"from 0 to 1, never beyond; got 98; write 98 %"),
         ("neighborhood_hit(fc1) <= 98", r"write 98 %"),
-        ("neighbourhood_hit(fc1) > 0", r"no measure 'neighbourhood_hit'; did you mean"),
+        ("neighborhod_hit(fc1) > 0", r"no measure 'neighborhod_hit'; did you mean"),
         ("neighborhood_hit(fx1) > 0", r"no layer 'fx1'; did you mean 'fc1'"),
         ("neighborhood_hit(99) > 0", r"layers are numbered 0 to"),
         ("neighborhood_hit(fc1, trained) > 0", r"no control 'trained'"),

@@ -159,7 +159,7 @@ def extract(
 
     See Also
     --------
-    unknot.representations.list_layers : List the layers and their shapes.
+    unknot.list_layers : List the layers and their shapes.
     unknot.load_model : Load a model from a file.
     unknot.study : Also map and measure every layer.
 

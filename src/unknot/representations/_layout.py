@@ -21,6 +21,7 @@ from .._typing import Array
 from .._validation.numbers import is_integer
 from ._adapters.base import Adapter
 from ._layers import Found, Probe
+from ._mask_values import padding_value
 from ._masks import MASK, PREFIXES, masks_in
 from ._samples import Source, list_parts
 from ._trace import Call, Side, Trace
@@ -51,6 +52,10 @@ class Layouts:
         The axis of the channels among those of one sample; layers that are not sure are missing.
     mask : dict of str to str
         The input that masks the positions of a layer, where it has the layer's length.
+    padding : dict of str to int
+        The value that marks padding in a mask: 0, or 1.
+    unclear : dict of str to str
+        The input that masks a layer's positions, where it is not known how.
     unfit : dict of str to str
         The input that masks a layer's positions, but has another length.
     assumed : set of str
@@ -60,6 +65,8 @@ class Layouts:
     channels: dict[str, int] = field(default_factory=dict)
     mask: dict[str, str] = field(default_factory=dict)
     unfit: dict[str, str] = field(default_factory=dict)
+    padding: dict[str, int] = field(default_factory=dict)
+    unclear: dict[str, str] = field(default_factory=dict)
     assumed: set[str] = field(default_factory=set)
 
 
@@ -127,7 +134,23 @@ def find_layouts(
             layouts.mask[name] = fitting[0]
         elif MASK not in length and (known or (length and not masks)):
             layouts.unfit[name] = known or next(iter(length))
+    _add_padding_values(adapter, batch, found, layouts)
     return layouts
+
+
+def _add_padding_values(
+    adapter: Adapter, batch: Any, found: Sequence[Found], layouts: Layouts
+) -> None:
+    """Find which value of each mask marks padding; a mask that does not tell is not used."""
+    for mask in set(layouts.mask.values()) - {MASK}:
+        masked = [entry for entry in found if layouts.mask.get(entry.layer.name) == mask]
+        value = padding_value(adapter, batch, mask, masked[-1])
+        if value is not None:
+            layouts.padding[mask] = value
+            continue
+        for entry in masked:
+            del layouts.mask[entry.layer.name]
+            layouts.unclear[entry.layer.name] = mask
 
 
 def _given(found: Sequence[Found], given: Mapping[str, str | int] | None) -> dict[str, int]:

@@ -56,6 +56,8 @@ def find_model_pooling(
                 for part in parts
             )
             mask = samples.masks(each, 0, len(tokens[0][1])).get(mask_name) if mask_name else None
+            if mask is not None and layouts.padding.get(mask_name):
+                mask = np.asarray(mask) == 0
             how = _pooled_alike(length, mask_name, mask, tokens, vectors)
             if how is not None:
                 result |= {entry.layer.name: how for entry in rows[length, mask_name]}

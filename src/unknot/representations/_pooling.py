@@ -128,15 +128,23 @@ class Pooling:
     how : str, int, callable, Token or MeanFrom
     mask : str
         The name of the input that masks the positions; "" for none.
+    padding : int
+        Its value for padding, 0 or 1.
     """
 
     def __init__(
-        self, shape: tuple[int, ...], channels: int | None, how: Any, mask: str = ""
+        self,
+        shape: tuple[int, ...],
+        channels: int | None,
+        how: Any,
+        mask: str = "",
+        padding: int = 0,
     ) -> None:
         self._channels = channels
         self._n_axes = len(shape)
         self._how = how
         self.mask = mask
+        self._padding = padding
         self._grid: list[list[slice]] = []
         if callable(how):
             self.shape: tuple[int, ...] = np.shape(self._called(np.zeros((2, *shape), np.float32)))[
@@ -189,7 +197,7 @@ class Pooling:
         tokens = tokens.reshape(len(tokens), -1, tokens.shape[-1])
         kept = None
         if mask is not None and self.mask:
-            kept = np.asarray(mask).reshape(len(mask), -1) != 0
+            kept = (np.asarray(mask).reshape(len(mask), -1) != 0) != bool(self._padding)
             if not kept.any(axis=1).all():
                 sample = start + int(np.argmin(kept.any(axis=1)))
                 raise ValueError(
@@ -403,7 +411,12 @@ def _pooled(
         notes.append(
             f"{name}: padding counts as well, as {unfit} is not of its {shape[0]:,} positions"
         )
-    pooling = Pooling(shape, channels, how, mask)
+    if tokens and (unclear := layouts.unclear.get(name)) and how not in ("cls", Token(0)):
+        notes.append(
+            f"{name}: padding counts as well, as which value of {unclear} marks it is not seen; "
+            "pass mask=, 1 for tokens that count"
+        )
+    pooling = Pooling(shape, channels, how, mask, layouts.padding.get(mask, 0))
     if pool == "auto" and tokens and name in model_pools:
         pooling.report["pool"] += ", as the model itself takes it"
     return replace(entry, pooling=pooling)
