@@ -34,6 +34,20 @@ BackendOption = Annotated[
     Backend | None,
     typer.Option("--backend", help="Keras backend.", show_default="Keras' own setting"),
 ]
+FactoryOption = Annotated[
+    str | None,
+    typer.Option(
+        "--factory",
+        help="module:function that builds the PyTorch model of a state_dict.",
+        show_default="none",
+    ),
+]
+TrustOption = Annotated[
+    bool,
+    typer.Option(
+        "--trust-pickle", help="Load PyTorch files and SavedModels that can run arbitrary code."
+    ),
+]
 JobsOption = Annotated[
     int | None, typer.Option("--n-jobs", "-j", help="Number of threads.", show_default="all cores")
 ]

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from .._io.text import shown
-from ._app import BackendOption, app
+from ._app import BackendOption, FactoryOption, TrustOption, app
 from ._streams import Terminal, print_json
 
 if TYPE_CHECKING:
@@ -38,20 +38,8 @@ def layers(
             show_default="all",
         ),
     ] = None,
-    factory: Annotated[
-        str | None,
-        typer.Option(
-            help="module:function that builds the PyTorch model of a state_dict.",
-            show_default="none",
-        ),
-    ] = None,
-    trust_pickle: Annotated[
-        bool,
-        typer.Option(
-            "--trust-pickle",
-            help="Load PyTorch files and SavedModels that can run arbitrary code.",
-        ),
-    ] = False,
+    factory: FactoryOption = None,
+    trust_pickle: TrustOption = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     backend: BackendOption = None,
 ) -> None:

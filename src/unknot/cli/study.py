@@ -11,11 +11,13 @@ from .._io.text import shown
 from ._app import (
     PAGE,
     BackendOption,
+    FactoryOption,
     IterationsOption,
     JobsOption,
     MetricOption,
     PreprocessOption,
     SeedOption,
+    TrustOption,
     app,
 )
 from ._paths import folder_to_write, note_on_output_error
@@ -83,20 +85,8 @@ def study(
         ),
     ] = 90,
     max_iter: IterationsOption = 1000,
-    factory: Annotated[
-        str | None,
-        typer.Option(
-            help="module:function that builds the PyTorch model of a state_dict.",
-            show_default="none",
-        ),
-    ] = None,
-    trust_pickle: Annotated[
-        bool,
-        typer.Option(
-            "--trust-pickle",
-            help="Load PyTorch files and SavedModels that can run arbitrary code.",
-        ),
-    ] = False,
+    factory: FactoryOption = None,
+    trust_pickle: TrustOption = False,
     class_names: Annotated[
         str | None,
         typer.Option(
