@@ -98,6 +98,19 @@ def test_data_sets(size, net, data):
     assert_same(net, DataLoader(TensorDataset(data[0]), 9), data[0])
 
 
+def test_names_of_classes_come_from_the_data_set_unless_its_labels_are_changed(data):
+    from unknot.representations import Options, open_labeled
+
+    class Named(Rows):
+        classes = ("no", "yes")
+        target_transform = None
+
+    named = Named(*data)
+    assert open_labeled(Subset(named, [1, 2]), Options()).class_names == ("no", "yes")
+    named.target_transform = lambda label: 1 - label
+    assert open_labeled(named, Options()).class_names is None
+
+
 def test_a_sampler_of_a_part_keeps_to_it(net, data):
     loader = DataLoader(Rows(*data), 4, sampler=SubsetRandomSampler([9, 2, 5]))
     assert_same(net, loader, data[0], [2, 5, 9])

@@ -156,6 +156,8 @@ class LoaderReader(Reader):
 
 def _class_names(dataset: Any) -> tuple[str, ...] | None:
     while dataset is not None:
+        if getattr(dataset, "target_transform", None) is not None:
+            return None  # the labels are no longer those that the names are of
         if (names := as_names(getattr(dataset, "classes", None))) is not None:
             return names
         dataset = getattr(dataset, "dataset", None)
