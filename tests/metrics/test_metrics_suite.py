@@ -39,7 +39,8 @@ def blobs(rng, n=200, classes=5, features=8, apart=2.0):
 def test_every_measure_is_there_with_all_that_is_said_of_it(rng):
     points, labels, map_ = blobs(rng)
     scores = measure(points, labels, map_, **FAST)
-    assert list(scores) == list(measure_names())
+    # Those of numbers instead of classes are not asked for by labels.
+    assert list(scores) == [name for name in measure_names() if not name.endswith("_r2")]
     assert len(scores) == 30
     assert scores.skipped == {}
     for name, score in scores.items():
