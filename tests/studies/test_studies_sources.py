@@ -178,6 +178,12 @@ def test_token_labels_without_a_layer_of_tokens(tokens):
         )
 
 
+def test_labels_of_tokens_leave_nothing_to_pool(tokens):
+    model, ids, labels = tokens
+    with pytest.raises(ValueError, match="pool: labels of tokens or pixels"):
+        unknot.study(model, (ids, labels), pool="mean", **QUICK)
+
+
 def test_ids_are_no_layer_and_numbers_are(net, data, tokens):
     model, ids, _ = tokens
     labels = np.arange(40) % 2

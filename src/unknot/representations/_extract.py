@@ -31,7 +31,7 @@ from ._layout import find_layouts
 from ._masks import MASK
 from ._model_pooling import find_model_pooling
 from ._places import Places, outputs_at, place_layers
-from ._pooling import Pool, pool_layers
+from ._pooling import Pool, is_auto, pool_layers
 from ._reduction import Reducer, check_reductions
 from ._representations import Representations
 from ._samples import Masked, Source, check_inputs
@@ -283,13 +283,17 @@ def prepare(
             f"got the shape {np.shape(mask)} for {_positions(found)}"
         )
     if places is not None:
+        if not (isinstance(pool, str | None) and pool in ("auto", "flatten", None)):
+            raise ValueError(
+                "pool: labels of tokens or pixels take the values at each, so that nothing is "
+                f"pooled; got {pool!r}. Leave it out, or pass one label a sample"
+            )
         n_tokens = max((p.shape[1] for p in samples.parts.values() if p.ndim == 2), default=0)
         placed, left_out = place_layers(found, layouts, places, n_tokens or places.grid[0])
         taken = resolve_aliases(placed)
         return Prepared(samples, probed, taken, [*adapter.notes, *notes, *left_out], places)
-    auto = pool == "auto" or (isinstance(pool, Mapping | list | tuple) and "auto" in str(pool))
     model_pools = {}
-    if auto or isinstance(pool, Mapping):
+    if is_auto(pool):
         model_pools = find_model_pooling(adapter, samples, probed, found, layouts)
     pooled = pool_layers(found, pool, layouts, model_pools)
     taken = resolve_aliases(pooled.found)

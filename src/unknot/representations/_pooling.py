@@ -66,6 +66,13 @@ def check_pool(pool: Pool) -> None:
     _check_one(pool)
 
 
+def is_auto(pool: Pool) -> bool:
+    """Whether some layer may be pooled by `"auto"`, as those that a mapping lacks are."""
+    if _is_list(pool):
+        return any(isinstance(item, str) and item == "auto" for item in pool)
+    return isinstance(pool, Mapping) or (isinstance(pool, str) and pool == "auto")
+
+
 def _is_list(pool: Any) -> bool:
     return isinstance(pool, Sequence) and not isinstance(pool, str)
 
