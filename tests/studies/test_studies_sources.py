@@ -78,6 +78,43 @@ def test_samples_are_drawn_by_class_before_the_inputs_are_read(net, data, monkey
     assert sorted(study.labels) == sorted(expected.labels)
 
 
+def test_samples_of_a_stream_are_drawn_when_its_labels_are_read(net, data, monkeypatch):
+    monkeypatch.setattr(sys.modules["unknot.representations"], "KEPT_BYTES", 100)
+    batches = ((x, y) for x, y in zip(data[0].split(16), data[1].split(16), strict=True))
+    study = unknot.study(net, batches, max_samples=20, **QUICK)
+    expected = unknot.study(net, data, max_samples=20, **QUICK)
+    np.testing.assert_array_equal(study.labels, expected.labels)
+    for name in study:
+        np.testing.assert_allclose(study[name].points, expected[name].points, atol=1e-6)
+
+
+def test_snippets_and_masks_are_of_all_samples_though_few_are_drawn(tokens):
+    model, ids, _ = tokens
+    labels, mask = torch.arange(40) % 2, np.ones((40, 12))
+    mask[:, 5:] = 0
+    texts = [f"text {i}" for i in range(40)]
+    for given in (TensorDataset(ids, labels), (ids, labels)):
+        study = unknot.study(model, given, max_samples=10, mask=mask, snippets=texts, **QUICK)
+        rows = [int(text.split()[1]) for text in study.snippets]
+        np.testing.assert_array_equal(study.labels, labels[rows])
+        mean = model.embedding(ids[rows])[:, :5].mean(1).detach()
+        np.testing.assert_allclose(study["embedding"].points, mean, atol=1e-6)
+
+
+def test_a_mask_is_no_part_of_the_inputs_as_a_layer():
+    class Masked(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.one = nn.Linear(8, 4)
+
+        def forward(self, x, mask):
+            return (self.one(x) * mask[:, :, None]).sum(1)
+
+    inputs = {"x": torch.randn(40, 5, 8), "mask": torch.ones(40, 5)}
+    study = unknot.study(Masked(), (inputs, np.arange(40) % 2), **QUICK)
+    assert study["inputs"].shape == (5, 8)
+
+
 def test_a_list_of_inputs_is_several(data):
     class Two(nn.Module):
         def __init__(self):

@@ -19,6 +19,7 @@ from ._layers import Layer
 from ._listing import list_layers
 from ._load import load_for_inference as load_for_inference
 from ._load import load_model
+from ._masks import masks_in as masks_in
 from ._places import Places as Places
 from ._pooling import describe_choice as describe_choice
 from ._reduction import describe_reduction as describe_reduction

@@ -32,6 +32,8 @@ class LabeledInputs:
     notes : tuple of str
     rows : ndarray of int, or None
         Which samples of the data these are; None for all.
+    n_given : int or None
+        How many samples the data have, if these are not all.
     """
 
     inputs: Any
@@ -40,6 +42,7 @@ class LabeledInputs:
     snippets: tuple[str, ...] | None = None
     notes: tuple[str, ...] = ()
     rows: Array | None = None
+    n_given: int | None = None
 
 
 def open_labeled(
@@ -76,7 +79,10 @@ def open_labeled(
             taken = _read(part, kept_bytes)
             given = None if labels is None else np.asarray(labels)[rows]
             return replace(
-                taken, labels=taken.labels if given is None else given, rows=np.asarray(rows)
+                taken,
+                labels=taken.labels if given is None else given,
+                rows=np.asarray(rows),
+                n_given=len(early),
             )
     taken = _read(reader, kept_bytes)
     return taken if labels is None else replace(taken, labels=labels)

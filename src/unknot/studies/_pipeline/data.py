@@ -82,21 +82,15 @@ class StudyData:
         drawn, notes = require_usable(
             {key: labeling.rows(rows) for key, labeling in self.labelings.items()}
         )
-        inputs, places = self.inputs, self.places
-        if places is None:
-            inputs = map_arrays(lambda array: array[rows], inputs)
-        else:
+        fewer = replace(self, labelings=drawn, snippets=snippets, notes=(*self.notes, *notes))
+        if (places := self.places) is not None:  # all samples stay, with fewer tokens or pixels
             places = replace(places, samples=places.samples[rows], positions=places.positions[rows])
-        return replace(
-            self,
-            inputs=inputs,
-            places=places,
-            labelings=drawn,
-            rows=rows,
-            snippets=snippets,
-            n_given=len(self.labels),
-            notes=(*self.notes, *notes),
-        )
+            return replace(fewer, places=places)
+        if is_stream(self.inputs):
+            inputs = self.inputs.select(rows)
+        else:
+            inputs = map_arrays(lambda array: array[rows], self.inputs)
+        return replace(fewer, inputs=inputs, rows=rows, n_given=len(self.labels))
 
     def rows_of(self, model: Any) -> Any:
         """Select the drawn samples of a dict of points; return any other model unchanged.
@@ -134,15 +128,21 @@ class StudyData:
         if mask is None:
             return None
         array = np.asarray(mask)
-        n_given = self.n_given
-        if n_given is None:
-            n_given = len(self.labels) if self.places is None else len(leaf_arrays(self.inputs)[0])
+        n_given = self._n_inputs if self.n_given is None else self.n_given
         if array.shape[:1] != (n_given,):
             raise ValueError(
                 f"mask must have a row for each of the {n_given} samples of data; got the shape "
                 f"{array.shape}"
             )
-        return array if self.rows is None or self.places is not None else array[self.rows]
+        return array if self.rows is None else array[self.rows]
+
+    @property
+    def _n_inputs(self) -> int:
+        """The number of samples of the inputs; with tokens or pixels there are more labels."""
+        if is_stream(self.inputs):
+            return int(self.inputs.n_samples)
+        arrays = leaf_arrays(self.inputs)
+        return len(arrays[0]) if arrays else len(self.labels)
 
     def points_and_notes(self, *, takes_ids: bool = False) -> tuple[Array | None, list[str]]:
         """Return the inputs as one float32 array (n_samples, *shape), and notes on them.
@@ -160,7 +160,13 @@ class StudyData:
             return None, ["the inputs are no layer: they are read batch by batch, and not kept"]
         if self.places is not None:
             return None, ["the inputs are no layer: each point is a part of a sample"]
-        arrays = [a for a in leaf_arrays(self.inputs) if a.dtype.kind in "biuf"]
+        from ...representations import masks_in
+
+        numbers = self.inputs
+        if isinstance(numbers, Mapping):
+            masks = masks_in(numbers)
+            numbers = {name: part for name, part in numbers.items() if name not in masks}
+        arrays = [a for a in leaf_arrays(numbers) if a.dtype.kind in "biuf"]
         if takes_ids:
             kept = [a for a in arrays if a.dtype.kind == "f" or a.ndim > 2]
             if not kept and arrays:
@@ -250,12 +256,13 @@ def take_data(
             raise not_data(data)
         taken = _of_opened(require_labels(opened), reading)
     if snippets is not None:
-        if len(snippets) != len(taken.labels):
+        n_given = len(taken.labels) if taken.n_given is None else taken.n_given
+        if len(snippets) != n_given:
             raise ValueError(
-                f"snippets must be one for each of the {len(taken.labels)} samples; "
-                f"got {len(snippets)}"
+                f"snippets must be one for each of the {n_given} samples; got {len(snippets)}"
             )
-        taken = replace(taken, snippets=tuple(map(str, snippets)))
+        rows = range(n_given) if taken.rows is None else taken.rows
+        taken = replace(taken, snippets=tuple(str(snippets[row]) for row in rows))
     usable, notes = require_usable(taken.labelings)
     several = len(taken.labelings) > 1
     own = [
@@ -332,7 +339,13 @@ def _of_opened(opened: LabeledInputs, reading: Reading) -> StudyData:
     snippets = taken.snippets
     if opened.snippets is not None and taken.places is None:
         snippets = opened.snippets
-    return replace(taken, snippets=snippets, rows=opened.rows, notes=(*taken.notes, *opened.notes))
+    return replace(
+        taken,
+        snippets=snippets,
+        rows=opened.rows,
+        n_given=opened.n_given,
+        notes=(*taken.notes, *opened.notes),
+    )
 
 
 def _of_positions(
