@@ -1,5 +1,6 @@
 """Slow, plain forms of what the measures compute, to hold the fast ones against."""
 
+import itertools
 from types import SimpleNamespace
 
 import numpy as np
@@ -72,3 +73,9 @@ def half_planes(outline):
     normals /= np.linalg.norm(normals, axis=1, keepdims=True)
     offsets = (normals * outline).sum(axis=1)
     return list(zip(normals, offsets.tolist(), strict=True))
+
+
+def permuted_hits(neighbors, codes):
+    """The Neighborhood Hit of all permutations of the labels."""
+    permutations = np.array(list(itertools.permutations(codes)))
+    return (permutations[:, neighbors] == permutations[:, :, None]).mean(axis=(1, 2))

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 
 from unknot.metrics import MeasureWarning, UndefinedMeasureError, class_distance_variance, nc1, nc2
 from unknot.metrics._shared import moments as _moments
-from unknot.metrics._shared.moments import class_moments, resampled_moments
+from unknot.metrics._shared.moments import class_moments
 from unknot.metrics._suite import permuted as _permuted
 from unknot.metrics._suite.permuted import permuted_moments
 from unknot.metrics.clusters import compare_centroid_distances, consistency_shares
@@ -129,26 +129,6 @@ def test_two_classes_are_always_a_simplex(rng):
 def test_classes_of_one_point_are_named(rng):
     with pytest.warns(MeasureWarning, match="1 of 3 classes have one point"):
         nc1(rng.normal(size=(5, 2)), [0, 0, 1, 1, 2])
-
-
-@pytest.mark.parametrize("classes", [3, 7])
-def test_resampled_moments_are_those_of_the_resampled_points(rng, classes):
-    labels = np.concatenate([np.arange(classes).repeat(3), rng.integers(0, classes, size=80)])
-    points = (rng.normal(size=(len(labels), 5)) + 20 + labels[:, None]).astype(np.float32)
-    weights = np.zeros((6, len(labels)), dtype=np.uint8)
-    for c in range(classes):
-        own = np.flatnonzero(labels == c)
-        weights[:, own] = rng.multinomial(len(own), np.full(len(own), 1 / len(own)), size=6)
-    observed = class_moments(points, labels, classes)
-    for b, fast in enumerate(resampled_moments(points, labels, observed, weights)):
-        rows = np.repeat(np.arange(len(labels)), weights[b])
-        slow = class_moments(points[rows], labels[rows], classes)
-        np.testing.assert_allclose(fast.counts, slow.counts)
-        np.testing.assert_allclose(fast.centered, slow.centered, atol=1e-9)
-        np.testing.assert_allclose(fast.variances, slow.variances, rtol=1e-9)
-        np.testing.assert_allclose(fast.mean_distances, slow.mean_distances, rtol=1e-7)
-        np.testing.assert_allclose(fast.whitened_variances, slow.whitened_variances, rtol=1e-4)
-        assert fast.rank == slow.rank
 
 
 @pytest.mark.parametrize(("classes", "offset", "together"), [(3, 0.0, 512), (6, 100.0, 12)])

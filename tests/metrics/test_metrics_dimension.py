@@ -4,13 +4,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metrics_oracles import brute_graph
 
+import unknot
+from unknot._io.stored_points import opened
 from unknot.metrics import (
     MeasureWarning,
     UndefinedMeasureError,
     participation_ratio,
     two_nn,
 )
-from unknot.metrics.dimension import estimate_dimension
+from unknot.metrics.dimension import (
+    estimate_dimension,
+    two_nn_from_distances,
+    two_nn_of_distinct,
+)
 
 
 @pytest.fixture
@@ -88,17 +94,74 @@ def test_weights_are_copies(rng):
             assert fast == pytest.approx((w * x * y).sum() / (w * x * x).sum(), rel=1e-12)
 
 
-def test_duplicates_are_left_out_and_counted(rng):
-    points = rng.normal(size=(300, 3))
-    points[10] = points[11]
-    with pytest.warns(MeasureWarning, match="2 of 300 points have a duplicate"):
-        result = two_nn(points)
-    assert set(range(300)) - set(result.samples.tolist()) == {10, 11}
+def with_copies(rng, points, share):
+    """Copies of a share of the points, one or two of each, anywhere among the rows."""
+    n = int(share * len(points))
+    copied = rng.choice(len(points), n, replace=False)
+    rows = np.concatenate([np.arange(len(points)), copied, copied[: n // 2]])
+    return points[rng.permutation(rows)]
 
 
-def test_nothing_but_duplicates_is_an_error():
+@pytest.mark.parametrize("share", [0.1, 0.2, 1.0])
+@pytest.mark.parametrize("features", [3, 12])
+def test_identical_points_count_once(rng, tmp_path, share, features):
+    points = rng.normal(size=(700, features)).astype(np.float32)
+    given = with_copies(rng, points, share)
+    alone = two_nn(points).value
+    stored = np.memmap(tmp_path / "points", np.float32, "w+", shape=given.shape)
+    stored[:] = given
+    count = f"{len(given) - 700} of {len(given)} points are identical to others"
+    with pytest.warns(MeasureWarning, match=count):
+        result = two_nn(given)
+    assert result.value == pytest.approx(alone, rel=1e-12)
+    distances = unknot.nearest_neighbors(given, 2).distances
+    on_disk = two_nn_of_distinct(opened(stored, given.nbytes // 3), distances)
+    assert on_disk.value == pytest.approx(alone, rel=1e-6)
+    for found in (result, on_disk):
+        assert len(np.unique(given[found.samples], axis=0)) == len(found.samples) == 700
+        for i in found.samples:
+            assert i == np.flatnonzero((given == given[i]).all(axis=1))[0]
+
+
+def test_rows_of_zeros_behind_a_relu_count_once(rng):
+    points = ball(rng, 1000, 3)
+    dead = np.concatenate([points, np.zeros((3, 3))])
+    with pytest.warns(MeasureWarning, match="2 of 1003 points are identical"):
+        assert two_nn(dead).value == pytest.approx(
+            two_nn(np.concatenate([points, np.zeros((1, 3))])).value, rel=1e-12
+        )
+
+
+def test_doubled_points_are_as_those_of_one_ball(rng):
+    # As neighbors at equal distances, copies would raise it to 5.5 and 6.1.
+    points = ball(rng, 3000, 5)
+    for share in (0.1, 0.2):
+        with pytest.warns(MeasureWarning, match="identical"):
+            assert 4.6 < two_nn(with_copies(rng, points, share)).value < 5.3
+
+
+def test_ratios_of_one_are_counted_if_they_are_many(rng):
+    points = np.unique(np.round(rng.normal(size=(500, 3)) * 8), axis=0)
+    with pytest.warns(MeasureWarning, match="are equally far, as on a lattice"):
+        two_nn(points)
+
+
+@pytest.mark.parametrize("n_distinct", [1, 2])
+def test_too_few_distinct_points_are_an_error(n_distinct):
+    points = np.ones((10, 3))
+    points[: n_distinct - 1] = 0
+    message = f"at least 3 distinct points; {n_distinct} of 10 points are distinct"
+    with pytest.raises(UndefinedMeasureError, match=message):
+        two_nn(points)
+
+
+def test_distances_alone_leave_out_points_with_a_duplicate():
+    distances = np.array([[0, 1], [0, 1], [1, 2], [1, 3], [2, 3]], np.float32)
+    result = two_nn_from_distances(distances)
+    assert result.samples.tolist() == [2, 3, 4]
+    assert result.notes[0].startswith("2 of 5 points have a duplicate")
     with pytest.raises(UndefinedMeasureError, match="Remove the duplicates"):
-        two_nn(np.ones((10, 3)))
+        two_nn_from_distances(distances[:4])
 
 
 def test_a_grid_is_an_error():

@@ -2,9 +2,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from metrics_oracles import brute_graph
 from sklearn.manifold import trustworthiness as reference
 
+from unknot import nearest_neighbors
 from unknot.metrics import (
     MeasureWarning,
     UndefinedMeasureError,
@@ -23,27 +23,28 @@ def rng():
 
 
 def slow_scores(points, map_, labels, k):
-    """Trustworthiness and continuity, plain and class-aware, with full rankings."""
+    """Trustworthiness and continuity, plain and class-aware, with all distances."""
     n = len(points)
 
-    def ranks(x):
-        return brute_graph(x, n - 1).indices
+    def squares(x):
+        return np.square(x[:, None].astype(np.float64) - x).sum(axis=2)
 
     def score(shown, source, counts):
         total = 0
         for i in range(n):
             for j in shown[i][:k]:
-                rank = int(np.flatnonzero(source[i] == j)[0]) + 1
+                closer = source[i] < source[i, j]
+                rank = int(closer.sum()) - bool(closer[i]) + 1
                 if rank > k and counts(labels[i], labels[j]):
                     total += rank - k
         return 1 - 2 / (n * k * (2 * n - 3 * k - 1)) * total
 
-    native, on_map = ranks(points), ranks(map_)
+    native, on_map = (nearest_neighbors(x, k).indices for x in (points, map_))
     return (
-        score(on_map, native, lambda a, b: True),
-        score(native, on_map, lambda a, b: True),
-        score(on_map, native, lambda a, b: a != b),
-        score(native, on_map, lambda a, b: a == b),
+        score(on_map, squares(points), lambda a, b: True),
+        score(native, squares(map_), lambda a, b: True),
+        score(on_map, squares(points), lambda a, b: a != b),
+        score(native, squares(map_), lambda a, b: a == b),
     )
 
 
@@ -51,7 +52,7 @@ def slow_scores(points, map_, labels, k):
 @given(seed=st.integers(0, 2**32 - 1), k=st.integers(1, 9), grid=st.booleans())
 def test_they_are_the_slow_forms(seed, k, grid):
     rng = np.random.default_rng(seed)
-    # On a grid many distances are equal, and their order is that of the indices.
+    # On a grid many distances are equal: such points share the best of their ranks.
     points = rng.integers(0, 3, size=(24, 3)) if grid else rng.normal(size=(24, 5))
     map_ = rng.integers(0, 3, size=(24, 2)) if grid else rng.normal(size=(24, 2))
     points, map_ = points.astype(np.float32), map_.astype(np.float32)
@@ -63,6 +64,13 @@ def test_they_are_the_slow_forms(seed, k, grid):
     assert aware.value == pytest.approx(expected[2], abs=1e-12)
     aware = class_continuity(points, map_, labels, k)
     assert aware.value == pytest.approx(expected[3], abs=1e-12)
+
+
+def test_equally_far_points_are_faithful_whatever_the_order_of_rows(rng):
+    points = rng.integers(0, 3, size=(60, 2)).astype(np.float32)
+    order = rng.permutation(60)
+    assert trustworthiness(points, points, 5).value == 1.0
+    assert continuity(points[order], points[order], 5).value == 1.0
 
 
 def test_scikit_learn_agrees(rng):
@@ -82,17 +90,17 @@ def test_by_hand():
     # On a line at 0, 1, 3, 6, 10; on the map 1 and 6 have changed places: 0, 6, 3, 1, 10.
     # Nearest one on the map: of 0 the point at 1 (d), of 6 (b) 3 (c), of 3 (c) 1 (d) (2 away),
     # of 1 (d) 0 (a), of 10 (e) 6 (b). Ranks in the representation: d from a: after b, c, so 3;
-    # c from b: a is 1 away, c 2: 2; d from c: b is 2 away, then a and d at 3, a first: 3;
+    # c from b: a is 1 away, c 2: 2; d from c: b is 2 away, then a and d both at 3: 2;
     # a from d: c 3, e 4, b 5, a 6: 4; b from e: d 4, c 7, b 9: 3.
-    # Excess over k = 1: 2 + 1 + 2 + 3 + 2 = 10; 1 - 2/(5 * 1 * (10 - 3 - 1)) * 10 = 1/3.
+    # Excess over k = 1: 2 + 1 + 1 + 3 + 2 = 9; 1 - 2/(5 * 1 * (10 - 3 - 1)) * 9 = .4.
     points = np.array([[0.0], [1.0], [3.0], [6.0], [10.0]])
     map_ = np.array([[0.0], [6.0], [3.0], [1.0], [10.0]])
     result = trustworthiness(points, map_, 1)
-    assert result.value == pytest.approx(1 / 3)
-    np.testing.assert_allclose(result.per_point, 1 - 2 / 6 * np.array([2, 1, 2, 3, 2]))
-    # Labels a a a b b: strangers of another class are d from a (2), d from c (2), a from d (3) and
-    # b from e (2), so 9: 1 - 9/15.
-    assert class_trustworthiness(points, map_, list("aaabb"), 1).value == pytest.approx(6 / 15)
+    assert result.value == pytest.approx(0.4)
+    np.testing.assert_allclose(result.per_point, 1 - 2 / 6 * np.array([2, 1, 1, 3, 2]))
+    # Labels a a a b b: strangers of another class are d from a (2), d from c (1), a from d (3) and
+    # b from e (2), so 8: 1 - 8/15.
+    assert class_trustworthiness(points, map_, list("aaabb"), 1).value == pytest.approx(7 / 15)
 
 
 def test_a_faithful_map_scores_one(rng):
@@ -149,11 +157,11 @@ def test_given_graphs_are_used(rng):
         rng.normal(size=(60, 2)).astype(np.float32),
     )
     assert (
-        trustworthiness(points, map_, 4, map_graph=brute_graph(map_, 9)).value
+        trustworthiness(points, map_, 4, map_graph=nearest_neighbors(map_, 9)).value
         == trustworthiness(points, map_, 4).value
     )
     assert (
-        continuity(points, map_, 4, graph=brute_graph(points, 9)).value
+        continuity(points, map_, 4, graph=nearest_neighbors(points, 9)).value
         == continuity(points, map_, 4).value
     )
 

@@ -18,7 +18,6 @@ from unknot.metrics import (
 )
 from unknot.metrics._shared.distances import stratified_sample
 from unknot.metrics._shared.many import ClassPairs
-from unknot.metrics._shared.moments import class_moments, whitened_influence
 
 FAST = {"n_resamples": 20, "n_permutations": 2, "max_samples": 500, "n_draws": 20}
 
@@ -102,60 +101,6 @@ def test_every_class_is_in_as_many_pairs():
     again = ClassPairs.draw(230, 3)
     assert (pairs.first == again.first).all()
     assert not np.array_equal(pairs.drawn, ClassPairs.draw(230, 4).drawn)
-
-
-def means_of(points, labels, weights, n_classes):
-    own = [labels == c for c in range(n_classes)]
-    return np.stack([np.average(points[c], axis=0, weights=weights[c]) for c in own])
-
-
-def test_the_influence_on_nc1_is_its_derivative():
-    points, labels = many(n_classes=8, per_class=9, features=5)
-    influence = whitened_influence(points, labels, class_moments(points, labels, 8))
-
-    def weighted(weights):
-        means = np.stack(
-            [
-                np.average(points[labels == c], axis=0, weights=weights[labels == c])
-                for c in range(8)
-            ]
-        )
-        centered = means - means.mean(axis=0)
-        between = np.linalg.pinv(centered.T @ centered / 8)
-        deviations = points - means[labels]
-        within = (weights[:, None] * deviations).T @ deviations / len(points)
-        return np.trace(within @ between) / 8
-
-    # One point is drawn a little more often, another of its class as much less.
-    for one, other in ((0, 8), (1, 17), (5, 69)):
-        assert labels[one] == labels[other]
-        step = np.zeros(len(points))
-        step[[one, other]] = 1e-4, -1e-4
-        slope = (weighted(1 + step) - weighted(1 - step)) / 2e-4
-        assert influence[one] - influence[other] == pytest.approx(slope, rel=2e-3)
-
-
-def test_with_fewer_directions_than_features_the_influence_is_the_derivative_too():
-    points, labels = many(n_classes=4, per_class=9, features=7)
-    influence = whitened_influence(points, labels, class_moments(points, labels, 4))
-
-    def weighted(weights):
-        means = np.stack(
-            [
-                np.average(points[labels == c], axis=0, weights=weights[labels == c])
-                for c in range(4)
-            ]
-        )
-        centered = means - means.mean(axis=0)
-        between = np.linalg.pinv(centered.T @ centered / 4, rcond=1e-9, hermitian=True)
-        deviations = points - means[labels]
-        within = (weights[:, None] * deviations).T @ deviations / len(points)
-        return np.trace(within @ between) / 4
-
-    step = np.zeros(len(points))
-    step[[0, 4]] = 1e-4, -1e-4
-    slope = (weighted(1 + step) - weighted(1 - step)) / 2e-4
-    assert influence[0] - influence[4] == pytest.approx(slope, rel=2e-3)
 
 
 def test_the_capacity_of_a_part_of_the_classes_is_near_that_of_all():

@@ -133,17 +133,6 @@ def test_no_note_where_both_metrics_agree_and_a_sample_is_said():
     assert "of 3000 points, a stratified sample" in note
 
 
-def test_the_standard_error_is_the_scatter_of_resamples():
-    from unknot.metrics._suite.compared import _standard_error
-
-    points, labels = directions(n=600)
-    scores = measure(points, labels, measures="neighborhood_hit", n_resamples=1000)
-    low, high = scores["neighborhood_hit"].interval
-    graph = unknot.nearest_neighbors(points, 6)
-    error = _standard_error(graph, 6, labels, scores["neighborhood_hit"].value)
-    assert 2 * 1.96 * error == pytest.approx(high - low, rel=0.12)
-
-
 def test_points_on_disk_follow_the_metric(tmp_path):
     points, labels = directions()
     points[5] = 0

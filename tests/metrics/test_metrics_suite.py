@@ -22,7 +22,13 @@ WITHOUT_NULL = {
     "participation_ratio",
     "linear_cka",
 }
-WITHOUT_INTERVAL = {"convex_hulls", "center_correlation"}
+WITHOUT_INTERVAL = {
+    "convex_hulls",
+    "center_correlation",
+    "manifold_capacity",
+    "manifold_radius",
+    "manifold_dimension",
+}
 
 
 @pytest.fixture
@@ -127,44 +133,6 @@ def test_separated_classes_do_better_than_by_chance(rng):
             assert score.value < score.null_interval[0], name
 
 
-CHECKED = [
-    "neighborhood_hit",
-    "distance_consistency",
-    "silhouette",
-    "davies_bouldin",
-    "calinski_harabasz",
-    "nc1",
-    "nc2",
-    "class_distance_variance",
-    "two_nn",
-    "participation_ratio",
-    "linear_cka",
-    "trustworthiness",
-    "continuity",
-    "label_trustworthiness",
-    "best_ellipses",
-    "linear_probe",
-]
-
-
-def test_intervals_are_as_wide_as_the_scatter_of_new_data():
-    # Sixty data sets of one kind: the standard deviation of a score over them, known to 9 %, is
-    # the width of its 95 % interval over 2 * 1.96. Intervals that hold centroids or classifiers
-    # fixed miss the part of the scatter that comes from these; those that weigh both ends of
-    # neighbors count some of it twice.
-    values, widths = {name: [] for name in CHECKED}, {name: [] for name in CHECKED}
-    for seed in range(60):
-        points, labels, map_ = blobs(np.random.default_rng(seed), n=250, apart=1.5)
-        scores = measure(points, labels, map_, CHECKED, n_resamples=100, n_permutations=0)
-        for name in CHECKED:
-            values[name].append(scores[name].value)
-            low, high = scores[name].interval
-            widths[name].append((high - low) / (2 * 1.96))
-    for name in CHECKED:
-        ratio = np.mean(widths[name]) / np.std(values[name], ddof=1)
-        assert 0.65 < ratio < 1.9, (name, ratio)
-
-
 def test_the_same_seed_gives_the_same_for_any_number_of_threads(rng):
     points, labels, map_ = blobs(rng, n=400)
     arguments = {**FAST, "max_samples": 100}
@@ -178,7 +146,11 @@ def test_the_same_seed_gives_the_same_for_any_number_of_threads(rng):
 
     assert comparable(n_jobs=1) == comparable(n_jobs=3)
     other = comparable(random_state=1)
-    assert other["scores"][0]["interval"] != comparable()["scores"][0]["interval"]
+    intervals = [
+        next(score["interval"] for score in found["scores"] if score["name"] == "silhouette")
+        for found in (other, comparable())
+    ]
+    assert intervals[0] != intervals[1]
 
 
 def test_without_a_seed_one_is_drawn_and_recorded(rng):
@@ -318,7 +290,7 @@ def test_a_dead_layer_is_said_to_be_dead(rng):
     scores = measure(np.full((200, 8), 0.25), labels, **FAST)
     assert "the representation is dead" in scores.notes[0]
     assert "coincide" in scores.skipped["nc1"]
-    assert "choice of their neighbors is arbitrary" in scores["neighborhood_hit"].notes[0]
+    assert "mean over all choices" in scores["neighborhood_hit"].notes[0]
 
 
 def test_constant_features_are_counted(rng):

@@ -3,10 +3,11 @@
 import numpy as np
 import pytest
 import zarr
+from neighbors_oracles import brute
 
 import unknot
 from unknot._io.stored_points import StoredPoints, opened
-from unknot.neighbors import _blocks
+from unknot.neighbors import _blocks, _duplicates
 
 
 class Sliced:
@@ -69,19 +70,24 @@ def test_ties_and_duplicates(tmp_path, n, d):
     points[1::50] = 0
     points[2::50] = -0.0
     assert_same(on_disk(points, tmp_path / "points", 100), points, 30, 4 * points.size // 5)
-    # Brute force, ties by index.
     found = unknot.nearest_neighbors(Sliced(points), 30, max_memory=4 * points.size // 5)
-    squares = np.square(points[5].astype(float) - points).sum(axis=1)
-    squares[5] = np.inf
-    np.testing.assert_array_equal(found.indices[5], np.argsort(squares, kind="stable")[:30])
+    np.testing.assert_array_equal(found.indices, brute(points, 30)[0])
 
 
 def test_hash_collisions_are_resolved(monkeypatch):
     points = grid(300, 4)
-    monkeypatch.setattr(
-        _blocks, "hash_rows", lambda bits, first, last, hashes: hashes.__setitem__(slice(None), 7)
-    )
-    assert_same(Sliced(points), points, 9, 4 * points.size // 3)
+    wanted = unknot.nearest_neighbors(points, 9)
+
+    def collide(bits, first, last, hashes):
+        hashes[first:last] = 7
+
+    monkeypatch.setattr(_blocks, "hash_rows", collide)
+    monkeypatch.setattr(_duplicates, "hash_rows", collide)
+    for given in (points, Sliced(points)):
+        found = unknot.nearest_neighbors(given, 9, max_memory=4 * points.size // 3)
+        np.testing.assert_array_equal(found.distances, wanted.distances)
+        squares = np.square(points[found.indices] - points[:, None]).sum(axis=2)
+        np.testing.assert_array_equal(found.distances, np.sqrt(squares))
 
 
 @pytest.mark.parametrize("dtype", [np.float64, np.float16, np.uint8, np.int32])

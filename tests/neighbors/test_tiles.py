@@ -84,9 +84,10 @@ def test_one_update_serves_both_tiles():
     points = rng.normal(size=(1000, 40)).astype(np.float32)
     with ThreadTeam(1) as team:
         axes = Axes.principal(points, team)
-        tiles = Tiles.along_tree(points, axes.coordinates(points, team), team)
+        keys = np.arange(1000, dtype=np.uint64)
+        tiles = Tiles.along_tree(points, axes.coordinates(points, team), keys, team)
     errors = tiles.coordinates.errors + tiles.slack
-    found = KNearest.empty(errors, 4, axes.scale)
+    found = KNearest.empty(errors, 4, axes.scale, tiles.keys, keys)
     first, second = tiles.slices
     TilePair(tiles, tiles).update(0, 1, found.view(first), found.view(second))
     ordered = points[tiles.order].astype(np.float64)

@@ -102,8 +102,35 @@ def test_representatives_by_hand():
 def test_distances_of_zero_that_are_no_copies():
     # On a ring, each at distance 0 from the next two: no group is isolated.
     indices = (np.arange(9)[:, None] + [1, 2]) % 9
-    graph = NeighborGraph(np.sort(indices).astype(np.int32), np.zeros((9, 2), np.float32))
+    indices, zeros = np.sort(indices).astype(np.int32), np.zeros((9, 2), np.float32)
+    graph = NeighborGraph(indices, zeros, "precomputed")
     assert Representatives.of(graph).n_left_out == 0
     # Two equal rows, but their samples have other neighbors.
     graph.indices[3] = graph.indices[4] = [0, 1]
     assert Representatives.of(graph).n_left_out == 0
+
+
+def test_copies_that_are_neighbors_in_a_ring():
+    # Two neighbors each. Samples 0 to 4 are equal, each a neighbor of the two before it; 5 and 6
+    # are elsewhere. Sample 4 is left out, and 5, which has 4 and 0 as neighbors, gets 1 and 2: one
+    # after the other from number 4 modulo 3.
+    indices = [[1, 2], [2, 3], [3, 4], [4, 0], [0, 1], [4, 0], [5, 3]]
+    distances = [[0, 0]] * 5 + [[5, 5], [1, 6]]
+    graph = NeighborGraph(np.array(indices, np.int32), np.array(distances, np.float32))
+    found = Representatives.of(graph)
+    assert found.kept.tolist() == [0, 1, 2, 5, 6]
+    assert found.place.tolist() == [0, 1, 2, 0, 0, 3, 4]
+    assert found.graph.indices.tolist() == [[1, 2], [0, 2], [0, 1], [1, 2], [3, 0]]
+
+
+def test_samples_elsewhere_keep_distinct_neighbors_among_the_copies():
+    points = dead()
+    # One sample near the copies, with all its 30 neighbors among them.
+    points[-1] = 0
+    points[-1, 0] = 1e-3
+    graph = unknot.nearest_neighbors(points, 30)
+    found = Representatives.of(graph)
+    row = found.graph.indices[-1]
+    assert found.n_left_out == 150 - 31
+    assert len(set(row.tolist())) == 30
+    assert (found.graph.distances[-1] == np.float32(1e-3)).all()

@@ -223,6 +223,9 @@ def single_threaded_blas() -> Iterator[None]:
     process: the first context sets it and the last one restores the previous limit, so that
     overlapping computations do not restore each other's.
     """
+    # SciPy brings a BLAS of its own: one that is loaded inside would not be limited.
+    import scipy.linalg  # noqa: F401
+
     global _blas_limits, _blas_users
     with _blas_lock:
         if _blas_users == 0:

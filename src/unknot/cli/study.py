@@ -155,6 +155,13 @@ def study(
             show_default="none",
         ),
     ] = None,
+    n_refits: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Times to map halves of the samples anew, for intervals of the maps' scores.",
+        ),
+    ] = 0,
     random_state: SeedOption = 0,
     n_jobs: JobsOption = None,
     backend: BackendOption = None,
@@ -209,6 +216,7 @@ def study(
             pool=_pool_of(pool),
             plan=plan,
             project=project,
+            measure_options={"n_refits": n_refits} if n_refits else None,
             random_state=random_state,
             n_jobs=n_jobs,
             on_stage=print_stage,

@@ -2,12 +2,22 @@
 
 from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
 from ._suite.compared import CONFLICT as CONFLICT  # these are for studies
+from ._suite.entry import Measure as Measure
 from ._suite.registry import MEASURES as MEASURES
-from ._suite.registry import Measure as Measure
 from .capacity import ManifoldCapacity, manifold_capacity
 from .clusters import DistanceConsistency, Silhouette, distance_consistency, silhouette
 from .collapse import class_distance_variance, nc1, nc2
+from .control import ControlTask, control_task
 from .dimension import IntrinsicDimension, ParticipationRatio, participation_ratio, two_nn
+from .directions import Alignment, Uniformity, alignment, uniformity
+from .discrimination import (
+    DiscriminationValue,
+    FisherRatio,
+    fisher_ratio,
+    generalized_discrimination_value,
+)
+from .effort import DescriptionLength, VInformation, description_length, v_information
+from .entanglement import SoftNearestNeighborLoss, soft_nearest_neighbor_loss
 from .faithfulness import (
     Faithfulness,
     class_continuity,
@@ -15,6 +25,8 @@ from .faithfulness import (
     continuity,
     trustworthiness,
 )
+from .glue import Glue, glue
+from .knn import KNNAccuracy, knn_accuracy
 from .label_faithfulness import label_continuity, label_trustworthiness
 from .linear import LinearProbe, linear_probe
 from .neighborhood import (
@@ -28,20 +40,37 @@ from .own import all_measures as all_measures
 from .own import check_names as check_names
 from .own import split_measures as split_measures
 from .regression import Regression, linear_r2, neighborhood_r2
+from .robustness import ProbeNoise, ProbeTransfer, probe_noise, probe_transfer
+from .scale import ClassDimension, DimensionByScale, class_dimension, gride
 from .scores import Score, Scores
 from .separation import DaviesBouldin, calinski_harabasz, davies_bouldin
 from .shapes import ConvexHulls, Ellipses, best_ellipses, convex_hulls, peeled_hulls
 from .similarity import Similarity, linear_cka
+from .simulated_capacity import SimulatedCapacity, simulated_capacity
+from .spanning_tree import SpanningTreeEdges, spanning_tree_edges
+from .spectrum import EffectiveRank, effective_rank
 from .suite import measure, measure_names
+from .topology import ClassTopology, class_topology
 
 __all__ = [
+    "Alignment",
+    "ClassDimension",
     "ClassResult",
+    "ClassTopology",
+    "ControlTask",
     "ConvexHulls",
     "DaviesBouldin",
+    "DescriptionLength",
+    "DimensionByScale",
+    "DiscriminationValue",
     "DistanceConsistency",
+    "EffectiveRank",
     "Ellipses",
     "Faithfulness",
+    "FisherRatio",
+    "Glue",
     "IntrinsicDimension",
+    "KNNAccuracy",
     "LinearProbe",
     "ManifoldCapacity",
     "MeasureWarning",
@@ -49,6 +78,8 @@ __all__ = [
     "NeighborhoodHit",
     "PairResult",
     "ParticipationRatio",
+    "ProbeNoise",
+    "ProbeTransfer",
     "Regression",
     "Result",
     "Score",
@@ -56,16 +87,32 @@ __all__ = [
     "Scores",
     "Silhouette",
     "Similarity",
+    "SimulatedCapacity",
+    "SoftNearestNeighborLoss",
+    "SpanningTreeEdges",
     "UndefinedMeasureError",
+    "Uniformity",
+    "VInformation",
+    "alignment",
     "best_ellipses",
     "calinski_harabasz",
     "class_continuity",
+    "class_dimension",
     "class_distance_variance",
+    "class_topology",
     "class_trustworthiness",
     "continuity",
+    "control_task",
     "convex_hulls",
     "davies_bouldin",
+    "description_length",
     "distance_consistency",
+    "effective_rank",
+    "fisher_ratio",
+    "generalized_discrimination_value",
+    "glue",
+    "gride",
+    "knn_accuracy",
     "label_continuity",
     "label_trustworthiness",
     "linear_cka",
@@ -81,9 +128,16 @@ __all__ = [
     "neighborhood_r2",
     "participation_ratio",
     "peeled_hulls",
+    "probe_noise",
+    "probe_transfer",
     "register",
     "silhouette",
+    "simulated_capacity",
+    "soft_nearest_neighbor_loss",
+    "spanning_tree_edges",
     "trustworthiness",
     "two_nn",
+    "uniformity",
     "unregister",
+    "v_information",
 ]

@@ -13,6 +13,7 @@ from .._typing import AnyArray, Array, Float32, Float64, Int64
 from .._validation.numbers import check_integer
 from ._shared.checks import check_labeled, require_classes
 from ._shared.distances import Sample, scan_distances, stratified_sample
+from ._shared.intervals import sampled_influence
 from ._shared.moments import ClassMoments, class_moments, point_blocks, row_blocks
 from ._shared.results import (
     ClassResult,
@@ -319,10 +320,20 @@ class Silhouettes:
     """
 
     def __init__(
-        self, labelings: list[Array], sample: Sample, n_classes: int, *, cosine: bool = False
+        self,
+        labelings: list[Array],
+        sample: Sample,
+        n_classes: int,
+        *,
+        cosine: bool = False,
+        with_influence: bool = False,
     ) -> None:
         self.codes = np.stack(labelings, axis=1)
+        self.sample = sample
         self.rows = sample.rows
+        # By the first row of each block, which threads finish in any order.
+        self._influences: dict[int, Array] = {}
+        self._with_influence = with_influence and n_classes > 1
         self.sizes = np.bincount(self.codes[:, 0], minlength=n_classes)
         self.cosine = cosine
         self.shares = np.zeros((len(labelings), len(sample.rows)))
@@ -341,6 +352,51 @@ class Silhouettes:
         for run, shares in enumerate(self.shares):
             own = self.codes[self.rows[part], run]
             shares[part] = silhouettes(sums[:, run], own, self.sizes)
+        if self._with_influence:
+            self._influences[part.start] = self._influence(part, squares, sums[:, 0])
+
+    @property
+    def influence(self) -> Array:
+        """Influence of each point on the mean, with the first labeling (n_samples,)."""
+        found = sampled_influence(self.shares[0], self.sample, self.codes[:, 0])
+        for start in sorted(self._influences):
+            found += self._influences[start]
+        return found
+
+    def _influence(self, part: slice, squares: Array, sums: Array) -> Array:
+        """Return the influence of all points as the others' neighbors, on a block of rows."""
+        from ._shared.kernels_distances import add_silhouette_influence
+
+        rows, codes = self.rows[part], self.codes[:, 0]
+        own, at = codes[rows], np.arange(len(rows))
+        within = sums[at, own] / np.maximum(self.sizes[own] - 1, 1)
+        between = sums / self.sizes
+        between[at, own] = np.inf
+        near = between.argmin(axis=1)
+        nearest = between[at, near]
+        # s = b / a - 1 or 1 - a / b: its derivatives by a and b; 0 where it is 0 by convention.
+        defined = (np.maximum(within, nearest) > 0.0) & (self.sizes[own] > 1)
+        weights = np.where(defined, self.sample.weights[part], 0.0)
+        a, b = np.maximum(within, 1e-300), np.maximum(nearest, 1e-300)
+        far = within > nearest
+        with np.errstate(over="ignore"):
+            to_a = np.where(far, -(b / a) / a, -1.0 / b)
+            to_b = np.where(far, 1.0 / a, (a / b) / b)
+        found = np.zeros(squares.shape[1])
+        add_silhouette_influence(
+            squares,
+            own,
+            near,
+            codes,
+            self.cosine,
+            within,
+            nearest,
+            np.where(weights > 0.0, weights * to_a / self.sizes[own], 0.0),
+            np.where(weights > 0.0, weights * to_b / self.sizes[near], 0.0),
+            rows,
+            found,
+        )
+        return found
 
 
 def silhouette_from_shares(

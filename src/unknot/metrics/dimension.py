@@ -1,6 +1,6 @@
 """Dimension: local (TwoNN) and global (participation ratio)."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 else:  # importing it would import Numba
     NeighborGraph = Any
 
+# Above this share of points with two neighbors at the same distance, a note says so.
+MANY_LEVEL = 0.05
+
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
 class IntrinsicDimension(Result):
@@ -30,7 +33,7 @@ class IntrinsicDimension(Result):
     log_ratios : array of float64 (n_used,)
         log(r2/r1) of each point used.
     samples : array of int64 (n_used,)
-        Indices of the points used: those without a duplicate.
+        Indices of the points used. Of identical points, this is the first.
     discard : float
         Fraction of the largest ratios that was discarded.
     method : {"fit", "likelihood"}
@@ -92,7 +95,7 @@ def two_nn(
     Raises
     ------
     UndefinedMeasureError
-        If fewer than three points have no duplicate, or if the two neighbors of all points are
+        If there are fewer than three distinct points, or if the two neighbors of all points are
         equally far.
 
     See Also
@@ -102,7 +105,11 @@ def two_nn(
 
     Notes
     -----
-    Points with a duplicate (r1 = 0) have no ratio; they are left out and counted in ``notes``.
+    Identical points count as one: the neighbors are the two nearest distinct points. (With them as
+    neighbors, at equal distances, the estimate would be too high.) How many there are is in
+    ``notes``, and so is the number of ratios of 1, if they are more than 5 %: on a lattice, or with
+    rounded data, they make the estimate too high.
+
     Above a dimension of about 20 the estimate is too low for any practical number of points.
 
     References
@@ -124,7 +131,42 @@ def two_nn(
     if method not in ("fit", "likelihood"):
         raise ValueError(f'method must be "fit" or "likelihood"; got {method!r}')
     graph = check_graph(points, 2, graph, n_jobs)
-    return warn_notes(two_nn_from_distances(graph.distances, discard, method))
+    return warn_notes(two_nn_of_distinct(points, graph.distances, discard, method, n_jobs))
+
+
+def two_nn_of_distinct(
+    points: Rows,
+    distances: Array,
+    discard: float = 0.1,
+    method: str = "fit",
+    n_jobs: int | None = None,
+) -> IntrinsicDimension:
+    """Compute the TwoNN dimension of the distinct points among these.
+
+    Parameters
+    ----------
+    points : array or StoredPoints, (n_samples, n_features)
+        float32, in a space of Euclidean distances.
+    distances : array (n_samples, k >= 2)
+        Their distances to their nearest neighbors, which show whether there are duplicates.
+    """
+    if (distances[:, 0] > 0.0).all():
+        return two_nn_from_distances(distances, discard, method)
+    from ..neighbors import graph_of_distinct
+
+    graph, first = graph_of_distinct(points, 2, n_jobs)
+    n_samples = len(points)
+    if graph is None or len(first) < 3:
+        raise UndefinedMeasureError(
+            f"TwoNN needs at least 3 distinct points; {len(first)} of {n_samples} points are "
+            "distinct"
+        )
+    found = two_nn_from_distances(graph.distances, discard, method)
+    note = (
+        f"{n_samples - len(first)} of {n_samples} points are identical to others; TwoNN counts "
+        "identical points once"
+    )
+    return replace(found, samples=first[found.samples], notes=(note, *found.notes))
 
 
 def two_nn_from_distances(
@@ -145,6 +187,12 @@ def two_nn_from_distances(
         notes.append(
             f"{left_out} of {len(first)} points have a duplicate, so their ratio of distances is "
             "undefined; TwoNN leaves them out"
+        )
+    level = int((log_ratios == 0.0).sum())
+    if level > MANY_LEVEL * len(used):
+        notes.append(
+            f"the two nearest neighbors of {level} of {len(used)} points are equally far, as on a "
+            "lattice; TwoNN is then too high"
         )
     value = estimate_dimension(np.sort(log_ratios), np.ones((1, len(used))), discard, method)[0]
     if not np.isfinite(value):
@@ -184,6 +232,26 @@ def estimate_dimension(ordered: Array, weights: Array, discard: float, method: s
         length = kept @ np.square(ordered)
     slope = np.divide(count, length, out=np.full(len(count), np.inf), where=length > 0.0)
     return np.asarray(slope)
+
+
+def dimension_influence(log_ratios: Array, value: float, discard: float) -> Array:
+    r"""Return the influence of each ratio on the fitted dimension (n_used,).
+
+    With x the sorted log ratios, u_i = i / n, h = -log(1 - u) and B = 1/n sum x_i^2 over the m kept,
+
+    .. math:: \psi(z) = \frac{1}{nB} \sum_{i \le m} (h_i - 2 d x_i) (x_{i+1} - x_i)
+              (u_i - [z \le x_i])
+    """
+    ordered = np.sort(log_ratios)
+    size = len(ordered)
+    kept = min(int(np.floor((1.0 - discard) * size + 1e-9)), size - 1)
+    heights = np.arange(1, kept + 1) / size
+    terms = -np.log(1.0 - heights) - 2.0 * value * ordered[:kept]
+    terms *= np.diff(ordered)[:kept]
+    above = np.append(np.cumsum(terms[::-1])[::-1], 0.0)
+    square = float(ordered[:kept] @ ordered[:kept])
+    psi = (float(terms @ heights) - above[np.searchsorted(ordered[:kept], log_ratios)]) / square
+    return np.asarray(psi - psi.mean())
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)

@@ -64,8 +64,9 @@ def trustworthiness(
     .. math:: T_k = 1 - \frac{2}{N k (2N - 3k - 1)} \sum_i \sum_{j \in U_i} (r(i, j) - k)
 
     with U_i the points among the k nearest of i on the map but not in the representation, and
-    r(i, j) the rank of j by distance from i in the representation. In [0, 1], higher is better: 1
-    if all neighbors on the map are true neighbors; about 1/2 for a random map.
+    r(i, j) the rank of j by distance from i in the representation: one more than the number of
+    nearer points, so that equally far ones share the best of their ranks. In [0, 1], higher is
+    better: 1 if all neighbors on the map are true neighbors; about 1/2 for a random map.
 
     Parameters
     ----------
@@ -113,13 +114,13 @@ def trustworthiness(
     Examples
     --------
     A line whose second and fourth points are exchanged on the map. The nearest points on the map
-    are the 4th, 3rd, 4th, 1st and 2nd; on the line these have the ranks 3, 2, 3, 4 and 3, which
-    exceed k = 1 by 2 + 1 + 2 + 3 + 2 = 10. The score is 1 - 2/(5 (10 - 3 - 1)) 10.
+    are the 4th, 3rd, 4th, 1st and 2nd; on the line these have the ranks 3, 2, 2, 4 and 3, which
+    exceed k = 1 by 2 + 1 + 1 + 3 + 2 = 9. The score is 1 - 2/(5 (10 - 3 - 1)) 9.
 
     >>> from unknot.metrics import trustworthiness
     >>> line = [[0.0], [1.0], [3.0], [6.0], [10.0]]
     >>> round(trustworthiness(line, [[0.0], [6.0], [3.0], [1.0], [10.0]], k=1).value, 4)
-    0.3333
+    0.4
     """
     x, y, k = _check_pair(points, map_, k, metric)
     sample = stratified_sample(np.zeros(len(x), dtype=np.int64), max_samples, random_state)
@@ -339,18 +340,45 @@ def check_neighbors(k: int, n_samples: int) -> int:
 
 
 class NeighborRanks:
-    """Collects the ranks in this space of each evaluated point's neighbors in another space."""
+    """Collects the ranks in this space of each evaluated point's neighbors in another space.
 
-    def __init__(self, rows: Array, targets: Array) -> None:
+    Parameters
+    ----------
+    rows : array of int64 (n_rows,)
+        The evaluated points.
+    targets : array of int (n_rows, k)
+        Their neighbors in the other space.
+    weights : array of float64 (2, n_rows, k), optional
+        For `closer`: the weights of the neighbors in two scores.
+    """
+
+    def __init__(self, rows: Array, targets: Array, weights: Array | None = None) -> None:
         self.rows = rows
         self.targets = targets
         self.ranks = np.empty(targets.shape, dtype=np.int64)
+        self._weights = weights
+        # By the first row of each block, which threads finish in any order.
+        self._closer: dict[int, Array] = {}
 
     def __call__(self, part: slice, squares: Array) -> None:
         """Rank the neighbors of a block of rows."""
-        from ._shared.kernels_distances import ranks
+        from ._shared.kernels_distances import count_closer, ranks
 
-        ranks(squares, self.rows[part], self.targets[part], self.ranks[part])
+        rows, targets = self.rows[part], self.targets[part]
+        ranks(squares, rows, targets, self.ranks[part])
+        if self._weights is not None:
+            found = np.zeros((len(self._weights), squares.shape[1]))
+            weights = np.ascontiguousarray(self._weights[:, part])
+            count_closer(squares, rows, targets, self.ranks[part], targets.shape[1], weights, found)
+            self._closer[part.start] = found
+
+    @property
+    def closer(self) -> Array:
+        """The weights of all neighbors of a rank above k that are farther than each point.
+
+        (2, n_samples): by how much the sum of ranks would grow with one more such point.
+        """
+        return np.asarray(sum(self._closer[start] for start in sorted(self._closer)))
 
 
 def neighbor_ranks(

@@ -164,3 +164,27 @@ def separations(table: Array, codes: Array, weights: Array) -> Array:
         counts[:, c] = weights[:, own].sum(axis=1)
     consistent = nearer + nearer.transpose(0, 2, 1)
     return np.asarray(2.0 * consistent / (counts[:, :, None] + counts[:, None, :]) - 1.0)
+
+
+def faithfulness_influence(
+    native: Array, shown: Array, codes: Array, *, trustworthiness: bool
+) -> Array:
+    """Return the influence of each point through its own comparisons (n_samples,).
+
+    Of a pair of classes that loses separation, a point shifts the difference by that of its own
+    comparisons from the mean of the pair.
+    """
+    n_classes = native.shape[1]
+    counts = np.bincount(codes, minlength=n_classes).astype(np.float64)
+    weights = np.ones((1, len(codes)))
+    means = [0.5 * (separations(each, codes, weights)[0] + 1.0) for each in (native, shown)]
+    sign = 1.0 if trustworthiness else -1.0
+    difference = sign * 2.0 * (means[0] - means[1])
+    losing = np.where(difference > 0.0, sign * 2.0 / (counts[:, None] + counts), 0.0)
+    np.fill_diagonal(losing, 0.0)
+    losing /= n_classes * (n_classes - 1) / 2
+    influence = np.empty(len(codes))
+    for c, own in enumerate(members_by_class(codes, n_classes)):
+        apart = 0.5 * (native[own].astype(np.float64) - shown[own]) - (means[0][c] - means[1][c])
+        influence[own] = -(apart @ losing[c])
+    return influence

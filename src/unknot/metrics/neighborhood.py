@@ -11,6 +11,7 @@ from .._validation.numbers import check_integer
 from .._validation.points import check_labels
 from ._shared.metric import check_metric, graph_of, in_metric
 from ._shared.results import ClassResult, PairResult, Result, format_names, warn_notes
+from ._shared.ties import tied_neighbors
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -102,8 +103,9 @@ def neighborhood_hit(
     metric : {"euclidean", "cosine"}, default="euclidean"
         The distance by which neighbors are nearest.
     graph : NeighborGraph, optional
-        Precomputed nearest neighbors of these points, at least k of each; the first k are used.
-        Pass it if several measures use the same points.
+        Precomputed nearest neighbors of these points, at least k of each. Pass it if several
+        measures use the same points. One more than k shows where the k-th has ties; without it,
+        the neighbors are searched again if a sample of the points has ties.
     n_jobs : int, optional
         Number of threads of the neighbor search. None uses every core (scikit-learn's None is
         one).
@@ -132,6 +134,13 @@ def neighborhood_hit(
     named in ``notes``. The Neighborhood Hit of a map depends on the map as much as on the points:
     report it next to that of the representation.
 
+    Where several points are as far as the k-th neighbor, as in rounded data, the choice among them
+    would be arbitrary. The Neighborhood Hit is the mean over all choices: of the h points that are
+    nearer all count, of the others the share of their class, as k - h neighbors. If there are
+    ties at more than 1 % of the points, ``notes`` say so. With very many of them among many points,
+    only some are compared with all points, and for the rest the mean is over the choices among the
+    neighbors in the graph.
+
     References
     ----------
     [Paulovich2008]_, section 4.
@@ -150,8 +159,8 @@ def neighborhood_hit(
     """
     found, _ = in_metric(points, check_metric(metric), min_samples=2)
     codes, classes = check_labels(labels, len(found))
-    graph = check_graph(found, k, graph, n_jobs, metric)
-    return warn_notes(hit_from_graph(graph, k, codes, classes))
+    graph = check_graph(found, k, graph, n_jobs, metric, further=1)
+    return warn_notes(hit_from_graph(graph, k, codes, classes, found, n_jobs))
 
 
 def neighbor_confusion(
@@ -182,7 +191,8 @@ def neighbor_confusion(
     metric : {"euclidean", "cosine"}, default="euclidean"
         The distance by which neighbors are nearest.
     graph : NeighborGraph, optional
-        Precomputed nearest neighbors of these points, at least k of each; the first k are used.
+        Precomputed nearest neighbors of these points, at least k of each; better k + 1, see
+        `neighborhood_hit`.
     n_jobs : int, optional
         Number of threads of the neighbor search. None uses every core (scikit-learn's None is
         one).
@@ -218,8 +228,8 @@ def neighbor_confusion(
     """
     found, _ = in_metric(points, check_metric(metric), min_samples=2)
     codes, classes = check_labels(labels, len(found))
-    graph = check_graph(found, k, graph, n_jobs, metric)
-    return warn_notes(confusion_from_graph(graph, k, codes, classes))
+    graph = check_graph(found, k, graph, n_jobs, metric, further=1)
+    return warn_notes(confusion_from_graph(graph, k, codes, classes, found, n_jobs))
 
 
 def check_graph(
@@ -228,15 +238,17 @@ def check_graph(
     graph: NeighborGraph | None,
     n_jobs: int | None,
     metric: str = "euclidean",
+    further: int = 0,
 ) -> NeighborGraph:
     """Check k, and return the given graph if it has at least k neighbors, or compute one.
 
-    The points are those that `in_metric` returned.
+    The points are those that `in_metric` returned. A graph that is computed has ``further`` more
+    neighbors, if there are so many points.
     """
     n_samples = len(points)
     k = check_integer(k, "k", 1, n_samples - 1, f"from 1 to n_samples - 1 = {n_samples - 1}")
     if graph is None:
-        return graph_of(points, k, metric, n_jobs)
+        return graph_of(points, min(k + further, n_samples - 1), metric, n_jobs)
     if not hasattr(graph, "indices"):
         raise TypeError(
             f"graph must be a NeighborGraph; got {type(graph).__name__}. Compute one with "
@@ -259,9 +271,16 @@ def check_graph(
     return graph
 
 
-def confusion_without_table(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> Result:
+def confusion_without_table(
+    graph: NeighborGraph,
+    k: int,
+    codes: Array,
+    classes: Array,
+    points: Rows | None = None,
+    n_jobs: int | None = None,
+) -> Result:
     """Compute the share of neighbors of other classes, without a table of all pairs of classes."""
-    hit = hit_from_graph(graph, k, codes, classes)
+    hit = hit_from_graph(graph, k, codes, classes, points, n_jobs)
     note = (
         f"the table of all pairs of {len(classes):,} classes is left out; neighbor_confusion "
         "computes it"
@@ -276,63 +295,83 @@ def confusion_without_table(graph: NeighborGraph, k: int, codes: Array, classes:
 
 
 def confusion_from_graph(
-    graph: NeighborGraph, k: int, codes: Array, classes: Array
+    graph: NeighborGraph,
+    k: int,
+    codes: Array,
+    classes: Array,
+    points: Rows | None = None,
+    n_jobs: int | None = None,
 ) -> NeighborConfusion:
-    """Count the neighbors of each class by class."""
-    count = len(classes)
+    """Count the neighbors of each class by class; for ties see `tied_neighbors`."""
+    n_samples, count = len(codes), len(classes)
+    tied = tied_neighbors(graph, k, codes, points, by_class=True, n_jobs=n_jobs)
+    counts = np.bincount(codes)
+    chosen = np.ones(n_samples, dtype=np.bool_)
+    chosen[tied.rows] = False
     pairs = np.zeros(count * count, dtype=np.int64)
-    others = np.zeros(len(codes), dtype=np.int32)
+    others = np.zeros(n_samples)
     row = codes * count
     for column in range(k):
         neighbors = codes[graph.indices[:, column]]
-        pairs += np.bincount(row + neighbors, minlength=count * count)
+        pairs += np.bincount((row + neighbors)[chosen], minlength=count * count)
         others += neighbors != codes
-    table = pairs.reshape(count, count)
+    table = pairs.reshape(count, count).astype(np.float64)
+    np.add.at(table, codes[tied.rows], tied.expected)
+    own = codes[tied.rows]
+    others[tied.rows] = k - tied.expected[np.arange(len(own)), own]
     return NeighborConfusion(
-        value=float(1.0 - np.trace(table) / (k * len(codes))),
+        value=float(1.0 - np.trace(table) / (k * n_samples)),
         k=k,
-        per_pair=table / (k * np.bincount(codes))[:, None],
+        per_pair=table / (k * counts)[:, None],
         per_point=(others / k).astype(np.float32),
         classes=classes,
-        notes=_graph_notes(graph, k, np.bincount(codes), classes),
+        notes=(
+            *_class_notes(k, counts, classes),
+            *(tied.note("the confusion", n_samples) if count > 1 else ()),
+        ),
     )
 
 
-def hit_from_graph(graph: NeighborGraph, k: int, codes: Array, classes: Array) -> NeighborhoodHit:
-    """Count each point's neighbors of its own class."""
+def hit_from_graph(
+    graph: NeighborGraph,
+    k: int,
+    codes: Array,
+    classes: Array,
+    points: Rows | None = None,
+    n_jobs: int | None = None,
+) -> NeighborhoodHit:
+    """Count each point's neighbors of its own class; for ties see `tied_neighbors`."""
+    n_samples = len(codes)
+    tied = tied_neighbors(graph, k, codes, points, by_class=False, n_jobs=n_jobs)
     indices = graph.indices
     small = codes.astype(np.int32)
-    same = np.zeros(len(codes), dtype=np.int32)
+    same = np.zeros(n_samples)
     # One column at a time avoids a table (n, k) of the neighbors' labels.
     for column in range(k):
         same += small[indices[:, column]] == small
+    same[tied.rows] = tied.expected[:, 0]
     counts = np.bincount(codes)
     hits = np.bincount(codes, weights=same)
     return NeighborhoodHit(
-        value=float(hits.sum() / (k * len(codes))),
+        value=float(hits.sum() / (k * n_samples)),
         k=k,
         per_class=hits / (k * counts),
         per_point=(same / k).astype(np.float32),
         classes=classes,
-        notes=_graph_notes(graph, k, counts, classes),
+        notes=(
+            *_class_notes(k, counts, classes),
+            *(tied.note("the Neighborhood Hit", n_samples) if len(classes) > 1 else ()),
+        ),
     )
 
 
-def _graph_notes(graph: NeighborGraph, k: int, counts: Array, classes: Array) -> tuple[str, ...]:
-    notes = []
+def _class_notes(k: int, counts: Array, classes: Array) -> tuple[str, ...]:
     if len(classes) == 1:
-        notes.append(f"there is only one class ({classes[0]}): every neighbor is of that class")
-    elif (counts <= k).any():
-        capped = counts <= k
-        notes.append(
-            f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so "
-            f"their Neighborhood Hit cannot reach 1: {format_names(classes[capped])}"
-        )
-    # Ties at distance 0 are broken by index, so the neighbors are arbitrary.
-    crowded = int((graph.distances[:, k - 1] == 0.0).sum())
-    if crowded:
-        notes.append(
-            f"{crowded} of {len(graph.indices)} points have at least k = {k} duplicates, so the "
-            "choice of their neighbors is arbitrary"
-        )
-    return tuple(notes)
+        return (f"there is only one class ({classes[0]}): every neighbor is of that class",)
+    capped = counts <= k
+    if not capped.any():
+        return ()
+    return (
+        f"{int(capped.sum())} of {len(classes)} classes have no more than k = {k} points, so "
+        f"their Neighborhood Hit cannot reach 1: {format_names(classes[capped])}",
+    )

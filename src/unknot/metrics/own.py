@@ -12,7 +12,8 @@ from .._io.text import did_you_mean
 from .._typing import Array
 from .._validation.preprocessing import name_of
 from ._shared.results import Result, UndefinedMeasureError
-from ._suite.registry import MEASURES, Measure, Spaces
+from ._suite.entry import Measure, Spaces
+from ._suite.registry import MEASURES
 
 OwnFunction = Callable[[Array, Array], Any]
 FunctionT = TypeVar("FunctionT", bound=OwnFunction)
@@ -260,7 +261,7 @@ def check_names(wanted: Iterable[str], own: tuple[Measure, ...], *, or_all: bool
     entries = (*all_measures(), *own)
     known = {name for entry in entries for name in entry.score_names}
     known |= {entry.family for entry in entries}
-    for name in sorted(set(wanted) - known):
+    for name in sorted(set(wanted) - known - ({"all"} if or_all else set())):
         either = "'all' or " if or_all else ""
         raise ValueError(
             f"measures must be {either}among {', '.join(sorted(known))}; "
@@ -312,7 +313,7 @@ def _own_measure(
         low,
         high,
         spaces,
-        replicate=NO_INTERVAL,
+        interval=NO_INTERVAL,
         function=function,
     )
 

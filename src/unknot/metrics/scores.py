@@ -44,7 +44,7 @@ class Score(Number):
     value : float
         The measure.
     interval : tuple of float, optional
-        95 % bootstrap interval; None if there is none, see ``no_interval``.
+        95 % interval; None if there is none, see ``no_interval``.
     null : float, optional
         Mean of the measure over permutations of the labels; None if there is none, see ``no_null``.
     null_interval : tuple of float, optional
@@ -63,6 +63,16 @@ class Score(Number):
         Caveats: which data were left out and why, and when the value means little.
     no_interval, no_null : str, optional
         Why there is no interval, or no null.
+    standard_error : float, optional
+        Standard deviation of the measure over new samples, which the interval is computed from.
+    df : float, optional
+        Degrees of freedom of the standard error; with fewer than 15, a few points carry the score.
+    null_sd : float, optional
+        Standard deviation of the measure over permutations of the labels.
+    given_map : bool
+        Whether the interval is for this map only: another sample would have another map.
+    influence : array of float64 (n_samples,), optional
+        By how much each point shifts the value; for differences of scores of the same samples.
 
     See Also
     --------
@@ -86,6 +96,18 @@ class Score(Number):
     notes: tuple[str, ...] = ()
     no_interval: str | None = None
     no_null: str | None = None
+    standard_error: float | None = None
+    df: float | None = None
+    null_sd: float | None = None
+    given_map: bool = False
+    influence: Array | None = None
+
+    @property
+    def z(self) -> float | None:
+        """How many standard deviations of permuted labels the value is from their mean."""
+        if self.null is None or not self.null_sd:
+            return None
+        return (self.value - self.null) / self.null_sd
 
     def __repr__(self) -> str:
         parts = [f"{self.name!r}", f"value={self.value:.6g}"]
@@ -105,7 +127,11 @@ class Score(Number):
         Infinite ends of a range or interval become None, as does NaN; other infinite values become
         "inf" or "-inf".
         """
-        values = {field.name: _plain(getattr(self, field.name)) for field in fields(self)}
+        values = {
+            field.name: _plain(getattr(self, field.name))
+            for field in fields(self)
+            if field.name != "influence"
+        }
         for name in ("interval", "null_interval", "range"):
             ends = getattr(self, name)
             if ends is not None:

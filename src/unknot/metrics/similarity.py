@@ -73,8 +73,10 @@ def linear_cka(first: AnyArray, second: AnyArray, *, debiased: bool = True) -> S
 
     See Also
     --------
-    trustworthiness, continuity : Compare neighborhoods instead of global geometry.
-    unknot.projection.align_map : Rotates one map onto another.
+    procrustes : More sensitive to directions of little variance.
+    rsa : Compares the distances between samples, by ranks if wanted.
+    mutual_knn : Compares neighborhoods instead of global geometry.
+    unknot.similarity_matrix : Compares all layers with each other.
 
     References
     ----------
@@ -93,29 +95,78 @@ def linear_cka(first: AnyArray, second: AnyArray, *, debiased: bool = True) -> S
     >>> linear_cka(points, unrelated).value < 0.1 < biased
     True
     """
-    x = scale_free(first, name="first", min_samples=4)
-    y = scale_free(second, name="second", min_samples=4)
+    x, y = check_same_samples(first, second, 4)
+    return warn_notes(cka_from_points(x, y, debiased=debiased))
+
+
+def check_same_samples(first: AnyArray, second: AnyArray, min_samples: int) -> tuple[Array, Array]:
+    """Return two representations as float32, shifted and scaled if float32 requires it.
+
+    Raises
+    ------
+    ValueError
+        If one is invalid, or their numbers of samples differ.
+    """
+    x = scale_free(first, name="first", min_samples=min_samples)
+    y = scale_free(second, name="second", min_samples=min_samples)
     if len(x) != len(y):
         raise ValueError(
             f"first and second must have the same samples; got {len(x)} and {len(y)} of them"
         )
-    return warn_notes(cka_from_points(x, y, debiased=debiased))
+    return x, y
 
 
 def cka_from_points(first: Rows, second: Rows, *, debiased: bool = True) -> Similarity:
     """Compute the linear CKA of checked points, in memory or on disk."""
-    # Scaled to unit variance, which cancels in the ratio, so that nothing overflows.
-    x, y = _standardized(first, "first"), _standardized(second, "second")
-    cross, cross_points = _hsic(x, y, debiased)
-    own_x, own_x_points = _hsic(x, x, debiased)
-    own_y, own_y_points = _hsic(y, y, debiased)
-    for own, name in ((own_x, "first"), (own_y, "second")):
+    x, y = Kernel.of(first, "first", debiased), Kernel.of(second, "second", debiased)
+    return cka_of_kernels(x, y)
+
+
+@dataclass(frozen=True, eq=False)
+class Kernel:
+    """A representation as CKA needs it.
+
+    Attributes
+    ----------
+    centered : Centered
+        The points, scaled to unit variance, which cancels in the ratio, so that nothing overflows.
+    own : float
+        The HSIC with itself.
+    own_points : array of float64 (n_samples,)
+        The part of each sample in it.
+    debiased : bool
+    """
+
+    centered: Centered
+    own: float
+    own_points: Float64[Array, " samples"]
+    debiased: bool
+
+    @classmethod
+    def of(cls, points: Rows, name: str, debiased: bool) -> "Kernel":
+        """Prepare checked points.
+
+        Raises
+        ------
+        UndefinedMeasureError
+            If they have no variance, or are too few for the debiased form.
+        """
+        centered = _standardized(points, name)
+        own, own_points = _hsic(centered, centered, debiased)
         # The debiased estimate of a positive number can be negative if samples are few.
         if own <= 1e-12:
             raise UndefinedMeasureError(
                 f"CKA divides by the HSIC of {name} with itself, whose debiased estimate is not "
-                f"positive: {len(x)} samples are too few for its dimension"
+                f"positive: {len(centered)} samples are too few for its dimension"
             )
+        return cls(centered, own, own_points, debiased)
+
+
+def cka_of_kernels(first: Kernel, second: Kernel) -> Similarity:
+    """Compute the linear CKA of prepared representations."""
+    own_x, own_x_points = first.own, first.own_points
+    own_y, own_y_points = second.own, second.own_points
+    cross, cross_points = _hsic(first.centered, second.centered, first.debiased)
     estimate = cross / np.sqrt(own_x * own_y)
     # HSIC is |E x y'|^2, so its derivative by a sample's weight is 2 (x' E[xy'] y - HSIC).
     scale = 1.0 / np.sqrt(own_x * own_y)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,10 +17,11 @@ from .._validation.preprocessing import as_steps, described
 from ._shared.metric import check_metric, in_metric
 from ._shared.results import MeasureWarning, UndefinedMeasureError
 from ._suite.compared import metric_conflict
-from ._suite.inputs import PROBE_SAMPLES, Inputs, Space
+from ._suite.entry import Measure
+from ._suite.inputs import PROBE_SAMPLES, Inputs
 from ._suite.permuted import MANY_NULL_RUNS
-from ._suite.registry import Measure
-from ._suite.uncertainty import bootstrap_interval
+from ._suite.refits import refitted
+from ._suite.scoring import score_of
 from .neighborhood import check_graph
 from .own import OwnFunction, all_measures, check_names, split_measures
 from .regression import check_values, takes_values
@@ -80,14 +80,16 @@ def measure(
     n_draws: int = 200,
     n_resamples: int = 200,
     n_permutations: int = 20,
+    refit_map: Callable[[Any], Any] | None = None,
+    n_refits: int = 5,
     random_state: int | None = 0,
     n_jobs: int | None = None,
     max_memory: int | str | None = None,
 ) -> Scores:
     """Compute all or some measures of how untangled labeled points are, with their uncertainty.
 
-    Each score has a value, its range and whether higher is better; a 95 % bootstrap interval; the
-    value with permuted labels; values per class and per pair of classes where the measure has
+    Each score has a value, its range and whether higher is better; a 95 % interval; the value with
+    permuted labels; values per class and per pair of classes where the measure has
     them; and notes on caveats. Inputs that several measures share, such as the nearest neighbors,
     are computed once.
 
@@ -103,9 +105,10 @@ def measure(
     map : array-like (n_samples, n_components), optional
         A map of the points, which measures of a map and of its faithfulness need.
     measures : str, callable or iterable of these, optional
-        Names of measures or families (see `measure_names`), and functions of your own: called with
-        points and labels, they return a number or a `ScoreResult` (see `register`). By default all
-        measures that have a name.
+        Names of measures or families (see `measure_names`), ``"all"``, and functions of your own:
+        called with points and labels, they return a number or a `ScoreResult` (see `register`). By
+        default some thirty measures; others, which take longer or are for special questions, are
+        computed by their name or family.
     metric : {"euclidean", "cosine"}, default="euclidean"
         The distance between points; on the map it is always the Euclidean one. See the notes.
     preprocess : str, callable or list of these, optional
@@ -137,10 +140,18 @@ def measure(
     n_draws : int, default=200
         Random draws for each class of the manifold capacity.
     n_resamples : int, default=200
-        Bootstrap resamples of the points; 0 computes no intervals.
+        Resamples of the points for the intervals of overlaps of shapes; 0 computes no intervals.
     n_permutations : int, default=20
         Permutations of the labels; 0 computes no null. Increase it to at least 1000 for tail
         probabilities.
+    refit_map : callable, optional
+        What makes a map of points, such as ``TSNE().fit_transform``. The points are divided into
+        halves, each half is mapped anew, and the intervals of scores of the map are from the
+        differences between the halves: they hold that another sample has another map. Otherwise
+        these intervals are for this map.
+    n_refits : int, default=5
+        How often the points are divided; twice as many maps are made. Increase it for intervals
+        that vary less.
     random_state : int or None, default=0
         Seed of everything random. The default gives the same scores each time; None draws a new
         seed, which ``settings`` of the result records.
@@ -172,13 +183,17 @@ def measure(
 
     Notes
     -----
-    Intervals are for the sampling of the points; each class is resampled separately. Functions of
-    class means and variances, and the shapes, are recomputed for each resample. Measures of
-    neighbors keep the graph (in a resample a point would be a neighbor of its own copies) and
-    weight each edge by how often both its ends were drawn, to first order; their intervals are as
-    wide as the scatter over new data sets, or up to one half wider. Measures that compare points
-    with centroids, or with a trained classifier, keep those. Dimension and similarity are shifted
-    to first order. The interval of the manifold capacity is the Monte Carlo error of its draws.
+    The interval of a score is for its expectation at this number of points, over new samples of the
+    same population, in which the shares of the classes vary as well. It is the value, plus and
+    minus the standard error times a quantile of Student's t. The error is that of the sum of each
+    point's influence on the score. Shares of points are never more certain than that many
+    independent points (Wilson's interval). Below 15 degrees of freedom a note says that a few
+    points carry the score. The interval of a score of a map, or of its faithfulness, is for this
+    map: another sample has another map. Intervals of overlaps of shapes are percentiles over
+    resamples of the points. The manifold capacity has none, unless ``capacity_interval`` is true.
+
+    The Neighborhood Hit has the exact mean and standard deviation over all permutations of the
+    labels as its null; other scores those of ``n_permutations``.
 
     With ``metric="cosine"`` the distance is 1 - cos. The Neighborhood Hit, the neighbor confusion,
     trustworthiness, continuity and the silhouette follow it exactly. For points of length 1 it is
@@ -263,7 +278,7 @@ def measure(
         raw_map=None if map is None else as_points(map, name="map"),
     )
     inputs.values = values
-    scores = {}
+    scores: dict[str, Score] = {}
     with warnings.catch_warnings():
         # The caveats are in the notes of the results.
         warnings.simplefilter("ignore", MeasureWarning)
@@ -271,11 +286,17 @@ def measure(
             space = inputs.map if where == "map" else inputs.native
             assert space is not None
             try:
-                scores[name] = _score(name, entry, where, inputs, space)
+                scores[name] = score_of(name, entry, where, inputs, space)
             except UndefinedMeasureError as error:
                 skipped[name] = str(error)
             except (ValueError, ArithmeticError) as error:  # such as an SVD that does not converge
                 skipped[name] = f"it failed: {type(error).__name__}: {error}"
+    if refit_map is not None:
+        if map_ is None:
+            raise ValueError("refit_map: there is no map; pass map=, the map of all points")
+        n_refits = check_integer(n_refits, "n_refits", 1, 1000, "from 1 to 1,000")
+        labeled = codes if values is None else values
+        scores = refitted(raw, labeled, scores, refit_map, n_refits, settings, measure)
     conflict = metric_conflict(raw, inputs) if "neighborhood_hit" in scores else None
     few_nulls = inputs.many and settings["n_permutations"] > MANY_NULL_RUNS
     del settings["n_jobs"]
@@ -338,71 +359,24 @@ def _choose(
     """Return the requested measures in the order of the registry, and those skipped."""
     wanted = None if names is None else set(names)
     if wanted is not None:
-        check_names(wanted, own)
+        check_names(wanted, own, or_all=True)
+    if wanted is not None and "all" in wanted:
+        wanted = {name for entry in (*all_measures(), *own) for name in entry.score_names}
+        names = None
     chosen, skipped = [], {}
     for entry in (*all_measures(), *own):
+        if wanted is None and not entry.by_default:
+            continue
         for name, where in entry.places:
             if wanted is not None and not wanted & {name, entry.family}:
                 continue
             if where == "native" or with_map:
                 chosen.append((name, entry, where))
-            elif wanted is not None and name in wanted:
+            elif names is not None and name in names:
                 raise ValueError(f"{name} needs a map of the points: pass map=")
             else:
                 skipped[name] = "it needs a map of the points: pass map="
     return chosen, skipped
-
-
-def _score(name: str, entry: Measure, where: str, inputs: Inputs, space: Space) -> Score:
-    start, before = time.perf_counter(), sum(inputs.clock.seconds.values())
-    result = entry.compute(inputs, space)
-    bounds, no_interval = getattr(result, "interval", None), None
-    if bounds is not None:
-        pass
-    elif isinstance(entry.replicate, str):
-        no_interval = entry.replicate
-    elif inputs.settings["n_resamples"] == 0:
-        no_interval = "n_resamples is 0"
-    else:
-        try:
-            replicates = entry.replicate(inputs, space, result)
-        except UndefinedMeasureError as error:
-            no_interval = f"in a resample, {error}"
-        else:
-            bounds = bootstrap_interval(result.value, replicates, entry.low, entry.high)
-    null, null_bounds, no_null = None, None, None
-    if inputs.settings["n_permutations"] == 0:
-        no_null = "n_permutations is 0"
-    else:
-        try:
-            by_chance = entry.permuted_values(inputs, space)
-        except UndefinedMeasureError as error:
-            by_chance = f"with permuted labels, {error}"
-        if isinstance(by_chance, str):
-            no_null = by_chance
-        else:
-            null = float(by_chance.mean())
-            low, high = np.percentile(by_chance, [2.5, 97.5])
-            null_bounds = float(low), float(high)
-    shared = sum(inputs.clock.seconds.values()) - before
-    return Score(
-        name=name,
-        title=entry.title,
-        family=entry.family,
-        space=where,
-        value=result.value,
-        interval=bounds,
-        null=null,
-        null_interval=null_bounds,
-        range=(float(entry.low), float(entry.high)),
-        higher_is_better=entry.higher_is_better,
-        per_class=getattr(result, "per_class", None),
-        per_pair=getattr(result, "per_pair", None),
-        seconds=max(0.0, time.perf_counter() - start - shared),
-        notes=result.notes,
-        no_interval=no_interval,
-        no_null=no_null,
-    )
 
 
 def _constant_feature_notes(points: Rows) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ from itertools import pairwise
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
-from .._typing import Array, Float32, Int32
+from .._typing import Array, Float32, Int32, UInt64
 from . import _exact
 from ._axes import Axes
 from ._duplicates import ROWS_PER_TASK
@@ -34,7 +34,12 @@ MEASURED = 500
 
 
 def search(
-    points: Float32[Array, "samples features"], k: int, n_threads: int, *, half_square: bool
+    points: Float32[Array, "samples features"],
+    k: int,
+    n_threads: int,
+    *,
+    keys: UInt64[Array, " samples"],
+    half_square: bool,
 ) -> tuple[Int32[Array, "samples k"], Float32[Array, "samples k"], float]:
     """Find most of the k nearest neighbors of each point, and measure the recall.
 
@@ -55,10 +60,10 @@ def search(
         order = np.argsort(cells, kind="stable").astype(np.int32)
         slices = _slices(cells[order])
         # In the order of the cells, neighbors are close in memory.
-        points = points[order]
+        points, keys = points[order], keys[order]
         coordinates = coordinates.ordered(order)
         places = np.arange(n, dtype=np.int32)
-        tiles = Tiles(points, coordinates, places, slices, team)
+        tiles = Tiles(points, coordinates, keys, places, slices, team)
         pair = TilePair(tiles, tiles)
         # Even the smallest tiles must together hold k other points.
         sizes = np.sort([rows.stop - rows.start for rows in slices])
@@ -67,17 +72,17 @@ def search(
         lengths = np.empty((n, k), np.float32)
 
         def search_tile(tile: int) -> None:
-            found = _exact.search_query_tile(pair, tile, k, axes.scale, visited)
+            found = _exact.search_query_tile(pair, tile, k, axes.scale, keys, visited)
             found.write_sorted(places[slices[tile]], False, lengths, nearest)
 
         team.run(search_tile, len(slices))
         for _ in range(ROUNDS):
-            nearest, lengths = _expand(points, nearest, lengths, team)
+            nearest, lengths = _expand(points, keys, nearest, lengths, team)
     indices = np.empty_like(nearest)
     distances = np.empty_like(lengths)
     indices[order] = order[nearest]
     distances[order] = lengths * lengths / 2 if half_square else lengths
-    recall = _recall(points, nearest, n_threads)
+    recall = _recall(points, keys, nearest, n_threads)
     return indices, distances, recall
 
 
@@ -123,7 +128,7 @@ def _slices(cells: Array) -> list[slice]:
 
 
 def _expand(
-    points: Array, nearest: Array, distances: Array, team: ThreadTeam
+    points: Array, keys: Array, nearest: Array, distances: Array, team: ThreadTeam
 ) -> tuple[Array, Array]:
     """Consider the neighbors of each point's neighbors as its own."""
     n, k = nearest.shape
@@ -133,17 +138,19 @@ def _expand(
         rows = (task * ROWS_PER_TASK, min(n, (task + 1) * ROWS_PER_TASK))
         seen = np.zeros(n, np.int32)
         old, new = (nearest, distances), (new_nearest, new_distances)
-        visit_neighbors(points, *rows, min(k, REACH), *old, seen, *new)
+        visit_neighbors(points, keys, *rows, min(k, REACH), *old, seen, *new)
 
     team.run(visit, -(-n // ROWS_PER_TASK))
     return new_nearest, new_distances
 
 
-def _recall(points: Array, nearest: Array, n_threads: int) -> float:
+def _recall(points: Array, keys: Array, nearest: Array, n_threads: int) -> float:
     """Measure the fraction of the true neighbors found, on evenly spaced points."""
     n, k = nearest.shape
     chosen = np.linspace(0, n - 1, min(n, MEASURED)).astype(np.int64)
-    true, _ = _exact.search(points, k + 1, n_threads, queries=points[chosen])
+    true, _ = _exact.search(
+        points, k + 1, n_threads, keys=keys, queries=points[chosen], query_keys=keys[chosen]
+    )
     found = 0
     for place, neighbors in zip(chosen, true, strict=True):
         others = neighbors[neighbors != place][:k]

@@ -12,7 +12,7 @@ import numpy as np
 
 from .._io.stored_points import StoredPoints
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
-from .._typing import Array, Float32, Int32
+from .._typing import Array, Float32, Int32, Int64, UInt64
 from ._axes import (
     LEADING,
     MANY_FEATURES,
@@ -27,6 +27,7 @@ from ._duplicates import Distinct
 from ._exact import search_all_pairs, update_all_pairs
 from ._graph import NeighborGraph
 from ._kernels import hash_rows
+from ._ties import tie_keys
 from ._tiles import Tiles
 
 
@@ -38,6 +39,27 @@ def graph_of_stored(points: StoredPoints, k: int, n_threads: int) -> NeighborGra
     ValueError
         If a value is NaN or infinite, or so large that distances do not fit in float32.
     """
+    kept, group, keys = _checked_distinct(points)
+    indices, distances = _search_distinct(points, kept, keys, k, n_threads)
+    distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
+    return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean")
+
+
+def graph_of_distinct_stored(
+    points: StoredPoints, k: int, n_threads: int
+) -> tuple[NeighborGraph | None, Int64[Array, " distinct"]]:
+    """Find the neighbors of the distinct rows, as `_search.graph_of_distinct`."""
+    kept, _, keys = _checked_distinct(points)
+    if len(kept) < 2:
+        return None, kept
+    found = _search_distinct(points, kept, keys, k, n_threads)
+    return NeighborGraph(*found, "euclidean"), kept
+
+
+def _checked_distinct(
+    points: StoredPoints,
+) -> tuple[Array, Int32[Array, " samples"] | None, UInt64[Array, " distinct"]]:
+    """Check the values, and find the distinct rows, each row's group and the keys."""
     hashes = np.empty(len(points), np.uint64)
 
     def hash_slab(rows: slice, slab: Array) -> None:
@@ -52,13 +74,16 @@ def graph_of_stored(points: StoredPoints, k: int, n_threads: int) -> NeighborGra
             f"got {reach:.3g}. Divide all values by a constant"
         )
     kept, group = _distinct(points, hashes)
+    return kept, group, tie_keys(hashes[kept])
+
+
+def _search_distinct(
+    points: StoredPoints, kept: Array, keys: Array, k: int, n_threads: int
+) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"]]:
     k_distinct = min(k, len(kept) - 1)
-    if k_distinct:
-        indices, distances = _search(points, kept, k_distinct, n_threads)
-    else:
-        indices, distances = np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32)
-    distinct = Distinct(np.empty((len(kept), 0), np.float32), group)
-    return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean")
+    if not k_distinct:
+        return np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32)
+    return _search(points, kept, keys, k_distinct, n_threads)
 
 
 def _distinct(points: StoredPoints, hashes: Array) -> tuple[Array, Int32[Array, " samples"] | None]:
@@ -81,7 +106,7 @@ def _distinct(points: StoredPoints, hashes: Array) -> tuple[Array, Int32[Array, 
 
 
 def _search(
-    points: StoredPoints, kept: Array, k: int, n_threads: int
+    points: StoredPoints, kept: Array, keys: Array, k: int, n_threads: int
 ) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"]]:
     n = len(kept)
     step = points.rows_in(points.max_memory // 3)
@@ -93,9 +118,10 @@ def _search(
         parts, nearest = [], []
         for rows in places:
             data = points[kept[rows]]
-            part = Tiles.along_tree(data, axes.coordinates(data, team), team, rows.start)
+            coordinates = axes.coordinates(data, team)
+            part = Tiles.along_tree(data, coordinates, keys[rows], team, rows.start)
             # Pairs within a part first: they bring the k-th distances close to their final values.
-            nearest.append(search_all_pairs(part, k, axes.scale, team))
+            nearest.append(search_all_pairs(part, k, axes.scale, keys, team))
             part.data = unloaded
             parts.append(part)
         slack = max(part.slack for part in parts)

@@ -17,7 +17,7 @@ from functools import partial
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
-from .._typing import Array, Float32, Int32
+from .._typing import Array, Float32, Int32, UInt64
 from ._axes import Axes
 from ._tiles import KNearest, TilePair, Tiles
 
@@ -33,10 +33,12 @@ def search(
     k: int,
     n_threads: int,
     *,
+    keys: UInt64[Array, " samples"],
     queries: Float32[Array, "queries features"] | None = None,
+    query_keys: UInt64[Array, " queries"] | None = None,
     half_square: bool = False,
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
-    """Find the k points nearest to each query, ties by index.
+    """Find the k points nearest to each query.
 
     Parameters
     ----------
@@ -46,8 +48,12 @@ def search(
         At most n_samples; at most n_samples - 1 without ``queries``.
     n_threads : int
         The result does not depend on it.
+    keys : ndarray of shape (n_samples,), uint64
+        Break ties together with those of the queries (`_ties`).
     queries : ndarray of shape (n_queries, n_features), float32, optional
         By default the points themselves; no point is then its own neighbor.
+    query_keys : ndarray of shape (n_queries,), uint64, optional
+        Required with ``queries``.
     half_square : bool
         Return half the squared distance, which for unit vectors is ``1 - cos``.
 
@@ -58,37 +64,42 @@ def search(
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
         axes = Axes.principal(points, team)
         if queries is None:
-            return _search(points, None, k, axes, half_square, team)
+            return _search(points, keys, None, keys, k, axes, half_square, team)
+        assert query_keys is not None
         reach = np.abs(queries - axes.origin).max(axis=1) * axes.scale
         far = reach > FAR
         if not far.any():
-            return _search(points, queries, k, axes, half_square, team)
+            return _search(points, keys, queries, query_keys, k, axes, half_square, team)
         indices = np.empty((len(queries), k), np.int32)
         distances = np.empty((len(queries), k), np.float32)
         for subset in (far, ~far):
             if subset.any():
                 shrink = 2.0 ** -np.ceil(np.log2(reach[subset].max())) if subset is far else 1.0
                 frame = replace(axes, scale=axes.scale * shrink)
-                found = _search(points, queries[subset], k, frame, half_square, team)
+                asked = (queries[subset], query_keys[subset])
+                found = _search(points, keys, *asked, k, frame, half_square, team)
                 indices[subset], distances[subset] = found
     return indices, distances
 
 
 def _search(
     points: Float32[Array, "samples features"],
+    keys: UInt64[Array, " samples"],
     queries: Float32[Array, "queries features"] | None,
+    query_keys: UInt64[Array, " queries"],
     k: int,
     axes: Axes,
     half_square: bool,
     team: ThreadTeam,
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
     """Search in one frame."""
-    point_tiles = Tiles.along_tree(points, axes.coordinates(points, team), team)
+    point_tiles = Tiles.along_tree(points, axes.coordinates(points, team), keys, team)
     if queries is None:
         query_tiles = point_tiles
-        all_nearest = search_all_pairs(point_tiles, k, axes.scale, team)
+        all_nearest = search_all_pairs(point_tiles, k, axes.scale, keys, team)
     else:
-        query_tiles = Tiles.along_tree(queries, axes.coordinates(queries, team), team)
+        coordinates = axes.coordinates(queries, team)
+        query_tiles = Tiles.along_tree(queries, coordinates, query_keys, team)
         pair = TilePair(query_tiles, point_tiles)
     indices = np.empty((len(query_tiles.order), k), np.int32)
     distances = np.empty((len(query_tiles.order), k), np.float32)
@@ -98,7 +109,7 @@ def _search(
         if queries is None:
             nearest = all_nearest.view(rows)
         else:
-            nearest = search_query_tile(pair, tile, k, axes.scale)
+            nearest = search_query_tile(pair, tile, k, axes.scale, keys)
         nearest.write_sorted(query_tiles.order[rows], half_square, distances, indices)
 
     team.run(search_tile, len(query_tiles.slices))
@@ -106,15 +117,21 @@ def _search(
 
 
 def search_query_tile(
-    pair: TilePair, query_tile: int, k: int, scale: float, max_tiles: int | None = None
+    pair: TilePair,
+    query_tile: int,
+    k: int,
+    scale: float,
+    keys: Array,
+    max_tiles: int | None = None,
 ) -> KNearest:
     """Find the k nearest points of one tile of queries.
 
     With ``max_tiles``, only that many nearest tiles of points are visited: approximate.
     """
     queries, points = pair.queries, pair.points
-    errors = queries.coordinates.errors[queries.slices[query_tile]] + points.slack
-    nearest = KNearest.empty(errors, k, scale)
+    rows = queries.slices[query_tile]
+    errors = queries.coordinates.errors[rows] + points.slack
+    nearest = KNearest.empty(errors, k, scale, queries.keys[rows], keys)
     between = points.distances_to(queries.centers[query_tile])
     gaps = (between - queries.radii[query_tile] - points.radii) * (1 - SLACK)
     for tile in np.argsort(between, kind="stable")[:max_tiles]:
@@ -123,9 +140,10 @@ def search_query_tile(
     return nearest
 
 
-def search_all_pairs(tiles: Tiles, k: int, scale: float, team: ThreadTeam) -> KNearest:
+def search_all_pairs(tiles: Tiles, k: int, scale: float, keys: Array, team: ThreadTeam) -> KNearest:
     """Find the k nearest points of every point of all tiles, in the tiles' order."""
-    nearest = KNearest.empty(tiles.coordinates.errors + tiles.slack, k, scale)
+    errors = tiles.coordinates.errors + tiles.slack
+    nearest = KNearest.empty(errors, k, scale, tiles.keys, keys)
     update_all_pairs(tiles, nearest, tiles, nearest, team)
     return nearest
 

@@ -19,7 +19,7 @@ class NeighborGraph:
     Parameters
     ----------
     indices : ndarray of shape (n_samples, n_neighbors), int32
-        The neighbors of each sample, ties in the order of their indices.
+        The neighbors of each sample; the order of equal distances has no meaning.
     distances : ndarray of shape (n_samples, n_neighbors), float32
         Their distances, not squared, in the units of the points; for ``metric="cosine"``
         ``1 - cos``, in [0, 2].

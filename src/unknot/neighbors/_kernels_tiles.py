@@ -15,7 +15,7 @@ from numba import njit
 
 from .._parallel.jit import kernel
 from .._parallel.simd import FAST
-from ._kernels import sift_down, squared_distance
+from ._kernels import precedes, sift_down, squared_distance
 
 # Entries of a row tested together: those without a hit are skipped at once.
 GROUP = 32
@@ -146,10 +146,12 @@ def offer(
     queries,
     query_ids,
     query_refine,
+    query_keys,
     errors,
     points,
     point_ids,
     point_refine,
+    keys,
     n_axes,
     first,
     scale,
@@ -165,9 +167,9 @@ def offer(
     A bound within the query's limit is tightened by the refining axes (``refine``: n_axes
     coordinates, then the residual norms before and after them). If it is still within, the distance
     is computed and pushed, and the limit drops to the k-th. ``scale`` converts the points' units to
-    the coordinates'; a point's index on the heap is ``first`` plus its row. ``counts`` is a buffer
-    for the classes of `nearly_sort` plus one, ``near_bounds`` and ``near_places`` for the points of
-    a tile.
+    the coordinates'; a point's index on the heap, and in ``keys``, is ``first`` plus its row.
+    ``query_keys`` and ``keys`` break ties. ``counts`` is a buffer for the classes of `nearly_sort`
+    plus one, ``near_bounds`` and ``near_places`` for the points of a tile.
     """
     k = heap_distances.shape[1]
     for b in range(starts.shape[0] - 1):
@@ -204,8 +206,9 @@ def offer(
             d = squared_distance(point, points[j])
             j += first
             top = heap_distances[b, 0]
-            if d < top or (d == top and j < heap_indices[b, 0]):
-                sift_down(heap_distances[b], heap_indices[b], k, d, j)
+            own = query_keys[b]
+            if d < top or (d == top and precedes(j, heap_indices[b, 0], own, keys)):
+                sift_down(heap_distances[b], heap_indices[b], k, d, j, own, keys)
                 worst = np.sqrt(heap_distances[b, 0]) * scale + errors[b]
                 limit = np.float32(worst * worst)
         limits[b] = limit

@@ -12,14 +12,15 @@ from scipy import sparse
 from .._io.stored_points import StoredPoints, opened
 from .._io.transformed import unit_stored
 from .._parallel.n_jobs import resolve_n_jobs
-from .._typing import Array, Float32, Int32
+from .._typing import Array, Float32, Int32, Int64
 from .._validation.arrays import DENSE_BYTES
 from .._validation.numbers import is_integer
 from .._validation.points import as_points, converted, max_abs, origin_of, relative, subtract_row
 from .._validation.precision import warn_if_imprecise
 from . import _approximate, _blocks, _exact, _sparse, _tree
-from ._duplicates import Distinct
+from ._duplicates import Distinct, row_hashes
 from ._graph import NeighborGraph
+from ._ties import tie_keys
 
 METRICS = ("euclidean", "cosine")
 # Above this many points, an exact search takes longer than the rest of a t-SNE.
@@ -40,10 +41,9 @@ def nearest_neighbors(
     """Find the nearest neighbors of every point.
 
     Exact up to 300,000 points by default: the same neighbors as a brute-force search with
-    distances in float64, ties in the order of their indices. Few distances are computed in full,
-    and no thread needs more than a few megabytes of intermediate results. Above 300,000 points the
-    search is approximate by default; its recall is measured on a sample of the points and stated
-    in the graph.
+    distances in float64. Few distances are computed in full, and no thread needs more than a few
+    megabytes of intermediate results. Above 300,000 points the search is approximate by default;
+    its recall is measured on a sample of the points and stated in the graph.
 
     Parameters
     ----------
@@ -94,6 +94,11 @@ def nearest_neighbors(
     Up to 6 features, a k-d tree is used. Otherwise distances are bounded from below by a matrix
     product over the leading principal axes, and computed only where the bound is below the k-th
     distance found so far.
+
+    Of points at the same distance, a hash of the values of the two rows decides which is nearer. So
+    the neighbors do not depend on the order of the rows, and no point is preferred by all others,
+    which would make it a hub. Of more copies of one point than are needed, each is taken by about
+    as many samples.
 
     Examples
     --------
@@ -181,20 +186,49 @@ def graph_of_points(
         exact = points.shape[0] <= APPROXIMATE_ABOVE
     is_sparse = bool(sparse.issparse(points))
     if is_sparse:
-        indices, distances = _sparse.search(points, k, n_threads, half_square=metric == "cosine")
-        return NeighborGraph(indices, distances, metric)
-    distinct = Distinct.of(points, n_threads)
-    recall = 1.0
-    if distinct.n_distinct == 1:
+        points, distinct = _sparse.distinct_rows(points)
+    else:
+        distinct = Distinct.of(points, n_threads)
+    recall, half_square = 1.0, metric == "cosine"
+    k_distinct = min(k, distinct.n_distinct - 1)
+    if not k_distinct:
         indices = np.zeros((1, 0), np.int32)
         distances = np.zeros((1, 0), np.float32)
+    elif is_sparse:
+        indices, distances = _sparse.search(
+            points, k_distinct, n_threads, keys=distinct.keys, half_square=half_square
+        )
     else:
-        k_distinct = min(k, distinct.n_distinct - 1)
         indices, distances, recall = _search_distinct(
-            distinct.points, k_distinct, n_threads, metric == "cosine", exact
+            distinct, k_distinct, n_threads, half_square, exact
         )
     indices, distances = distinct.expand(indices, distances, k)
     return NeighborGraph(indices, distances, metric, recall)
+
+
+def graph_of_distinct(
+    points: Array | StoredPoints, k: int, n_jobs: int | None = None
+) -> tuple[NeighborGraph | None, Int64[Array, " distinct"]]:
+    """Find the k nearest neighbors of the distinct rows of float32 points, by Euclidean distance.
+
+    Returns
+    -------
+    graph : NeighborGraph or None
+        With fewer neighbors, or None, where there are not k + 1 or not two distinct rows.
+    first : ndarray of shape (n_distinct,), int64
+        The first sample of each.
+    """
+    n_threads = resolve_n_jobs(n_jobs)
+    if isinstance(points, StoredPoints):
+        return _blocks.graph_of_distinct_stored(points, k, n_threads)
+    distinct = Distinct.of(np.ascontiguousarray(points), n_threads)
+    n = distinct.n_distinct
+    if n < 2:
+        return None, distinct.first
+    exact = n <= APPROXIMATE_ABOVE
+    found = _search_distinct(distinct, min(k, n - 1), n_threads, False, exact)
+    indices, distances, recall = found
+    return NeighborGraph(indices, distances, "euclidean", recall), distinct.first
 
 
 def neighbors_among(
@@ -204,13 +238,29 @@ def neighbors_among(
     half_square = metric == "cosine"
     is_sparse = bool(sparse.issparse(points))
     if is_sparse:
-        return _sparse.search(points, k, n_threads, queries=queries, half_square=half_square)
+        return _sparse.search(
+            points,
+            k,
+            n_threads,
+            keys=tie_keys(_sparse.row_hashes(points)),
+            queries=queries,
+            query_keys=_sparse.row_hashes(queries),
+            half_square=half_square,
+        )
     # Only one of the two may have the extra column for rows of zeros (`_directions`).
     width = max(points.shape[1], queries.shape[1])
     points, queries = _pad_columns(points, width), _pad_columns(queries, width)
-    if width <= TREE_FEATURES:
-        return _tree.search(points, k, n_threads, queries=queries, half_square=half_square)
-    return _exact.search(points, k, n_threads, queries=queries, half_square=half_square)
+    search = _tree.search if width <= TREE_FEATURES else _exact.search
+    return search(
+        points,
+        k,
+        n_threads,
+        keys=tie_keys(row_hashes(points, n_threads)),
+        queries=queries,
+        # Not their number among copies: a query's neighbors do not depend on the others.
+        query_keys=row_hashes(queries, n_threads),
+        half_square=half_square,
+    )
 
 
 def _pad_columns(points: Array, width: int) -> Array:
@@ -265,13 +315,14 @@ def _unit(array: Array) -> tuple[Array, Array]:
 
 
 def _search_distinct(
-    points: Array, k: int, n_threads: int, half_square: bool, exact: bool
+    distinct: Distinct, k: int, n_threads: int, half_square: bool, exact: bool
 ) -> tuple[Array, Array, float]:
+    points, keys = distinct.points, distinct.keys
     if points.shape[1] <= TREE_FEATURES:
-        return *_tree.search(points, k, n_threads, half_square=half_square), 1.0
+        return *_tree.search(points, k, n_threads, keys=keys, half_square=half_square), 1.0
     if exact:
-        return *_exact.search(points, k, n_threads, half_square=half_square), 1.0
-    return _approximate.search(points, k, n_threads, half_square=half_square)
+        return *_exact.search(points, k, n_threads, keys=keys, half_square=half_square), 1.0
+    return _approximate.search(points, k, n_threads, keys=keys, half_square=half_square)
 
 
 def _check_n_neighbors(n_neighbors: SupportsIndex, n: int) -> int:

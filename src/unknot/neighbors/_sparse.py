@@ -8,9 +8,11 @@ import numpy as np
 from scipy import sparse
 
 from .._parallel.thread_team import ThreadTeam
-from .._typing import Array
+from .._typing import Array, UInt64
 from .._validation.arrays import as_numbers
 from .._validation.points import as_points
+from ._duplicates import Distinct
+from ._ties import GOLDEN, mixed, pair_hashes, tie_keys
 
 # Distances in memory at a time, per thread.
 MAX_DISTANCES = 2**22
@@ -22,6 +24,7 @@ def check(points: Any, metric: str, *, name: str) -> Any:
     matrix: Any = sparse.csr_array(given)
     as_numbers(matrix.data, name)
     matrix = matrix.astype(np.float64)
+    matrix.sum_duplicates()
     if not np.isfinite(matrix.data).all():
         raise ValueError(
             f"{name} must be finite; got NaN or infinite values. Remove or replace them"
@@ -35,16 +38,38 @@ def check(points: Any, metric: str, *, name: str) -> Any:
     return matrix
 
 
+def distinct_rows(points: Any) -> tuple[Any, Distinct]:
+    """Return the distinct rows of a checked matrix, and the distinct row of each sample."""
+    hashes = row_hashes(points)
+    _, first, group = np.unique(hashes, return_index=True, return_inverse=True)
+    nothing = np.empty((len(first), 0), np.float32)
+    if len(first) == len(hashes):
+        return points, Distinct(nothing, hashes, None)
+    rows = points[first]
+    if (rows[group] != points).nnz:  # a hash collision: duplicates are only searched one by one
+        nothing = np.empty((len(hashes), 0), np.float32)
+        return points, Distinct(nothing, tie_keys(hashes), None)
+    return rows, Distinct(nothing, hashes[first], group.astype(np.int32))
+
+
 def search(
-    points: Any, k: int, n_threads: int, *, queries: Any = None, half_square: bool
+    points: Any,
+    k: int,
+    n_threads: int,
+    *,
+    keys: UInt64[Array, " samples"],
+    queries: Any = None,
+    query_keys: UInt64[Array, " queries"] | None = None,
+    half_square: bool,
 ) -> tuple[Array, Array]:
-    """Find the k points nearest to each query, ties by index; as `_exact.search`.
+    """Find the k points nearest to each query; as `_exact.search`.
 
     Computed in float64: the error of |a|^2 + |b|^2 - 2 a.b is about 1e-16 of the norms.
     """
     own = queries is None
     queries = points if own else queries
     n, n_points = queries.shape[0], points.shape[0]
+    asked = keys if query_keys is None else query_keys
     norms = np.asarray(points.multiply(points).sum(axis=1)).reshape(-1)
     query_norms = np.asarray(queries.multiply(queries).sum(axis=1)).reshape(-1)
     transposed = points.T.tocsr()
@@ -66,7 +91,8 @@ def search(
                 to_points[row] = np.inf
             kth = np.partition(to_points, k - 1)[k - 1]
             candidates = np.flatnonzero(to_points <= kth)
-            nearest = candidates[np.argsort(to_points[candidates], kind="stable")[:k]]
+            hashes = pair_hashes(asked[row : row + 1], keys[candidates])
+            nearest = candidates[np.lexsort((hashes, to_points[candidates]))[:k]]
             indices[row] = nearest
             found = to_points[nearest]
             distances[row] = found / 2 if half_square else np.sqrt(found)
@@ -74,3 +100,11 @@ def search(
     with ThreadTeam(n_threads) as team:
         team.run(search_rows, -(-n // step))
     return indices, distances
+
+
+def row_hashes(matrix: Any) -> UInt64[Array, " rows"]:
+    """Hash the rows of a CSR matrix of float64 to 64 bits; zeros stored do not count."""
+    terms = mixed(matrix.data.view(np.uint64) ^ (matrix.indices.astype(np.uint64) * GOLDEN))
+    terms[matrix.data == 0] = 0
+    sums = np.concatenate([np.zeros(1, np.uint64), np.cumsum(terms, dtype=np.uint64)])
+    return mixed(sums[matrix.indptr[1:]] - sums[matrix.indptr[:-1]])

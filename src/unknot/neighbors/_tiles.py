@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam
-from .._typing import Array, Float32, Float64, Int32
+from .._typing import Array, Float32, Float64, Int32, UInt64
 from ._axes import ROUNDING, Coordinates
 from ._kernels import unheap
 from ._kernels_tiles import CLASSES, collect, offer, shift_tile
@@ -38,6 +38,8 @@ class Tiles:
         The row of ``data`` at each position of the tiles' order.
     coordinates : Coordinates
         In the tiles' order.
+    keys : ndarray of shape (n_samples,), uint64
+        The keys that break ties (`_ties`), in the tiles' order.
     slices : list of slice
         Positions of each tile, at most 512.
     centers : ndarray of shape (n_tiles, n_lead), float32
@@ -49,6 +51,7 @@ class Tiles:
         self,
         data: Array,
         coordinates: Coordinates,
+        keys: Array,
         order: Array,
         slices: list[slice],
         team: ThreadTeam,
@@ -58,6 +61,7 @@ class Tiles:
         self.first = first
         self.order = order
         self.coordinates = coordinates.ordered(order)
+        self.keys = keys[order]
         self.slices = slices
         self.centers = np.empty((len(slices), coordinates.lead.shape[1]), np.float32)
         self.radii = np.empty(len(slices), np.float32)
@@ -71,12 +75,13 @@ class Tiles:
 
     @classmethod
     def along_tree(
-        cls, data: Array, coordinates: Coordinates, team: ThreadTeam, first: int = 0
+        cls, data: Array, coordinates: Coordinates, keys: Array, team: ThreadTeam, first: int = 0
     ) -> Tiles:
         """Cut points into tiles of 512 along a tree of median splits."""
         n = len(data)
         slices = [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
-        return cls(data, coordinates, tree_order(coordinates.lead, TILE), slices, team, first)
+        order = tree_order(coordinates.lead, TILE)
+        return cls(data, coordinates, keys, order, slices, team, first)
 
     @property
     def slack(self) -> np.float32:
@@ -129,6 +134,8 @@ class KNearest:
         Bound of the rounding error of a query's distance to any point, in units of the coordinates.
     scale : float
         Converts the points' unit to the coordinates'.
+    own, keys : ndarrays of shape (n_queries,) and (n_points,), uint64
+        The keys of the queries, and of all points by their index, which break ties.
     distances : ndarray of shape (n_queries, k), float64
         One max-heap per query, of squared distances in the points' unit.
     indices : ndarray of shape (n_queries, k), int32
@@ -138,16 +145,20 @@ class KNearest:
 
     errors: Float32[Array, " queries"]
     scale: float
+    own: UInt64[Array, " queries"]
+    keys: UInt64[Array, " points"]
     distances: Float64[Array, "queries k"]
     indices: Int32[Array, "queries k"]
     limits: Float32[Array, " queries"]
 
     @classmethod
-    def empty(cls, errors: Array, k: int, scale: float) -> KNearest:
+    def empty(cls, errors: Array, k: int, scale: float, own: Array, keys: Array) -> KNearest:
         n = len(errors)
         return cls(
             errors,
             scale,
+            own,
+            keys,
             distances=np.full((n, k), np.inf),
             indices=np.full((n, k), -1, np.int32),
             limits=np.full(n, np.inf, np.float32),
@@ -158,6 +169,8 @@ class KNearest:
         return KNearest(
             self.errors[rows],
             self.scale,
+            self.own[rows],
+            self.keys,
             self.distances[rows],
             self.indices[rows],
             self.limits[rows],
@@ -168,7 +181,7 @@ class KNearest:
         errors = self.errors + error
         kth = np.sqrt(self.distances[:, 0]) * self.scale + errors
         limits = (kth * kth).astype(np.float32)
-        return KNearest(errors, self.scale, self.distances, self.indices, limits)
+        return replace(self, errors=errors, limits=limits)
 
     def max_distance(self) -> float:
         """Compute the distance beyond which no point can be among any query's nearest."""
@@ -178,7 +191,8 @@ class KNearest:
         self, rows: Array, half_square: bool, distances: Array, indices: Array
     ) -> None:
         """Write the neighbors, nearest first, to rows of a result. This empties the heaps."""
-        unheap(self.distances, self.indices, rows, half_square, distances, indices)
+        heaps = (self.distances, self.indices, self.own, self.keys)
+        unheap(*heaps, rows, half_square, distances, indices)
 
 
 class _Hits:
@@ -287,10 +301,12 @@ def _offer(
         queries.data,
         queries.order[rows],
         queries.coordinates.refine[rows],
+        nearest.own,
         nearest.errors,
         points.data,
         points.order[columns],
         points.coordinates.refine[columns],
+        nearest.keys,
         points.coordinates.n_axes,
         points.first,
         nearest.scale,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from scipy import sparse
+from scipy.sparse import csgraph
 
 from .._typing import Array, Int32, Int64
 from ..neighbors import NeighborGraph
@@ -14,11 +16,10 @@ from ..neighbors import NeighborGraph
 class Representatives:
     """The samples to embed, and the one of them whose position each sample gets.
 
-    Of equally near samples, a graph contains those with the smallest indices. If a point has more
-    than k copies, such as thousands of zeros behind a dead ReLU, its first k are the neighbors of
-    all the others, which are neighbors of none: affinities that no map can reproduce. But the first
-    k + 1 are neighbors only of each other, and no sample elsewhere has a neighbor among the rest.
-    So these k + 1 are embedded without the rest, which get the position of the first.
+    If a point has more than k copies, such as thousands of zeros behind a dead ReLU, each copy has
+    k others as its only neighbors. They would be drawn as the shape of that graph, which means
+    nothing. So k + 1 of them are embedded, as neighbors of each other, and the rest get the
+    position of the first.
 
     Attributes
     ----------
@@ -39,31 +40,33 @@ class Representatives:
 
     @classmethod
     def of(cls, graph: NeighborGraph) -> Representatives:
-        """Find groups of copies: samples with the same row of zero distances."""
-        n = graph.n_samples
-        representative = np.arange(n)
+        """Find groups of copies: samples at distance 0 of all their neighbors."""
+        n, k = graph.n_samples, graph.n_neighbors
         # Samples with k copies or more, and so no other neighbors.
         crowded = np.flatnonzero(graph.distances[:, -1] == 0)
-        rows = np.sort(graph.indices[crowded], axis=1)
-        _, first, group, counts = np.unique(
-            rows, axis=0, return_index=True, return_inverse=True, return_counts=True
+        find = _cliques if graph.metric == "precomputed" else _components
+        groups = [group for group in find(graph, crowded) if len(group) > k + 1]
+        place = np.arange(n)
+        if not groups:
+            return cls(place, place, graph, 0)
+        group_of, number = np.full(n, -1), np.zeros(n, np.int64)
+        for g, group in enumerate(groups):
+            group_of[group], number[group] = g, np.arange(len(group))
+        kept = np.flatnonzero((group_of < 0) | (number <= k))
+        indices = graph.indices[kept]
+        _represent(indices, groups, group_of, number)
+        for group in groups:
+            own = group[: k + 1]
+            others = np.broadcast_to(own, (k + 1, k + 1))[~np.eye(k + 1, dtype=np.bool_)]
+            indices[np.searchsorted(kept, own)] = others.reshape(k + 1, k)
+            place[group[k + 1 :]] = group[0]
+        kept_graph = NeighborGraph(
+            np.searchsorted(kept, indices).astype(np.int32),
+            graph.distances[kept],
+            graph.metric,
+            graph.recall,
         )
-        group = group.reshape(-1)
-        n_points = 0
-        for number in np.flatnonzero(counts > 1):
-            if not _is_isolated(graph, rows[first[number]], int(crowded[first[number]])):
-                continue
-            copies = crowded[group == number]
-            representative[copies[1:]] = rows[first[number], 0]
-            n_points += 1
-        if n_points == 0:
-            return cls(representative, representative, graph, 0)
-        is_kept = representative == np.arange(n)
-        kept = np.flatnonzero(is_kept)
-        place = (np.cumsum(is_kept) - 1)[representative]
-        indices = place[graph.indices[kept]].astype(np.int32)
-        graph = NeighborGraph(indices, graph.distances[kept], graph.metric, graph.recall)
-        return cls(kept, place, graph, n_points)
+        return cls(kept, np.searchsorted(kept, place), kept_graph, len(groups))
 
     @property
     def n_left_out(self) -> int:
@@ -71,12 +74,62 @@ class Representatives:
         return len(self.place) - len(self.kept)
 
 
-def _is_isolated(graph: NeighborGraph, row: Int32[Array, " k"], last: int) -> bool:
-    """Whether the samples of a row have only each other and the last as neighbors, at distance 0.
+def _represent(
+    indices: Int32[Array, "kept k"], groups: list[Array], group_of: Array, number: Array
+) -> None:
+    """Replace the copies of each group in every row by as many of its first k + 1, in place.
+
+    They are taken in turn, beginning with the number of the row's first one, so that the first
+    copies do not become neighbors of more samples than the others.
+    """
+    rows, columns = np.nonzero(group_of[indices] >= 0)
+    found = indices[rows, columns]
+    order = np.lexsort((columns, group_of[found], rows))
+    rows, columns, found = rows[order], columns[order], found[order]
+    starts_run = np.ones(len(rows), np.bool_)
+    starts_run[1:] = (rows[1:] != rows[:-1]) | (group_of[found[1:]] != group_of[found[:-1]])
+    first = np.maximum.accumulate(np.where(starts_run, np.arange(len(rows)), 0))
+    turn = (number[found[first]] + np.arange(len(rows)) - first) % (indices.shape[1] + 1)
+    members = np.array([group[: indices.shape[1] + 1] for group in groups])
+    indices[rows, columns] = members[group_of[found], turn]
+
+
+def _components(graph: NeighborGraph, crowded: Array) -> list[Array]:
+    """Group copies that are joined by neighbors; samples at distance 0 are equal."""
+    n, k = len(crowded), graph.n_neighbors
+    rows = np.repeat(np.arange(n), k)
+    columns = np.searchsorted(crowded, graph.indices[crowded].ravel())
+    # A sample without k neighbors at distance 0 is no copy, whatever an approximate graph says.
+    inside = crowded[np.minimum(columns, n - 1)] == graph.indices[crowded].ravel()
+    edges = sparse.csr_array(
+        (np.ones(int(inside.sum()), np.int8), (rows[inside], columns[inside])), shape=(n, n)
+    )
+    count, label = csgraph.connected_components(edges, directed=False)
+    order = np.argsort(label, kind="stable")
+    bounds = np.searchsorted(label[order], np.arange(1, count))
+    return [crowded[group] for group in np.split(order, bounds)] if n else []
+
+
+def _cliques(graph: NeighborGraph, crowded: Array) -> list[Array]:
+    """Group samples that have the same neighbors, which have only each other.
 
     Precomputed distances may violate the triangle inequality: 0 from a to b and to c, but not from
-    b to c.
+    b to c. Their ties are in the order of the columns, so copies share their first k.
     """
+    rows = np.sort(graph.indices[crowded], axis=1)
+    _, first, group, counts = np.unique(
+        rows, axis=0, return_index=True, return_inverse=True, return_counts=True
+    )
+    group = group.reshape(-1)
+    return [
+        np.sort(np.concatenate([rows[first[number]], crowded[group == number]]))
+        for number in np.flatnonzero(counts > 1)
+        if _is_isolated(graph, rows[first[number]], int(crowded[first[number]]))
+    ]
+
+
+def _is_isolated(graph: NeighborGraph, row: Int32[Array, " k"], last: int) -> bool:
+    """Whether the samples of a row, and the last, have only each other as neighbors, at 0."""
     members = np.sort(np.append(row, last))
     others = np.broadcast_to(members, (len(row), len(members)))
     others = others[others != row[:, None]].reshape(len(row), len(row))

@@ -57,7 +57,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
     Parameters
     ----------
     n_components : {1, 2, 3}, default=2
-        Dimensions of the map. With 3, repulsion is summed over all pairs, at a cost of O(N^2).
+        Dimensions of the map. With 3, repulsion is summed over all pairs, at a cost of O(N^2), and
+        maps differ from those of scikit-learn, whose kernel then has two degrees of freedom. Here
+        it has one, as above, in any dimension.
     perplexity : float, default=30.0
         The effective number of neighbors; three times as many are computed. Increase it to
         emphasize larger structures; typical values are 5 to 50. Values below 1 act as 1. If it

@@ -5,6 +5,9 @@ import numpy as np
 from ..._parallel.jit import kernel
 from ..._parallel.simd import REORDERED
 
+# Entries of a row that stay in the nearest cache while several targets are compared.
+CHUNK = 1024
+
 
 @kernel()
 def products_to_squared_distances(products, norms, own, own_norms):
@@ -48,6 +51,30 @@ def add_class_half_squares(squares, codes, sums):
                 own[run, codes[j, run]] += distance
 
 
+@kernel()
+def add_silhouette_influence(squares, own, near, codes, half, a, b, to_a, to_b, rows, out):
+    """Add to each point what it does to the silhouettes of a block as a member of their classes.
+
+    A point of the own class of row i moves a_i by its distance's excess over a_i, one of the
+    nearest other class moves b_i. ``to_a`` and ``to_b`` are the derivatives by these, divided by
+    the size of the class and weighted; ``rows`` are the columns of the rows' own points. Distances
+    are square roots, or with ``half`` half the squares.
+    """
+    for i in range(squares.shape[0]):
+        row = squares[i]
+        mine = own[i]
+        other = near[i]
+        for j in range(squares.shape[1]):
+            c = codes[j]
+            if (c != mine and c != other) or j == rows[i]:
+                continue
+            distance = 0.5 * row[j] if half else np.sqrt(row[j])
+            if c == mine:
+                out[j] += to_a[i] * (distance - a[i])
+            else:
+                out[j] += to_b[i] * (distance - b[i])
+
+
 @kernel(fastmath=REORDERED)
 def pair_squares(means, first, second, out):
     """Write the squared distance of each pair of rows, sum_j (a_j - b_j)^2, to ``out``."""
@@ -86,12 +113,12 @@ def worst_ratios(means, spreads, own, worst, nearest):
 def ranks(squares, own, targets, out):
     """Rank each target among all points by distance from the row's own point; 1 is the nearest.
 
-    The point itself is excluded by index; ties are broken by index. A negative target is ignored,
-    with rank 0.
+    The point itself is excluded by index. Points that are equally far have the same rank, one more
+    than the number of nearer ones. A negative target is ignored, with rank 0.
     """
     for i in range(squares.shape[0]):
         row = squares[i]
-        me = own[i]
+        mine = row[own[i]]
         for t in range(targets.shape[1]):
             target = targets[i, t]
             if target < 0:
@@ -99,10 +126,38 @@ def ranks(squares, own, targets, out):
                 continue
             bound = row[target]
             closer = 0
-            for j in range(target):
-                closer += row[j] <= bound
-            for j in range(target, len(row)):
+            for j in range(len(row)):
                 closer += row[j] < bound
             # Do not count the point itself.
-            mine = row[me] <= bound if me < target else row[me] < bound
-            out[i, t] = closer - mine + 1
+            out[i, t] = closer - (mine < bound) + 1
+
+
+@kernel()
+def count_closer(squares, own, targets, ranks, k, weights, out):
+    """Add a target's weight to every point nearer than it, for targets of a rank above k.
+
+    ``weights`` (2, b, k) are added to ``out`` (2, n), a set in each row.
+    """
+    n = squares.shape[1]
+    for i in range(squares.shape[0]):
+        row = squares[i]
+        for start in range(0, n, CHUNK):
+            part = row[start : start + CHUNK]
+            first = out[0, start : start + CHUNK]
+            second = out[1, start : start + CHUNK]
+            for t in range(targets.shape[1]):
+                if ranks[i, t] <= k:
+                    continue
+                bound = row[targets[i, t]]
+                one = weights[0, i, t]
+                other = weights[1, i, t]
+                for j in range(len(part)):
+                    nearer = np.float64(part[j] < bound)
+                    first[j] += one * nearer
+                    second[j] += other * nearer
+        # The point itself is not ranked.
+        mine = row[own[i]]
+        for t in range(targets.shape[1]):
+            if ranks[i, t] > k and mine < row[targets[i, t]]:
+                out[0, own[i]] -= weights[0, i, t]
+                out[1, own[i]] -= weights[1, i, t]

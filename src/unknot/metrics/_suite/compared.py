@@ -9,8 +9,9 @@ import numpy as np
 from ..._io.stored_points import StoredPoints
 from ..._typing import Array
 from .._shared.distances import stratified_sample
+from .._shared.intervals import Z
 from .._shared.metric import COSINE, EUCLIDEAN, graph_of, in_metric
-from .._shared.moments import members_by_class
+from .._shared.neighbor_influence import hit_influence
 from ..neighborhood import hit_from_graph
 from .inputs import Inputs
 
@@ -27,7 +28,7 @@ def metric_conflict(raw: Any, inputs: Inputs) -> str | None:
     """Return a note if the Neighborhood Hits by both metrics differ by more than their intervals.
 
     Both are computed on the same points: all, or a stratified sample, among which the neighbors are
-    then searched. The intervals are those of a resampling of the points, to first order.
+    then searched.
 
     Parameters
     ----------
@@ -54,13 +55,16 @@ def metric_conflict(raw: Any, inputs: Inputs) -> str | None:
     hits = {}
     for metric in (EUCLIDEAN, COSINE):
         if sample.whole and metric == inputs.metric:
-            graph = inputs.native.graph
+            found, graph = inputs.native.points, inputs.native.graph
         else:
             found, _ = in_metric(points, metric)
             with inputs.clock.shared("the other metric"):
-                graph = graph_of(found, inputs.k, metric, inputs.n_jobs)
-        hit = hit_from_graph(graph, inputs.k, codes, np.arange(n_classes))
-        hits[metric] = hit.value, 1.96 * _standard_error(graph, inputs.k, codes, hit.value)
+                k = min(2 * inputs.k, len(found) - 1)
+                graph = graph_of(found, k, metric, inputs.n_jobs)
+        hit = hit_from_graph(graph, inputs.k, codes, np.arange(n_classes), found, inputs.n_jobs)
+        neighbors = graph.indices[:, : 2 * inputs.k]
+        _, variance = hit_influence(neighbors, codes, inputs.k, hit.value, hit.per_point)
+        hits[metric] = hit.value, Z * np.sqrt(variance)
     (straight, margin), (angular, other_margin) = hits[EUCLIDEAN], hits[COSINE]
     if abs(straight - angular) <= margin + other_margin:
         return None
@@ -77,22 +81,3 @@ def _as_given(raw: Any, rows: Array) -> Array:
     if isinstance(raw, StoredPoints) and raw.origin is not None:
         return np.asarray(points.astype(np.float64) + np.ldexp(raw.origin, raw.exponent))
     return np.asarray(points)
-
-
-def _standard_error(graph: Any, k: int, codes: Array, value: float) -> float:
-    """Return the standard error over resamples of each class, to first order.
-
-    Each edge is weighted by how often both its ends are drawn, as in `resample_edge_scores`; the
-    weights of a class's points have variance 1 and sum to its size.
-    """
-    neighbors = graph.indices[:, :k]
-    excess = (codes[neighbors] == codes[:, None]) - value
-    excess = excess / (k * len(codes))
-    influence = np.bincount(neighbors.ravel(), weights=excess.ravel(), minlength=len(codes))
-    influence += excess.sum(axis=1)
-    variance = sum(
-        float(len(own) * influence[own].var())
-        for own in members_by_class(codes, int(codes.max()) + 1)
-        if len(own)
-    )
-    return float(np.sqrt(variance))

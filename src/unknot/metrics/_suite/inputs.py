@@ -19,12 +19,8 @@ from .._shared.distances import (
 )
 from .._shared.many import MANY_CLASSES, TABLE_CLASSES, ClassPairs
 from .._shared.metric import COSINE, EUCLIDEAN, graph_of
-from .._shared.moments import (
-    ClassMoments,
-    class_moments,
-    members_by_class,
-    resampled_moments,
-)
+from .._shared.moment_influence import MomentInfluence
+from .._shared.moments import ClassMoments, class_moments
 from ..capacity import ManifoldCapacity, capacity_from_points
 from ..clusters import (
     Silhouettes,
@@ -34,6 +30,7 @@ from ..clusters import (
     consistency_shares,
 )
 from ..faithfulness import NeighborRanks
+from ..glue import Glue, glue_from_points
 from .clock import Clock
 from .permuted import MANY_NULL_RUNS, MANY_NULL_SAMPLES, permuted_moments
 
@@ -97,19 +94,11 @@ class Space:
             return class_moments(self.points, self.codes, len(self.classes), self.inputs.n_jobs)
 
     @cached_property
-    def resampled_moments(self) -> list[ClassMoments]:
-        """Means and variances of the classes in each resample."""
-        moments = self.moments
-        with self.inputs.clock.shared(f"resampled class moments{self.name}"):
-            return list(
-                resampled_moments(
-                    self.points,
-                    self.codes,
-                    moments,
-                    self.inputs.resample_counts,
-                    self.inputs.n_jobs,
-                )
-            )
+    def influence(self) -> MomentInfluence:
+        """Influence of the points on measures of class moments."""
+        moments, pairs = self.moments, self.inputs.pairs if self.inputs.many else None
+        with self.inputs.clock.shared(f"influence on class moments{self.name}"):
+            return MomentInfluence(self.points, self.codes, moments, pairs, self.inputs.n_jobs)
 
     @cached_property
     def consistency(self) -> Array:
@@ -196,32 +185,49 @@ class Space:
         return found.shares
 
     @property
-    def ranks(self) -> Array | None:
-        """Ranks in this space of the other space's neighbors; independent of the labels."""
+    def ranks(self) -> NeighborRanks | None:
+        """Ranks in this space of the other space's neighbors; independent of the labels.
+
+        Their weights are those in the score that counts all neighbors, and in the class-aware one.
+        """
         original = self.inputs.original
         space = original.native if self is self.inputs.native else original.map
         assert space is not None
         return space._scan[1]
 
     @cached_property
-    def _scan(self) -> tuple[Silhouettes, Array | None]:
+    def _scan(self) -> tuple[Silhouettes, NeighborRanks | None]:
         """Silhouettes for every labeling, and ranks, from one pass over the distances."""
         inputs = self.inputs
         rows = inputs.sample.rows
+        with_influence = inputs.original is inputs and inputs.settings["n_resamples"] > 0
         labelings = [self.codes]
         if inputs.null_sample is inputs.sample:
             # The sample is small enough for the permuted labels to share its distances.
             labelings += [permuted.codes for permuted in inputs.permuted]
-        found = Silhouettes(labelings, inputs.sample, len(self.classes), cosine=self.cosine)
+        found = Silhouettes(
+            labelings,
+            inputs.sample,
+            len(self.classes),
+            cosine=self.cosine,
+            with_influence=with_influence,
+        )
         consumers: list[Consumer] = [found]
         other = inputs.counterpart(self)
         ranks = None
         if other is not None and inputs.k_faithfulness:
-            ranks = NeighborRanks(rows, other.graph.indices[rows, : inputs.k_faithfulness])
+            neighbors = other.graph.indices[rows, : inputs.k_faithfulness]
+            weights = None
+            if with_influence:
+                same = self.codes[neighbors] == self.codes[rows][:, None]
+                counted = same != (self is inputs.native)
+                weights = np.stack([np.ones(counted.shape), counted.astype(np.float64)])
+                weights *= inputs.sample.weights[:, None]
+            ranks = NeighborRanks(rows, neighbors, weights)
             consumers.append(ranks)
         with inputs.clock.shared(f"distances of sampled points{self.name}"):
             scan_distances(self.points, rows, consumers, inputs.n_jobs)
-        return found, None if ranks is None else ranks.ranks
+        return found, ranks
 
 
 class Inputs:
@@ -284,7 +290,8 @@ class Inputs:
     def _graph(self, points: Rows, name: str) -> NeighborGraph:
         graph = self._graphs[name]
         if graph is None:
-            k = max(self.k, self.k_faithfulness, min(2, len(points) - 1))
+            # Twice the neighbors that count: the interval compares with those that come next.
+            k = min(max(2 * self.k, self.k_faithfulness, 2), len(points) - 1)
             with self.clock.shared(f"nearest neighbors{name}"):
                 graph = graph_of(points, k, EUCLIDEAN if name else self.metric, self.n_jobs)
             self._graphs[name] = graph
@@ -384,19 +391,13 @@ class Inputs:
 
     @cached_property
     def resample_counts(self) -> Array:
-        """How often each point is drawn in each resample, uint8 (n_resamples, n_samples).
-
-        Each class is resampled separately, so that none is ever empty.
-        """
+        """How often each point is drawn in each resample, uint8 (n_resamples, n_samples)."""
         rng = np.random.default_rng([self.random_state, 1])
-        n_resamples = self.settings["n_resamples"]
-        counts = np.zeros((n_resamples, len(self.codes)), dtype=np.uint8)
-        for own in members_by_class(self.codes, len(self.classes)):
-            size = len(own)
-            drawn = rng.integers(size, size=(n_resamples, size))
-            flat = (drawn + size * np.arange(n_resamples)[:, None]).ravel()
-            of_class = np.bincount(flat, minlength=n_resamples * size).reshape(n_resamples, size)
-            counts[:, own] = np.minimum(of_class, 255)
+        n_samples = len(self.codes)
+        counts = np.empty((self.settings["n_resamples"], n_samples), dtype=np.uint8)
+        for row in counts:
+            drawn = np.bincount(rng.integers(n_samples, size=n_samples), minlength=n_samples)
+            row[:] = np.minimum(drawn, 255)
         return counts
 
     @cached_property
@@ -425,5 +426,19 @@ class Inputs:
                 random_state=self.random_state,
                 max_samples_per_class=self.settings["capacity_max_samples_per_class"],
                 max_classes=MANY_CLASSES,
+                n_jobs=self.n_jobs,
+            )
+
+    @cached_property
+    def glue(self) -> Glue:
+        """GLUE of the points where they were given, which several scores are part of."""
+        with self.clock.shared("GLUE"):
+            return glue_from_points(
+                self.raw,
+                self.codes,
+                self.classes,
+                n_draws=self.settings["n_draws"],
+                max_samples_per_class=self.settings["capacity_max_samples_per_class"],
+                random_state=self.random_state,
                 n_jobs=self.n_jobs,
             )

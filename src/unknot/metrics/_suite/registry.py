@@ -5,18 +5,18 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ..._io.stored_points import Rows, StoredPoints
 from ..._typing import Array
+from .._shared.intervals import Interval
 from .._shared.metric import euclidean_distances
-from .._shared.moments import ClassMoments
 from .._shared.results import ClassResult, Result, UndefinedMeasureError
 from ..clusters import consistency_from_shares, silhouette_from_shares
 from ..collapse import cdnv_from_moments, cdnv_from_pairs, nc1_from_moments, nc2_from_moments
-from ..dimension import participation_from_points, two_nn_from_distances
+from ..dimension import participation_from_points, two_nn_of_distinct
 from ..faithfulness import excess_ranks, faithfulness_from_ranks
 from ..label_faithfulness import faithfulness_from_pairs
 from ..linear import probe
@@ -30,103 +30,20 @@ from ..separation import (
 from ..shapes import ConvexHulls, Ellipses, ellipses_from_map, hulls_from_map
 from ..similarity import cka_from_points
 from . import uncertainty
-from .permuted import MANY_NULL_RUNS
+from .entry import LABEL_FREE, Compute, Measure
+from .more import MORE_MEASURES
 
 if TYPE_CHECKING:
     from ..dimension import ParticipationRatio
     from ..similarity import Similarity
     from .inputs import Inputs, Space
 
-Null = Callable[["Inputs", "Space"], Array]
-Compute = Callable[["Inputs", "Space"], Result]
-Spaces = Literal["native", "both", "map", "pair"]
-
 # Reasons why a measure has no interval, or no null.
 NOT_RESAMPLED = "a hull depends on extreme points, and no resample reaches beyond them"
-LABEL_FREE = "it does not depend on the labels"
 NO_DRAWS = "it is computed from the class centers without random draws"
+ONLY_DRAWS = "the choice of the points matters, not only the draws: pass capacity_interval=True"
 NULL_CAPACITY_RUNS = 5
 NOTHING_TO_LOSE = "permuted classes overlap everywhere, so the map has no separation to lose or add"
-
-
-@dataclass(frozen=True)
-class Measure:
-    """One measure: its names, how to compute it, and how to read its values.
-
-    Attributes
-    ----------
-    name, family, title : str
-        The identifier, the group it is listed under, and the display name.
-    compute : callable
-        Returns the result, given the shared inputs and a space.
-    higher_is_better : bool or None
-        Whether a higher value means more untangled; None where neither end is better.
-    low, high : float
-        The range of its values.
-    spaces : {"native", "both", "map", "pair"}
-        Where it is computed: in the representation, in both spaces, on the map only, or between the
-        two.
-    replicate : callable or str
-        Returns the values in each resample; or the reason why there is no interval.
-    null : callable, str or None
-        Returns the values with permuted labels; or the reason why there is no null. None
-        recomputes the measure for each permutation.
-    null_runs : int, optional
-        Recompute it for at most this many permutations; for measures that are slow.
-    grows_with_classes : bool
-        Whether its time grows with the classes, so that with many of them few permutations do.
-    function : callable, optional
-        The user's own function of points and labels.
-    """
-
-    name: str
-    family: str
-    title: str
-    compute: Compute
-    higher_is_better: bool | None = True
-    low: float = 0.0
-    high: float = 1.0
-    spaces: Spaces = "native"
-    replicate: uncertainty.Replicate | str = uncertainty.resample_point_scores
-    null: Null | str | None = None
-    null_runs: int | None = None
-    grows_with_classes: bool = False
-    function: Callable[..., Any] | None = None
-
-    @property
-    def labels(self) -> Literal["classes", "values", "any"]:
-        """What labels it is of: classes, numbers, or any, as it does not depend on them."""
-        if self.family == FAMILY:
-            return "values"
-        return "any" if self.null == LABEL_FREE else "classes"
-
-    @property
-    def places(self) -> list[tuple[str, str]]:
-        """The names of its scores, and the space of each."""
-        if self.spaces == "both":
-            return [(self.name, "native"), (f"map_{self.name}", "map")]
-        return [(self.name, self.spaces)]
-
-    @property
-    def score_names(self) -> list[str]:
-        """The names of its scores."""
-        return [name for name, _ in self.places]
-
-    def permuted_values(self, inputs: Inputs, space: Space) -> Array | str:
-        """Return the values with permuted labels, or the reason why there are none."""
-        if isinstance(self.null, str):
-            return self.null
-        if self.null is not None:
-            return self.null(inputs, space)
-        runs = self.null_runs
-        if inputs.many and self.grows_with_classes:
-            runs = MANY_NULL_RUNS if runs is None else min(runs, MANY_NULL_RUNS)
-        values = []
-        for permuted in inputs.permuted[:runs]:
-            relabeled = permuted.native if space is inputs.native else permuted.map
-            assert relabeled is not None
-            values.append(float(self.compute(permuted, relabeled)))
-        return np.array(values)
 
 
 def _moment_measure(
@@ -137,34 +54,26 @@ def _moment_measure(
     higher_is_better: bool = False,
     high: float = np.inf,
     of_pairs: Callable[..., Result] | None = None,
-    replicate_many: uncertainty.Replicate | None = None,
+    interval: uncertainty.Estimate | None = None,
 ) -> Measure:
     """Return the entry of a measure that is a function of the class moments.
 
-    With many classes ``of_pairs``, a function of a part of their pairs, takes its place, and
-    ``replicate_many`` that of the values in resamples.
+    With many classes ``of_pairs``, a function of a part of their pairs, takes its place.
     """
 
-    def from_moments(inputs: Inputs, moments: ClassMoments) -> Result:
+    def from_moments(inputs: Inputs, space: Space) -> Result:
         if inputs.many and of_pairs is not None:
-            return of_pairs(moments, inputs.classes, inputs.pairs)
-        return compute(moments, inputs.classes)
-
-    recompute = uncertainty.recompute_from_moments(from_moments)
-
-    def replicate(inputs: Inputs, space: Space, result: Result) -> Array:
-        if inputs.many and replicate_many is not None:
-            return replicate_many(inputs, space, result)
-        return recompute(inputs, space, result)
+            return of_pairs(space.moments, inputs.classes, inputs.original.pairs)
+        return compute(space.moments, inputs.classes)
 
     return Measure(
         name,
         family,
         title,
-        lambda inputs, space: from_moments(inputs, space.moments),
+        from_moments,
         higher_is_better,
         high=high,
-        replicate=replicate,
+        interval=interval or uncertainty.of_moments(name),
         grows_with_classes=True,
     )
 
@@ -173,7 +82,7 @@ def _shape_measure(
     name: str,
     title: str,
     compute: Callable[[Array, Array, Array], ConvexHulls | Ellipses],
-    replicate: uncertainty.Replicate | str | None = None,
+    interval: uncertainty.Estimate | str | None = None,
 ) -> Measure:
     """Return the entry of an overlap of the classes' shapes on the map."""
 
@@ -206,29 +115,20 @@ def _shape_measure(
         of_inputs,
         higher_is_better=False,
         spaces="map",
-        replicate=replicate or uncertainty.recompute_from_points(of_drawn),
+        interval=interval or uncertainty.of_resampled_points(of_drawn),
         grows_with_classes=True,
     )
 
 
 def _hit(inputs: Inputs, space: Space) -> Result:
-    return hit_from_graph(space.graph, inputs.k, space.codes, space.classes)
+    return hit_from_graph(
+        space.graph, inputs.k, space.codes, space.classes, space.points, inputs.n_jobs
+    )
 
 
 def _confusion(inputs: Inputs, space: Space) -> Result:
     compute = confusion_from_graph if inputs.tables else confusion_without_table
-    return compute(space.graph, inputs.k, space.codes, space.classes)
-
-
-def _edges(same_class: bool) -> Callable[[Inputs, Space], tuple[Array, Array, Array]]:
-    """Return the function that scores an edge 1 if both ends are of the same class, or if not."""
-
-    def edges(inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
-        neighbors = space.graph.indices[:, : inputs.k]
-        same = space.codes[neighbors] == space.codes[:, None]
-        return np.arange(len(same)), neighbors, (same == same_class).astype(np.float32)
-
-    return edges
+    return compute(space.graph, inputs.k, space.codes, space.classes, space.points, inputs.n_jobs)
 
 
 @dataclass(frozen=True)
@@ -257,20 +157,24 @@ class _RankMeasure:
             counted = (
                 inputs.codes[neighbors] != inputs.codes[rows][:, None]
             ) == self.trustworthiness
-        ranks = ranking.ranks
-        assert ranks is not None
-        return ranks, neighbors, counted
+        assert ranking.ranks is not None
+        return ranking.ranks.ranks, neighbors, counted
 
     def __call__(self, inputs: Inputs, space: Space) -> Result:
         ranks, _, counted = self._ranks(inputs)
         return faithfulness_from_ranks(ranks, len(inputs.codes), inputs.sample, self.name, counted)
 
-    def edges(self, inputs: Inputs, space: Space) -> tuple[Array, Array, Array]:
-        """Return the score of each neighbor; the score of a point is their mean."""
+    def interval(self, inputs: Inputs, space: Space, result: Result) -> Interval:
+        """Use the influence of points as neighbors of others, and on the ranks of these."""
+        assert inputs.map is not None
         ranks, neighbors, counted = self._ranks(inputs)
+        ranking = inputs.native if self.trustworthiness else inputs.map
+        assert ranking.ranks is not None
         k = ranks.shape[1]
-        excess = excess_ranks(ranks, counted) * (2.0 / (2 * len(inputs.codes) - 3 * k - 1))
-        return inputs.sample.rows, neighbors, (1.0 - excess).astype(np.float32)
+        scale = 2.0 / (2 * len(inputs.codes) - 3 * k - 1)
+        closer = ranking.ranks.closer[int(self.class_aware)] * (scale / k)
+        scores = 1.0 - excess_ranks(ranks, counted) * scale
+        return uncertainty.of_ranks(inputs, result.value, neighbors, scores, closer)
 
 
 def _faithfulness_measure(name: str, title: str, *, class_aware: bool) -> Measure:
@@ -282,7 +186,7 @@ def _faithfulness_measure(name: str, title: str, *, class_aware: bool) -> Measur
         title,
         measure,
         spaces="pair",
-        replicate=uncertainty.resample_edge_scores(measure.edges),
+        interval=measure.interval,
         null=None if class_aware else LABEL_FREE,
     )
 
@@ -352,7 +256,8 @@ def _from_memory_sample(inputs: Inputs, result: Similarity | ParticipationRatio)
 def _two_nn(inputs: Inputs, space: Space) -> Result:
     if space.graph.indices.shape[1] < 2:
         raise UndefinedMeasureError("TwoNN needs two neighbors of each point; the graph has one")
-    return two_nn_from_distances(euclidean_distances(space.graph))
+    distances = euclidean_distances(space.graph)
+    return two_nn_of_distinct(space.points, distances, n_jobs=inputs.n_jobs)
 
 
 def _capacity(inputs: Inputs, space: Space) -> Result:
@@ -398,15 +303,16 @@ def _hulls(kept: float) -> Callable[[Array, Array, Array], ConvexHulls]:
     return lambda points, codes, classes: hulls_from_map(points, codes, classes, kept)
 
 
-MEASURES = (
+_ENTRIES = (
     Measure(
         "neighborhood_hit", "neighborhood", "Neighborhood Hit", _hit,
-        spaces="both", replicate=uncertainty.resample_edge_scores(_edges(True)),
+        spaces="both", interval=uncertainty.of_neighbors(same_class=True),
+        null=uncertainty.hit_null,
     ),
     Measure(
         "neighbor_confusion", "neighborhood", "neighbors of other classes", _confusion,
         higher_is_better=False, spaces="both",
-        replicate=uncertainty.resample_edge_scores(_edges(False)),
+        interval=uncertainty.of_neighbors(same_class=False), null=uncertainty.confusion_null,
     ),
     _faithfulness_measure("trustworthiness", "trustworthiness", class_aware=False),
     _faithfulness_measure("continuity", "continuity", class_aware=False),
@@ -415,20 +321,20 @@ MEASURES = (
     Measure(
         "label_trustworthiness", "faithfulness", "label-trustworthiness",
         _label_faithfulness(trustworthiness=True), spaces="pair",
-        replicate=uncertainty.resample_comparisons(trustworthiness=True), null=NOTHING_TO_LOSE,
+        interval=uncertainty.of_separations(trustworthiness=True), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "label_continuity", "faithfulness", "label-continuity",
         _label_faithfulness(trustworthiness=False), spaces="pair",
-        replicate=uncertainty.resample_comparisons(trustworthiness=False), null=NOTHING_TO_LOSE,
+        interval=uncertainty.of_separations(trustworthiness=False), null=NOTHING_TO_LOSE,
     ),
     Measure(
         "distance_consistency", "clusters", "distance consistency", _consistency, spaces="both",
-        null=uncertainty.consistency_null,
+        interval=uncertainty.of_consistency, null=uncertainty.consistency_null,
     ),
     Measure(
         "silhouette", "clusters", "silhouette", _silhouette, low=-1.0, spaces="both",
-        null=uncertainty.silhouette_null,
+        interval=uncertainty.of_silhouette, null=uncertainty.silhouette_null,
     ),
     _moment_measure(
         "davies_bouldin", "clusters", "Davies-Bouldin", davies_bouldin_from_moments,
@@ -441,11 +347,11 @@ MEASURES = (
     _shape_measure("convex_hulls", "overlap of convex hulls", _hulls(1.0), NOT_RESAMPLED),
     _shape_measure("peeled_hulls", "overlap of peeled hulls", _hulls(0.95)),
     _shape_measure("best_ellipses", "overlap of ellipses", ellipses_from_map),
-    Measure("linear_probe", "linear", "linear probe accuracy", _probe, null=uncertainty.probe_null),
-    _moment_measure(
-        "nc1", "collapse", "NC1, spread within classes", nc1_from_moments,
-        replicate_many=uncertainty.shift_whitened,
+    Measure(
+        "linear_probe", "linear", "linear probe accuracy", _probe,
+        interval=uncertainty.of_probe, null=uncertainty.probe_null,
     ),
+    _moment_measure("nc1", "collapse", "NC1, spread within classes", nc1_from_moments),
     _moment_measure(
         "nc2", "collapse", "NC2, means from a simplex", nc2_from_moments, high=np.sqrt(2.0)
     ),
@@ -455,43 +361,47 @@ MEASURES = (
     ),
     Measure(
         "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn,
-        higher_is_better=None, high=np.inf, replicate=uncertainty.resample_ratios, null=LABEL_FREE,
+        higher_is_better=None, high=np.inf, interval=uncertainty.of_dimension, null=LABEL_FREE,
     ),
     Measure(
         "participation_ratio", "dimension", "participation ratio", _participation,
         higher_is_better=None, low=1.0, high=np.inf,
-        replicate=uncertainty.shift_by_influence, null=LABEL_FREE,
+        interval=uncertainty.of_influence(1.0), null=LABEL_FREE,
     ),
     Measure(
         "linear_cka", "similarity", "linear CKA of points and map", _cka,
         higher_is_better=None, spaces="pair",
-        replicate=uncertainty.shift_by_influence, null=LABEL_FREE,
+        interval=uncertainty.of_influence(0.0, 1.0), null=LABEL_FREE,
     ),
     Measure(
         "manifold_capacity", "capacity", "manifold capacity", _capacity, high=2.0,
-        replicate=uncertainty.resample_draws(0), null_runs=NULL_CAPACITY_RUNS,
+        interval=ONLY_DRAWS, null_runs=NULL_CAPACITY_RUNS,
     ),
     Measure(
         "manifold_radius", "capacity", "manifold radius", _radius,
         higher_is_better=False, high=np.inf,
-        replicate=uncertainty.resample_draws(1), null_runs=NULL_CAPACITY_RUNS,
+        interval=ONLY_DRAWS, null_runs=NULL_CAPACITY_RUNS,
     ),
     Measure(
         "manifold_dimension", "capacity", "manifold dimension", _dimension,
         higher_is_better=False, high=np.inf,
-        replicate=uncertainty.resample_draws(2), null_runs=NULL_CAPACITY_RUNS,
+        interval=ONLY_DRAWS, null_runs=NULL_CAPACITY_RUNS,
     ),
     Measure(
         "center_correlation", "capacity", "correlation of class centers", _center_correlation,
-        higher_is_better=False, replicate=NO_DRAWS, null_runs=NULL_CAPACITY_RUNS,
+        higher_is_better=False, interval=NO_DRAWS, null_runs=NULL_CAPACITY_RUNS,
     ),
     Measure(
         "neighborhood_r2", FAMILY, "neighborhood R²", neighborhood_of,
         low=-np.inf, spaces="both",
-        replicate=uncertainty.shift_by_influence, null=neighborhood_null,
+        interval=uncertainty.of_influence(-np.inf, 1.0), null=neighborhood_null,
     ),
     Measure(
         "linear_r2", FAMILY, "linear R²", linear_of,
-        low=-np.inf, replicate=uncertainty.shift_by_influence, null=linear_null,
+        low=-np.inf, interval=uncertainty.of_influence(-np.inf, 1.0), null=linear_null,
     ),
+    *MORE_MEASURES,
 )  # fmt: skip
+
+_FAMILIES = list(dict.fromkeys(entry.family for entry in _ENTRIES))
+MEASURES = tuple(sorted(_ENTRIES, key=lambda entry: _FAMILIES.index(entry.family)))

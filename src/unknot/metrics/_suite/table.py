@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # In narrower terminals the column of ranges is omitted, so that names and numbers fit.
 WIDTH_WITH_RANGES = 96
+# Marks intervals that hold for this map only.
+GIVEN_MAP = "†"
 
 
 def render(scores: Scores, width: int) -> Iterator[Any]:
@@ -30,11 +32,7 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
             f"k = {settings['k']}{_space(settings)}"
         ),
         title_justify="left",
-        caption=(
-            "↑ more is better, ↓ less is better; in brackets the 95 % interval of "
-            f"{settings['n_resamples']} resamples; by chance: the mean over "
-            f"{settings['n_permutations']} permutations of the labels"
-        ),
+        caption=_caption(scores),
         caption_justify="left",
     )
     with_ranges = width >= WIDTH_WITH_RANGES
@@ -74,6 +72,14 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     yield Text(f"{scores.seconds:.1f} s{': ' if spent else ''}{spent}", style="dim")
 
 
+def _caption(scores: Scores) -> str:
+    parts = ["↑ more is better, ↓ less is better; in brackets the 95 % interval"]
+    if any(score.given_map for score in scores.values()):
+        parts.append(f"{GIVEN_MAP} given this map: another sample has another map")
+    parts.append("by chance: the mean over permutations of the labels")
+    return "; ".join(parts)
+
+
 def _space(settings: dict[str, Any]) -> str:
     """Return the metric and the preprocessing, unless they are the defaults."""
     metric = settings.get("metric", "euclidean")
@@ -85,10 +91,14 @@ def _space(settings: dict[str, Any]) -> str:
 
 def _cells(score: Score) -> tuple[str, str, str, str]:
     interval = "" if score.interval is None else "[{}, {}]".format(*_alike(score.interval))
+    interval += f" {GIVEN_MAP}" if score.given_map else ""
     null = "" if score.null is None else format_number(score.null)
     low, high = score.range
     end = "up" if high == np.inf else f"to {format_number(high)}"
-    ends = f"{format_number(low)} {end}" if low > -np.inf else f"up to {format_number(high)}"
+    if low > -np.inf:
+        ends = f"{format_number(low)} {end}"
+    else:
+        ends = "any" if high == np.inf else f"up to {format_number(high)}"
     return format_number(score.value), interval.replace("[", "\\["), null, ends
 
 

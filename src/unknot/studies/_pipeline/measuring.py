@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -21,11 +22,13 @@ def measure_labeled(
     *,
     k: int,
     graph: Any = None,
+    maps: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
     """Measure the labeled points alone, as `unknot.measure` does.
 
-    Neighbors in a graph of all points are found again if some of them are unlabeled.
+    Neighbors in a graph of all points are found again if some of them are unlabeled. ``maps`` are
+    the settings of t-SNE, for the option ``n_refits``.
 
     Returns
     -------
@@ -43,6 +46,15 @@ def measure_labeled(
         if k > len(rows) - 1:
             notes = (f"k is {len(rows) - 1} instead of {k}: {len(rows)} samples are labeled",)
             k = len(rows) - 1
+    if not options.get("n_refits"):
+        options.pop("n_refits", None)
+    elif map_ is None:
+        del options["n_refits"]
+    elif not isinstance(points, np.ndarray):
+        del options["n_refits"]
+        notes = (*notes, "n_refits: the points are on disk, and the maps of halves are left out")
+    else:
+        options["refit_map"] = partial(refit, metric=options["metric"], **(maps or {}))
     scores = measure(
         points,
         labels,
@@ -54,6 +66,15 @@ def measure_labeled(
         **options,
     )
     return replace(scores, notes=(*scores.notes, *notes)) if notes else scores
+
+
+def refit(points: Array, *, metric: str, perplexity: float, **settings: Any) -> Array:
+    """Map a part of the points by t-SNE, with a perplexity that fits their number."""
+    from ...projection import TSNE
+
+    perplexity = max(1.0, min(perplexity, (len(points) - 1) / 3))
+    found: Array = TSNE(metric=metric, perplexity=perplexity, **settings).fit_transform(points)
+    return found
 
 
 def measures_for(labeling: Labeling, measures: Sequence[Any]) -> tuple[Any, ...]:

@@ -156,7 +156,9 @@ def study(
         where the order is known.
     measure_options : mapping, default=None
         ``max_samples``, ``probe_max_samples``, ``capacity_max_samples_per_class``, ``n_draws``,
-        ``n_resamples`` and ``n_permutations`` of `unknot.measure`.
+        ``n_resamples``, ``n_permutations`` and ``n_refits`` of `unknot.measure`; with
+        ``{"n_refits": 5}`` the intervals of scores of the maps hold the maps of halves of the
+        samples as well.
     batch_size, max_memory, pool, channels, mask, project, forward, tokenizer, label_key, split
         As for `unknot.extract`.
     plan : bool, default=False

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._io.text import did_you_mean
 from ..._validation.numbers import check_integer
 from ..._validation.preprocessing import Step, as_steps, described, identified, identity_of
 
@@ -37,6 +38,14 @@ DEFAULT_OPTIONS: Final = {
     "n_resamples": 50,
     "n_permutations": 3,
 }
+OPTIONS: Final = (
+    *DEFAULT_OPTIONS,
+    "capacity_max_samples_per_class",
+    "n_draws",
+    "n_refits",
+)
+# Counts changes of how scores are computed: those of an earlier version are computed again.
+SCORING: Final = 2
 # Layers of the control with more features are projected to this many.
 CONTROL_FEATURES: Final = 512
 
@@ -111,10 +120,10 @@ class StudySettings:
             },
         }
         for name in options or {}:
-            if name not in (*DEFAULT_OPTIONS, "capacity_max_samples_per_class", "n_draws"):
+            if name not in OPTIONS:
                 raise ValueError(
-                    f"measure_options: {name!r} is not one of "
-                    f"{', '.join((*DEFAULT_OPTIONS, 'capacity_max_samples_per_class', 'n_draws'))}"
+                    f"measure_options: {name!r} is not one of {', '.join(OPTIONS)}"
+                    f"{did_you_mean(str(name), OPTIONS)}"
                 )
         return cls(
             chosen,
@@ -195,6 +204,7 @@ class StudySettings:
             "k": self.k,
             "options": self.options,
             "random_state": self.random_state,
+            "version": SCORING,
         }
 
     def to_dict(self) -> dict[str, Any]:
@@ -222,7 +232,7 @@ def measures_among(
     from ...metrics import check_names
 
     families = {name: entry.family for entry in _entries(own) for name in entry.score_names}
-    if wanted is None:
+    if wanted is None or "all" in wanted:
         return tuple(families)
     check_names(wanted, own, or_all=True)
     chosen = tuple(name for name, family in families.items() if name in wanted or family in wanted)

@@ -300,6 +300,12 @@ def _study_layer(
             preprocess=settings.preprocess,
             k=settings.k,
             graph=read_graph(stages.folder, graph),
+            maps={
+                "perplexity": settings.perplexity,
+                "max_iter": settings.max_iter,
+                "random_state": settings.random_state,
+                "n_jobs": stages.n_jobs,
+            },
             random_state=settings.random_state,
             n_jobs=stages.n_jobs,
             max_memory=stages.whole_bytes // 2,
