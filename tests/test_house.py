@@ -35,7 +35,7 @@ ROOMS = (
     "cli",
 )
 # The methods of a result that hand it on to a later room; the import stands in the method.
-HANDED_ON = {("studies", "report")}
+HANDED_ON = {("metrics", "figures"), ("studies", "report")}
 
 
 def room_of(module):

@@ -33,6 +33,7 @@ _PUBLIC = {
     "Representations": "representations",
     "save_model": "training",
     "Scores": "metrics",
+    "similarity_matrix": "metrics",
     "studies": "studies",
     "Study": "studies",
     "study": "studies",
@@ -62,6 +63,7 @@ if TYPE_CHECKING:
     from .datasets import load_dataset as load_dataset
     from .metrics import Scores as Scores
     from .metrics import measure as measure
+    from .metrics import similarity_matrix as similarity_matrix
     from .neighbors import NeighborGraph as NeighborGraph
     from .neighbors import nearest_neighbors as nearest_neighbors
     from .projection import PCA as PCA

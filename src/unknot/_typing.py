@@ -3,7 +3,19 @@
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-from jaxtyping import Bool, Float, Float32, Float64, Int, Int32, Int64, Integer, Shaped, UInt8, UInt64
+from jaxtyping import (
+    Bool,
+    Float,
+    Float32,
+    Float64,
+    Int,
+    Int32,
+    Int64,
+    Integer,
+    Shaped,
+    UInt8,
+    UInt64,
+)
 
 if TYPE_CHECKING:
     Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from unknot import cli
 
-COMMANDS = ("lab", "train", "embed", "measure", "study", "show", "report")
+COMMANDS = ("lab", "train", "embed", "measure", "study", "show", "similarity", "report")
 OPTIONS = (
     "--out", "-o", "--method", "--perplexity", "--max-iter", "--metric", "--random-state",
     "--n-jobs",

@@ -14,6 +14,7 @@ from .heatmaps import confusion_heatmap, pair_heatmap
 from .images import wrong_images
 from .layers import layer_curves
 from .maps import compare_maps, lab_panel
+from .similarities import similarity_heatmap
 from .strip import layer_strip
 
 __all__ = [
@@ -30,5 +31,6 @@ __all__ = [
     "learning_curves",
     "pair_heatmap",
     "save_figure",
+    "similarity_heatmap",
     "wrong_images",
 ]

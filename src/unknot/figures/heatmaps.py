@@ -32,7 +32,7 @@ from ._ticks import linear_ticks
 from ._values import capitalize, class_values, is_fraction, resolve_class_names
 
 # A sequential colormap of one hue, from white to dark, with equal steps in lightness.
-_HEAT = LinearSegmentedColormap.from_list(
+HEAT = LinearSegmentedColormap.from_list(
     "unknot_heat", ["#ffffff", "#a9d2fa", "#4a8be0", "#092f94"]
 )
 _DIAGONAL = "#eceef1"
@@ -189,7 +189,7 @@ def _heatmap(
     low = min(float(off_diagonal.min()), 0.0) if off_diagonal.count() else 0.0
     norm = Normalize(low, high if high > low else low + 1)
     ax.set_facecolor(_DIAGONAL)
-    ax.pcolormesh(off_diagonal, cmap=_HEAT, norm=norm, edgecolors="white", linewidth=cell * 1.5)
+    ax.pcolormesh(off_diagonal, cmap=HEAT, norm=norm, edgecolors="white", linewidth=cell * 1.5)
     ax.invert_yaxis()
     ax.set_aspect("equal")
     step = math.ceil(0.14 / cell)
@@ -204,8 +204,8 @@ def _heatmap(
     if columns:
         write(fig, left + side / 2, top + side + below - 0.17, columns, align="center")
     if rows:
-        _write_rotated(fig, MARGIN, top + side / 2, rows)
-    _draw_scale(add_axes(fig, left + side + 0.18, top, 0.13, min(side, 2.4)), norm, share=share)
+        write_rotated(fig, MARGIN, top + side / 2, rows)
+    draw_scale(add_axes(fig, left + side + 0.18, top, 0.13, min(side, 2.4)), norm, share=share)
     return fig
 
 
@@ -220,18 +220,19 @@ def _write_cells(ax: Axes, values: Array, norm: Normalize, *, share: bool) -> No
             text if diagonal or text.strip("0.−") else "",
             fontsize=SMALL - 0.5,
             fontweight="bold" if diagonal else "normal",
-            color=INK if diagonal else text_on(to_hex(_HEAT(norm(value)))),
+            color=INK if diagonal else text_on(to_hex(HEAT(norm(value)))),
             ha="center",
             va="center_baseline",
         )
 
 
-def _write_rotated(fig: UnknotFigure, left: float, middle: float, text: str) -> None:
+def write_rotated(fig: UnknotFigure, left: float, middle: float, text: str) -> None:
+    """Write one line upward, its middle at a position in inches from the figure's top."""
     width, height = fig.get_size_inches()
     fig.text(
         left / width,
         1 - middle / height,
-        text,
+        literal(text),
         fontsize=NORMAL,
         rotation=90,
         ha="left",
@@ -239,10 +240,11 @@ def _write_rotated(fig: UnknotFigure, left: float, middle: float, text: str) -> 
     )
 
 
-def _draw_scale(ax: Axes, norm: Normalize, *, share: bool) -> None:
+def draw_scale(ax: Axes, norm: Normalize, *, share: bool) -> None:
+    """Draw the color scale, with its ticks on the right."""
     low, high = float(norm.vmin or 0.0), float(norm.vmax or 1.0)
     ramp = np.linspace(low, high, 256)[:, np.newaxis]
-    ax.imshow(ramp, cmap=_HEAT, norm=norm, origin="lower", aspect="auto", extent=(0, 1, low, high))
+    ax.imshow(ramp, cmap=HEAT, norm=norm, origin="lower", aspect="auto", extent=(0, 1, low, high))
     ax.set_xticks([])
     ax.yaxis.tick_right()
     length = ax.get_window_extent().height / ax.figure.dpi

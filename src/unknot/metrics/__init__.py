@@ -4,6 +4,7 @@ from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, Un
 from ._suite.compared import CONFLICT as CONFLICT  # these are for studies
 from ._suite.entry import Measure as Measure
 from ._suite.registry import MEASURES as MEASURES
+from .canonical import CanonicalCorrelation, pwcca, svcca
 from .capacity import ManifoldCapacity, manifold_capacity
 from .clusters import DistanceConsistency, Silhouette, distance_consistency, silhouette
 from .collapse import class_distance_variance, nc1, nc2
@@ -26,9 +27,11 @@ from .faithfulness import (
     trustworthiness,
 )
 from .glue import Glue, glue
+from .heads import Head, HeadAgreement, nc3, nc4
 from .knn import KNNAccuracy, knn_accuracy
 from .label_faithfulness import label_continuity, label_trustworthiness
 from .linear import LinearProbe, linear_probe
+from .mutual_neighbors import MutualNeighbors, mutual_knn
 from .neighborhood import (
     NeighborConfusion,
     NeighborhoodHit,
@@ -39,13 +42,16 @@ from .own import ScoreResult, register, unregister
 from .own import all_measures as all_measures
 from .own import check_names as check_names
 from .own import split_measures as split_measures
+from .procrustes import Procrustes, procrustes
 from .regression import Regression, linear_r2, neighborhood_r2
 from .robustness import ProbeNoise, ProbeTransfer, probe_noise, probe_transfer
+from .rsa import RepresentationalSimilarity, rsa
 from .scale import ClassDimension, DimensionByScale, class_dimension, gride
 from .scores import Score, Scores
 from .separation import DaviesBouldin, calinski_harabasz, davies_bouldin
 from .shapes import ConvexHulls, Ellipses, best_ellipses, convex_hulls, peeled_hulls
 from .similarity import Similarity, linear_cka
+from .similarity_matrix import SimilarityMatrix, similarity_matrix
 from .simulated_capacity import SimulatedCapacity, simulated_capacity
 from .spanning_tree import SpanningTreeEdges, spanning_tree_edges
 from .spectrum import EffectiveRank, effective_rank
@@ -54,6 +60,7 @@ from .topology import ClassTopology, class_topology
 
 __all__ = [
     "Alignment",
+    "CanonicalCorrelation",
     "ClassDimension",
     "ClassResult",
     "ClassTopology",
@@ -69,24 +76,30 @@ __all__ = [
     "Faithfulness",
     "FisherRatio",
     "Glue",
+    "Head",
+    "HeadAgreement",
     "IntrinsicDimension",
     "KNNAccuracy",
     "LinearProbe",
     "ManifoldCapacity",
     "MeasureWarning",
+    "MutualNeighbors",
     "NeighborConfusion",
     "NeighborhoodHit",
     "PairResult",
     "ParticipationRatio",
     "ProbeNoise",
     "ProbeTransfer",
+    "Procrustes",
     "Regression",
+    "RepresentationalSimilarity",
     "Result",
     "Score",
     "ScoreResult",
     "Scores",
     "Silhouette",
     "Similarity",
+    "SimilarityMatrix",
     "SimulatedCapacity",
     "SoftNearestNeighborLoss",
     "SpanningTreeEdges",
@@ -121,8 +134,11 @@ __all__ = [
     "manifold_capacity",
     "measure",
     "measure_names",
+    "mutual_knn",
     "nc1",
     "nc2",
+    "nc3",
+    "nc4",
     "neighbor_confusion",
     "neighborhood_hit",
     "neighborhood_r2",
@@ -130,11 +146,16 @@ __all__ = [
     "peeled_hulls",
     "probe_noise",
     "probe_transfer",
+    "procrustes",
+    "pwcca",
     "register",
+    "rsa",
     "silhouette",
+    "similarity_matrix",
     "simulated_capacity",
     "soft_nearest_neighbor_loss",
     "spanning_tree_edges",
+    "svcca",
     "trustworthiness",
     "two_nn",
     "uniformity",

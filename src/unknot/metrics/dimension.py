@@ -237,7 +237,8 @@ def estimate_dimension(ordered: Array, weights: Array, discard: float, method: s
 def dimension_influence(log_ratios: Array, value: float, discard: float) -> Array:
     r"""Return the influence of each ratio on the fitted dimension (n_used,).
 
-    With x the sorted log ratios, u_i = i / n, h = -log(1 - u) and B = 1/n sum x_i^2 over the m kept,
+    With x the sorted log ratios, u_i = i / n, h = -log(1 - u), and B = 1/n sum x_i^2 over the m
+    kept ones,
 
     .. math:: \psi(z) = \frac{1}{nB} \sum_{i \le m} (h_i - 2 d x_i) (x_{i+1} - x_i)
               (u_i - [z \le x_i])

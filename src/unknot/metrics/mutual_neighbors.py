@@ -1,4 +1,4 @@
-"""Mutual nearest neighbors: how many neighbors a sample keeps from one representation to another."""
+"""Mutual nearest neighbors: how many neighbors of a sample two representations agree on."""
 
 from __future__ import annotations
 
@@ -113,7 +113,9 @@ def mutual_knn(
         )
     k = check_integer(k, "k", 1, len(x) - 1, f"from 1 to n_samples - 1 = {len(x) - 1}")
     graphs = [graph_of(each, min(k + 1, len(x) - 1), metric, n_jobs) for each in (x, y)]
-    ties = [tie_note(graph, k, name) for graph, name in zip(graphs, ("first", "second"))]
+    ties = [
+        tie_note(graph, k, name) for graph, name in zip(graphs, ("first", "second"), strict=True)
+    ]
     result = mutual_of_graphs(*(sorted_neighbors(graph, k) for graph in graphs))
     notes = (
         *(f"first: {note}" for note in x_notes),
@@ -148,9 +150,7 @@ def mutual_of_graphs(first: Array, second: Array) -> Float64[Array, " samples"]:
     shares = np.empty(n_samples)
     step = max(1, PAIRS // (2 * k))
     for start in range(0, n_samples, step):
-        both = np.concatenate(
-            [first[start : start + step], second[start : start + step]], axis=1
-        )
+        both = np.concatenate([first[start : start + step], second[start : start + step]], axis=1)
         both.sort(axis=1)
         shares[start : start + step] = (both[:, 1:] == both[:, :-1]).sum(axis=1) / k
     return shares

@@ -12,7 +12,7 @@ from .._typing import AnyArray, Array, Float64
 from .._validation.points import as_points, max_abs, scale_free, scaling_exponent
 from ._shared.among import check_limit, draw_rows
 from ._shared.results import Result, UndefinedMeasureError, warn_notes
-from ._shared.rotated import rotated
+from ._shared.rotated import products_of
 
 DISTANCES: Final = ("correlation", "euclidean", "cosine")
 CORRELATIONS: Final = ("spearman", "pearson")
@@ -110,7 +110,7 @@ def rsa(
 
     >>> from unknot.metrics import rsa
     >>> first, second = [[0.0], [1.0], [3.0]], [[0.0], [1.0], [-2.0]]
-    >>> rsa(first, second, distance="euclidean").value
+    >>> round(rsa(first, second, distance="euclidean").value, 6)
     0.5
     """
     distance, correlation = check_distance(distance), check_correlation(correlation)
@@ -175,11 +175,13 @@ def distances_of(
                     f"the correlation of two samples needs at least three features; {name} has "
                     f"{values.shape[1]}. Use distance='euclidean'"
                 )
+            sizes = np.linalg.norm(values, axis=1)
             values -= values.mean(axis=1, keepdims=True)
-        note = _normalize(values, distance, name)
-    values = rotated(values)
+        else:
+            sizes = np.zeros(len(values))
+        note = _normalize(values, sizes, distance, name)
     rows, columns = np.triu_indices(len(values), 1)
-    products = values @ values.T
+    products = products_of(values)
     if distance == "euclidean":
         squares = np.einsum("ii->i", products).copy()
         squares = squares[rows] + squares[columns] - 2.0 * products[rows, columns]
@@ -191,14 +193,12 @@ def distances_of(
     if correlation == "spearman":
         # As float32, distances that differ by rounding only have the same rank.
         found = rankdata(found.astype(np.float32))
-    found -= found.mean()
-    length = float(np.linalg.norm(found))
-    if length <= 1e-7 * np.sqrt(len(found)) * max(float(np.abs(found).max()), 1e-300):
-        length = 0.0
-    if not length or float(np.ptp(found)) == 0.0:
+    if float(np.ptp(found)) <= 1e-7 * float(np.abs(found).max()):
         raise UndefinedMeasureError(
             f"RSA divides by the variance of the distances, which is 0 for {name}"
         )
+    found -= found.mean()
+    length = float(np.linalg.norm(found))
     return found / length, note
 
 
@@ -214,11 +214,13 @@ def _scaled(points: Array) -> Float64[Array, "samples features"]:
     return np.ldexp(values, exponent) if exponent else values
 
 
-def _normalize(values: Array, distance: str, name: str) -> str:
-    """Scale each row to length 1, in place; return a note on those without a direction."""
+def _normalize(values: Array, sizes: Array, distance: str, name: str) -> str:
+    """Scale each row to length 1, in place; return a note on those without a direction.
+
+    The sizes are the lengths of the rows before they were centered, of which 1e-12 is rounding.
+    """
     lengths = np.linalg.norm(values, axis=1)
-    size = np.abs(values).max(initial=0.0)
-    without = lengths <= 1e-12 * size
+    without = lengths <= 1e-12 * sizes
     values[without] = 0.0
     values /= np.where(without, 1.0, lengths)[:, None]
     n_without = int(without.sum())

@@ -71,6 +71,9 @@ class Score(Number):
         Standard deviation of the measure over permutations of the labels.
     given_map : bool
         Whether the interval is for this map only: another sample would have another map.
+    n_samples : int, optional
+        Number of points that the value is computed from; of neighbors, silhouettes and ranks, those
+        that are compared with all others. Scores of different numbers may not be comparable.
     influence : array of float64 (n_samples,), optional
         By how much each point shifts the value; for differences of scores of the same samples.
 
@@ -100,6 +103,7 @@ class Score(Number):
     df: float | None = None
     null_sd: float | None = None
     given_map: bool = False
+    n_samples: int | None = None
     influence: Array | None = None
 
     @property
@@ -312,6 +316,7 @@ class Scores(Mapping[str, Score]):
                     "value": score.value,
                     "low": low,
                     "high": high,
+                    "n_samples": score.n_samples,
                     "null": score.null,
                     "null_low": null_low,
                     "null_high": null_high,

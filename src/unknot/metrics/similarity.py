@@ -118,55 +118,13 @@ def check_same_samples(first: AnyArray, second: AnyArray, min_samples: int) -> t
 
 def cka_from_points(first: Rows, second: Rows, *, debiased: bool = True) -> Similarity:
     """Compute the linear CKA of checked points, in memory or on disk."""
-    x, y = Kernel.of(first, "first", debiased), Kernel.of(second, "second", debiased)
-    return cka_of_kernels(x, y)
-
-
-@dataclass(frozen=True, eq=False)
-class Kernel:
-    """A representation as CKA needs it.
-
-    Attributes
-    ----------
-    centered : Centered
-        The points, scaled to unit variance, which cancels in the ratio, so that nothing overflows.
-    own : float
-        The HSIC with itself.
-    own_points : array of float64 (n_samples,)
-        The part of each sample in it.
-    debiased : bool
-    """
-
-    centered: Centered
-    own: float
-    own_points: Float64[Array, " samples"]
-    debiased: bool
-
-    @classmethod
-    def of(cls, points: Rows, name: str, debiased: bool) -> "Kernel":
-        """Prepare checked points.
-
-        Raises
-        ------
-        UndefinedMeasureError
-            If they have no variance, or are too few for the debiased form.
-        """
-        centered = _standardized(points, name)
-        own, own_points = _hsic(centered, centered, debiased)
-        # The debiased estimate of a positive number can be negative if samples are few.
-        if own <= 1e-12:
-            raise UndefinedMeasureError(
-                f"CKA divides by the HSIC of {name} with itself, whose debiased estimate is not "
-                f"positive: {len(centered)} samples are too few for its dimension"
-            )
-        return cls(centered, own, own_points, debiased)
-
-
-def cka_of_kernels(first: Kernel, second: Kernel) -> Similarity:
-    """Compute the linear CKA of prepared representations."""
-    own_x, own_x_points = first.own, first.own_points
-    own_y, own_y_points = second.own, second.own_points
-    cross, cross_points = _hsic(first.centered, second.centered, first.debiased)
+    # Scaled to unit variance, which cancels in the ratio, so that nothing overflows.
+    x, y = _standardized(first, "first"), _standardized(second, "second")
+    cross, cross_points = _hsic(x, y, debiased)
+    own_x, own_x_points = _hsic(x, x, debiased)
+    own_y, own_y_points = _hsic(y, y, debiased)
+    require_own(own_x, "first", len(x))
+    require_own(own_y, "second", len(y))
     estimate = cross / np.sqrt(own_x * own_y)
     # HSIC is |E x y'|^2, so its derivative by a sample's weight is 2 (x' E[xy'] y - HSIC).
     scale = 1.0 / np.sqrt(own_x * own_y)
@@ -182,6 +140,16 @@ def cka_of_kernels(first: Kernel, second: Kernel) -> Similarity:
         influence=influence,
         notes=notes,
     )
+
+
+def require_own(own: float, name: str, n_samples: int) -> None:
+    """Raise `UndefinedMeasureError` if the HSIC of a representation with itself is not positive."""
+    # The debiased estimate of a positive number can be negative if samples are few.
+    if own <= 1e-12:
+        raise UndefinedMeasureError(
+            f"CKA divides by the HSIC of {name} with itself, whose debiased estimate is not "
+            f"positive: {n_samples} samples are too few for its dimension"
+        )
 
 
 def _standardized(points: Rows, name: str) -> Centered:

@@ -22,6 +22,7 @@ from ._suite.inputs import PROBE_SAMPLES, Inputs
 from ._suite.permuted import MANY_NULL_RUNS
 from ._suite.refits import refitted
 from ._suite.scoring import score_of
+from .heads import as_head
 from .neighborhood import check_graph
 from .own import OwnFunction, all_measures, check_names, split_measures
 from .regression import check_values, takes_values
@@ -71,6 +72,7 @@ def measure(
     metric: str = "euclidean",
     preprocess: Any = None,
     label_kind: str | None = None,
+    head: Any = None,
     k: int = 6,
     graph: NeighborGraph | None = None,
     map_graph: NeighborGraph | None = None,
@@ -120,6 +122,9 @@ def measure(
     label_kind : {"classes", "values"}, optional
         Whether labels are classes or numbers. By default they are numbers if some have fractions,
         or if ``measures="regression"``; say ``"values"`` for whole numbers, such as ages.
+    head : tuple (weights, bias), optional
+        The last linear layer of the classifier, (n_outputs, n_features) and (n_outputs,) or None,
+        if it takes these points: for NC3 and NC4. Labels are then the numbers of its outputs.
     k : int, default=6
         Number of neighbors of the Neighborhood Hit and the neighbor confusion. Trustworthiness and
         continuity use 10, or as many as they are defined for.
@@ -264,7 +269,10 @@ def measure(
     for shown, given, of in ((points, graph, metric), (map_, map_graph, "euclidean")):
         if given is not None and shown is not None:
             check_graph(shown, max(k, k_faithfulness), given, n_jobs, of)
-    chosen, skipped = _choose(names, own, map_ is not None)
+    if head is not None and steps:
+        raise ValueError("head: it takes the points as they are; pass it without preprocess=")
+    head = None if head is None or values is not None else as_head(head, raw.shape[1], classes)
+    chosen, skipped = _choose(names, own, map_ is not None, head is not None)
     chosen = _of_labels(chosen, skipped, names, "classes" if values is None else "values")
     inputs = Inputs(
         points,
@@ -278,6 +286,7 @@ def measure(
         raw_map=None if map is None else as_points(map, name="map"),
     )
     inputs.values = values
+    inputs.head = head
     scores: dict[str, Score] = {}
     with warnings.catch_warnings():
         # The caveats are in the notes of the results.
@@ -354,7 +363,7 @@ def _optional_count(value: int | None, name: str) -> int | None:
 
 
 def _choose(
-    names: tuple[str, ...] | None, own: tuple[Measure, ...], with_map: bool
+    names: tuple[str, ...] | None, own: tuple[Measure, ...], with_map: bool, with_head: bool
 ) -> tuple[list[tuple[str, Measure, str]], dict[str, str]]:
     """Return the requested measures in the order of the registry, and those skipped."""
     wanted = None if names is None else set(names)
@@ -366,6 +375,10 @@ def _choose(
     chosen, skipped = [], {}
     for entry in (*all_measures(), *own):
         if wanted is None and not entry.by_default:
+            continue
+        if entry.of_head and not with_head:
+            if wanted is not None and wanted & {entry.name, entry.family}:
+                skipped[entry.name] = "the classifier's head is not known: pass head="
             continue
         for name, where in entry.places:
             if wanted is not None and not wanted & {name, entry.family}:

@@ -79,7 +79,7 @@ def layer_entry(
             if map_graph is None or map_graph.n_neighbors < k:
                 map_graph = nearest_neighbors(shown, k, n_jobs=n_jobs)
                 graphs[id(layer.map)] = map_graph
-            hits = hit_from_graph(map_graph, k, codes, present).per_point
+            hits = hit_from_graph(map_graph, k, codes, present, shown).per_point
             entry["mapHits"] = pack_shares(_for_all(hits, labeled))
     return entry
 

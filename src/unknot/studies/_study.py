@@ -20,9 +20,9 @@ from ._table import ScoreTable
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-    from ..metrics import Scores
+    from ..metrics import Scores, SimilarityMatrix
 else:
-    Scores = Any
+    Scores = SimilarityMatrix = Any
 
 # What the labels are called where there are no others.
 ONLY: Final = "labels"
@@ -250,6 +250,53 @@ class Study(Mapping[str, LayerStudy]):
         if self.name == other.name:
             names = (f"{self.name} (first)", f"{other.name} (second)")
         return compare_tables(mine, theirs, names, pairs)
+
+    def similarity(
+        self, other: Study | None = None, measure: Any = "linear_cka", **options: Any
+    ) -> SimilarityMatrix:
+        """Compute how similar every layer is to every other, of this study or another one.
+
+        Layers that are views of others are omitted.
+
+        Parameters
+        ----------
+        other : Study, default=None
+            A study of another model on the same samples; by default the layers of this study are
+            compared with each other.
+        measure : str or callable, default="linear_cka"
+            ``"linear_cka"``, ``"rsa"``, ``"procrustes"``, ``"mutual_knn"``, ``"svcca"``,
+            ``"pwcca"`` or a function of two arrays of points.
+        **options
+            ``max_samples`` and other options of `unknot.similarity_matrix`. At most 2,000 samples
+            are compared by default, the same in all layers.
+
+        Returns
+        -------
+        SimilarityMatrix
+
+        Raises
+        ------
+        ValueError
+            If the studies are of other samples, or the points of a layer were not kept.
+
+        See Also
+        --------
+        unknot.similarity_matrix : Computes it of points.
+        Study.compare : Compares the scores of two studies.
+
+        Examples
+        --------
+        >>> import numpy as np, unknot
+        >>> labels = np.repeat([0, 1], 30)
+        >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + 9 * labels[:, None]
+        >>> layers, quick = {"fc1": pixels[:, ::-1]}, dict(measures="nc1", max_iter=250)
+        >>> study = unknot.study(layers, (pixels, labels), **quick)
+        >>> round(study.similarity().value("inputs", "fc1"), 3)
+        1.0
+        """
+        from ._similarity import similarity
+
+        return similarity(self, other, measure, options)
 
     def require(self, *expressions: str) -> Requirements:
         """Require scores, such as in a test or before a model is released.

@@ -254,6 +254,15 @@ class MomentInfluence:
         )
         return self._from_chains([_Chain(gradient / np.sqrt(square) / scale)])[0]
 
+    def nc3(self, rows: Array, means: Array, value: float) -> Float64[Array, " samples"]:
+        """Influence on |U - V|, with V = M / |M| and U the head's weights, both of norm 1.
+
+        |U - V|^2 = 2 - 2 <U, V>, and the gradient of <U, V> by M is (U - <U, V> V) / |M|.
+        """
+        size = float(np.linalg.norm(self._moments.centered))
+        gradient = -(rows - float((rows * means).sum()) * means) / (size * value)
+        return self._from_chains([_Chain(gradient - gradient.mean(axis=0))])[0]
+
     def distance_consistency(self) -> tuple[Float64[Array, " samples"], float]:
         r"""Influence on the share of points nearest to their own centroid, through the centroids.
 

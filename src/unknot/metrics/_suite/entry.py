@@ -53,6 +53,8 @@ class Measure:
         Whether its time grows with the classes, so that with many of them few permutations do.
     function : callable, optional
         The user's own function of points and labels.
+    of_head : bool
+        Whether it is of the classifier's head, and only computed if that is known.
     by_default : bool
         Whether it is computed if no measures are chosen; others are by their name or family.
     """
@@ -70,6 +72,7 @@ class Measure:
     null_runs: int | None = None
     grows_with_classes: bool = False
     function: Callable[..., Any] | None = None
+    of_head: bool = False
     by_default: bool = True
 
     @property

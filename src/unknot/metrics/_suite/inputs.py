@@ -31,6 +31,7 @@ from ..clusters import (
 )
 from ..faithfulness import NeighborRanks
 from ..glue import Glue, glue_from_points
+from ..heads import Head
 from .clock import Clock
 from .permuted import MANY_NULL_RUNS, MANY_NULL_SAMPLES, permuted_moments
 
@@ -268,6 +269,8 @@ class Inputs:
         self.codes, self.classes = codes, classes
         # The numbers of the points, where these are the labels; codes are then of one class.
         self.values: Array | None = None
+        # The classifier's last linear layer, if it is known.
+        self.head: Head | None = None
         self.settings = settings
         self.k: int = settings["k"]
         self.k_faithfulness: int = settings["k_faithfulness"]
@@ -296,6 +299,12 @@ class Inputs:
                 graph = graph_of(points, k, EUCLIDEAN if name else self.metric, self.n_jobs)
             self._graphs[name] = graph
         return graph
+
+    @property
+    def known_head(self) -> Head:
+        """The classifier's head, for measures that are only computed if there is one."""
+        assert self.original.head is not None
+        return self.original.head
 
     def counterpart(self, space: Space) -> Space | None:
         """Return the map for the native space, and the native space for the map."""

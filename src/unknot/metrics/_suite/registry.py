@@ -18,6 +18,7 @@ from ..clusters import consistency_from_shares, silhouette_from_shares
 from ..collapse import cdnv_from_moments, cdnv_from_pairs, nc1_from_moments, nc2_from_moments
 from ..dimension import participation_from_points, two_nn_of_distinct
 from ..faithfulness import excess_ranks, faithfulness_from_ranks
+from ..heads import nc3_from_moments, nc4_from_points
 from ..label_faithfulness import faithfulness_from_pairs
 from ..linear import probe
 from ..neighborhood import confusion_from_graph, confusion_without_table, hit_from_graph
@@ -43,6 +44,7 @@ NOT_RESAMPLED = "a hull depends on extreme points, and no resample reaches beyon
 NO_DRAWS = "it is computed from the class centers without random draws"
 ONLY_DRAWS = "the choice of the points matters, not only the draws: pass capacity_interval=True"
 NULL_CAPACITY_RUNS = 5
+NULL_HEAD_RUNS = 3
 NOTHING_TO_LOSE = "permuted classes overlap everywhere, so the map has no separation to lose or add"
 
 
@@ -260,6 +262,16 @@ def _two_nn(inputs: Inputs, space: Space) -> Result:
     return two_nn_of_distinct(space.points, distances, n_jobs=inputs.n_jobs)
 
 
+def _nc3(inputs: Inputs, space: Space) -> Result:
+    return nc3_from_moments(space.moments, space.classes, inputs.known_head)
+
+
+def _nc4(inputs: Inputs, space: Space) -> Result:
+    return nc4_from_points(
+        inputs.raw, space.points, space.codes, space.classes, space.moments, inputs.known_head
+    )
+
+
 def _capacity(inputs: Inputs, space: Space) -> Result:
     return inputs.capacity
 
@@ -358,6 +370,15 @@ _ENTRIES = (
     _moment_measure(
         "class_distance_variance", "collapse", "class-distance variance", cdnv_from_moments,
         of_pairs=cdnv_from_pairs,
+    ),
+    Measure(
+        "nc3", "collapse", "NC3, head from the means", _nc3,
+        higher_is_better=False, high=2.0, interval=uncertainty.of_head, null_runs=NULL_HEAD_RUNS,
+        of_head=True,
+    ),
+    Measure(
+        "nc4", "collapse", "NC4, head against the nearest mean", _nc4,
+        higher_is_better=False, null_runs=NULL_HEAD_RUNS, of_head=True,
     ),
     Measure(
         "two_nn", "dimension", "intrinsic dimension (TwoNN)", _two_nn,

@@ -41,9 +41,20 @@ def score_of(name: str, entry: Measure, where: str, inputs: Inputs, space: Space
         standard_error=None if found is None else found.standard_error,
         df=None if found is None else found.df,
         null_sd=None if null is None else null.sd,
+        n_samples=_n_used(entry, result, inputs),
         given_map=where != "native" and found is not None,
         influence=None if found is None else found.influence,
     )
+
+
+def _n_used(entry: Measure, result: Result, inputs: Inputs) -> int:
+    """Return the number of points that a result is computed from."""
+    if entry.family in ("capacity", "glue"):
+        limit = inputs.settings["capacity_max_samples_per_class"]
+        counts = np.minimum(np.bincount(inputs.codes, minlength=len(inputs.classes)), limit)
+        drawn = getattr(result, "drawn", None)
+        return int(counts.sum() if drawn is None else counts[drawn].sum())
+    return len(getattr(result, "samples", inputs.codes))
 
 
 def _interval(

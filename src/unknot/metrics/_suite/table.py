@@ -43,6 +43,7 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     table.add_column("by chance", justify="right", no_wrap=True)
     if with_ranges:
         table.add_column("range", no_wrap=True)
+        table.add_column("n", justify="right", no_wrap=True)
     numbers: dict[str, int] = {}
     family = None
     for score in scores.values():
@@ -59,7 +60,7 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
         title.append(marks, style="dim")
         cells = _cells(score)
         table.add_row(
-            title, ARROWS[score.higher_is_better], *(cells if with_ranges else cells[:-1])
+            title, ARROWS[score.higher_is_better], *(cells if with_ranges else cells[:-2])
         )
     yield table
     for note, number in numbers.items():
@@ -76,7 +77,9 @@ def _caption(scores: Scores) -> str:
     parts = ["↑ more is better, ↓ less is better; in brackets the 95 % interval"]
     if any(score.given_map for score in scores.values()):
         parts.append(f"{GIVEN_MAP} given this map: another sample has another map")
-    parts.append("by chance: the mean over permutations of the labels")
+    parts.append(
+        "by chance: the mean over permutations of the labels; n: points that are evaluated"
+    )
     return "; ".join(parts)
 
 
@@ -89,7 +92,7 @@ def _space(settings: dict[str, Any]) -> str:
     )
 
 
-def _cells(score: Score) -> tuple[str, str, str, str]:
+def _cells(score: Score) -> tuple[str, ...]:
     interval = "" if score.interval is None else "[{}, {}]".format(*_alike(score.interval))
     interval += f" {GIVEN_MAP}" if score.given_map else ""
     null = "" if score.null is None else format_number(score.null)
@@ -99,7 +102,8 @@ def _cells(score: Score) -> tuple[str, str, str, str]:
         ends = f"{format_number(low)} {end}"
     else:
         ends = "any" if high == np.inf else f"up to {format_number(high)}"
-    return format_number(score.value), interval.replace("[", "\\["), null, ends
+    count = "" if score.n_samples is None else f"{score.n_samples:,}"
+    return format_number(score.value), interval.replace("[", "\\["), null, ends, count
 
 
 def _alike(interval: tuple[float, float]) -> tuple[str, str]:

@@ -20,6 +20,7 @@ from .._shared.intervals import (
 )
 from .._shared.neighbor_influence import edge_influence, hit_influence, null_of_hits
 from ..dimension import IntrinsicDimension, dimension_influence
+from ..heads import dual_matrices
 from ..label_faithfulness import faithfulness_influence
 from ..linear import permuted_probes
 from .permuted import MANY_NULL_RUNS
@@ -37,6 +38,8 @@ NULL_PROBE_RUNS = 3
 # is fitted: over networks and Gaussians of 500 and 2,000 points it was .94 to 1.65, and no unbiased
 # estimate exists [Bengio2004].
 PROBE_INFLATION = 1.4
+# Label-trustworthiness and -continuity are means over pairs of classes; so near 1, few points tell.
+NEARLY_ONE = 0.99
 
 
 def of_point_scores(inputs: Inputs, space: Space, result: Any) -> Interval:
@@ -135,6 +138,15 @@ def of_moments(name: str, low: float = 0.0) -> Estimate:
     return estimate
 
 
+def of_head(inputs: Inputs, space: Space, result: Any) -> Interval | None:
+    """Return the interval of NC3, which is a function of the class means; the head is kept."""
+    rows, means = dual_matrices(space.moments, space.classes, inputs.known_head)
+    if result.value < 1e-6:
+        return None
+    influence = space.influence.nc3(rows, means, result.value)
+    return from_influence(result.value, influence, inputs.codes, 0.0, 2.0)
+
+
 def of_influence(low: float, high: float = np.inf) -> Estimate:
     """Return the interval of a result that has its influence per unit of a point's weight.
 
@@ -181,6 +193,8 @@ def of_separations(*, trustworthiness: bool) -> Estimate:
         influence[rows] = faithfulness_influence(
             native, shown, codes, trustworthiness=trustworthiness
         )
+        if result.value < NEARLY_ONE:
+            return from_influence(result.value, influence, low=0.0, high=1.0, count_degrees=False)
         return of_share(result.value, influence, len(rows))
 
     return estimate

@@ -120,6 +120,12 @@ class Adapter(ABC):
     def definition(self) -> Iterator[tuple[str, Array | str]]:
         """Yield the named weights, configuration and code that define the model."""
 
+    def weights(self) -> Iterator[Array]:
+        """Yield the arrays of numbers among the model's weights."""
+        for _, values in self.definition():
+            if not isinstance(values, str):
+                yield values
+
     @abstractmethod
     def capture(
         self, sink: Sink, wanted: Collection[str] | None

@@ -92,6 +92,14 @@ class OnnxAdapter(Adapter):
         """Yield the serialized model."""
         yield "onnx", np.frombuffer(self._model.SerializeToString(), np.uint8)
 
+    def weights(self) -> Iterator[Array]:
+        """Yield the initializers that are stored with the graph."""
+        from onnx import numpy_helper
+
+        for initializer in self._model.graph.initializer:
+            if initializer.data_location == 0:  # in the model's own file
+                yield numpy_helper.to_array(initializer)
+
     def check(self, samples: Source) -> None:
         """Compare the number, names and shapes of the inputs with the model's."""
         if len(samples.parts) != len(self._inputs):

@@ -112,6 +112,15 @@ class TorchAdapter(Adapter):
             content = tensor.contiguous().reshape(-1).view(self._torch.uint8).numpy()
             yield f"{name} {value.dtype} {tuple(value.shape)}", content
 
+    def weights(self) -> Iterator[Array]:
+        """Yield the floating-point tensors of the model's state."""
+        state = getattr(getattr(self, "_module", self.model), "state_dict", None)
+        for value in () if state is None else state().values():
+            if not isinstance(value, self._torch.Tensor) or not value.is_floating_point():
+                continue
+            if value.layout is self._torch.strided and not value.is_quantized:
+                yield value.detach().cpu().float().numpy()
+
     def _failure(self, how: str, error: Exception) -> ValueError:
         """Return the error for a graph that cannot be run."""
         return ValueError(

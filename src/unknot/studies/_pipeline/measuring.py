@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 
 from ..._typing import Array
 from .._slices import SomeRows
 from .labeling import Labeling
+
+# Measures of the classifier's head, which takes one layer only.
+HEADS: Final = {"nc3", "nc4"}
+NO_HEAD: Final = "the classifier's head does not take this layer as it is here, or is not known"
 
 
 def measure_labeled(
@@ -22,6 +26,7 @@ def measure_labeled(
     *,
     k: int,
     graph: Any = None,
+    head: Any = None,
     maps: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
@@ -62,9 +67,13 @@ def measure_labeled(
         measures_for(labeling, measures),
         k=k,
         graph=graph,
+        head=head if labeling.kind == "classes" else None,
         label_kind=labeling.kind,
         **options,
     )
+    if head is None:
+        why = dict.fromkeys(HEADS & scores.skipped.keys(), NO_HEAD)
+        scores = replace(scores, skipped={**scores.skipped, **why}) if why else scores
     return replace(scores, notes=(*scores.notes, *notes)) if notes else scores
 
 

@@ -16,9 +16,11 @@ from .._study import Study
 from .control import control_scores
 from .data import StudyData, take_data
 from .extraction import described, extract_layers
+from .heads import find_head
 from .label_kinds import IGNORED
 from .labelings import other_labelings, version_of
 from .layers import layers_of, study_layers
+from .measuring import HEADS
 from .memory import in_memory
 from .plan import Plan, plan_of, prepare_model
 from .progress import plan_printer, stage_callbacks
@@ -308,6 +310,9 @@ def _run(
     )
     extracted = extract_layers(stages, adapter, data, data_part, extraction)
     records, sources = layers_of(extracted, data_part, len(data.labels))
+    if HEADS & set(stages.settings.measures):
+        answered = extracted.answers[next(iter(data.labelings))]
+        stages.head = find_head(stages, adapter, records, sources, answered)
     studied = study_layers(stages, "", records, sources, data.labelings)
     controls: dict[str, dict[str, dict[str, str]]] = {}
     how: str | None = None

@@ -53,6 +53,8 @@ class Stages:
     on_plan: OnPlan | None = None
     parts: list[Part] = field(default_factory=list)
     seconds: dict[str, float] = field(default_factory=dict)
+    # The layer that a linear classifier takes, and its weights and bias.
+    head: tuple[str, Any] | None = None
 
     def do(
         self,
@@ -284,7 +286,11 @@ def _study_layer(
             find_map,
         )
 
-    def find_scores(folder: Path, labeling: Labeling) -> dict[str, Any]:
+    head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
+
+    known = {} if head is None else {"head": True}
+
+    def find_scores(folder: Path, labeling: Labeling, is_first: bool) -> dict[str, Any]:
         if mapped is None:
             write_scores(
                 folder / "scores.json", no_scores(memory.points.shape[1:], labeling, settings)
@@ -298,6 +304,7 @@ def _study_layer(
             settings.to_compute(settings.measures),
             metric=settings.metric,
             preprocess=settings.preprocess,
+            head=head if is_first and not settings.preprocess else None,
             k=settings.k,
             graph=read_graph(stages.folder, graph),
             maps={
@@ -321,9 +328,9 @@ def _study_layer(
         scored = stages.do(
             f"{prefix}scores-{number}" if number else f"{prefix}scores",
             StageLabel(name, f"scores of {key}" if number else "scores"),
-            {**where, **settings.scoring(settings.measures)},
+            {**where, **settings.scoring(settings.measures), **known},
             [neighbors, *([] if mapped is None else [mapped])],
-            partial(find_scores, labeling=labeling),
+            partial(find_scores, labeling=labeling, is_first=not number),
         )
         scores[key] = f"{PARTS}/{scored.path.name}/scores.json"
         # Those of the others are in their scores, and shown with them.

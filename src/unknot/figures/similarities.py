@@ -1,0 +1,169 @@
+"""Heat map of the similarity of layers."""
+
+import math
+from typing import Any
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.colors import Normalize, to_hex
+from matplotlib.figure import Figure
+
+from .._typing import Array
+from ._layout import (
+    HINTING_MARGIN,
+    MARGIN,
+    PanelLine,
+    add_axes,
+    literal,
+    panel_title_height,
+    shorten,
+    text_width,
+    title_height,
+    title_lines,
+    wrap,
+    write,
+    write_panel_title,
+    write_title,
+)
+from ._palette import INK, text_on
+from ._style import NORMAL, PAGE, SMALL, UnknotFigure, in_house_style
+from ._values import capitalize
+from .heatmaps import HEAT, draw_scale, write_rotated
+
+_LARGEST_CELL, _SMALLEST_CELL = 0.52, 0.05
+_LEAST_SIDE = 1.7  # inches; of the longer side
+_SMALLEST_WRITTEN = 0.36  # minimum size in inches of a cell with its value written in it
+_SCALE_WIDTH = 0.75  # width in inches of the color scale with its tick labels
+_MAX_NAME_WIDTH = 1.9
+_UNDEFINED = "#eceef1"
+
+
+@in_house_style
+def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
+    """Draw the similarity of layers, of one network or of two, as a heat map.
+
+    Parameters
+    ----------
+    matrix : SimilarityMatrix
+        Result of `unknot.similarity_matrix` or `Study.similarity`.
+    title : str, default=None
+        Title of the figure; by default the name of the measure.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        At most 10 inches wide; the width depends on the number of layers. Values are written where
+        there is room. Undefined ones are gray.
+
+    Raises
+    ------
+    TypeError
+        If it is another kind of result.
+
+    See Also
+    --------
+    pair_heatmap : Draw a value per pair of classes.
+    unknot.similarity_matrix : Compute the similarity of layers.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> layers = {"fc1": np.random.default_rng(0).normal(size=(50, 3))}
+    >>> layers["fc2"] = layers["fc1"][:, ::-1]
+    >>> figure = unknot.figures.similarity_heatmap(unknot.similarity_matrix(layers))
+    >>> [text.get_text() for text in figure.axes[0].texts]
+    ['1.00', '1.00', '1.00', '1.00']
+    """
+    if not all(hasattr(matrix, name) for name in ("values", "rows", "columns", "range")):
+        raise TypeError(
+            "matrix must be a SimilarityMatrix, as unknot.similarity_matrix returns it; got "
+            f"{type(matrix).__name__}"
+        )
+    values = np.asarray(matrix.values, np.float64)
+    n_rows, n_columns = values.shape
+    rows, columns = (
+        [shorten(name, _MAX_NAME_WIDTH, SMALL) for name in names]
+        for names in (matrix.rows, matrix.columns)
+    )
+    # The rows and columns of one network need no names of their own.
+    of_rows, of_columns = matrix.names if all(matrix.names) else ("", "")
+    widest = max(text_width(name, SMALL) for name in rows) * HINTING_MARGIN
+    longest = max(text_width(name, SMALL) for name in columns) * HINTING_MARGIN
+    left = MARGIN + (0.22 if of_rows else 0.0) + widest + 0.1
+    available = PAGE - MARGIN - left - _SCALE_WIDTH
+    cell = min(
+        max(available / max(n_rows, n_columns), _SMALLEST_CELL),
+        max(_LARGEST_CELL, _LEAST_SIDE / max(n_rows, n_columns)),
+    )
+    across, down = cell * n_columns, cell * n_rows
+    horizontal = longest + 0.1 <= cell
+    below = 0.08 + (SMALL / 72 * 1.2 if horizontal else longest) + (0.28 if of_columns else 0.0)
+    width = max(left + across + _SCALE_WIDTH + MARGIN, 3.4)
+    shown = capitalize(matrix.title) if title is None else title
+    heading = title_lines(shown, width - 2 * MARGIN)
+    caption = [
+        PanelLine(line, aside=True)
+        for line in wrap(_caption(matrix, of_rows), width - 2 * MARGIN, NORMAL)
+    ]
+    top = title_height(heading) + panel_title_height(caption) + 0.04
+    fig = UnknotFigure(width, top + down + below + MARGIN)
+    write_title(fig, heading)
+    write_panel_title(fig, MARGIN, top - 0.04, caption)
+
+    ax = add_axes(fig, left, top, across, down)
+    known = np.ma.masked_invalid(values)
+    norm = _norm(matrix, known)
+    ax.set_facecolor(_UNDEFINED)
+    ax.pcolormesh(known, cmap=HEAT, norm=norm, edgecolors="white", linewidth=cell * 1.5)
+    ax.invert_yaxis()
+    ax.set_aspect("equal")
+    step = math.ceil(0.14 / cell)
+    ticks = [(range(0, n, step), names) for n, names in ((n_columns, columns), (n_rows, rows))]
+    (x, x_names), (y, y_names) = ticks
+    rotation = 0 if horizontal else 90
+    ax.set_xticks([i + 0.5 for i in x], [literal(x_names[i]) for i in x], rotation=rotation)
+    ax.set_yticks([i + 0.5 for i in y], [literal(y_names[i]) for i in y])
+    ax.tick_params(length=0, pad=3, labelcolor=INK)
+    ax.spines[:].set_visible(False)
+    if cell >= _SMALLEST_WRITTEN:
+        _write_cells(ax, values, norm)
+    if of_columns:
+        name = shorten(of_columns, max(across, 1.2), NORMAL)
+        write(fig, left + across / 2, top + down + below - 0.19, name, align="center")
+        write_rotated(fig, MARGIN, top + down / 2, shorten(of_rows, max(down, 1.2), NORMAL))
+    scale = add_axes(fig, left + across + 0.18, top, 0.13, min(down, 2.4))
+    draw_scale(scale, norm, share=False)
+    return fig
+
+
+def _caption(matrix: Any, of_rows: str) -> str:
+    """Return what stands below the title: the network, the samples, and what chance gives."""
+    parts = [] if of_rows or not matrix.names[0] else [matrix.names[0]]
+    parts.append(f"{matrix.n_samples:,} samples")
+    if matrix.chance is not None:
+        parts.append(f"by chance {matrix.chance:.2g}")
+    return "; ".join(parts)
+
+
+def _norm(matrix: Any, known: Any) -> Normalize:
+    """Color from 0, or the least value if that is lower, to the largest possible value."""
+    high = float(matrix.range[1])
+    if not math.isfinite(high):
+        high = float(known.max()) if known.count() else 1.0
+    low = min(float(known.min()), 0.0) if known.count() else 0.0
+    return Normalize(low, high if high > low else low + 1.0)
+
+
+def _write_cells(ax: Axes, values: Array, norm: Normalize) -> None:
+    for (row, column), value in np.ndenumerate(values):
+        if not np.isfinite(value):
+            continue
+        ax.text(
+            column + 0.5,
+            row + 0.5,
+            f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−"),
+            fontsize=SMALL - 0.5,
+            color=text_on(to_hex(HEAT(norm(value)))),
+            ha="center",
+            va="center_baseline",
+        )
