@@ -85,10 +85,22 @@ def test_without_inputs_labels_and_pictures_are_compared(alive):
     assert bare.similarity(renumbered).values.shape == (2, 2)
     with pytest.raises(ValueError, match="the labels differ, first at index"):
         bare.similarity(replace(bare, labels=9 - bare.labels))
+    # Of the same classes, other pictures.
+    order = np.concatenate([np.flatnonzero(bare.labels == c)[::-1] for c in range(10)])
+    places = np.concatenate([np.flatnonzero(bare.labels == c) for c in range(10)])
     pictures = bare.thumbnails.copy()
-    pictures[7, 0, 0] += 1
-    with pytest.raises(ValueError, match="the thumbnails differ, first at index 7"):
+    pictures[places] = pictures[order]
+    with pytest.raises(ValueError, match="their thumbnails are other pictures"):
         bare.similarity(replace(bare, thumbnails=pictures))
+
+
+def test_texts_are_compared(alive):
+    bare = alive.select(["fc1", "fc2"])
+    texts = tuple(f"sentence {i}" for i in range(200))
+    told = replace(bare, thumbnails=None, snippets=texts)
+    assert told.similarity(told).n_samples == 200
+    with pytest.raises(ValueError, match="the snippets differ, first at index 0"):
+        told.similarity(replace(told, snippets=texts[::-1]))
 
 
 def test_points_that_were_not_kept_are_named_with_the_remedy(digits, layers):

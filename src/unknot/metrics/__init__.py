@@ -1,9 +1,14 @@
 """Measures of how untangled labeled points are: one function per measure, one module per family."""
 
+from ._shared.paired import difference_p as difference_p  # these are for studies
+from ._shared.paired import holm as holm
+from ._shared.paired import independent_interval as independent_interval
+from ._shared.paired import paired_interval as paired_interval
 from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
-from ._suite.compared import CONFLICT as CONFLICT  # these are for studies
+from ._suite.compared import CONFLICT as CONFLICT  # these too
 from ._suite.entry import Measure as Measure
 from ._suite.registry import MEASURES as MEASURES
+from ._suite.table import GIVEN_MAP as GIVEN_MAP
 from .canonical import CanonicalCorrelation, pwcca, svcca
 from .capacity import ManifoldCapacity, manifold_capacity
 from .clusters import DistanceConsistency, Silhouette, distance_consistency, silhouette

@@ -18,6 +18,7 @@ else:
 BLOCK_BYTES = 2**24
 # Samples that tell whether the inputs of one study are those of another, scaled.
 FEW = 256
+SAME_VALUES, SAME_PICTURES = 0.9999, 0.9
 
 
 def similarity(
@@ -69,7 +70,7 @@ def check_same_samples(study: Study, other: Study) -> None:
             if differing is None:
                 return
             if first.shape == second.shape:
-                if not _are_linear_functions(first, second):
+                if not (_cosines_of_values(first, second) >= SAME_VALUES).all():
                     raise _differing(f"the inputs differ, first at index {differing}")
                 return
         # Models may take their inputs in other shapes, such as smaller images.
@@ -78,15 +79,17 @@ def check_same_samples(study: Study, other: Study) -> None:
         _require_all(same, "labels")
     elif study.targets is None and other.targets is None:
         _require_all(_names_of(study) == _names_of(other), "labels")
-    for what in ("thumbnails", "snippets"):
-        one, two = getattr(study, what), getattr(other, what)
-        if one is None or two is None or np.shape(one) != np.shape(two):
-            continue
-        if what == "thumbnails":  # of scaled inputs they differ by rounding
-            same = np.abs(np.subtract(one, two, dtype=np.int16)) <= 2
-        else:
-            same = np.asarray(one) == np.asarray(two)
-        _require_all(same.reshape(n, -1).all(axis=1), what)
+    one, two = study.thumbnails, other.thumbnails
+    if one is not None and two is not None and one.shape == two.shape:
+        # Of scaled inputs they are rounded in other ways.
+        cosines = _cosines_of_values(one, two)
+        if len(cosines) and np.median(cosines) < SAME_PICTURES:
+            raise _differing("their thumbnails are other pictures")
+    if study.snippets is not None and other.snippets is not None:
+        texts = np.array(study.snippets, object), np.array(other.snippets, object)
+        numbers = study.layers.keys() & other.layers.keys() & {"inputs"}
+        if not numbers:
+            _require_all(texts[0] == texts[1], "snippets")
 
 
 def _names_of(study: Study) -> Array:
@@ -109,14 +112,21 @@ def _first_differing(first: Any, second: Any, n_samples: int) -> int | None:
     return None
 
 
-def _are_linear_functions(first: Any, second: Any) -> bool:
-    """Whether each value of some samples is a linear function of the same one in the other."""
+def _cosines_of_values(first: Any, second: Any) -> Array:
+    """Return how far each value of some samples is a linear function of the same in the other.
+
+    The absolute correlation, of values that vary in one of them at least.
+    """
     one, two = (np.asarray(points[:FEW]).astype(np.float64) for points in (first, second))
     one, two = (each.reshape(len(each), -1) for each in (one, two))
     one, two = one - one.mean(axis=0), two - two.mean(axis=0)
-    lengths = np.linalg.norm(one, axis=0) * np.linalg.norm(two, axis=0)
-    cosines = np.abs((one * two).sum(axis=0))
-    return bool((cosines >= (1.0 - 1e-4) * lengths - 1e-12 * lengths.max()).all())
+    squares = (one**2).sum(axis=0), (two**2).sum(axis=0)
+    varying = [each > 1e-9 * each.max() for each in squares]
+    kept = (varying[0] | varying[1]) & ((squares[0] + squares[1]) > 0)
+    lengths = np.sqrt(squares[0] * squares[1])[kept]
+    products = np.abs((one * two).sum(axis=0))[kept]
+    found: Array = np.divide(products, lengths, out=np.zeros_like(products), where=lengths > 0)
+    return found
 
 
 def _require_all(same: Array, what: str) -> None:
