@@ -30,7 +30,7 @@ def test_values_are_written_and_named():
     assert labels_of(fig) == [["conv1", "fc1"], ["conv1", "fc1"]]
     texts = [text.get_text() for text in fig.texts]
     assert texts == ["Linear CKA", "lenet; 2,000 samples; by chance 0"]
-    assert [t.get_text() for t in similarity_heatmap(given, title="Mine").texts][0] == "Mine"
+    assert similarity_heatmap(given, title="Mine").texts[0].get_text() == "Mine"
     assert len(similarity_heatmap(given, title="").texts) == 1
     assert_texts_are_clear(fig)
 
@@ -71,7 +71,7 @@ def test_zero_has_no_sign():
     assert [text.get_text() for text in fig.axes[0].texts] == ["1.00", "0.00", "−0.01", "1.00"]
 
 
-@pytest.mark.parametrize("n", [1, 2, 12, 40, 150])
+@pytest.mark.parametrize("n", [1, 12, 150])
 @pytest.mark.parametrize("name", ["{}", "encoder.layers.{}.attention.output.dense"])
 @pytest.mark.parametrize("two", [False, True])
 def test_matrices_of_any_size_can_be_read(n, name, two):
@@ -90,5 +90,5 @@ def test_names_with_markup_stay_as_they_are():
 
 
 def test_other_results_are_refused():
-    with pytest.raises(TypeError, match="must be a SimilarityMatrix.*got ndarray"):
+    with pytest.raises(TypeError, match=r"must be a SimilarityMatrix.*got ndarray"):
         similarity_heatmap(np.eye(3))

@@ -106,6 +106,14 @@ def test_points_have_the_capacity_of_points(rng):
     np.testing.assert_array_equal(result.dimension_per_class, 0)
 
 
+def test_many_classes_of_one_point_have_the_capacity_of_points(rng):
+    with pytest.warns(MeasureWarning, match="estimated from 20 of 30 classes"):
+        result = manifold_capacity(rng.normal(size=(30, 40)), np.arange(30), max_classes=20)
+    assert result.capacity == pytest.approx(2, abs=0.2)
+    assert result.radius == result.dimension == 0
+    assert result.standard_error > 0
+
+
 def test_a_margin_lowers_the_capacity(rng):
     points = np.repeat(rng.normal(size=(6, 50)), 10, axis=0) + 0.1 * rng.normal(size=(60, 50))
     labels = np.repeat(np.arange(6), 10)
@@ -249,7 +257,7 @@ def test_a_small_class_is_its_only_subset(rng):
 def test_classes_of_different_sizes_have_as_many_draws(rng):
     labels = np.repeat(np.arange(4), [4, 10, 30, 90])
     points = rng.normal(size=(4, 20))[labels] + 0.5 * rng.normal(size=(134, 20))
-    with pytest.warns(MeasureWarning, match="10 points of each class, the mean over 8 subsets"):
+    with pytest.warns(MeasureWarning, match="10 points of each class, the mean over 16 subsets"):
         result = manifold_capacity(points, labels, max_samples_per_class=10, n_draws=90)
     assert result.draws.shape == (3, 4, 90)
     assert np.isfinite(result.draws).all()

@@ -251,7 +251,9 @@ def test_the_directions_do_not_depend_on_the_starts(monkeypatch, name):
         shared, _ = find(DIFFICULT[name])
         found.append((shared.shape[1], mean_correlation(remainders(DIFFICULT[name], shared))))
     # All, or all but one: a rare minimum may be missed.
-    kinds = [sum(k == other[0] and c == pytest.approx(other[1]) for other in found) for k, c in found]
+    kinds = [
+        sum(k == other[0] and c == pytest.approx(other[1]) for other in found) for k, c in found
+    ]
     assert max(kinds) >= 5
 
 

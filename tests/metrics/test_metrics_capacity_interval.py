@@ -67,7 +67,9 @@ def test_every_third_is_left_out_once():
     left_out = []
 
     def estimate(members, rng):
-        left_out.append([np.setdiff1d(np.arange(s), m) for s, m in zip((7, 12), members, strict=True)])
+        left_out.append(
+            [np.setdiff1d(np.arange(s), m) for s, m in zip((7, 12), members, strict=True)]
+        )
         return np.ones(1)
 
     members = [np.arange(7), np.arange(12)]
@@ -144,7 +146,7 @@ def test_a_class_of_few_points_has_no_interval():
     points, labels = blobs(60)
     labels[:5] = 7
     labels[labels == 4] = 3
-    with pytest.warns(MeasureWarning, match="has no interval: 7 has fewer than 6 points"):
+    with pytest.warns(MeasureWarning, match="has no interval: fewer than 6 points of 7"):
         result = manifold_capacity(points, labels, n_draws=20, interval=True)
     assert result.interval is None
     assert result.value > 0

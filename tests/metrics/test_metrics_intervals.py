@@ -177,6 +177,18 @@ def test_two_classes_have_no_interval_of_nc2():
     assert score.no_interval == "it has this value for every sample"
 
 
+def test_a_capacity_has_an_interval_if_asked():
+    points, labels = mixture(np.random.default_rng(14), n=240)
+    options = {"measures": "capacity", "n_permutations": 0, "n_draws": 50}
+    plain = measure(points, labels, **options)
+    asked = measure(points, labels, capacity_interval=True, **options)
+    for name in ("manifold_capacity", "manifold_radius", "manifold_dimension"):
+        assert "pass capacity_interval=True" in plain[name].no_interval
+        assert asked[name].value == plain[name].value
+        low, high = asked[name].interval
+        assert low < asked[name].value < high
+
+
 def test_influences_sum_to_nothing_and_do_not_depend_on_the_order_of_rows():
     points, labels = mixture(np.random.default_rng(9), n=300)
     order = np.random.default_rng(0).permutation(300)

@@ -73,3 +73,11 @@ def test_a_model_without_a_linear_head_has_none():
     study = unknot.study(model, (points, labels), **SETTINGS)
     assert scored(study) == []
     assert "nc1" in study.scores["0"]
+
+
+def test_a_projected_layer_is_not_what_the_head_takes():
+    torch = pytest.importorskip("torch")
+    points, labels = clouds()
+    model = torch.nn.Sequential(torch.nn.Linear(8, 40), torch.nn.Tanh(), torch.nn.Linear(40, 3))
+    study = unknot.study(model, (points, labels), project=5, **SETTINGS)
+    assert scored(study) == []

@@ -67,9 +67,14 @@ def shorten(text: str, width: float, size: float, *, bold: bool = False) -> str:
     """Truncate text to at most `width` inches, with an ellipsis."""
     if _fits(text, width, size, bold=bold):
         return text
-    kept = len(text)
-    while kept > 1 and not _fits(text[:kept].rstrip() + "…", width, size, bold=bold):
-        kept -= 1
+    # The most characters that fit, by bisection: measuring text takes a millisecond.
+    kept, too_many = 1, len(text) + 1
+    while too_many - kept > 1:
+        middle = (kept + too_many) // 2
+        if _fits(text[:middle].rstrip() + "…", width, size, bold=bold):
+            kept = middle
+        else:
+            too_many = middle
     return text[:kept].rstrip() + "…"
 
 

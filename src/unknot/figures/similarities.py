@@ -30,7 +30,7 @@ from ._style import NORMAL, PAGE, SMALL, UnknotFigure, in_house_style
 from ._values import capitalize
 from .heatmaps import HEAT, draw_scale, write_rotated
 
-_LARGEST_CELL, _SMALLEST_CELL = 0.52, 0.05
+_LARGEST_CELL, _SMALLEST_CELL = 0.52, 0.04
 _LEAST_SIDE = 1.7  # inches; of the longer side
 _SMALLEST_WRITTEN = 0.36  # minimum size in inches of a cell with its value written in it
 _SCALE_WIDTH = 0.75  # width in inches of the color scale with its tick labels
@@ -81,14 +81,13 @@ def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
         )
     values = np.asarray(matrix.values, np.float64)
     n_rows, n_columns = values.shape
-    rows, columns = (
-        [shorten(name, _MAX_NAME_WIDTH, SMALL) for name in names]
-        for names in (matrix.rows, matrix.columns)
-    )
+    rows, columns = list(matrix.rows), list(matrix.columns)
     # The rows and columns of one network need no names of their own.
     of_rows, of_columns = matrix.names if all(matrix.names) else ("", "")
-    widest = max(text_width(name, SMALL) for name in rows) * HINTING_MARGIN
-    longest = max(text_width(name, SMALL) for name in columns) * HINTING_MARGIN
+    widest, longest = (
+        min(max(text_width(name, SMALL) for name in names) * HINTING_MARGIN, _MAX_NAME_WIDTH)
+        for names in (rows, columns)
+    )
     left = MARGIN + (0.22 if of_rows else 0.0) + widest + 0.1
     available = PAGE - MARGIN - left - _SCALE_WIDTH
     cell = min(
@@ -118,11 +117,12 @@ def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
     ax.invert_yaxis()
     ax.set_aspect("equal")
     step = math.ceil(0.14 / cell)
-    ticks = [(range(0, n, step), names) for n, names in ((n_columns, columns), (n_rows, rows))]
-    (x, x_names), (y, y_names) = ticks
-    rotation = 0 if horizontal else 90
-    ax.set_xticks([i + 0.5 for i in x], [literal(x_names[i]) for i in x], rotation=rotation)
-    ax.set_yticks([i + 0.5 for i in y], [literal(y_names[i]) for i in y])
+    (x, x_names), (y, y_names) = (
+        ([i + 0.5 for i in range(0, len(names), step)], _shortened(names[::step]))
+        for names in (columns, rows)
+    )
+    ax.set_xticks(x, x_names, rotation=0 if horizontal else 90)
+    ax.set_yticks(y, y_names)
     ax.tick_params(length=0, pad=3, labelcolor=INK)
     ax.spines[:].set_visible(False)
     if cell >= _SMALLEST_WRITTEN:
@@ -143,6 +143,10 @@ def _caption(matrix: Any, of_rows: str) -> str:
     if matrix.chance is not None:
         parts.append(f"by chance {matrix.chance:.2g}")
     return "; ".join(parts)
+
+
+def _shortened(names: list[str]) -> list[str]:
+    return [literal(shorten(name, _MAX_NAME_WIDTH, SMALL)) for name in names]
 
 
 def _norm(matrix: Any, known: Any) -> Normalize:

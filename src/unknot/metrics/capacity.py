@@ -11,11 +11,15 @@ from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float64, Int64
 from .._validation.numbers import check_integer
-from ._shared.centers import find_shared_directions, leading_shared_directions
+from ._shared.capacity_interval import N_PARTITIONS, SMALLEST_CLASS, interval_by_thirds
 from ._shared.checks import check_labeled, require_classes
+from ._shared.manifolds import Anchors, find_anchors
+from ._shared.manifolds import summarize_draws as summarize_draws
 from ._shared.many import MANY_CLASSES, draw_classes
-from ._shared.moments import members_by_class, sum_by_class
+from ._shared.moments import members_by_class
 from ._shared.results import ClassResult, UndefinedMeasureError, format_names, warn_notes
+
+N_SUBSETS = 16
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -42,11 +46,19 @@ class ManifoldCapacity(ClassResult):
         The capacity of each class; NaN for classes that were not drawn.
     radius_per_class, dimension_per_class : array of float64 (n_classes,)
         The radius and the dimension of each class; NaN for classes that were not drawn.
+    interval : tuple of float or None
+        A 95 % interval of the capacity over new samples of the same population; None unless asked
+        for.
+    radius_interval, dimension_interval : tuple of float or None
+        The same of the radius and the dimension.
+    draw_error : float
+        Monte Carlo standard error of the value: how much it varies with ``random_state``, because
+        of the draws t and of the choice of subsets. New samples of the data vary more.
     draws : array of float64 (3, n_drawn, n_draws)
         1/capacity, radius^2 and the cosine between anchor and draw, before averaging over the
         draws.
     spans : array of float64 (n_drawn,)
-        Dimension D of the linear span of each drawn class's points.
+        Dimension D of the linear span of each drawn class's points; the mean over its subsets.
     drawn : array of int64 (n_drawn,)
         Indices of the classes whose anchors were computed: all, or ``max_classes`` of them.
     standard_error : float
@@ -57,6 +69,7 @@ class ManifoldCapacity(ClassResult):
     See Also
     --------
     manifold_capacity : Computes it.
+    GLUE : The same for all classes together, without the theory of many classes.
     """
 
     radius: float
@@ -69,6 +82,10 @@ class ManifoldCapacity(ClassResult):
     spans: Float64[Array, " drawn"]
     drawn: Int64[Array, " drawn"]
     standard_error: float = 0.0
+    draw_error: float = 0.0
+    interval: tuple[float, float] | None = None
+    radius_interval: tuple[float, float] | None = None
+    dimension_interval: tuple[float, float] | None = None
     higher_is_better: bool | None = True
 
     def __getattr__(self, name: str) -> Any:
@@ -88,7 +105,9 @@ def manifold_capacity(
     random_state: int | None = 0,
     *,
     max_samples_per_class: int | None = None,
+    n_subsets: int = N_SUBSETS,
     max_classes: int | None = MANY_CLASSES,
+    interval: bool = False,
     n_jobs: int | None = None,
 ) -> ManifoldCapacity:
     r"""Manifold capacity: how many classes per dimension a hyperplane could separate.
@@ -110,6 +129,13 @@ def manifold_capacity(
     better: 2 for classes of single points, 2/n for classes of n unstructured points. It grows as
     radius and dimension shrink.
 
+    The shared directions are K orthonormal ones that minimize the squared correlations of the
+    centers; of many minima for each K, the one that leaves most of every center. K has the lowest
+    mean absolute correlation, 0 included, so nothing is removed if that only raises it. The search
+    has no seed: it depends on the centers alone. Where two K are nearly equal, a new sample of the
+    data can have the other one, and a capacity that differs by 10 % or more: only ``interval``
+    knows.
+
     Parameters
     ----------
     points : array-like (n_samples, n_features)
@@ -119,20 +145,28 @@ def manifold_capacity(
     kappa : float, default=0.0
         The margin, at least 0. Increase it to require a separation with a margin.
     n_draws : int, default=200
-        Number of draws t for each class, at least 2. Increase it for a smaller Monte Carlo error,
-        which falls with its square root; the time is proportional to it.
+        Number of draws t for each class, at least 2, divided among its subsets. Increase it for a
+        smaller Monte Carlo error, which falls with its square root; the time is proportional to it.
     random_state : int or None, default=0
-        Seed of the draws and of the sample. The default gives the same result each time; None
+        Seed of the draws and of the subsets. The default gives the same result each time; None
         draws differently.
     max_samples_per_class : int, optional
-        Use at most this many points of each class, drawn at random; all by default. The capacity
+        The number of points of a manifold: of larger classes, the mean over random subsets of this
+        many is computed. By default, each class is one manifold of all its points. The capacity
         falls as their number grows, because the manifold fills up: only compare values for the same
-        number.
+        number. The centers are those of all points in any case.
+    n_subsets : int, default=16
+        Number of subsets of a class with more points than ``max_samples_per_class``, disjoint where
+        it has enough. With a single one the value depends on the points that were drawn.
     max_classes : int or None, default=100
         With more classes, average over this many, drawn at random, and take the leading principal
         components of all centers as the shared directions. Their search takes time with the square
         of the classes; the components change the capacity by up to 2 %. None computes all classes
         and searches, whatever their number.
+    interval : bool, default=False
+        Whether to compute 95 % intervals. Five times, each class is dealt into thirds, and the
+        capacity computed with each third left out: it takes about 15 times as long. There is
+        none with a class of fewer than 6 points.
     n_jobs : int, optional
         Number of threads. None uses every core (scikit-learn's None is one).
 
@@ -148,13 +182,15 @@ def manifold_capacity(
 
     See Also
     --------
+    glue : The same for all classes together, exact for few of them.
     linear_probe : Accuracy of hyperplanes for these classes, with their labels.
     nc1 : Variability within classes relative to their means.
     participation_ratio : Effective dimension of all points.
 
     References
     ----------
-    [Chung2018]_, equations 16, 17, 28 and 29; center correlations: [Cohen2020]_.
+    [Chung2018]_, equations 16, 17, 28 and 29; center correlations and shared directions:
+    [Cohen2020]_.
 
     Examples
     --------
@@ -178,6 +214,7 @@ def manifold_capacity(
         max_classes = check_integer(
             max_classes, "max_classes", 2, 2**62, "of at least 2, or None for all"
         )
+    n_subsets = check_integer(n_subsets, "n_subsets", 1, 10**6, "from 1 to 1,000,000")
     return warn_notes(
         capacity_from_points(
             points,
@@ -189,6 +226,8 @@ def manifold_capacity(
             max_samples_per_class,
             max_classes,
             n_jobs,
+            n_subsets,
+            interval,
         )
     )
 
@@ -203,165 +242,114 @@ def capacity_from_points(
     max_samples_per_class: int | None = None,
     max_classes: int | None = None,
     n_jobs: int | None = None,
+    n_subsets: int = N_SUBSETS,
+    interval: bool = False,
 ) -> ManifoldCapacity:
     """Compute the manifold capacity of checked points."""
     require_classes(classes, 2, "manifold capacity")
+    limit = max_samples_per_class
+    if limit is not None:
+        limit = check_integer(limit, "max_samples_per_class", 1, 2**62, "of at least 1, or None")
+    members = members_by_class(codes, len(classes))
     rng = np.random.default_rng(random_state)
-    members, notes = _select_members(codes, classes, max_samples_per_class, rng)
     many = max_classes is not None and len(classes) > max_classes
     drawn = np.arange(len(classes))
-    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        if many:
-            assert max_classes is not None
-            drawn = draw_classes(len(classes), max_classes, rng)
-            totals = sum_by_class(points, members, team)
-            counts = np.array([len(own) for own in members])
-            origin = totals.sum(axis=0) / counts.sum()
-            centers = totals / counts[:, None] - origin
-            chosen = [members[c] for c in drawn]
-            taken = points[np.concatenate(chosen)]
-        else:
-            chosen = members
-            taken = points[np.concatenate(members)]
-            origin = taken.mean(axis=0, dtype=np.float64)
-        manifolds = np.split(taken - origin, np.cumsum([len(own) for own in chosen])[:-1])
-        if not many:
-            centers = np.stack([manifold.mean(axis=0) for manifold in manifolds])
-        _require_centers(centers, manifolds, classes)
-        seeds = rng.spawn(len(drawn) + 1)
-        if many:
-            shared, correlation = leading_shared_directions(centers, seeds[-1])
-        else:
-            shared, correlation = find_shared_directions(centers, seeds[-1], team)
-        draws = np.empty((3, len(drawn), n_draws))
-        spans, failed = np.empty((2, len(drawn)))
-
-        def measure(c: int) -> None:
-            manifold = _normalized_manifold(manifolds[c], shared, classes[drawn[c]])
-            spans[c] = manifold.shape[1] - 1
-            draws[:, c], failed[c] = _draw_anchors(manifold, kappa, n_draws, seeds[c])
-
-        team.run(measure, len(drawn))
-    if failed.any():
-        notes.append(
-            f"{int(failed.sum())} of {failed.size * n_draws} draws did not converge; the "
-            "point with the largest projection was used as their anchor"
-        )
-    inverse, radius, dimension = summarize_draws(draws, spans)
-    value, error = float(1.0 / inverse.mean()), 0.0
     if many:
-        left_out = 1.0 - len(drawn) / len(classes)
-        error = float(value**2 * inverse.std(ddof=1) * np.sqrt(left_out / len(drawn)))
-        notes.append(
-            f"manifold capacity is estimated from {len(drawn)} of {len(classes)} classes, drawn at "
-            f"random; its standard error is {error:.2g}. The directions shared by the class "
-            "centers are their leading principal components, which changes it by up to 2 %"
-        )
+        assert max_classes is not None
+        drawn = draw_classes(len(classes), max_classes, rng)
+
+    with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
+
+        def anchors_of(members: list[Array], rng: np.random.Generator) -> Anchors:
+            return find_anchors(
+                points, members, classes, drawn, kappa, n_draws, limit, n_subsets, rng, team
+            )
+
+        anchors = anchors_of(members, rng)
+        inverse, radius, dimension = anchors.means()
+        totals = anchors.totals()
+        value, error = float(totals[0]), np.zeros(3)
+        if many:
+            each = np.stack([inverse, radius, dimension])
+            left_out = 1.0 - len(drawn) / len(classes)
+            error = each.std(axis=1, ddof=1) * np.sqrt(left_out / len(drawn))
+            # Relative to the value; classes of one point have no radius.
+            error /= np.where(each.any(axis=1), each.mean(axis=1), 1.0)
+        sizes = np.array([len(own) for own in members])
+        notes = _notes(anchors, sizes, classes, limit)
+        if many:
+            notes.append(
+                f"manifold capacity is estimated from {len(drawn)} of {len(classes)} classes, "
+                f"drawn at random; its standard error is {value * error[0]:.2g}. The directions "
+                "shared by the class centers are their leading principal components, which changes "
+                "it by up to 2 %"
+            )
+        intervals: list[tuple[float, float] | None] = [None, None, None]
+        if interval and sizes.min() < SMALLEST_CLASS:
+            small = format_names(classes[sizes < SMALLEST_CLASS])
+            notes.append(
+                f"manifold capacity has no interval: fewer than {SMALLEST_CLASS} points of {small}"
+            )
+        elif interval:
+            try:
+                intervals = interval_by_thirds(
+                    lambda members, rng: anchors_of(members, rng).totals(),
+                    members,
+                    totals,
+                    error,
+                    rng,
+                )
+            except UndefinedMeasureError as undefined:
+                notes.append(f"manifold capacity has no interval: without some points, {undefined}")
+            else:
+                notes.append(
+                    f"the intervals of the manifold capacity are from {N_PARTITIONS} divisions of "
+                    "each class into thirds, each left out in turn"
+                )
     per_class, radius_per_class, dimension_per_class = np.full((3, len(classes)), np.nan)
     per_class[drawn] = 1.0 / inverse
     radius_per_class[drawn] = radius
     dimension_per_class[drawn] = dimension
     return ManifoldCapacity(
         value=value,
-        radius=float(radius.mean()),
-        dimension=float(dimension.mean()),
-        center_correlation=correlation,
-        shared_directions=shared.shape[1],
+        radius=float(totals[1]),
+        dimension=float(totals[2]),
+        center_correlation=anchors.correlation,
+        shared_directions=anchors.n_shared,
         per_class=per_class,
         radius_per_class=radius_per_class,
         dimension_per_class=dimension_per_class,
-        draws=draws,
-        spans=spans,
+        draws=anchors.draws,
+        spans=anchors.spans,
         drawn=drawn,
-        standard_error=error,
+        standard_error=value * float(error[0]),
+        draw_error=anchors.draw_error,
+        interval=intervals[0],
+        radius_interval=intervals[1],
+        dimension_interval=intervals[2],
         classes=classes,
         notes=tuple(notes),
     )
 
 
-def summarize_draws(draws: Array, spans: Array) -> tuple[Array, Array, Array]:
-    """Average over the draws: return 1/capacity, radius and dimension of each class."""
-    means = draws.mean(axis=-1)
-    return means[0], np.sqrt(means[1]), spans * np.square(means[2])
-
-
-def _select_members(
-    codes: Array, classes: Array, limit: int | None, rng: np.random.Generator
-) -> tuple[list[Array], list[str]]:
-    """Return the indices of the points used of each class, and notes."""
-    sizes = np.bincount(codes)
-    members = members_by_class(codes, len(sizes))
+def _notes(anchors: Anchors, sizes: Array, classes: Array, limit: int | None) -> list[str]:
     notes = []
-    if limit is not None:
-        limit = check_integer(limit, "max_samples_per_class", 1, 2**62, "of at least 1, or None")
-        members = [
-            np.sort(rng.choice(own, size=limit, replace=False)) if len(own) > limit else own
-            for own in members
-        ]
-        if (sizes > limit).any():
-            notes.append(
-                f"manifold capacity is that of {limit} points of each class, drawn at random; "
-                "it falls as their number grows"
-            )
+    if limit is not None and (sizes > limit).any():
+        count = int(anchors.subsets.max()) + 1
+        subsets = f"the mean over {count} subsets" if count > 1 else "one subset"
+        notes.append(
+            f"manifold capacity is that of {limit} points of each class, {subsets} drawn at "
+            "random; it falls as their number grows"
+        )
     single = sizes == 1
     if single.any():
         notes.append(
             f"{int(single.sum())} of {len(classes)} classes have one point, and so the largest "
             f"possible capacity: {format_names(classes[single])}"
         )
-    return members, notes
-
-
-def _require_centers(centers: Array, manifolds: list[Array], classes: Array) -> None:
-    norms = np.linalg.norm(centers, axis=1)
-    extent = max(float(np.abs(manifold).max()) for manifold in manifolds)
-    lost = norms <= 1e-6 * extent
-    if extent == 0.0 or lost.any():
-        raise UndefinedMeasureError(
-            "manifold capacity is in units of the distance of a class center from the mean of all "
-            f"points, which is 0 for {format_names(classes[lost | (extent == 0.0)])}"
+    if anchors.n_failed:
+        notes.append(
+            f"{anchors.n_failed} of {anchors.draws[0].size} draws did not converge; the "
+            "point with the largest projection was used as their anchor"
         )
-
-
-def _normalized_manifold(manifold: Array, shared: Array, name: object) -> Array:
-    """Return the points of a class relative to their center, scaled by its norm.
-
-    Shared directions are removed. Coordinates are in an orthonormal basis of the points' span,
-    with a last coordinate of 1 for the center.
-    """
-    left = manifold - (manifold @ shared) @ shared.T
-    center = left.mean(axis=0)
-    length = np.linalg.norm(center)
-    if length <= 1e-9 * np.linalg.norm(manifold.mean(axis=0)):
-        raise UndefinedMeasureError(
-            f"the center of class {name} lies in the directions shared by all centers, so nothing "
-            "of it is left after their removal"
-        )
-    left = (left - center) / length
-    # Axes with singular values at the level of rounding are dropped.
-    u, s, _ = np.linalg.svd(left, full_matrices=False)
-    kept = s > max(s.max() * 1e-9, 1e-9)
-    return np.ascontiguousarray(
-        np.concatenate([u[:, kept] * s[kept], np.ones((len(left), 1))], axis=1)
-    )
-
-
-def _draw_anchors(
-    manifold: Array, kappa: float, n_draws: int, rng: np.random.Generator
-) -> tuple[Array, int]:
-    """Return 1/capacity, radius^2 and the cosine of each draw, and the number of failed draws."""
-    from ._shared.kernels_capacity import anchors
-
-    draws = rng.normal(size=(n_draws, manifold.shape[1]))
-    found = np.empty_like(draws)
-    failed = anchors(manifold, manifold @ manifold.T, draws, kappa, found)
-    reach = np.maximum(np.einsum("ij,ij->i", draws, found) + kappa, 0.0)
-    inverse = np.square(reach) / np.einsum("ij,ij->i", found, found)
-    # The last coordinate of an anchor, a weighted mean of points, is 1.
-    body, draw = found[:, :-1], draws[:, :-1]
-    squares = np.square(body - body.mean(axis=0)).sum(axis=1)
-    lengths = np.linalg.norm(body, axis=1) * np.linalg.norm(draw, axis=1)
-    cosines = np.divide(
-        np.einsum("ij,ij->i", body, draw), lengths, out=np.zeros(n_draws), where=lengths > 1e-12
-    )
-    return np.stack([inverse, squares, cosines]), int(failed)
+    return notes

@@ -79,6 +79,7 @@ def measure(
     max_samples: int | None = 3000,
     probe_max_samples: int | None = PROBE_SAMPLES,
     capacity_max_samples_per_class: int = 50,
+    capacity_interval: bool = False,
     n_draws: int = 200,
     n_resamples: int = 200,
     n_permutations: int = 20,
@@ -142,6 +143,9 @@ def measure(
     capacity_max_samples_per_class : int, default=50
         Points of each class that the manifold capacity uses, drawn at random. Keep it the same for
         all layers that are compared.
+    capacity_interval : bool, default=False
+        Compute the manifold capacity again with other points of the classes, for an interval of it,
+        of the radius and of the dimension: about ten times the time.
     n_draws : int, default=200
         Random draws for each class of the manifold capacity.
     n_resamples : int, default=200
@@ -256,6 +260,7 @@ def measure(
         "capacity_max_samples_per_class": check_integer(
             capacity_max_samples_per_class, "capacity_max_samples_per_class", 1, 2**31, "above 0"
         ),
+        "capacity_interval": bool(capacity_interval),
         "n_draws": check_integer(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000"),
         "n_resamples": check_integer(n_resamples, "n_resamples", 0, 10**5, "from 0 to 100,000"),
         "n_permutations": check_integer(

@@ -42,6 +42,11 @@ def paired_interval(
     codes : array of int64 (n_samples,), optional
         The classes, for the degrees of freedom.
 
+    Returns
+    -------
+    Interval
+        0 to 0 if both scores are of the same points.
+
     Raises
     ------
     ValueError
@@ -50,6 +55,8 @@ def paired_interval(
     one, two = (np.asarray(each, dtype=np.float64) for each in influences)
     if len(one) < 2:
         raise ValueError(f"a comparison needs at least 2 labeled samples; got {len(one)}")
+    if one.any() and first.value == second.value and np.array_equal(one, two):
+        return Interval(0.0, 0.0, 0.0)  # the same points twice
     change = two - one
     variance = sum_of_squares(change)
     squares = sum_of_squares(one) + sum_of_squares(two)

@@ -49,6 +49,8 @@ class Measure:
         reason why there is no null. None recomputes the measure for each permutation.
     null_runs : int, optional
         Recompute it for at most this many permutations; for measures that are slow.
+    null_classes : int, optional
+        Recompute it for fewer permutations if their classes are together more than this many.
     grows_with_classes : bool
         Whether its time grows with the classes, so that with many of them few permutations do.
     function : callable, optional
@@ -70,6 +72,7 @@ class Measure:
     interval: uncertainty.Estimate | str = uncertainty.of_point_scores
     null: Null | str | None = None
     null_runs: int | None = None
+    null_classes: int | None = None
     grows_with_classes: bool = False
     function: Callable[..., Any] | None = None
     of_head: bool = False
@@ -106,6 +109,9 @@ class Measure:
         runs = self.null_runs
         if inputs.many and self.grows_with_classes:
             runs = MANY_NULL_RUNS if runs is None else min(runs, MANY_NULL_RUNS)
+        if self.null_classes is not None:
+            fewer = max(1, self.null_classes // len(inputs.classes))
+            runs = fewer if runs is None else min(runs, fewer)
         values = []
         for permuted in inputs.permuted[:runs]:
             relabeled = permuted.native if space is inputs.native else permuted.map

@@ -436,6 +436,7 @@ class Inputs:
                 max_samples_per_class=self.settings["capacity_max_samples_per_class"],
                 max_classes=MANY_CLASSES,
                 n_jobs=self.n_jobs,
+                interval=self.original is self and self.settings["capacity_interval"],
             )
 
     @cached_property

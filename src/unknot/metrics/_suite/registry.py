@@ -42,8 +42,8 @@ if TYPE_CHECKING:
 # Reasons why a measure has no interval, or no null.
 NOT_RESAMPLED = "a hull depends on extreme points, and no resample reaches beyond them"
 NO_DRAWS = "it is computed from the class centers without random draws"
-ONLY_DRAWS = "the choice of the points matters, not only the draws: pass capacity_interval=True"
 NULL_CAPACITY_RUNS = 5
+NULL_CAPACITY_CLASSES = 200
 NULL_HEAD_RUNS = 3
 NOTHING_TO_LOSE = "permuted classes overlap everywhere, so the map has no separation to lose or add"
 
@@ -396,21 +396,25 @@ _ENTRIES = (
     ),
     Measure(
         "manifold_capacity", "capacity", "manifold capacity", _capacity, high=2.0,
-        interval=ONLY_DRAWS, null_runs=NULL_CAPACITY_RUNS,
+        interval=uncertainty.of_capacity("interval"),
+        null_runs=NULL_CAPACITY_RUNS, null_classes=NULL_CAPACITY_CLASSES,
     ),
     Measure(
         "manifold_radius", "capacity", "manifold radius", _radius,
         higher_is_better=False, high=np.inf,
-        interval=ONLY_DRAWS, null_runs=NULL_CAPACITY_RUNS,
+        interval=uncertainty.of_capacity("radius_interval"),
+        null_runs=NULL_CAPACITY_RUNS, null_classes=NULL_CAPACITY_CLASSES,
     ),
     Measure(
         "manifold_dimension", "capacity", "manifold dimension", _dimension,
         higher_is_better=False, high=np.inf,
-        interval=ONLY_DRAWS, null_runs=NULL_CAPACITY_RUNS,
+        interval=uncertainty.of_capacity("dimension_interval"),
+        null_runs=NULL_CAPACITY_RUNS, null_classes=NULL_CAPACITY_CLASSES,
     ),
     Measure(
         "center_correlation", "capacity", "correlation of class centers", _center_correlation,
-        higher_is_better=False, interval=NO_DRAWS, null_runs=NULL_CAPACITY_RUNS,
+        higher_is_better=False, interval=NO_DRAWS,
+        null_runs=NULL_CAPACITY_RUNS, null_classes=NULL_CAPACITY_CLASSES,
     ),
     Measure(
         "neighborhood_r2", FAMILY, "neighborhood R²", neighborhood_of,

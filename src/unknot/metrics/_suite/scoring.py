@@ -72,9 +72,7 @@ def _interval(
         found = entry.interval(inputs, space, result)
     except UndefinedMeasureError as error:
         return None, f"in a resample, {error}"
-    if found is None:
-        return None, "it has this value for every sample"
-    return found, None
+    return (None, found) if isinstance(found, str) else (found, None)
 
 
 class _Null(NamedTuple):

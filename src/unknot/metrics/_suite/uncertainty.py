@@ -28,8 +28,8 @@ from .permuted import MANY_NULL_RUNS
 if TYPE_CHECKING:
     from .inputs import Inputs, Space
 
-# Returns the interval of a measure, given its result; None if its variance is 0 by definition.
-Estimate = Callable[["Inputs", "Space", Any], Interval | None]
+# Returns the interval of a measure, given its result; or the reason why there is none.
+Estimate = Callable[["Inputs", "Space", Any], "Interval | str"]
 
 # Points and permutations for the null of the linear probe: its distribution is narrow.
 NULL_PROBE_SAMPLES = 500
@@ -38,6 +38,8 @@ NULL_PROBE_RUNS = 3
 # is fitted: over networks and Gaussians of 500 and 2,000 points it was .94 to 1.65, and no unbiased
 # estimate exists [Bengio2004].
 PROBE_INFLATION = 1.4
+ALWAYS = "it has this value for every sample"
+ONLY_DRAWS = "the choice of the points matters, not only the draws: pass capacity_interval=True"
 # Label-trustworthiness and -continuity are means over pairs of classes; so near 1, few points tell.
 NEARLY_ONE = 0.99
 
@@ -129,22 +131,34 @@ def of_ranks(
 def of_moments(name: str, low: float = 0.0) -> Estimate:
     """Return the interval of a function of class moments, by a method of `MomentInfluence`."""
 
-    def estimate(inputs: Inputs, space: Space, result: Any) -> Interval | None:
+    def estimate(inputs: Inputs, space: Space, result: Any) -> Interval | str:
         influence = getattr(space.influence, name)()
         if influence is None:
-            return None
+            return ALWAYS
         return from_influence(result.value, influence, inputs.codes, low)
 
     return estimate
 
 
-def of_head(inputs: Inputs, space: Space, result: Any) -> Interval | None:
+def of_head(inputs: Inputs, space: Space, result: Any) -> Interval | str:
     """Return the interval of NC3, which is a function of the class means; the head is kept."""
     rows, means = dual_matrices(space.moments, space.classes, inputs.known_head)
     if result.value < 1e-6:
-        return None
+        return ALWAYS
     influence = space.influence.nc3(rows, means, result.value)
     return from_influence(result.value, influence, inputs.codes, 0.0, 2.0)
+
+
+def of_capacity(name: str) -> Estimate:
+    """Return an interval of the manifold capacity, or of its radius or dimension, if computed."""
+
+    def estimate(inputs: Inputs, space: Space, result: Any) -> Interval | str:
+        if not inputs.settings["capacity_interval"]:
+            return ONLY_DRAWS
+        found = getattr(inputs.capacity, name)
+        return "there is none of so few points" if found is None else Interval(*found)
+
+    return estimate
 
 
 def of_influence(low: float, high: float = np.inf) -> Estimate:

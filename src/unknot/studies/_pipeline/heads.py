@@ -49,6 +49,8 @@ def find_head(
             continue
         rows = sources[record.name].read(stages.whole_bytes)[: len(expected)]
         points = np.asarray(rows, np.float64)
+        if points.shape[1:] != tuple(record.shape):
+            continue  # projected
         for weights in reversed(fitting):
             for bias in (*reversed(biases), None):
                 if bias is not None and len(bias) != len(weights):

@@ -40,6 +40,7 @@ DEFAULT_OPTIONS: Final = {
 }
 OPTIONS: Final = (
     *DEFAULT_OPTIONS,
+    "capacity_interval",
     "capacity_max_samples_per_class",
     "n_draws",
     "n_refits",
