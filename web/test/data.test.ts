@@ -1,15 +1,19 @@
 import { describe, expect, it } from "vitest";
 import { toCsv } from "../src/data/csv.ts";
 import {
+  describeDifference,
   describeScore,
   formatInterval,
   formatNumber,
+  formatP,
   formatPercent,
+  intervalOf,
   measureTitle,
   plural,
   shorten,
 } from "../src/data/format.ts";
 import { labeled } from "../src/data/labelings.ts";
+import type { Payload } from "../src/data/payload.ts";
 import { unpack, unpackCoords, unpackShares } from "../src/data/pack.ts";
 import { blobOf } from "../src/data/sprites.ts";
 import { Study } from "../src/data/study.ts";
@@ -98,6 +102,38 @@ describe("the study", () => {
   });
 });
 
+describe("differences", () => {
+  const found = study({
+    differences: [
+      { first: [0, 0], second: [0, 1], count: 3, scores: { nh: [0.1, 0.3, 0.002] } },
+      { first: [0, 1], second: [1, 1], count: 2, scores: { nh: [-0.2, 0.1, 0.6] } },
+    ],
+  });
+  const place = (model: number, layer: number) => ({ model, layer, epoch: null });
+
+  it("are found from either side", () => {
+    expect(found.difference(place(0, 0), place(0, 1), "nh")).toEqual({
+      interval: [0.1, 0.3],
+      p: 0.002,
+      count: 3,
+    });
+    expect(found.difference(place(0, 1), place(0, 0), "nh")?.interval).toEqual([-0.3, -0.1]);
+    expect(found.difference(place(0, 0), place(1, 1), "nh")).toBeNull();
+    expect(found.difference(place(0, 0), place(0, 1), "probe")).toBeNull();
+    expect(study().difference(place(0, 0), place(0, 1), "nh")).toBeNull();
+  });
+
+  it("of a view are those of its layer", () => {
+    expect(found.difference(place(0, 2), place(1, 2), "nh")?.p).toBe(0.6);
+  });
+
+  it("are of the layer before and of the other model", () => {
+    expect(found.comparedWith(place(0, 1))).toEqual([place(0, 0), place(1, 1)]);
+    expect(found.comparedWith(place(1, 1))).toEqual([place(0, 1)]);
+    expect(found.comparedWith(place(0, 0))).toEqual([]);
+  });
+});
+
 describe("epochs", () => {
   const p = payload();
   const then = layer("inputs", {
@@ -158,6 +194,16 @@ describe("epochs", () => {
     expect(s.hasMap(at(3, 0))).toBe(false);
   });
 
+  it("before the last are not among the compared", () => {
+    const differences = [
+      { first: [0, 0], second: [0, 1], count: 1, scores: { nh: [0, 1, 0.5] } },
+    ] as NonNullable<Payload["differences"]>;
+    const compared = study({ models: p.models, differences });
+    expect(compared.difference(at(0, 2), at(1, 2), "nh")?.p).toBe(0.5);
+    expect(compared.difference(at(0, 1), at(1, 2), "nh")).toBeNull();
+    expect(compared.comparedWith(at(1, 2))).toEqual([at(0, 2)]);
+  });
+
   it("follow views, and layers that are the same as at the end", () => {
     expect(s.layer(at(0, 1))).toBe(s.layer(at(0, 2)));
     // The view was not captured; what it is a view of was.
@@ -193,6 +239,22 @@ describe("words for numbers", () => {
     expect(describeScore(score(0.9))).toBe("0.900, 95 % interval 0.890 to 0.910, chance 0.500");
     expect(describeScore(score(null, { reason: "dead layer" }))).toBe("n/a: dead layer");
     expect(describeScore(null)).toContain("not measured");
+  });
+
+  it("says of the interval of a map's score that it is given this map", () => {
+    const given = score(0.9, { givenMap: true });
+    expect(describeScore(given)).toContain("interval 0.890 to 0.910 given this map, chance");
+    expect(intervalOf(given)).toBe("0.890–0.910\u2009†");
+    expect(intervalOf(score(0.9))).toBe("0.890–0.910");
+    expect(intervalOf(score(null))).toBe("");
+  });
+
+  it("says how sure a difference is", () => {
+    const found = { interval: [0.04, 0.08] as [number, number], p: 0.0312, count: 30 };
+    expect(describeDifference(0.06, found)).toBe(
+      "+0.060, 95 % interval +0.040 to +0.080, p\u00a0=\u00a00.031, corrected for 30 comparisons",
+    );
+    expect([0.0001, 1].map(formatP)).toEqual(["p\u00a0<\u00a00.001", "p\u00a0=\u00a01"]);
   });
 
   it("writes an interval so that no dash is taken for a minus", () => {

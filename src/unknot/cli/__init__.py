@@ -18,6 +18,7 @@ from . import measure as measure
 from . import layers as layers
 from . import study as study
 from . import show as show
+from . import compare as compare
 from . import similarity as similarity
 from . import report as report
 

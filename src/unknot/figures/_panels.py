@@ -72,6 +72,7 @@ class _Panel(NamedTuple):
     higher_is_better: bool | None
     range: tuple[float, float]
     curves: dict[str, _Curve]
+    given_map: bool = False
 
 
 def draw_panels(
@@ -166,10 +167,12 @@ def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:
     all_scores = [scores for line in lines.values() for scores in line.scores]
     first = as_score_value(next(scores[measure] for scores in all_scores if measure in scores))
     curves = {}
+    given_map = False
     for name, line in lines.items():
         rows = []
         for scores in line.scores:
             score = as_score_value(scores.get(measure, math.nan))
+            given_map |= score.given_map and score.interval is not None
             null = math.nan if score.null is None else score.null
             no_bounds = (math.nan, math.nan)
             rows.append(
@@ -190,6 +193,7 @@ def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:
         first.higher_is_better,
         (float(low), float(high)),
         curves,
+        given_map,
     )
 
 
@@ -204,7 +208,8 @@ def _legend_entries(
     curves = [curve for panel in panels for curve in panel.curves.values()]
     if any(np.isfinite(curve.bounds).any() for curve in curves):
         handles.append(Line2D([], [], color=MUTED, alpha=0.3, linewidth=7, solid_capstyle="butt"))
-        labels.append("95 % interval")
+        given_map = any(panel.given_map for panel in panels)
+        labels.append("95 % interval" + (" (on maps: given this map)" if given_map else ""))
     if any(np.isfinite(curve.null).any() for curve in curves):
         handles.append(Line2D([], [], color=MUTED, linewidth=1.0, linestyle=(0, (3, 2))))
         labels.append("by chance (labels permuted)")

@@ -17,6 +17,7 @@ class ScoreValue(NamedTuple):
     title: str | None = None
     higher_is_better: bool | None = None
     range: tuple[float, float] = (-np.inf, np.inf)
+    given_map: bool = False
 
 
 def as_score_value(score: Any) -> ScoreValue:

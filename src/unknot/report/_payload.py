@@ -12,6 +12,7 @@ from .._io.text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import LayerStudy, Study
+from ._differences import differences_entry
 from ._labelings import changes, common_labelings, labels_entry
 from ._layers import finite, layer_entry
 from ._packing import Packed, pack, pack_shares
@@ -129,6 +130,7 @@ def _payload_of(
         **shared,
         "measures": _measures(studies),
         "models": models,
+        "differences": differences_entry(studies),
         "settings": _settings(studies, names),
     }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -57,6 +57,9 @@ class LayerStudy:
         Remarks, such as that all points coincide.
     reduction : dict or None
         How a layer of many features was reduced before it was measured, with the distortion.
+    influences : mapping of str to array of float32 (n_samples,), or None
+        By how much each sample shifts each score that has an interval, NaN where it is unlabeled;
+        for `Study.compare`. Read on first use. None in studies stored before these were kept.
 
     Raises
     ------
@@ -81,6 +84,7 @@ class LayerStudy:
     same_as: str | None = None
     notes: tuple[str, ...] = ()
     reduction: dict[str, Any] | None = None
+    influences: Mapping[str, Array] | None = field(default_factory=lambda: None)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -94,28 +98,46 @@ class LayerStudy:
             )
 
     def stored_in(
-        self, folder: Path, read_graph: Callable[[], NeighborGraph] | None = None
+        self, folder: Path, readers: Mapping[str, Callable[[], Any]] | None = None
     ) -> LayerStudy:
-        """Return this layer with its folder, and its graph to be read on first use."""
+        """Return this layer with its folder, and its graph and influences read on first use.
+
+        ``readers`` has a function for each of the two that is stored.
+        """
         layer = replace(self)
         layer.__dict__["_folder"] = folder
-        if read_graph is not None:
-            del layer.__dict__["graph"]
-            layer.__dict__["_read_graph"] = read_graph
+        layer._read_later(readers or {})
         return layer
 
-    def with_scores(self, scores: Scores | None) -> LayerStudy:
-        """Return this layer with other scores; its graph is still read on first use."""
+    def _read_later(self, readers: Mapping[str, Callable[[], Any]]) -> None:
+        for name in readers:
+            self.__dict__.pop(name, None)
+        self.__dict__["_readers"] = dict(readers)
+
+    def with_scores(
+        self,
+        scores: Scores | None,
+        influences: Mapping[str, Array] | None = None,
+        read_influences: Callable[[], Any] | None = None,
+    ) -> LayerStudy:
+        """Return this layer with other scores and their influences, of which one may be a reader.
+
+        Its graph is still read on first use.
+        """
         held = self.__dict__
         values = {each.name: held[each.name] for each in fields(self) if each.name in held}
         own = _conflicts(self.scores)
         notes = (*(note for note in self.notes if note not in own), *_conflicts(scores))
-        layer = type(self)(**{**values, "scores": scores, "notes": notes})
-        if "graph" not in held:
-            del layer.__dict__["graph"]
-        for name in ("_folder", "_read_graph"):
-            if name in held:
-                layer.__dict__[name] = held[name]
+        changed = {"scores": scores, "notes": notes, "influences": influences}
+        layer = type(self)(**{**values, **changed})
+        readers = {name: read for name, read in held.get("_readers", {}).items() if name == "graph"}
+        if "graph" in held:
+            readers.pop("graph", None)
+        if read_influences is not None:
+            readers["influences"] = read_influences
+        layer._read_later(readers)
+        if "_folder" in held:
+            layer.__dict__["_folder"] = held["_folder"]
         return layer
 
     @property
@@ -125,9 +147,10 @@ class LayerStudy:
         return folder
 
     def __getattr__(self, name: str) -> Any:
-        if name == "graph" and "_read_graph" in self.__dict__:
-            self.__dict__["graph"] = self.__dict__["_read_graph"]()
-            return self.__dict__["graph"]
+        readers = self.__dict__.get("_readers", {})
+        if name in readers:
+            self.__dict__[name] = readers[name]()
+            return self.__dict__[name]
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     @property

@@ -9,12 +9,14 @@ from .._io.formatting import ARROWS, format_number
 from .._io.text import shown
 
 if TYPE_CHECKING:
-    from ._compare import Comparison
+    from ._compare import Comparison, Difference
     from ._require import Requirements
     from ._table import ScoreTable
 
 # Wide enough for the longest words of the headings.
 NUMBER = 13
+# In narrower terminals, differences stand without the two values.
+WIDTH_WITH_VALUES = 100
 
 
 def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
@@ -67,24 +69,89 @@ def _space(table: ScoreTable) -> str:
 
 
 def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
-    """Yield the differences of two studies: layers down, measures across."""
+    """Yield the differences as one table, a section for each measure, and what must be said."""
+    from rich.table import Table
     from rich.text import Text
 
-    first, second = comparison.names
-    layers = list(dict.fromkeys(row.layer for row in comparison.rows))
-    columns: dict[str, list[str]] = {}
+    from ..metrics import GIVEN_MAP
+
+    with_values = width >= WIDTH_WITH_VALUES
+    table = Table(title=Text(shown(comparison.title), style="table.title"), title_justify="left")
+    table.add_column("layer", overflow="fold")
+    for name in comparison.names if with_values else ():
+        table.add_column(Text(shown(name)), justify="right", max_width=NUMBER)
+    table.add_column("difference", justify="right", no_wrap=True)
+    table.add_column("95 %", no_wrap=True)
+    table.add_column("p", justify="right", no_wrap=True)
+    if with_values:
+        table.add_column("p alone", justify="right", no_wrap=True)
+    by_measure: dict[str, list[Difference]] = {}
     for row in comparison.rows:
-        heading = f"{row.title} {ARROWS[row.higher_is_better]}"
-        column = columns.setdefault(heading, [""] * len(layers))
-        sign = "+" if row.difference > 0 else ""
-        column[layers.index(row.layer)] = f"{sign}{format_number(row.difference)}" + (
-            "*" if row.apart else ""
-        )
-    yield from _banded(f"{second} less {first}", layers, columns, width)
-    yield Text("* their 95 % intervals do not overlap.", style="dim")
+        by_measure.setdefault(row.measure, []).append(row)
+    notes: dict[str, int] = {}
+    for rows in by_measure.values():
+        heading = Text(shown(f"{rows[0].title} {ARROWS[rows[0].higher_is_better]}"), style="bold")
+        table.add_section()
+        table.add_row(heading)
+        for row in rows:
+            marks = "".join(
+                f" [{notes.setdefault(note, len(notes) + 1)}]"
+                for note in (*((row.no_interval,) if row.no_interval else ()), *row.notes)
+            )
+            values = [format_number(value) for value in (row.first, row.second)]
+            interval = "" if row.interval is None else _between(row.interval)
+            table.add_row(
+                Text(f"  {shown(row.layer)}").append(marks, style="dim"),
+                *(Text(value) for value in values if with_values),
+                Text(_signed(row.difference)),
+                Text(interval + (f" {GIVEN_MAP}" if row.given_map else "")),
+                Text(format_p(row.p_corrected) + ("*" if _is_significant(row) else "")),
+                *([Text(format_p(row.p))] if with_values else []),
+            )
+    yield table
+    yield Text(_how_compared(comparison), style="dim")
+    if any(row.given_map for row in comparison.rows):
+        yield Text(f"{GIVEN_MAP} given these maps: other samples have other maps.", style="dim")
+    for note, number in notes.items():
+        yield Text(shown(f"[{number}] {note}."), style="dim")
+    for note in comparison.notes:
+        yield Text(shown(f"{note[:1].upper()}{note[1:]}."), style="yellow")
     for side, only in zip(comparison.names, comparison.only, strict=True):
         if only:
             yield Text(shown(f"Only in {side}: {', '.join(only)}."), style="yellow")
+
+
+def _how_compared(comparison: Comparison) -> str:
+    samples = "the same samples" if comparison.paired else "independent samples"
+    return (
+        f"Of {samples}; p corrected by Holm for {comparison.n_compared:,} comparisons, * below "
+        ".05; ↑ higher is more untangled, ↓ lower is, · neither."
+    )
+
+
+def _is_significant(row: Difference) -> bool:
+    return row.p_corrected is not None and row.p_corrected < 0.05
+
+
+def format_p(p: float | None) -> str:
+    """Write a p value; nothing where there is none.
+
+    Examples
+    --------
+    >>> [format_p(p) for p in (0.2, 0.0312, 0.00005, 1.0, None)]
+    ['0.200', '0.031', '< 0.001', '1', '']
+    """
+    if p is None:
+        return ""
+    return "< 0.001" if p < 0.001 else format_number(p)
+
+
+def _signed(value: float) -> str:
+    return ("+" if value > 0 else "") + format_number(value)
+
+
+def _between(interval: tuple[float, float]) -> str:
+    return f"[{_signed(interval[0])}, {_signed(interval[1])}]"
 
 
 def _banded(

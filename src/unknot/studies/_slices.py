@@ -104,6 +104,7 @@ def layer_of_classes(layer: LayerStudy, rows: Array) -> LayerStudy:
         layer,
         points=points,
         graph=None,
+        influences=None,
         map=None if layer.map is None else layer.map[rows],
         scores=None,
         kl_divergence=None,

@@ -11,25 +11,23 @@ import numpy as np
 
 from .._io.text import no_such_layer
 from .._typing import Array
-from ._compare import Comparison, compare_tables
+from ._compare import Comparison
 from ._layer import LayerStudy
-from ._require import RequirementError, Requirements, check_requirements
 from ._slices import layer_of_classes, match_layers, rows_of_classes
 from ._table import ScoreTable
+from ._views import StudyViews
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
-    from ..metrics import Scores, SimilarityMatrix
+    from ..metrics import Scores
 else:
-    Scores = SimilarityMatrix = Any
+    Scores = Any
 
 # What the labels are called where there are no others.
 ONLY: Final = "labels"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Study(Mapping[str, LayerStudy]):
+class Study(StudyViews, Mapping[str, LayerStudy]):
     """The layers of a network on labeled data: a mapping from names to `LayerStudy`.
 
     Returned by `unknot.study` and `EpochRecorder.study`, or loaded with `Study.load`.
@@ -212,138 +210,115 @@ class Study(Mapping[str, LayerStudy]):
         )
 
     def compare(
-        self, other: Study, layers: Mapping[str, str] | Sequence[str] | None = None
+        self,
+        other: Study,
+        layers: Mapping[str, str] | Sequence[str] | None = None,
+        *,
+        measures: str | Sequence[str] | None = None,
+        paired: bool = True,
     ) -> Comparison:
-        """Compare the scores of two studies, by layer and measure.
+        r"""Compare the scores of two studies, by layer and measure, with intervals and p values.
+
+        The two are of the same samples, so that what their scores have in common cancels. If
+        sample i shifts the scores by :math:`\phi_i` and :math:`\psi_i`, and
+        :math:`\delta_i = \psi_i - \phi_i`, the difference has the variance
+
+        .. math:: V = \frac{n}{n - 1} \sum_i (\delta_i - \bar\delta)^2.
 
         Parameters
         ----------
         other : Study
-            A study of another model, or of this model on other data or at another epoch.
+            A study of another model, or of this model at another epoch.
         layers : mapping of str to str, or sequence of str, default=None
             Layers of this study, each mapped to the layer of the other that it is compared with; by
             default layers of the same name.
+        measures : str or sequence of str, default=None
+            Names or families of scores; all by default. p values are corrected for the number of
+            comparisons: name the measures that the question is about.
+        paired : bool, default=True
+            False for studies of different samples: the variances of both scores then add up, which
+            needs larger differences.
 
         Returns
         -------
         Comparison
+            The second study less the first, with 95 % intervals, and p values corrected by Holm's
+            method [Holm1979]_.
 
         Raises
         ------
         ValueError
-            If the studies have nothing in common, or a layer does not exist.
+            If the studies are not of the same samples in the same order with the same labels, have
+            nothing in common, or a layer or measure does not exist.
 
         See Also
         --------
         Comparison : The differences, which print as a table.
-        """
-        mine, theirs = self.scores, other.scores
-        if layers is None:
-            pairs = [(layer, layer) for layer in mine if layer in theirs]
-        else:
-            named = layers if isinstance(layers, Mapping) else {name: name for name in layers}
-            pairs = [
-                (match_layers(mine, one)[0], match_layers(theirs, two)[0])
-                for one, two in named.items()
-            ]
-        names = (self.name, other.name)
-        if self.name == other.name:
-            names = (f"{self.name} (first)", f"{other.name} (second)")
-        return compare_tables(mine, theirs, names, pairs)
-
-    def similarity(
-        self, other: Study | None = None, measure: Any = "linear_cka", **options: Any
-    ) -> SimilarityMatrix:
-        """Compute how similar every layer is to every other, of this study or another one.
-
-        Layers that are views of others are omitted.
-
-        Parameters
-        ----------
-        other : Study, default=None
-            A study of another model on the same samples; by default the layers of this study are
-            compared with each other.
-        measure : str or callable, default="linear_cka"
-            ``"linear_cka"``, ``"rsa"``, ``"procrustes"``, ``"mutual_knn"``, ``"svcca"``,
-            ``"pwcca"`` or a function of two arrays of points.
-        **options
-            ``max_samples`` and other options of `unknot.similarity_matrix`. At most 2,000 samples
-            are compared by default, the same in all layers.
-
-        Returns
-        -------
-        SimilarityMatrix
-
-        Raises
-        ------
-        ValueError
-            If the studies are of other samples, or the points of a layer were not kept.
-
-        See Also
-        --------
-        unknot.similarity_matrix : Computes it of points.
-        Study.compare : Compares the scores of two studies.
+        Study.compare_layers : Compares the layers of one study.
 
         Examples
         --------
         >>> import numpy as np, unknot
-        >>> labels = np.repeat([0, 1], 30)
-        >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + 9 * labels[:, None]
-        >>> layers, quick = {"fc1": pixels[:, ::-1]}, dict(measures="nc1", max_iter=250)
-        >>> study = unknot.study(layers, (pixels, labels), **quick)
-        >>> round(study.similarity().value("inputs", "fc1"), 3)
-        1.0
+        >>> labels = np.repeat([0, 1], 100)
+        >>> noise = np.random.default_rng(0).normal(size=(200, 3))
+        >>> first, second = (
+        ...     unknot.study({"fc1": noise + shift * labels[:, None]}, (None, labels),
+        ...                  measures="neighborhood_hit", max_iter=250, name=name)
+        ...     for name, shift in (("small", 0.5), ("large", 1.5))
+        ... )
+        >>> row = first.compare(second).rows[0]
+        >>> row.untangled, row.p_corrected < 0.001
+        ('second', True)
         """
-        from ._similarity import similarity
+        from ._differences import compare_studies
 
-        return similarity(self, other, measure, options)
+        return compare_studies(self, other, layers, measures, paired=paired)
 
-    def require(self, *expressions: str) -> Requirements:
-        """Require scores, such as in a test or before a model is released.
+    def compare_layers(
+        self, measures: str | Sequence[str] | None = None, reference: str | None = None
+    ) -> Comparison:
+        """Compare each layer with the one before it, or with a reference layer.
+
+        All layers are of the same samples: differences, intervals and p values are as in `compare`.
 
         Parameters
         ----------
-        *expressions : str
-            Each compares two sides with ``>=``, ``>``, ``<=``, ``<`` or ``==``. A side is a number
-            (``0.98`` or ``98 %``), ``accuracy``, ``measure(layer)`` or ``kl_divergence(layer)``, or
-            a sum or difference of these: ``neighborhood_hit(fc2) - neighborhood_hit(fc1) > 0.1``.
-            The layer is a name, ``first``, ``last``, a number (-1 is the last), or a pattern
-            such as ``fc*``, of which all must hold; ``measure(fc1, untrained)`` is of a control.
-            Names with commas or brackets stand in quotes.
+        measures : str or sequence of str, default=None
+            Names or families of scores; all by default.
+        reference : str, default=None
+            The layer that all others are compared with, such as ``"inputs"``; by default each layer
+            is compared with the one before it. Layers that are views of others are left out.
 
         Returns
         -------
-        Requirements
-            A table of all comparisons.
+        Comparison
+            Each layer less the one that it is compared with.
 
         Raises
         ------
-        RequirementError
-            If one does not hold. What has no value, such as an accuracy that is not known or a
-            measure that was skipped, never holds.
         ValueError
-            If an expression cannot be read, names a measure or a layer that does not exist, or
-            compares with a number that the measure cannot reach, such as ``accuracy >= 98``.
+            If fewer than two layers have scores, or a layer or measure does not exist.
 
         See Also
         --------
-        unknot.studies.Requirements : The result.
-        unknot.studies.RequirementError : Lists all that do not hold.
+        Study.compare : Compares two studies.
+        Comparison : The differences, which print as a table.
 
         Examples
         --------
         >>> import numpy as np, unknot
-        >>> labels = np.repeat([0, 1], 30)
-        >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + 9 * labels[:, None]
-        >>> data = (None, labels)
-        >>> study = unknot.study({"fc1": pixels}, data, measures="neighborhood_hit", max_iter=250)
-        >>> [row.holds for row in study.require("neighborhood_hit(fc*) >= 0.95")]
-        [True]
+        >>> labels = np.repeat([0, 1], 100)
+        >>> pixels = np.random.default_rng(0).normal(size=(200, 3)) + labels[:, None]
+        >>> layers = {"fc1": pixels + labels[:, None], "fc2": pixels[:, ::-1]}
+        >>> options = dict(measures="neighborhood_hit", max_iter=250)
+        >>> study = unknot.study(layers, (pixels, labels), **options)
+        >>> changes = study.compare_layers(reference="inputs")
+        >>> [(row.layer, row.untangled) for row in changes]
+        [('inputs / fc1', 'second'), ('inputs / fc2', None)]
         """
-        found = check_requirements(self, expressions)
-        if len(found.failed):
-            raise RequirementError(found.failed)
-        return found
+        from ._differences import compare_layers
+
+        return compare_layers(self, measures, reference)
 
     def select(
         self,
@@ -409,55 +384,6 @@ class Study(Mapping[str, LayerStudy]):
             controls={},
             epochs=None,
         )
-
-    def figure(self, **options: Any) -> Figure:
-        """Draw the maps of the layers side by side, without views of other layers.
-
-        Parameters
-        ----------
-        **options
-            Passed to `unknot.figures.layer_strip`.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-
-        See Also
-        --------
-        unknot.figures.layer_strip : The function that draws it.
-        Study.curves : The scores as curves.
-        """
-        from ._figures import strip
-
-        return strip(self, options)
-
-    def curves(
-        self, measures: Sequence[str] | None = None, *, over: str = "layers", **options: Any
-    ) -> Figure:
-        """Draw each measure over the layers, with the controls, or over the epochs.
-
-        Views of other layers are omitted.
-
-        Parameters
-        ----------
-        measures : sequence of str, default=None
-            The measures to draw; all by default.
-        over : {"layers", "epochs"}, default="layers"
-        **options
-            Passed to `unknot.figures.layer_curves` or `unknot.figures.epoch_curves`.
-
-        Returns
-        -------
-        matplotlib.figure.Figure
-
-        See Also
-        --------
-        unknot.figures.layer_curves : Draws over layers.
-        unknot.figures.epoch_curves : Draws over epochs.
-        """
-        from ._figures import curves
-
-        return curves(self, measures, over, options)
 
     def save(self, folder: str | os.PathLike[str]) -> None:
         """Save the study in a folder of Zarr arrays and JSON, as ``unknot study`` does.

@@ -25,7 +25,7 @@ else:
 
 _COLUMNS = (
     "network", "layer", "measure", "title", "family", "space", "class", "value", "low", "high",
-    "null", "null_low", "null_high", "higher_is_better", "notes", "pool",
+    "null", "null_low", "null_high", "higher_is_better", "notes", "pool", "given_map",
 )  # fmt: skip
 
 
@@ -58,7 +58,8 @@ class ScoreTable(Mapping[str, Scores]):
     >>> from unknot.studies import ScoreTable
     >>> labels = np.repeat([0, 1], 30)
     >>> points = np.random.default_rng(0).normal(size=(60, 3)) + 9 * labels[:, None]
-    >>> scores = unknot.measure(points, labels, measures="neighborhood")
+    >>> names = ["neighborhood_hit", "neighbor_confusion"]
+    >>> scores = unknot.measure(points, labels, measures=names)
     >>> table = ScoreTable({"inputs": scores}, {}, ("cat", "dog"), "model")
     >>> table.value("inputs", "neighborhood_hit"), table.measures
     (1.0, ('neighborhood_hit', 'neighbor_confusion'))
@@ -127,6 +128,7 @@ class ScoreTable(Mapping[str, Scores]):
                         "higher_is_better": score.higher_is_better,
                         "notes": "; ".join(score.notes),
                         "pool": self.pools.get(layer),
+                        "given_map": score.given_map,
                     }
                     rows.append(whole)
                     if not per_class or score.per_class is None:

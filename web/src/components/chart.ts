@@ -1,12 +1,6 @@
 import { areaY, dot, lineY, plot, ruleX } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
-import {
-  describeScore,
-  formatInterval,
-  formatNumber,
-  measureTitle,
-  shorten,
-} from "../data/format.ts";
+import { describeScore, intervalOf, formatNumber, measureTitle, shorten } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
 import { lineColors } from "../data/palette.ts";
 import { h, s } from "../dom.ts";
@@ -198,7 +192,7 @@ export class Chart {
     this.interval.textContent = missing
       ? ` ${score?.reason ?? "not measured at this layer"}`
       : score.interval
-        ? ` ${formatInterval(score.interval)}`
+        ? ` ${intervalOf(score)}`
         : "";
     this.element.title = describeScore(score);
     const x = this.drawn?.scale("x");

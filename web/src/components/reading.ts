@@ -1,14 +1,18 @@
 import type { Context } from "../context.ts";
 import {
+  GIVEN_MAP,
+  describeDifference,
   describeScore,
   formatDifference,
-  formatInterval,
   formatNumber,
+  formatP,
   formatShape,
+  intervalOf,
   measureTitle,
+  plural,
 } from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
-import type { Place } from "../data/study.ts";
+import type { Difference, Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { epochWords } from "./places.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
@@ -24,12 +28,12 @@ export function reading(ctx: Context): HTMLElement {
     const here: Place = { model: state.model, layer: state.layer, epoch: state.epoch };
     element.replaceChildren(
       ...(state.other
-        ? [comparison(ctx, state, here, state.other), ...remarks(ctx, [here, state.other])]
+        ? [comparison(ctx, state, here, state.other), ...remarks(ctx, state, [here, state.other])]
         : [
             heading(ctx, here),
             about(ctx, here),
             scores(ctx, state, here),
-            ...remarks(ctx, [here]),
+            ...remarks(ctx, state, [here]),
           ]),
     );
   };
@@ -94,25 +98,44 @@ function comparison(ctx: Context, state: ViewState, here: Place, there: Place): 
     });
     const [one, other] = found.map((score) => score?.value ?? null);
     const known = one !== null && one !== undefined && other !== null && other !== undefined;
-    const change = known ? formatDifference(other - one) : "";
+    const change = known
+      ? difference(
+          name,
+          other - one,
+          study.difference(here, there, name),
+          found.some((score) => score?.givenMap),
+        )
+      : h("td", { class: "difference" });
     const title = measureTitle(measure, study.payload.measures);
-    return [
-      h(
-        "tr",
-        {},
-        h("th", { scope: "row" }, title),
-        ...cells,
-        h("td", { class: "difference" }, change),
-      ),
-    ];
+    return [h("tr", {}, h("th", { scope: "row" }, title), ...cells, change)];
   });
-  const difference = h("th", { scope: "col", class: "difference" }, "change");
+  const changed = h("th", { scope: "col", class: "difference" }, "change");
   return h(
     "table",
     { class: "comparison" },
-    h("thead", {}, h("tr", {}, h("td", {}), ...head, difference)),
+    h("thead", {}, h("tr", {}, h("td", {}), ...head, changed)),
     h("tbody", {}, ...rows),
   );
+}
+
+/** How much more or less, and how surely where the two places were compared. */
+function difference(
+  name: string,
+  change: number,
+  found: Difference | null,
+  givenMap: boolean,
+): HTMLElement {
+  const cell = h(
+    "td",
+    { class: "difference", "data-testid": `change-${name}` },
+    formatDifference(change),
+  );
+  if (found) {
+    cell.title = describeDifference(change, found);
+    const sure = `${intervalOf({ ...found, givenMap })}, ${formatP(found.p)}`;
+    cell.append(h("small", {}, sure));
+  }
+  return cell;
 }
 
 function fill(cell: HTMLElement, score: Score | null, name: string): void {
@@ -123,10 +146,10 @@ function fill(cell: HTMLElement, score: Score | null, name: string): void {
   cell.dataset["testid"] = `value-${name}`;
   cell.append(h("b", {}, formatNumber(score?.value)));
   if (missing) cell.append(h("small", {}, ` ${text.replace(/^n\/a: /, "")}`));
-  else if (score.interval) cell.append(h("small", {}, ` ${formatInterval(score.interval)}`));
+  else if (score.interval) cell.append(h("small", {}, ` ${intervalOf(score)}`));
 }
 
-function remarks({ study }: Context, places: Place[]): HTMLElement[] {
+function remarks({ study }: Context, state: ViewState, places: Place[]): HTMLElement[] {
   const notes = places.flatMap((place) => {
     const [entry, shown] = [study.entry(place), study.layer(place)];
     const said = [entry?.reduction, shown.reduction, ...(entry?.notes ?? []), ...shown.notes];
@@ -134,6 +157,16 @@ function remarks({ study }: Context, places: Place[]): HTMLElement[] {
     const told = said.filter((note) => note != null).map(sentence);
     return told.map((note) => (places.length > 1 ? `${name}: ${note}` : note));
   });
+  const given = (place: Place) =>
+    state.measures.some((name) => scoreOf(study, place, name)?.givenMap);
+  if (places.some(given)) notes.push(GIVEN_MAP);
+  const [here, there] = places;
+  const count = state.measures
+    .map((name) => here && there && study.difference(here, there, name)?.count)
+    .find(Boolean);
+  if (count) {
+    notes.push(`p of the change is corrected for ${plural(count, "comparison", "comparisons")}`);
+  }
   return [...new Set(notes)].map((note) => h("p", { class: "note", dir: "auto" }, note));
 }
 

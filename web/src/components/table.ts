@@ -1,11 +1,13 @@
 import { type Context, change } from "../context.ts";
 import {
+  describeDifference,
   describeScore,
   formatCount,
   formatNumber,
   formatShape,
   measureTitle,
 } from "../data/format.ts";
+import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { epochWords, placeName } from "./places.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
@@ -57,11 +59,8 @@ export function table(ctx: Context): HTMLElement {
         ...measures.map((measure) => {
           const score = scoreOf(study, place, measure.name);
           const missing = !score || score.value === null;
-          return h(
-            "td",
-            { title: describeScore(score), class: missing ? "missing" : null },
-            formatNumber(score?.value),
-          );
+          const title = [describeScore(score), ...changes(ctx, place, measure.name)].join("\n");
+          return h("td", { title, class: missing ? "missing" : null }, formatNumber(score?.value));
         }),
       );
     });
@@ -74,6 +73,18 @@ export function table(ctx: Context): HTMLElement {
   details.addEventListener("toggle", () => draw(ctx.store.get()));
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch"], draw));
   return details;
+}
+
+/** How surely a score differs from that of the layer before, and of another model. */
+function changes({ study }: Context, place: Place, measure: string): string[] {
+  const value = study.score(place, measure)?.value ?? null;
+  return study.comparedWith(place).flatMap((other) => {
+    const found = study.difference(other, place, measure);
+    const before = study.score(other, measure)?.value ?? null;
+    if (!found || value === null || before === null) return [];
+    const name = placeName(study, other);
+    return [`from ${name}: ${describeDifference(value - before, found)}`];
+  });
 }
 
 /** The scores of each class at the layer shown, of the measures that have them. */

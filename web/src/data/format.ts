@@ -1,4 +1,5 @@
 import type { Measure, Score } from "./payload.ts";
+import type { Difference } from "./study.ts";
 
 /** Whether a measure is a share, told as a percentage. */
 export function isShare(measure: Measure | undefined): boolean {
@@ -35,6 +36,27 @@ export function formatInterval([low, high]: [number, number]): string {
   return `${formatNumber(low)}${low < 0 || high < 0 ? " to " : "–"}${formatNumber(high)}`;
 }
 
+/** An interval beside its score; the mark is explained by `GIVEN_MAP`. */
+export function intervalOf(score: Pick<Score, "interval" | "givenMap">): string {
+  return score.interval
+    ? `${formatInterval(score.interval)}${score.givenMap ? "\u2009†" : ""}`
+    : "";
+}
+
+export const GIVEN_MAP = "† given this map: other samples would have another map.";
+
+/** "p < 0.001", "p = 0.031". */
+export function formatP(p: number): string {
+  return p < 0.001 ? "p\u00a0<\u00a00.001" : `p\u00a0=\u00a0${p < 1 ? p.toFixed(3) : "1"}`;
+}
+
+/** "+0.060, 95 % interval +0.040 to +0.080, p = 0.012 of 30 comparisons". */
+export function describeDifference(change: number, found: Difference): string {
+  const [low, high] = found.interval.map(formatDifference);
+  const of = `${formatP(found.p)}, corrected for ${plural(found.count, "comparison", "comparisons")}`;
+  return `${formatDifference(change)}, 95 % interval ${low} to ${high}, ${of}`;
+}
+
 /** "1 class", "2 classes". */
 export function plural(count: number, one: string, many: string): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
@@ -47,7 +69,8 @@ export function describeScore(score: Score | null): string {
   const parts = [formatNumber(score.value)];
   if (score.interval) {
     const [low, high] = score.interval.map(formatNumber);
-    parts.push(`95 % interval ${low} to ${high}`);
+    const given = score.givenMap ? " given this map" : "";
+    parts.push(`95 % interval ${low} to ${high}${given}`);
   }
   if (score.null !== null) parts.push(`chance ${formatNumber(score.null)}`);
   return parts.join(", ");

@@ -28,6 +28,8 @@ export interface Score {
   value: number | null;
   reason?: string;
   interval: [number, number] | null;
+  /** Whether the interval is for this map only. */
+  givenMap?: boolean;
   null: number | null;
   nullInterval: [number, number] | null;
   perClass: (number | null)[] | null;
@@ -117,6 +119,17 @@ export interface Labeling {
   changes: [path: (string | number)[], value?: unknown][];
 }
 
+/** How surely the scores of two layers differ. */
+export interface Differences {
+  /** Model and layer. */
+  first: [number, number];
+  second: [number, number];
+  /** How many comparisons the p values are corrected for. */
+  count: number;
+  /** Of the second less the first: the ends of the 95 % interval, and the corrected p value. */
+  scores: Record<string, [low: number, high: number, p: number]>;
+}
+
 export interface Payload {
   format: 2;
   title: string;
@@ -137,6 +150,8 @@ export interface Payload {
   snippets: string[] | null;
   measures: Measure[];
   models: Model[];
+  /** Of each layer and the one before, and of the layers of two models. */
+  differences?: Differences[];
   figure: string | null;
   settings: Record<string, unknown>;
 }

@@ -11,6 +11,14 @@ export interface Place {
   epoch: number | null;
 }
 
+/** How surely a score is higher or lower in a second place than in a first. */
+export interface Difference {
+  interval: [number, number];
+  /** Corrected for so many comparisons. */
+  p: number;
+  count: number;
+}
+
 /** The payload, decoded part by part when first asked for, with views followed to their layers. */
 export class Study {
   readonly payload: Payload;
@@ -171,6 +179,44 @@ export class Study {
     return this.layer(place).scores[measure] ?? null;
   }
 
+  /** How surely a score differs between two places; null where they were not compared. */
+  difference(first: Place, second: Place, measure: string): Difference | null {
+    const [from, to] = [this.compared(first), this.compared(second)];
+    if (!from || !to) return null;
+    for (const { first: one, second: other, count, scores } of this.payload.differences ?? []) {
+      const found = scores[measure];
+      if (!found) continue;
+      const [low, high, p] = found;
+      if (same(one, from) && same(other, to)) return { interval: [low, high], p, count };
+      if (same(one, to) && same(other, from)) return { interval: [-high, -low], p, count };
+    }
+    return null;
+  }
+
+  /** The places that a place is compared with: the layer before, and that of another model. */
+  comparedWith(place: Place): Place[] {
+    const here = this.compared(place);
+    if (!here) return [];
+    return (this.payload.differences ?? []).flatMap(({ first, second }) => {
+      const other = same(second, here) ? first : same(first, here) ? second : null;
+      // The layer after tells the same when it is asked.
+      if (!other || (other === second && other[0] === here[0])) return [];
+      return [{ model: other[0], layer: other[1], epoch: this.lastStep(other[0]) }];
+    });
+  }
+
+  private lastStep(model: number): number | null {
+    return this.epochs(model) ? this.epochs(model) - 1 : null;
+  }
+
+  /** Model and layer as they are compared, views as what they are of; null at earlier epochs. */
+  private compared(place: Place): [number, number] | null {
+    if (this.moment(place) !== this.model(place.model)) return null;
+    const { sameAs } = this.listed(place);
+    const of = sameAs === null ? -1 : this.indexOf(place.model, sameAs);
+    return [place.model, of < 0 ? place.layer : of];
+  }
+
   /** The greatest share of a class's neighbors that are of one other class, at any layer and epoch. */
   get greatestConfusion(): number {
     return this.once("greatest", () => {
@@ -211,6 +257,10 @@ export class Study {
     if (!this.cache.has(key)) this.cache.set(key, make());
     return this.cache.get(key) as T;
   }
+}
+
+function same(one: [number, number], other: [number, number]): boolean {
+  return one[0] === other[0] && one[1] === other[1];
 }
 
 /** A layer of which an epoch knows nothing. */

@@ -21,7 +21,7 @@ from .._shared.many import MANY_CLASSES, TABLE_CLASSES, ClassPairs
 from .._shared.metric import COSINE, EUCLIDEAN, graph_of
 from .._shared.moment_influence import MomentInfluence
 from .._shared.moments import ClassMoments, class_moments
-from ..capacity import ManifoldCapacity, capacity_from_points
+from ..capacity import N_SUBSETS, ManifoldCapacity, capacity_from_points
 from ..clusters import (
     Silhouettes,
     centroid_shares,
@@ -436,6 +436,8 @@ class Inputs:
                 max_samples_per_class=self.settings["capacity_max_samples_per_class"],
                 max_classes=MANY_CLASSES,
                 n_jobs=self.n_jobs,
+                # Permuted labels are averaged over permutations.
+                n_subsets=N_SUBSETS if self.original is self else 1,
                 interval=self.original is self and self.settings["capacity_interval"],
             )
 

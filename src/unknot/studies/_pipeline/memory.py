@@ -28,7 +28,10 @@ def in_memory(found: Study) -> Study:
     others = {
         key: replace(
             other,
-            layers={name: layers[name].with_scores(each.scores) for name, each in other.items()},
+            layers={
+                name: layers[name].with_scores(each.scores, each.influences)
+                for name, each in other.items()
+            },
             epochs=epochs and {epoch: at.other_labelings[key] for epoch, at in epochs.items()},
         )
         for key, other in found.other_labelings.items()

@@ -26,7 +26,7 @@ SECONDS_PER_VALUE: Final = 4e-9
 PROCESS_BYTES: Final = 500_000_000
 """What the process takes without any data."""
 GRAPH_BYTES: Final = 800
-"""Of a point: its neighbors, with their distances, and its place on the map."""
+"""Of a point: its neighbors with their distances, place on the map, and influences on scores."""
 WHOLE_BYTES: Final = 600_000_000
 
 

@@ -12,9 +12,10 @@ import numpy as np
 
 from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
+from .._influences import of_all_samples, of_scores
 from .._store.format import PARTS, blocks, open_zarr, read_graph, read_zarr, write_graph, write_zarr
-from .._store.records import GraphRecord, LayerRecord
-from .._store.saving import write_scores
+from .._store.records import GraphRecord, InfluenceRecord, LayerRecord
+from .._store.saving import write_influences, write_scores
 from .data import StudyData, snippets_of, thumbnails_of
 from .labeling import Labeling
 from .measuring import measure_labeled, measures_for
@@ -295,7 +296,7 @@ def _study_layer(
             write_scores(
                 folder / "scores.json", no_scores(memory.points.shape[1:], labeling, settings)
             )
-            return {"notes": []}
+            return {"notes": [], "influences": []}
         assert graph is not None
         scores = measure_labeled(
             memory.points,
@@ -319,20 +320,27 @@ def _study_layer(
             **settings.options,
         )
         write_scores(folder / "scores.json", scores)
-        return {"notes": conflicts(scores)}
+        known = of_all_samples(of_scores(scores), labeling.labeled)
+        names = write_influences(folder / "influences", known)
+        return {"notes": conflicts(scores), "influences": names}
 
     notes = [*neighbors.result["notes"]]
     notes += [DEAD] if mapped is None else _notes_on_map(mapped.result)
     scores: dict[str, str] = {}
+    influences: dict[str, InfluenceRecord] = {}
     for number, (key, labeling) in enumerate(labelings.items()):
         scored = stages.do(
             f"{prefix}scores-{number}" if number else f"{prefix}scores",
             StageLabel(name, f"scores of {key}" if number else "scores"),
-            {**where, **settings.scoring(settings.measures), **known},
+            {**where, **settings.scoring(settings.measures), **known, "influences": True},
             [neighbors, *([] if mapped is None else [mapped])],
             partial(find_scores, labeling=labeling, is_first=not number),
         )
-        scores[key] = f"{PARTS}/{scored.path.name}/scores.json"
+        path = f"{PARTS}/{scored.path.name}"
+        scores[key] = f"{path}/scores.json"
+        if scored.result["influences"]:
+            names = tuple(scored.result["influences"])
+            influences[key] = InfluenceRecord(f"{path}/influences", names)
         # Those of the others are in their scores, and shown with them.
         notes += scored.result["notes"] if not number else []
     record = replace(
@@ -344,6 +352,8 @@ def _study_layer(
         kl_divergence=None if mapped is None else mapped.result["kl_divergence"],
         scores=scores.pop(next(iter(labelings))),
         other_scores=scores,
+        influences=influences.pop(next(iter(labelings)), None),
+        other_influences=influences,
     )
     return record, mapped
 

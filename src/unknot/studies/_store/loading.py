@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ... import __version__
 from ..._io.cache import RECORD
 from ..._io.folders import inside, marker_of
+from ..._typing import Array
 from .._layer import LayerStudy
 from .._study import ONLY, Study
 from .format import (
@@ -24,7 +28,15 @@ from .format import (
     read_json,
     read_zarr,
 )
-from .records import FORMAT, VERSION, LabelingRecord, LayerRecord, Manifest, MomentRecord
+from .records import (
+    FORMAT,
+    VERSION,
+    InfluenceRecord,
+    LabelingRecord,
+    LayerRecord,
+    Manifest,
+    MomentRecord,
+)
 
 if TYPE_CHECKING:
     from ...metrics import Scores
@@ -145,7 +157,9 @@ def _labeled(folder: Path, study: Study, moment: MomentRecord, record: LabelingR
     for stored in moment.layers:
         path = stored.other_scores.get(record.name)
         scores = None if path is None else _scores(folder, path)
-        layers[stored.name] = study.layers[stored.name].with_scores(scores)
+        influences = stored.other_influences.get(record.name)
+        read = None if influences is None else partial(_influences, folder, influences)
+        layers[stored.name] = study.layers[stored.name].with_scores(scores, read_influences=read)
     epochs = study.epochs
     return replace(
         study,
@@ -183,9 +197,25 @@ def _layer(folder: Path, record: LayerRecord) -> LayerStudy:
         reduction=record.reduction,
     )
     graph = record.graph
-    # Read once, for all labelings.
-    read = None if graph is None else cache(partial(read_graph, folder, graph))
-    return layer.stored_in(folder, read)
+    readers: dict[str, Callable[[], Any]] = {}
+    if graph is not None:
+        # Read once, for all labelings.
+        readers["graph"] = cache(partial(read_graph, folder, graph))
+    if record.influences is not None:
+        readers["influences"] = partial(_influences, folder, record.influences)
+    return layer.stored_in(folder, readers)
+
+
+def _influences(folder: Path, record: InfluenceRecord) -> dict[str, Array]:
+    stored = read_zarr(folder, record.path)
+    if stored.ndim != 2 or stored.shape[1] != len(record.measures) or stored.dtype != np.float32:
+        raise damaged(
+            folder,
+            record.path,
+            f"it is {stored.dtype} {stored.shape}, and there are {len(record.measures)} measures",
+        )
+    columns = np.ascontiguousarray(stored.T)
+    return dict(zip(record.measures, columns, strict=True))
 
 
 def _array(folder: Path, path: str | None) -> Any:

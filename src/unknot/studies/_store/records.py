@@ -43,6 +43,31 @@ class GraphRecord:
 
 
 @dataclass(frozen=True)
+class InfluenceRecord:
+    """Where the influences of the samples on the scores of a layer lie.
+
+    Attributes
+    ----------
+    path : str
+        The array, relative to the study's folder: float32 (n_samples, n_scores).
+    measures : tuple of str
+        The score of each column.
+    """
+
+    path: str
+    measures: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return {"path": self.path, "measures": list(self.measures)}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> InfluenceRecord:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        return cls(str(values["path"]), tuple(str(name) for name in values["measures"]))
+
+
+@dataclass(frozen=True)
 class LayerRecord:
     """One layer of a study: what it is, and where its results lie.
 
@@ -63,6 +88,9 @@ class LayerRecord:
         Of the map.
     other_scores : dict of str to str
         The scores' path for each further labeling.
+    influences : InfluenceRecord or None
+    other_influences : dict of str to InfluenceRecord
+        Those of each further labeling.
     """
 
     name: str
@@ -77,6 +105,8 @@ class LayerRecord:
     kl_divergence: float | None = None
     scores: str | None = None
     other_scores: dict[str, str] = field(default_factory=dict)
+    influences: InfluenceRecord | None = None
+    other_influences: dict[str, InfluenceRecord] = field(default_factory=dict)
 
     def viewed_as(self, view: LayerRecord) -> LayerRecord:
         """Return the record of a view of this layer: its own description, these results."""
@@ -88,6 +118,8 @@ class LayerRecord:
             kl_divergence=self.kl_divergence,
             scores=self.scores,
             other_scores=self.other_scores,
+            influences=self.influences,
+            other_influences=self.other_influences,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -95,7 +127,11 @@ class LayerRecord:
         values = _fields_of(self)
         values["shape"], values["notes"] = list(self.shape), list(self.notes)
         values["graph"] = None if self.graph is None else self.graph.to_json()
-        return _without_empty(values, "other_scores")
+        values["influences"] = None if self.influences is None else self.influences.to_json()
+        values["other_influences"] = {
+            labeling: record.to_json() for labeling, record in self.other_influences.items()
+        }
+        return _without_empty(values, "other_scores", "influences", "other_influences")
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LayerRecord:
@@ -107,13 +143,18 @@ class LayerRecord:
             If a key is missing.
         """
         known = _known(cls, values)
-        graph = known["graph"]
+        graph, own = known["graph"], known.get("influences")
         return cls(
             **{
                 **known,
                 "shape": tuple(known["shape"]),
                 "notes": tuple(known["notes"]),
                 "graph": None if graph is None else GraphRecord.from_json(graph),
+                "influences": None if own is None else InfluenceRecord.from_json(own),
+                "other_influences": {
+                    labeling: InfluenceRecord.from_json(record)
+                    for labeling, record in known.get("other_influences", {}).items()
+                },
             }
         )
 
@@ -334,13 +375,14 @@ def _fields_of(record: Any) -> dict[str, Any]:
 
 
 # Added after the first release of the format: absent where there is nothing to say.
-_OPTIONAL: Final = frozenset({"other_scores", "labelings"})
+_OPTIONAL: Final = frozenset({"other_scores", "influences", "other_influences", "labelings"})
 
 
-def _without_empty(values: dict[str, Any], name: str) -> dict[str, Any]:
-    """Return the values without one that is empty, so that studies without it are as before."""
-    if not values[name]:
-        del values[name]
+def _without_empty(values: dict[str, Any], *names: str) -> dict[str, Any]:
+    """Return the values without those that are empty, so that studies without are as before."""
+    for name in names:
+        if not values[name]:
+            del values[name]
     return values
 
 

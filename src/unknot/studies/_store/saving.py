@@ -8,10 +8,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
 from ..._io.folders import claim, inside
 from ..._io.lock import locked
+from ..._typing import Array
+from .._influences import known_influences, of_all_samples
 from .._study import Study
 from .format import (
     MANIFEST,
@@ -25,6 +29,7 @@ from .format import (
 from .records import (
     FORMAT,
     GraphRecord,
+    InfluenceRecord,
     LabelingRecord,
     LayerRecord,
     Manifest,
@@ -138,6 +143,16 @@ def write_scores(path: Path, scores: Scores) -> None:
     write_json(path, values)
 
 
+def write_influences(path: Path, influences: Mapping[str, Array]) -> list[str]:
+    """Write the influences on each score as the columns of one array; return their names.
+
+    Without any, nothing is written.
+    """
+    if influences:
+        write_zarr(path, np.stack(list(influences.values()), axis=1))
+    return list(influences)
+
+
 def _write_data(study: Study, part: Any) -> dict[str, Any]:
     """Write the data, which are the same at every epoch."""
 
@@ -229,6 +244,11 @@ def _answers_of(study: Study, path: str, suffix: str) -> dict[str, Any]:
 def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
     layer = study.layers[key]
     graph = layer.graph
+    suffixes = {each.labeling: suffix for suffix, each in _numbered(study)}
+    influences = {
+        suffix: of_all_samples(known_influences(each.layers[key], each.labeled), each.labeled)
+        for suffix, each in _numbered(study)
+    }
     others = {
         labeling: scores
         for labeling, other in study.other_labelings.items()
@@ -244,10 +264,17 @@ def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
             write_scores(folder / "scores.json", layer.scores)
         for number, scores in enumerate(others.values(), 1):
             write_scores(folder / f"scores-{number}.json", scores)
+        for suffix, known in influences.items():
+            write_influences(folder / f"influences{suffix}", known)
         return {} if graph is None else write_graph(folder / "graph", graph)
 
     written = part(name, write)
     path = f"{PARTS}/{written.path.name}"
+    records = {
+        labeling: InfluenceRecord(f"{path}/influences{suffix}", tuple(influences[suffix]))
+        for labeling, suffix in suffixes.items()
+        if influences[suffix]
+    }
     return LayerRecord(
         name=layer.name,
         kind=layer.kind,
@@ -263,6 +290,8 @@ def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
         other_scores={
             labeling: f"{path}/scores-{number}.json" for number, labeling in enumerate(others, 1)
         },
+        influences=records.pop(study.labeling, None),
+        other_influences=records,
     )
 
 
