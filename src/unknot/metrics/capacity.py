@@ -69,7 +69,7 @@ class ManifoldCapacity(ClassResult):
     See Also
     --------
     manifold_capacity : Computes it.
-    GLUE : The same for all classes together, without the theory of many classes.
+    glue : The same for all classes together, without the theory of many classes.
     """
 
     radius: float

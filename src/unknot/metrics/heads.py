@@ -159,8 +159,8 @@ def nc3(points: AnyArray, labels: AnyArray, weights: AnyArray) -> ClassResult:
 
     Examples
     --------
-    Means at -1 and 1 along the first axis; the weights point to the second as well:
-    M / |M| = (-.707, 0), (.707, 0) and W / |W| = (-.5, .5), (.5, .5).
+    Means at -1 and 1 along the first axis; the weights point to the second as well. Of norm 1, they
+    are (-.707, 0), (.707, 0) and (-.5, .5), (.5, .5).
 
     >>> from unknot.metrics import nc3
     >>> points = [[-2.0, 0.0], [0.0, 0.0], [0.0, 0.0], [2.0, 0.0]]

@@ -81,7 +81,7 @@ def spanning_tree_edges(
     max_samples : int or None, default=4000
         Use the tree of this many points, drawn at random. None uses all, which takes time and
         memory with the square of their number (8 bytes a pair). The fraction falls as their number
-        grows, and |z| grows with its square root.
+        grows, and the size of z grows with its square root.
     random_state : int or None, default=0
         Seed of the sample. The default gives the same result each time; None draws differently.
     n_jobs : int, optional
