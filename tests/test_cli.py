@@ -27,11 +27,24 @@ def clouds(tmp_path):
 def test_help_lists_the_commands(call):
     code, out, _ = call("--help")
     assert code == 0
-    for command in ("lab", "train", "embed", "measure", "study", "show", "similarity", "report"):
+    for command in (
+        "lab",
+        "train",
+        "embed",
+        "measure",
+        "study",
+        "show",
+        "compare",
+        "similarity",
+        "report",
+    ):
         assert re.search(rf"^.*\b{command}\b", out, re.MULTILINE)
 
 
-@pytest.mark.parametrize("command", ["lab", "train", "embed", "measure", "study", "show", "similarity", "report"])
+@pytest.mark.parametrize(
+    "command",
+    ["lab", "train", "embed", "measure", "study", "show", "compare", "similarity", "report"],
+)
 def test_every_command_has_help(call, command):
     code, out, _ = call(command, "--help")
     assert code == 0

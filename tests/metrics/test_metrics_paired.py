@@ -7,7 +7,7 @@ import pytest
 
 import unknot
 from unknot.metrics import difference_p, holm, independent_interval, paired_interval
-from unknot.metrics._shared.intervals import Z, Interval
+from unknot.metrics._shared.intervals import Interval, Z
 
 
 @pytest.fixture(scope="module")
@@ -96,9 +96,7 @@ def test_welch_degrees_of_independent_scores(score):
 
 
 def share(score, value, error, n):
-    return replace(
-        score, value=value, standard_error=error, df=None, range=(0.0, 1.0), n_samples=n
-    )
+    return replace(score, value=value, standard_error=error, df=None, range=(0.0, 1.0), n_samples=n)
 
 
 def test_shares_at_the_ceiling_differ_by_nothing_and_not_surely(score):
@@ -115,9 +113,7 @@ def test_few_discordant_points_are_as_sure_as_in_mcnemars_test(score):
     hits = np.ones(n), np.arange(n) >= changed
     values = [each.mean() for each in hits]
     phi = [(each - value) / n for each, value in zip(hits, values, strict=True)]
-    one, two = (
-        share(score, value, np.sqrt(value * (1 - value) / n), n) for value in values
-    )
+    one, two = (share(score, value, np.sqrt(value * (1 - value) / n), n) for value in values)
     found = paired_interval(one, two, tuple(phi))
     assert p_of(one, two, found) == pytest.approx(0.031, abs=0.006)
 

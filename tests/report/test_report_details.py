@@ -257,3 +257,46 @@ def test_the_page_says_that_it_is_opening(browser, report, tmp_path):
         "a network", "Opening 600 samples …",
     ]  # fmt: skip
     page.close()
+
+
+def test_changes_have_intervals_and_p_values_where_they_were_compared(opened, study):
+    opened.open("layer=fc1&beside=fc2")
+    opened.settled("other-map")
+    row = study.compare_layers().rows[1]
+    assert (row.layer, row.measure) == ("inputs / fc1", "map_neighborhood_hit")
+    cell = opened.page.get_by_test_id("change-map_neighborhood_hit")
+    rows = {(row.layer, row.measure): row for row in study.compare_layers()}
+    found = rows["fc1 / fc2", "map_neighborhood_hit"]
+    text = cell.inner_text()
+    assert text.startswith(f"+{found.difference:.3f}")
+    assert f"{found.interval[0]:.3f}–{found.interval[1]:.3f}\u2009†" in text
+    assert "corrected for" in cell.get_attribute("title")
+    # The other way round the signs change.
+    opened.open("layer=fc2&beside=fc1")
+    opened.until(layer="fc2", beside="fc1")
+    assert cell.inner_text().startswith(f"\u2212{found.difference:.3f}")
+    assert f"\u2212{found.interval[1]:.3f} to \u2212{found.interval[0]:.3f}" in cell.inner_text()
+    # Layers that were not compared have the difference alone.
+    opened.open("layer=inputs&beside=fc4")
+    opened.until(layer="inputs", beside="fc4")
+    assert "p" not in cell.inner_text()
+
+
+def test_an_interval_of_a_map_is_said_to_be_given_the_map(opened):
+    opened.open("layer=fc1")
+    opened.until(layer="fc1")
+    reading = opened.page.get_by_test_id("reading")
+    assert "†" in opened.page.get_by_test_id("value-map_neighborhood_hit").inner_text()
+    assert "†" not in opened.page.get_by_test_id("value-neighborhood_hit").inner_text()
+    assert "† given this map: other samples would have another map." in reading.inner_text()
+
+
+def test_the_table_tells_the_change_from_the_layer_before(opened):
+    opened.open("layer=fc1")
+    opened.until(layer="fc1")
+    details = opened.page.get_by_test_id("table")
+    if not details.evaluate("element => element.open"):
+        details.locator("summary").click()
+    title = details.locator("tbody tr").nth(1).locator("td").nth(2).get_attribute("title")
+    assert "\nfrom inputs: +" in title
+    assert "95 % interval" in title.split("\n")[1]

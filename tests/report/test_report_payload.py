@@ -276,3 +276,40 @@ def test_wrong_arguments_and_maps_are_refused():
 
 def test_no_neighbors_can_be_asked_for(study):
     assert layer(build_payload(full_study(60), n_neighbors=0), "fc1")["neighbors"] is None
+
+
+def test_differences_of_layers_are_those_of_the_study(payload, study):
+    found = study.compare_layers()
+    names = list(study.layers)
+    entries = {(tuple(e["first"]), tuple(e["second"])): e for e in payload["differences"]}
+    # Neither the view nor the dead layer is compared.
+    assert set(entries) == {((0, i), (0, i + 1)) for i in range(5)}
+    for row in found:
+        first, second = (names.index(name) for name in row.layers)
+        entry = entries.get(((0, first), (0, second)))
+        if row.interval is None:
+            assert entry is None or row.measure not in entry["scores"]
+        else:
+            assert entry["count"] == found.n_compared
+            assert entry["scores"][row.measure] == pytest.approx(
+                [*row.interval, row.p_corrected], rel=1e-3
+            )
+
+
+def test_two_models_have_the_differences_of_their_layers():
+    one, two = full_study(), full_study(seed=1, name="another")
+    two = replace(two, labels=one.labels)
+    entries = build_payload(one, other=two)["differences"]
+    models = [(entry["first"][0], entry["second"][0]) for entry in entries]
+    assert models.count((0, 0)) == models.count((1, 1)) == 5
+    assert models.count((0, 1)) == 0  # their inputs differ: not the same samples
+    entries = build_payload(one, other=replace(one, name="copy"))["differences"]
+    between = [entry for entry in entries if entry["first"][0] != entry["second"][0]]
+    assert [entry["first"][1] for entry in between] == list(range(6))
+    assert between[1]["scores"]["neighborhood_hit"] == [0, 0, 1]
+
+
+def test_intervals_of_maps_are_marked(payload):
+    scores = layer(payload, "fc1")["scores"]
+    assert scores["map_neighborhood_hit"]["givenMap"]
+    assert "givenMap" not in scores["neighborhood_hit"]

@@ -35,6 +35,7 @@ from .glue import Glue, glue
 from .heads import Head, HeadAgreement, nc3, nc4
 from .knn import KNNAccuracy, knn_accuracy
 from .label_faithfulness import label_continuity, label_trustworthiness
+from .layer_similarity import SimilarityMatrix, similarity_matrix
 from .linear import LinearProbe, linear_probe
 from .mutual_neighbors import MutualNeighbors, mutual_knn
 from .neighborhood import (
@@ -56,7 +57,6 @@ from .scores import Score, Scores
 from .separation import DaviesBouldin, calinski_harabasz, davies_bouldin
 from .shapes import ConvexHulls, Ellipses, best_ellipses, convex_hulls, peeled_hulls
 from .similarity import Similarity, linear_cka
-from .similarity_matrix import SimilarityMatrix, similarity_matrix
 from .simulated_capacity import SimulatedCapacity, simulated_capacity
 from .spanning_tree import SpanningTreeEdges, spanning_tree_edges
 from .spectrum import EffectiveRank, effective_rank

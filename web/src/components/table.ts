@@ -82,8 +82,9 @@ function changes({ study }: Context, place: Place, measure: string): string[] {
     const found = study.difference(other, place, measure);
     const before = study.score(other, measure)?.value ?? null;
     if (!found || value === null || before === null) return [];
-    const name = placeName(study, other);
-    return [`from ${name}: ${describeDifference(value - before, found)}`];
+    const { name } = study.listed(other);
+    const of = other.model === place.model ? "" : ` of ${study.model(other.model).name}`;
+    return [`from ${name}${of}: ${describeDifference(value - before, found)}`];
   });
 }
 

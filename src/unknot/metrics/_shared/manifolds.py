@@ -207,13 +207,10 @@ def _normalized_manifold(manifold: Array, shared: Array, name: object) -> Array:
 def _principal_coordinates(centered: Array) -> Array:
     """Return the coordinates of points along their principal axes, U S of the SVD U S V'."""
     # The eigenvectors of the smaller Gram matrix take a fraction of the time of an SVD.
-    if len(centered) <= centered.shape[1]:
-        squares, axes = np.linalg.eigh(centered @ centered.T)
-        kept = squares > max(squares[-1], 1e-6) * NO_SPREAD
-        coordinates = axes[:, kept] * np.sqrt(squares[kept])
-    else:
-        squares, axes = np.linalg.eigh(centered.T @ centered)
-        coordinates = centered @ axes[:, squares > max(squares[-1], 1e-6) * NO_SPREAD]
+    wide = len(centered) <= centered.shape[1]
+    squares, axes = np.linalg.eigh(centered @ centered.T if wide else centered.T @ centered)
+    kept = np.flatnonzero(squares > max(squares[-1], 1e-6) * NO_SPREAD)[::-1]
+    coordinates = axes[:, kept] * np.sqrt(squares[kept]) if wide else centered @ axes[:, kept]
     return np.asarray(coordinates)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ..._io.text import shown
 
 if TYPE_CHECKING:
-    from ..similarity_matrix import SimilarityMatrix
+    from ..layer_similarity import SimilarityMatrix
 
 # Names of columns are folded to this width.
 WIDEST = 14
