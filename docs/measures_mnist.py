@@ -67,7 +67,9 @@ def main() -> None:
             continue
         graph = unknot.nearest_neighbors(points, 90)
         map_ = unknot.TSNE(perplexity=30, random_state=0).fit_transform(points, graph=graph)
-        scores[name] = unknot.measure(points, mnist.test.labels, map_, graph=graph)
+        scores[name] = unknot.measure(
+            points, mnist.test.labels, map_, graph=graph, capacity_interval=True
+        )
         kept.write_text(scores[name].to_json())
         print(name, scores[name], sep="\n")
     trained = {"pixels": "pixels", "perceptron": "perceptron", "LeNet": "lenet"}

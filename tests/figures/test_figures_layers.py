@@ -253,3 +253,15 @@ def test_bad_epochs():
         epoch_curves({0: {"fc": {}}})
     with pytest.raises(ValueError, match="columns must be at least 1; got 0"):
         epoch_curves(good, columns=0)
+
+
+def test_intervals_of_maps_are_said_to_be_given_the_map():
+    points = np.random.default_rng(0).normal(size=(60, 3))
+    labels = np.arange(60) % 3
+    names = ["neighborhood_hit", "map_neighborhood_hit"]
+    scores = {
+        name: unknot.measure(shift + points, labels, points[:, :2], names, n_permutations=0)
+        for name, shift in (("a", 0), ("b", labels[:, None]))
+    }
+    assert legend_words(layer_curves(scores)) == ["95 % interval (on maps: given this map)"]
+    assert legend_words(layer_curves(scores, names[:1])) == ["95 % interval"]

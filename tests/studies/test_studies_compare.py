@@ -135,6 +135,21 @@ def test_influences_of_another_shape_are_damage(folder, tmp_path):
         unknot.Study.load(tmp_path / "study")["fc1"].influences  # noqa: B018
 
 
+def test_influences_of_other_samples_are_refused(study):
+    fewer = {name: values[:9] for name, values in study["fc1"].influences.items()}
+    layers = {**study.layers, "fc1": replace(study["fc1"], influences=fewer)}
+    with pytest.raises(ValueError, match=r"layer 'fc1' have the shape \(9,\), and there are 200"):
+        replace(study, layers=layers).compare_layers()
+
+
+def test_influences_that_are_not_finite_give_no_interval(study):
+    broken = {name: values * np.inf for name, values in study["fc1"].influences.items()}
+    layers = {**study.layers, "fc1": replace(study["fc1"], influences=broken)}
+    found = replace(study, layers=layers).compare_layers("nc1")
+    assert {row.no_interval for row in found} == {"how much some samples shift it is not finite"}
+    assert json.loads(found.to_json())["rows"][0]["p"] is None
+
+
 def test_a_study_stored_before_has_differences_without_intervals():
     old = unknot.Study.load(STORED)
     assert old["fc1"].influences is None

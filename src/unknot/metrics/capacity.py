@@ -130,11 +130,11 @@ def manifold_capacity(
     radius and dimension shrink.
 
     The shared directions are K orthonormal ones that minimize the squared correlations of the
-    centers; of many minima for each K, the one that leaves most of every center. K has the lowest
-    mean absolute correlation, 0 included, so nothing is removed if that only raises it. The search
-    has no seed: it depends on the centers alone. Where two K are nearly equal, a new sample of the
-    data can have the other one, and a capacity that differs by 10 % or more: only ``interval``
-    knows.
+    centers; of the minima for each K that are near the lowest, the one that leaves most of every
+    center. K has the lowest mean absolute correlation, 0 included, so nothing is removed if that
+    only raises it. The search does not depend on ``random_state``. Where two K are nearly equal, a
+    new sample of the data can have the other one, and a capacity that differs by 10 % or more:
+    ``interval`` includes this, ``draw_error`` does not.
 
     Parameters
     ----------

@@ -298,6 +298,8 @@ def _interval(
             "how much each sample shifts it is not known: the measure does not tell, or the study "
             "was stored before that was kept"
         )
+    if not (np.isfinite(phi).all() and np.isfinite(psi).all()):
+        raise _NoIntervalError("how much some samples shift it is not finite")
     study = place.study
     codes = None if study.targets is not None else study.labels[study.labeled]
     return paired_interval(one, two, (phi, psi), codes)

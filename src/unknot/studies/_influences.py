@@ -38,7 +38,19 @@ def of_all_samples(influences: Mapping[str, Array], labeled: Array) -> dict[str,
 
 
 def known_influences(layer: LayerStudy, labeled: Array) -> dict[str, Array]:
-    """Return the influences of the labeled samples on the scores of a layer."""
+    """Return the influences of the labeled samples on the scores of a layer.
+
+    Raises
+    ------
+    ValueError
+        If they are of another number of samples.
+    """
     if layer.influences is not None:
+        for name, values in layer.influences.items():
+            if values.shape != labeled.shape:
+                raise ValueError(
+                    f"the influences on {name} of layer {layer.name!r} have the shape "
+                    f"{values.shape}, and there are {len(labeled)} samples; make the study again"
+                )
         return {name: values[labeled] for name, values in layer.influences.items()}
     return {} if layer.scores is None else of_scores(layer.scores)

@@ -165,7 +165,7 @@ function remarks({ study }: Context, state: ViewState, places: Place[]): HTMLEle
     .map((name) => here && there && study.difference(here, there, name)?.count)
     .find(Boolean);
   if (count) {
-    notes.push(`p of the change is corrected for ${plural(count, "comparison", "comparisons")}`);
+    notes.push(`p of the change is corrected for ${plural(count, "comparison", "comparisons")}.`);
   }
   return [...new Set(notes)].map((note) => h("p", { class: "note", dir: "auto" }, note));
 }

@@ -156,7 +156,7 @@ def _simulated(inputs: Inputs, space: Space) -> Result:
 MORE_MEASURES = (
     Measure(
         "knn_accuracy", "neighborhood", "k-NN accuracy", _knn,
-        spaces="both", null_runs=NULL_RUNS, by_default=False,
+        spaces="both", interval=uncertainty.of_votes, null_runs=NULL_RUNS, by_default=False,
     ),
     Measure(
         "soft_nearest_neighbor_loss", "entanglement", "soft nearest-neighbor loss",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -48,6 +49,15 @@ def of_point_scores(inputs: Inputs, space: Space, result: Any) -> Interval:
     """Return the interval of a mean of independent scores of points, with Wilson's floor."""
     influence = (result.per_point.astype(np.float64) - result.value) / len(inputs.codes)
     return of_share(result.value, influence, len(inputs.codes))
+
+
+def of_votes(inputs: Inputs, space: Space, result: Any) -> Interval:
+    """Return the interval of the k-NN accuracy, without the influence of each point.
+
+    A point's votes for others are not in it: of two layers of the same samples they would be
+    missed in the difference.
+    """
+    return replace(of_point_scores(inputs, space, result), influence=None)
 
 
 def of_consistency(inputs: Inputs, space: Space, result: Any) -> Interval:
