@@ -39,7 +39,7 @@ MIN_SAMPLE = 128
 EQUAL = 1e-9
 EQUAL_COSINES = 1e-6
 # Up to this share of tied points, as of large integers by chance, nothing is said.
-FEW = 0.01
+FEW = 0.05
 # Rows at a time in steps over all their neighbors.
 ROWS = 2**16
 # Pairs of points at a time, in values.
