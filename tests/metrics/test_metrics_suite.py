@@ -9,7 +9,14 @@ import pytest
 
 import unknot
 from unknot import neighbors
-from unknot.metrics import MeasureWarning, Scores, measure, measure_names, neighborhood_hit
+from unknot.metrics import (
+    MEASURES,
+    MeasureWarning,
+    Scores,
+    measure,
+    measure_names,
+    neighborhood_hit,
+)
 
 FAST = {"n_resamples": 40, "n_permutations": 10, "n_draws": 30}
 # Measures that do not depend on the labels, or lose nothing when they are permuted.
@@ -45,8 +52,14 @@ def blobs(rng, n=200, classes=5, features=8, apart=2.0):
 def test_every_measure_is_there_with_all_that_is_said_of_it(rng):
     points, labels, map_ = blobs(rng)
     scores = measure(points, labels, map_, **FAST)
-    # Those of numbers instead of classes are not asked for by labels.
-    assert list(scores) == [name for name in measure_names() if not name.endswith("_r2")]
+    # Those of numbers instead of classes, or of a head, are not asked for by labels.
+    assert list(scores) == [
+        name
+        for entry in MEASURES
+        for name in entry.score_names
+        if entry.by_default and entry.labels != "values" and not entry.of_head
+    ]
+    assert set(scores) < set(measure_names())
     assert len(scores) == 30
     assert scores.skipped == {}
     for name, score in scores.items():

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import linalg
 
 from .._typing import AnyArray, Array, Float64
 from ._shared.results import Result, UndefinedMeasureError, warn_notes
@@ -179,6 +178,8 @@ def components_of(points: Array, name: str, variance: float = 1.0) -> Components
     UndefinedMeasureError
         If all points coincide.
     """
+    from scipy import linalg
+
     centered = centered_unit(points)
     if not centered.any():
         raise UndefinedMeasureError(
@@ -198,6 +199,8 @@ def components_of(points: Array, name: str, variance: float = 1.0) -> Components
 
 def svcca_of(first: Components, second: Components) -> CanonicalCorrelation:
     """Compute SVCCA from principal components."""
+    from scipy import linalg
+
     cross = first.scores.T @ second.scores
     found = np.clip(linalg.svdvals(cross, check_finite=False), 0.0, 1.0)
     return _result(float(found.mean()), found, first, second)
@@ -205,6 +208,8 @@ def svcca_of(first: Components, second: Components) -> CanonicalCorrelation:
 
 def pwcca_of(first: Components, second: Components) -> CanonicalCorrelation:
     """Compute PWCCA from all principal components."""
+    from scipy import linalg
+
     cross = first.scores.T @ second.scores
     turn, found, _ = linalg.svd(cross, full_matrices=False, check_finite=False)
     found = np.clip(found, 0.0, 1.0)

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-from scipy.stats import rankdata
 
 from .._typing import AnyArray, Array, Float64
 from .._validation.points import as_points, max_abs, scale_free, scaling_exponent
@@ -192,6 +191,8 @@ def distances_of(
         found[np.abs(found) < ROUNDING] = 0.0
     if correlation == "spearman":
         # As float32, distances that differ by rounding only have the same rank.
+        from scipy.stats import rankdata
+
         found = rankdata(found.astype(np.float32))
     if float(np.ptp(found)) <= 1e-7 * float(np.abs(found).max()):
         raise UndefinedMeasureError(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import linalg
 
 from ..._typing import Array, Float64
 
@@ -38,6 +37,8 @@ def rotated(points: Float64[Array, "samples features"]) -> Float64[Array, "sampl
     Singular values below 1e-7 of the largest are lost: they are of the square root of the matrix of
     inner products.
     """
+    from scipy import linalg
+
     if points.shape[1] <= points.shape[0]:
         return points
     values, vectors = linalg.eigh(products_of(points), overwrite_a=True, check_finite=False)
@@ -47,5 +48,7 @@ def rotated(points: Float64[Array, "samples features"]) -> Float64[Array, "sampl
 
 def nuclear_norm(first: Array, second: Array) -> float:
     """Return the sum of the singular values of X'Y."""
+    from scipy import linalg
+
     cross = first.T @ second
     return float(linalg.svdvals(cross, overwrite_a=True, check_finite=False).sum())
