@@ -85,6 +85,8 @@ def test_results_have_every_number(run):
     for study in results["studies"].values():
         for numbers in study["layers"].values():
             assert set(numbers) == {*HITS, "linear_probe", "two_nn", "kl_divergence"}
+        sizes = dict.fromkeys([*HITS, "linear_probe", "two_nn"], 300)
+        assert study["n_samples"] == sizes
     assert results["versions"]["unknot"] == unknot.__version__
 
 

@@ -25,8 +25,38 @@ def test_a_narrow_terminal_gets_more_tables(study):
 
     wide, narrow = render_text(study.scores, 200), render_text(study.scores, 60)
     assert wide.count("│ fc1 ") == 1
-    assert narrow.count("│ fc1 ") == 2
+    assert narrow.count("│ fc1 ") == 3
     assert max(map(len, narrow.splitlines())) <= 60
+
+
+def test_the_number_of_samples_stands_beside_every_score(study):
+    from dataclasses import replace
+
+    text = str(study.scores)
+    assert text.splitlines()[0].rstrip().endswith("; n 200")
+    assert text.count("n 200") == 1
+    scores = study.scores.layers
+    fewer = {
+        layer: replace(
+            of_layer,
+            scores={
+                name: replace(score, n_samples=n if name == "trustworthiness" else 200)
+                for name, score in of_layer.scores.items()
+            },
+        )
+        for (layer, of_layer), n in zip(scores.items(), (50, 60, 70, 80, 90), strict=True)
+    }
+    table = replace(study.scores, layers=fewer)
+    assert "n 50-90" in str(table)
+    assert {row["n_samples"] for row in table.rows()} == {200, 50, 60, 70, 90}
+    unknown = {
+        layer: replace(
+            of_layer, scores={k: replace(v, n_samples=None) for k, v in of_layer.scores.items()}
+        )
+        for layer, of_layer in scores.items()
+    }
+    table = replace(study.scores, layers=unknown)
+    assert str(table).splitlines()[0].rstrip().endswith("layer by layer")
 
 
 def test_values_of_layers(study):

@@ -11,6 +11,7 @@ import {
   measureTitle,
   plural,
   shorten,
+  sizeOf,
 } from "../src/data/format.ts";
 import { labeled } from "../src/data/labelings.ts";
 import type { Payload } from "../src/data/payload.ts";
@@ -247,6 +248,15 @@ describe("words for numbers", () => {
     expect(intervalOf(given)).toBe("0.890–0.910\u2009†");
     expect(intervalOf(score(0.9))).toBe("0.890–0.910");
     expect(intervalOf(score(null))).toBe("");
+  });
+
+  it("says from how many samples scores are", () => {
+    expect(describeScore(score(0.9, { nSamples: 1000 }))).toContain("chance 0.500, n 1,000");
+    expect(sizeOf([score(0.9, { nSamples: 1000 }), null, score(1)])).toBe("n 1,000");
+    expect(sizeOf([500, 2000, 1000].map((nSamples) => score(0.9, { nSamples })))).toBe(
+      "n 500 to 2,000",
+    );
+    expect(sizeOf([null, score(0.9)])).toBe("");
   });
 
   it("says how sure a difference is", () => {

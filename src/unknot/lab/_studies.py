@@ -79,7 +79,11 @@ def _study_network(
             measure_options=_OPTIONS,
             random_state=settings.random_state,
         )
-        return {"folder": folder_of(network), "layers": _numbers(result)}
+        return {
+            "folder": folder_of(network),
+            "layers": _numbers(result),
+            "n_samples": _sizes(result),
+        }
 
     return workspace.do(
         f"study_{network}",
@@ -109,6 +113,16 @@ def _is_complete(folder: Path) -> bool:
     except (FileNotFoundError, StudyError):
         return False
     return True
+
+
+def _sizes(result: Study) -> dict[str, int]:
+    """Return the largest number of samples that each measure was computed from."""
+    sizes: dict[str, int] = {}
+    for layer in result.values():
+        for measure, score in ({} if layer.scores is None else layer.scores).items():
+            if score.n_samples is not None:
+                sizes[measure] = max(score.n_samples, sizes.get(measure, 0))
+    return sizes
 
 
 def _numbers(result: Study) -> dict[str, dict[str, float]]:

@@ -115,10 +115,17 @@ def _layer_table(studies: Mapping[str, Any]) -> Table:
         for measure in _LAYER_COLUMNS
         if any(measure in numbers for numbers in rows.values())
     ]
-    table = Table(title="The studies, layer by layer", title_justify="left")
+    sizes: dict[str, int] = {}
+    for study in studies.values():
+        sizes |= study.get("n_samples", {})
+    most = max(sizes.values(), default=0)
+    title = "The studies, layer by layer" + (f"; n {most:,}" if most else "")
+    table = Table(title=title, title_justify="left")
     table.add_column("layer", no_wrap=True)
     for measure in measures:
-        table.add_column(_LAYER_COLUMNS[measure][0], justify="right", no_wrap=True)
+        n = sizes.get(measure, most)
+        heading = _LAYER_COLUMNS[measure][0] + (f"\nn {n:,}" if n != most else "")
+        table.add_column(heading, justify="right", no_wrap=True)
     for name, numbers in rows.items():
         cells = (
             _LAYER_COLUMNS[measure][1](numbers[measure]) if measure in numbers else "-"

@@ -206,6 +206,8 @@ def _score_entry(score: Score, class_codes: Array, n_classes: int) -> dict[str, 
         "perClass": None,
         "notes": [str(note) for note in score.notes],
     }
+    if score.n_samples is not None:
+        entry["nSamples"] = score.n_samples
     if score.given_map and entry["interval"] is not None:
         entry["givenMap"] = True
     if value is None:

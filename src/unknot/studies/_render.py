@@ -9,12 +9,13 @@ from .._io.formatting import ARROWS, format_number
 from .._io.text import shown
 
 if TYPE_CHECKING:
+    from ..metrics import Scores
     from ._compare import Comparison, Difference
     from ._require import Requirements
     from ._table import ScoreTable
 
 # Wide enough for the longest words of the headings.
-NUMBER = 13
+NUMBER = 15
 # In narrower terminals, differences stand without the two values.
 WIDTH_WITH_VALUES = 100
 
@@ -39,15 +40,24 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
         measure: [scores[measure].value if measure in scores else None for _, scores in rows]
         for measure in table.measures
     }
-    titles = {measure: _title(measure, table) for measure in table.measures}
+    sizes = {measure: _sizes(measure, rows) for measure in table.measures}
+    usual = max(sizes.values(), key=list(sizes.values()).count)
+    titles = {
+        measure: shown(_title(measure, table)) + (f"\n{size}" if size not in ("", usual) else "")
+        for measure, size in sizes.items()
+    }
     found = [measure for measure in table.measures if any(v is not None for v in cells[measure])]
     yield from _banded(
-        f"Scores of {table.name}, layer by layer{_space(table)}",
+        f"Scores of {table.name}, layer by layer{usual and f'; {usual}'}{_space(table)}",
         [label for label, _ in rows],
         {titles[m]: [format_number(v) for v in cells[m]] for m in found},
         width,
     )
-    yield Text("↑ higher is more untangled, ↓ lower is; · neither.", style="dim")
+    yield Text(
+        "↑ higher is more untangled, ↓ lower is; · neither; n samples that a score is computed "
+        "from.",
+        style="dim",
+    )
     skipped: dict[tuple[str, str], list[str]] = {}
     for layer, scores in table.items():
         for name, why in scores.skipped.items():
@@ -56,6 +66,14 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
         what = "anything" if len(names) > 5 and not table[layer] else ", ".join(names)
         text = f"{layer}: {what} could not be measured, because {why}."
         yield Text(shown(text), style="yellow")
+
+
+def _sizes(measure: str, rows: Sequence[tuple[str, Scores]]) -> str:
+    """Return "n 1,000", or "n 500-1,000" over the layers; nothing where it is not known."""
+    found = [scores[measure].n_samples for _, scores in rows if measure in scores]
+    known = sorted({n for n in found if n is not None})
+    ends = dict.fromkeys((*known[:1], *known[-1:]))
+    return f"n {'-'.join(f'{n:,}' for n in ends)}" if known else ""
 
 
 def _space(table: ScoreTable) -> str:
@@ -157,7 +175,10 @@ def _between(interval: tuple[float, float]) -> str:
 def _banded(
     title: str, labels: Sequence[str], columns: Mapping[str, list[str]], width: int
 ) -> Iterator[Any]:
-    """Yield one table, or several one below the other if the columns exceed the width."""
+    """Yield one table, or several one below the other if the columns exceed the width.
+
+    The names of the columns can be printed as they are.
+    """
     from rich.cells import cell_len
     from rich.table import Table
     from rich.text import Text
@@ -173,7 +194,7 @@ def _banded(
         table = Table(title=heading if not start else None, title_justify="left")
         table.add_column("layer", no_wrap=True)
         for name in band:
-            table.add_column(Text(shown(name)), justify="right", min_width=NUMBER, max_width=NUMBER)
+            table.add_column(Text(name), justify="right", min_width=NUMBER, max_width=NUMBER)
         for i, label in enumerate(labels):
             style = "dim" if label.startswith("  ") else None
             table.add_row(Text(label), *(Text(columns[name][i]) for name in band), style=style)

@@ -26,6 +26,7 @@ else:
 _COLUMNS = (
     "network", "layer", "measure", "title", "family", "space", "class", "value", "low", "high",
     "null", "null_low", "null_high", "higher_is_better", "notes", "pool", "given_map",
+    "n_samples",
 )  # fmt: skip
 
 
@@ -129,6 +130,7 @@ class ScoreTable(Mapping[str, Scores]):
                         "notes": "; ".join(score.notes),
                         "pool": self.pools.get(layer),
                         "given_map": score.given_map,
+                        "n_samples": score.n_samples,
                     }
                     rows.append(whole)
                     if not per_class or score.per_class is None:

@@ -10,6 +10,7 @@ import {
   intervalOf,
   measureTitle,
   plural,
+  sizeOf,
 } from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
 import type { Difference, Place } from "../data/study.ts";
@@ -73,9 +74,10 @@ function scores({ study }: Context, state: ViewState, place: Place): HTMLElement
     const measure = study.measure(name);
     if (!measure) return null;
     const title = measureTitle(measure, study.payload.measures);
+    const score = scoreOf(study, place, name);
     const cell = h("dd", {});
-    fill(cell, scoreOf(study, place, name), name);
-    return h("div", { class: "score" }, h("dt", {}, title), cell);
+    fill(cell, score, name);
+    return h("div", { class: "score" }, h("dt", {}, title, ...size([score])), cell);
   });
   return h("dl", { class: "scores" }, ...rows);
 }
@@ -107,7 +109,7 @@ function comparison(ctx: Context, state: ViewState, here: Place, there: Place): 
         )
       : h("td", { class: "difference" });
     const title = measureTitle(measure, study.payload.measures);
-    return [h("tr", {}, h("th", { scope: "row" }, title), ...cells, change)];
+    return [h("tr", {}, h("th", { scope: "row" }, title, ...size(found)), ...cells, change)];
   });
   const changed = h("th", { scope: "col", class: "difference" }, "change");
   return h(
@@ -136,6 +138,12 @@ function difference(
     cell.append(h("small", {}, sure));
   }
   return cell;
+}
+
+/** From how many samples scores are, to stand behind the title of their measure. */
+function size(scores: (Score | null)[]): (string | HTMLElement)[] {
+  const text = sizeOf(scores);
+  return text ? [" ", h("span", { class: "size" }, text)] : [];
 }
 
 function fill(cell: HTMLElement, score: Score | null, name: string): void {

@@ -6,6 +6,7 @@ import {
   formatNumber,
   formatShape,
   measureTitle,
+  sizeOf,
 } from "../data/format.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
@@ -32,15 +33,21 @@ export function table(ctx: Context): HTMLElement {
   );
   const draw = (state: ViewState) => {
     if (!details.open) return;
+    const { layers } = study.model(state.model);
     const head = h(
       "tr",
       {},
       h("th", { scope: "col" }, "Layer"),
       h("th", { scope: "col" }, "Shape"),
       h("th", { scope: "col" }, "KL of the map"),
-      ...measures.map((measure) => h("th", { scope: "col" }, measureTitle(measure, measures))),
+      ...measures.map((measure) => {
+        const places = layers.map((_, layer) => ({ ...state, layer }));
+        const size = sizeOf(places.map((place) => scoreOf(study, place, measure.name)));
+        const title = measureTitle(measure, measures);
+        return h("th", { scope: "col" }, title, " ", h("span", { class: "size" }, size));
+      }),
     );
-    const rows = study.model(state.model).layers.map(({ name, shape }, layer) => {
+    const rows = layers.map(({ name, shape }, layer) => {
       const place = { ...state, layer };
       return h(
         "tr",

@@ -62,7 +62,7 @@ export function plural(count: number, one: string, many: string): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;
 }
 
-/** "0.985, 95 % interval 0.983 to 0.987, chance 0.100", or "n/a: why". */
+/** "0.985, 95 % interval 0.983 to 0.987, chance 0.100, n 1,000", or "n/a: why". */
 export function describeScore(score: Score | null): string {
   if (!score) return "n/a: not measured at this layer";
   if (score.value === null) return `n/a: ${score.reason ?? "no value"}`;
@@ -73,7 +73,17 @@ export function describeScore(score: Score | null): string {
     parts.push(`95 % interval ${low} to ${high}${given}`);
   }
   if (score.null !== null) parts.push(`chance ${formatNumber(score.null)}`);
+  const n = sizeOf([score]);
+  if (n) parts.push(n);
   return parts.join(", ");
+}
+
+/** From how many samples scores were computed: "n 1,000", or "n 500 to 1,000"; nothing if unknown. */
+export function sizeOf(scores: (Score | null)[]): string {
+  const sizes = scores.flatMap((score) => score?.nSamples ?? []);
+  if (!sizes.length) return "";
+  const ends = [...new Set([Math.min(...sizes), Math.max(...sizes)])];
+  return `n ${ends.map(formatCount).join(" to ")}`;
 }
 
 /** "16 × 12 × 12". */

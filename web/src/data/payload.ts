@@ -33,6 +33,8 @@ export interface Score {
   null: number | null;
   nullInterval: [number, number] | null;
   perClass: (number | null)[] | null;
+  /** How many samples it was computed from. */
+  nSamples?: number;
   notes: string[];
 }
 
