@@ -1,13 +1,14 @@
 """Whether the 95 % intervals cover: how often they hold a score's mean over new samples.
 
     python benchmarks/coverage.py [--points 500 1000 2000] [--samples 150] [--populations PATTERN]
-        [--measures NAME ...] [--lab DIR] [--refits 0] [--out results/coverage.md]
+        [--measures NAME ...] [--lab DIR] [--data FILE.npz ...] [--out results/coverage.md]
 
 Populations are MNIST's pixels, both hidden layers of the lab (``--lab``: a folder of `unknot lab`),
 random features of the pixels, and Gaussian mixtures: compact and equal (iso), of unequal shapes and
 sizes (aniso, imbal), with heavy tails (t3) and hardly overlapping (far). Real ones are simple
-random samples of the 60,000 training images. Of every sample all scores are computed; scores of a
-map, with ``--maps``, of a t-SNE of each sample.
+random samples of the 60,000 training images. ``--data`` takes others instead: npz files
+with points and labels, such as those of `unseen_data.py`, on which nothing was tuned. Of every
+sample all scores are computed; scores of a map, with ``--maps``, of a t-SNE of each sample.
 
 A cell is the coverage in percent of the mean over all samples, and the mean width of the intervals
 over 3.92 standard deviations of the score. Their own error: 100 samples know a coverage of 95 % to
@@ -40,6 +41,10 @@ NATIVE = (
     "class_distance_variance",
     "two_nn",
     "participation_ratio",
+    "knn_accuracy",
+    "fisher_ratio",
+    "alignment",
+    "uniformity",
 )
 ALLOWED = 92.0, 98.0
 SIZES = {"imbal": (0.7, 0.2, 0.09, 0.01), "aniso": (0.3, 0.2, 0.15, 0.1, 0.1, 0.06, 0.05, 0.04)}
@@ -47,7 +52,10 @@ SIZES = {"imbal": (0.7, 0.2, 0.09, 0.01), "aniso": (0.3, 0.2, 0.15, 0.1, 0.1, 0.
 
 @cache
 def real(name, lab):
-    """Return the points of all 60,000 images, and their classes."""
+    """Return the points of all images, or of a file, and their classes."""
+    if name.endswith(".npz"):
+        with np.load(name) as arrays:
+            return arrays["points"].astype(np.float32), arrays["labels"]
     data = unknot.load_dataset("mnist").train
     pixels = data.inputs.reshape(len(data.inputs), -1)
     if name == "pixels":
@@ -79,7 +87,7 @@ def draw(name, lab, n, number):
     """Return one sample; one with a class of a single point is drawn again."""
     for attempt in range(100):
         rng = np.random.default_rng([n, number, attempt])
-        if name in ("pixels", "tanh", "perceptron", "lenet"):
+        if name in ("pixels", "tanh", "perceptron", "lenet") or name.endswith(".npz"):
             points, labels = real(name, lab)
             rows = rng.choice(len(labels), size=n, replace=False)
             points, labels = points[rows], labels[rows]
@@ -128,11 +136,12 @@ def main():
     )
     parser.add_argument("--measures", nargs="+", default=list(NATIVE))
     parser.add_argument("--lab", default="unknot-lab")
+    parser.add_argument("--data", nargs="+", default=[], metavar="FILE.npz")
     parser.add_argument("--maps", action="store_true")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--out", type=Path)
     options = parser.parse_args()
-    names = options.populations.split("|")
+    names = options.data or options.populations.split("|")
     if not (Path(options.lab) / "models").exists():
         names = [name for name in names if name not in ("perceptron", "lenet")]
     lines = []
@@ -147,7 +156,7 @@ def main():
                 found[name] = coverage(list(pool.map(measured, tasks, chunksize=5)))
         lines += [
             f"\n**n = {n:,}**, {options.samples} samples\n",
-            f"| score | {' | '.join(names)} |",
+            f"| score | {' | '.join(Path(name).stem for name in names)} |",
         ]
         lines.append("|---" * (len(names) + 1) + "|")
         cells = good = 0

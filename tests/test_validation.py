@@ -1,7 +1,9 @@
 import numpy as np
 import pytest
 
-from unknot._parallel.n_jobs import resolve_n_jobs
+from unknot import metrics
+from unknot._parallel.n_jobs import MOST_THREADS, resolve_n_jobs
+from unknot._validation.numbers import check_number, random_generator
 from unknot._validation.points import (
     check_labels,
     check_points,
@@ -150,3 +152,55 @@ def test_opposite_ends_of_integers_are_apart():
 def test_blurred_is_what_float32_loses(values, blurred):
     assert loses_precision(np.array(values, np.float64), 256) is blurred
     assert not loses_precision(np.array(values, np.float32), 256)
+
+
+@pytest.mark.parametrize(
+    "value", [np.ones(3), "3", None, np.nan, np.inf, 1j, True, [1], 10**400, -0.1, 1.0]
+)
+def test_a_number_out_of_bounds_or_of_another_type_is_one_error(value):
+    with pytest.raises(ValueError, match=r"^discard must be a number from 0 to below 1; got "):
+        check_number(value, "discard", 0.0, 1.0, bounds="from 0 to below 1", open_high=True)
+
+
+@pytest.mark.parametrize("value", [0, 0.5, np.float32(0.5), np.int64(0)])
+def test_numbers_of_python_and_numpy_are_numbers(value):
+    found = check_number(value, "discard", 0.0, 1.0, bounds="from 0 to below 1", open_high=True)
+    assert type(found) is float
+    assert found == value
+
+
+@pytest.mark.parametrize("value", [np.ones(2), "3", np.nan, 1.5, True, [1], -1])
+def test_a_seed_is_an_integer_or_none(value):
+    with pytest.raises(
+        ValueError, match=r"^random_state must be an integer of at least 0, or None"
+    ):
+        random_generator(value)
+
+
+def test_random_numbers_are_numpys():
+    for seed in (0, np.int64(7), 2**70):
+        expected = np.random.default_rng(int(seed)).random(3)
+        np.testing.assert_array_equal(random_generator(seed).random(3), expected)
+    expected = np.random.default_rng([7, 5]).random(3)
+    np.testing.assert_array_equal(random_generator(7, 5).random(3), expected)
+    assert random_generator(None, 5).random() != random_generator(None, 5).random()
+
+
+@pytest.mark.parametrize("value", [True, 0, -3])
+@pytest.mark.parametrize(
+    "measure_of",
+    [
+        lambda x, y, limit: metrics.trustworthiness(x, x[:, :2], max_samples=limit),
+        lambda x, y, limit: metrics.silhouette(x, y, max_samples=limit),
+        lambda x, y, limit: metrics.linear_probe(x, y, max_samples=limit),
+        lambda x, y, limit: metrics.linear_r2(x, x[:, 0], max_samples=limit),
+    ],
+)
+def test_a_limit_of_samples_is_an_integer(measure_of, value):
+    points = np.random.default_rng(0).normal(size=(30, 3))
+    with pytest.raises(ValueError, match=r"^max_samples must be an integer of at least "):
+        measure_of(points, np.arange(30) % 2, value)
+
+
+def test_more_threads_than_can_be_started_are_fewer():
+    assert resolve_n_jobs(10**30) == max(MOST_THREADS, resolve_n_jobs(None))

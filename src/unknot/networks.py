@@ -9,6 +9,7 @@ from itertools import count
 from typing import Any
 
 from ._keras import import_keras
+from ._validation.numbers import check_integer
 
 __all__ = ["lenet", "logistic_regression", "perceptron"]
 
@@ -190,8 +191,7 @@ def _layers(
     n_classes: int, input_shape: tuple[int, ...], random_state: int | None
 ) -> tuple[Any, Any, Any]:
     """Return Keras, and factories of dense and convolutional layers with consecutive seeds."""
-    if n_classes < 2:
-        raise ValueError(f"n_classes must be at least 2; got {n_classes}")
+    check_integer(n_classes, "n_classes", 2)
     if not input_shape or min(input_shape) < 1:
         raise ValueError(f"input_shape must have positive sizes only; got {input_shape}")
     keras = import_keras(feature="Building a network")

@@ -118,7 +118,7 @@ def test_certainty_alone_is_a_hundred_percent(mistakes):
         ({"class_names": ["a", "b"]}, "class_names has 2 names, but there is a class 2"),
         ({"probabilities": np.zeros((12, 2))}, r"\(12, n_classes\); got \(12, 2\)"),
         ({"probabilities": np.full(12, 99.0)}, r"probabilities must be in \[0, 1\]"),
-        ({"n_shown": 0}, "n_shown must be at least 1; got 0"),
+        ({"n_shown": 0}, "n_shown must be an integer of at least 1; got 0"),
     ],
 )
 def test_faults(mistakes, change, message):

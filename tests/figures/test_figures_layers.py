@@ -152,7 +152,7 @@ def test_bad_strips(maps, digits):
     _, labels = digits
     with pytest.raises(ValueError, match="at least one layer; got none"):
         layer_strip({}, labels)
-    with pytest.raises(ValueError, match="columns must be at least 1; got 0"):
+    with pytest.raises(ValueError, match="columns must be an integer of at least 1; got 0"):
         layer_strip(maps, labels, columns=0)
     with pytest.raises(ValueError, match=r"maps\['a'\] must be finite"):
         layer_strip({"a": np.full((1797, 2), np.nan)}, labels)
@@ -251,7 +251,7 @@ def test_bad_epochs():
         epoch_curves(good, ["nc1"])
     with pytest.raises(ValueError, match="there are no measures to draw"):
         epoch_curves({0: {"fc": {}}})
-    with pytest.raises(ValueError, match="columns must be at least 1; got 0"):
+    with pytest.raises(ValueError, match="columns must be an integer of at least 1; got 0"):
         epoch_curves(good, columns=0)
 
 

@@ -341,7 +341,7 @@ def test_compare_maps_shares_colors(digits):
         ({"hits": {}}, "hits must have an entry for each map; 'a' has none"),
         ({"labels": [0, 1]}, "labels of 'a' must hold one label for each of the 3 samples"),
         ({"maps": {"a": np.zeros((3, 5))}}, r"maps\['a'\] must have the shape"),
-        ({"columns": 0}, "columns must be at least 1; got 0"),
+        ({"columns": 0}, "columns must be an integer of at least 1; got 0"),
     ],
 )
 def test_compare_maps_faults(options, message):

@@ -165,7 +165,7 @@ def test_an_axis_ends_where_its_measure_does(layers):
         ({"scores": {"a": {}}}, "there are no measures to draw"),
         ({"measures": ["z"]}, "no layer has the measure 'z'; there are m"),
         ({"others": {"u": {"b": {"m": 1}}}}, "network 'u' must have the layers a; it has b"),
-        ({"columns": 0}, "columns must be at least 1; got 0"),
+        ({"columns": 0}, "columns must be an integer of at least 1; got 0"),
         ({"others": {"trained": {"a": {"m": 1}}}}, "others has a network named 'trained' too"),
     ],
 )

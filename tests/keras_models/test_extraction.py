@@ -93,7 +93,7 @@ def test_layers_come_in_the_models_order_whatever_was_asked(images):
     [
         ({"layers": "fc2"}, r"no layer 'fc2'; did you mean 'fc1'\?"),
         ({"layers": ["conv1", "xyz"]}, r"no layer 'xyz'; its layers are conv1, pool1"),
-        ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1; got 0"),
         ({"inputs": np.zeros((0, 16, 16, 1))}, "at least one sample"),
         ({"inputs": np.zeros((3, 256))}, r"takes samples of shape \(16, 16, 1\); got \(256,\)"),
     ],

@@ -38,7 +38,7 @@ def test_layers_of_a_network_start_differently():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: networks.perceptron(1), "n_classes must be at least 2; got 1"),
+        (lambda: networks.perceptron(1), "n_classes must be an integer of at least 2; got 1"),
         (lambda: networks.perceptron(input_shape=(0,)), "positive sizes only"),
         (lambda: networks.lenet(input_shape=(8, 8, 1)), "at least 16 x 16 pixels"),
         (lambda: networks.lenet(input_shape=(784,)), "at least 16 x 16 pixels"),

@@ -239,9 +239,12 @@ def faults():
     inputs = np.zeros((10, 16, 16, 1), np.float32)
     labels = np.arange(10) % 2
     return [
-        (((inputs, labels), {"epochs": 0}), "epochs must be at least 1; got 0"),
-        (((inputs, labels), {"batch_size": 0}), "batch_size must be at least 1; got 0"),
-        (((inputs, labels), {"learning_rate": -1.0}), "learning_rate must be positive"),
+        (((inputs, labels), {"epochs": 0}), "epochs must be an integer of at least 1; got 0"),
+        (
+            ((inputs, labels), {"batch_size": 0}),
+            "batch_size must be an integer of at least 1; got 0",
+        ),
+        (((inputs, labels), {"learning_rate": -1.0}), "learning_rate must be a number above 0"),
         (((inputs, labels), {"checkpoint": "x.h5"}), "checkpoint must be a .keras file"),
         (((inputs, labels[:5]), {}), "10 samples and 5 labels"),
         (((inputs[:0], labels[:0]), {}), "0 samples and 0 labels"),

@@ -292,7 +292,7 @@ def test_one_class_is_refused():
 @pytest.mark.parametrize(
     ("arguments", "match"),
     [
-        ({"kappa": -1.0}, "kappa must be at least 0 and finite; got -1.0"),
+        ({"kappa": -1.0}, "kappa must be a number of at least 0; got -1.0"),
         ({"n_draws": 1}, "n_draws must be an integer from 2"),
         ({"n_subsets": 0}, "n_subsets must be an integer from 1"),
         ({"max_samples_per_class": 0}, "max_samples_per_class must be an integer of at least 1"),

@@ -81,7 +81,7 @@ def test_samples_are_said_and_threads_do_not_matter(rng):
     ("arguments", "match"),
     [
         ({"n_folds": 1}, "n_folds must be an integer from 2 to 100; got 1"),
-        ({"penalty": -1.0}, "penalty must be above 0 and finite; got -1.0"),
+        ({"penalty": -1.0}, "penalty must be a number above 0; got -1.0"),
         ({"groups": [0, 1]}, "groups must hold one label for each of the 4 samples"),
     ],
 )

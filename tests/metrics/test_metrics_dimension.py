@@ -172,7 +172,7 @@ def test_a_grid_is_an_error():
 
 @pytest.mark.parametrize("discard", [1.0, -0.1, float("nan")])
 def test_a_share_to_discard_out_of_range_is_named(discard):
-    with pytest.raises(ValueError, match="discard must be from 0 to below 1; got"):
+    with pytest.raises(ValueError, match="discard must be a number from 0 to below 1; got"):
         two_nn(np.eye(5), discard=discard)
 
 

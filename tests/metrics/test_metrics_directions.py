@@ -105,7 +105,7 @@ def test_uniformity_of_a_sample_says_its_error(rng):
 def test_uniformity_needs_two_directions():
     with pytest.raises(UndefinedMeasureError, match="1 of 2 points have one"):
         uniformity([[0.0, 0.0], [1.0, 0.0]])
-    with pytest.raises(ValueError, match="t must be above 0 and finite; got 0"):
+    with pytest.raises(ValueError, match="t must be a number above 0; got 0"):
         uniformity(np.eye(3), 0.0)
     with pytest.raises(UndefinedMeasureError, match="decrease t"):
         uniformity([[1.0, 0.0], [-1.0, 0.0]], 1e6)

@@ -138,7 +138,10 @@ def test_degrees_of_freedom_count_the_points_that_carry_a_score():
     heavy[:3] = 1.0, -2.0, 1.0
     few = from_influence(0.0, heavy)
     assert few.df < 5
-    assert "a few points carry this score" in few.notes[0]
+    assert few.notes == (
+        f"a few points carry this score ({few.df:.0f} degrees of freedom); such intervals held the "
+        "mean over new samples in 72 to 92 % of trials, not in 95 %",
+    )
     assert few.high > 2 * 1.96 * few.standard_error / 2
 
 
@@ -149,7 +152,7 @@ def test_small_classes_and_heavy_tails_are_said():
     notes = measure(points, labels, measures="class_distance_variance")[
         "class_distance_variance"
     ].notes
-    assert any("too narrow" in note for note in notes)
+    assert any("of trials, not in 95 %" in note for note in notes)
     points = rng.standard_t(1.5, size=(500, 4)) * 3
     score = measure(points, np.arange(500) % 2, measures="participation_ratio")[
         "participation_ratio"

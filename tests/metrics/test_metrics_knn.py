@@ -5,8 +5,9 @@ from hypothesis import strategies as st
 from metrics_oracles import brute_graph
 from sklearn.neighbors import KNeighborsClassifier
 
+from unknot import measure
 from unknot.metrics import MeasureWarning, knn_accuracy, neighborhood_hit
-from unknot.metrics.knn import knn_accuracy_from_graph
+from unknot.metrics.knn import knn_accuracy_from_graph, vote_influence
 
 
 @pytest.fixture
@@ -51,6 +52,47 @@ def test_it_is_scikit_learns_classifier_trained_without_each_point(rng, k):
     np.testing.assert_allclose(found.per_point, expected, rtol=1e-6)
     assert found.value == pytest.approx(expected.mean())
     assert found.per_class[1] == pytest.approx(expected[labels == 1].mean())
+
+
+@pytest.mark.parametrize(("k", "width"), [(1, 3), (4, 8), (5, 5), (8, 20)])
+def test_influence_of_votes_is_what_replacing_each_changes(rng, k, width):
+    n = 80
+    labels = rng.integers(0, 3, size=n)
+    neighbors = brute_graph(rng.normal(size=(n, 3)) + np.eye(3)[labels], width).indices
+    scores = slow_accuracy(neighbors[:, :k], labels)
+    influence, variance = vote_influence(neighbors, labels, k, scores)
+    others = range(k, min(width, k + 6))
+    through, squares = np.zeros(n), 0.0
+    for i in range(n):
+        for place in range(k):
+            changes = []
+            for other in others:
+                row = neighbors[i, :k].copy()
+                row[place] = neighbors[i, other]
+                counts = np.bincount(labels[row], minlength=3)
+                own = (counts[labels[i]] == counts.max()) / (counts == counts.max()).sum()
+                changes.append(scores[i] - own)
+            change = np.mean(changes) / n if changes else 0.0
+            through[neighbors[i, place]] += change
+            squares += change**2
+    expected = (scores - scores.mean()) / n + through - through.mean()
+    np.testing.assert_allclose(influence, expected, atol=1e-12)
+    both = np.square(expected).sum() * n / (n - 1)
+    assert variance == pytest.approx(max(both - squares, both / 2))
+
+
+def test_the_accuracy_has_an_influence_and_at_its_ceiling_wilsons_interval():
+    rng = np.random.default_rng(3)
+    labels = np.arange(300) % 3
+    points = rng.normal(size=(300, 4)) + 1.5 * np.eye(3, 4)[labels]
+    score = measure(points, labels, measures="knn_accuracy")["knn_accuracy"]
+    assert score.influence.shape == (300,)
+    assert score.influence.sum() == pytest.approx(0.0, abs=1e-12)
+    assert not any("near the end" in note for note in score.notes)
+    score = measure(points + 9 * np.eye(3, 4)[labels], labels, measures="knn_accuracy")
+    score = score["knn_accuracy"]
+    assert score.value == 1.0
+    assert score.interval == pytest.approx((300 / (300 + 1.96**2), 1.0), abs=1e-3)
 
 
 def test_ties_by_hand():

@@ -139,7 +139,7 @@ def test_fewer_than_two_classes_of_two_points_are_refused(labels):
     ("arguments", "match"),
     [
         ({"n_folds": 1}, "n_folds must be an integer from 2 to 100; got 1"),
-        ({"penalty": 0.0}, "penalty must be above 0 and finite; got 0.0"),
+        ({"penalty": 0.0}, "penalty must be a number above 0; got 0.0"),
     ],
 )
 def test_bad_arguments_are_named(arguments, match):

@@ -80,7 +80,7 @@ def test_degrees_of_freedom_are_those_of_the_differences(score):
     squares = np.array([0.81, *[0.01] * 9]) / 0.9
     assert found.df == pytest.approx(2 / (np.sum(squares**2) - 0.1))
     assert found.notes == (
-        "a few points carry this difference (3 degrees of freedom); its interval is too narrow",
+        "a few points carry this difference (3 degrees of freedom); its interval may be too narrow",
     )
 
 

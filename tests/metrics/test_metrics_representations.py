@@ -274,7 +274,7 @@ def test_samples_without_a_direction_are_noted(rng):
         (lambda x: rsa(x[:2], x[:2]), "first must have at least 3 samples; got 2"),
         (lambda x: mutual_knn(x, x, k=20), "k must be an integer from 1 to n_samples - 1 = 19"),
         (lambda x: mutual_knn(x, x, metric="l1"), "metric must be 'euclidean' or 'cosine'"),
-        (lambda x: svcca(x, x, variance=0), "variance must be above 0, up to 1; got 0"),
+        (lambda x: svcca(x, x, variance=0), "variance must be a number above 0, up to 1; got 0"),
         (lambda x: procrustes(x, x, n_permutations=-1), "n_permutations must be an integer from 0"),
     ],
 )

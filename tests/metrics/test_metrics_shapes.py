@@ -217,7 +217,7 @@ def test_hulls_are_those_of_qhull(seed, grid, depth):
 
 @pytest.mark.parametrize("depth", [0.0, -0.1, 1.1, float("nan")])
 def test_depth_out_of_range(depth):
-    with pytest.raises(ValueError, match="depth must be above 0 and at most 1; got"):
+    with pytest.raises(ValueError, match="depth must be a number above 0, up to 1; got"):
         peeled_hulls(SQUARE, [0, 0, 1, 1], depth=depth)
 
 

@@ -120,5 +120,5 @@ def test_a_missing_library_names_the_extra(monkeypatch):
 
 
 def test_a_bad_scale_is_named():
-    with pytest.raises(ValueError, match="scale must be at least 0; got -1"):
+    with pytest.raises(ValueError, match="scale must be a number of at least 0; got -1"):
         class_topology(ring(5), np.zeros(5, int)).betti(-1.0)

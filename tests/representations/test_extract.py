@@ -76,7 +76,7 @@ def test_layers_that_are_not_there(stored, layers, error, message):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
+        ({"batch_size": 0}, "batch_size must be an integer of at least 1; got 0"),
         ({"pool": "median"}, "pool must be one of 'auto', 'mean', 'max', .* got 'median'; did you"),
         ({"pool": 0}, "pool must be at least 1; got 0"),
         ({"project": -3}, "project must be at least 1; got -3"),
@@ -118,7 +118,7 @@ def test_the_largest_go_to_disk_and_are_the_same(stored, tmp_path):
     np.testing.assert_array_equal(
         np.concatenate([block for _, block in found.blocks("conv2", 20)]), stored["flat"]
     )
-    with pytest.raises(ValueError, match="size must be at least 1; got 0"):
+    with pytest.raises(ValueError, match="size must be an integer of at least 1; got 0"):
         next(found.blocks("conv2", 0))
 
 

@@ -5,12 +5,15 @@ from typing import Any
 
 from .._validation.numbers import is_integer
 
+# More threads than this, where there are fewer cores, only cost memory.
+MOST_THREADS = 256
+
 
 def resolve_n_jobs(n_jobs: Any) -> int:
     """Convert ``n_jobs`` to a number of threads, as scikit-learn does except for None.
 
     None and -1 mean every core this process may run on (None is one core in scikit-learn), -2 all
-    but one, and so on.
+    but one, and so on. More than 256 are as many as there are cores, or 256.
 
     Raises
     ------
@@ -29,4 +32,4 @@ def resolve_n_jobs(n_jobs: Any) -> int:
         )
     if n_jobs < 0:
         return max(1, available + 1 + int(n_jobs))
-    return int(n_jobs)
+    return min(int(n_jobs), max(MOST_THREADS, available))

@@ -1,10 +1,10 @@
-"""Numbers among the arguments: integers and amounts of memory."""
+"""Numbers among the arguments: integers, real numbers, seeds and amounts of memory."""
 
 from __future__ import annotations
 
 import re
 from contextlib import suppress
-from numbers import Integral
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any, Final, TypeGuard
 
@@ -57,6 +57,77 @@ def check_integer(
             (False, True): f"of at most {high}",
         }.get(ends, "")
     raise ValueError(f"{name} must be {' '.join(('an integer', bounds)).strip()}; got {value!r}")
+
+
+def check_number(
+    value: Any,
+    name: str,
+    low: float = -np.inf,
+    high: float = np.inf,
+    *,
+    bounds: str,
+    open_low: bool = False,
+    open_high: bool = False,
+) -> float:
+    """Return an argument that must be a finite real number, as a `float`.
+
+    Parameters
+    ----------
+    value : object
+        The argument; a real number of Python or NumPy, not a bool.
+    name : str
+        The argument's name.
+    low, high : float
+        The bounds.
+    bounds : str
+        The bounds in words, for the error.
+    open_low, open_high : bool
+        Whether a bound itself is not allowed.
+
+    Raises
+    ------
+    ValueError
+        If it is no real number, or out of bounds.
+
+    Examples
+    --------
+    >>> check_number(1, "depth", 0.0, 1.0, bounds="above 0, up to 1", open_low=True)
+    1.0
+    """
+    number = np.nan
+    if not isinstance(value, bool) and isinstance(value, Real):
+        with suppress(OverflowError):  # an integer beyond the largest float
+            number = float(value)
+    above = low < number if open_low else low <= number
+    below = number < high if open_high else number <= high
+    if above and below and np.isfinite(number):
+        return number
+    raise ValueError(f"{name} must be a number {bounds}; got {value!r}")
+
+
+def check_random_state(random_state: Any) -> int | None:
+    """Return a seed, or None for other random numbers each time.
+
+    Raises
+    ------
+    ValueError
+        If it is neither None nor an integer of at least 0.
+    """
+    if random_state is None:
+        return None
+    return check_integer(random_state, "random_state", 0, bounds="of at least 0, or None")
+
+
+def random_generator(random_state: Any, *more: int) -> np.random.Generator:
+    """Return the random numbers of a seed, and of the further numbers that tell uses of it apart.
+
+    Raises
+    ------
+    ValueError
+        If ``random_state`` is neither None nor an integer of at least 0.
+    """
+    seed = check_random_state(random_state)
+    return np.random.default_rng(seed if seed is None or not more else [seed, *more])
 
 
 def parse_memory(max_memory: Any) -> int:

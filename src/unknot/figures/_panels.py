@@ -13,6 +13,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from .._io.formatting import format_tick
 from .._typing import Array
+from .._validation.numbers import check_integer
 from ._layout import (
     MARGIN,
     PanelLine,
@@ -93,8 +94,7 @@ def draw_panels(
     make_axis : callable
         Returns the horizontal axis for a length in inches.
     """
-    if columns < 1:
-        raise ValueError(f"columns must be at least 1; got {columns}")
+    check_integer(columns, "columns", 1)
     panels = [_panel(measure, lines) for measure in measures]
     handles, labels = _legend_entries(panels, lines)
 

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._typing import Array
 from .._validation.arrays import as_array, as_numbers
+from .._validation.numbers import check_integer
 from ._layout import (
     MARGIN,
     PanelLine,
@@ -96,8 +97,7 @@ def wrong_images(
     true, predicted = _check_classes(labels, predictions, len(pictures))
     names = _check_names(class_names, max(int(true.max()), int(predicted.max())) + 1)
     confidence = _check_probabilities(probabilities, predicted)
-    if n_shown < 1:
-        raise ValueError(f"n_shown must be at least 1; got {n_shown}")
+    check_integer(n_shown, "n_shown", 1)
 
     wrong = np.flatnonzero(true != predicted)
     if confidence is not None:

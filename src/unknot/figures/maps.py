@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from matplotlib.figure import Figure
 from numpy.typing import ArrayLike
 
+from .._validation.numbers import check_integer
 from .._validation.points import check_labels
 from ._classes import all_classes, class_key
 from ._layout import (
@@ -234,8 +235,8 @@ def compare_maps(
 
     if not maps:
         raise ValueError("maps must hold at least one map; got none")
-    if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1; got {columns}")
+    if columns is not None:
+        check_integer(columns, "columns", 1)
     points = {name: check_map(map_, name=f"maps[{name!r}]") for name, map_ in maps.items()}
     labels_of = {name: _entry_of_map(labels, name, "labels") for name in maps}
     for name, map_labels in labels_of.items():

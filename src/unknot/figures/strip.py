@@ -14,6 +14,7 @@ from .._io.formatting import format_compact
 from .._typing import Array
 from .._validation.arrays import as_array
 from .._validation.label_values import label_values
+from .._validation.numbers import check_integer
 from .._validation.points import check_labels
 from ._coloring import add_value_bar, color_by_class, color_by_value
 from ._layout import (
@@ -128,8 +129,8 @@ def layer_strip(
     """
     if not maps:
         raise ValueError("maps must hold at least one layer; got none")
-    if columns is not None and columns < 1:
-        raise ValueError(f"columns must be at least 1; got {columns}")
+    if columns is not None:
+        check_integer(columns, "columns", 1)
     points = {
         name: check_map(map_, name=f"maps[{name!r}]")
         for name, map_ in maps.items()

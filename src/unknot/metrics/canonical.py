@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._typing import AnyArray, Array, Float64
+from .._validation.numbers import check_number
 from ._shared.results import Result, UndefinedMeasureError, warn_notes
 from ._shared.rotated import centered_unit, rotated
 from .similarity import check_same_samples
@@ -109,11 +110,15 @@ def svcca(first: AnyArray, second: AnyArray, *, variance: float = 0.99) -> Canon
     >>> round(found.value, 6), found.n_components
     (0.5, (2, 2))
     """
-    if not 0.0 < variance <= 1.0:
-        raise ValueError(f"variance must be above 0, up to 1; got {variance!r}")
+    variance = check_variance(variance)
     x, y = check_same_samples(first, second, 3)
     one, other = components_of(x, "first", variance), components_of(y, "second", variance)
     return warn_notes(svcca_of(one, other))
+
+
+def check_variance(variance: float) -> float:
+    """Return the share of the variance that components must explain, above 0, up to 1."""
+    return check_number(variance, "variance", 0.0, 1.0, bounds="above 0, up to 1", open_low=True)
 
 
 def pwcca(first: AnyArray, second: AnyArray) -> CanonicalCorrelation:

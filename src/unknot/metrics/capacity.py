@@ -10,7 +10,7 @@ from .._io.text import missing_attribute
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float64, Int64
-from .._validation.numbers import check_integer
+from .._validation.numbers import check_integer, check_number, random_generator
 from ._shared.capacity_interval import N_PARTITIONS, SMALLEST_CLASS, interval_by_thirds
 from ._shared.checks import check_labeled, require_classes
 from ._shared.manifolds import Anchors, find_anchors
@@ -207,8 +207,7 @@ def manifold_capacity(
     points, codes, classes = check_labeled(
         points, labels, min_classes=2, measure="manifold capacity"
     )
-    if not 0.0 <= kappa < np.inf:
-        raise ValueError(f"kappa must be at least 0 and finite; got {kappa}")
+    kappa = check_number(kappa, "kappa", 0.0, bounds="of at least 0")
     n_draws = check_integer(n_draws, "n_draws", 2, 10**6, "from 2 to 1,000,000")
     if max_classes is not None:
         max_classes = check_integer(
@@ -251,7 +250,7 @@ def capacity_from_points(
     if limit is not None:
         limit = check_integer(limit, "max_samples_per_class", 1, 2**62, "of at least 1, or None")
     members = members_by_class(codes, len(classes))
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     many = max_classes is not None and len(classes) > max_classes
     drawn = np.arange(len(classes))
     if many:

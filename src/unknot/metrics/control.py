@@ -9,7 +9,7 @@ import numpy as np
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Int64
 from .._validation.labels import check_labels
-from .._validation.numbers import check_integer
+from .._validation.numbers import check_integer, random_generator
 from ._probe.models import (
     NOT_CONVERGED,
     Chosen,
@@ -198,7 +198,7 @@ def _control_accuracy(
     n_jobs: int | None,
 ) -> tuple[float, bool]:
     """Return the accuracy of a probe for random labels, and whether its training converged."""
-    rng = np.random.default_rng(None if random_state is None else [random_state, 6])
+    rng = random_generator(random_state, 6)
     if groups is None:
         labels = rng.permutation(chosen.codes)
         model = fit_softmax(points, labels, penalty, n_jobs)

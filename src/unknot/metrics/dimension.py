@@ -7,6 +7,7 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
+from .._validation.numbers import check_number
 from .._validation.points import scale_free
 from ._shared.centered import Centered
 from ._shared.moments import point_blocks, row_blocks
@@ -126,8 +127,7 @@ def two_nn(
     2.0
     """
     points = scale_free(points, min_samples=3)
-    if not 0.0 <= discard < 1.0:
-        raise ValueError(f"discard must be from 0 to below 1; got {discard}")
+    discard = check_number(discard, "discard", 0.0, 1.0, bounds="from 0 to below 1", open_high=True)
     if method not in ("fit", "likelihood"):
         raise ValueError(f'method must be "fit" or "likelihood"; got {method!r}')
     graph = check_graph(points, 2, graph, n_jobs)

@@ -8,6 +8,7 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
+from .._validation.numbers import check_number
 from .._validation.points import as_points, check_labels
 from ._shared.among import check_limit, draw_rows, squares_among
 from ._shared.metric import COSINE, in_metric
@@ -247,8 +248,7 @@ def uniformity(
     >>> uniformity([[1.0, 0.0], [-3.0, 0.0]]).value
     -8.0
     """
-    if not 0.0 < t < np.inf:
-        raise ValueError(f"t must be above 0 and finite; got {t}")
+    t = check_number(t, "t", 0.0, bounds="above 0", open_low=True)
     has_direction = _with_direction(points)
     unit, _ = in_metric(points, COSINE)
     limit = check_limit(max_samples)

@@ -9,7 +9,7 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
-from .._validation.numbers import check_integer
+from .._validation.numbers import check_integer, random_generator
 from ._probe.models import (
     NOT_CONVERGED,
     check_penalty,
@@ -208,7 +208,7 @@ def description_length_from_points(
         codes, classes, max_samples, random_state, what="the description length", change="falls"
     )
     taken, own, count = points[chosen.rows], chosen.codes, len(chosen.kept)
-    order = np.random.default_rng(random_state).permutation(len(own))
+    order = random_generator(random_state).permutation(len(own))
     ends = _block_ends(len(own), FIRST_PER_CLASS * count)
     tried = PENALTIES if penalty is None else (penalty,)
     codings = [_send(taken[order], own[order], count, ends, each, n_jobs) for each in tried]

@@ -6,6 +6,7 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
+from .._validation.numbers import check_number
 from ._shared.among import check_limit, draw_of_classes, spread_over_classes
 from ._shared.checks import check_labeled, require_classes
 from ._shared.distances import scan_distances
@@ -127,8 +128,8 @@ def soft_nearest_neighbor_loss(
     points, codes, classes = check_labeled(
         points, labels, metric=metric, min_classes=2, measure="the soft nearest-neighbor loss"
     )
-    if temperature is not None and not 0.0 < temperature < np.inf:
-        raise ValueError(f"temperature must be above 0 and finite; got {temperature}")
+    if temperature is not None:
+        temperature = check_number(temperature, "temperature", 0.0, bounds="above 0", open_low=True)
     return warn_notes(
         soft_nearest_neighbor_loss_from_points(
             points, codes, classes, temperature, check_limit(max_samples), random_state, n_jobs

@@ -106,7 +106,7 @@ def outputs_of(classes: Array, n_outputs: int) -> Array:
     if classes.dtype.kind not in "iub":
         raise ValueError(
             "head: labels must be the numbers of the head's outputs, from 0; got names such as "
-            f"{classes[0]!r}. Pass the position of each name among the outputs"
+            f"{str(classes[0])!r}. Pass the position of each name among the outputs"
         )
     outputs = classes.astype(np.int64)
     if outputs.min() < 0 or outputs.max() >= n_outputs:

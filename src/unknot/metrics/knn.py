@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._io.stored_points import Rows
-from .._typing import AnyArray, Array, Float32
+from .._typing import AnyArray, Array, Float32, Float64
 from .._validation.points import check_labels
+from ._shared.intervals import sum_of_squares
 from ._shared.many import TABLE_CLASSES
 from ._shared.metric import check_metric, in_metric
 from ._shared.results import ClassResult, format_names, warn_notes
@@ -21,6 +22,8 @@ else:  # importing it would import Numba
 
 # Votes counted at a time.
 BLOCK_VOTES = 2**22
+# Further neighbors that are tried in the place of one that votes, for its influence.
+REPLACEMENTS = 6
 # Shares of votes are equal that differ by less, relative to the largest.
 ROUNDING = 1e-9
 
@@ -185,6 +188,51 @@ def knn_accuracy_from_graph(
         classes=classes,
         notes=tuple(notes),
     )
+
+
+def vote_influence(
+    neighbors: Array, codes: Array, k: int, per_point: Array
+) -> tuple[Float64[Array, " samples"], float]:
+    r"""Return the influence of each point on the k-NN accuracy, and the accuracy's variance.
+
+    A point has a score of its own, and changes those of the points it votes for: by s_i less what
+    it is on average with the next neighbors in its place,
+
+    .. math:: n \phi_j = s_j - A + \sum_{i : j \in N_k(i)} (s_i - \bar s_i^{(-j)}),
+              \quad V = \sum_j \phi_j^2 - \sum_{i, j} (s_i - \bar s_i^{(-j)})^2 / n^2
+
+    What a vote does to s_i is also in the variance of s_i itself, so it is taken off once.
+
+    Parameters
+    ----------
+    neighbors : array of int (n_samples, K)
+        The nearest neighbors, more than k of them; those beyond k take the places.
+    per_point : array (n_samples,)
+        The score s of each point; the accuracy A is their mean.
+    """
+    n = len(codes)
+    own = codes.astype(np.int32)
+    width = min(neighbors.shape[1], k + REPLACEMENTS)
+    changes = np.zeros((n, k))
+    step = max(1, BLOCK_VOTES // width)
+    for start in range(0, n if width > k else 0, step):
+        rows = np.arange(start, min(start + step, n))
+        votes = own[neighbors[rows, :width]]
+        # A vote that another one of its class replaces changes nothing.
+        mixed = (votes != votes[:, :1]).any(axis=1)
+        rows, votes = rows[mixed], votes[mixed]
+        scores = _majority_scores(votes[:, :k], own[rows])
+        for place in range(k):
+            for further in range(k, width):
+                replaced = votes[:, :k].copy()
+                replaced[:, place] = votes[:, further]
+                changes[rows, place] += scores - _majority_scores(replaced, own[rows])
+    changes /= n * max(width - k, 1)
+    through_votes = np.bincount(neighbors[:, :k].ravel(), weights=changes.ravel(), minlength=n)
+    per_point = np.asarray(per_point, np.float64)
+    influence = (per_point - per_point.mean()) / n + through_votes - through_votes.mean()
+    both = sum_of_squares(influence)
+    return influence, max(both - float(np.square(changes).sum()), 0.5 * both)
 
 
 def _majority_scores(votes: Array, own: Array) -> Array:

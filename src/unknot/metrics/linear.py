@@ -9,7 +9,8 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
-from .._validation.numbers import check_integer
+from .._validation.numbers import check_integer, random_generator
+from ._probe.models import check_penalty
 from ._probe.softmax import fit_folds
 from ._shared.checks import check_labeled
 from ._shared.distances import stratified_sample
@@ -128,8 +129,7 @@ def linear_probe(
     """
     points, codes, classes = check_labeled(points, labels)
     n_folds = check_integer(n_folds, "n_folds", 2, 100, "from 2 to 100")
-    if not 0.0 < penalty < np.inf:
-        raise ValueError(f"penalty must be above 0 and finite; got {penalty}")
+    penalty = check_penalty(penalty)
     return warn_notes(
         probe(points, codes, classes, n_folds, penalty, max_samples, random_state, n_jobs)
     )
@@ -170,7 +170,7 @@ def probe(
             "stratified sample; its accuracy would be higher with all of them"
         )
     if len(labels_used) > MOST_CLASSES:
-        drawn = draw_classes(len(labels_used), MOST_CLASSES, np.random.default_rng(random_state))
+        drawn = draw_classes(len(labels_used), MOST_CLASSES, random_generator(random_state))
         notes.append(
             f"the linear probe distinguishes {MOST_CLASSES:,} of {len(labels_used):,} classes, "
             "drawn at random; its accuracy would be lower with all of them"
@@ -236,11 +236,11 @@ def permuted_probes(
     sample = stratified_sample(own, max_samples, random_state)
     chosen, codes_used = used[sample.rows], sample.codes
     if len(sizes) > MOST_CLASSES:
-        drawn = draw_classes(int(own.max()) + 1, MOST_CLASSES, np.random.default_rng(random_state))
+        drawn = draw_classes(int(own.max()) + 1, MOST_CLASSES, random_generator(random_state))
         kept = np.isin(codes_used, drawn)
         chosen, codes_used = chosen[kept], np.searchsorted(drawn, codes_used[kept])
     n_folds = int(min(N_FOLDS, np.bincount(codes_used).max()))
-    rng = np.random.default_rng([random_state, 4])
+    rng = random_generator(random_state, 4)
     permuted = np.stack([rng.permutation(codes_used) for _ in range(n_runs)])
     folds = np.stack([assign_folds(labels, n_folds, random_state) for labels in permuted])
     if codes_used.max() + 1 <= MANY_CLASSES:
@@ -254,7 +254,7 @@ def permuted_probes(
 
 def assign_folds(codes: Array, n_folds: int, random_state: int | None) -> Array:
     """Assign the points of each class to the folds at random; no fold gets a whole class."""
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     folds = np.empty(len(codes), dtype=np.int64)
     first = 0
     for own in members_by_class(codes, int(codes.max()) + 1):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._typing import AnyArray, Array, Float64
-from .._validation.numbers import check_integer
+from .._validation.numbers import check_integer, random_generator
 from ._shared.among import check_limit, draw_rows
 from ._shared.results import Result, UndefinedMeasureError, warn_notes
 from ._shared.rotated import centered_unit, nuclear_norm, rotated
@@ -121,7 +121,7 @@ def procrustes(
     rows = draw_rows(len(x), limit, random_state)
     one, other = procrustes_points(x[rows], "first"), procrustes_points(y[rows], "second")
     value = procrustes_value(one, other)
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     permuted = [procrustes_value(one, other[rng.permutation(len(rows))]) for _ in range(runs)]
     notes: tuple[str, ...] = ()
     if len(rows) < len(x):

@@ -11,7 +11,8 @@ from .._io.stored_points import Rows, StoredPoints
 from .._parallel.thread_team import single_threaded_blas
 from .._typing import AnyArray, Array, Float64
 from .._validation.label_values import label_values
-from .._validation.numbers import check_integer
+from .._validation.numbers import check_integer, random_generator
+from ._shared.among import check_limit
 from ._shared.metric import check_metric, in_metric
 from ._shared.results import Result, UndefinedMeasureError, warn_notes
 from .neighborhood import check_graph
@@ -180,7 +181,8 @@ def linear_r2(
     checked, _ = in_metric(points, "euclidean", min_samples=2)
     numbers = check_values(values, len(checked))
     n_folds = check_integer(n_folds, "n_folds", 2, len(checked), f"from 2 to {len(checked)}")
-    return warn_notes(ridge_r2(checked, numbers, n_folds, max_samples, random_state))
+    limit = check_limit(max_samples)
+    return warn_notes(ridge_r2(checked, numbers, n_folds, limit, random_state))
 
 
 def check_values(values: Any, n_samples: int, name: str = "values") -> Array:
@@ -254,7 +256,7 @@ def ridge_r2(
     random_state: int | None = 0,
 ) -> Regression:
     """Compute the linear R² of checked points."""
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     n_samples = len(values)
     rows, notes = np.arange(n_samples), tuple[str, ...]()
     if max_samples is not None and max_samples < n_samples:

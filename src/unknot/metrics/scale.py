@@ -9,7 +9,7 @@ import numpy as np
 
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
-from .._validation.numbers import check_integer
+from .._validation.numbers import check_integer, random_generator
 from .._validation.points import scale_free
 from ._shared.among import check_limit
 from ._shared.checks import check_labeled
@@ -195,7 +195,7 @@ def class_dimension_from_points(
     from ..neighbors import nearest_neighbors
 
     k = 2 if method == "two_nn" else k
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     per_class = np.full(len(classes), np.nan)
     members = members_by_class(codes, len(classes))
     drawn = draw_classes(len(classes), MANY_CLASSES, rng)

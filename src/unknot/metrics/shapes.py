@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .._typing import AnyArray, Array, Float64, Shaped
+from .._validation.numbers import check_number
 from .._validation.points import check_labels, placed
 from ._shapes.outlines import (
     FLAT_RATIO,
@@ -228,9 +229,8 @@ def peeled_hulls(map_: AnyArray, labels: AnyArray, depth: float = 0.95) -> Conve
     >>> peeled_hulls(square + inner + far, [0] * 8 + [1] * 4, depth=0.5).areas
     array([1., 4.])
     """
-    if not 0.0 < depth <= 1.0:
-        raise ValueError(f"depth must be above 0 and at most 1; got {depth}")
-    return warn_notes(_hulls_in_original_units(_check_map(map_, labels), depth=float(depth)))
+    depth = check_number(depth, "depth", 0.0, 1.0, bounds="above 0, up to 1", open_low=True)
+    return warn_notes(_hulls_in_original_units(_check_map(map_, labels), depth=depth))
 
 
 def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:

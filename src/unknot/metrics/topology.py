@@ -10,6 +10,7 @@ import numpy as np
 from .._extras import import_extra
 from .._io.stored_points import Rows
 from .._typing import AnyArray, Array, Float64, Int64
+from .._validation.numbers import check_number, random_generator
 from ._shared.among import check_limit, squares_among
 from ._shared.checks import check_labeled
 from ._shared.many import draw_classes
@@ -75,8 +76,7 @@ class ClassTopology(ClassResult):
         array of int64 (n_classes, 2)
             Number of connected components, and of loops; 0 for classes that were left out.
         """
-        if not scale >= 0.0:
-            raise ValueError(f"scale must be at least 0; got {scale}")
+        scale = check_number(scale, "scale", 0.0, bounds="of at least 0")
         numbers = np.zeros((len(self.classes), 2), dtype=np.int64)
         for c, (deaths, loops) in enumerate(zip(self.components, self.loops, strict=True)):
             if len(deaths):
@@ -183,7 +183,7 @@ def class_topology_from_points(
 ) -> ClassTopology:
     """Compute the persistent homology of the classes of checked points."""
     ripser: Any = import_extra("ripser", feature="The topology of classes", extra="topology")
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     drawn = np.arange(len(classes))
     notes = []
     if max_classes is not None and len(classes) > max_classes:

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from .._console import supports_live_display
 from .._io.text import shown as shown_text
 from .._typing import Array
-from .._validation.numbers import memory_budget
+from .._validation.numbers import check_integer, memory_budget
 from ._adapters.base import Adapter, find_adapter, leaves
 from ._columns import (
     Column,
@@ -170,8 +170,7 @@ def extract(
     >>> unknot.extract(model, np.zeros((10, 4, 4, 1), np.float32), ["fc1", -1])
     Representations(10 samples; fc1 (100,), probabilities (3,))
     """
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}")
+    check_integer(batch_size, "batch_size", 1)
     adapter = find_adapter(model)
     adapter.forward = check_forward(forward, adapter)
     options = Options(label_key, split, tokenizer, batch_size, forward is not None)

@@ -5,7 +5,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._typing import Array, Float32, Float64
-from .._validation.numbers import is_integer
+from .._validation.numbers import is_integer, random_generator
 from ._layers import Found
 from ._pooling import Pool, check_pool
 
@@ -44,7 +44,7 @@ class Projection:
         self._seed = random_state
         affordable = max(2, PAIRED_BYTES // (4 * n_features))
         count = min(PAIRED_SAMPLES, affordable, n_samples)
-        rng = np.random.default_rng(random_state)
+        rng = random_generator(random_state)
         self._chosen = np.sort(rng.choice(n_samples, count, replace=False))
         self._before = np.empty((count, n_features), np.float32)
         self._after = np.empty((count, project), np.float32)

@@ -7,6 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from .._typing import Array, Points
+from .._validation.numbers import check_integer
 from ._layers import Layer
 
 BLOCK_BYTES: Final = 32_000_000
@@ -132,8 +133,7 @@ class Representations(Mapping[str, Any]):
         array = self.arrays[layer]
         if size is None:
             size = max(1, BLOCK_BYTES // (4 * max(1, int(np.prod(array.shape[1:])))))
-        if size < 1:
-            raise ValueError(f"size must be at least 1; got {size}")
+        check_integer(size, "size", 1)
         for start in range(0, self.n_samples, size):
             block = np.asarray(array[start : start + size])
             yield start, np.ascontiguousarray(block.reshape(len(block), -1))

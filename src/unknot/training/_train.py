@@ -10,6 +10,7 @@ import numpy as np
 
 from .._keras import import_keras
 from .._typing import Array
+from .._validation.numbers import check_integer, check_number
 from ._epochs import batch_tables, compile_steps, epoch_batches
 from ._history import History, check_history_path, history_path
 from ._progress import TrainingProgress
@@ -202,16 +203,14 @@ def _arrays(data: Any, part: str, name: str) -> tuple[Array, Array]:
 def _check_numbers(
     epochs: int, batch_size: int, learning_rate: float | None, history: History | None
 ) -> None:
-    if epochs < 1:
-        raise ValueError(f"epochs must be at least 1; got {epochs}")
+    check_integer(epochs, "epochs", 1)
     if history is not None and history.epochs > epochs:
         raise ValueError(
             f"epochs must include those of the history, which has {history.epochs}; got {epochs}"
         )
-    if batch_size < 1:
-        raise ValueError(f"batch_size must be at least 1; got {batch_size}")
-    if learning_rate is not None and not 0 < learning_rate < float("inf"):
-        raise ValueError(f"learning_rate must be positive and finite; got {learning_rate}")
+    check_integer(batch_size, "batch_size", 1)
+    if learning_rate is not None:
+        check_number(learning_rate, "learning_rate", 0.0, bounds="above 0", open_low=True)
 
 
 def _prepare(

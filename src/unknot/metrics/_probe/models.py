@@ -9,6 +9,7 @@ import numpy as np
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array, Float64
+from ..._validation.numbers import check_number, random_generator
 from .._shared.distances import stratified_sample
 from .._shared.many import MANY_CLASSES, draw_classes
 from .._shared.moments import members_by_class
@@ -22,9 +23,7 @@ NOT_CONVERGED = "the training of a classifier stopped before convergence"
 
 def check_penalty(penalty: float) -> float:
     """Return the weight of an L2 penalty, which must be above 0."""
-    if not 0.0 < penalty < np.inf:
-        raise ValueError(f"penalty must be above 0 and finite; got {penalty}")
-    return float(penalty)
+    return check_number(penalty, "penalty", 0.0, bounds="above 0", open_low=True)
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +96,7 @@ def choose_points(
         notes.append(
             f"{what} distinguishes {MOST_CLASSES:,} of {len(kept):,} classes, drawn at random"
         )
-        kept = kept[draw_classes(len(kept), MOST_CLASSES, np.random.default_rng(random_state))]
+        kept = kept[draw_classes(len(kept), MOST_CLASSES, random_generator(random_state))]
     used = np.flatnonzero(np.isin(codes, kept))
     sample = stratified_sample(np.searchsorted(kept, codes[used]), max_samples, random_state)
     if not sample.whole:
@@ -113,7 +112,7 @@ def choose_points(
 def folds_of(codes: Array, n_folds: int, random_state: int | None) -> Array:
     """Assign the points of each class to at most n_folds folds of equal size, at random."""
     n_folds = int(min(n_folds, np.bincount(codes).max()))
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     folds = np.empty(len(codes), dtype=np.int64)
     first = 0
     for own in members_by_class(codes, int(codes.max()) + 1):

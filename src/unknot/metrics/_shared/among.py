@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..._typing import Array, Float64
-from ..._validation.numbers import check_integer
+from ..._validation.numbers import check_integer, random_generator
 from .distances import ENOUGH, Sample, scan_distances, stratified_sample
 from .many import draw_classes
 
@@ -21,7 +21,7 @@ def draw_rows(n_samples: int, max_samples: int | None, random_state: int | None)
     """Draw points whatever their class, ascending; all if there are no more than the limit."""
     if max_samples is None or max_samples >= n_samples:
         return np.arange(n_samples)
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     return np.sort(rng.choice(n_samples, size=max_samples, replace=False)).astype(np.int64)
 
 
@@ -52,7 +52,7 @@ def draw_of_classes(
     if max_samples is not None and 2 * at_least * len(kept) > max(max_samples, ENOUGH):
         n_drawn = max(max_samples, ENOUGH) // (2 * at_least)
         notes.append(f"{what} is that of {n_drawn:,} of {len(kept):,} classes, drawn at random")
-        kept = kept[draw_classes(len(kept), n_drawn, np.random.default_rng(random_state))]
+        kept = kept[draw_classes(len(kept), n_drawn, random_generator(random_state))]
     used = np.flatnonzero(np.isin(codes, kept))
     own = np.searchsorted(kept, codes[used])
     drawn = stratified_sample(own, max_samples, random_state, at_least)

@@ -12,6 +12,7 @@ from ..._io.stored_points import Rows, StoredPoints
 from ..._typing import AnyArray, Array, Float64, Int64
 from ..._validation.arrays import as_array
 from ..._validation.labels import check_labels
+from ..._validation.numbers import check_random_state
 from .moments import members_by_class
 from .results import UndefinedMeasureError, format_names
 
@@ -27,7 +28,7 @@ FARTHEST = 1000.0
 
 def streams(random_state: int | None) -> list[np.random.Generator]:
     """Return generators of the sample, the dichotomies and the directions of a seed."""
-    sequence = np.random.SeedSequence(random_state, spawn_key=(STREAM,))
+    sequence = np.random.SeedSequence(check_random_state(random_state), spawn_key=(STREAM,))
     return [np.random.default_rng(own) for own in sequence.spawn(3)]
 
 

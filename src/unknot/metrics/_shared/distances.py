@@ -12,6 +12,7 @@ from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._sampling import draw_stratified
 from ..._typing import Array
+from ..._validation.numbers import check_integer, check_random_state, random_generator
 from .moments import robust_origin
 
 # Rows per block, and columns that are converted to float64 at a time. All points pass through the
@@ -215,6 +216,8 @@ def stratified_sample(
     by class, in random order within each, and every so many-th one is taken.
     """
     sizes = np.bincount(codes)
+    if max_samples is not None:
+        check_integer(max_samples, "max_samples", 1, bounds="of at least 1, or None for all")
     if max_samples is None or max_samples >= len(codes):
         rows = np.arange(len(codes))
         return Sample(rows, np.full(len(codes), 1.0 / len(codes)), codes, sizes)
@@ -222,7 +225,7 @@ def stratified_sample(
         return systematic_sample(codes, max(max_samples, ENOUGH), random_state)
     wanted = np.maximum(np.round(max_samples * sizes / len(codes)), at_least)
     wanted = np.minimum(wanted, sizes).astype(np.int64)
-    rows = draw_stratified(codes, wanted, random_state)
+    rows = draw_stratified(codes, wanted, check_random_state(random_state))
     weights = (sizes / (wanted * len(codes)))[codes[rows]]
     return Sample(rows, weights, codes[rows], sizes)
 
@@ -232,7 +235,7 @@ def systematic_sample(codes: Array, n: int, random_state: int | None) -> Sample:
     if n >= len(codes):
         return stratified_sample(codes, None, random_state)
     sizes = np.bincount(codes)
-    rng = np.random.default_rng(random_state)
+    rng = random_generator(random_state)
     shuffled = rng.permutation(len(codes))
     ordered = shuffled[np.argsort(codes[shuffled], kind="stable")]
     places = np.floor((rng.random() + np.arange(n)) * len(codes) / n).astype(np.int64)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..._typing import Array, Int64
+from ..._validation.numbers import random_generator
 
 MANY_CLASSES = 100
 # Tables of all pairs of classes are kept up to this many classes.
@@ -40,7 +41,7 @@ class ClassPairs:
     @classmethod
     def draw(cls, n_classes: int, random_state: int) -> ClassPairs:
         """Draw pairs and classes; there must be more than `MANY_CLASSES`."""
-        rng = np.random.default_rng([random_state, 5])
+        rng = random_generator(random_state, 5)
         # On a ring in random order, each class is paired with those that follow it.
         ring = rng.permutation(n_classes)
         following = (np.arange(n_classes)[:, None] + np.arange(1, PARTNERS + 1)) % n_classes

@@ -78,7 +78,7 @@ def paired_interval(
     if found.df is not None and found.df < FEW_DEGREES:
         notes = (
             f"a few points carry this difference ({found.df:.0f} degrees of freedom); its interval "
-            "is too narrow",
+            "may be too narrow",
         )
     return Interval(found.low, found.high, found.standard_error, found.df, None, notes)
 
@@ -110,8 +110,8 @@ def independent_interval(first: Score, second: Score) -> Interval:
     notes: tuple[str, ...] = ()
     if df is not None and df < FEW_DEGREES:
         notes = (
-            f"a few points carry this difference ({df:.0f} degrees of freedom); its interval is "
-            "too narrow",
+            f"a few points carry this difference ({df:.0f} degrees of freedom); its interval may "
+            "be too narrow",
         )
     return Interval(max(low, value - half), min(high, value + half), error, df, None, notes)
 

@@ -15,7 +15,7 @@ from ..._typing import Array
 from ..._validation.numbers import check_integer
 from .._shared.gram import Gram
 from .._shared.metric import check_metric
-from ..canonical import components_of, pwcca_of, svcca_of
+from ..canonical import check_variance, components_of, pwcca_of, svcca_of
 from ..mutual_neighbors import mutual_of_graphs, neighbors_in
 from ..procrustes import procrustes_points, procrustes_value
 from ..rsa import check_correlation, check_distance, correlation_of, distances_of
@@ -151,8 +151,7 @@ def _mutual(*, k: int = 10, metric: str = "euclidean") -> Comparer:
 
 
 def _svcca(*, variance: float = 0.99) -> Comparer:
-    if not 0.0 < variance <= 1.0:
-        raise ValueError(f"variance must be above 0, up to 1; got {variance!r}")
+    check_variance(variance)
     return Comparer(
         "svcca",
         TITLES["svcca"],

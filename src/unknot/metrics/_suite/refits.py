@@ -10,6 +10,7 @@ import numpy as np
 
 from ..._io.stored_points import StoredPoints
 from ..._typing import Array
+from ..._validation.numbers import random_generator
 from .._shared.intervals import Interval
 from ..scores import Score
 
@@ -65,7 +66,7 @@ def refit_intervals(
             f"{2 * SMALLEST} points"
         )
     differences: dict[str, list[float]] = {name: [] for name in values}
-    rng = np.random.default_rng([random_state, 6])
+    rng = random_generator(random_state, 6)
     for _ in range(n_refits):
         order = rng.permutation(n_samples)
         found = []

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +21,7 @@ from .._shared.intervals import (
 from .._shared.neighbor_influence import edge_influence, hit_influence, null_of_hits
 from ..dimension import IntrinsicDimension, dimension_influence
 from ..heads import dual_matrices
+from ..knn import vote_influence
 from ..label_faithfulness import faithfulness_influence
 from ..linear import permuted_probes
 from .permuted import MANY_NULL_RUNS
@@ -41,6 +41,8 @@ NULL_PROBE_RUNS = 3
 PROBE_INFLATION = 1.4
 ALWAYS = "it has this value for every sample"
 ONLY_DRAWS = "the choice of the points matters, not only the draws: pass capacity_interval=True"
+# With fewer points that are wrong, or right, their number is too small to tell its variance.
+FEW_ERRORS = 10
 # Label-trustworthiness and -continuity are means over pairs of classes; so near 1, few points tell.
 NEARLY_ONE = 0.99
 
@@ -52,12 +54,16 @@ def of_point_scores(inputs: Inputs, space: Space, result: Any) -> Interval:
 
 
 def of_votes(inputs: Inputs, space: Space, result: Any) -> Interval:
-    """Return the interval of the k-NN accuracy, without the influence of each point.
-
-    A point's votes for others are not in it: of two layers of the same samples they would be
-    missed in the difference.
-    """
-    return replace(of_point_scores(inputs, space, result), influence=None)
+    """Return the interval of the k-NN accuracy: of each point, and of its votes for others."""
+    influence, variance = vote_influence(
+        space.graph.indices[:, : 2 * inputs.k], space.codes, inputs.k, result.per_point
+    )
+    found = from_influence(
+        result.value, influence, low=0.0, high=1.0, variance=variance, count_degrees=False
+    )
+    n = len(inputs.codes)
+    few = min(result.value, 1.0 - result.value) * n < FEW_ERRORS
+    return widened(found, result.value, n) if few else found
 
 
 def of_consistency(inputs: Inputs, space: Space, result: Any) -> Interval:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._io.text import did_you_mean
-from ..._validation.numbers import check_integer
+from ..._validation.numbers import check_integer, check_number
 from ..._validation.preprocessing import Step, as_steps, described, identified, identity_of
 
 if TYPE_CHECKING:
@@ -141,8 +141,7 @@ class StudySettings:
         check_integer(self.max_iter, "max_iter", 250)
         if self.metric not in ("euclidean", "cosine"):
             raise ValueError(f"metric must be 'euclidean' or 'cosine'; got {self.metric!r}")
-        if not 1 <= self.perplexity < 1e6:
-            raise ValueError(f"perplexity must be from 1 up; got {self.perplexity!r}")
+        check_number(self.perplexity, "perplexity", 1.0, 1e6, bounds="from 1 to 1,000,000")
 
     def fitted(self, n_samples: int) -> tuple[StudySettings, tuple[str, ...]]:
         """Return the settings adapted to a number of samples, and notes on what was changed.
