@@ -14,7 +14,8 @@ from .._shared.distances import stratified_sample
 from .._shared.many import MANY_CLASSES, draw_classes
 from .._shared.moments import members_by_class
 from .._shared.results import UndefinedMeasureError, format_names
-from .softmax import FoldedSoftmax, _minimize, _reduce_features
+from .softmax import FoldedSoftmax, reduce_features
+from .training import minimize
 
 # With more classes, a part of them is distinguished.
 MOST_CLASSES = 1000
@@ -176,10 +177,10 @@ def hold_out(
     held_out = folds == np.arange(tested_folds)[:, None]
     rows = np.flatnonzero(folds < tested_folds)
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        reduced = _reduce_features(points, team)
+        reduced = reduce_features(points, team)
         labels = np.repeat(codes[None], tested_folds, axis=0)
         model = FoldedSoftmax(reduced, labels, held_out, penalty, team, points.shape[1])
-        weights, converged = _minimize(model)
+        weights, converged = minimize(model)
         logits = model.logits(weights.astype(np.float32))
     directions = weights[:, :, :-1]
     return HeldOut(
@@ -227,10 +228,10 @@ def fit_softmax(
 
     origin = points.mean(axis=0, dtype=np.float64)
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        reduced = _reduce_features(points, team)
+        reduced = reduce_features(points, team)
         nothing = np.zeros((1, len(points)), dtype=bool)
         model = FoldedSoftmax(reduced, codes[None], nothing, penalty, team, points.shape[1])
-        found, converged = _minimize(model)
+        found, converged = minimize(model)
     weights, biases = found[0, :, :-1], found[0, :, -1]
     # The model has coordinates x = (r - mean)/scale of reduced points r: undo it for weights of r.
     mean = reduced.mean(axis=0, dtype=np.float64)

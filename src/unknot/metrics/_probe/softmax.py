@@ -6,22 +6,16 @@ accuracy within .001 (benchmarks/home_made.py).
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from copy import copy
 
 import numpy as np
 
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
-from .lbfgs import LBFGSMemory, inner_product
 
 # Points per task of a thread.
 BLOCK_ROWS = 512
-MAX_ITERATIONS = 300
-# Training stops when the predicted decrease of the mean loss is below this, relative to the loss,
-RELATIVE_TOLERANCE = 3e-4
-# or below this.
-ABSOLUTE_TOLERANCE = 1e-7
 
 
 class FoldedSoftmax:
@@ -119,14 +113,13 @@ class FoldedSoftmax:
         total = parts.sum(axis=0, dtype=np.float64).reshape(self.shape)
         return np.asarray(total / self.trained[:, None, None])
 
-    def second_moments(self) -> Array:
-        """Return the mean of x x' over all points."""
-        width = self.x.shape[1]
-        total = np.zeros((width, width))
-        for start in range(0, len(self.x), 4096):
-            block = self.x[start : start + 4096]
-            total += block.T @ block
-        return total / len(self.x)
+    def part(self, rows: Array) -> FoldedSoftmax:
+        """Return what some of the points contribute to the same losses and gradients."""
+        part = copy(self)
+        part.x = self.x[rows]
+        part.codes, part.held_out = self.codes[:, rows], self.held_out[:, rows]
+        part.blocks = split_rows(len(rows), BLOCK_ROWS)
+        return part
 
 
 def split_rows(n: int, size: int) -> list[slice]:
@@ -148,19 +141,18 @@ def fit_folds(
     classifier, which they trained.
 
     Several labelings of the same points are trained together: codes, folds and predictions are
-    (labelings, n_samples). All classifiers take L-BFGS steps simultaneously, starting from 0. The
-    initial inverse Hessian is that of Boehning's bound, 1/2 S (x) (I - 11'/C) with S the second
-    moments of the points, so that the number of steps does not grow with the condition number of
-    the covariance.
+    (labelings, n_samples). All classifiers take steps simultaneously, starting from 0.
     """
+    from .training import minimize
+
     runs, n_samples = codes.shape
     n_folds = int(folds.max()) + 1 if tested is None else tested
     held_out = (folds[:, None] == np.arange(n_folds)[:, None]).reshape(-1, n_samples)
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-        reduced = _reduce_features(points, team)
+        reduced = reduce_features(points, team)
         labels = np.repeat(codes, n_folds, axis=0)
         model = FoldedSoftmax(reduced, labels, held_out, penalty, team, points.shape[1])
-        weights, converged = _minimize(model)
+        weights, converged = minimize(model)
         predictions = model.logits(weights.astype(np.float32)).argmax(axis=1)
     # Each point is predicted by the classifier that was not trained on it.
     by_labeling = predictions.reshape(runs, n_folds, n_samples)
@@ -168,7 +160,7 @@ def fit_folds(
     return np.take_along_axis(by_labeling, place[:, None], axis=1)[:, 0], converged
 
 
-def _reduce_features(points: Array, team: ThreadTeam) -> Array:
+def reduce_features(points: Array, team: ThreadTeam) -> Array:
     """Rotate points into the space they span, if they have more features than that.
 
     n centered points span at most n - 1 dimensions. The penalty is isotropic and the weights are
@@ -196,75 +188,3 @@ def _reduce_features(points: Array, team: ThreadTeam) -> Array:
     gram[np.diag_indices(n_samples)] += 1e-6 * np.trace(gram) / n_samples or 1.0
     reduced: Array = cholesky(gram, lower=True, overwrite_a=True).astype(np.float32)
     return reduced
-
-
-def _minimize(model: FoldedSoftmax) -> tuple[Array, bool]:
-    precondition = _preconditioner(model)
-    decay = np.zeros((len(model.codes), 1, model.shape[2]))
-    decay[:, 0, :-1] = model.decay[:, None]
-    weights = np.zeros(model.shape)
-    logits = np.zeros((*model.shape[:2], len(model.x)), dtype=np.float32)
-    losses, probabilities = model.losses(logits)
-    gradient = model.gradients(probabilities)
-    preconditioned = precondition(gradient)
-    memory = LBFGSMemory(*model.shape)
-    for _ in range(MAX_ITERATIONS):
-        step = -memory.multiply_inverse_hessian(gradient, preconditioned)
-        slope = inner_product(step, gradient)
-        # A Newton step decreases a quadratic by half of its slope.
-        if np.all(-0.5 * slope <= RELATIVE_TOLERANCE * losses + ABSOLUTE_TOLERANCE):
-            return weights, True
-        step_logits = model.logits(step.astype(np.float32))
-        penalty_slope, penalty_curvature = (
-            inner_product(decay * weights, step),
-            inner_product(decay * step, step),
-        )
-        penalty_norm = inner_product(decay * weights, weights)
-        length = np.ones(len(slope))
-        for _ in range(30):
-            trial = logits + length.astype(np.float32)[:, None, None] * step_logits
-            trial_losses, probabilities = model.losses(trial)
-            trial_losses += (
-                penalty_norm / 2 + length * penalty_slope + length**2 * penalty_curvature / 2
-            )
-            # The last term allows for rounding errors of the float32 loss.
-            too_high = trial_losses > losses + 1e-4 * length * slope + 1e-7 * losses
-            if not too_high.any():
-                break
-            length[too_high] *= 0.5
-        else:
-            return weights, False
-        delta = length[:, None, None] * step
-        weights = weights + delta
-        logits, losses = trial, trial_losses
-        next_gradient = model.gradients(probabilities) + decay * weights
-        next_preconditioned = precondition(next_gradient)
-        memory.add(delta, next_gradient - gradient, next_preconditioned - preconditioned)
-        gradient, preconditioned = next_gradient, next_preconditioned
-    return weights, False
-
-
-def _preconditioner(model: FoldedSoftmax) -> Callable[[Array], Array]:
-    moments = model.second_moments()
-    # The ridge bounds the steps along directions with almost no variance.
-    ridge = float(model.decay.mean()) + 1e-6 * np.trace(moments) / len(moments)
-    from scipy.linalg import cho_factor, cho_solve
-
-    identity = np.eye(len(moments))
-    factor = cho_factor(0.5 * moments + ridge * identity, overwrite_a=True)
-    # One float32 product takes a quarter of the time of two triangular solves.
-    inverse = cho_solve(factor, identity, overwrite_b=True).astype(np.float32)
-    blocks = split_rows(len(inverse), BLOCK_ROWS)
-
-    def apply(direction: Array) -> Array:
-        flat = direction.reshape(-1, direction.shape[2]).astype(np.float32)
-        out = np.empty(flat.shape)
-
-        def multiply(number: int) -> None:
-            # The inverse is symmetric.
-            out[:, blocks[number]] = flat @ inverse[blocks[number]].T
-
-        model.team.run(multiply, len(blocks))
-        return out.reshape(direction.shape)
-
-    return apply

@@ -305,9 +305,10 @@ def _consistency(inputs: Inputs, space: Space) -> Result:
 
 def _participation(inputs: Inputs, space: Space) -> Result:
     if inputs.fits_in_memory(space.points):
-        return participation_from_points(space.points)
+        return participation_from_points(space.points, inputs.n_jobs)
     return _from_memory_sample(
-        inputs, participation_from_points(space.points[inputs.memory_sample.rows])
+        inputs,
+        participation_from_points(space.points[inputs.memory_sample.rows], inputs.n_jobs),
     )
 
 
