@@ -319,3 +319,19 @@ def test_memory_stays_under_one_and_a_half_gigabytes():
 def test_bad_input_is_named(points, k, options, error, message):
     with pytest.raises(error, match=message):
         unknot.nearest_neighbors(points, k, **options)
+
+
+@pytest.mark.parametrize(("rank", "noise", "turned"), [(20, 0.1, True), (20, 2.0, False)])
+def test_points_are_turned_only_where_that_excludes_most_pairs(monkeypatch, rank, noise, turned):
+    from unknot._parallel.thread_team import ThreadTeam
+
+    rng = np.random.default_rng(0)
+    points = rng.normal(size=(5000, rank)) @ rng.normal(size=(rank, 400)) / rank**0.5
+    points = (points + noise * rng.normal(size=points.shape)).astype(np.float32)
+    with ThreadTeam(2) as team:
+        assert (_axes.Axes.principal(points, team).basis is not None) == turned
+    found = unknot.nearest_neighbors(points, 5)
+    monkeypatch.setattr(_axes, "_pays", lambda *_: not turned)
+    other = unknot.nearest_neighbors(points, 5)
+    np.testing.assert_array_equal(found.indices, other.indices)
+    np.testing.assert_array_equal(found.distances, other.distances)
