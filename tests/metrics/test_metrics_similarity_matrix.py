@@ -202,3 +202,26 @@ def test_values_that_are_not_finite_name_their_layer(layers):
 def test_values_of_another_shape_are_refused():
     with pytest.raises(ValueError, match=r"the shape \(rows, columns\), \(1, 2\); got \(2, 1\)"):
         SimilarityMatrix(np.ones((2, 1)), ("a",), ("b", "c"), "rsa", "RSA", 5)
+
+
+def test_layers_may_be_tensors_frames_and_sparse_and_masks_are_refused():
+    from scipy import sparse
+
+    torch = pytest.importorskip("torch")
+    pandas = pytest.importorskip("pandas")
+    points = np.random.default_rng(0).normal(size=(40, 3))
+    similarity_matrix = unknot.metrics.similarity_matrix
+    expected = similarity_matrix({"l": points}).values
+    for given in (
+        torch.tensor(points, requires_grad=True),
+        torch.tensor(points).to_sparse(),
+        sparse.csr_array(points),
+        pandas.DataFrame(points).astype("Float64"),
+        points.astype(object),
+        points.tolist(),
+    ):
+        found = similarity_matrix({"l": given}, {"m": points}).values
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+    masked = np.ma.masked_array(points, mask=points > 1)
+    with pytest.raises(ValueError, match="first: 'l' has .* masked"):
+        similarity_matrix({"l": masked})

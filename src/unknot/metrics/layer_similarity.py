@@ -13,6 +13,7 @@ import numpy as np
 from .._io.formatting import render_text
 from .._io.text import no_such_layer
 from .._typing import Array, Float64
+from .._validation.arrays import as_numbers
 from .._validation.numbers import check_integer, parse_memory
 from .._validation.points import require_finite, scale_free
 from ._shared.among import draw_rows
@@ -291,8 +292,9 @@ def _layers_of(given: Any, name: str) -> dict[str, Any]:
     if not found:
         raise ValueError(f"{name} must hold at least one layer; got none")
     for key, array in list(found.items()):
-        if not hasattr(array, "shape"):
-            array = found[key] = np.asarray(array)
+        # Arrays on disk are read later, and only the samples that are drawn.
+        if not hasattr(array, "chunks"):
+            array = found[key] = as_numbers(array, f"{name}: {key!r}")
         if len(array.shape) < 2 or not all(array.shape):
             raise ValueError(
                 f"{name}: {key!r} must have the shape (n_samples, ...) of two dimensions or more; "
