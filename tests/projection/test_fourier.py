@@ -4,7 +4,13 @@ from numba import njit
 
 from unknot.projection import _potentials
 from unknot.projection._fourier import Convolution, Plan, good_length
-from unknot.projection._kernels_fourier import forward, forward_permuted
+from unknot.projection._kernels_fourier import (
+    forward,
+    forward_permuted,
+    transform_back_strips,
+    transform_strips,
+    transpose_tile,
+)
 from unknot.projection._kernels_levels import add_coarse, convolve, restrict
 from unknot.projection._potentials import WEIGHTS, Potential
 
@@ -33,6 +39,45 @@ def test_transform_equals_the_library_and_comes_back(length):
     assert np.abs(found - true).max() < 1e-6 * np.abs(true).max() + 1e-6
     transform(*arguments, True)
     np.testing.assert_allclose((re + 1j * im).reshape(length, 16) / length, values, atol=3e-6)
+
+
+@njit
+def transpose_in_place_of(source, start, target, to):
+    transpose_tile(source, start, target, to)
+
+
+def test_a_tile_is_transposed_between_any_two_places():
+    source = np.arange(300, dtype=np.float32)
+    target = np.zeros(300, np.float32)
+    transpose_in_place_of(source, np.uint64(7), target, np.uint64(30))
+    expected = np.zeros(300, np.float32)
+    expected[30 : 30 + 256] = source[7 : 7 + 256].reshape(16, 16).T.ravel()
+    np.testing.assert_array_equal(target, expected)
+
+
+def test_a_tile_is_transposed_out_of_line():
+    """Inlined, it takes most of the time to compile its callers."""
+    columns = np.zeros(8, np.float32)
+    words = np.zeros(8, np.uint64)
+    plan = (words, words, columns, words.astype(np.int64))
+    strips = np.int64(0), np.int64(0)
+    mesh = np.zeros((1, 1, 32), np.float32)
+
+    @njit
+    def there(mesh, first, last, plan, re):
+        transform_strips(mesh, first, last, plan, re, re, re, re)
+
+    @njit
+    def back(mesh, first, last, plan, re):
+        transform_back_strips(re, re, first, last, plan, re, re, mesh[0])
+
+    for caller in (there, back):
+        caller(mesh, *strips, plan, columns)
+        (code,) = caller.inspect_llvm().values()
+        bodies = [line for line in code.splitlines() if line.startswith("define")]
+        assert sum("transpose_tile" in line for line in bodies) == 1
+        calls = [line for line in code.splitlines() if " call " in line]
+        assert sum("transpose_tile" in line for line in calls) == 4
 
 
 def test_lengths():
