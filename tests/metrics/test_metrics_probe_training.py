@@ -121,3 +121,24 @@ def test_the_points_of_the_largest_curvature_are_taken(monkeypatch):
     monkeypatch.setattr(curvature, "MOST_ROWS", 3)
     np.testing.assert_array_equal(curvature._most_curved(np.array([1, 5, 2, 9, 4.0])), [1, 3, 4])
     np.testing.assert_array_equal(curvature._most_curved(np.full(9, 0.25)), [0, 3, 6])
+
+
+def test_a_matrix_that_rounding_made_indefinite_gets_a_larger_ridge():
+    matrix = np.diag([1.0, -1e-5, 2.0])
+    factor, ridge = curvature._factor(matrix, 1e-7)
+    assert ridge == pytest.approx(1e-4)
+    lower = np.tril(factor)
+    np.testing.assert_allclose(lower @ lower.T, matrix + ridge * np.eye(3), atol=1e-12)
+
+
+@pytest.mark.parametrize("few_points", [False, True])
+def test_duplicated_and_constant_features_do_no_harm(monkeypatch, few_points):
+    if few_points:
+        monkeypatch.setattr(curvature, "MOST_FEATURES", 0)
+    points, codes = clusters(0.3, n=400, n_features=10)
+    points = np.hstack([points, points, points[:, :5] * 1e-3, np.ones((400, 3))])
+    with ThreadTeam(2) as team:
+        model = model_of(points, codes, team)
+        weights, converged = training.minimize(model)
+    assert converged
+    assert loss_of(model, 0, weights[0]) <= 1.03 * least_loss(model, 0) + 1e-6

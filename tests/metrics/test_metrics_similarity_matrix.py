@@ -223,5 +223,5 @@ def test_layers_may_be_tensors_frames_and_sparse_and_masks_are_refused():
         found = similarity_matrix({"l": given}, {"m": points}).values
         np.testing.assert_allclose(found, expected, rtol=1e-6)
     masked = np.ma.masked_array(points, mask=points > 1)
-    with pytest.raises(ValueError, match="first: 'l' has .* masked"):
+    with pytest.raises(ValueError, match=r"first: 'l' has .* masked"):
         similarity_matrix({"l": masked})

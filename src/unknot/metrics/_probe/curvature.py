@@ -54,9 +54,7 @@ def _of_all_points(model: FoldedSoftmax, curvature: Array) -> Callable[[Array], 
             moments[own, : own.stop] += weighted.T @ block[:, : own.stop]
 
     model.team.run(add, len(columns))
-    ridge = float(model.decay.mean()) + RIDGE * np.trace(moments) / width
-    moments[np.diag_indices(width)] += ridge
-    factor, _ = lapack.dpotrf(moments, lower=True, overwrite_a=True)
+    factor, _ = _factor(moments, float(model.decay.mean()) + RIDGE * np.trace(moments) / width)
     lower, _ = lapack.dpotri(factor, lower=True, overwrite_c=True)
     inverse = np.tril(lower).astype(np.float32)
     inverse += np.tril(inverse, -1).T
@@ -83,7 +81,8 @@ def _of_few_points(model: FoldedSoftmax, curvature: Array) -> Callable[[Array], 
 
     rows = _most_curved(curvature)
     # The others' curvature is shared out among them.
-    weights = curvature[rows] * (curvature.sum() / curvature[rows].sum() / len(curvature))
+    total = max(float(curvature[rows].sum()), np.finfo(np.float64).tiny)
+    weights = curvature[rows] * (curvature.sum() / total / len(curvature))
     a = model.x[rows] * np.sqrt(weights).astype(np.float32)[:, None]
     blocks = split_rows(len(a), BLOCK_COLUMNS)
     gram = np.zeros((len(a), len(a)))
@@ -95,8 +94,7 @@ def _of_few_points(model: FoldedSoftmax, curvature: Array) -> Callable[[Array], 
 
     model.team.run(multiply, len(blocks))
     ridge = float(model.decay.mean()) + RIDGE * np.trace(gram) / a.shape[1]
-    gram[np.diag_indices(len(a))] += ridge
-    factor, _ = lapack.dpotrf(gram, lower=True, overwrite_a=True)
+    factor, ridge = _factor(gram, ridge)
     factor = factor.astype(np.float32)
     columns = split_rows(a.shape[1], 4 * BLOCK_ROWS)
 
@@ -120,6 +118,22 @@ def _of_few_points(model: FoldedSoftmax, curvature: Array) -> Callable[[Array], 
         return out.reshape(gradient.shape)
 
     return apply
+
+
+def _factor(matrix: Array, ridge: float) -> tuple[Array, float]:
+    """Return the Cholesky factor of a matrix plus a ridge, and the ridge that this took.
+
+    The matrix is a sum of float32 products, whose rounding may exceed the ridge.
+    """
+    from scipy.linalg import lapack
+
+    while True:
+        raised = matrix.copy()
+        raised[np.diag_indices(len(matrix))] += ridge
+        factor, failed = lapack.dpotrf(raised, lower=True, overwrite_a=True)
+        if not failed:
+            return factor, ridge
+        ridge *= 10.0
 
 
 def _most_curved(curvature: Array) -> Array:

@@ -55,10 +55,12 @@ def minimize(model: FoldedSoftmax) -> tuple[Array, bool]:
         if search.converged or search.stuck:
             # The last steps again, on all points.
             whole = _Search(model, weights, logits, search.memory)
-            n_steps += max(whole.run(precondition, min(ROUNDS[0], MAX_ITERATIONS - n_steps)), 1)
-            weights, logits = whole.weights, whole.logits
+            more = whole.run(precondition, min(ROUNDS[0], MAX_ITERATIONS - n_steps))
+            weights, logits, n_steps = whole.weights, whole.logits, n_steps + more
             if whole.converged:
                 return weights, True
+            if whole.stuck and taken + more == 0:
+                return weights, False
     return weights, False
 
 
