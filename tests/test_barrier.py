@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 from numba import njit
 
-from unknot._parallel.barrier import barrier, give_up, new_shared, next_task
+from unknot._parallel.barrier import barrier, next_task
+from unknot._parallel.shared_state import give_up, new_shared
 from unknot._parallel.thread_team import ThreadTeam
 
 

@@ -4,10 +4,11 @@ from projection_checks import entries
 
 import unknot
 from unknot._parallel.thread_team import ThreadTeam
-from unknot.projection import _descent, _kernels_exact, _kernels_optimizer
+from unknot.projection import _descent, _kernels_exact, _kernels_rules
 from unknot.projection._affinities import joint
 from unknot.projection._descent import Engine, ExactEngine, MeshEngine, Phase, descend
-from unknot.projection._kernels_optimizer import GRADIENT, LOG_SUM, NOTCH, StateRow, attract, move
+from unknot.projection._kernels_optimizer import NOTCH, attract, move
+from unknot.projection._kernels_rules import GRADIENT, LOG_SUM, StateRow
 
 
 @pytest.fixture(scope="module")
@@ -340,7 +341,7 @@ def test_steps_by_sixteen_equal_slow_twin(n, free_y, is_first):
     np.testing.assert_array_equal(rows[:2, n:], np.repeat(rows[:2, n - 1 : n], len(rows[0]) - n, 1))
     np.testing.assert_allclose(sums[:, GRADIENT].sum(), (g**2).sum(), rtol=1e-5)
     bounds = (rows[0].min(), rows[0].max(), rows[1].min(), rows[1].max())
-    assert _kernels_optimizer.bounds_of(sums) == bounds
+    assert _kernels_rules.bounds_of(sums) == bounds
 
 
 def test_notch_filter_removes_alternating_fields():

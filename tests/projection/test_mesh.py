@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from unknot._parallel.thread_team import ThreadTeam
-from unknot.projection import _kernels_mesh, _mesh
+from unknot.projection import _kernels_mesh, _kernels_rules, _mesh
 from unknot.projection._kernels_exact import repel
 from unknot.projection._mesh import Mesh
 
@@ -246,9 +246,9 @@ def test_property_meshes_that_take_turns_are_half_a_step_apart_and_hold_the_map(
     step = float(2.0 ** rng.integers(-20, 0))
     low = rng.normal(scale=100 * step, size=2)
     span = rng.uniform(0, 200, size=2) * step
-    shape = tuple(int(_kernels_mesh.nodes_across(width, step)) for width in span)
+    shape = tuple(int(_kernels_rules.nodes_across(width, step)) for width in span)
     bounds = tuple(np.stack([low, low + span], axis=1).reshape(-1).tolist())
-    origin = np.array(_kernels_mesh.find_origin(bounds, shape, step, turn))
+    origin = np.array(_kernels_rules.find_origin(bounds, shape, step, turn))
     np.testing.assert_array_equal(origin / step % 1, 0.5 * turn)
     first, last = (low - origin) / step, (low + span - origin) / step
     assert (first >= 1.2).all()

@@ -4,35 +4,23 @@ Handing a task to a Python thread takes as long as many of the tasks here, and w
 thread longer. So the threads of a computation stay in compiled code and wait for each other by
 spinning, yielding the processor after a while.
 
-``shared``, from `new_shared`, is the state of one such computation. All threads call `barrier` the
-same number of times; between two barriers `next_task` returns 0, 1, 2, ... to whichever calls it.
+``shared``, from `shared_state.new_shared`, is the state of one such computation. All threads call
+`barrier` the same number of times; between two barriers `next_task` returns 0, 1, 2, ... to
+whichever calls it.
 """
 
 import sys
 
-import numpy as np
 from llvmlite import ir
 from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
-from .._typing import Array, Int64
+from .shared_state import ARRIVED, GIVEN_UP, ROUND, TASK
 
-# Each on its own cache line.
-ARRIVED, ROUND, GIVEN_UP, TASK = (np.uint64(8 * number) for number in range(4))
 # Spins before a waiting thread yields.
 SPINS = 2000
 _WORD = ir.IntType(64)
-
-
-def new_shared() -> Int64[Array, " words"]:
-    """Return the initial shared state of a computation."""
-    return np.zeros(32, np.int64)
-
-
-def give_up(shared: Int64[Array, " words"]) -> None:
-    """Make every barrier return False: a thread will never arrive."""
-    shared[GIVEN_UP] = 1
 
 
 def _address(context, builder, kind, array, index):

@@ -8,43 +8,14 @@ compilation continues, and the next call of the kernel uses its result, or waits
 from __future__ import annotations
 
 import os
-import threading
 from collections.abc import Callable
 from typing import Any
 
 from numba import njit
 from numba.core.compiler_lock import global_compiler_lock
 
+from .interruptible import run_interruptibly
 from .kernel_cache import KernelCache
-from .thread_team import wait_for
-
-
-class _Compilation(threading.Thread):
-    """A compilation in a thread; a daemon, since its caller may be gone when it ends."""
-
-    def __init__(self, compile_: Callable[..., object], signature: object) -> None:
-        super().__init__(name="unknot-compiler", daemon=True)
-        self._compile = compile_
-        self._signature = signature
-        self._ended = threading.Event()
-        self._error: BaseException | None = None
-        self._entry: object = None
-
-    def run(self) -> None:
-        """Compile."""
-        try:
-            self._entry = self._compile(self._signature)
-        except BaseException as error:  # re-raised by entry
-            self._error = error
-        finally:
-            self._ended.set()
-
-    def entry(self) -> object:
-        """Wait, and return the compiler's result or raise its error."""
-        wait_for(self._ended)
-        if self._error is not None:
-            raise self._error
-        return self._entry
 
 
 def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
@@ -70,9 +41,7 @@ def kernel(**options: Any) -> Callable[[Callable[..., Any]], Any]:
             # Called during another compilation, which holds the lock and needs this one.
             if global_compiler_lock.is_locked():
                 return compile_(signature)
-            compilation = _Compilation(compile_, signature)
-            compilation.start()
-            return compilation.entry()
+            return run_interruptibly(lambda: compile_(signature))
 
         dispatcher.compile = compile_in_thread
         return dispatcher

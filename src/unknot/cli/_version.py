@@ -42,7 +42,7 @@ def _blas() -> str:
 
 def _kernels() -> str:
     from .. import neighbors
-    from .._parallel.kernel_cache import folder_of
+    from .._parallel.private_files import folder_of
 
     folder = folder_of(Path(neighbors.__file__).with_name("_kernels.py"))
     if folder is None:

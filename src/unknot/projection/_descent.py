@@ -10,13 +10,14 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from .._parallel.barrier import give_up, new_shared
+from .._parallel.shared_state import give_up, new_shared
 from .._parallel.simd import LANES
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32
 from ._affinities import Affinities
 from ._kernels_exact import attract, repel, step
-from ._kernels_optimizer import (
+from ._kernels_optimizer import take_steps
+from ._kernels_rules import (
     GRADIENT,
     LOG_SUM,
     N_ROWS,
@@ -27,7 +28,6 @@ from ._kernels_optimizer import (
     StateRow,
     bounds_of,
     longest_step,
-    take_steps,
 )
 from ._mesh import CHUNKS, Mesh
 from ._start import SPREAD, curve_order

@@ -24,17 +24,15 @@ from ._kernels_lanes import (
     weigh_square,
 )
 from ._kernels_levels import solve
+from ._kernels_rules import find_origin, fits, map_width, nodes_across, normalizer, rung
 
 # Offsets in `gather`'s scratch of 528 numbers: the weights of sixteen points, one point per row,
 # and the indices of their first nodes.
 TRANSPOSED = np.uint64(256)
 CORNERS = np.uint64(512)
-# Nodes around the points: a point reaches one node before its cell and two after.
-MARGIN = 2
-# The mesh grows by this many nodes at a time, as its influence function must then be recomputed.
-GROWTH = 32
-# The minimum number of cells across the map, whatever its span.
-MIN_CELLS = 50
+
+for _rule in (find_origin, fits, map_width, nodes_across, normalizer, rung):
+    register_jitable(_rule)
 
 # Functions with fast-math are inlined by force (``forceinline``): of others Numba keeps several
 # copies, optimized separately, and which one runs depends on what was compiled before.
@@ -199,68 +197,6 @@ def gather(
         )
         total_phi += np.float64(reduce_sum(keep_first(phi, count)))
     sums[chunk] = total_phi
-
-
-@register_jitable
-def nodes_across(span, step):
-    """Return the number of nodes that a map of this span needs."""
-    return np.int64(np.ceil(span / step)) + 2 * MARGIN + 1
-
-
-@register_jitable
-def map_width(bounds):
-    """Return the longer side of a map, but no less than float32 can resolve at its position."""
-    x_low, x_high, y_low, y_high = bounds
-    reach = max(max(abs(x_low), abs(x_high)), max(abs(y_low), abs(y_high)))
-    return max(max(x_high - x_low, y_high - y_low), max(1e-3 * reach, 1e-12))
-
-
-@register_jitable
-def rung(width):
-    """Return the refinement level of a small map's mesh, whose step is 2^(rung / 4)."""
-    return np.floor(4 * np.log2(width / MIN_CELLS))
-
-
-@register_jitable
-def fits(bounds, layout):
-    """Return whether a mesh of ``layout`` (rows, columns, step, spacing) still fits a map.
-
-    A mesh that is slightly too large is kept, as a map's span fluctuates.
-    """
-    rows, columns, step, spacing = layout
-    width = map_width(bounds)
-    if width < MIN_CELLS * spacing:
-        if step >= spacing or rung(width) != np.rint(4 * np.log2(step)):
-            return False
-    elif step != spacing:
-        return False
-    nx = nodes_across(bounds[1] - bounds[0], step)
-    ny = nodes_across(bounds[3] - bounds[2], step)
-    return rows - 2 * GROWTH < nx <= rows and columns - 2 * GROWTH < ny <= columns
-
-
-@register_jitable
-def normalizer(total, offset, n):
-    """Compute Z from the sum of the points' potentials.
-
-    Clipped, since rounding may make it negative where all points are far apart.
-    """
-    return max(total + offset * n * (n - 1), 1e-3 * n)
-
-
-@register_jitable
-def find_origin(bounds, shape, step, turn):
-    """Return the origin of a mesh centered on a map with these bounds (x low, high, y low, high).
-
-    Nodes are at multiples of ``step`` or, if ``turn`` is 1, shifted by half a step. At least 1.25
-    steps remain between the points and each edge.
-    """
-    x_low, x_high, y_low, y_high = bounds
-    nx, ny = shape
-    shift = 0.5 * turn
-    x_nodes = np.rint((x_low + x_high) / (2 * step) - (nx - 1) / 2 - 0.25) + shift
-    y_nodes = np.rint((y_low + y_high) / (2 * step) - (ny - 1) / 2 - 0.25) + shift
-    return np.float32(step * x_nodes), np.float32(step * y_nodes)
 
 
 @njit(fastmath=FAST, inline="always")

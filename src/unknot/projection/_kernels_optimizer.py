@@ -4,8 +4,6 @@ Sixteen neighbors, or sixteen points, are processed as one SIMD vector. ``error_
 lets the compiler divide without a branch.
 """
 
-from enum import IntEnum
-
 import numpy as np
 from numba import njit
 from numba.extending import register_jitable
@@ -30,38 +28,29 @@ from ._kernels_lanes import (
     store,
     store_pairs,
 )
-from ._kernels_mesh import find_origin, find_potential, fits, gather, normalizer
+from ._kernels_mesh import find_potential, gather
+from ._kernels_rules import (
+    GRADIENT,
+    LOG_SUM,
+    N_ROWS,
+    PHI_SUM,
+    X_HIGH,
+    X_LOW,
+    Y_HIGH,
+    Y_LOW,
+    StateRow,
+    bounds_of,
+    find_origin,
+    fits,
+    longest_step,
+    normalizer,
+)
 
-# Columns of the sums over each chunk of points.
-X_LOW, X_HIGH, Y_LOW, Y_HIGH, GRADIENT, LOG_SUM, PHI_SUM = range(7)
 # The closer to 1, the narrower the notch of `notch_filter`.
 NOTCH = np.float32(0.7)
-# The longest move of a point in one iteration, in units of the map and as a share of the map's
-# width, which counts as at least LEAST_WIDTH, that of a map about to unfold.
-MAX_STEP = np.float32(5)
-MAX_SHARE = np.float32(0.05)
-LEAST_WIDTH = np.float32(4)
 
-
-class StateRow(IntEnum):
-    """Rows of a descent's state, (14, n) with n padded to a multiple of 16."""
-
-    X = 0
-    Y = 1
-    X_VELOCITY = 2
-    Y_VELOCITY = 3
-    X_GAIN = 4
-    Y_GAIN = 5
-    X_PULL = 6
-    Y_PULL = 7
-    X_FIELD = 8
-    Y_FIELD = 9
-    PAIRS = 10  # two rows: (x, y) of each point, interleaved
-    X_MEMORY = 12  # of `notch_filter`
-    Y_MEMORY = 13
-
-
-N_ROWS = 14
+for _rule in (bounds_of, longest_step):
+    register_jitable(_rule)
 
 
 @njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
@@ -233,30 +222,6 @@ def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
     sums[chunk, Y_LOW] = reduce_min(y_low)
     sums[chunk, Y_HIGH] = reduce_max(y_high)
     sums[chunk, GRADIENT] = squares
-
-
-@register_jitable
-def bounds_of(sums):
-    """Return the least and greatest x, then y, of a map from those of its chunks."""
-    x_low, x_high, y_low, y_high = sums[0, X_LOW], sums[0, X_HIGH], sums[0, Y_LOW], sums[0, Y_HIGH]
-    for chunk in range(1, len(sums)):
-        row = sums[chunk]
-        x_low = row[X_LOW] if row[X_LOW] < x_low else x_low
-        x_high = row[X_HIGH] if row[X_HIGH] > x_high else x_high
-        y_low = row[Y_LOW] if row[Y_LOW] < y_low else y_low
-        y_high = row[Y_HIGH] if row[Y_HIGH] > y_high else y_high
-    return x_low, x_high, y_low, y_high
-
-
-@register_jitable
-def longest_step(width):
-    """Return the longest move of a point in one iteration on a map of this width.
-
-    When exaggeration ends, the learning rate is far too high for a map that is still small: without
-    a limit in proportion to its width, the points scatter and the arrangement found is lost.
-    """
-    width = max(np.float32(width), LEAST_WIDTH)
-    return min(MAX_STEP, MAX_SHARE * width)
 
 
 @kernel(fastmath=FAST, error_model="numpy")

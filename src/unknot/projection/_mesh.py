@@ -16,14 +16,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from .._parallel.barrier import give_up, new_shared
+from .._parallel.shared_state import give_up, new_shared
 from .._parallel.simd import LANES
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32
-from ._kernels_mesh import (
+from ._kernels_mesh import find_field
+from ._kernels_rules import (
     GROWTH,
     MIN_CELLS,
-    find_field,
     find_origin,
     fits,
     map_width,
