@@ -162,6 +162,12 @@ def test_what_is_no_ordinary_file_is_not_read(folder, outside, name, kind):
         {"version": "1"},
         {"labels": None},
         {"notes": 7},
+        {"notes": [10**400]},
+        {"name": -1},
+        {"class_names": [1.5, "b", "c"]},
+        {"class_names": [[[]], "b", "c"]},
+        {"versions": 0},
+        {"settings": []},
     ],
     ids=str,
 )
@@ -170,6 +176,137 @@ def test_whatever_the_manifest_says_it_is_one_error(folder, outside, edit):
     with pytest.raises(StudyError, match=r"holds a study that is damaged") as caught:
         read_all(folder)
     assert len(str(caught.value)) < 900
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"reduction": "x"},
+        {"reduction": 10**30},
+        {"reduction": {"pool": ["x"]}},
+        {"reduction": {"projection": "sparse random", "from": "a", "to": 2}},
+        {"reduction": {"projection": "sparse random"}},
+        {"shape": [None]},
+        {"shape": ["3"]},
+        {"kl_divergence": {"a": 1}},
+        {"name": 3},
+        {"notes": "text"},
+        {"influences": {"path": 1, "measures": ["nc1"]}},
+        {"influences": {"path": "parts", "measures": "nc1"}},
+    ],
+    ids=str,
+)
+def test_whatever_the_manifest_says_of_a_layer_it_is_one_error(folder, edit):
+    change(folder, lambda content: content["layers"][0].update(edit))
+    with pytest.raises(StudyError, match=r"holds a study that is damaged: study\.json") as caught:
+        read_all(folder)
+    assert len(str(caught.value)) < 900
+
+
+def change_scores(folder, edit):
+    """Edit the scores of a layer as a stranger would: its part's record tells of the new ones."""
+    path = min(folder.glob("parts/*/scores.json"))
+    change(folder, edit, path.relative_to(folder))
+    record = path.parent / "part.json"
+    described = json.loads(record.read_text())
+    described["files"][path.name][0] = path.stat().st_size
+    record.write_text(json.dumps(described))
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"classes": [{}, 1, 2]},
+        {"classes": [0, 1, 7]},
+        {"classes": [0, 0, 1]},
+        {"classes": float("inf")},
+        {"classes": "abc"},
+        {"counts": [1]},
+        {"settings": {"k": "x"}},
+        {"settings": {"k": float("inf")}},
+        {"settings": {"preprocess": 1.5}},
+        {"skipped": {"nc1": 3}},
+        {"notes": [None]},
+        {"shared_seconds": {"graph": []}},
+    ],
+    ids=str,
+)
+def test_scores_of_other_types_are_refused(folder, edit):
+    change_scores(folder, lambda content: content.update(edit))
+    with pytest.raises(StudyError, match=r"damaged: parts/.*scores\.json cannot be read") as caught:
+        read_all(folder)
+    assert len(str(caught.value)) < 900
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        {"higher_is_better": -1},
+        {"higher_is_better": []},
+        {"n_samples": ""},
+        {"n_samples": float("inf")},
+        {"n_samples": {"a": 1}},
+        {"per_class": [None]},
+        {"per_class": [[]]},
+        {"per_pair": [1.0]},
+        {"interval": [1.0]},
+        {"range": None},
+        {"value": True},
+        {"null": []},
+        {"standard_error": [1]},
+        {"notes": [3]},
+        {"space": "elsewhere"},
+        {"title": None},
+        {"more": 1},
+    ],
+    ids=str,
+)
+def test_a_score_of_another_type_is_refused(folder, edit):
+    def change_one(content):
+        score = content["scores"][0]
+        score.pop("better")  # as the first releases called it
+        score.update({"higher_is_better": True, **edit})
+
+    change_scores(folder, change_one)
+    with pytest.raises(StudyError, match=r"damaged: parts/.*scores\.json cannot be read") as caught:
+        read_all(folder)
+    assert len(str(caught.value)) < 900
+
+
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda study, layer: np.asarray(layer.points),
+        lambda study, layer: layer.points[3:5],
+        lambda study, layer: layer.points[[0, 2]],
+        lambda study, layer: layer.points.oindex[[0, 2]],
+        lambda study, layer: study.similarity(),
+        lambda study, layer: study.compare(study.select(list(study))),
+        lambda study, layer: unknot.measure(layer.points, study.labels, measures="nc1"),
+    ],
+    ids=["array", "slice", "index", "oindex", "similarity", "compare", "measure"],
+)
+def test_points_that_are_damaged_are_named_when_they_are_read(folder, read):
+    for chunk in folder.glob("parts/*/points/c/**/0"):
+        if chunk.is_file():
+            content = chunk.read_bytes()
+            chunk.write_bytes(content[:-1] + bytes([content[-1] ^ 1]))
+    study = Study.load(folder)
+    with pytest.raises(StudyError, match=r"is damaged: parts/.* cannot be read \(.*checksum"):
+        read(study, study["inputs"])
+
+
+def test_points_on_disk_stay_arrays_of_zarr(folder):
+    import pickle
+
+    import zarr
+
+    points = Study.load(folder)["inputs"].points
+    assert isinstance(points, zarr.Array)
+    assert np.array_equal(pickle.loads(pickle.dumps(points))[:], points[:])
+    assert np.array_equal(points[[2, 0]], points[:][[2, 0]])
+    with pytest.raises(IndexError):
+        points[10**6]
 
 
 @pytest.mark.parametrize("name", ["study.json", "seconds.json", "scores.json"])

@@ -47,7 +47,7 @@ def test_any_number_is_printed_and_kept(value):
         value=value,
         null=value,
         interval=(value, np.inf),
-        per_class=np.array([value, np.inf, 1.0]),
+        per_class=np.array([value, np.inf]),
         per_pair=np.array([[value, -np.inf], [2.0, np.nan]]),
     )
     scores = dataclasses.replace(on_a_grid(), scores={"nc1": score}, counts=np.array([3, 7]))

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from .._io.formatting import render_text
 from .._io.text import missing_attribute
+from .._io.typed_json import check_types
 from .._typing import Array
 from ._shared.results import Number
 
@@ -25,6 +26,44 @@ _SETTINGS = {
     "probe_samples": "probe_max_samples",
     "capacity_points": "capacity_max_samples_per_class",
 }
+# What `Score.to_dict` and `Scores.to_dict` write: numbers that are not finite are None or text.
+_Stored = float | str | None
+_Ends = tuple[float | None, float | None]
+_SCORE: dict[str, Any] = {
+    "name": str,
+    "title": str,
+    "family": str,
+    "space": Literal["native", "map", "pair"],
+    "value": _Stored,
+    "interval": _Ends | None,
+    "null": _Stored,
+    "null_interval": _Ends | None,
+    "range": _Ends,
+    "higher_is_better": bool | None,
+    "per_class": list[_Stored] | None,
+    "per_pair": list[list[_Stored]] | None,
+    "seconds": float,
+    "notes": list[str],
+    "no_interval": str | None,
+    "no_null": str | None,
+    "standard_error": _Stored,
+    "df": _Stored,
+    "null_sd": _Stored,
+    "given_map": bool,
+    "n_samples": int | None,
+}
+_SCORES: dict[str, Any] = {
+    "classes": list[float | str | bool],
+    "counts": list[int],
+    "n_features": int,
+    "settings": dict[str, Any],
+    "scores": list[dict[str, Any]],
+    "skipped": dict[str, str],
+    "notes": list[str],
+    "shared_seconds": dict[str, float],
+}
+# Of the settings, those that what is drawn and printed depends on.
+_TYPES_OF_SETTINGS: dict[str, Any] = {"k": int, "metric": str, "preprocess": list[str] | None}
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -144,10 +183,17 @@ class Score(Number):
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> Score:
-        """Build a score from the result of `to_dict`."""
+        """Build a score from the result of `to_dict`.
+
+        Raises
+        ------
+        TypeError
+            If a value is of another type than those that `to_dict` returns.
+        """
         current = dict(values)
         if "better" in current:  # written before the field was renamed
             current["higher_is_better"] = {"more": True, "less": False}.get(current.pop("better"))
+        check_types(current, _SCORE)
         return cls(
             **{
                 **current,
@@ -160,6 +206,11 @@ class Score(Number):
                 "per_class": _array(values["per_class"]),
                 "per_pair": _array(values["per_pair"]),
                 "notes": tuple(values["notes"]),
+                **{
+                    name: float(current[name])
+                    for name in ("standard_error", "df", "null_sd")
+                    if current.get(name) is not None
+                },
             }
         )
 
@@ -264,15 +315,21 @@ class Scores(Mapping[str, Score]):
 
         Raises
         ------
+        TypeError
+            If a value is of another type than those that `to_dict` returns.
         ValueError
-            If they were stored with another schema.
+            If they were stored with another schema, or the classes and their values differ in
+            number.
         """
         if values.get("schema") != SCHEMA:
             raise ValueError(
                 f"these scores have the schema {values.get('schema')!r}, and this version reads "
                 f"{SCHEMA}; measure again, or use the version that wrote them"
             )
+        check_types(values, _SCORES)
+        check_types(values["settings"], _TYPES_OF_SETTINGS)
         scores = [Score.from_dict(score) for score in values["scores"]]
+        _check_sizes(scores, len(values["classes"]), len(values["counts"]))
         return cls(
             scores={score.name: score for score in scores},
             classes=np.array(values["classes"]),
@@ -329,6 +386,18 @@ class Scores(Mapping[str, Score]):
             )
         table: pd.DataFrame = pandas.DataFrame(rows).set_index("name")
         return table
+
+
+def _check_sizes(scores: list[Score], n_classes: int, n_counts: int) -> None:
+    """Raise a ValueError unless there is a value for each class, and for each pair of them."""
+    if n_classes and n_counts != n_classes:  # without classes, labels are numbers
+        raise ValueError(f"counts must have a number for each of {n_classes} classes")
+    for score in scores:
+        for values, shape in ((score.per_class, 1), (score.per_pair, 2)):
+            if values is not None and values.shape != (n_classes,) * shape:
+                raise ValueError(
+                    f"{score.name} must have values of {n_classes} classes; got {values.shape}"
+                )
 
 
 def _american(name: str) -> str:

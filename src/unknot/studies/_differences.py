@@ -15,6 +15,7 @@ from ._compare import Comparison, Difference
 from ._influences import known_influences
 from ._similarity import check_same_samples
 from ._slices import match_layers
+from ._store.format import StudyError
 
 if TYPE_CHECKING:
     from ..metrics import Score, Scores
@@ -143,6 +144,8 @@ def _check_paired(first: Study, second: Study, names: tuple[str, str]) -> None:
     remedy = "Or compare them as independent samples: paired=False (--independent)"
     try:
         check_same_samples(first, second)
+    except StudyError:
+        raise  # a file is damaged
     except ValueError as error:
         raise ValueError(
             f"{names[0]} and {names[1]} cannot be paired: {error}. {remedy}"

@@ -16,6 +16,7 @@ import math
 import os
 import stat
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -91,6 +92,8 @@ def write_zarr(path: Path, array: Any) -> None:
 def open_zarr(folder: Path, name: str) -> Any:
     """Open a stored array for reading, without reading it yet.
 
+    Whatever fails when it is read later is a StudyError that names the file, too.
+
     Raises
     ------
     StudyError
@@ -99,10 +102,13 @@ def open_zarr(folder: Path, name: str) -> Any:
     """
     import zarr
 
+    from .stored_array import StoredArray
+
     try:
         path = inside(folder, name)
         _check_array(path)
-        return zarr.open_array(store=path, mode="r", zarr_format=3)
+        opened = zarr.open_array(store=path, mode="r", zarr_format=3)
+        return StoredArray(opened, partial(damaged, folder, name))
     except Exception as error:
         raise damaged(folder, name, error) from error
 
@@ -161,6 +167,8 @@ def read_zarr(folder: Path, name: str) -> Array:
     stored = open_zarr(folder, name)
     try:
         return np.asarray(stored[...])
+    except StudyError:
+        raise
     except Exception as error:
         raise damaged(folder, name, error) from error
 

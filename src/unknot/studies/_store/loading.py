@@ -14,6 +14,7 @@ import numpy as np
 from ... import __version__
 from ..._io.cache import RECORD
 from ..._io.folders import inside, marker_of
+from ..._io.typed_json import check_types
 from ..._typing import Array
 from .._layer import LayerStudy
 from .._study import ONLY, Study
@@ -131,15 +132,18 @@ def _build(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study
     moment, snippets = manifest.moment, manifest.snippets
     study = Study(
         name=manifest.name,
-        layers={record.name: _layer(folder, record) for record in moment.layers},
+        layers={
+            record.name: _layer(folder, record, len(manifest.class_names))
+            for record in moment.layers
+        },
         labels=read_zarr(folder, manifest.labels),
         targets=_array(folder, manifest.values),
         class_names=manifest.class_names,
         predictions=_array(folder, moment.predictions),
         probabilities=_array(folder, moment.probabilities),
         thumbnails=_array(folder, manifest.thumbnails),
-        snippets=None if snippets is None else tuple(read_json(folder, snippets)),
-        controls=_controls(folder, moment.controls),
+        snippets=None if snippets is None else _snippets(folder, snippets),
+        controls=_controls(folder, moment.controls, len(manifest.class_names)),
         epochs=epochs,
         settings=manifest.settings,
         versions=manifest.versions,
@@ -153,10 +157,11 @@ def _build(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study
 
 def _labeled(folder: Path, study: Study, moment: MomentRecord, record: LabelingRecord) -> Study:
     """Return a study with another labeling of its samples."""
+    n_classes = len(record.class_names)
     layers = {}
     for stored in moment.layers:
         path = stored.other_scores.get(record.name)
-        scores = None if path is None else _scores(folder, path)
+        scores = None if path is None else _scores(folder, path, n_classes)
         influences = stored.other_influences.get(record.name)
         read = None if influences is None else partial(_influences, folder, influences)
         layers[stored.name] = study.layers[stored.name].with_scores(scores, read_influences=read)
@@ -169,21 +174,23 @@ def _labeled(folder: Path, study: Study, moment: MomentRecord, record: LabelingR
         class_names=record.class_names,
         predictions=_array(folder, record.predictions),
         probabilities=_array(folder, record.probabilities),
-        controls=_controls(folder, record.controls),
+        controls=_controls(folder, record.controls, n_classes),
         epochs=epochs and {e: there.other_labelings[record.name] for e, there in epochs.items()},
         notes=record.notes,
         labeling=record.name,
     )
 
 
-def _controls(folder: Path, controls: dict[str, dict[str, str]]) -> dict[str, dict[str, Scores]]:
+def _controls(
+    folder: Path, controls: dict[str, dict[str, str]], n_classes: int
+) -> dict[str, dict[str, Scores]]:
     return {
-        control: {layer: _scores(folder, path) for layer, path in there.items()}
+        control: {layer: _scores(folder, path, n_classes) for layer, path in there.items()}
         for control, there in controls.items()
     }
 
 
-def _layer(folder: Path, record: LayerRecord) -> LayerStudy:
+def _layer(folder: Path, record: LayerRecord, n_classes: int) -> LayerStudy:
     layer = LayerStudy(
         name=record.name,
         kind=record.kind,
@@ -191,7 +198,7 @@ def _layer(folder: Path, record: LayerRecord) -> LayerStudy:
         points=None if record.points is None else open_zarr(folder, record.points),
         map=_array(folder, record.map),
         kl_divergence=record.kl_divergence,
-        scores=None if record.scores is None else _scores(folder, record.scores),
+        scores=None if record.scores is None else _scores(folder, record.scores, n_classes),
         same_as=record.same_as,
         notes=record.notes,
         reduction=record.reduction,
@@ -222,11 +229,24 @@ def _array(folder: Path, path: str | None) -> Any:
     return None if path is None else read_zarr(folder, path)
 
 
-def _scores(folder: Path, path: str) -> Scores:
+def _snippets(folder: Path, path: str) -> tuple[str, ...]:
+    stored = read_json(folder, path)
+    try:
+        check_types({"snippets": stored}, {"snippets": list[str]})
+    except TypeError as error:
+        raise damaged(folder, path, error) from error
+    return tuple(stored)
+
+
+def _scores(folder: Path, path: str, n_classes: int) -> Scores:
     from ...metrics import Scores
 
     values = read_json(folder, path)
     try:
-        return Scores.from_dict(values)
+        scores = Scores.from_dict(values)
+        codes = scores.classes.tolist()
+        if len(set(codes)) != len(codes) or not set(codes) <= set(range(n_classes)):
+            raise ValueError(f"its classes are not those of {n_classes}: {codes[:5]}")
+        return scores
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise damaged(folder, path, error) from error

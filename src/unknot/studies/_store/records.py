@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final
+from typing import Any, Final, get_type_hints
 
 from ... import __version__
+from ..._io.typed_json import check_types
+from ...representations import describe_reduction
 
 FORMAT: Final = "unknot study"
 VERSION: Final = 2
@@ -64,7 +66,8 @@ class InfluenceRecord:
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> InfluenceRecord:
         """Build a record from what `to_json` returned; further keys are ignored."""
-        return cls(str(values["path"]), tuple(str(name) for name in values["measures"]))
+        known = _known(cls, values)
+        return cls(**{**known, "measures": tuple(known["measures"])})
 
 
 @dataclass(frozen=True)
@@ -141,8 +144,11 @@ class LayerRecord:
         ------
         KeyError
             If a key is missing.
+        TypeError
+            If a value is of another type.
         """
         known = _known(cls, values)
+        _check_reduction(known["reduction"])
         graph, own = known["graph"], known.get("influences")
         return cls(
             **{
@@ -343,7 +349,10 @@ class Manifest:
         ------
         KeyError
             If a key is missing.
+        TypeError
+            If a value is of another type.
         """
+        check_types(values, get_type_hints(cls))
         epochs = values["epochs"]
         return cls(
             name=values["name"],
@@ -386,7 +395,16 @@ def _without_empty(values: dict[str, Any], *names: str) -> dict[str, Any]:
     return values
 
 
+def _check_reduction(stored: dict[str, Any] | None) -> None:
+    """Raise a TypeError, KeyError or ValueError unless a reduction can be told in words."""
+    if stored is not None:
+        check_types(stored, {"pool": str, "projection": str, "from": int, "to": int})
+        describe_reduction(stored)
+
+
 def _known(cls: type[Any], values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a record that are stored; a TypeError if one is not what it says."""
+    check_types(values, get_type_hints(cls))
     return {
         each.name: values[each.name]
         for each in fields(cls)
