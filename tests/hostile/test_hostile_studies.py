@@ -367,3 +367,39 @@ def test_a_part_that_links_outside_is_not_used(folder, outside, tmp_path):
     part.symlink_to(outside)
     with pytest.raises(OSError, match="is a link; unknot follows none"):
         unknot.study(layers, (None, labels), out=target, **options)
+
+
+@pytest.mark.parametrize("kept", ["study.json", "parts/new.csv", ".unknot", "linked.csv", "scores"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["compare", "{study}", "--csv"],
+        ["show", "{study}", "--csv"],
+        ["report", "{study}", "--out"],
+        ["report", "{other}", "--out"],
+    ],
+    ids=lambda command: f"{command[0]} {command[1]}",
+)
+def test_no_command_writes_over_the_results_of_a_study(call, folder, tmp_path, command, kept):
+    other = shutil.copytree(folder, tmp_path / "other")
+    target = folder / kept
+    if kept == "linked.csv":
+        target = tmp_path / kept
+        target.symlink_to(folder / "study.json")
+    elif kept == "scores":
+        target = min(folder.glob("parts/*/scores.json"))
+    elif kept == ".unknot":
+        target.write_text("{}")  # as of no study, and so of none that it could be mistaken for
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    words = [word.format(study=folder, other=other) for word in command]
+    code, out, err = call(*words, target)
+    assert (code, out, err.count("\n")) == (2, "", 1)
+    assert f"{target} is, or would be, one of the files of the study or lab in {folder}" in err
+    assert before == {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def test_beside_its_results_a_folder_takes_what_is_named(call, folder):
+    for name in ("scores.csv", "tables/scores.csv"):
+        code, _, err = call("show", folder, "--csv", folder / name)
+        assert (code, err) == (0, "")
+        assert (folder / name).read_text().startswith("network,layer,measure")

@@ -6,7 +6,12 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from .._io.atomic import is_full
+from .._io.folders import MARKER
+from .._io.lock import LOCK
 from ._streams import OutputError
+
+# What lies directly in the folder of a study or lab, and is written by them alone.
+_KEPT = frozenset({MARKER, LOCK, "study.json", "seconds.json", "parts", "results.json"})
 
 
 def file_to_write(path: Path, name: str, *, inputs: tuple[Path, ...] = ()) -> Path:
@@ -35,6 +40,7 @@ def file_to_write(path: Path, name: str, *, inputs: tuple[Path, ...] = ()) -> Pa
     if target.exists() and not os.access(target, os.W_OK):
         raise PermissionError(f"{name}: {path} is write-protected; name another file")
     _check_parent(target, path, name)
+    _check_not_of_a_study(target, path, name)
     for source in inputs:
         if target.exists() and source.exists() and target.samefile(source):
             raise ValueError(f"{name}: {path} is also the input; name another file")
@@ -87,6 +93,19 @@ def _resolve_link(path: Path, name: str) -> Path:
             f"{name}: {path} is a link to {target}, which does not exist; name the target instead"
         )
     return target
+
+
+def _check_not_of_a_study(target: Path, path: Path, name: str) -> None:
+    """Refuse the files in which a study or lab keeps its results: a new content destroys it."""
+    real = Path(os.path.realpath(target))
+    for folder in real.parents:
+        if real.relative_to(folder).parts[0] in _KEPT and (
+            os.path.lexists(folder / MARKER) or os.path.lexists(folder / "study.json")
+        ):
+            raise ValueError(
+                f"{name}: {path} is, or would be, one of the files of the study or lab in "
+                f"{folder}; name another file"
+            )
 
 
 def _check_parent(target: Path, path: Path, name: str) -> None:
