@@ -1,6 +1,8 @@
 """The project's commands, for a person and for CI: they run in the environment that is active."""
 
 import sys
+import tempfile
+import tomllib
 from pathlib import Path
 
 import nox
@@ -156,6 +158,29 @@ def examples(session: nox.Session) -> None:
 def baselines(session: nox.Session) -> None:
     """Draw the images that the tests of the figures compare with."""
     session.run("pytest", "tests/figures", "--mpl-generate-path=tests/figures/baseline")
+
+
+@nox.session
+def wheel(session: nox.Session) -> None:
+    """Build the release's wheel into dist/, with kernels as bitcode; needs uv.
+
+    Compiled with the lowest Numba that is allowed, as an LLVM reads the bitcode of older ones.
+    """
+    root = Path(__file__).parent
+    folder = root / ".nox" / "wheel"
+    python = folder / ("Scripts/python.exe" if sys.platform == "win32" else "bin/python")
+    project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    (numba,) = (need for need in project["dependencies"] if need.startswith("numba>="))
+    lowest = numba.split(",")[0].replace(">=", "==") + ".*"
+    session.run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
+    session.run("uv", "pip", "install", "--quiet", "--python", str(python), lowest, str(root))
+    with tempfile.TemporaryDirectory() as bitcode:
+        build = ("-m", "unknot._prebuilt.build", "packaging/first_fits.py", bitcode)
+        session.run(str(python), *build, external=True, env={"PYTHONPATH": str(root / "src")})
+        session.run(
+            *("uv", "build", "--quiet", "--wheel", "--out-dir", "dist", str(root)),
+            env={"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true", "UNKNOT_PREBUILT": bitcode},
+        )
 
 
 @nox.session

@@ -17,6 +17,7 @@ SHARED = (
     "_keras",
     "_validation",
     "_parallel",
+    "_prebuilt",
     "_io",
 )
 ROOMS = (

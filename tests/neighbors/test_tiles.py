@@ -5,7 +5,8 @@ from numba import njit
 from unknot._parallel.thread_team import ThreadTeam
 from unknot.neighbors import _exact
 from unknot.neighbors._axes import Axes
-from unknot.neighbors._kernels_tiles import CLASSES, collect, nearly_sort
+from unknot.neighbors._kernels_rules import CLASSES
+from unknot.neighbors._kernels_tiles import collect, nearly_sort
 from unknot.neighbors._tiles import KNearest, TilePair, Tiles
 
 

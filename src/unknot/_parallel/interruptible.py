@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -43,3 +44,14 @@ def run_interruptibly(work: Callable[[], _Result]) -> _Result:
     thread = _Work(work)
     thread.start()
     return thread.result()
+
+
+held_over_forks = threading.RLock()
+"""Held during work that leaves locks behind in a child which is forked meanwhile: forks wait."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=held_over_forks.acquire,
+        after_in_parent=held_over_forks.release,
+        after_in_child=held_over_forks.release,
+    )

@@ -13,12 +13,14 @@ from itertools import pairwise
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32, Int32, UInt64
 from . import _exact
 from ._axes import Axes
 from ._duplicates import ROWS_PER_TASK
-from ._kernels import visit_neighbors
 from ._tiles import TILE, TilePair, Tiles, tree_order
+
+visit_neighbors = Kernel(f"{__package__}._kernels", "visit_neighbors")
 
 # Mean number of points in a cell, and of cells visited per query.
 CELL = 400

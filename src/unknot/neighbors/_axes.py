@@ -13,8 +13,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32, Float64
-from ._kernels import center_rows
+
+center_rows = Kernel(f"{__package__}._kernels", "center_rows")
 
 # The matrix product uses the leading axes; refining axes tighten the bounds it does not exclude.
 LEADING = 112

@@ -12,6 +12,7 @@ import numpy as np
 
 from .._io.stored_points import StoredPoints
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32, Int32, Int64, UInt64
 from ._axes import (
     LEADING,
@@ -26,9 +27,10 @@ from ._axes import (
 from ._duplicates import Distinct
 from ._exact import search_all_pairs, update_all_pairs
 from ._graph import NeighborGraph
-from ._kernels import hash_rows
 from ._ties import tie_keys
 from ._tiles import Tiles
+
+hash_rows = Kernel(f"{__package__}._kernels", "hash_rows")
 
 
 def graph_of_stored(points: StoredPoints, k: int, n_threads: int) -> NeighborGraph:

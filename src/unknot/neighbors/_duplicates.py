@@ -8,9 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32, Int32, Int64, UInt64
-from ._kernels import expand_groups, hash_rows
 from ._ties import tie_keys
+
+expand_groups = Kernel(f"{__package__}._kernels", "expand_groups")
+hash_rows = Kernel(f"{__package__}._kernels", "hash_rows")
 
 # Rows that one task hashes, or expands (`_approximate`).
 ROWS_PER_TASK = 4096

@@ -16,11 +16,11 @@ from numba import njit
 from .._parallel.jit import kernel
 from .._parallel.simd import FAST
 from ._kernels import precedes, sift_down, squared_distance
+from ._kernels_rules import CLASSES
 
 # Entries of a row tested together: those without a hit are skipped at once.
 GROUP = 32
-# Bounds are sorted into this many classes; with this few or fewer, sorting does not pay.
-CLASSES = 64
+# With this few bounds or fewer, sorting them does not pay.
 MAX_UNSORTED = 16
 
 

@@ -12,10 +12,15 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32, Float64, Int32, UInt64
 from ._axes import ROUNDING, Coordinates
-from ._kernels import unheap
-from ._kernels_tiles import CLASSES, collect, offer, shift_tile
+from ._kernels_rules import CLASSES
+
+unheap = Kernel(f"{__package__}._kernels", "unheap")
+collect = Kernel(f"{__package__}._kernels_tiles", "collect")
+offer = Kernel(f"{__package__}._kernels_tiles", "offer")
+shift_tile = Kernel(f"{__package__}._kernels_tiles", "shift_tile")
 
 TILE = 512
 # A split needs to know its direction only roughly.

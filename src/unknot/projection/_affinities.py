@@ -8,18 +8,18 @@ import numpy as np
 
 from .._parallel.simd import LANES
 from .._parallel.thread_team import ThreadTeam
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32, Float64, Int32, Int64
 from ..neighbors import NeighborGraph
-from ._kernels_affinities import (
-    conditional_rows,
-    count_columns,
-    lay_out_columns,
-    measure_union,
-    merge_union,
-    permute_rows,
-    relabel_rows,
-    transpose,
-)
+
+conditional_rows = Kernel(f"{__package__}._kernels_affinities", "conditional_rows")
+count_columns = Kernel(f"{__package__}._kernels_affinities", "count_columns")
+lay_out_columns = Kernel(f"{__package__}._kernels_affinities", "lay_out_columns")
+measure_union = Kernel(f"{__package__}._kernels_affinities", "measure_union")
+merge_union = Kernel(f"{__package__}._kernels_affinities", "merge_union")
+permute_rows = Kernel(f"{__package__}._kernels_affinities", "permute_rows")
+relabel_rows = Kernel(f"{__package__}._kernels_affinities", "relabel_rows")
+transpose = Kernel(f"{__package__}._kernels_affinities", "transpose")
 
 # Rows that one task computes.
 ROWS_PER_TASK = 2048

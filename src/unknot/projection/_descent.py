@@ -13,10 +13,9 @@ import numpy as np
 from .._parallel.shared_state import give_up, new_shared
 from .._parallel.simd import LANES
 from .._parallel.thread_team import ThreadTeam
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32
 from ._affinities import Affinities
-from ._kernels_exact import attract, repel, step
-from ._kernels_optimizer import take_steps
 from ._kernels_rules import (
     GRADIENT,
     LOG_SUM,
@@ -31,6 +30,11 @@ from ._kernels_rules import (
 )
 from ._mesh import CHUNKS, Mesh
 from ._start import SPREAD, curve_order
+
+attract = Kernel(f"{__package__}._kernels_exact", "attract")
+repel = Kernel(f"{__package__}._kernels_exact", "repel")
+step = Kernel(f"{__package__}._kernels_exact", "step")
+take_steps = Kernel(f"{__package__}._kernels_optimizer", "take_steps")
 
 # Iterations between checks of progress.
 CHECK_EVERY = 50

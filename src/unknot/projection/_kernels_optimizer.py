@@ -224,6 +224,15 @@ def move(chunk, n_chunks, n, is_first, state, push, settings, sums):
     sums[chunk, GRADIENT] = squares
 
 
+@njit(no_cfunc_wrapper=True, no_cpython_wrapper=True)
+def total_phi(sums):
+    """Sum phi over the chunks, in their order: the same on every processor."""
+    total = 0.0
+    for chunk in range(len(sums)):
+        total += sums[chunk, PHI_SUM]
+    return total
+
+
 @kernel(fastmath=FAST, error_model="numpy")
 def take_steps(
     thread,
@@ -305,10 +314,7 @@ def take_steps(
             chunk = next_task(shared)
         if not barrier(shared, n_threads):
             return
-        total = 0.0
-        for chunk in range(n_chunks):
-            total += sums[chunk, PHI_SUM]
-        z = normalizer(total, solver.offset, n)
+        z = normalizer(total_phi(sums), solver.offset, n)
         push = np.float32(0.5 / z)
         chunk = next_task(shared)
         while chunk < n_chunks:

@@ -19,8 +19,8 @@ import numpy as np
 from .._parallel.shared_state import give_up, new_shared
 from .._parallel.simd import LANES
 from .._parallel.thread_team import ThreadTeam
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32
-from ._kernels_mesh import find_field
 from ._kernels_rules import (
     GROWTH,
     MIN_CELLS,
@@ -32,6 +32,8 @@ from ._kernels_rules import (
     rung,
 )
 from ._potentials import Potential
+
+find_field = Kernel(f"{__package__}._kernels_mesh", "find_field")
 
 # A wider map gets a coarser mesh. This many nodes take half a gigabyte and a second of transforms.
 MAX_NODES = 2**23

@@ -5,10 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from .._parallel.thread_team import ThreadTeam
+from .._prebuilt.kernel import Kernel
 from .._typing import Array, Float32, Int32
 from ._affinities import conditional
-from ._kernels_placement import place
 from ._mesh import Mesh
+
+place = Kernel(f"{__package__}._kernels_placement", "place")
 
 STEPS = 200
 # New points per task.
