@@ -8,6 +8,7 @@ import numpy as np
 
 from .._typing import Array
 from ._adapters.base import INPUTS
+from ._extents import Extent
 from ._layers import Found, Layer, same_values
 from ._reduction import Reducer, describe_reduction
 from ._samples import has_finite_sum
@@ -48,6 +49,7 @@ class Column:
         """Why the layer is left out; empty while it is not."""
         self._axis = found.axis or 0
         self._batch: Array | None = None
+        self._extent = Extent()
 
     def append(
         self, values: Array, start: int, stop: int, raw: Array | None, masks: dict[str, Array]
@@ -79,17 +81,25 @@ class Column:
             return
         if self.place is None:
             return
+        self._extent.add(rows)
         mask = None if pooling is None else masks.get(pooling.mask)
         reduced = self.reducer.apply(rows, start, None if mask is None else mask[: len(rows)])
         places = getattr(pooling, "places", None)
         first = start if places is None else places.between(start, stop).start
-        self.place.write(first, reduced)
+        with np.errstate(over="ignore"):  # told when all is written
+            self.place.write(first, reduced)
         if self.keeps_batch:
             # A copy: in-place operations may change the values before a view runs.
             if isinstance(self.place, InMemory) and self.reducer.exact:
                 self._batch = self.place.array[start:stop]
             else:
                 self._batch = np.array(rows)
+
+    def settle(self) -> None:
+        """Leave the layer out if float32 does not hold what was written."""
+        self.problem = self.problem or self._extent.problem()
+        if self.base is not None and self.base.problem:
+            self.problem = self.base.problem
 
     def report(self) -> dict[str, Any]:
         """Return how the values were reduced; views share the reduction of their base."""

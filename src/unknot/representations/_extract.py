@@ -374,6 +374,8 @@ def extract_to(
                 stored.remove()
                 found = [without_view(entry, error.layer) for entry in found]
                 continue
+            for column in columns.values():
+                column.settle()
             problems = {name: c.problem for name, c in columns.items() if c.problem}
             if len(problems) == len(columns):
                 name, problem = next(iter(problems.items()))
@@ -441,7 +443,10 @@ def _run(
                 n_rows = n_samples if places is None else len(places)
                 output = np.empty((n_rows, rows.shape[1]), np.float32)
             if output is not None and rows is not None:
-                output[slice(start, stop) if places is None else places.between(start, stop)] = rows
+                with np.errstate(over="ignore"):  # predictions of infinite outputs are refused
+                    output[
+                        slice(start, stop) if places is None else places.between(start, stop)
+                    ] = rows
             bar.update(task, completed=stop)
     return output
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..._typing import Array
+from .._extents import is_wide
 from .._loading.unreadable import reason_of
 from .._samples import Batch, Source, list_parts, map_batch
 from .base import Adapter, Fresh, Naming, RunBatch, Sink
@@ -219,7 +220,7 @@ def _keep(
 def _array(value: Any) -> Array:
     array = np.asarray(value)
     # bfloat16 and float16 have no place in NumPy's arithmetic of 32 bits.
-    return array.astype(np.float32) if array.dtype.kind in "fV" else array
+    return array.astype(np.float32) if array.dtype.kind in "fV" and not is_wide(array) else array
 
 
 def _output(result: Any) -> Any:

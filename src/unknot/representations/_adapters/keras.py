@@ -212,7 +212,8 @@ class KerasAdapter(Adapter):
             array = value
         else:
             value = value.detach().cpu()
-            array = value.float() if value.dtype.is_floating_point else value
+            small = value.dtype.is_floating_point and value.dtype.itemsize < 4
+            array = value.float() if small else value
         result = np.asarray(array)
         # NumPy has no bfloat16; the dtype that stands for it is of kind V.
         return result.astype(np.float32) if result.dtype.kind == "V" else result

@@ -278,6 +278,6 @@ def _listed(batch: Batch) -> tuple[Array, ...]:
 
 
 def _real(values: Any) -> Any:
-    if isinstance(values, np.ndarray) and values.dtype in (np.float16, np.float64):
+    if isinstance(values, np.ndarray) and values.dtype == np.float16:
         return values.astype(np.float32)
     return values

@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..._typing import Array
+from .._extents import is_wide
 from .._loading.unreadable import reason_of
 from .._samples import Batch, Source
 from .base import Adapter, Fresh, Naming, RunBatch, Sink
@@ -78,7 +79,8 @@ class SklearnAdapter(Adapter):
             def keep(name: str, kind: str, values: Any) -> None:
                 for entry, value in naming.entries(name, _dense(values)):
                     if wanted is None or entry in wanted:
-                        sink(entry, kind, np.asarray(value, np.float32))
+                        array = np.asarray(value)
+                        sink(entry, kind, array if is_wide(array) else array.astype(np.float32))
 
             values, output = batch, None
             steps = list(_steps(self.model))

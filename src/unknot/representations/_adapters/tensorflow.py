@@ -12,6 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..._typing import Array
+from .._extents import is_wide
 from .._loading.unreadable import reason_of
 from .._samples import Batch, Source, cast
 from .base import Adapter, RunBatch, Sink
@@ -158,4 +159,6 @@ def _listed(batch: Batch) -> tuple[Array, ...]:
 
 
 def _real(values: Array) -> Array:
-    return values.astype(np.float32) if values.dtype.kind in "fV" else values
+    return (
+        values.astype(np.float32) if values.dtype.kind in "fV" and not is_wide(values) else values
+    )

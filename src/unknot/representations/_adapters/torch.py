@@ -162,7 +162,9 @@ class TorchAdapter(Adapter):
         if value.layout is not self._torch.strided:
             value = value.to_dense()
         value = value.cpu()
-        array: Array = (value.float() if value.is_floating_point() else value).numpy()
+        # Values of 64 bits stay: whether 32 hold them is told where they are kept.
+        small = value.is_floating_point() and value.dtype.itemsize < 4
+        array: Array = (value.float() if small else value).numpy()
         return array
 
     def _arrays(self, result: Any) -> Any:
