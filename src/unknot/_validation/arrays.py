@@ -7,6 +7,7 @@ entries of a frame, imaginary parts) is kept or refused.
 from __future__ import annotations
 
 import numbers
+import sys
 from decimal import Decimal
 from typing import Any
 
@@ -25,6 +26,12 @@ CONVERTED_DTYPES = ("object", "str", "Sparse")
 def is_sparse(values: Any) -> bool:
     """Whether values are a sparse matrix or array, of SciPy or similar."""
     return hasattr(values, "tocsr") or (hasattr(values, "todense") and hasattr(values, "nnz"))
+
+
+def is_scipy_sparse(values: Any) -> bool:
+    """Whether values are a sparse matrix or array of SciPy, which is not imported for this."""
+    sparse = sys.modules.get("scipy.sparse")
+    return sparse is not None and bool(sparse.issparse(values))
 
 
 def on_host(values: Any, name: str) -> Any:

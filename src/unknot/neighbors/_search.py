@@ -7,13 +7,12 @@ from typing import Any, SupportsIndex
 
 import numpy as np
 from numpy.typing import ArrayLike
-from scipy import sparse
 
 from .._io.stored_points import StoredPoints, opened
 from .._io.transformed import unit_stored
 from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float32, Int32, Int64
-from .._validation.arrays import DENSE_BYTES
+from .._validation.arrays import DENSE_BYTES, is_scipy_sparse
 from .._validation.numbers import is_integer
 from .._validation.points import as_points, converted, max_abs, origin_of, relative, subtract_row
 from .._validation.precision import warn_if_imprecise
@@ -140,7 +139,7 @@ class SearchSpace:
     @classmethod
     def of(cls, points: Any, metric: str, *, name: str = "points") -> SearchSpace:
         """Check points and convert them."""
-        is_sparse = bool(sparse.issparse(points))
+        is_sparse = is_scipy_sparse(points)
         if is_sparse and points.shape[0] * points.shape[1] * 4 > DENSE_BYTES:
             return cls(_sparse.check(points, metric, name=name), metric, None)
         array = as_points(points, name=name)
@@ -157,7 +156,7 @@ class SearchSpace:
 
     def take(self, points: Any, *, name: str = "points") -> Any:
         """Check other points and convert them likewise."""
-        if sparse.issparse(self.points):
+        if is_scipy_sparse(self.points):
             return _sparse.check(points, self.metric, name=name)
         return _as_float32(as_points(points, name=name), self.metric, self.origin, name)
 
@@ -184,7 +183,7 @@ def graph_of_points(
     points, metric = space.points, space.metric
     if exact is None:
         exact = points.shape[0] <= APPROXIMATE_ABOVE
-    is_sparse = bool(sparse.issparse(points))
+    is_sparse = is_scipy_sparse(points)
     if is_sparse:
         points, distinct = _sparse.distinct_rows(points)
     else:
@@ -236,7 +235,7 @@ def neighbors_among(
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
     """Find the k points nearest to each query, exactly; both converted by a `SearchSpace`."""
     half_square = metric == "cosine"
-    is_sparse = bool(sparse.issparse(points))
+    is_sparse = is_scipy_sparse(points)
     if is_sparse:
         return _sparse.search(
             points,

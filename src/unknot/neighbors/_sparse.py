@@ -5,11 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, UInt64
-from .._validation.arrays import as_numbers
+from .._validation.arrays import as_numbers, is_scipy_sparse
 from .._validation.points import as_points
 from ._duplicates import Distinct
 from ._ties import GOLDEN, mixed, pair_hashes, tie_keys
@@ -20,7 +19,9 @@ MAX_DISTANCES = 2**22
 
 def check(points: Any, metric: str, *, name: str) -> Any:
     """Return sparse points as CSR float64, rows of unit length if the metric is cosine."""
-    given: Any = points if sparse.issparse(points) else as_points(points, name=name)
+    from scipy import sparse
+
+    given: Any = points if is_scipy_sparse(points) else as_points(points, name=name)
     matrix: Any = sparse.csr_array(given)
     as_numbers(matrix.data, name)
     matrix = matrix.astype(np.float64)

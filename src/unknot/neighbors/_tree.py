@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy.spatial import KDTree
 
 from .._typing import Array, Float32, Int32, UInt64
 from ._ties import pair_hashes
@@ -30,6 +29,8 @@ def search(
 
     Without ``queries``, points must be distinct: each is then the only one at distance 0 of itself.
     """
+    from scipy.spatial import KDTree
+
     data = points.astype(np.float64)
     tree = KDTree(data)
     own = 0 if queries is not None else 1

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy import sparse
-from scipy.sparse import csgraph
 
 from .._typing import Array, Int32, Int64
 from ..neighbors import NeighborGraph
@@ -96,6 +94,9 @@ def _represent(
 
 def _components(graph: NeighborGraph, crowded: Array) -> list[Array]:
     """Group copies that are joined by neighbors; samples at distance 0 are equal."""
+    from scipy import sparse
+    from scipy.sparse import csgraph
+
     n, k = len(crowded), graph.n_neighbors
     rows = np.repeat(np.arange(n), k)
     columns = np.searchsorted(crowded, graph.indices[crowded].ravel())

@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.utils import check_random_state
 
 from .._io.stored_points import StoredPoints, opened
 from .._io.transformed import unit_stored
@@ -18,6 +17,7 @@ from .._validation.arrays import as_numbers
 from .._validation.points import scale_free
 from ..neighbors import METRICS, NeighborGraph, SearchSpace
 from ._alignment import align_map, displacement, radius_of
+from ._estimators import random_of
 from ._start import SPREAD, starting_map
 from ._tsne import TSNE
 
@@ -152,7 +152,7 @@ def map_after(
             raise ValueError(
                 f"points must be the {graph.n_samples} samples of graph; got {len(points)}"
             )
-        random = check_random_state(tsne.random_state)
+        random = random_of(tsne.random_state)
         start = starting_map(
             "pca",
             points,
@@ -164,7 +164,7 @@ def map_after(
         return _independent(tsne.set_params(init=start), graph, "points")
     fits = _far_share(before, graph) <= _FAR_SHARE
     spread = _START_SPREAD if fits else SPREAD
-    noise = check_random_state(tsne.random_state).standard_normal(before.shape)
+    noise = random_of(tsne.random_state).standard_normal(before.shape)
     # Without a little noise, a map on a line would stay there, and equal points would not separate.
     start = spread * (before + 0.01 * noise)
     tsne.set_params(init=start.astype(np.float32))

@@ -33,37 +33,36 @@ def check_parameters(estimator: Any) -> None:
     ValueError
         If a value is out of range.
     """
-    get = estimator.get_params(deep=False)
-    if get["n_components"] not in (1, 2, 3):
-        raise ValueError(f"n_components must be 1, 2 or 3; got {get['n_components']!r}")
-    _real("perplexity", get["perplexity"], above=0.0)
-    _real("early_exaggeration", get["early_exaggeration"], at_least=1.0)
-    _real("min_grad_norm", get["min_grad_norm"], at_least=0.0)
-    _real("mesh_spacing", get["mesh_spacing"], above=0.0)
-    if get["learning_rate"] != "auto":
-        _real("learning_rate", get["learning_rate"], above=0.0, instead="'auto' or ")
-    _whole("max_iter", get["max_iter"], 1)
-    _whole("early_exaggeration_iter", get["early_exaggeration_iter"], 0)
-    _whole("n_iter_without_progress", get["n_iter_without_progress"], 0)
-    _whole("callback_every", get["callback_every"], 1)
-    if get["metric"] not in (*METRICS, "precomputed"):
+    if estimator.n_components not in (1, 2, 3):
+        raise ValueError(f"n_components must be 1, 2 or 3; got {estimator.n_components!r}")
+    _real("perplexity", estimator.perplexity, above=0.0)
+    _real("early_exaggeration", estimator.early_exaggeration, at_least=1.0)
+    _real("min_grad_norm", estimator.min_grad_norm, at_least=0.0)
+    _real("mesh_spacing", estimator.mesh_spacing, above=0.0)
+    if estimator.learning_rate != "auto":
+        _real("learning_rate", estimator.learning_rate, above=0.0, instead="'auto' or ")
+    _whole("max_iter", estimator.max_iter, 1)
+    _whole("early_exaggeration_iter", estimator.early_exaggeration_iter, 0)
+    _whole("n_iter_without_progress", estimator.n_iter_without_progress, 0)
+    _whole("callback_every", estimator.callback_every, 1)
+    if estimator.metric not in (*METRICS, "precomputed"):
         allowed = ", ".join(map(repr, (*METRICS, "precomputed")))
         raise ValueError(
-            f"metric must be one of {allowed}; got {get['metric']!r}. "
+            f"metric must be one of {allowed}; got {estimator.metric!r}. "
             "For another metric, compute the distances and use metric='precomputed'"
         )
-    if get["metric_params"] is not None:
+    if estimator.metric_params is not None:
         raise ValueError(
-            f"metric_params must be None, as metric={get['metric']!r} has no parameters; got "
-            f"{get['metric_params']!r}"
+            f"metric_params must be None, as metric={estimator.metric!r} has no parameters; got "
+            f"{estimator.metric_params!r}"
         )
-    if get["method"] not in METHODS:
+    if estimator.method not in METHODS:
         allowed = ", ".join(map(repr, METHODS))
-        raise ValueError(f"method must be one of {allowed}; got {get['method']!r}")
-    if get["method"] == "mesh" and get["n_components"] == 3:
+        raise ValueError(f"method must be one of {allowed}; got {estimator.method!r}")
+    if estimator.method == "mesh" and estimator.n_components == 3:
         raise ValueError("method='mesh' is for 1 or 2 components; use 'auto' or 'exact' for 3")
-    if get["callback"] is not None and not callable(get["callback"]):
-        raise TypeError(f"callback must be callable or None; got {get['callback']!r}")
+    if estimator.callback is not None and not callable(estimator.callback):
+        raise TypeError(f"callback must be callable or None; got {estimator.callback!r}")
 
 
 def _real(

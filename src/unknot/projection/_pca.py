@@ -10,9 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from scipy import linalg
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
@@ -20,6 +17,7 @@ from .._typing import Array, Float32, Float64
 from .._validation.arrays import for_estimator, is_sparse
 from .._validation.points import as_points, origin_of, relative
 from ..neighbors import centered, frame, row_blocks
+from ._estimators import Transformer, checked_fitted, validated
 from ._parameters import Whole
 
 # Up to this many features, the directions come from the covariance matrix.
@@ -62,6 +60,8 @@ class Components:
         if n_features <= COVARIANCE_FEATURES:
             covariance = _covariance(points, mean, scale, team)
             leading = [n_features - n_components, n_features - 1]
+            from scipy import linalg
+
             values, vectors = linalg.eigh(covariance, subset_by_index=leading)
             directions, variances = vectors.T[::-1], values[::-1].clip(0)
             total = float(np.trace(covariance))
@@ -112,7 +112,7 @@ def _covariance(points: Array, mean: Array, scale: float, team: ThreadTeam) -> A
     return covariance
 
 
-class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class PCA(Transformer):
     """Principal component analysis: projection onto the directions of greatest variance.
 
     Like scikit-learn's PCA, with results that do not depend on the number of threads, and with the
@@ -208,7 +208,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         -------
         ndarray of shape (n_samples, n_components), float32
         """
-        check_is_fitted(self)
+        checked_fitted(self)
         points = relative(self._checked(X, reset=False), self._middle, name="X")
         with single_threaded_blas(), ThreadTeam(resolve_n_jobs(None)) as team:
             scores = self._components.project(points, team)
@@ -227,7 +227,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         ndarray of shape (n_samples, n_features)
             float32, or float64 if the fitted points need more precision.
         """
-        check_is_fitted(self)
+        checked_fitted(self)
         scores = as_points(X, name="X").astype(np.float32)
         with single_threaded_blas():
             offsets = scores @ self.components_
@@ -238,7 +238,7 @@ class PCA(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # 
         """Validate points as scikit-learn does, in their own precision."""
         X = as_points(X, name="X") if is_sparse(X) else for_estimator(X, "X")
         options = {"ensure_min_samples": 2} if reset else {}
-        array = validate_data(self, X, dtype="numeric", order="C", reset=reset, **options)
+        array = validated(self, X, order="C", reset=reset, **options)
         return as_points(array, name="X")
 
     def __sklearn_tags__(self) -> Any:

@@ -17,7 +17,6 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
-from scipy import fft
 
 from .._typing import Array, Float32, Float64
 from ._fourier import STRIP, Convolution, good_length
@@ -137,6 +136,8 @@ def _influence(kernel: Kernel, padded: tuple[int, int], step: float) -> Float64[
     ``kernel`` is a function of the squared distance. On a mesh padded to twice its size, distances
     are those of free space [Hockney1988].
     """
+    from scipy import fft
+
     mx, my = padded
     x = np.minimum(np.arange(mx), mx - np.arange(mx)) * step
     y = np.minimum(np.arange(my), my - np.arange(my)) * step
@@ -152,6 +153,8 @@ def _influence(kernel: Kernel, padded: tuple[int, int], step: float) -> Float64[
 
 def _nearby(factors: Float64[Array, "half y"], padded: tuple[int, int]) -> Float64[Array, "4 4"]:
     """Compute the potential of a unit charge on a node, at the nodes 0 to 3 away."""
+    from scipy import fft
+
     along_y = fft.ifft(factors, axis=1)[:, :4]
     result: Array = fft.irfft(along_y, n=padded[0], axis=0)[:4]
     return result

@@ -5,10 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from scipy import sparse
 
 from .._typing import Array, Float32, Int32
-from .._validation.arrays import as_numbers
+from .._validation.arrays import as_numbers, is_scipy_sparse
 from .._validation.points import TINY
 from ..neighbors import NeighborGraph
 from ._affinities import attainable_perplexity, neighbors_for
@@ -22,7 +21,7 @@ def as_graph(X: Any, perplexity: float) -> NeighborGraph:
     if isinstance(X, NeighborGraph):
         graph = X
     else:
-        X = X if sparse.issparse(X) else as_numbers(X, "precomputed distances")
+        X = X if is_scipy_sparse(X) else as_numbers(X, "precomputed distances")
         n = X.shape[0] if X.ndim else 0
         if n < 2:
             raise ValueError(f"TSNE needs at least 2 samples; got n_samples = {n}")
@@ -51,12 +50,14 @@ def graph_of_distances(distances: Any, k: int) -> NeighborGraph:
         If the matrix is not square, a distance is negative, NaN or infinite, or a sparse row has
         no neighbor.
     """
-    is_sparse = bool(sparse.issparse(distances))
+    is_sparse = is_scipy_sparse(distances)
     if is_sparse:
         if distances.dtype.kind not in "biuf":
             raise TypeError(
                 f"precomputed distances must hold real numbers; got dtype {distances.dtype}"
             )
+        from scipy import sparse
+
         return _graph_of_stored(sparse.csr_array(distances), k)
     matrix = as_numbers(distances, "precomputed distances")
     _check_square(matrix.shape)

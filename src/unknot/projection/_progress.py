@@ -7,15 +7,6 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    TextColumn,
-    TimeElapsedColumn,
-    TimeRemainingColumn,
-)
-
 from .._typing import Array
 from ._descent import Report
 
@@ -30,7 +21,7 @@ class Watcher:
         verbose: int,
         callback: Callback | None,
         in_order: Callable[[Array], Array],
-        bar: Progress | None,
+        bar: Any,
         max_iter: int,
     ) -> None:
         self._verbose = verbose
@@ -89,11 +80,20 @@ def say(line: str) -> None:
 
 
 @contextmanager
-def progress_bar(shown: bool) -> Iterator[Progress | None]:
-    """Show a progress bar while the block runs, if ``shown``."""
+def progress_bar(shown: bool) -> Iterator[Any]:
+    """Show a progress bar of Rich while the block runs, if ``shown``; else yield None."""
     if not shown:
         yield None
         return
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
     with Progress(
         TextColumn("{task.description}"),
         BarColumn(),

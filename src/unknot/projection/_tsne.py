@@ -11,19 +11,16 @@ import warnings
 from typing import Any
 
 import numpy as np
-from scipy import sparse
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
-from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted, validate_data
 
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array
-from .._validation.arrays import as_numbers, for_estimator
+from .._validation.arrays import as_numbers, for_estimator, is_scipy_sparse
 from ..neighbors import NeighborGraph, SearchSpace, graph_of_points, neighbors_among
 from ._affinities import Affinities, attainable_perplexity, joint, neighbors_for
 from ._copies import Representatives
 from ._descent import Engine, ExactEngine, MeshEngine, Report, descend
+from ._estimators import Transformer, checked_fitted, random_of, validated
 from ._parameters import (
     Flag,
     Name,
@@ -45,7 +42,7 @@ EXACT_UP_TO = 3000
 TOO_FEW_FOR_A_MESH = 100
 
 
-class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  # type: ignore[misc]
+class TSNE(Transformer):
     """t-distributed stochastic neighbor embedding (t-SNE), on every core.
 
     Finds a map whose similarities ``q_ij ~ 1 / (1 + |y_i - y_j|^2)`` match the affinities p_ij of
@@ -260,7 +257,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             + ("(exact)" if graph.recall == 1 else f"(recall {graph.recall:.4f})")
         )
         began = time.perf_counter()
-        random = check_random_state(self.random_state)
+        random = random_of(self.random_state)
         start = starting_map(self.init, points, n, self.n_components, random, n_threads)
         representatives = Representatives.of(graph)
         self.n_copies_left_out_ = representatives.n_left_out
@@ -283,7 +280,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         self.n_iter_ = report.iteration
         self.graph_ = graph
 
-    def fit_transform(self, X: Any, y: Any = None, *, graph: NeighborGraph | None = None) -> Array:
+    def fit_transform(  # type: ignore[override] # no further parameters are passed on
+        self, X: Any, y: Any = None, *, graph: NeighborGraph | None = None
+    ) -> Array:
         """Compute the map of points and return it. Parameters are those of `fit`.
 
         Returns
@@ -318,11 +317,11 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
         TypeError, ValueError
             If the input is not as described.
         """
-        check_is_fitted(self)
+        checked_fitted(self)
         n_threads = resolve_n_jobs(self.n_jobs)
         k = self.graph_.n_neighbors
         if self._space is None:
-            if sparse.issparse(X):
+            if is_scipy_sparse(X):
                 raise TypeError(
                     "distances to the fitted samples must be dense: the missing entries of a "
                     "sparse matrix would count as 0"
@@ -336,7 +335,7 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
             indices, distances = nearest_in_rows(matrix, k, own=False)
         else:
             X = for_estimator(X, "X")
-            checked = validate_data(self, X, accept_sparse="csr", dtype="numeric", reset=False)
+            checked = validated(self, X, accept_sparse="csr", reset=False)
             queries = self._space.take(checked, name="X")
             indices, distances = neighbors_among(
                 queries, self._space.points, k, self._space.metric, n_threads
@@ -367,11 +366,9 @@ class TSNE(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):  #
                     "X is a NeighborGraph: use metric='precomputed', or fit(points, graph=graph)"
                 )
             X = for_estimator(X, "X")
-            checked = validate_data(
-                self, X, accept_sparse="csr", dtype="numeric", ensure_min_samples=2
-            )
+            checked = validated(self, X, accept_sparse="csr", ensure_min_samples=2)
             self._space = SearchSpace.of(checked, self.metric, name="X")
-            points = None if sparse.issparse(self._space.points) else self._space.points
+            points = None if is_scipy_sparse(self._space.points) else self._space.points
             self._set_perplexity(checked.shape[0])
             k = neighbors_for(self.perplexity_, checked.shape[0])
             if graph is None:
