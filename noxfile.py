@@ -164,7 +164,8 @@ def baselines(session: nox.Session) -> None:
 def wheel(session: nox.Session) -> None:
     """Build the release's wheel into dist/, with kernels as bitcode; needs uv.
 
-    Compiled with the lowest Numba that is allowed, as an LLVM reads the bitcode of older ones.
+    Compiled with the lowest Numba that is allowed, as an LLVM reads the bitcode of older ones, and
+    for the same processor wherever it is built.
     """
     root = Path(__file__).parent
     folder = root / ".nox" / "wheel"
@@ -175,8 +176,10 @@ def wheel(session: nox.Session) -> None:
     session.run("uv", "venv", "--quiet", "--clear", "--python", sys.executable, str(folder))
     session.run("uv", "pip", "install", "--quiet", "--python", str(python), lowest, str(root))
     with tempfile.TemporaryDirectory() as bitcode:
-        build = ("-m", "unknot._prebuilt.build", "packaging/first_fits.py", bitcode)
-        session.run(str(python), *build, external=True, env={"PYTHONPATH": str(root / "src")})
+        build = ("-m", "unknot._prebuilt.build", "release/first_fits.py", bitcode)
+        source = {"PYTHONPATH": str(root / "src")}
+        processor = {"NUMBA_CPU_NAME": "x86-64-v3", "NUMBA_CPU_FEATURES": ""}
+        session.run(str(python), *build, external=True, env=source | processor)
         session.run(
             *("uv", "build", "--quiet", "--wheel", "--out-dir", "dist", str(root)),
             env={"HATCH_BUILD_HOOK_ENABLE_CUSTOM": "true", "UNKNOT_PREBUILT": bitcode},
