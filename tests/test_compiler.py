@@ -1,5 +1,6 @@
 """Kernels whose compilation lasts until a test lets it end."""
 
+import gc
 import importlib
 import multiprocessing
 import os
@@ -10,6 +11,7 @@ import threading
 import pytest
 from numba.core.errors import TypingError
 
+from unknot._parallel import jit
 from unknot._parallel.thread_team import ThreadTeam
 
 SOURCE = """
@@ -101,6 +103,45 @@ def test_an_interrupt_does_not_wait_for_other_threads_that_wait_for_the_compiler
     assert answers == {task: 7 + task for task in range(10)}
     assert kernels.times_begun == kernels.times_ended == 1
     assert threading.active_count() <= before + 1  # the interrupting thread may be ending
+
+
+def test_collections_are_rare_only_while_a_kernel_is_compiled(kernels):
+    before = gc.get_threshold()
+    compiling = threading.Thread(target=kernels.slow, args=(1,))
+    compiling.start()
+    assert kernels.started.wait(60)
+    assert gc.get_threshold() == (jit.FEW_COLLECTIONS, *before[1:])
+    kernels.may_end.set()
+    compiling.join()
+    assert gc.get_threshold() == before
+    with pytest.raises(TypingError, match="no_such_thing"):
+        kernels.wrong(1)
+    assert gc.get_threshold() == before
+
+
+@pytest.mark.parametrize("own", [(0, 10, 10), (10**6, 5, 5)])
+def test_collections_that_a_user_has_set_stay(kernels, own):
+    before = gc.get_threshold()
+    gc.set_threshold(*own)
+    try:
+        assert kernels.quick(1) == 2
+        assert gc.get_threshold() == own
+    finally:
+        gc.set_threshold(*before)
+
+
+def test_collections_that_are_changed_meanwhile_stay(kernels):
+    before = gc.get_threshold()
+    compiling = threading.Thread(target=kernels.slow, args=(1,))
+    compiling.start()
+    assert kernels.started.wait(60)
+    gc.set_threshold(900, 9, 9)
+    try:
+        kernels.may_end.set()
+        compiling.join()
+        assert gc.get_threshold() == (900, 9, 9)
+    finally:
+        gc.set_threshold(*before)
 
 
 def test_a_kernel_that_another_function_calls(kernels):
