@@ -27,14 +27,35 @@ _local = threading.local()
 
 
 class AbandonedError(Exception):
-    """Raised in a worker thread whose caller was interrupted."""
+    """Raised in a thread whose work nobody waits for any more."""
+
+
+@contextmanager
+def abandoned_when(is_abandoned: Callable[[], bool]) -> Iterator[None]:
+    """End the computations of this thread, and of the teams that it starts, once a test is true.
+
+    An interrupt reaches the main thread alone: so others learn of it. A computation then ends with
+    an `AbandonedError` before its next task.
+    """
+    before = _abandonment()
+    _local.is_abandoned = is_abandoned
+    try:
+        yield
+    finally:
+        _local.is_abandoned = before
 
 
 class _Job:
     """Tasks 0..n-1 of one call, taken one at a time by the caller and the workers."""
 
-    def __init__(self, task: Callable[[int], object], n_tasks: int) -> None:
+    def __init__(
+        self,
+        task: Callable[[int], object],
+        n_tasks: int,
+        is_abandoned: Callable[[], bool] | None = None,
+    ) -> None:
         self._task = task
+        self._is_abandoned = is_abandoned
         self._lock = threading.Lock()
         self._idle = threading.Lock()
         self._next = 0
@@ -44,7 +65,11 @@ class _Job:
         self.error: BaseException | None = None
 
     def _take(self, n_workers: int) -> int:
+        abandoned = self._is_abandoned is not None and self._is_abandoned()
         with self._lock:
+            if abandoned:
+                self.error = self.error or AbandonedError()
+                self._end = 0
             number = self._next
             if number >= self._end:
                 return -1
@@ -63,6 +88,7 @@ class _Job:
     def run_in_worker(self) -> None:
         """Run tasks in a worker thread, which is never interrupted, until none is left."""
         _local.job = self
+        _local.is_abandoned = self._is_abandoned
         while (number := self._take(1)) >= 0:
             error: BaseException | None = None
             try:
@@ -78,6 +104,7 @@ class _Job:
                     self._waiting = False
                     self._idle.release()
         _local.job = None
+        _local.is_abandoned = None
 
     def stop(self) -> None:
         """Start no further task."""
@@ -147,7 +174,7 @@ class ThreadTeam:
         After an error in a task or an interrupt of the caller no further task starts; it is raised
         when the running tasks have ended.
         """
-        job = _Job(task, n_tasks)
+        job = _Job(task, n_tasks, _abandonment())
         try:
             for inbox in self._inboxes[: n_tasks - 1]:
                 inbox.put(job)
@@ -174,6 +201,10 @@ class ThreadTeam:
                 give_up()
                 raise
 
+        is_abandoned = _abandonment()
+        if is_abandoned is not None and is_abandoned():
+            raise AbandonedError
+        # All tasks start, or those that did would wait for the others.
         job = _Job(guarded, self.n_threads)
         try:
             for inbox in self._inboxes:
@@ -189,6 +220,12 @@ class ThreadTeam:
             raise job.error
 
 
+def _abandonment() -> Callable[[], bool] | None:
+    """Return the test of `abandoned_when` that holds in this thread."""
+    found: Callable[[], bool] | None = getattr(_local, "is_abandoned", None)
+    return found
+
+
 def wait_for(event: threading.Event) -> None:
     """Wait for an event that another thread sets.
 
@@ -198,8 +235,9 @@ def wait_for(event: threading.Event) -> None:
         In a worker thread whose caller was interrupted, or where another task has failed.
     """
     job: _Job | None = getattr(_local, "job", None)
+    is_abandoned = _abandonment()
     while not event.wait(POLL_INTERVAL):
-        if job is not None and job.is_stopped():
+        if (job is not None and job.is_stopped()) or (is_abandoned is not None and is_abandoned()):
             raise AbandonedError
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,7 @@ from .._validation.numbers import check_integer
 from .._validation.points import as_points, check_labels, scale_free
 from .._validation.preprocessing import as_steps, described
 from ._shared.metric import check_metric, in_metric
-from ._shared.results import MeasureWarning, UndefinedMeasureError
+from ._shared.results import UndefinedMeasureError, without_warnings
 from ._suite.compared import metric_conflict
 from ._suite.entry import Measure
 from ._suite.inputs import PROBE_SAMPLES, Inputs
@@ -210,7 +209,7 @@ def measure(
     that length, with Euclidean distances: TwoNN, those of centroids, means and variances, the
     linear probe and the capacity. The order of points by distance does not depend on which of the
     two is used. Whatever the metric, a note tells if the Neighborhood Hits by the two metrics
-    differ by more than their intervals.
+    differ by more than their intervals, if there are any.
 
     Above 100 classes, no measure takes time with the square of the classes: pairs of classes, and
     classes for the manifold capacity, label-trustworthiness and the overlaps, are drawn at random;
@@ -293,9 +292,7 @@ def measure(
     inputs.values = values
     inputs.head = head
     scores: dict[str, Score] = {}
-    with warnings.catch_warnings():
-        # The caveats are in the notes of the results.
-        warnings.simplefilter("ignore", MeasureWarning)
+    with without_warnings():
         for name, entry, where in chosen:
             space = inputs.map if where == "map" else inputs.native
             assert space is not None

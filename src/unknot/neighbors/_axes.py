@@ -96,7 +96,9 @@ class Axes:
         too_few = n < min(4 * n_features, MIN_SAMPLES_FOR_AXES)
         if n_features <= LEADING + REFINING // 2 or too_few:
             return cls(origin, scale, None)
-        chosen = points[np.linspace(0, n - 1, min(n, SAMPLE)).astype(np.int64)]
+        # Of many features, `principal_axes` takes no more rows than are tried below.
+        most = SAMPLE if n_features <= MANY_FEATURES else TRIED_POINTS
+        chosen = points[np.linspace(0, n - 1, min(n, most)).astype(np.int64)]
         sample = centered(chosen, slice(0, len(chosen)), origin, scale)
         basis = principal_axes(sample, team)
         # Where most distances would be computed in full, a matrix product does that faster.

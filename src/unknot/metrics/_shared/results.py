@@ -1,6 +1,9 @@
 """Results of measures: a value with its parts and its caveats."""
 
+import threading
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, fields
 from typing import TypeVar
 
@@ -140,10 +143,25 @@ class PairResult(Result):
     classes: Shaped[Array, " classes"]
 
 
+_quiet = threading.local()
+
+
+@contextmanager
+def without_warnings() -> Iterator[None]:
+    """Leave the notes of results in the results, in this thread; Python's filters are of all."""
+    before = getattr(_quiet, "here", False)
+    _quiet.here = True
+    try:
+        yield
+    finally:
+        _quiet.here = before
+
+
 def warn_notes(result: ResultT) -> ResultT:
     """Issue each note of a result as a warning at the line that called the measure."""
-    for note in result.notes:
-        warnings.warn(note, MeasureWarning, stacklevel=3)
+    if not getattr(_quiet, "here", False):
+        for note in result.notes:
+            warnings.warn(note, MeasureWarning, stacklevel=3)
     return result
 
 

@@ -18,8 +18,8 @@ from .inputs import Inputs
 # How the note begins, so that a study can show it with the layer.
 CONFLICT = "the metric decides the conclusion"
 # The points compared, and the values that they may have together.
-MAX_POINTS = 3000
-MAX_VALUES = 2**26
+MAX_POINTS = 2000
+MAX_VALUES = 2**24
 # With fewer points, the intervals say nothing.
 MIN_POINTS = 20
 
@@ -27,7 +27,7 @@ MIN_POINTS = 20
 def metric_conflict(raw: Any, inputs: Inputs) -> str | None:
     """Return a note if the Neighborhood Hits by both metrics differ by more than their intervals.
 
-    Both are computed on the same points: all, or a stratified sample, among which the neighbors are
+    None where no intervals were asked for. Both are computed on the same points: all, or a stratified sample, among which the neighbors are
     then searched.
 
     Parameters
@@ -40,7 +40,7 @@ def metric_conflict(raw: Any, inputs: Inputs) -> str | None:
         raw = raw.scale_free()
     n_samples, n_features = raw.shape
     n_classes = len(inputs.classes)
-    if n_samples < MIN_POINTS or n_classes < 2:
+    if n_samples < MIN_POINTS or n_classes < 2 or not inputs.settings["n_resamples"]:
         return None
     limit = min(MAX_POINTS, max(MIN_POINTS, MAX_VALUES // n_features))
     sample = stratified_sample(inputs.codes, limit, inputs.random_state)

@@ -255,10 +255,13 @@ class EpochRecorder:
                 records, sources = layers_of(extracted, data_part, len(self._data.labels))
                 answered = extracted.answers[first]
                 prefix = f"epoch-{epoch:04d}-"
+                studied, _ = study_layers(
+                    stages, prefix, records, sources, self._data.labelings, maps
+                )
                 moment = MomentRecord(
                     answered.predictions,
                     answered.probabilities,
-                    study_layers(stages, prefix, records, sources, self._data.labelings, maps),
+                    studied,
                     controls={},
                     notes=(*self._data.notes, *extracted.notes, *answered.notes),
                     labelings=other_labelings(self._data, paths, extracted, {}),
@@ -278,8 +281,8 @@ class EpochRecorder:
                 versions=versions(),
                 version=version_of(self._data),
             ),
-            stages.parts,
-            stages.seconds,
+            stages.log.parts,
+            stages.log.seconds,
         )
         return load_study(self._folder)
 

@@ -18,7 +18,7 @@ from .data import StudyData
 from .models import answers, model_names_of
 from .plan import prepare_model, say_plan
 from .settings import CONTROL_FEATURES
-from .stages import OnPlan, StageLabel, Stages
+from .stages import OnPlan, StageLabel, StageLog, Stages, Steps
 from .untrained import fresh_control
 
 if TYPE_CHECKING:
@@ -177,14 +177,15 @@ def extract_layers(
 
 def extract_control(
     stages: Stages,
+    log: StageLog,
     adapter: Adapter,
     trained: Extracted,
     data: StudyData,
     data_part: Part,
     options: Mapping[str, Any],
     given: tuple[Adapter, str, str] | None = None,
-) -> tuple[Extracted | None, str, str]:
-    """Run the network with fresh weights, or the control that was given.
+) -> Steps:
+    """Run the network with fresh weights, or the control that was given: a program.
 
     Returns
     -------
@@ -203,7 +204,7 @@ def extract_control(
     of_trained = adapter
     settings = {**deciding(control), "seed": options["random_state"]}
 
-    def extract(folder: Path) -> dict[str, Any]:
+    def extract(folder: Path, n_threads: int) -> dict[str, Any]:
         # The same layers, pooled in the same way, whatever the values of this model.
         like = prepare_model(of_trained, data, options)
         prepared = prepare_like(adapter, data.inputs, like, options.get("mask"))
@@ -217,13 +218,15 @@ def extract_control(
         else:
             adapter, how, settings["control"] = given
             note = ""
-        part = stages.do(
+        part = yield stages.task(
+            log,
             "untrained-extract",
             StageLabel("all layers (untrained)", "extraction"),
             settings,
             [data_part, trained.part],
             extract,
             kept=False,
+            in_caller=True,
         )
     except ValueError as error:
         if given is not None:

@@ -1,15 +1,18 @@
-"""Every layer of a study, one after the other."""
+"""Every layer of a study: their stages overlap."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from ..._io.cache import Part
+from ..._parallel.lanes import Promise, run_programs
+from ..._parallel.n_jobs import resolve_n_jobs
 from .._store.records import LayerRecord
 from .extraction import Extracted, ExtractedLayer
 from .labeling import Labeling
-from .stages import Source, Stages, study_layer
+from .stages import Source, StageLog, Stages, Steps, study_layer
 
 
 def layers_of(
@@ -43,27 +46,61 @@ def study_layers(
     sources: Mapping[str, Source],
     labelings: Mapping[str, Labeling],
     previous_maps: dict[str, Part] | None = None,
-) -> tuple[LayerRecord, ...]:
+    beside: Callable[[StageLog], Steps] | None = None,
+) -> tuple[tuple[LayerRecord, ...], Any]:
     """Study every layer that is no view of another; return all with their results.
 
     A layer's map starts from its own in ``previous_maps``, or else from the preceding layer's. The
-    new map replaces it there.
+    new map replaces it there. Stages of several layers run at the same time, unless they call
+    functions of the user.
+
+    Parameters
+    ----------
+    beside : callable, optional
+        Makes a program that runs at the same time; its result is returned, too.
     """
-    found: dict[str, LayerRecord] = {}
-    previous = None
+    studied: list[str] = []
+    programs: list[Steps] = []
+    logs: list[StageLog] = []
     maps: dict[str, Part] = {} if previous_maps is None else previous_maps
+    before: Promise[Part | None] = Promise()
+    before.set(None)
     for number, layer in enumerate(layers):
-        name = layer.name
         if layer.same_as is not None:
-            found[name] = found[layer.same_as].viewed_as(layer)
             continue
-        source = sources[name]
+        name = layer.name
         # The data are the same at every epoch.
         own = "" if name == "inputs" else prefix
-        start = previous if name == "inputs" else maps.get(name, previous)
-        found[name], mapped = study_layer(
-            stages, f"{own}{number:03d}-", layer, source, start, labelings
+        start = None if name == "inputs" else maps.get(name)
+        after: Promise[Part | None] = Promise()
+        logs.append(StageLog())
+        where = f"{own}{number:03d}-"
+        programs.append(
+            study_layer(
+                stages, logs[-1], where, layer, sources[name], labelings, start, before, after
+            )
         )
+        studied.append(name)
+        before = after
+    if beside is not None:
+        logs.append(StageLog())
+        programs.append(beside(logs[-1]))
+    settings = stages.settings
+    results = run_programs(
+        programs,
+        resolve_n_jobs(stages.n_jobs),
+        stages.whole_bytes,
+        overlap=not settings.own and not settings.preprocess,
+    )
+    for log in logs:
+        stages.log.extend(log)
+    found: dict[str, LayerRecord] = {}
+    for name, (record, mapped) in zip(studied, results[: len(studied)], strict=True):
+        found[name] = record
         if mapped is not None:
-            maps[name] = previous = mapped
-    return tuple(found.values())
+            maps[name] = mapped
+    for layer in layers:
+        if layer.same_as is not None:
+            found[layer.name] = found[layer.same_as].viewed_as(layer)
+    in_order = tuple(found[layer.name] for layer in layers)
+    return in_order, None if beside is None else results[-1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -13,7 +14,7 @@ from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
 from .._store.saving import finish, writing
 from .._study import Study
-from .control import control_scores
+from .control import score_control
 from .data import StudyData, take_data
 from .extraction import described, extract_layers
 from .heads import find_head
@@ -175,7 +176,8 @@ def study(
         Show the current layer and stage on a terminal.
     on_stage : callable, default=None
         Called after each stage with the layer, the stage, its duration in seconds, and whether it
-        was reused.
+        was reused; in the calling thread, in the order in which stages end. Stages of several
+        layers run at the same time, unless `n_jobs` is 1.
     on_plan : callable, default=None
         Called with the `Plan` before the model runs over all samples; prints it by default.
 
@@ -313,18 +315,29 @@ def _run(
     if HEADS & set(stages.settings.measures):
         answered = extracted.answers[next(iter(data.labelings))]
         stages.head = find_head(stages, adapter, records, sources, answered)
-    studied = study_layers(stages, "", records, sources, data.labelings)
+    control = None
+    if untrained is not False:
+        control = partial(
+            score_control,
+            stages,
+            name="untrained",
+            adapter=adapter,
+            trained=extracted,
+            data=data,
+            data_part=data_part,
+            options=extraction,
+            layers=records,
+            untrained=untrained,
+        )
+    studied, scored = study_layers(stages, "", records, sources, data.labelings, beside=control)
     controls: dict[str, dict[str, dict[str, str]]] = {}
     how: str | None = None
-    if untrained is not False:
-        scores, how, note = control_scores(
-            stages, "untrained", adapter, extracted, data, data_part, extraction, studied, untrained
-        )
-        if scores is None:
-            notes, how = (*notes, how), None
-        else:
-            controls["untrained"] = scores
-            notes = (*notes, note) if note else notes
+    if scored is not None and scored.files is None:
+        notes = (*notes, scored.how)
+    elif scored is not None:
+        controls["untrained"] = scored.scores(studied, data.labelings)
+        how = scored.how
+        notes = (*notes, scored.note) if scored.note else notes
     first = next(iter(data.labelings))
     answered = extracted.answers[first]
     moment = MomentRecord(
@@ -335,7 +348,7 @@ def _run(
         (*notes, *data.notes, *extracted.notes, *answered.notes),
         other_labelings(data, paths, extracted, controls),
     )
-    kept = [part for part in stages.parts if keep_points or part.name != "extract"]
+    kept = [part for part in stages.log.parts if keep_points or part.name != "extract"]
     finish(
         stages.folder,
         Manifest(
@@ -356,7 +369,7 @@ def _run(
             version=version_of(data),
         ),
         kept,
-        stages.seconds,
+        stages.log.seconds,
     )
 
 

@@ -46,7 +46,7 @@ OPTIONS: Final = (
     "n_refits",
 )
 # Counts changes of how scores are computed: those of an earlier version are computed again.
-SCORING: Final = 2
+SCORING: Final = 3
 # Layers of the control with more features are projected to this many.
 CONTROL_FEATURES: Final = 512
 

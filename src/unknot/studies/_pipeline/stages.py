@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple, TypeAlias
 
 import numpy as np
 
 from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
+from ..._parallel.lanes import Promise, Task
 from .._influences import of_all_samples, of_scores
 from .._store.format import PARTS, blocks, open_zarr, read_graph, read_zarr, write_graph, write_zarr
 from .._store.records import GraphRecord, InfluenceRecord, LayerRecord
@@ -29,6 +30,14 @@ WHOLE_BYTES = 600_000_000
 
 OnStage = Callable[[str, str, float, bool], None]
 OnPlan = Callable[[Any], None]
+# Yields tasks and receives their parts, or promises and receives their values.
+Steps: TypeAlias = Generator[Task | Promise[Any], Any, Any]
+
+# Which stage starts first, of those that can. Each map waits for the one before it.
+MAPS_FIRST: Final = 0
+NEIGHBORS_NEXT: Final = 1
+SCORES_THEN: Final = 2
+CONTROLS_LAST: Final = 3
 
 
 class StageLabel(NamedTuple):
@@ -42,6 +51,25 @@ class StageLabel(NamedTuple):
 
 
 @dataclass
+class StageLog:
+    """What was done, in order: the parts that the study refers to, and the durations."""
+
+    parts: list[Part] = field(default_factory=list)
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, label: StageLabel, part: Part, *, kept: bool) -> None:
+        """Add a stage; `kept` if the study refers to its part."""
+        if kept:
+            self.parts.append(part)
+        self.seconds[str(label)] = part.seconds
+
+    def extend(self, other: StageLog) -> None:
+        """Add the stages of another log."""
+        self.parts += other.parts
+        self.seconds |= other.seconds
+
+
+@dataclass
 class Stages:
     """Runs the stages of one study in its folder, and collects their parts and durations."""
 
@@ -52,8 +80,7 @@ class Stages:
     on_start: Callable[[str, str], None] = lambda layer, stage: None
     on_done: OnStage = lambda layer, stage, seconds, reused: None
     on_plan: OnPlan | None = None
-    parts: list[Part] = field(default_factory=list)
-    seconds: dict[str, float] = field(default_factory=dict)
+    log: StageLog = field(default_factory=lambda: StageLog())
     # The layer that a linear classifier takes, and its weights and bias.
     head: tuple[str, Any] | None = None
 
@@ -70,11 +97,47 @@ class Stages:
         """Run a stage, or reuse its part; `kept` if the study refers to the part."""
         self.on_start(*label)
         part = Parts(self.folder / PARTS).do(name, settings, needs, work)
-        if kept:
-            self.parts.append(part)
-        self.seconds[str(label)] = part.seconds
+        self.log.add(label, part, kept=kept)
         self.on_done(*label, part.seconds, part.reused)
         return part
+
+    def task(
+        self,
+        log: StageLog,
+        name: str,
+        label: StageLabel,
+        settings: dict[str, Any],
+        needs: Sequence[Part],
+        work: Callable[[Path, int], dict[str, Any]],
+        *,
+        rank: tuple[float, ...] = (),
+        n_bytes: int = 0,
+        kept: bool = True,
+        in_caller: bool = False,
+    ) -> Task:
+        """Return a stage as a task, whose result is its part; its work takes a number of threads.
+
+        The log is that of the program that the task is a step of. A model runs in the caller.
+        """
+
+        def run(n_threads: int) -> Part:
+            part = Parts(self.folder / PARTS).do(
+                name, settings, needs, lambda folder: work(folder, n_threads)
+            )
+            log.add(label, part, kept=kept)
+            return part
+
+        def ended(part: Part) -> None:
+            self.on_done(*label, part.seconds, part.reused)
+
+        return Task(
+            run,
+            rank=rank,
+            n_bytes=min(n_bytes, self.whole_bytes),
+            in_caller=in_caller,
+            started=lambda: self.on_start(*label),
+            ended=ended,
+        )
 
 
 @dataclass(frozen=True)
@@ -151,47 +214,62 @@ def prepare_data(
 
 def study_layer(
     stages: Stages,
+    log: StageLog,
     prefix: str,
     layer: LayerRecord,
     source: Source,
-    previous: Part | None,
     labelings: Mapping[str, Labeling],
-) -> tuple[LayerRecord, Part | None]:
-    """Find the neighbors, map and scores of a layer, the scores for each labeling.
+    start: Part | None,
+    previous: Promise[Part | None],
+    mapped: Promise[Part | None],
+) -> Steps:
+    """Find the neighbors, map and scores of a layer, the scores for each labeling: a program.
+
+    The map starts from the one in `start`, or else from the previous layer's. The promise `mapped`
+    is for the next layer: this one's map, or the previous one if it has none.
 
     Returns
     -------
     LayerRecord
         The layer with its results.
     Part or None
-        The part with the map that the next layer starts from; None for a dead layer.
+        The part with its map; None for a dead layer, or one that is left out.
     """
     try:
-        return _study_layer(stages, prefix, layer, source, previous, labelings)
+        return (
+            yield from _study_layer(
+                stages, log, prefix, layer, source, labelings, start, previous, mapped
+            )
+        )
     except FATAL:
         raise
     except FAILURES as error:
-        return _left_out(stages, prefix, layer, source, labelings, why_left_out(error)), None
+        if not mapped.is_set:
+            mapped.set((yield previous))
+        why = why_left_out(error)
+        return (yield from _left_out(stages, log, prefix, layer, source, labelings, why)), None
 
 
 def _left_out(
     stages: Stages,
+    log: StageLog,
     prefix: str,
     layer: LayerRecord,
     source: Source,
     labelings: Mapping[str, Labeling],
     why: str,
-) -> LayerRecord:
+) -> Steps:
     """Return the record of a layer that could not be studied, with the reason alone."""
     scores: dict[str, str] = {}
     for number, (key, labeling) in enumerate(labelings.items()):
 
-        def write(folder: Path, labeling: Labeling = labeling) -> dict[str, Any]:
+        def write(folder: Path, n_threads: int, labeling: Labeling = labeling) -> dict[str, Any]:
             nothing = no_scores(layer.shape, labeling, stages.settings, why, why)
             write_scores(folder / "scores.json", nothing)
             return {}
 
-        part = stages.do(
+        part = yield stages.task(
+            log,
             f"{prefix}left-out-{number}" if number else f"{prefix}left-out",
             StageLabel(layer.name, "left out"),
             {"why": why, **stages.settings.scoring(stages.settings.measures)},
@@ -210,72 +288,36 @@ def _left_out(
 
 def _study_layer(
     stages: Stages,
+    log: StageLog,
     prefix: str,
     layer: LayerRecord,
     source: Source,
-    previous: Part | None,
     labelings: Mapping[str, Labeling],
-) -> tuple[LayerRecord, Part | None]:
+    start: Part | None,
+    previous: Promise[Part | None],
+    promised: Promise[Part | None],
+) -> Steps:
     settings, name = stages.settings, layer.name
-    memory = _Points(source, stages.whole_bytes)
-
-    def find_neighbors(folder: Path) -> dict[str, Any]:
-        from ...neighbors import nearest_neighbors
-
-        points = memory.points
-        if is_dead(points):
-            return {"dead": True, "graph": None, "notes": []}
-        points, notes = preprocess(points, settings, stages.whole_bytes // 2)
-        if is_dead(points):
-            return {"dead": True, "graph": None, "notes": list(notes)}
-        graph = nearest_neighbors(
-            points,
-            settings.n_neighbors,
-            settings.metric,
-            n_jobs=stages.n_jobs,
-            max_memory=stages.whole_bytes // 2,
-        )
-        return {"dead": False, "graph": write_graph(folder, graph), "notes": list(notes)}
-
     where = source.described(stages.whole_bytes)
-    neighbors = stages.do(
+    neighbors = yield stages.task(
+        log,
         f"{prefix}neighbors",
         StageLabel(name, "neighbors"),
         {**where, **settings.space, "n_neighbors": settings.n_neighbors},
         [source.part],
-        find_neighbors,
+        partial(_find_neighbors, stages, source),
+        # The first map, for which all others wait, waits for these.
+        rank=(MAPS_FIRST if previous.is_set else NEIGHBORS_NEXT, -source.n_bytes),
+        n_bytes=source.n_bytes,
     )
     dead = neighbors.result["dead"]
     path = f"{PARTS}/{neighbors.path.name}"
     graph = None if dead else GraphRecord(path, **neighbors.result["graph"])
     mapped = None
-    if not dead:
-
-        def find_map(folder: Path) -> dict[str, Any]:
-            from ...projection import map_after
-
-            before = None if previous is None else read_zarr(previous.path, "map")
-            assert graph is not None
-            points = None
-            if before is None:
-                points, _ = preprocess(memory.points, settings, stages.whole_bytes // 2)
-            found = map_after(
-                read_graph(stages.folder, graph),
-                before,
-                points=points,
-                perplexity=settings.perplexity,
-                max_iter=settings.max_iter,
-                random_state=settings.random_state,
-                n_jobs=stages.n_jobs,
-            )
-            write_zarr(folder / "map", found.map_)
-            return {
-                "kl_divergence": float(found.kl_divergence),
-                "start": found.start,
-                "copies": found.n_copies_left_out,
-            }
-
-        mapped = stages.do(
+    if graph is not None:
+        before = (yield previous) if start is None else start
+        mapped = yield stages.task(
+            log,
             f"{prefix}map",
             StageLabel(name, "map"),
             {
@@ -283,58 +325,37 @@ def _study_layer(
                 "max_iter": settings.max_iter,
                 "random_state": settings.random_state,
             },
-            [neighbors, *([] if previous is None else [previous])],
-            find_map,
+            [neighbors, *([] if before is None else [before])],
+            partial(_find_map, stages, source, graph, before),
+            rank=(MAPS_FIRST,),
+            n_bytes=source.n_bytes if before is None else 0,
         )
+    promised.set((yield previous) if mapped is None else mapped)
 
     head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
-
     known = {} if head is None else {"head": True}
-
-    def find_scores(folder: Path, labeling: Labeling, is_first: bool) -> dict[str, Any]:
-        if mapped is None:
-            write_scores(
-                folder / "scores.json", no_scores(memory.points.shape[1:], labeling, settings)
-            )
-            return {"notes": [], "influences": []}
-        assert graph is not None
-        scores = measure_labeled(
-            memory.points,
-            labeling,
-            read_zarr(mapped.path, "map"),
-            settings.to_compute(settings.measures),
-            metric=settings.metric,
-            preprocess=settings.preprocess,
-            head=head if is_first and not settings.preprocess else None,
-            k=settings.k,
-            graph=read_graph(stages.folder, graph),
-            maps={
-                "perplexity": settings.perplexity,
-                "max_iter": settings.max_iter,
-                "random_state": settings.random_state,
-                "n_jobs": stages.n_jobs,
-            },
-            random_state=settings.random_state,
-            n_jobs=stages.n_jobs,
-            max_memory=stages.whole_bytes // 2,
-            **settings.options,
-        )
-        write_scores(folder / "scores.json", scores)
-        known = of_all_samples(of_scores(scores), labeling.labeled)
-        names = write_influences(folder / "influences", known)
-        return {"notes": conflicts(scores), "influences": names}
-
     notes = [*neighbors.result["notes"]]
     notes += [DEAD] if mapped is None else _notes_on_map(mapped.result)
     scores: dict[str, str] = {}
     influences: dict[str, InfluenceRecord] = {}
     for number, (key, labeling) in enumerate(labelings.items()):
-        scored = stages.do(
+        scored = yield stages.task(
+            log,
             f"{prefix}scores-{number}" if number else f"{prefix}scores",
             StageLabel(name, f"scores of {key}" if number else "scores"),
             {**where, **settings.scoring(settings.measures), **known, "influences": True},
             [neighbors, *([] if mapped is None else [mapped])],
-            partial(find_scores, labeling=labeling, is_first=not number),
+            partial(
+                _find_scores,
+                stages,
+                source,
+                graph,
+                mapped,
+                labeling,
+                head if not number and not settings.preprocess else None,
+            ),
+            rank=(SCORES_THEN, -source.n_bytes),
+            n_bytes=source.n_bytes,
         )
         path = f"{PARTS}/{scored.path.name}"
         scores[key] = f"{path}/scores.json"
@@ -358,6 +379,101 @@ def _study_layer(
     return record, mapped
 
 
+def _find_neighbors(stages: Stages, source: Source, folder: Path, n_threads: int) -> dict[str, Any]:
+    from ...neighbors import nearest_neighbors
+
+    settings = stages.settings
+    points = source.read(stages.whole_bytes)
+    if is_dead(points):
+        return {"dead": True, "graph": None, "notes": []}
+    points, notes = preprocess(points, settings, stages.whole_bytes // 2)
+    if is_dead(points):
+        return {"dead": True, "graph": None, "notes": list(notes)}
+    graph = nearest_neighbors(
+        points,
+        settings.n_neighbors,
+        settings.metric,
+        n_jobs=n_threads,
+        max_memory=stages.whole_bytes // 2,
+    )
+    return {"dead": False, "graph": write_graph(folder, graph), "notes": list(notes)}
+
+
+def _find_map(
+    stages: Stages,
+    source: Source,
+    graph: GraphRecord,
+    previous: Part | None,
+    folder: Path,
+    n_threads: int,
+) -> dict[str, Any]:
+    from ...projection import map_after
+
+    settings = stages.settings
+    before = None if previous is None else read_zarr(previous.path, "map")
+    points = None
+    if before is None:
+        read = source.read(stages.whole_bytes)
+        points, _ = preprocess(read, settings, stages.whole_bytes // 2)
+    found = map_after(
+        read_graph(stages.folder, graph),
+        before,
+        points=points,
+        perplexity=settings.perplexity,
+        max_iter=settings.max_iter,
+        random_state=settings.random_state,
+        n_jobs=n_threads,
+    )
+    write_zarr(folder / "map", found.map_)
+    return {
+        "kl_divergence": float(found.kl_divergence),
+        "start": found.start,
+        "copies": found.n_copies_left_out,
+    }
+
+
+def _find_scores(
+    stages: Stages,
+    source: Source,
+    graph: GraphRecord | None,
+    mapped: Part | None,
+    labeling: Labeling,
+    head: Any,
+    folder: Path,
+    n_threads: int,
+) -> dict[str, Any]:
+    settings = stages.settings
+    points = source.read(stages.whole_bytes)
+    if mapped is None or graph is None:
+        write_scores(folder / "scores.json", no_scores(points.shape[1:], labeling, settings))
+        return {"notes": [], "influences": []}
+    scores = measure_labeled(
+        points,
+        labeling,
+        read_zarr(mapped.path, "map"),
+        settings.to_compute(settings.measures),
+        metric=settings.metric,
+        preprocess=settings.preprocess,
+        head=head,
+        k=settings.k,
+        graph=read_graph(stages.folder, graph),
+        maps={
+            "perplexity": settings.perplexity,
+            "max_iter": settings.max_iter,
+            "random_state": settings.random_state,
+            "n_jobs": n_threads,
+        },
+        random_state=settings.random_state,
+        n_jobs=n_threads,
+        max_memory=stages.whole_bytes // 2,
+        **settings.options,
+    )
+    write_scores(folder / "scores.json", scores)
+    known = of_all_samples(of_scores(scores), labeling.labeled)
+    names = write_influences(folder / "influences", known)
+    return {"notes": conflicts(scores), "influences": names}
+
+
 def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:
     copies = result["copies"]
     if not copies:
@@ -366,21 +482,6 @@ def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:
         f"{copies:,} samples have more copies than neighbors are looked at; on the map they lie in "
         "the place of one of them",
     )
-
-
-class _Points:
-    """A layer's points, read on first use and kept while the layer is studied."""
-
-    def __init__(self, source: Source, whole_bytes: int) -> None:
-        self._source = source
-        self._whole_bytes = whole_bytes
-        self._points: Any = None
-
-    @property
-    def points(self) -> Any:
-        if self._points is None:
-            self._points = self._source.read(self._whole_bytes)
-        return self._points
 
 
 def is_dead(points: Any) -> bool:
