@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
-from .._io.npy import SEVERAL, UnreadableError, read_npy
+import numpy as np
+
+from .._io.npy import SEVERAL, UnreadableError, open_npz, read_npy
 from .._typing import Array
 
 
@@ -25,3 +27,52 @@ def read_array(path: Path, name: str) -> Array:
             f"{name}: {path} is not a whole .npy file of plain values: it {message}; "
             "write it with numpy.save(path, array)"
         ) from error
+
+
+def read_labels_alone(data: str) -> Array | None:
+    """Read a file of labels without inputs; None if it is something else.
+
+    Parameters
+    ----------
+    data : str
+        An ``.npy`` file, an ``.npz`` file whose only array is called labels or y, or a ``.txt``
+        file with one label a line.
+
+    Raises
+    ------
+    ValueError
+        If it is such a file and cannot be read.
+    """
+    path = Path(data).expanduser()
+    suffix = path.suffix.lower()
+    if suffix not in (".npy", ".npz", ".txt") or not path.is_file():
+        return None
+    if suffix == ".npy":
+        return read_array(path, "DATA")
+    if suffix == ".txt":
+        return _read_lines(path)
+    try:
+        with open_npz(path) as archive:
+            alone = archive.names in (["labels"], ["y"])
+            return archive.read(archive.names[0]) if alone else None
+    except UnreadableError as error:
+        raise ValueError(
+            f"DATA: {path} {error}; write it with numpy.savez(path, labels=labels)"
+        ) from error
+
+
+def _read_lines(path: Path) -> Array:
+    """Read one label a line: whole numbers if all are, otherwise names."""
+    try:
+        lines = [line.strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError(f"DATA: {path} is not text in UTF-8; write one label a line") from error
+    while lines and not lines[-1]:
+        lines.pop()
+    if not lines or "" in lines:
+        where = f"line {lines.index('') + 1} is empty" if lines else "it is empty"
+        raise ValueError(f"DATA: {path} must hold one label a line; {where}")
+    try:
+        return np.array([int(line) for line in lines], dtype=np.int64)
+    except (ValueError, OverflowError):
+        return np.array(lines)

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .._io.folders import inside
-from ._app import app
+from ._app import command
 from ._paths import file_to_write, folder_to_write, note_on_output_error
+from ._printing import print_study
 from ._streams import Terminal, print_error, print_json
-from .study import print_study
 
 if TYPE_CHECKING:
     from ..studies import Study
@@ -21,9 +21,14 @@ FIGURES = "figures"
 FORMATS = ("png", "svg")
 
 
-@app.command()
+@command(
+    "unknot show my-study",
+    'unknot show my-study -m linear_probe -m nc1 -l "fc*"',
+    "unknot show my-study --wide --csv scores.csv --no-figures",
+    "unknot show my-study --require 'neighborhood_hit(fc1) >= 0.95'",
+)
 def show(
-    folder: Annotated[Path, typer.Argument(help="Folder of a study.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     layers: Annotated[
         list[str] | None,
         typer.Option(
@@ -33,6 +38,18 @@ def show(
             show_default="all",
         ),
     ] = None,
+    measures: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--measures",
+            "-m",
+            help="Name or family of scores to print; can be repeated. unknot measures lists them.",
+            show_default="Neighborhood Hit, linear probe and dimension",
+        ),
+    ] = None,
+    wide: Annotated[
+        bool, typer.Option("--wide", help="Print all scores, in as many tables as they take.")
+    ] = False,
     figures: Annotated[
         bool, typer.Option("--figures/--no-figures", help="Write figures to DIR/figures.")
     ] = True,
@@ -58,15 +75,18 @@ def show(
         bool, typer.Option("--json", help="Print JSON instead of a table, and write no figures.")
     ] = False,
 ) -> None:
-    """Print the scores of a study and draw its maps and curves."""
-    from ..studies import RequirementError, Study
+    """Print the scores of a study and what is notable, and draw its maps and curves."""
+    from ..studies import CompactTable, RequirementError, Study
 
+    if measures and wide:
+        raise ValueError("--wide: it prints all measures; leave out --measures, or --wide")
     target = None if csv is None else file_to_write(csv, "--csv")
     if figures and not as_json and folder.is_dir():
         folder_to_write(inside(folder, FIGURES), "DIR")
     study = Study.load(folder)
     if labels is not None:
         study = labeling_of(study, labels)
+    CompactTable(study, measures or ())  # names are checked before anything is written
     failed = None
     if require:
         try:
@@ -82,7 +102,7 @@ def show(
             print_json(study.scores.to_json())
         else:
             console = Terminal()
-            print_study(console, study)
+            print_study(console, study, measures or (), wide=wide)
             if figures:
                 for path in draw_figures(study, folder):
                     console.print_line(f"Wrote {path}")

@@ -1,17 +1,19 @@
 """Studies: every layer of a network on labeled data, with maps, scores and controls."""
 
+# What is imported as itself is for later rooms, not for users.
+from ._compact import CompactTable as CompactTable
 from ._compare import Comparison, Difference
 from ._layer import LayerStudy
 from ._pipeline.epochs import EpochRecorder
 from ._pipeline.plan import Plan
 from ._pipeline.run import study
-
-# For the lab, not for users.
+from ._pipeline.settings import DEFAULT_MEASURES as DEFAULT_MEASURES
 from ._pipeline.sharing import share_inputs as share_inputs
 from ._require import Requirement, RequirementError, Requirements
 from ._store.format import MANIFEST as MANIFEST
 from ._store.format import StudyError
 from ._study import Study
+from ._summary import Summary
 from ._table import ScoreTable
 
 __all__ = [
@@ -26,5 +28,6 @@ __all__ = [
     "ScoreTable",
     "Study",
     "StudyError",
+    "Summary",
     "study",
 ]

@@ -12,12 +12,41 @@ if TYPE_CHECKING:
 
     from ..metrics import SimilarityMatrix
     from ._study import Study
+    from ._summary import Summary
 else:
-    Figure = SimilarityMatrix = Study = Any
+    Figure = SimilarityMatrix = Study = Summary = Any
 
 
 class StudyViews:
     """The methods of a study that only hand it on; see `Study`."""
+
+    def summary(self) -> Summary:
+        """Say what is notable: the best layer, the most mixed classes, labels to check, notes.
+
+        Returns
+        -------
+        Summary
+            It prints as sentences.
+
+        See Also
+        --------
+        Study.scores : All scores, as a table.
+        Study.compare_layers : Compares the layers, with intervals and p values.
+
+        Examples
+        --------
+        >>> import numpy as np, unknot
+        >>> labels = np.repeat([0, 1, 2], 40)
+        >>> pixels = np.random.default_rng(0).normal(size=(120, 3)) + labels[:, None]
+        >>> layers = {"fc1": pixels + 20 * labels[:, None], "fc2": pixels + labels[:, None]}
+        >>> options = dict(measures="neighborhood_hit", max_iter=250, n_neighbors=60)
+        >>> study = unknot.study(layers, (pixels, labels), perplexity=20, **options)
+        >>> study.summary().best_layer
+        'fc1'
+        """
+        from ._summary import summarize
+
+        return summarize(cast(Study, self))
 
     def similarity(
         self, other: Study | None = None, measure: Any = "linear_cka", **options: Any

@@ -249,7 +249,11 @@ class EpochRecorder:
         epochs: dict[int, MomentRecord] = {}
         maps: dict[str, Part] = {}
         stages, first = self._stages, next(iter(self._data.labelings))
-        with stage_callbacks(self._progress, None) as (stages.on_start, stages.on_done):
+        with stage_callbacks(self._progress, None) as (
+            stages.on_start,
+            stages.on_done,
+            _,
+        ):
             for epoch in self.captured:
                 extracted = self._captured[epoch]
                 records, sources = layers_of(extracted, data_part, len(self._data.labels))

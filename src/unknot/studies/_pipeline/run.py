@@ -24,7 +24,7 @@ from .layers import layers_of, study_layers
 from .measuring import HEADS
 from .memory import in_memory
 from .plan import Plan, plan_of, prepare_model
-from .progress import plan_printer, stage_callbacks
+from .progress import stage_callbacks
 from .settings import StudySettings
 from .sources import Reading
 from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
@@ -272,9 +272,9 @@ def study(
         return only_said
 
     def run(folder: Path) -> Study:
-        with stage_callbacks(progress, on_stage) as (start, done):
+        with stage_callbacks(progress, on_stage, on_plan) as (start, done, tell_plan):
             stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
-            stages.on_plan = on_plan or plan_printer(progress)
+            stages.on_plan = tell_plan
             _run(
                 stages,
                 adapter,
