@@ -8,6 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..._cluster import workers_of
 from ..._io.temporary import TemporaryFolder
 from ..._validation.numbers import memory_budget
 from .._store.loading import load_study
@@ -78,6 +79,8 @@ def study(
     progress: bool = True,
     on_stage: OnStage | None = None,
     on_plan: Callable[[Plan], None] | None = None,
+    executor: Any = None,
+    client: Any = None,
 ) -> StudyOrPlan:
     """Study how a model represents labeled data, layer by layer.
 
@@ -180,6 +183,13 @@ def study(
         layers run at the same time, unless `n_jobs` is 1.
     on_plan : callable, default=None
         Called with the `Plan` before the model runs over all samples; prints it by default.
+    executor : concurrent.futures.Executor, default=None
+        Where neighbors, maps and scores are computed, such as a ``ProcessPoolExecutor``; the model
+        runs in this process. `out` must be a folder that the workers see.
+    client : distributed.Client, str or True, default=None
+        The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
+        True for a cluster on this machine. The files are the same, byte for byte. For many models
+        or checkpoints use `unknot.study_many`, which scales further.
 
     Returns
     -------
@@ -196,9 +206,12 @@ def study(
         If the study does not fit on the disk, which is known before the work; if the disk is full
         nevertheless, in which case finished work is kept and the next run resumes; or if
         another process is writing to `out`.
+    ClusterError
+        If workers do not answer, do not see `out`, or die; the message names the remedy.
 
     See Also
     --------
+    unknot.study_many : Studies many models, checkpoints or seeds.
     unknot.extract : The activations alone.
     unknot.measure : The scores of one set of points.
     unknot.studies.EpochRecorder : Studies of a training, epoch by epoch.
@@ -272,8 +285,13 @@ def study(
         return only_said
 
     def run(folder: Path) -> Study:
-        with stage_callbacks(progress, on_stage, on_plan) as (start, done, tell_plan):
-            stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
+        with (
+            workers_of(executor, client, n_jobs) as workers,
+            stage_callbacks(progress, on_stage, on_plan) as (start, done, tell_plan),
+        ):
+            if workers is not None:
+                workers.check(folder)
+            stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), workers, start, done)
             stages.on_plan = tell_plan
             _run(
                 stages,
