@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import secrets
 from collections.abc import Callable, Iterator
-from concurrent.futures import BrokenExecutor, CancelledError, Executor, ThreadPoolExecutor
+from concurrent.futures import BrokenExecutor, CancelledError, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from functools import partial
 from pathlib import Path
@@ -71,7 +71,7 @@ class ExecutorWorkers:
     # How an error names it.
     name = "executor"
 
-    def __init__(self, executor: Executor, n_jobs: int | None) -> None:
+    def __init__(self, executor: Any, n_jobs: int | None) -> None:
         self._executor = executor
         self._n_jobs = n_jobs
 

@@ -16,7 +16,7 @@ from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from .thread_team import POLL_INTERVAL, AbandonedError, abandoned_when
 
@@ -85,6 +85,7 @@ class Promise(Generic[Value]):
 Program: TypeAlias = Generator[Task | Promise[Any], Any, Any]
 
 
+@runtime_checkable
 class Workers(Protocol):
     """Other threads, processes or machines that tasks can be sent to."""
 

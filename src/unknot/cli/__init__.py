@@ -25,6 +25,7 @@ from . import report as report
 from . import open as open_  # noqa: F401
 
 # isort: on
+from .._cluster.errors import ClusterError
 from ._app import app
 
 # For the documentation.
@@ -109,7 +110,7 @@ def _one_line(error: Exception) -> str:
         return message and f"{message} ({command} --help says more)"
     text = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
     text = "; ".join([text, *getattr(error, "__notes__", [])])
-    if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and text:
+    if isinstance(error, (ValueError, TypeError, OSError, ImportError, ClusterError)) and text:
         return text
     if isinstance(error, MemoryError):
         return f"out of memory ({text}); use fewer samples" if text else "out of memory"

@@ -36,15 +36,16 @@ _SIZE = "Time and space"
     "unknot study layers.npz labels.npy      # saved activations and their labels",
     'unknot study model.onnx photos/ -l "block*" --max-samples 5000',
     "unknot study bert/ texts.npz --plan     # only says what it would take",
+    "unknot study epochs/*.keras mnist       # checkpoints, each a study, and a page of all",
 )
 def study(
-    model: Annotated[
-        str,
+    models: Annotated[
+        list[str],
         typer.Argument(
             metavar="MODEL",
-            help="Saved model: .keras, .h5, .yaml, .onnx, .pt2, TorchScript, a state_dict or "
-            ".safetensors (with --factory), or a folder of Hugging Face, SentenceTransformers, "
-            "timm or a SavedModel; or an .npz file of layer -> points.",
+            help="One or several saved models: .keras, .h5, .yaml, .onnx, .pt2, TorchScript, a "
+            "state_dict or .safetensors (with --factory), or a folder of Hugging Face, "
+            "SentenceTransformers, timm or a SavedModel; or an .npz file of layer -> points.",
         ),
     ],
     data: Annotated[
@@ -197,13 +198,62 @@ def study(
     random_state: SeedOption = 0,
     n_jobs: JobsOption = None,
     backend: BackendOption = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask scheduler whose workers make the studies, or the stages of one: its "
+            "address, the path of its file, or auto for one on this machine.",
+            show_default="none",
+            rich_help_panel=_SIZE,
+        ),
+    ] = None,
 ) -> None:
     """Study every layer of a trained model on labeled data: maps, scores and controls.
 
     Finished parts are reused: an interrupted run continues where it stopped.
     """
-    from .._io.folders import inside
     from .._keras import import_keras
+
+    if backend is not None:
+        import_keras(backend, feature="This model")
+    options = {
+        "layers": _layers_of(layers),
+        "measures": "all" if measures == ["all"] else measures or None,
+        "metric": metric,
+        "preprocess": preprocess or None,
+        "max_samples": max_samples,
+        "perplexity": perplexity,
+        "k": k,
+        "n_neighbors": n_neighbors,
+        "max_iter": max_iter,
+        "untrained": untrained,
+        "keep_points": keep_points,
+        "class_names": _class_names_of(class_names),
+        "ignore_labels": [*map(_int_or_str, ignore_labels)] if ignore_labels else (-1, -100),
+        "label_kind": label_kind,
+        "accuracy": accuracy,
+        "max_memory": max_memory,
+        "pool": _pool_of(pool),
+        "project": project,
+        "measure_options": {"n_refits": n_refits} if n_refits else None,
+        "random_state": random_state,
+        "n_jobs": n_jobs,
+        "client": True if scheduler == "auto" else scheduler,
+    }
+    loading = {"factory": factory, "trust_pickle": trust_pickle}
+    if len(models) > 1:
+        if plan:
+            raise ValueError("--plan is of one model; name one")
+        _study_many(models, data, out or Path("studies"), loading, options)
+    else:
+        _study_one(models[0], data, out, loading, {**options, "plan": plan})
+
+
+def _study_one(
+    model: str, data: str, out: Path | None, loading: dict[str, Any], options: dict[str, Any]
+) -> None:
+    from .._io.folders import inside
     from ..datasets import load_dataset
     from ..report import write_report
     from ..representations import load_for_inference
@@ -215,15 +265,13 @@ def study(
     folder = folder_to_write(out, "--out")
     labels = read_labels_alone(data)
     dataset: Any = load_dataset(data) if labels is None else (None, labels)
-    if backend is not None:
-        import_keras(backend, feature="This model")
 
     def print_stage(layer: str, stage: str, seconds: float, reused: bool) -> None:
         status = "done before" if reused else f"{seconds:.1f} s"
         console.print(shown(f"  {layer}: {stage}, {status}"), highlight=False, markup=False)
 
     console.print(shown(f"Studying {model} on {data}, into {out}"), highlight=False, markup=False)
-    loaded = load_for_inference(model, factory=factory, trust_pickle=trust_pickle)
+    loaded = load_for_inference(model, **loading)
     if labels is not None and not isinstance(loaded, Mapping):
         raise ValueError(
             f"DATA: {data} holds labels alone, which do for an .npz file of layers; {model} needs "
@@ -233,32 +281,11 @@ def study(
         result: Any = study_model(
             loaded,
             dataset,
-            layers=_layers_of(layers),
-            measures="all" if measures == ["all"] else measures or None,
-            metric=metric,
-            preprocess=preprocess or None,
             out=folder,
             name=Path(model).stem,
-            max_samples=max_samples,
-            perplexity=perplexity,
-            k=k,
-            n_neighbors=n_neighbors,
-            max_iter=max_iter,
-            untrained=untrained,
-            keep_points=keep_points,
-            class_names=_class_names_of(class_names),
-            ignore_labels=(-1, -100) if not ignore_labels else [*map(_int_or_str, ignore_labels)],
-            label_kind=label_kind,
-            accuracy=accuracy,
-            max_memory=max_memory,
-            pool=_pool_of(pool),
-            plan=plan,
-            project=project,
-            measure_options={"n_refits": n_refits} if n_refits else None,
-            random_state=random_state,
-            n_jobs=n_jobs,
             on_stage=print_stage,
             on_plan=lambda said: console.print_line(str(said)),
+            **options,
         )
     if isinstance(result, Plan):
         console.print_line(str(result))
@@ -266,12 +293,45 @@ def study(
             console.print_line(f"{note}.")
         return
     with note_on_output_error(f"the study is complete in {out}; write its page with unknot report"):
-        write_report(result, inside(folder, PAGE), n_jobs=n_jobs)
+        write_report(result, inside(folder, PAGE), n_jobs=options["n_jobs"])
         console.print()
         print_study(console, result)
         console.print_line(
             f"Everything is in {out}. Its page is {out / PAGE} (unknot open {out}); all scores and "
             f"the figures: unknot show {out} --wide."
+        )
+
+
+def _study_many(
+    models: list[str], data: str, out: Path, loading: dict[str, Any], options: dict[str, Any]
+) -> None:
+    from .._io.folders import inside
+    from ..studies import study_many
+
+    console = Terminal()
+    folder = folder_to_write(out, "--out")
+    labels = read_labels_alone(data)
+
+    def print_study_ended(name: str, seconds: float, error: str) -> None:
+        outcome = f"failed: {error}" if error else f"{seconds:.1f} s"
+        console.print_line(f"  {name}: {outcome}")
+
+    console.print_line(f"Studying {len(models)} models on {data}, into {out}")
+    with note_on_output_error(f"finished parts are in {out}; run the same command to continue"):
+        studies = study_many(
+            models,
+            data if labels is None else (None, labels),
+            out=folder,
+            load_options=loading,
+            on_study=print_study_ended,
+            **options,
+        )
+        studies.report(inside(folder, PAGE))
+        console.print()
+        console.print(studies, highlight=False)
+        console.print_line(
+            f"Everything is in {out}, a study in each folder (unknot open {out}/NAME); the page of "
+            f"all is {out / PAGE}."
         )
 
 

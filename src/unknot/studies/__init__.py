@@ -1,10 +1,14 @@
 """Studies: every layer of a network on labeled data, with maps, scores and controls."""
 
+from .._cluster.errors import ClusterError
+
 # What is imported as itself is for later rooms, not for users.
 from ._compact import CompactTable as CompactTable
 from ._compare import Comparison, Difference
 from ._layer import LayerStudy
+from ._many import Studies
 from ._pipeline.epochs import EpochRecorder
+from ._pipeline.many import study_many
 from ._pipeline.plan import Plan
 from ._pipeline.run import study
 from ._pipeline.settings import DEFAULT_MEASURES as DEFAULT_MEASURES
@@ -17,6 +21,7 @@ from ._summary import Summary
 from ._table import ScoreTable
 
 __all__ = [
+    "ClusterError",
     "Comparison",
     "Difference",
     "EpochRecorder",
@@ -26,8 +31,10 @@ __all__ = [
     "RequirementError",
     "Requirements",
     "ScoreTable",
+    "Studies",
     "Study",
     "StudyError",
     "Summary",
     "study",
+    "study_many",
 ]
