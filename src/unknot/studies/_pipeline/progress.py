@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from ..._console import supports_live_display
 from ..._io.text import shown
 from .stages import OnPlan, OnStage
+
+# Columns that the spinner and the time take.
+_BESIDE = 12
 
 
 def plan_printer(progress: bool) -> Callable[[object], None]:
@@ -46,6 +49,7 @@ def stage_callbacks(
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = SpinnerColumn(), TextColumn("{task.description}", markup=False), TimeElapsedColumn()
+    running: list[tuple[str, str]] = []
     with Progress(*columns, console=console, transient=True) as bar:
         task = bar.add_task("")
 
@@ -58,12 +62,18 @@ def stage_callbacks(
             yield
             bar.start()
 
+        def describe() -> None:
+            bar.update(task, description=_running(running, console.width - _BESIDE))
+
         def start(layer: str, stage: str) -> None:
-            bar.reset(task, description=shown(f"{layer}: {stage}"))
+            running.append((layer, stage))
+            describe()
 
         def done_alone(layer: str, stage: str, seconds: float, reused: bool) -> None:
+            if (layer, stage) in running:
+                running.remove((layer, stage))
+            describe()
             if on_stage is not None:
-                bar.update(task, description="")
                 with erased():
                     on_stage(layer, stage, seconds, reused)
 
@@ -72,3 +82,9 @@ def stage_callbacks(
                 tell_plan(plan)
 
         yield start, done_alone, tell_plan_alone
+
+
+def _running(stages: Sequence[tuple[str, str]], width: int) -> str:
+    """Return the stages that run now, cut to a width."""
+    text = shown("; ".join(f"{layer}: {stage}" for layer, stage in stages))
+    return text if len(text) <= width else text[: max(width - 1, 0)] + "…"
