@@ -251,3 +251,25 @@ def test_embed_names_the_sample_that_is_not_finite(call, files, monkeypatch):
         assert "POINTS must be finite; got 1 NaN" in err
         assert "sample 7" in err
         assert "scikit-learn" not in err
+
+
+def test_figures_of_a_width_and_their_captions(call, folder):
+    import matplotlib.pyplot as plt
+
+    figures = folder / "figures"
+    code, out, err = call("show", folder, "-m", "nc1", "--width", 3.3)
+    assert (code, err) == (0, "")
+    names = {f"{name}.{kind}" for name in ("maps", "curves") for kind in ("png", "svg", "pdf")}
+    assert {path.name for path in figures.iterdir()} == {*names, "captions.txt"}
+    assert out.count("Wrote ") == 7
+    assert plt.imread(figures / "maps.png").shape[1] == 990  # 3.3 inches of 300 dots
+    maps, curves = (figures / "captions.txt").read_text().strip().split("\n\n")
+    assert maps.startswith("maps: Maps of 120 points of 4 classes; Neighborhood Hit (NH)")
+    assert "perplexity 10; seed 0." in maps
+    assert curves.startswith("curves: NC1, spread within classes; ")
+    code, _, err = call("show", folder, "--width", 1)
+    assert code == 2
+    assert "width must be a number from 2.5 to 40 inches, such as 3.3 or 6.9; got 1" in err
+    for path in figures.iterdir():
+        path.unlink()
+    figures.rmdir()

@@ -43,6 +43,7 @@ _METAVARS = {
     "reference": "NAME",
     "require": "TEXT",
     "title": "TEXT",
+    "width": "X",
 }
 
 

@@ -18,12 +18,14 @@ else:
 
 # Subfolder of a study's folder.
 FIGURES = "figures"
-FORMATS = ("png", "svg")
+FORMATS = ("png", "svg", "pdf")
+CAPTIONS = "captions.txt"
 
 
 @command(
     "unknot show my-study",
     'unknot show my-study -m linear_probe -m nc1 -l "fc*"',
+    "unknot show my-study -m neighborhood_hit --width 3.3    # figures for a column",
     "unknot show my-study --wide --csv scores.csv --no-figures",
     "unknot show my-study --require 'neighborhood_hit(fc1) >= 0.95'",
 )
@@ -43,8 +45,8 @@ def show(
         typer.Option(
             "--measures",
             "-m",
-            help="Name or family of scores to print; can be repeated. unknot measures lists them.",
-            show_default="Neighborhood Hit, linear probe and dimension",
+            help="Name or family of scores; can be repeated. unknot measures lists them.",
+            show_default="three printed, all drawn",
         ),
     ] = None,
     wide: Annotated[
@@ -53,6 +55,13 @@ def show(
     figures: Annotated[
         bool, typer.Option("--figures/--no-figures", help="Write figures to DIR/figures.")
     ] = True,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            help="Width of the figures in inches, for print: 3.3 is a column, 6.9 two.",
+            show_default="for screens",
+        ),
+    ] = None,
     csv: Annotated[
         Path | None,
         typer.Option(
@@ -104,7 +113,7 @@ def show(
             console = Terminal()
             print_study(console, study, measures or (), wide=wide)
             if figures:
-                for path in draw_figures(study, folder):
+                for path in draw_figures(study, folder, measures, width):
                     console.print_line(f"Wrote {path}")
             if failed is not None:
                 console.print(failed.failed)
@@ -130,28 +139,47 @@ def labeling_of(study: Study, name: str) -> Study:
     return labeling
 
 
-def draw_figures(study: Study, folder: Path) -> list[Path]:
+def draw_figures(
+    study: Study, folder: Path, measures: list[str] | None = None, width: float | None = None
+) -> list[Path]:
     """Draw maps, curves and, if recorded, curves over epochs into the folder of a study.
+
+    Parameters
+    ----------
+    study : Study
+    folder : Path
+        Of the study.
+    measures : list of str, optional
+        Names or families of the curves' measures; all by default.
+    width : float, optional
+        Width in inches, for print.
 
     Returns
     -------
     list of Path
-        The files written.
+        The files written; the last holds captions.
     """
+    from .._io.atomic import write_text
     from ..figures import save_figure
+    from ..studies import CompactTable
 
     names = [f"{name}.{suffix}" for name in ("maps", "curves", "epochs") for suffix in FORMATS]
-    paths = {name: inside(folder, f"{FIGURES}/{name}") for name in names}
+    paths = {name: inside(folder, f"{FIGURES}/{name}") for name in [*names, CAPTIONS]}
     drawn = {}
+    chosen = CompactTable(study, measures).chosen() if measures else None
     if any(layer.map is not None for layer in study.layers.values()):
-        drawn["maps"] = study.figure()
+        drawn["maps"] = study.figure(width=width)
     if len(study.scores.measures):
-        drawn["curves"] = study.curves()
+        drawn["curves"] = study.curves(chosen, width=width)
         if study.epochs is not None:
-            drawn["epochs"] = study.curves(over="epochs")
+            drawn["epochs"] = study.curves(chosen, over="epochs", width=width)
     written = []
     for name, figure in drawn.items():
         for suffix in FORMATS:
             written.append(paths[f"{name}.{suffix}"])
             save_figure(figure, written[-1])
+    if drawn:
+        captions = (f"{name}: {getattr(figure, 'caption', '')}" for name, figure in drawn.items())
+        written.append(paths[CAPTIONS])
+        write_text(written[-1], "\n\n".join(captions) + "\n")
     return written

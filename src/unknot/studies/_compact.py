@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from .._io.formatting import ARROWS, format_column, format_number
-from .._io.text import shown
+from .._io.text import cut_names, shown
 
 if TYPE_CHECKING:
     from rich.console import Console, ConsoleOptions, RenderResult
@@ -71,9 +70,10 @@ class CompactTable:
     measures: Sequence[str] = ()
 
     def __post_init__(self) -> None:
-        self._chosen()
+        self.chosen()
 
-    def _chosen(self) -> list[str]:
+    def chosen(self) -> list[str]:
+        """Return the names of the scores that are shown, in order."""
         from .._io.text import did_you_mean
 
         measured = list(self.study.scores.measures)
@@ -99,7 +99,7 @@ class CompactTable:
         return chosen
 
     def __rich_console__(self, console: Console, options: ConsoleOptions) -> RenderResult:
-        yield from _render(self.study, self._chosen(), options.max_width)
+        yield from _render(self.study, self.chosen(), options.max_width)
 
 
 def _render(study: Study, measures: Sequence[str], width: int) -> Iterator[Any]:
@@ -126,7 +126,7 @@ def _render(study: Study, measures: Sequence[str], width: int) -> Iterator[Any]:
         table.add_column("layer", no_wrap=True, max_width=limit)
         for column in band:
             table.add_column(Text(column.heading), no_wrap=False)
-        for row, name in enumerate(shortened(names, limit)):
+        for row, name in enumerate(cut_names(names, limit, cell_len)):
             cells = [_cell(column, row, parts, bar) for column in band]
             table.add_row(Text(name), *cells)
         yield table
@@ -252,53 +252,6 @@ def _bar(value: float | None, low: float, high: float, width: int) -> str:
         return ""
     halves = round(2 * width * min(max((value - low) / (high - low), 0.0), 1.0))
     return "━" * (halves // 2) + "╸" * (halves % 2)
-
-
-def shortened(names: Sequence[str], width: int) -> list[str]:
-    """Cut names that are too long, where all of these begin alike, then where they end alike.
-
-    What is still too long is cut in its middle.
-
-    Examples
-    --------
-    >>> shortened(["inputs", "encoder.block.1.dense", "encoder.block.12.dense"], 12)
-    ['inputs', '…1.dense', '…12.dense']
-    >>> shortened(["a_name_without_parts"], 12)
-    ['a_name_…arts']
-    """
-    from rich.cells import cell_len
-
-    long = [name for name in names if cell_len(name) > width]
-    cut: dict[str, str] = {}
-    if len(long) > 1:
-        parts = [re.findall(r"[^./]+|[./]", name) for name in long]
-        start = _in_common(parts)
-        end = _in_common([each[start:][::-1] for each in parts])
-        for name, each in zip(long, parts, strict=True):
-            head = "…" if start else ""
-            without = head + "".join(each[start:])
-            if cell_len(without) > width and end:
-                without = head + "".join(each[start : len(each) - end]) + "…"
-            cut[name] = without
-    return [_cut_middle(cut.get(name, name), width) for name in names]
-
-
-def _in_common(parts: Sequence[Sequence[str]]) -> int:
-    """Return how many parts all begin with, but one of each at least is left."""
-    most = min(map(len, parts)) - 1
-    return next((n for n in range(most) if len({each[n] for each in parts}) > 1), max(most, 0))
-
-
-def _cut_middle(name: str, width: int) -> str:
-    from rich.cells import cell_len, set_cell_size
-
-    if cell_len(name) <= width:
-        return name
-    kept = width - 1
-    end = name
-    while cell_len(end) > kept // 3 + 1:
-        end = end[1:]
-    return f"{set_cell_size(name, kept - cell_len(end))}…{end}"
 
 
 def _legend(with_untrained: bool, columns: Sequence[_Column]) -> str:

@@ -148,11 +148,12 @@ class StudyViews:
         Parameters
         ----------
         **options
-            Passed to `unknot.figures.layer_strip`.
+            Passed to `unknot.figures.layer_strip`; ``width=6.9`` draws for print.
 
         Returns
         -------
         matplotlib.figure.Figure
+            Its ``caption`` holds the number of samples, k, KL divergences and the seed.
 
         See Also
         --------
@@ -176,11 +177,13 @@ class StudyViews:
             The measures to draw; all by default.
         over : {"layers", "epochs"}, default="layers"
         **options
-            Passed to `unknot.figures.layer_curves` or `unknot.figures.epoch_curves`.
+            Passed to `unknot.figures.layer_curves` or `unknot.figures.epoch_curves`; ``width=6.9``
+            draws for print.
 
         Returns
         -------
         matplotlib.figure.Figure
+            Its ``caption`` holds the number of samples, k and the seed.
 
         See Also
         --------
