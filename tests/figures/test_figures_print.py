@@ -167,6 +167,16 @@ def test_text_stays_text(tmp_path):
     assert b"/FontFile2" in save_figure(fig, tmp_path / "a.pdf").read_bytes()
 
 
+def test_names_on_the_map_stay_text(digits, tmp_path):
+    """Their white outlines are drawn below, as paths."""
+    fig = figures.lab_panel(*digits, class_names=NAMES, width=TWO_COLUMNS)
+    text = save_figure(fig, tmp_path / "a.svg").read_text()
+    # In the legend, and on one map at least.
+    for name in ("zero", "six"):
+        assert text.count(f">{name}</text>") >= 2
+    assert "stroke: #ffffff; stroke-width: 2.2" in text
+
+
 @pytest.mark.parametrize("width", [COLUMN, None])
 def test_legends_of_many_classes_are_capped(width):
     rng = np.random.default_rng(0)

@@ -3,7 +3,7 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.legend import Legend
 from matplotlib.lines import Line2D
-from matplotlib.patheffects import withStroke
+from matplotlib.patheffects import Stroke, withStroke
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
@@ -261,6 +261,19 @@ def add_legend(
         columnspacing=_COLUMN_GAP,
         labelspacing=_ROW_GAP,
     )
+
+
+class OutlinedText(Text):
+    """Text with a white outline, which stays text in SVG and PDF; path effects make it outlines."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the outline, then the text."""
+        self.set_path_effects([Stroke(linewidth=HALO, foreground="white")])
+        try:
+            super().draw(renderer)
+        finally:
+            self.set_path_effects([])
+        super().draw(renderer)
 
 
 def halo(color: str = "white", width: float = HALO) -> list[withStroke]:

@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from .._typing import Array, Bool, Float64, Labels
-from ._layout import halo, literal, spread_labels, text_width
+from ._layout import OutlinedText, literal, spread_labels, text_width
 from ._palette import INK, MUTED
 from ._style import sheet
 from ._view import panel_size
@@ -112,7 +112,7 @@ def write_names_at(
     if bold is None:
         bold = np.ones(len(names), bool)
     for (x, y), name, is_bold in zip(placed * per_inch + low, names, bold, strict=True):
-        ax.text(
+        text = OutlinedText(
             x,
             y,
             literal(name),
@@ -121,7 +121,7 @@ def write_names_at(
             color=INK if is_bold else MUTED,
             ha="center",
             va="center_baseline",
-            path_effects=halo(),
             zorder=6 if is_bold else 5,
         )
+        ax.add_artist(text)
     return True
