@@ -29,6 +29,7 @@ _METAVARS = {
     "max_samples": "N",
     "measure": "NAME",
     "measures": "NAME",
+    "metadata": "FILE",
     "method": "NAME",
     "metric": "NAME",
     "n_jobs": "N",
@@ -42,6 +43,7 @@ _METAVARS = {
     "random_state": "N",
     "reference": "NAME",
     "require": "TEXT",
+    "samples": "FILE",
     "title": "TEXT",
     "width": "X",
 }

@@ -1,6 +1,10 @@
 """Reading arrays from files, with one-line errors."""
 
+import csv
+import datetime
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,6 +63,59 @@ def read_labels_alone(data: str) -> Array | None:
         raise ValueError(
             f"DATA: {path} {error}; write it with numpy.savez(path, labels=labels)"
         ) from error
+
+
+def read_table(path: Path, name: str) -> dict[str, list[Any]]:
+    """Read a CSV file with a header: columns of numbers, booleans, dates (ISO 8601) or text.
+
+    Empty cells are missing. A column is of a kind if all of its cells are.
+
+    Raises
+    ------
+    ValueError
+        If it cannot be read, or a row has more or fewer cells than the header; errors name the
+        option.
+    """
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            rows = list(csv.reader(stream, strict=True))
+    except FileNotFoundError as error:
+        raise FileNotFoundError(f"{name}: {path}: no such file") from error
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise ValueError(f"{name}: {path} is not a CSV file in UTF-8: {error}") from error
+    if not rows:
+        raise ValueError(f"{name}: {path} is empty; its first line must name the columns")
+    header, *cells = [row for row in rows if row]
+    if len(set(header)) < len(header):
+        raise ValueError(f"{name}: {path} has two columns of one name: {', '.join(header)}")
+    for number, row in enumerate(cells, 1):
+        if len(row) != len(header):
+            raise ValueError(
+                f"{name}: row {number} of {path} has {len(row)} cells; its header has {len(header)}"
+            )
+    return {key: _values_of([row[i] for row in cells]) for i, key in enumerate(header)}
+
+
+def _values_of(cells: list[str]) -> list[Any]:
+    """Return the cells as the first of numbers, booleans and dates that all of them are."""
+    for convert in (_number, _boolean, datetime.datetime.fromisoformat):
+        try:
+            return [None if cell == "" else convert(cell) for cell in cells]
+        except ValueError:
+            continue
+    return [cell or None for cell in cells]
+
+
+def _number(cell: str) -> float:
+    if not re.fullmatch(r"\s*[-+]?(\d+\.?\d*|\.\d+)([eE][-+]?\d+)?\s*|nan|NaN|NA", cell):
+        raise ValueError
+    return float("nan") if cell.startswith(("n", "N")) else float(cell)
+
+
+def _boolean(cell: str) -> bool:
+    if cell.lower() not in ("true", "false"):
+        raise ValueError
+    return cell.lower() == "true"
 
 
 def _read_lines(path: Path) -> Array:

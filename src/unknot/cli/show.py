@@ -68,6 +68,13 @@ def show(
             help="CSV file to write all scores to, including those per class.", show_default="none"
         ),
     ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file to write the samples to: labels, predictions and metadata.",
+            show_default="none",
+        ),
+    ] = None,
     labels: Annotated[
         str | None,
         typer.Option(help="Name of a labeling, of a study with several.", show_default="the first"),
@@ -90,6 +97,7 @@ def show(
     if measures and wide:
         raise ValueError("--wide: it prints all measures; leave out --measures, or --wide")
     target = None if csv is None else file_to_write(csv, "--csv")
+    listed = None if samples is None else file_to_write(samples, "--samples")
     if figures and not as_json and folder.is_dir():
         folder_to_write(inside(folder, FIGURES), "DIR")
     study = Study.load(folder)
@@ -106,6 +114,8 @@ def show(
         study = study.select(layers)
     if target is not None:
         study.scores.to_csv(target)
+    if listed is not None:
+        study.to_csv(listed)
     with note_on_output_error(f"the study in {folder} is unchanged"):
         if as_json:
             print_json(study.scores.to_json())

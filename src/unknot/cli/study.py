@@ -20,7 +20,7 @@ from ._app import (
     TrustOption,
     command,
 )
-from ._files import read_labels_alone
+from ._files import read_labels_alone, read_table
 from ._paths import folder_to_write, note_on_output_error
 from ._printing import print_study
 from ._streams import Terminal
@@ -132,6 +132,14 @@ def study(
             rich_help_panel=_MODEL,
         ),
     ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file of what else is known of each sample, with a header.",
+            show_default="none",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
     accuracy: Annotated[
         bool | None,
         typer.Option(
@@ -229,6 +237,7 @@ def study(
         "max_iter": max_iter,
         "untrained": untrained,
         "keep_points": keep_points,
+        "metadata": None if metadata is None else read_table(metadata, "--metadata"),
         "class_names": _class_names_of(class_names),
         "ignore_labels": [*map(_int_or_str, ignore_labels)] if ignore_labels else (-1, -100),
         "label_kind": label_kind,

@@ -7,6 +7,7 @@ from ._compact import CompactTable as CompactTable
 from ._compare import Comparison, Difference
 from ._layer import LayerStudy
 from ._many import Studies
+from ._metadata import MetadataColumn
 from ._pipeline.epochs import EpochRecorder
 from ._pipeline.many import study_many
 from ._pipeline.plan import Plan
@@ -26,6 +27,7 @@ __all__ = [
     "Difference",
     "EpochRecorder",
     "LayerStudy",
+    "MetadataColumn",
     "Plan",
     "Requirement",
     "RequirementError",

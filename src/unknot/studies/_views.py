@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -141,6 +142,28 @@ class StudyViews:
         if len(found.failed):
             raise RequirementError(found.failed)
         return found
+
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a row for each sample: label, prediction, confidence and metadata, atomically.
+
+        Parameters
+        ----------
+        path : path
+            Dates are written as in ISO 8601, booleans as true and false; what is missing is empty.
+
+        See Also
+        --------
+        unknot.studies.ScoreTable.to_csv : Writes the scores.
+        MetadataColumn : A column of metadata.
+        """
+        from ._samples import write_csv
+
+        write_csv(cast(Study, self), path)
+
+    def _repr_html_(self) -> str:
+        from ._html import html_of
+
+        return html_of(cast(Study, self))
 
     def figure(self, **options: Any) -> Figure:
         """Draw the maps of the layers side by side, without views of other layers.

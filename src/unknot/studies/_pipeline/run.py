@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..._cluster.workers import workers_of
 from ..._io.temporary import TemporaryFolder
 from ..._validation.numbers import memory_budget
+from .._metadata import MetadataColumn
 from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
 from .._store.saving import finish, writing
@@ -24,6 +25,7 @@ from .labelings import other_labelings, version_of
 from .layers import layers_of, study_layers
 from .measuring import HEADS
 from .memory import in_memory
+from .metadata import store_metadata, take_metadata
 from .plan import Plan, plan_of, prepare_model
 from .progress import stage_callbacks
 from .settings import StudySettings
@@ -58,6 +60,7 @@ def study(
     untrained: Any = True,
     keep_points: bool = True,
     snippets: Sequence[str] | None = None,
+    metadata: Any = None,
     class_names: Any = None,
     ignore_labels: Any = IGNORED,
     label_kind: Any = None,
@@ -144,6 +147,10 @@ def study(
         be measured again.
     snippets : sequence of str, default=None
         A short text for each sample, to show where the samples are not images.
+    metadata : DataFrame or mapping of str to array-like, default=None
+        What else is known of each sample, by column: numbers, booleans, dates, or text, of which
+        few different ones are categories (at most 1,000, and half of the samples). NaN, None, NA,
+        NaT and masked values are missing. It is stored with the study, and changes no score.
     class_names : sequence of str, or mapping of labels to str, default=None
         The name of each class, in the order of the model's outputs: then predictions and accuracy
         are known for labels of any kind. Labels 0..C-1 number the outputs, and need no names.
@@ -259,6 +266,7 @@ def study(
         label_kind,
     )
     taken = take_data(data, snippets, reading).sample(max_samples, random_state)
+    columns = take_metadata(metadata, taken)
     check_untrained(untrained)
     fitted, notes = settings.fitted(len(taken.labels))
     adapter = find_adapter(taken.rows_of(model))
@@ -300,6 +308,7 @@ def study(
                 name or adapter.name,
                 extraction,
                 notes,
+                columns,
                 untrained=untrained,
                 keep_points=keep_points,
             )
@@ -321,6 +330,7 @@ def _run(
     name: str,
     extraction: dict[str, Any],
     notes: tuple[str, ...],
+    columns: dict[str, MetadataColumn],
     *,
     untrained: Any,
     keep_points: bool,
@@ -328,6 +338,7 @@ def _run(
     data_part, paths = prepare_data(
         stages, data, data.fingerprint, takes_ids=adapter.takes_ids(data.inputs)
     )
+    paths |= store_metadata(stages, columns)
     extracted = extract_layers(stages, adapter, data, data_part, extraction)
     records, sources = layers_of(extracted, data_part, len(data.labels))
     if HEADS & set(stages.settings.measures):
