@@ -79,7 +79,7 @@ def test_defaults_stand_in_one_pair_of_brackets(call):
 
 def test_usage_names_the_arguments():
     commands = program().commands
-    assert usage_of(commands["study"], "unknot study") == "unknot study MODEL DATA [OPTIONS]"
+    assert usage_of(commands["study"], "unknot study") == "unknot study MODEL... DATA [OPTIONS]"
     assert usage_of(commands["compare"], "unknot compare") == "unknot compare DIR [OTHER] [OPTIONS]"
     assert usage_of(program(), "unknot") == "unknot COMMAND ..."
 

@@ -112,14 +112,10 @@ def test_it_is_sampled_with_the_samples():
 def test_tokens_have_the_metadata_of_their_text():
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 2, (12, 5))
-    layers = {"fc1": rng.normal(size=(12, 5, 3)) + labels[..., None]}
-    found = unknot.study(
-        layers, (None, labels), metadata={"text": np.arange(12)}, **QUICK, pool="tokens"
-    ) if False else None  # fmt: skip
     data = take_data((rng.normal(size=(12, 5, 3)), labels))
     column = take_metadata({"text": np.arange(12)}, data)["text"]
+    assert len(column) == 60
     assert column.to_list() == [float(text) for text in data.places.samples]
-    assert found is None
 
 
 def test_another_column_computes_only_itself(stored):

@@ -36,7 +36,7 @@ _SIZE = "Time and space"
     "unknot study layers.npz labels.npy      # saved activations and their labels",
     'unknot study model.onnx photos/ -l "block*" --max-samples 5000',
     "unknot study bert/ texts.npz --plan     # only says what it would take",
-    "unknot study epochs/*.keras mnist       # checkpoints, each a study, and a page of all",
+    "unknot study epochs/*.keras mnist       # each checkpoint, and a page of all",
 )
 def study(
     models: Annotated[
