@@ -211,6 +211,37 @@ def test_attraction_kernel_equals_slow_twin(problem):
     np.testing.assert_allclose(logs, (p * np.log(r)).sum(axis=1), rtol=1e-5)
 
 
+def test_a_phase_may_coarsen_the_mesh(problem):
+    affinities, p = problem
+    start = 40 * np.random.default_rng(2).normal(size=(400, 2)).astype(np.float32)
+    true = gradient(p, start)
+    errors = []
+    with ThreadTeam(2) as team:
+        for coarsening in (1.0, 2.0, 1.0):
+            engine = MeshEngine(affinities, start, 0.5, team)
+            before = engine.map_()
+            engine.advance(Phase(1, 1.0, 0.5, 0.01, coarsening=coarsening), 1)
+            found = (before - engine.map_()) / (0.8 * 0.01)
+            errors.append(np.sqrt(((found - true) ** 2).sum() / (true**2).sum()))
+            assert engine._mesh.layout[2:] == (0.5 * coarsening, 0.5 * coarsening)
+    assert errors[0] == errors[2] < errors[1]
+
+
+def test_a_mesh_changes_its_spacing_and_changes_it_back(problem):
+    affinities, _ = problem
+    start = 40 * np.random.default_rng(2).normal(size=(400, 2)).astype(np.float32)
+    fine, coarse = Phase(1, 1.0, 0.5, 1e-6), Phase(1, 1.0, 0.5, 1e-6, coarsening=2.0)
+    with ThreadTeam(1) as team:
+        engine = MeshEngine(affinities, start, 0.5, team)
+        layouts = []
+        for phase in (fine, coarse, coarse, fine):
+            engine.advance(phase, 1)
+            layouts.append(engine._mesh.layout)
+    assert layouts[0] == layouts[3]
+    assert layouts[1] == layouts[2]
+    assert layouts[1][0] < layouts[0][0]
+
+
 class Scripted(Engine):
     """An engine with a prescribed divergence."""
 
@@ -335,7 +366,7 @@ def test_a_map_still_folded_at_100_continues_from_the_start_in_other_phases(widt
             return np.array([[width], [-width]], np.float32) * (1 if self.steps > 60 else 1e-3)
 
     engine = Narrow(lambda step: 10 - step / 1000)
-    phases = (Phase(150, 12.0, 0.8, 1.0, True, MILDER), Phase(350, 1.0, 0.95, 1.0))
+    phases = (Phase(150, 12.0, 0.8, 1.0, is_early=True, instead=MILDER), Phase(350, 1.0, 0.95, 1.0))
     assert run(engine, phases=phases).iteration == ends
     # The check of iteration 100 is made in the course of the step after it.
     assert engine.restarts == ([0, 101, 300] if width < 0.1 else [0, 150])

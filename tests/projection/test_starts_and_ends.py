@@ -52,7 +52,7 @@ def test_a_rate_that_is_given_is_that_of_every_phase():
         ({"max_iter": 300}, [150, 250, 300], [150, 300]),
         ({"max_iter": 60}, [30, 30, 60], [30, 60]),
         ({"max_iter": 1}, [0, 0, 1], [0, 1]),
-        ({"max_iter": 1000, "early_exaggeration_iter": 0}, [0, 150, 200], [0, 1000]),
+        ({"max_iter": 1000, "early_exaggeration_iter": 0}, [0, 175, 225], [0, 1000]),
         ({"max_iter": 1000, "early_exaggeration_iter": 500}, [150, 300, 350], [500, 1000]),
     ],
 )

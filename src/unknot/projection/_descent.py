@@ -70,6 +70,8 @@ class Phase:
         Settings of the steps.
     is_early : bool
         Whether clusters only begin to form: lack of progress then ends nothing.
+    coarsening : float
+        Factor of the mesh's spacing.
     instead : tuple of Phase
         The phases that follow at once, instead of all others, if an early phase collapses the map
         or a later one lets the divergence rise.
@@ -80,6 +82,7 @@ class Phase:
     momentum: float
     learning_rate: float
     is_early: bool = False
+    coarsening: float = 1.0
     instead: tuple[Phase, ...] = ()
 
 
@@ -149,7 +152,8 @@ class MeshEngine(Engine):
         self._team = team
         self._spacing = spacing
         # On a line points are dense, and a mesh along it costs almost nothing.
-        self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
+        self._finest = spacing if self._n_components == 2 else spacing / 4
+        self._mesh = Mesh(n, self._finest, team)
         self._state = np.zeros((N_ROWS, -(-n // LANES) * LANES), np.float32)
         self._sums = np.zeros((CHUNKS, 7))
         self.set_embedding(start)
@@ -209,6 +213,7 @@ class MeshEngine(Engine):
     def _descend(self, phase: Phase, n_steps: int, *, measure: bool) -> tuple[int, float]:
         """Take up to ``n_steps`` steps; return their number, and Z before the last."""
         mesh, p = self._mesh, self._affinities
+        mesh.spacing = self._finest * phase.coarsening
         mesh.resize(bounds_of(self._sums))
         shared, n_threads, done = new_shared(), self._team.n_threads, np.zeros(2)
         free_y = self._n_components - 1

@@ -21,8 +21,12 @@ SLOW = (0.5, 0.8)
 FAST = (0.8, 0.95)
 FAST_EARLY = 150
 FAST_LATE = 200
-# The last iterations have the slow momentum again: points that still swing come to rest.
+# Without a first phase, as many are needed for a map that is no worse.
+FAST_ALONE = 225
+# The last iterations have the slow momentum again: points that still swing come to rest. The mesh
+# is twice as coarse until then; errors of its forces make no difference that remains.
 SETTLING = 50
+COARSE = 2.0
 
 
 def schedule(tsne: TSNE, n_samples: int) -> tuple[Phase, ...]:
@@ -41,9 +45,19 @@ def schedule(tsne: TSNE, n_samples: int) -> tuple[Phase, ...]:
     if exaggeration > MILD:
         milder = (Phase(early, MILD, SLOW[0], rate(MILD, EARLY_RATE), is_early=True), slow)
     first = min(early, FAST_EARLY)
-    end = min(max_iter, first + max(FAST_LATE, max_iter // 5))
+    late = FAST_LATE if first else FAST_ALONE
+    end = min(max_iter, first + max(late, max_iter // 5))
+    settling = max(first, end - SETTLING)
     return (
-        Phase(first, exaggeration, FAST[0], rate(exaggeration, EARLY_RATE), True, milder),
-        Phase(max(first, end - SETTLING), 1.0, FAST[1], rate(1.0), instead=(slow,)),
+        Phase(
+            first,
+            exaggeration,
+            FAST[0],
+            rate(exaggeration, EARLY_RATE),
+            is_early=True,
+            coarsening=COARSE,
+            instead=milder,
+        ),
+        Phase(settling, 1.0, FAST[1], rate(1.0), coarsening=COARSE, instead=(slow,)),
         Phase(end, 1.0, SLOW[1], rate(1.0)),
     )
