@@ -25,7 +25,7 @@ from . import report as report
 from . import open as open_  # noqa: F401
 
 # isort: on
-from .._cluster.errors import ClusterError
+from .._cluster import ClusterError
 from ._app import app
 
 # For the documentation.

@@ -1,6 +1,6 @@
 """Studies: every layer of a network on labeled data, with maps, scores and controls."""
 
-from .._cluster.errors import ClusterError
+from .._cluster import ClusterError
 
 # What is imported as itself is for later rooms, not for users.
 from ._compact import CompactTable as CompactTable

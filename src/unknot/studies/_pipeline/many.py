@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-from ..._cluster.workers import workers_of
+from ..._cluster import workers_of
 from ..._io.atomic import write_json
 from ..._io.folders import LinkError, claim
 from ..._io.lock import locked

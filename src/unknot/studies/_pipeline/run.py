@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from ..._cluster.workers import workers_of
+from ..._cluster import workers_of
 from ..._io.temporary import TemporaryFolder
 from ..._validation.numbers import memory_budget
 from .._metadata import MetadataColumn
