@@ -1,7 +1,8 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { shortenMiddle } from "../src/data/format.ts";
-import { mostTangled, scaleTicks, strengthOf, worstPairs } from "../src/components/heatmap.ts";
+import { scaleTicks, strengthOf } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
+import { Confusion } from "../src/data/confusion.ts";
 import { worstPoints } from "../src/components/worst.ts";
 import {
   classColors,
@@ -26,7 +27,7 @@ import { type Label, labelsOf } from "../src/map/labels.ts";
 import { Crowd, type Field, placeNames } from "../src/map/names.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
 import { type ViewState, initialState } from "../src/state/view-state.ts";
-import { pack, payload, score, study } from "./example.ts";
+import { pack, packConfusion, payload, score, study } from "./example.ts";
 
 beforeAll(() => {
   // jsdom has no canvas to measure text on.
@@ -435,16 +436,24 @@ describe("coloring", () => {
 
 describe("what is tangled", () => {
   it("ranks pairs by the mean of both directions", () => {
-    const confusion = [
-      [0.8, 0.2, 0],
-      [0.4, 0.6, 0],
-      [0.1, 0, 0.9],
-    ];
-    expect(worstPairs(confusion, 5)).toEqual([
-      { a: 0, b: 1, share: expect.closeTo(0.3) },
-      { a: 0, b: 2, share: expect.closeTo(0.05) },
+    const confusion = new Confusion(
+      packConfusion([
+        [0.8, 0.2, 0],
+        [0.4, 0.6, 0],
+        [0.1, 0, 0.9],
+      ]),
+    );
+    expect(confusion.worstPairs(5)).toEqual([
+      { a: 0, b: 1, share: expect.closeTo(0.3, 4) },
+      { a: 0, b: 2, share: expect.closeTo(0.05, 4) },
     ]);
-    expect(mostTangled(confusion, 2)).toEqual([0, 1]);
+    expect(confusion.mostTangled(2)).toEqual([0, 1]);
+    expect([0, 1, 2].map((column) => confusion.at(2, column))).toEqual([
+      expect.closeTo(0.1, 4),
+      0,
+      expect.closeTo(0.9, 4),
+    ]);
+    expect(confusion.greatest()).toBeCloseTo(0.4, 4);
   });
 
   it("finds the worst points of a class, the worst first", () => {

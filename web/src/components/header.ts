@@ -14,7 +14,11 @@ const INTRO_VALUES =
 /** What the page is about, in one line, and the light switch. */
 export function header(ctx: Context): HTMLElement {
   const { payload, classNames, n } = ctx.study;
-  const facts: (Node | string)[] = [plural(n, "sample", "samples")];
+  const facts: (Node | string)[] = [
+    payload.sampled
+      ? `${formatCount(n)} of ${plural(payload.sampled.of, "sample", "samples")}, drawn by class`
+      : plural(n, "sample", "samples"),
+  ];
   const range = payload.values?.range.map((end) => formatNumber(end));
   facts.push(
     range ? `values from ${range.join(" to ")}` : plural(classNames.length, "class", "classes"),

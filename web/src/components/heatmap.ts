@@ -1,5 +1,6 @@
 import { type Context, change, deferred } from "../context.ts";
-import { formatPercent, shorten, shortenMiddle } from "../data/format.ts";
+import type { Confusion, Pair } from "../data/confusion.ts";
+import { formatCount, formatPercent, shorten, shortenMiddle } from "../data/format.ts";
 import { heatColor, inkOn } from "../data/palette.ts";
 import { bdi, freshId, h, s } from "../dom.ts";
 import { textWidth } from "../map/names.ts";
@@ -23,13 +24,6 @@ const CELL = 30;
 /** Pixels of the names of rows and columns: their size, and their room. */
 const NAME_SIZE = 11;
 const NAME_ROOM = 80;
-
-export interface Pair {
-  a: number;
-  b: number;
-  /** Mean share of either's neighbors that are of the other. */
-  share: number;
-}
 
 /** Which classes have each other's points as neighbors; a click shows a pair alone. */
 export function heatmap(ctx: Context): HTMLElement {
@@ -59,8 +53,9 @@ export function heatmap(ctx: Context): HTMLElement {
   const cursor: [number, number] = [0, 0];
   const draw = () => {
     const state = ctx.store.get();
-    const confusion = alone ? null : ctx.study.layer(state).confusion;
-    where.textContent = alone || !confusion ? "" : `At ${placeName(ctx.study, state)}.`;
+    const confusion = alone ? null : ctx.study.confusion(state);
+    const most = ctx.study.classNames.length > MOST ? mostWords(ctx.study.classNames.length) : "";
+    where.textContent = alone || !confusion ? "" : `At ${placeName(ctx.study, state)}.${most}`;
     if (!alone)
       missing.textContent = `Neighbors of classes are not measured ${hereWords(ctx.study, state)}.`;
     element.classList.toggle("empty", !confusion);
@@ -72,7 +67,7 @@ export function heatmap(ctx: Context): HTMLElement {
     bar.replaceChildren(...scale(ctx.study.greatestConfusion, ctx.fleeting.get().dark));
     if (visited) drawn.focus();
     const focused = document.activeElement?.getAttribute("data-testid");
-    list.replaceChildren(...worstPairs(confusion, PAIRS).map((pair) => item(ctx, pair, state)));
+    list.replaceChildren(...confusion.worstPairs(PAIRS).map((pair) => item(ctx, pair, state)));
     if (focused?.startsWith("pair-")) {
       list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
     }
@@ -81,6 +76,11 @@ export function heatmap(ctx: Context): HTMLElement {
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "classes"], later));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && later()));
   return element;
+}
+
+/** That not all classes have a row. */
+function mostWords(classes: number): string {
+  return ` The ${MOST} most tangled of ${formatCount(classes)} classes; the pairs are of all.`;
 }
 
 const DIRECTIONS =
@@ -96,12 +96,12 @@ const STEPS: Record<string, [number, number]> = {
 
 function table(
   ctx: Context,
-  confusion: number[][],
+  confusion: Confusion,
   state: ViewState,
   readout: HTMLElement,
   cursor: [number, number],
 ): SVGElement {
-  const rows = mostTangled(confusion, MOST);
+  const rows = confusion.mostTangled(MOST);
   const names = ctx.study.classNames;
   const many = rows.length > WORDS;
   const cell = many ? Math.max(5, Math.min(18, 480 / rows.length)) : CELL;
@@ -130,7 +130,7 @@ function table(
   svg.style.maxWidth = `${Math.round(side * 1.25)}px`;
   rows.forEach((i, row) => {
     rows.forEach((j, column) => {
-      const share = at(confusion, i, j);
+      const share = confusion.at(i, j);
       const strength = i === j ? 0 : strengthOf(share, most);
       if (many && i !== j && strength < FAINTEST) return;
       const on =
@@ -255,9 +255,9 @@ function scale(greatest: number, dark: boolean): HTMLElement[] {
   return [h("span", { class: "hint" }, "Share of neighbors, one scale for all layers"), body];
 }
 
-function sentence({ study }: Context, confusion: number[][], [i, j]: [number, number]): Node[] {
+function sentence({ study }: Context, confusion: Confusion, [i, j]: [number, number]): Node[] {
   const name = (index: number) => h("b", {}, bdi(study.classNames[index] ?? ""));
-  const share = formatPercent(at(confusion, i, j));
+  const share = formatPercent(confusion.at(i, j));
   if (i === j)
     return [h("span", {}, `${share} of the neighbors of `, name(i), " are of its own class.")];
   return [h("span", {}, `${share} of the neighbors of `, name(i), " are of class ", name(j), ".")];
@@ -296,30 +296,6 @@ function toggle(ctx: Context, [a, b]: [number, number]): void {
   const now = ctx.store.get().classes;
   const already = now?.length === wanted.length && wanted.every((i) => now.includes(i));
   change(ctx, { classes: already ? null : wanted });
-}
-
-export function worstPairs(confusion: number[][], count: number): Pair[] {
-  const pairs: Pair[] = [];
-  for (let a = 0; a < confusion.length; a++) {
-    for (let b = a + 1; b < confusion.length; b++) {
-      const share = (at(confusion, a, b) + at(confusion, b, a)) / 2;
-      if (share > 0) pairs.push({ a, b, share });
-    }
-  }
-  return pairs.sort((p, q) => q.share - p.share || p.a - q.a || p.b - q.b).slice(0, count);
-}
-
-/** The classes with the most neighbors of others, in the order of the classes. */
-export function mostTangled(confusion: number[][], count: number): number[] {
-  const all = confusion.map((_, i) => i);
-  if (all.length <= count) return all;
-  const worst = all.sort((i, j) => at(confusion, i, i) - at(confusion, j, j)).slice(0, count);
-  return worst.sort((i, j) => i - j);
-}
-
-function at(confusion: number[][], row: number, column: number): number {
-  const share = confusion[row]?.[column];
-  return share !== undefined && Number.isFinite(share) ? share : 0;
 }
 
 /** Short enough for a cell: "<.1", "4.1", "98". */

@@ -61,7 +61,7 @@ function neighbors(ctx: Context, near: number[], place: Place): HTMLElement {
 function neighbor(ctx: Context, point: number): HTMLElement {
   const { study, sprites } = ctx;
   const snippet = study.payload.snippets?.[point];
-  const words = sprites ? null : (snippet ?? `#${point}`);
+  const words = sprites ? null : (snippet ?? `#${study.sampleOf(point)}`);
   const dot = h("i", { class: "dot" });
   const { categories, colors } = coloring(
     study,
@@ -74,7 +74,7 @@ function neighbor(ctx: Context, point: number): HTMLElement {
     "button",
     {
       type: "button",
-      title: `Sample ${point}, ${name}: hold this point`,
+      title: `Sample ${study.sampleOf(point)}, ${name}: hold this point`,
       onclick: () => change(ctx, { focus: point }),
     },
     sprites?.thumb(point, 40),

@@ -90,8 +90,8 @@ function item(ctx: Context, state: ViewState, point: number, hit: number): HTMLE
       onclick: () => change(ctx, { focus: state.focus === point ? null : point }),
     },
     picture,
-    words || (!picture && h("span", { class: "snippet" }, `#${point}`)),
-    h("span", { class: "spoken" }, `Sample ${point}, class`),
+    words || (!picture && h("span", { class: "snippet" }, `#${study.sampleOf(point)}`)),
+    h("span", { class: "spoken" }, `Sample ${study.sampleOf(point)}, class`),
     h("small", {}, bdi(shorten(name, 10)), ` · ${formatPercent(hit, 0)}`),
   );
   press(button, state.focus === point);

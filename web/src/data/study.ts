@@ -1,3 +1,4 @@
+import { Confusion } from "./confusion.ts";
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
 import { formatNumber } from "./format.ts";
 import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
@@ -31,8 +32,8 @@ export class Study {
   private readonly cache = new Map<unknown, unknown>();
 
   constructor(payload: Payload, labeling = 0) {
-    if (payload.format !== 2) {
-      throw new Error(`this page reads format 2; the data is of format ${String(payload.format)}`);
+    if (payload.format !== 3) {
+      throw new Error(`this page reads format 3; the data is of format ${String(payload.format)}`);
     }
     this.payload = payload;
     this.n = payload.nSamples;
@@ -172,7 +173,33 @@ export class Study {
     const found = this.layer(place).neighbors;
     if (!found) return [];
     const indices = this.once(found, () => unpack(found.indices));
-    return [...indices.subarray(point * found.k, (point + 1) * found.k)];
+    const row = [...indices.subarray(point * found.k, (point + 1) * found.k)];
+    return row.filter((neighbor) => neighbor < this.n);
+  }
+
+  confusion(place: Place): Confusion | null {
+    return this.confusionOf(this.layer(place));
+  }
+
+  private confusionOf({ confusion }: Layer): Confusion | null {
+    return confusion && this.once(confusion, () => new Confusion(confusion));
+  }
+
+  /** The number of a point among all samples, where only some of them are shown. */
+  sampleOf(point: number): number {
+    const { sampled } = this.payload;
+    if (!sampled) return point;
+    return this.once(sampled, () => unpack(sampled.indices))[point] as number;
+  }
+
+  /** The points of these samples, of those that are shown; in the order of the samples. */
+  pointsOf(samples: number[]): number[] {
+    const { sampled } = this.payload;
+    if (!sampled) return samples;
+    const wanted = new Set(samples);
+    const found: number[] = [];
+    for (let i = 0; i < this.n; i++) if (wanted.has(this.sampleOf(i))) found.push(i);
+    return found;
   }
 
   score(place: Place, measure: string): Score | null {
@@ -227,11 +254,7 @@ export class Study {
           ...(epochs?.moments.map((moment) => moment.layers) ?? []),
         ].flat()) {
           if ("unchanged" in layer) continue;
-          layer.confusion?.forEach((row, i) => {
-            row.forEach((share, j) => {
-              if (i !== j && share > greatest) greatest = share;
-            });
-          });
+          greatest = Math.max(greatest, this.confusionOf(layer)?.greatest() ?? 0);
         }
       }
       return greatest;

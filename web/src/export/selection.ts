@@ -23,7 +23,7 @@ export function selectionCsv(study: Study, place: Place, selection: number[]): s
   const rows = selection.map((i) => {
     const label = study.labels[i] as number;
     const known = study.isLabeled(i);
-    const row: (string | number)[] = [i];
+    const row: (string | number)[] = [study.sampleOf(i)];
     if (study.values) row.push(known ? round(study.values[i] as number) : "");
     else row.push(known ? label : "", known ? (names[label] ?? "") : "");
     const predicted = predictions?.[i];

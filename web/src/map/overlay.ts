@@ -200,6 +200,8 @@ export function noWebGL(figure: string | null): HTMLElement {
     "div",
     { class: "no-webgl" },
     message,
-    image && h("img", { src: figure, alt: "Maps of the layers, as a still figure" }),
+    image
+      ? h("img", { src: figure, alt: "Maps of the layers, as a still figure" })
+      : h("p", {}, "It holds no still figure of so many layers or classes."),
   );
 }
