@@ -222,8 +222,8 @@ def test_a_class_without_samples_has_no_shape():
     entry = layer(build_payload(some), "inputs")
     assert entry["hulls"][1] == []
     assert entry["ellipses"][1] is None
-    assert entry["confusion"][1] == [0, 0, 0]
-    assert np.isclose(sum(entry["confusion"][2]), 1, atol=1e-4)
+    assert unpack_confusion(entry["confusion"])[1].tolist() == [0, 0, 0]
+    assert np.isclose(unpack_confusion(entry["confusion"])[2].sum(), 1, atol=1e-4)
     per_class = entry["scores"]["neighborhood_hit"]["perClass"]
     assert per_class[1] is None
     assert per_class[2] == scores["neighborhood_hit"].per_class[1]

@@ -1,6 +1,14 @@
 import { areaY, dot, lineY, plot, ruleX } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
-import { describeScore, intervalOf, formatNumber, measureTitle, shorten } from "../data/format.ts";
+import {
+  describeScore,
+  formatNumber,
+  intervalOf,
+  measureTitle,
+  shortenMiddle,
+} from "../data/format.ts";
+import { blocksOf } from "../data/names.ts";
+import { textWidth } from "../map/names.ts";
 import type { Measure } from "../data/payload.ts";
 import { lineColors } from "../data/palette.ts";
 import { h, s } from "../dom.ts";
@@ -99,7 +107,7 @@ export class Chart {
         type: "linear",
         domain: names.length > 1 ? [0, names.length - 1] : [-0.5, 0.5],
         ticks: ticks.at,
-        tickFormat: (i: number) => shorten(names[i] ?? "", LONGEST),
+        tickFormat: (i: number) => ticks.names.get(i) ?? "",
         tickRotate: ticks.turned ? ANGLE : 0,
         tickSize: 4,
         label: null,
@@ -114,6 +122,9 @@ export class Chart {
         zero: false,
       },
       marks: [
+        ...(ticks.blocks.length
+          ? [ruleX(ticks.blocks, { stroke: "var(--line)", strokeDasharray: "1,3" })]
+          : []),
         ...models.flatMap(({ runs, color }) =>
           runs.flatMap(bands).map((band) =>
             band.length > 1
@@ -234,23 +245,56 @@ export class Chart {
   }
 }
 
-/** Which ticks are named, whether their names are turned, and the room they take. */
-export function ticksOf(
-  names: string[],
-  width: number,
-): { at: number[]; turned: boolean; below: number } {
+export interface Ticks {
+  at: number[];
+  /** What stands under them. */
+  names: Map<number, string>;
+  turned: boolean;
+  /** The room that they take. */
+  below: number;
+  /** Between the blocks that stand in place of the layers. */
+  blocks: number[];
+}
+
+/** Which ticks are named: all, or the blocks where these are too many, or some. */
+export function ticksOf(names: string[], width: number): Ticks {
   const widths = names.map((name) => Math.min(LONGEST, [...name].length) * LETTER);
-  const longest = Math.max(...widths);
   const cell = (width - MARGIN.left - MARGIN.right) / Math.max(1, names.length - 1);
   const free = widths.every((own, i) => (own + (widths[i + 1] ?? 0)) / 2 + GAP <= cell);
-  if (free || names.length < 2) return { at: [...names.keys()], turned: false, below: BELOW };
+  const all = [...names.keys()];
+  if (free || names.length < 2)
+    return { at: all, names: short(all, names), turned: false, below: BELOW, blocks: [] };
   const every = Math.max(1, Math.ceil(TURNED / cell));
-  const at = [...names.keys()].filter((i) => i % every === 0);
+  const blocks = every > 1 ? blocksOf(names) : [];
+  const labels = new Map(blocks.map(({ name, start }) => [start, name]));
+  const at = blocks.length ? apart([...labels.keys()], cell) : all.filter((i) => i % every === 0);
+  const shown = short(
+    at,
+    names.map((name, i) => labels.get(i) ?? name),
+  );
+  const longest = Math.max(...[...shown.values()].map((name) => [...name].length * LETTER));
   return {
     at,
+    names: shown,
     turned: true,
     below: BELOW + Math.round(longest * Math.sin((-ANGLE * Math.PI) / 180)),
+    blocks: blocks.slice(1).map(({ start }) => start - 0.5),
   };
+}
+
+/** Those with room for a turned name after the one before. */
+function apart(places: number[], cell: number): number[] {
+  const kept: number[] = [];
+  for (const place of places) {
+    const last = kept.at(-1);
+    if (last === undefined || (place - last) * cell >= TURNED) kept.push(place);
+  }
+  return kept;
+}
+
+function short(at: number[], names: string[]): Map<number, string> {
+  const width = (text: string) => textWidth(text, 11, 400);
+  return new Map(at.map((i) => [i, shortenMiddle(names[i] ?? "", LONGEST * LETTER, width)]));
 }
 
 function axisNumber(value: number): string {

@@ -1,6 +1,7 @@
 import { Confusion } from "./confusion.ts";
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
 import { formatNumber } from "./format.ts";
+import { type ShortNames, shortNames } from "./names.ts";
 import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
 
 export const UNLABELED = "unlabeled";
@@ -86,6 +87,12 @@ export class Study {
   /** A layer as it is listed, whatever the epoch. */
   listed({ model, layer }: Pick<Place, "model" | "layer">): Layer {
     return this.model(model).layers[layer] as Layer;
+  }
+
+  /** The names of the layers of a model without what all begin with. */
+  shortNames(model: number): ShortNames {
+    const { layers } = this.model(model);
+    return this.once(layers, () => shortNames(layers.map(({ name }) => name)));
   }
 
   /** How many steps the epochs of a model have; 0 where it has none. */
