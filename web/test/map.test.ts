@@ -3,7 +3,8 @@ import { shortenMiddle } from "../src/data/format.ts";
 import { scaleTicks, strengthOf } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
 import { Confusion } from "../src/data/confusion.ts";
-import { worstPoints } from "../src/components/worst.ts";
+import { Study } from "../src/data/study.ts";
+import { suggested, worstPoints } from "../src/components/worst.ts";
 import {
   classColors,
   contrast,
@@ -456,9 +457,19 @@ describe("what is tangled", () => {
     expect(confusion.greatest()).toBeCloseTo(0.4, 4);
   });
 
+  it("puts the surest mistakes first among points with as few neighbors of their class", () => {
+    const tied = study();
+    // Predictions 0 0 1 0 of labels 0 0 1 1: only the last is wrong.
+    const all = new Study(payload());
+    Object.assign(all.listed(inputs), { hits: pack([0, 0, 0, 0], "u8") });
+    expect(worstPoints(all, inputs, null).map(({ point }) => point)).toEqual([3, 0, 1, 2]);
+    expect(suggested(tied, inputs, 3)).toBe(0);
+    expect(suggested(tied, inputs, 0)).toBe(1);
+  });
+
   it("finds the worst points of a class, the worst first", () => {
-    expect(worstPoints(study(), inputs, null, 9).map(({ point }) => point)).toEqual([3, 2, 1]);
-    expect(worstPoints(study(), inputs, 0, 9).map(({ point }) => point)).toEqual([1]);
+    expect(worstPoints(study(), inputs, null).map(({ point }) => point)).toEqual([3, 2, 1]);
+    expect(worstPoints(study(), inputs, 0).map(({ point }) => point)).toEqual([1]);
   });
 
   it("mixes the classes of a selection", () => {

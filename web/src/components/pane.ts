@@ -40,7 +40,6 @@ export class Pane {
   private readonly empty = h("p", { class: "no-map", hidden: true, "data-testid": "no-map" });
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
-  private last: { key: string; coloring: Coloring } | null = null;
   private named: { key: unknown[]; labels: Label[]; crowd: Crowd } | null = null;
   private pointed = false;
   private gone = false;
@@ -118,7 +117,7 @@ export class Pane {
     const moved = coords !== this.coords;
     this.coords = coords ?? this.coords;
     if (!coords) return;
-    const colors = this.coloring({ ...state, ...place }, dark);
+    const colors = coloring(study, { ...state, ...place }, dark);
     this.point();
     const { overlays, names, classes, selection } = state;
     const now: Shown = { coords, colors, dark, overlays, names, classes, selection };
@@ -225,15 +224,6 @@ export class Pane {
       return [left - box.left, top - box.top, right - box.left, bottom - box.top];
     });
     return { ...this.view(), blocked };
-  }
-
-  private coloring(state: ViewState, dark: boolean): Coloring {
-    const { color, model, layer, epoch } = state;
-    const key = [color, model, color !== "class" && epoch, color === "hit" && layer, dark].join();
-    if (this.last?.key !== key) {
-      this.last = { key, coloring: coloring(this.ctx.study, state, dark) };
-    }
-    return this.last.coloring;
   }
 
   private describe(place: Place, mapped: boolean): void {

@@ -43,6 +43,8 @@ export class Stepper {
   /** The name of what is shown, where there is no room for others. */
   private readonly here = h("p", { class: "here-name", "aria-hidden": "true" });
   private value = 0;
+  /** Pixels of the slider; 0 before it is in the document. */
+  private width = 0;
 
   constructor(options: StepperOptions) {
     this.options = options;
@@ -83,7 +85,10 @@ export class Stepper {
     this.bands = h("div", { class: "blocks", "aria-hidden": "true", hidden: true });
     this.element = h("div", { class: "stepper" }, this.input, row, this.here, this.bands);
     this.element.style.setProperty("--steps", String(steps.length));
-    this.observer = new ResizeObserver(() => this.thin());
+    this.observer = new ResizeObserver(() => {
+      this.width = this.element.clientWidth;
+      this.thin();
+    });
     this.observer.observe(row);
   }
 
@@ -108,7 +113,8 @@ export class Stepper {
 
   /** Names stand on as few rows as they need; where three are too few, blocks do, or some names. */
   private thin(): void {
-    const width = this.element.clientWidth;
+    const { width } = this;
+    if (!width) return;
     const cell = width / Math.max(1, this.ticks.length);
     const rows = rowsFor(
       this.options.steps.map(({ short }) => short),
@@ -138,10 +144,15 @@ export class Stepper {
     here.replaceChildren(bdi(shortenMiddle(steps[value]?.short ?? "", width, tickWidth)));
     const own = here.offsetWidth;
     here.style.left = `${Math.max(0, Math.min(width - own, (value + 0.5) * cell - own / 2))}px`;
+    const room = ({ start, end }: Block) => (end - start) * cell - 6;
+    const whole = blocks.every((block) => tickWidth(block.name) <= room(block));
+    const common = whole ? "" : commonWord(blocks.map(({ name }) => name));
     bands.replaceChildren(
-      ...blocks.map(({ name, start, end }) => {
-        const room = (end - start) * cell - 6;
-        const text = room < NARROWEST ? "" : shortenMiddle(name, room, tickWidth);
+      ...blocks.map((block) => {
+        const { name, start, end } = block;
+        const short = name.startsWith(common) && name !== common ? name.slice(common.length) : name;
+        const fits = room(block) >= Math.min(NARROWEST, tickWidth(short));
+        const text = fits ? shortenMiddle(short, room(block), tickWidth) : "";
         const band = h(
           "span",
           {
@@ -156,6 +167,15 @@ export class Stepper {
       }),
     );
   }
+}
+
+/** The letters that most names begin with, such as "block" of "block0" to "block19". */
+export function commonWord(names: string[]): string {
+  const words = names.map((name) => /^[\p{L}_]+(?=\d)/u.exec(name)?.[0] ?? "");
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const [best, count] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? ["", 0];
+  return 2 * count > names.length ? best : "";
 }
 
 function tickWidth(text: string): number {

@@ -15,6 +15,7 @@ export class Confusion {
   private readonly starts: Uint32Array;
   private readonly columns: ArrayLike<number>;
   private readonly shares: Float64Array;
+  private pairs: Pair[] | null = null;
 
   constructor(packed: PackedConfusion) {
     const lengths = unpack(packed.lengths);
@@ -58,6 +59,11 @@ export class Confusion {
 
   /** The most tangled pairs of classes. */
   worstPairs(count: number): Pair[] {
+    this.pairs ??= this.allPairs();
+    return this.pairs.slice(0, count);
+  }
+
+  private allPairs(): Pair[] {
     const pairs: Pair[] = [];
     this.each((row, column, share) => {
       const back = this.at(column, row);
@@ -69,7 +75,7 @@ export class Confusion {
           share: (share + back) / 2,
         });
     });
-    return pairs.sort((p, q) => q.share - p.share || p.a - q.a || p.b - q.b).slice(0, count);
+    return pairs.sort((p, q) => q.share - p.share || p.a - q.a || p.b - q.b);
   }
 
   /** The classes with the most neighbors of others, in the order of the classes. */

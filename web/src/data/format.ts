@@ -14,7 +14,7 @@ export function formatNumber(value: number | null | undefined): string {
   if (size <= 1) return minus(value.toFixed(3));
   if (size < 9.995) return minus(value.toFixed(2));
   if (size < 1000) return minus(value.toFixed(1));
-  return minus(Math.round(value).toLocaleString("en-US"));
+  return minus(formatCount(Math.round(value)));
 }
 
 /** "+0.060", "−1.2": how much more or less. */
@@ -27,8 +27,10 @@ export function formatPercent(share: number | null | undefined, digits = 1): str
   return `${minus((share * 100).toFixed(digits))}\u00a0%`;
 }
 
+const counts = new Intl.NumberFormat("en-US");
+
 export function formatCount(count: number): string {
-  return count.toLocaleString("en-US");
+  return counts.format(count);
 }
 
 /** "0.983–0.987", or with "to" where a dash would be taken for a minus. */

@@ -1,4 +1,4 @@
-import { formatNumber, measureTitle } from "../data/format.ts";
+import { formatCount, formatNumber, measureTitle } from "../data/format.ts";
 import { classColors, readable } from "../data/palette.ts";
 import type { Place, Study } from "../data/study.ts";
 import { type LegendEntry, coloring, shown } from "../map/coloring.ts";
@@ -57,12 +57,29 @@ export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Lo
   const used = entries.filter(
     ({ class: index }) => index === null || !state.classes || state.classes.includes(index),
   );
+  const panels = looks.map((look) => panelOf(study, state, dark, look));
   return {
     title: study.payload.title,
     dark,
-    panels: looks.map((look) => panelOf(study, state, dark, look)),
-    legend: { title, entries: used, lines: state.overlays },
+    panels,
+    legend: { title, entries: listed(used, panels), lines: state.overlays },
   };
+}
+
+/** Most entries of a legend, which is not to be wider than the maps. */
+const MOST = 40;
+
+/** The entries that a picture's legend has room for: those named on a map, then those of most points. */
+function listed(entries: LegendEntry[], panels: Panel[]): LegendEntry[] {
+  if (entries.length <= MOST) return entries;
+  const named = new Set(panels.flatMap(({ names }) => names.map((name) => name.class)));
+  const rank = ({ class: index }: LegendEntry) => Number(named.has(index ?? -1));
+  const kept = new Set(
+    [...entries].sort((a, b) => rank(b) - rank(a) || b.count - a.count).slice(0, MOST - 1),
+  );
+  const rest = entries.length - kept.size;
+  const words = { label: `and ${formatCount(rest)} more`, color: "none", count: 0, class: null };
+  return [...entries.filter((entry) => kept.has(entry)), words];
 }
 
 function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Panel {

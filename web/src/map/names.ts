@@ -61,6 +61,8 @@ const FEW = 20;
 const NEAR = 44;
 /** So many names at most are on the screen at once: nearer, there is room for others. */
 const MOST = 150;
+/** Of so many names, the faint ones would say nothing but that the classes are tangled. */
+const CROWDED = 100;
 
 /** Where points are, to count those under a name. */
 export class Crowd {
@@ -115,6 +117,7 @@ export function placeNames(
   const order = labels
     .map((label) => ({ label, anchor: toScreen(affine, ...label.at) }))
     .filter(({ anchor: [x, y] }) => x >= 0 && y >= 0 && x <= width && y <= height)
+    .filter(({ label }, _, all) => label.firm || all.length <= CROWDED)
     .sort(
       (a, b) =>
         Number(b.label.firm) - Number(a.label.firm) ||
