@@ -213,7 +213,7 @@ def test_a_hundred_classes_have_a_legend_and_a_heat_map(open_page, crowd):
     page = open_page(crowd)
     legend = page.page.get_by_test_id("legend").get_by_role("button")
     assert legend.count() == 100
-    assert page.page.get_by_test_id("heatmap").locator("path.cell").count() > 10
+    assert page.page.get_by_test_id("heatmap").locator("path.cell").count() > 5
     # The cell at the lower right is that of the last class with itself.
     box = page.page.get_by_test_id("heatmap").locator("svg").bounding_box()
     page.page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3)

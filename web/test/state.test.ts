@@ -83,6 +83,10 @@ describe("the view's state", () => {
       focus: null,
       measures: ["probe"],
       worst: null,
+      find: "",
+      against: [],
+      errors: false,
+      bare: false,
     });
   });
 
@@ -170,6 +174,10 @@ describe("links", () => {
       focus: 2,
       measures: [],
       worst: 1,
+      find: "wrong, NH < 0.5",
+      against: [2],
+      errors: true,
+      bare: true,
     };
     const link = encodeState(s, state);
     expect(link).toContain("layer=fc%3D1%262");

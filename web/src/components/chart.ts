@@ -14,10 +14,11 @@ import { lineColors } from "../data/palette.ts";
 import { h, s } from "../dom.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
-import { type Axis, bands, curvesOf, sameLayer, seriesOf, stepNames } from "./series.ts";
+import { type Scale, drawn, drawnSpot, errorTicks, hasErrors, scaleOf } from "./scale.ts";
+import { type Axis, type Spot, bands, curvesOf, sameLayer, seriesOf, stepNames } from "./series.ts";
 
-type Drawn = (SVGSVGElement | HTMLElement) & { scale(name: string): Scale | undefined };
-interface Scale {
+type Drawn = (SVGSVGElement | HTMLElement) & { scale(name: string): PlotScale | undefined };
+interface PlotScale {
   apply(value: number): number;
   invert?(pixel: number): number;
 }
@@ -43,6 +44,7 @@ export class Chart {
   private readonly body = h("div", { class: "chart-body" });
   private readonly marks = s("g", { class: "marks" });
   private drawn: Drawn | null = null;
+  private scale: Scale = { errors: false, floor: 1, domain: null, below: [], above: [] };
   private key = "";
 
   constructor(ctx: Context, measure: Measure) {
@@ -72,7 +74,15 @@ export class Chart {
       ({ place }) => Object.values(place) as unknown[],
     );
     const position = axis === "layers" ? [model, epoch] : [model, layer];
-    const key = [axis, ...position, series.length > 1 ? series : "", dark, width, ...left].join();
+    const key = [
+      axis,
+      ...position,
+      series.length > 1 ? series : "",
+      dark,
+      width,
+      state.errors,
+      ...left,
+    ].join();
     if (key !== this.key) {
       this.key = key;
       this.redraw(state, axis, width, dark, left);
@@ -91,10 +101,18 @@ export class Chart {
     const curves = curvesOf(study, state, this.measure.name, axis, lineColors(dark)).filter(
       ({ name, kind }) => kind === "model" || !left.has(name),
     );
+    const scale = scaleOf(curves, state.errors && hasErrors(this.measure));
+    this.scale = scale;
     const names = stepNames(study, state.model, axis);
     const ticks = ticksOf(names, width);
-    const models = curves.filter(({ kind }) => kind === "model");
-    const others = curves.filter(({ kind }) => kind !== "model");
+    const onAxis = curves.map((curve) => ({
+      ...curve,
+      runs: curve.runs.map((run) => run.map((spot) => drawnSpot(spot, scale))),
+      bridges: curve.bridges.map((bridge) => bridge.map((spot) => drawnSpot(spot, scale))),
+    }));
+    const models = onAxis.filter(({ kind }) => kind === "model");
+    const others = scale.domain ? [] : onAxis.filter(({ kind }) => kind !== "model");
+    const shares = errorAxis(models, scale);
     const chart = plot({
       width,
       height: HEIGHT + ticks.below,
@@ -113,12 +131,13 @@ export class Chart {
         label: null,
       },
       y: {
-        nice: true,
+        nice: !scale.domain && !shares,
+        ...(scale.domain ? { domain: scale.domain } : {}),
         grid: true,
-        ticks: 4,
+        ticks: shares ? shares.map((share) => drawn(share, scale)) : 4,
         tickSize: 0,
         label: null,
-        tickFormat: axisNumber,
+        tickFormat: shares ? (_: number, i: number) => axisNumber(shares[i] ?? 0) : axisNumber,
         zero: false,
       },
       marks: [
@@ -174,7 +193,8 @@ export class Chart {
     });
     const what = measureTitle(this.measure, study.payload.measures);
     const where = axis === "layers" ? epochWords(study, state) : [study.listed(state).name];
-    const words = models.map(({ name, runs }) => {
+    const told = curves.filter(({ kind }) => kind === "model");
+    const words = told.map(({ name, runs }) => {
       const list = runs.flat().map(({ at, value }) => `${names[at] ?? at} ${formatNumber(value)}`);
       return `${name}: ${list.join(", ") || "no values"}`;
     });
@@ -187,7 +207,7 @@ export class Chart {
     );
     this.drawn = chart;
     this.body.replaceChildren(chart);
-    chart.append(this.marks);
+    chart.append(this.marks, ...this.beyond(width));
     this.element.classList.toggle(
       "empty",
       curves.every(({ runs }) => !runs.length),
@@ -212,7 +232,8 @@ export class Chart {
     const [color, second] = lineColors(fleeting.get().dark);
     const at = axis === "layers" ? state.layer : (state.epoch ?? 0);
     const parts: SVGElement[] = [this.rule(x.apply(at), "here")];
-    if (!missing) parts.push(this.spot(x.apply(at), y.apply(score.value as number), color));
+    if (!missing)
+      parts.push(this.spot(x.apply(at), y.apply(drawn(score.value as number, this.scale)), color));
     const { other } = state;
     if (other && (axis === "layers" || other.model === state.model)) {
       const there = scoreOf(study, other, this.measure.name);
@@ -223,9 +244,32 @@ export class Chart {
       const own = seriesOf(study, state, axis).findIndex((each) => each.place === other);
       parts.push(this.rule(x.apply(place), "there"));
       if (there?.value != null)
-        parts.push(this.spot(x.apply(place), y.apply(there.value), own > 0 ? second : color));
+        parts.push(
+          this.spot(
+            x.apply(place),
+            y.apply(drawn(there.value, this.scale)),
+            own > 0 ? second : color,
+          ),
+        );
     }
     this.marks.replaceChildren(...parts);
+  }
+
+  /** What is beyond the axis, at its ends. */
+  private beyond(width: number): SVGElement[] {
+    const { below, above } = this.scale;
+    const x = width - MARGIN.right;
+    const label = (arrow: string, texts: string[], y: number) =>
+      texts.length
+        ? [
+            s(
+              "text",
+              { class: "beyond", x, y, "data-testid": "beyond" },
+              `${arrow} ${texts.join(", ")}`,
+            ),
+          ]
+        : [];
+    return [...label("\u2193", below, HEIGHT - 4), ...label("\u2191", above, MARGIN.top + 8)];
   }
 
   private rule(x: number, kind: string): SVGElement {
@@ -295,6 +339,15 @@ function apart(places: number[], cell: number): number[] {
 function short(at: number[], names: string[]): Map<number, string> {
   const width = (text: string) => textWidth(text, 11, 400);
   return new Map(at.map((i) => [i, shortenMiddle(names[i] ?? "", LONGEST * LETTER, width)]));
+}
+
+/** Round shares for an axis of errors; null where it is none. */
+function errorAxis(models: { runs: Spot[][] }[], scale: Scale): number[] | null {
+  if (!scale.errors) return null;
+  const values = models.flatMap(({ runs }) => runs.flat().map(({ value }) => value));
+  if (!values.length) return null;
+  const [low, high] = scale.domain ?? [Math.min(...values), Math.max(...values)];
+  return errorTicks(scale, low, high, HEIGHT - MARGIN.top);
 }
 
 function axisNumber(value: number): string {

@@ -6,6 +6,13 @@ import type { Study } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { seriesOf } from "./series.ts";
 
+/** What to do, where there is something to slide through. */
+function intro(study: Study): string {
+  const several = study.models.some(({ layers, epochs }) => layers.length > 1 || epochs);
+  if (several) return study.values ? INTRO_VALUES : INTRO;
+  return study.values ? "Each dot is one sample, colored by its value." : "Each dot is one sample.";
+}
+
 const INTRO = "Each dot is one sample. Slide through the layers and watch the classes come apart.";
 
 const INTRO_VALUES =
@@ -60,7 +67,7 @@ export function header(ctx: Context): HTMLElement {
       {},
       h("h1", { dir: "auto" }, payload.title),
       line,
-      h("p", { class: "intro" }, ctx.study.values ? INTRO_VALUES : INTRO),
+      h("p", { class: "intro" }, intro(ctx.study)),
     ),
     h("div", { class: "buttons" }, ask, light),
   );

@@ -358,6 +358,7 @@ function toggle(ctx: Context, [a, b]: [number, number]): void {
   const now = ctx.store.get().classes;
   const already = now?.length === wanted.length && wanted.every((i) => now.includes(i));
   change(ctx, { classes: already ? null : wanted });
+  if (!already) ctx.reveal(null);
 }
 
 /** Short enough for a cell: "<.1", "4.1", "98". */

@@ -11,6 +11,7 @@ export const KEYS: [string, string][] = [
   ["Ctrl, Alt", "held at the end of a lasso: add to the selection, take away"],
   ["N", "names of the classes on or off"],
   ["Esc", "leave the lasso, let a point go, clear the selection, show all classes"],
+  ["Enter", "on the map: hold the point nearest to its middle"],
   ["?", "this help"],
 ];
 
@@ -52,6 +53,12 @@ const WORDS: [string, string][] = [
 
 /** What can be done here, and with which keys. */
 export function help({ fleeting, onDestroy }: Context): HTMLElement {
+  const single = h("input", {
+    type: "checkbox",
+    "data-testid": "shortcuts",
+    onchange: () => fleeting.set({ shortcuts: single.checked }),
+  });
+  single.checked = fleeting.get().shortcuts;
   const id = freshId("help");
   const list = (items: [string, string][], key: boolean) =>
     h(
@@ -81,6 +88,12 @@ export function help({ fleeting, onDestroy }: Context): HTMLElement {
     list(WORDS, false),
     h("h3", {}, "Keys"),
     list(KEYS, true),
+    h(
+      "label",
+      { class: "hint" },
+      single,
+      " single letters and signs do this; without, only the arrows, Space and Esc do",
+    ),
   );
   dialog.addEventListener("close", () => fleeting.set({ help: false }));
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

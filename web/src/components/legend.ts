@@ -232,7 +232,7 @@ function category(
         const points = shown(ctx.study, classes) ?? [...categories.keys()];
         const found = points.filter((i) => categories[i] === index);
         const adds = ctrlKey || metaKey || shiftKey;
-        change(ctx, { selection: adds ? [...selection, ...found] : found });
+        change(ctx, { selection: adds ? [...selection, ...found] : found, find: "" });
         ctx.announce(`${plural(ctx.store.get().selection.length, "point", "points")} selected`);
       },
     },

@@ -18,6 +18,8 @@ import { pointCard } from "./point-card.ts";
 
 /** Milliseconds the points take from map to map. */
 const MOVE = 700;
+/** Milliseconds that it is told how the wheel looks nearer. */
+const TELLING = 1600;
 /** The view of a map that nobody moved. */
 const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 /** Narrower maps have smaller pictures over them. */
@@ -38,6 +40,12 @@ export class Pane {
   private readonly overlay = new OverlayView();
   private readonly tooltip = h("div", { class: "tooltip", hidden: true, "data-testid": "tooltip" });
   private readonly empty = h("p", { class: "no-map", hidden: true, "data-testid": "no-map" });
+  private readonly spared = h(
+    "p",
+    { class: "spared", hidden: true, "aria-hidden": "true" },
+    "Click the map, or hold Ctrl or ⌘, and the wheel looks nearer",
+  );
+  private telling: ReturnType<typeof setTimeout> | undefined;
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
   private named: { key: unknown[]; labels: Label[]; crowd: Crowd } | null = null;
@@ -62,7 +70,19 @@ export class Pane {
       this.overlay.over,
       this.empty,
       this.tooltip,
+      this.spared,
     );
+    this.canvas.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.holdMiddle();
+    });
+    this.canvas.addEventListener("spared", () => this.tellOfWheel());
+  }
+
+  /** That the wheel scrolls the page. */
+  private tellOfWheel(): void {
+    this.spared.hidden = false;
+    clearTimeout(this.telling);
+    this.telling = setTimeout(() => (this.spared.hidden = true), TELLING);
   }
 
   /** To be called once the element is in the document. */
@@ -100,6 +120,7 @@ export class Pane {
 
   destroy(): void {
     this.gone = true;
+    clearTimeout(this.telling);
     this.scatter?.destroy();
     this.scatter = null;
     this.element.remove();
@@ -188,10 +209,10 @@ export class Pane {
     const point = hovered ?? state.focus;
     const neighbors = point === null ? [] : study.neighbors(this.where(state), point);
     const classes = state.classes;
-    const visible = neighbors.filter(
-      (i) => !classes || classes.includes(study.labels[i] as number),
-    );
-    this.overlay.mark(this.coords, point, visible);
+    const isShown = (i: number) => !classes || classes.includes(study.labels[i] as number);
+    const visible = neighbors.filter(isShown);
+    // A ring round nothing would mislead where a filter hides the point.
+    this.overlay.mark(this.coords, point !== null && isShown(point) ? point : null, visible);
     this.showTooltip(this.pointed ? hovered : null);
   }
 
@@ -202,6 +223,31 @@ export class Pane {
 
   zoom(factor: number): void {
     this.scatter?.zoom(factor);
+  }
+
+  /** Bring a point into view. */
+  reveal(point: number): void {
+    const { coords } = this;
+    if (coords) this.scatter?.reveal(coords.x[point] as number, coords.y[point] as number);
+  }
+
+  /** Hold the point nearest to the middle of the view, for those who have no pointer. */
+  private holdMiddle(): void {
+    const { coords, scatter, ctx } = this;
+    if (!coords || !scatter) return;
+    const { affine, width, height } = this.view();
+    const { classes } = ctx.store.get();
+    const wanted = classes && new Set(classes);
+    let [nearest, best] = [-1, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < ctx.study.n; i++) {
+      if (wanted && !wanted.has(ctx.study.labels[i] as number)) continue;
+      const [x, y] = toScreen(affine, coords.x[i] as number, coords.y[i] as number);
+      const far = (x - width / 2) ** 2 + (y - height / 2) ** 2;
+      if (far < best) [nearest, best] = [i, far];
+    }
+    if (nearest < 0) return;
+    change(ctx, { focus: nearest });
+    ctx.announce(`Sample ${ctx.study.sampleOf(nearest)}, ${ctx.study.labelName(nearest)}, is held`);
   }
 
   reset(): void {
@@ -218,7 +264,9 @@ export class Pane {
   private field(): Field {
     const box = this.element.getBoundingClientRect();
     const tools =
-      this.element.parentElement?.querySelectorAll<HTMLElement>(".map-tools, .filter-chip") ?? [];
+      this.element.parentElement?.querySelectorAll<HTMLElement>(
+        ".map-tools, .filter-chip, .map-title",
+      ) ?? [];
     const blocked = [...tools].map((tool): Rect => {
       const { left, top, right, bottom } = tool.getBoundingClientRect();
       return [left - box.left, top - box.top, right - box.left, bottom - box.top];
@@ -232,7 +280,7 @@ export class Pane {
     const epoch = epochWords(study, place);
     this.canvas.setAttribute(
       "aria-label",
-      `Map of the points at layer ${[name, ...epoch].join(", ")}; left and right arrow keys change the layer`,
+      `Map of the points at layer ${[name, ...epoch].join(", ")}; left and right arrow keys change the layer, Enter holds the point nearest to the middle`,
     );
     this.empty.hidden = mapped;
     if (!mapped) {
@@ -250,7 +298,7 @@ export class Pane {
     if (event.altKey) for (const point of points) before.delete(point);
     else if (event.ctrlKey || event.metaKey) for (const point of points) before.add(point);
     const adds = event.altKey || event.ctrlKey || event.metaKey;
-    change(ctx, { selection: adds ? [...before] : points });
+    change(ctx, { selection: adds ? [...before] : points, find: "" });
     ctx.announce(`${ctx.store.get().selection.length} points selected`);
   }
 

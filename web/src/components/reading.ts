@@ -51,7 +51,8 @@ function about({ study }: Context, place: Place): HTMLElement {
   const { kind, shape, sameAs, map, pool } = study.entry(place) ?? study.listed(place);
   const divergence = study.layer(place).klDivergence;
   const parts: (Node | string)[] = [];
-  if (study.models.length > 1) parts.push(bdi(study.model(place.model).name));
+  if (study.models.length > 1)
+    parts.push(h("b", { class: "model-of" }, bdi(study.model(place.model).name)));
   for (const words of epochWords(study, place))
     parts.push(h("b", { "data-testid": "epoch-name" }, words));
   for (const fact of [kind, formatShape(shape)]) if (fact) parts.push(bdi(fact));

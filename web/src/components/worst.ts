@@ -131,7 +131,11 @@ function item(ctx: Context, state: ViewState, point: number, hit: number): HTMLE
     {
       type: "button",
       "data-testid": `worst-${point}`,
-      onclick: () => change(ctx, { focus: state.focus === point ? null : point }),
+      onclick: () => {
+        const held = state.focus === point;
+        change(ctx, { focus: held ? null : point });
+        if (!held) ctx.reveal(point);
+      },
     },
     picture,
     words || (!picture && h("span", { class: "snippet" }, `#${study.sampleOf(point)}`)),

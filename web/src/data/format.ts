@@ -59,6 +59,12 @@ export function describeDifference(change: number, found: Difference): string {
   return `${formatDifference(change)}, 95 % interval ${low} to ${high}, ${of}`;
 }
 
+/** "a", "a and b", "a, b and c". */
+export function listOf(parts: string[]): string {
+  const last = parts.at(-1) ?? "";
+  return parts.length < 2 ? last : `${parts.slice(0, -1).join(", ")} and ${last}`;
+}
+
 /** "1 class", "2 classes". */
 export function plural(count: number, one: string, many: string): string {
   return `${formatCount(count)} ${count === 1 ? one : many}`;

@@ -6,6 +6,9 @@ export const OVERLAYS = ["hulls", "peeled", "ellipses"] as const;
 export type Color = (typeof COLORS)[number];
 export type Overlay = (typeof OVERLAYS)[number];
 
+/** Most characters of what is searched for. */
+const LONGEST = 300;
+
 /** All that a link restores; itself the place that is shown. */
 export interface ViewState extends Place {
   /** What is shown at its side. */
@@ -24,6 +27,14 @@ export interface ViewState extends Place {
   measures: string[];
   /** The class whose worst points are shown. */
   worst: number | null;
+  /** What the selection was found by, in words; "" for nothing. */
+  find: string;
+  /** Another selection, to which this one is compared: sample indices, ascending. */
+  against: number[];
+  /** Whether shares are drawn by the logarithm of what they lack of 1. */
+  errors: boolean;
+  /** Only the map and its sliders are shown, as in a frame of another page. */
+  bare: boolean;
 }
 
 /** What most people look at first, in this order. */
@@ -73,6 +84,10 @@ export function initialState(study: Study): ViewState {
     focus: null,
     measures: defaultMeasures(study),
     worst: null,
+    find: "",
+    against: [],
+    errors: false,
+    bare: false,
   });
 }
 
@@ -94,6 +109,10 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     focus: within(wanted.focus, study.n),
     measures: [...new Set(wanted.measures)].filter((name) => known.has(name)),
     worst: within(wanted.worst, study.classNames.length),
+    find: wanted.find.slice(0, LONGEST),
+    against: indices(wanted.against, study.n),
+    errors: wanted.errors,
+    bare: wanted.bare,
   };
 }
 
