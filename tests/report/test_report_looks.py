@@ -215,7 +215,9 @@ def test_a_hundred_classes_have_a_legend_and_a_heat_map(open_page, crowd):
     assert legend.count() == 100
     assert page.page.get_by_test_id("heatmap").locator("path.cell").count() > 5
     # The cell at the lower right is that of the last class with itself.
-    box = page.page.get_by_test_id("heatmap").locator("svg").bounding_box()
+    table = page.page.get_by_test_id("heatmap").locator("svg")
+    table.scroll_into_view_if_needed()
+    box = table.bounding_box()
     page.page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3)
     page.until(classes="99")
     page.page.get_by_test_id("show-all").click()

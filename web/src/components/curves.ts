@@ -82,7 +82,9 @@ export function curves(ctx: Context): HTMLElement {
       axis === "layers"
         ? epochWords(study, state).map((words) => `at ${words}`)
         : ["of ", bdi(study.listed(state).name)];
-    heading.replaceChildren(`Scores over the ${axis} `, ...where);
+    const several = study.models.some(({ layers, epochs }) => layers.length > 1 || epochs);
+    const over = several ? `Scores over the ${axis} ` : "Scores ";
+    heading.replaceChildren(over, ...where);
     key.replaceChildren(...keyEntries(ctx, axis, left, leave));
   };
   ctx.onDestroy(ctx.store.watch(["measures"], choose));

@@ -17,7 +17,7 @@ export function finder(ctx: Context): HTMLElement {
   const told = h("p", { class: "hint", role: "status", "data-testid": "found" });
   const input = h("input", {
     type: "search",
-    placeholder: "Find: class, text, wrong, NH < 0.5 …",
+    placeholder: "Find: class, text, wrong, NH < 0.5",
     "aria-label": "Find points by class, text or condition, and select them",
     "data-testid": "find",
     list: id,

@@ -67,11 +67,11 @@ export function heatmap(ctx: Context): HTMLElement {
     const drawn = table(ctx, confusion, state, readout, cursor);
     picture.replaceChildren(drawn);
     bar.replaceChildren(...scale(ctx.study.greatestConfusion, ctx.fleeting.get().dark));
-    if (visited) drawn.focus();
+    if (visited) drawn.focus({ preventScroll: true });
     const focused = document.activeElement?.getAttribute("data-testid");
     list.replaceChildren(...confusion.worstPairs(PAIRS).map((pair) => item(ctx, pair, state)));
     if (focused?.startsWith("pair-")) {
-      list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
+      list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus({ preventScroll: true });
     }
   };
   const later = deferred(ctx, draw);

@@ -106,7 +106,10 @@ export function legend(ctx: Context): HTMLElement {
         : item(ctx, entry, scored, over);
     });
     list.replaceChildren(...fresh);
-    if (focused) list.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
+    if (focused)
+      list
+        .querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)
+        ?.focus({ preventScroll: true });
     more.hidden = listed.length === places.length;
     more.textContent = told(listed.length, found.length, search.value);
     lines.replaceChildren(...state.overlays.map(line));

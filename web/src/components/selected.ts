@@ -28,6 +28,20 @@ export function selected(ctx: Context): HTMLElement {
     count += sprites ? 4 * PICTURES : 4 * WORDS;
     draw();
   });
+  const details = h(
+    "details",
+    { class: "about-selection", "data-testid": "about-selection" },
+    h("summary", {}, "How they fare"),
+    facts,
+    samples,
+    more,
+  );
+  // With a point held, there is room for either.
+  ctx.onDestroy(
+    ctx.store.watch(["focus"], ({ focus }) => {
+      details.open = focus === null;
+    }),
+  );
   const against = button("selection-against", "", () => {
     const state = ctx.store.get();
     change(ctx, { against: state.against.length ? [] : state.selection });
@@ -38,9 +52,7 @@ export function selected(ctx: Context): HTMLElement {
     title,
     why,
     bars,
-    facts,
-    samples,
-    more,
+    details,
     h(
       "div",
       { class: "buttons" },

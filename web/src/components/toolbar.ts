@@ -187,6 +187,9 @@ function compareButton(ctx: Context): HTMLElement {
     icon("compare"),
     "Compare",
   );
+  // One map can only be compared with itself.
+  const { models } = ctx.study;
+  button.hidden = models.length < 2 && models.every((m) => m.layers.length < 2 && !m.epochs);
   ctx.onDestroy(ctx.store.watch(["other"], ({ other }) => press(button, other !== null)));
   return button;
 }

@@ -101,7 +101,9 @@ export function worst(ctx: Context): HTMLElement {
     const focused = document.activeElement?.getAttribute("data-testid");
     strip.replaceChildren(...points.map(({ point, hit }) => item(ctx, state, point, hit)));
     if (focused?.startsWith("worst-")) {
-      strip.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
+      strip
+        .querySelector<HTMLElement>(`[data-testid="${focused}"]`)
+        ?.focus({ preventScroll: true });
     }
   };
   const later = deferred(ctx, draw);

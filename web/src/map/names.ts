@@ -54,6 +54,8 @@ const SHORTEST = 14;
 const HIDDEN = 5;
 const CROSSED = 12;
 const MOVED = 4;
+/** For each class whose points are nearer than those that the name is of. */
+const NEARER = 8;
 /** Of the points that a name would hide where it names them, the most that it may hide beside them. */
 const HIDES = 0.2;
 /** So many names stand far off, or on points, rather than nowhere; more would be a field of lines. */
@@ -163,7 +165,10 @@ export function placeNames(
           cost += CROSSED;
         if (through(other.box, leader)) cost += CROSSED;
       }
-      for (const other of anchors) if (within(box, other.anchor)) cost += CROSSED;
+      for (const other of anchors) {
+        if (within(box, other.anchor)) cost += CROSSED;
+        if (apart(at, other.anchor) < apart(at, anchor)) cost += NEARER;
+      }
       if (rival && cost >= rival.cost) continue;
       if (free) best = { cost, slot, at, box };
       else lying = { cost, slot, at, box };
@@ -217,6 +222,10 @@ function extentOf([l, t, r, b]: Rect, [x, y]: Point): Rect {
 
 function meet([l, t, r, b]: Rect, [l2, t2, r2, b2]: Rect, gap: number): boolean {
   return l < r2 + gap && l2 < r + gap && t < b2 + gap / 2 && t2 < b + gap / 2;
+}
+
+function apart([x, y]: Point, [x2, y2]: Point): number {
+  return Math.hypot(x - x2, y - y2);
 }
 
 function within([l, t, r, b]: Rect, [x, y]: Point): boolean {
