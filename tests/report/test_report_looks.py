@@ -218,7 +218,7 @@ def test_a_hundred_classes_have_a_legend_and_a_heat_map(open_page, crowd):
     table = page.page.get_by_test_id("heatmap").locator("svg")
     table.scroll_into_view_if_needed()
     box = table.bounding_box()
-    page.page.mouse.click(box["x"] + box["width"] - 3, box["y"] + box["height"] - 3)
+    page.page.mouse.click(box["x"] + box["width"] - 2, box["y"] + box["height"] - 2)
     page.until(classes="99")
     page.page.get_by_test_id("show-all").click()
     page.page.get_by_test_id("legend-99").click()

@@ -462,14 +462,22 @@ describe("what is tangled", () => {
     // Predictions 0 0 1 0 of labels 0 0 1 1: only the last is wrong.
     const all = new Study(payload());
     Object.assign(all.listed(inputs), { hits: pack([0, 0, 0, 0], "u8") });
-    expect(worstPoints(all, inputs, null).map(({ point }) => point)).toEqual([3, 0, 1, 2]);
+    expect(worstPoints(all, inputs, null, 9).points.map(({ point }) => point)).toEqual([
+      3, 0, 1, 2,
+    ]);
+    expect(worstPoints(all, inputs, null, 2)).toMatchObject({
+      points: [{ point: 3 }, { point: 0 }],
+      all: 4,
+    });
     expect(suggested(tied, inputs, 3)).toBe(0);
     expect(suggested(tied, inputs, 0)).toBe(1);
   });
 
   it("finds the worst points of a class, the worst first", () => {
-    expect(worstPoints(study(), inputs, null).map(({ point }) => point)).toEqual([3, 2, 1]);
-    expect(worstPoints(study(), inputs, 0).map(({ point }) => point)).toEqual([1]);
+    expect(worstPoints(study(), inputs, null, 9).points.map(({ point }) => point)).toEqual([
+      3, 2, 1,
+    ]);
+    expect(worstPoints(study(), inputs, 0, 9).points.map(({ point }) => point)).toEqual([1]);
   });
 
   it("mixes the classes of a selection", () => {

@@ -86,6 +86,7 @@ describe("the view's state", () => {
       find: "",
       against: [],
       errors: false,
+      zoom: null,
       bare: false,
     });
   });
@@ -177,6 +178,7 @@ describe("links", () => {
       find: "wrong, NH < 0.5",
       against: [2],
       errors: true,
+      zoom: [2.5, 0.1, -0.25],
       bare: true,
     };
     const link = encodeState(s, state);

@@ -30,6 +30,8 @@ export function header(ctx: Context): HTMLElement {
   facts.push(
     range ? `values from ${range.join(" to ")}` : plural(classNames.length, "class", "classes"),
   );
+  const { drawn } = ctx.study;
+  if (drawn) facts.push(`${formatCount(drawn.length)} as dots, all as a density`);
   if (payload.unlabeled) facts.push(`${formatCount(payload.unlabeled)} unlabeled`);
   const line = h("p", { class: "facts-line", "data-testid": "facts" });
   const draw = (state: ViewState) => {

@@ -3,6 +3,8 @@ import { change } from "../context.ts";
 import type { Coords } from "../data/pack.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
+import { DensityView, pointsWithin } from "../map/density.ts";
+import { maskOf, someOf } from "../map/some.ts";
 import { type Coloring, coloring, shown } from "../map/coloring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
@@ -12,12 +14,14 @@ import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { Scatter, affineOf } from "../map/scatter.ts";
 import { classColors, readable } from "../data/palette.ts";
 import { same } from "../state/store.ts";
-import type { ViewState } from "../state/view-state.ts";
+import { type ViewState, type Zoom, settleZoom } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
 /** Milliseconds the points take from map to map. */
 const MOVE = 700;
+/** Milliseconds after which a view is at rest. */
+const RESTING = 400;
 /** Milliseconds that it is told how the wheel looks nearer. */
 const TELLING = 1600;
 /** The view of a map that nobody moved. */
@@ -45,7 +49,11 @@ export class Pane {
     { class: "spared", hidden: true, "aria-hidden": "true" },
     "Click the map, or hold Ctrl or ⌘, and the wheel looks nearer",
   );
+  private resting: ReturnType<typeof setTimeout> | undefined;
+  private zoomed: Zoom | null = null;
+  private readonly name: string;
   private telling: ReturnType<typeof setTimeout> | undefined;
+  private readonly density = new DensityView();
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
   private named: { key: unknown[]; labels: Label[]; crowd: Crowd } | null = null;
@@ -56,6 +64,7 @@ export class Pane {
   constructor(ctx: Context, name: string, where: (state: ViewState) => Place) {
     this.ctx = ctx;
     this.where = where;
+    this.name = name;
     this.canvas = h("canvas", {
       "data-testid": `${name}-canvas`,
       role: "img",
@@ -65,6 +74,7 @@ export class Pane {
     this.element = h(
       "div",
       { class: "pane", "data-testid": name },
+      ctx.study.drawn && this.density.canvas,
       this.overlay.under,
       this.canvas,
       this.overlay.over,
@@ -82,6 +92,8 @@ export class Pane {
   private tellOfWheel(): void {
     this.spared.hidden = false;
     clearTimeout(this.telling);
+    clearTimeout(this.resting);
+    this.density.destroy();
     this.telling = setTimeout(() => (this.spared.hidden = true), TELLING);
   }
 
@@ -91,20 +103,56 @@ export class Pane {
     requestAnimationFrame(() => setTimeout(() => this.gone || this.open()));
   }
 
+  /** Tell the state where one looks, once the view of the first map rests. */
+  private remember(): void {
+    clearTimeout(this.resting);
+    if (this.name !== "map") return;
+    this.resting = setTimeout(() => {
+      if (!this.scatter || this.gone) return;
+      this.zoomed = settleZoom(this.scatter.zoomed);
+      change(this.ctx, { zoom: this.zoomed });
+    }, RESTING);
+  }
+
+  /** The view has moved. */
+  private look(): void {
+    this.remember();
+    const field = this.field();
+    this.overlay.move(field);
+    if (this.ctx.study.drawn) this.density.move(field.affine, field.width, field.height);
+  }
+
+  /** The point that a dot is of, where not all points are dots. */
+  private pointOf(dot: number): number {
+    return this.ctx.study.drawn?.[dot] ?? dot;
+  }
+
+  /** All points within a lasso, of the classes that are shown. */
+  private within(corners: [number, number][]): number[] {
+    const { study, store } = this.ctx;
+    const { classes } = store.get();
+    const found = this.coords ? pointsWithin(this.coords, corners) : [];
+    return classes ? found.filter((i) => classes.includes(study.labels[i] as number)) : found;
+  }
+
   private open(): void {
     const { ctx } = this;
+    const { study } = ctx;
     try {
       this.scatter = new Scatter(this.canvas, {
-        hover: (point) => {
+        hover: (dot) => {
+          const point = dot === null ? null : this.pointOf(dot);
           this.pointed = point !== null;
           ctx.fleeting.set({ hovered: point });
         },
-        click: (point) => {
+        click: (dot) => {
+          const point = this.pointOf(dot);
           const focus = ctx.store.get().focus === point ? null : point;
           change(ctx, { focus });
         },
-        lasso: (points, event) => this.select(points, event),
-        view: () => this.overlay.move(this.field()),
+        lasso: (dots, corners, event) =>
+          this.select(study.drawn ? this.within(corners) : dots, event),
+        view: () => this.look(),
         settled: () => this.rest(true),
       });
     } catch {
@@ -113,7 +161,7 @@ export class Pane {
       ctx.fleeting.set({ still: true });
       return;
     }
-    this.overlay.move(this.field());
+    this.look();
     this.scatter.setLasso(ctx.fleeting.get().lasso);
     this.update(ctx.store.get(), null);
   }
@@ -130,6 +178,11 @@ export class Pane {
     if (!this.scatter) return;
     const { study, fleeting } = this.ctx;
     const { dark } = fleeting.get();
+    // The second map takes the view of the first when it opens, and is then looked at by itself.
+    if (!same(state.zoom, this.zoomed) && (this.name === "map" || !this.shownLast)) {
+      this.zoomed = state.zoom;
+      this.scatter.look(state.zoom ?? [1, 0, 0]);
+    }
     const { model, layer, epoch } = this.where(state);
     const place = { model, layer, epoch };
     const coords = study.coords(place);
@@ -145,20 +198,25 @@ export class Pane {
     if (this.isShown(now)) return;
     this.shownLast = now;
     const duration = moved && before && !reducedMotion() ? MOVE : 0;
-    this.scatter.show({
-      x: coords.x,
-      y: coords.y,
-      categories: colors.categories,
-      colors: colors.colors,
-      faint: faintOutside(state.selection, study.n),
-      last: colors.last,
-      only: shown(study, state.classes),
-      dark,
-      duration,
-    });
+    const faint = faintOutside(state.selection, study.n);
+    const only = shown(study, state.classes);
+    const frame = { ...coords, ...colors, faint, only, dark, duration };
+    const dots = study.drawn;
+    this.scatter.show(dots ? someOf(frame, dots) : frame);
+    if (dots) {
+      const mask = maskOf(study.n, only, state.selection);
+      this.density.show({ coords, categories: colors.categories, colors: colors.colors, mask });
+    }
     this.rest(!moved);
     this.overlay.draw(
-      shapesOf(study.layer(place), coords, state.overlays, state.classes),
+      shapesOf(
+        study.layer(place),
+        coords,
+        overlays,
+        classes,
+        study.labels,
+        study.classNames.length,
+      ),
       colors.ofClasses ? classColors(study.classNames.length, dark) : null,
     );
     // Shapes whose colors do not tell their classes are named whatever was chosen.

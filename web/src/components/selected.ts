@@ -9,6 +9,7 @@ import type { ViewState } from "../state/view-state.ts";
 import { placeName } from "./places.ts";
 
 const SHOWN = 7;
+const BRIEF = 3;
 const MISTAKES = 4;
 /** How many samples are shown, and how many more each time. */
 const PICTURES = 24;
@@ -91,7 +92,9 @@ export function selected(ctx: Context): HTMLElement {
       count = sprites ? PICTURES : WORDS;
     }),
   );
-  ctx.onDestroy(ctx.store.watch(["selection", "against", "find", "model", "layer", "epoch"], draw));
+  ctx.onDestroy(
+    ctx.store.watch(["selection", "against", "find", "focus", "model", "layer", "epoch"], draw),
+  );
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return element;
 }
@@ -104,18 +107,20 @@ function mixRows(ctx: Context, selection: number[], all: boolean, open: () => vo
   const mix = classMix(ctx.study, selection);
   const colors = labelColors(ctx.study.classNames.length, ctx.fleeting.get().dark);
   const most = mix[0]?.count ?? 1;
-  const shown = all ? mix : mix.slice(0, SHOWN);
-  const rows = shown.map(({ class: index, count, share }) => {
+  // With a point held, there is room for fewer.
+  const count = ctx.store.get().focus === null ? SHOWN : BRIEF;
+  const shown = all ? mix : mix.slice(0, count);
+  const rows = shown.map(({ class: index, count: points, share }) => {
     const bar = h("i", { class: "bar" });
     bar.style.background = colors[index] ?? "";
-    bar.style.width = `${(100 * count) / most}%`;
+    bar.style.width = `${(100 * points) / most}%`;
     const percent = share < 0.005 ? "<1\u00a0%" : formatPercent(share, 0);
     return h(
       "li",
       {},
       h("span", { class: "name" }, bdi(ctx.study.labelNames[index] ?? String(index))),
       h("span", { class: "track" }, bar),
-      h("span", { class: "count" }, `${formatCount(count)} · ${percent}`),
+      h("span", { class: "count" }, `${formatCount(points)} · ${percent}`),
     );
   });
   const rest = mix.length - shown.length;

@@ -22,6 +22,7 @@ const OVERLAY_NAMES: Record<Overlay, string> = {
   hulls: "Hulls",
   peeled: "Peeled hulls",
   ellipses: "Ellipses",
+  contours: "Contours",
 };
 
 export interface Actions {
@@ -163,7 +164,7 @@ function overlayButtons(ctx: Context): HTMLElement {
       buttons.forEach((button, i) => {
         const overlay = OVERLAYS[i] as Overlay;
         press(button, state.overlays.includes(overlay));
-        button.hidden = !layers.some((layer) => layer[overlay]);
+        button.hidden = overlay !== "contours" && !layers.some((layer) => layer[overlay]);
       });
     }),
   );

@@ -18,22 +18,37 @@ export interface WorstPoint {
  * The points of a class that have neighbors of others: those with the fewest of their own first; of
  * as few, those first that the model took for another class, and of these the surest.
  */
-export function worstPoints(study: Study, place: Place, wanted: number | null): WorstPoint[] {
+export function worstPoints(
+  study: Study,
+  place: Place,
+  wanted: number | null,
+  count: number,
+): { points: WorstPoint[]; all: number } {
   const hits = study.hits(place) ?? study.mapHits(place);
-  if (!hits) return [];
+  if (!hits) return { points: [], all: 0 };
   const predictions = study.predictions(place);
   const confidence = study.confidence(place);
-  const found: WorstPoint[] = [];
-  for (let i = 0; i < study.n; i++) {
-    const hit = hits[i] as number;
-    if (!study.isLabeled(i)) continue;
-    if (hit < 1 && (wanted === null || study.labels[i] === wanted)) found.push({ point: i, hit });
-  }
   const wrong = (i: number) =>
     predictions && predictions[i] !== study.labels[i] ? 1 + (confidence?.[i] ?? 0) : 0;
-  return found.sort(
-    (a, b) => a.hit - b.hit || wrong(b.point) - wrong(a.point) || a.point - b.point,
-  );
+  const before = (a: WorstPoint, b: WorstPoint) =>
+    a.hit - b.hit || wrong(b.point) - wrong(a.point) || a.point - b.point;
+  // Only the first ones are kept in order: all could be a million.
+  const points: WorstPoint[] = [];
+  let all = 0;
+  for (let i = 0; i < study.n; i++) {
+    const hit = hits[i] as number;
+    if (hit >= 1 || !study.isLabeled(i)) continue;
+    if (wanted !== null && study.labels[i] !== wanted) continue;
+    all++;
+    const found = { point: i, hit };
+    const last = points.at(-1);
+    if (points.length >= count && last && before(last, found) <= 0) continue;
+    let at = points.length;
+    while (at > 0 && before(points[at - 1] as WorstPoint, found) > 0) at--;
+    points.splice(at, 0, found);
+    if (points.length > count) points.pop();
+  }
+  return { points, all };
 }
 
 /** The class of most of a point's neighbors, where it is not its own. */
@@ -77,14 +92,13 @@ export function worst(ctx: Context): HTMLElement {
   const draw = () => {
     const state = ctx.store.get();
     select.value = state.worst === null ? "" : String(state.worst);
-    const all = worstPoints(study, state, state.worst);
-    const points = all.slice(0, count);
+    const { points, all } = worstPoints(study, state, state.worst, count);
     const measured = study.hits(state) ?? study.mapHits(state);
     const space = study.hits(state) ? "" : " on the map";
     where.hidden = !measured;
     const of =
-      all.length > points.length
-        ? `${points.length} of ${plural(all.length, "point", "points")} with`
+      all > points.length
+        ? `${points.length} of ${plural(all, "point", "points")} with`
         : "Those with";
     const ties = study.predictions(state) ? " Of as few, the surest mistakes come first." : "";
     where.replaceChildren(
@@ -96,8 +110,8 @@ export function worst(ctx: Context): HTMLElement {
       ? "All neighbors of these points are of their own class."
       : `Neighbors of points are not measured ${hereWords(study, state)}.`;
     if (!points.length) where.hidden = true;
-    more.hidden = all.length <= points.length;
-    more.textContent = `Show ${Math.min(batch, all.length - points.length)} more`;
+    more.hidden = all <= points.length;
+    more.textContent = `Show ${Math.min(batch, all - points.length)} more`;
     const focused = document.activeElement?.getAttribute("data-testid");
     strip.replaceChildren(...points.map(({ point, hit }) => item(ctx, state, point, hit)));
     if (focused?.startsWith("worst-")) {

@@ -4,6 +4,10 @@ import { formatNumber } from "./format.ts";
 import { type ShortNames, shortNames } from "./names.ts";
 import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
 
+/** More points than this are drawn as a density, with some of them as dots. */
+const DENSE = 150_000;
+const DRAWN = 40_000;
+
 export const UNLABELED = "unlabeled";
 
 /** A layer of a model at a step of its epochs: null is the model itself, as is the last step. */
@@ -74,6 +78,22 @@ export class Study {
     if (!this.isLabeled(point)) return UNLABELED;
     if (values) return formatNumber(values[point]);
     return this.classNames[this.labels[point] as number] ?? "";
+  }
+
+  /** The points that are drawn one by one where there are too many for all, ascending; else null. */
+  get drawn(): Uint32Array | null {
+    if (this.n <= DENSE) return null;
+    return this.once("drawn", () => {
+      // Taken at equal distances from all in the order of their classes.
+      const order = Uint32Array.from({ length: this.n }, (_, i) => i);
+      const { labels } = this;
+      order.sort((a, b) => (labels[a] as number) - (labels[b] as number) || a - b);
+      const step = this.n / DRAWN;
+      return Uint32Array.from(
+        { length: DRAWN },
+        (_, i) => order[Math.floor((i + 0.5) * step)] as number,
+      ).sort();
+    });
   }
 
   get models(): Model[] {

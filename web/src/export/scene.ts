@@ -82,6 +82,10 @@ function listed(entries: LegendEntry[], panels: Panel[]): LegendEntry[] {
   return [...entries.filter((entry) => kept.has(entry)), words];
 }
 
+function everyone(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
+}
+
 function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Panel {
   const { place, affine, width, height } = look;
   const coords = study.coords(place);
@@ -113,18 +117,25 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
     panel.dots.push({ x, y, color: colors[categories[i] as number] as string, opacity });
   };
   const late = new Set(last ?? []);
-  const order = only ?? Array.from({ length: study.n }, (_, i) => i);
+  const some = study.drawn && [...study.drawn];
+  const wanted = some && only ? new Set(only) : null;
+  const order = some?.filter((i) => !wanted || wanted.has(i)) ?? only ?? everyone(study.n);
   for (const i of order) if (!late.has(i)) add(i);
   for (const i of order) if (late.has(i)) add(i);
   const { ink } = inks(dark);
   const tints = classColors(study.classNames.length, dark);
-  panel.shapes = shapesOf(study.layer(place), coords, state.overlays, state.classes).map(
-    (shape) => ({
-      ...shape,
-      color: ofClasses ? (tints[shape.class] ?? ink) : ink,
-      filled: ofClasses,
-    }),
-  );
+  panel.shapes = shapesOf(
+    study.layer(place),
+    coords,
+    state.overlays,
+    state.classes,
+    study.labels,
+    study.classNames.length,
+  ).map((shape) => ({
+    ...shape,
+    color: ofClasses ? (tints[shape.class] ?? ink) : ink,
+    filled: ofClasses,
+  }));
   if (state.focus !== null && (!only || only.includes(state.focus))) {
     const there = (i: number) => toScreen(affine, coords.x[i] as number, coords.y[i] as number);
     const at = there(state.focus);
@@ -151,6 +162,8 @@ function subtitleOf(study: Study, state: ViewState, place: Place): string {
   const parts: string[] = [];
   if (study.models.length > 1) parts.push(study.model(place.model).name);
   parts.push(...epochWords(study, place));
+  if (study.drawn)
+    parts.push(`${formatCount(study.drawn.length)} of ${formatCount(study.n)} points`);
   const [name] = state.measures;
   const measure = name === undefined ? undefined : study.measure(name);
   if (measure) {

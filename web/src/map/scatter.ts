@@ -23,7 +23,12 @@ export interface Frame {
 export interface ScatterEvents {
   hover(point: number | null): void;
   click(point: number): void;
-  lasso(points: number[], event: Pick<MouseEvent, "ctrlKey" | "metaKey" | "altKey">): void;
+  /** The points within, and its corners in the map's square. */
+  lasso(
+    points: number[],
+    corners: [number, number][],
+    event: Pick<MouseEvent, "ctrlKey" | "metaKey" | "altKey">,
+  ): void;
   view(affine: Affine): void;
   settled(): void;
 }
@@ -122,6 +127,19 @@ export class Scatter {
       factor * (view[13] as number),
     ];
     this.glide([scale, x, y]);
+  }
+
+  /** How near one looks, and how far the middle is moved. */
+  get zoomed(): [number, number, number] {
+    const { view } = this.camera;
+    return [view[0] as number, view[12] as number, view[13] as number];
+  }
+
+  /** Look so at once. */
+  look([scale, x, y]: [number, number, number]): void {
+    cancelAnimationFrame(this.gliding);
+    this.plot.view([scale, 0, 0, 0, 0, scale, 0, 0, 0, 0, 1, 0, x, y, 0, 1]);
+    this.seen();
   }
 
   reset(): void {
@@ -264,11 +282,11 @@ export class Scatter {
       }
       plot.deselect({ preventEvent: true });
     });
-    plot.subscribe("lassoEnd", () => {
+    plot.subscribe("lassoEnd", ({ coordinates }) => {
       if (!this.lassoing) return;
       this.lassoing = false;
       this.lassoed = performance.now();
-      events.lasso(this.picked, this.modifiers);
+      events.lasso(this.picked, coordinates as unknown as [number, number][], this.modifiers);
     });
     plot.subscribe("view", () => events.view(this.affine()));
     const remember = ({ ctrlKey, metaKey, altKey }: MouseEvent) => {

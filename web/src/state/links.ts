@@ -6,6 +6,7 @@ import {
   OVERLAYS,
   type Overlay,
   type ViewState,
+  type Zoom,
   initialState,
 } from "./view-state.ts";
 
@@ -32,7 +33,8 @@ export function encodeState(study: Study, state: ViewState): string {
     }
   }
   if (state.color !== "class") put("color", state.color);
-  if (state.overlays.length) put("overlays", state.overlays.join(","));
+  if (state.overlays.join() !== start.overlays.join())
+    put("overlays", state.overlays.join(",") || "none");
   if (!state.names) put("names", "off");
   if (state.classes) put("classes", state.classes.join(","));
   if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
@@ -42,6 +44,7 @@ export function encodeState(study: Study, state: ViewState): string {
   if (state.find) put("find", state.find);
   if (state.against.length) put("against", encodeSelection(state.against, study.n));
   if (state.errors) put("scale", "errors");
+  if (state.zoom) put("zoom", state.zoom.join(","));
   if (state.bare) put("view", "map");
   return parts.join("&").replaceAll("%2C", ",");
 }
@@ -93,6 +96,8 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   const against = values.get("against");
   if (against) state.against = decodeSelection(against, study.n);
   if (values.get("scale") === "errors") state.errors = true;
+  const zoom = values.get("zoom")?.split(",").map(Number);
+  if (zoom?.length === 3) state.zoom = zoom as Zoom;
   if (values.get("view") === "map") state.bare = true;
   const [worst] = integers(values.get("worst"));
   if (worst !== undefined) state.worst = worst;
