@@ -32,7 +32,7 @@ export function curves(ctx: Context): HTMLElement {
     {
       type: "button",
       title:
-        "Draw shares by the logarithm of what they lack of 1: from 0.90 to 0.99 is as far as to 0.999",
+        "Draw shares by the logarithm of what they lack of 1: from 0.90 to 0.99 is as far as from 0.99 to 0.999",
       "data-testid": "scale-errors",
       onclick: () => change(ctx, { errors: !ctx.store.get().errors }),
     },

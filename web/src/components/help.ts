@@ -21,6 +21,10 @@ const WAYS: [string, string][] = [
     "Point",
     "at a dot to see its sample, label, prediction and neighbors; click it to keep it in view.",
   ],
+  [
+    "Find",
+    "points by class, text or condition, to select them: wrong, NH < 0.5, confidence > 0.9, predicted: cat, moved > 0.3 between fc1 and conv2 (as a share of the map's width), #17; several at once, or with “not” before one.",
+  ],
   ["Draw", "a lasso round points: they stay selected through the layers, and can be saved."],
   ["Click", "a class, or a cell of the table of confusions, to see one class or a pair alone."],
   ["Compare", "two layers, or two models, with linked points and selections."],
@@ -42,6 +46,14 @@ const WORDS: [string, string][] = [
   [
     "faint name",
     "where this class is densest, most points around are of other classes: it has no place of its own.",
+  ],
+  [
+    "contours",
+    "outlines of where a class is densest: the inner one holds half of its points, the outer one nine tenths.",
+  ],
+  [
+    "log of errors",
+    "shares drawn by the logarithm of what they lack of 1: from 0.90 to 0.99 is as far as from 0.99 to 0.999.",
   ],
   [
     "thin dashes",
