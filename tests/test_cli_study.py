@@ -29,8 +29,8 @@ def test_study_then_show(call, files, tmp_path):
     code, printed, err = call(*command, "-l", "fc*")
     assert (code, err) == (0, "")
     assert "fc1: map, " in printed
-    assert "Scores of layers, layer by layer" in printed
-    assert "layers: no untrained control: arrays are not the layers of a network." in printed
+    assert "Neighborhood Hit ↑" in printed
+    assert "No untrained control: arrays are not the layers of a network." in printed
     assert f"Everything is in {out}" in printed
     assert "other" not in printed
     code, printed, _ = call(*command, "-l", "fc*")

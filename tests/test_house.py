@@ -19,6 +19,7 @@ SHARED = (
     "_parallel",
     "_prebuilt",
     "_io",
+    "_cluster",
 )
 ROOMS = (
     *SHARED,

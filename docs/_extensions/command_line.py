@@ -23,7 +23,7 @@ def describe_program() -> list[str]:
     from unknot.cli import app
 
     program = typer.main.get_command(app)
-    lines = _table("Option of the program", [*_options(program, "unknot"), _HELP])
+    lines = _sections(program, "unknot")
     for name, command in program.commands.items():
         lines += describe_command(name, command)
     return lines
@@ -31,38 +31,35 @@ def describe_program() -> list[str]:
 
 def describe_command(name: str, command: Any) -> list[str]:
     """Return the section of one command, as lines of reStructuredText."""
-    arguments = [each for each in command.params if each.param_type_name == "argument"]
+    from unknot.cli import examples_of, usage_of
+
     title = f"unknot {name}"
-    usage = " ".join([title, *(_argument(each) for each in arguments), "[OPTIONS]"])
     lines = [f".. _command-{name}:", "", title, "-" * len(title), ""]
     lines += [*inspect.cleandoc(command.help or "").splitlines(), ""]
-    lines += [".. code-block:: text", "", f"   {usage}", ""]
-    if arguments:
-        lines += _table("Argument", [(_argument(each), each.help or "") for each in arguments])
-    return lines + _table("Option", [*_options(command, name), _HELP])
+    lines += [".. code-block:: text", "", f"   {usage_of(command, title)}", ""]
+    lines += _sections(command, name)
+    lines += [".. code-block:: sh", "", *(f"   {each}" for each in examples_of(command)), ""]
+    return lines
 
 
-_HELP = ("-h, --help", "Show the help and exit.")
+def _sections(command: Any, name: str) -> list[str]:
+    """Return a table for each section of the help."""
+    from unknot.cli import sections_of
 
-
-def _argument(argument: Any) -> str:
-    return (argument.metavar or argument.name).upper()
-
-
-def _options(command: Any, name: str) -> list[tuple[str, str]]:
-    """Return the options of a command as its help shows them."""
-    context = command.make_context(name, [], resilient_parsing=True)
-    options = [each for each in command.params if each.param_type_name == "option"]
-    return [each.get_help_record(context) for each in options if not each.hidden]
+    options = {"help_option_names": ["-h", "--help"]}
+    context = command.make_context(name, [], resilient_parsing=True, **options)
+    lines: list[str] = []
+    for heading, rows in sections_of(command, context).items():
+        title = heading.removesuffix("s") if heading in ("Arguments", "Options") else heading
+        lines += _table(title, rows)
+    return lines
 
 
 def _table(title: str, rows: list[tuple[str, str]]) -> list[str]:
     lines = [".. list-table::", "   :header-rows: 1", "   :widths: 35 65", ""]
     lines += [f"   * - {title}", "     - Meaning"]
     for names, text in rows:
-        shown = re.sub(r"(?<=<)list\[str\](?=>)", "str", names).replace(" range>", ">")
-        shown = re.sub("[ ]<bool>", "", shown)
-        lines += [f"   * - ``{shown}``", f"     - {_escaped(' '.join(text.split()))}"]
+        lines += [f"   * - ``{names}``", f"     - {_escaped(' '.join(text.split()))}"]
     return [*lines, ""]
 
 

@@ -37,6 +37,7 @@ _PUBLIC = {
     "studies": "studies",
     "Study": "studies",
     "study": "studies",
+    "study_many": "studies",
     "train": "training",
     "training": "training",
     "TSNE": "projection",
@@ -74,6 +75,7 @@ if TYPE_CHECKING:
     from .representations import load_model as load_model
     from .studies import Study as Study
     from .studies import study as study
+    from .studies import study_many as study_many
     from .training import History as History
     from .training import save_model as save_model
     from .training import train as train

@@ -386,7 +386,7 @@ def test_svg_of_many_points_is_small_and_sound(tmp_path):
     assert root.tag == "{http://www.w3.org/2000/svg}svg"
     images = root.findall(".//{http://www.w3.org/2000/svg}image")
     assert len(images) == 3
-    assert not root.findall(".//{http://www.w3.org/2000/svg}text")  # text is stored as paths
+    assert root.findall(".//{http://www.w3.org/2000/svg}text")  # text stays text
 
 
 def test_the_same_figure_twice_is_the_same_file(digits):

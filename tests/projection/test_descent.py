@@ -211,6 +211,37 @@ def test_attraction_kernel_equals_slow_twin(problem):
     np.testing.assert_allclose(logs, (p * np.log(r)).sum(axis=1), rtol=1e-5)
 
 
+def test_a_phase_may_coarsen_the_mesh(problem):
+    affinities, p = problem
+    start = 40 * np.random.default_rng(2).normal(size=(400, 2)).astype(np.float32)
+    true = gradient(p, start)
+    errors = []
+    with ThreadTeam(2) as team:
+        for coarsening in (1.0, 2.0, 1.0):
+            engine = MeshEngine(affinities, start, 0.5, team)
+            before = engine.map_()
+            engine.advance(Phase(1, 1.0, 0.5, 0.01, coarsening=coarsening), 1)
+            found = (before - engine.map_()) / (0.8 * 0.01)
+            errors.append(np.sqrt(((found - true) ** 2).sum() / (true**2).sum()))
+            assert engine._mesh.layout[2:] == (0.5 * coarsening, 0.5 * coarsening)
+    assert errors[0] == errors[2] < errors[1]
+
+
+def test_a_mesh_changes_its_spacing_and_changes_it_back(problem):
+    affinities, _ = problem
+    start = 40 * np.random.default_rng(2).normal(size=(400, 2)).astype(np.float32)
+    fine, coarse = Phase(1, 1.0, 0.5, 1e-6), Phase(1, 1.0, 0.5, 1e-6, coarsening=2.0)
+    with ThreadTeam(1) as team:
+        engine = MeshEngine(affinities, start, 0.5, team)
+        layouts = []
+        for phase in (fine, coarse, coarse, fine):
+            engine.advance(phase, 1)
+            layouts.append(engine._mesh.layout)
+    assert layouts[0] == layouts[3]
+    assert layouts[1] == layouts[2]
+    assert layouts[1][0] < layouts[0][0]
+
+
 class Scripted(Engine):
     """An engine with a prescribed divergence."""
 
@@ -237,8 +268,17 @@ class Scripted(Engine):
         return np.full((2, 2), self.steps - before, np.float32)
 
 
-def run(engine, watch=lambda report: False, patience=300, min_gradient_norm=1e-7, report_every=50):
-    phases = [Phase(100, 12.0, 0.5, 1.0), Phase(900, 1.0, 0.8, 1.0)]
+USUAL = (Phase(100, 12.0, 0.5, 1.0, is_early=True), Phase(1000, 1.0, 0.8, 1.0))
+
+
+def run(
+    engine,
+    watch=lambda report: False,
+    patience=300,
+    min_gradient_norm=1e-7,
+    report_every=50,
+    phases=USUAL,
+):
     return descend(
         engine,
         phases,
@@ -302,6 +342,59 @@ def test_a_collapsed_map_restarts():
     ((at, placed),) = engine.placed
     assert at == 100
     np.testing.assert_array_equal(placed, start)
+
+
+class Placed(Scripted):
+    """An engine that keeps the maps it is given."""
+
+    def __init__(self, divergences):
+        super().__init__(divergences)
+        self.placed = []
+
+    def set_embedding(self, map_):
+        self.placed.append((self.steps, float(map_[0, 0])))
+
+
+MILDER = (Phase(300, 1.5, 0.5, 1.0, is_early=True), Phase(600, 1.0, 0.8, 1.0))
+
+
+@pytest.mark.parametrize(("width", "ends"), [(0.09, 600), (0.2, 350)])
+def test_a_map_still_folded_at_100_continues_from_the_start_in_other_phases(width, ends):
+    class Narrow(Placed):
+        def map_(self, *, before=False):
+            # Its standard deviation, 1e-4 at the start; it grows, if not by enough.
+            return np.array([[width], [-width]], np.float32) * (1 if self.steps > 60 else 1e-3)
+
+    engine = Narrow(lambda step: 10 - step / 1000)
+    phases = (Phase(150, 12.0, 0.8, 1.0, is_early=True, instead=MILDER), Phase(350, 1.0, 0.95, 1.0))
+    assert run(engine, phases=phases).iteration == ends
+    # The check of iteration 100 is made in the course of the step after it.
+    assert engine.restarts == ([0, 101, 300] if width < 0.1 else [0, 150])
+    assert [at for at, _ in engine.placed] == ([101] if width < 0.1 else [])
+
+
+@pytest.mark.parametrize(("rise", "ends"), [(0.004, 350), (0.006, 800)])
+def test_a_rising_divergence_continues_from_the_map_before_in_other_phases(rise, ends):
+    # Falls until 200, and is higher by a share at 250.
+    engine = Placed(lambda step: 5 - step / 1000 if step < 250 else 4.8 * (1 + rise))
+    slow = (Phase(800, 1.0, 0.8, 1.0),)
+    phases = (
+        Phase(150, 12.0, 0.8, 1.0, is_early=True),
+        Phase(300, 1.0, 0.95, 1.0, instead=slow),
+        Phase(350, 1.0, 0.8, 1.0),
+    )
+    assert run(engine, phases=phases, patience=1000).iteration == ends
+    assert engine.restarts == ([0, 150, 300] if rise < 0.005 else [0, 150, 251])
+    # The map of 200 steps; a scripted map holds their number.
+    assert engine.placed == ([] if rise < 0.005 else [(251, 200.0)])
+
+
+def test_progress_is_counted_over_all_phases_after_the_early_ones():
+    phases = (*USUAL[:1], Phase(300, 1.0, 0.95, 1.0), Phase(1000, 1.0, 0.8, 1.0))
+    engine = Scripted(float)
+    # The minimum is at 100, in the second phase.
+    assert run(engine, phases=phases).iteration == 450
+    assert engine.restarts == [0, 100, 300]
 
 
 def test_a_vanished_gradient_without_progress_is_no_end():

@@ -25,13 +25,56 @@ def test_points_without_clusters(n, below):
     assert unknot.TSNE(random_state=0).fit(points).kl_divergence_ < below
 
 
+def all_phases(phases):
+    """The phases and all that may replace them."""
+    for phase in phases:
+        yield phase
+        yield from all_phases(phase.instead)
+
+
 def test_a_rate_that_is_given_is_that_of_every_phase():
-    phases = schedule(quick(learning_rate=70.0), 120)
-    assert [phase.learning_rate for phase in (*phases, phases[0].milder)] == [70.0] * 3
+    phases = list(all_phases(schedule(quick(learning_rate=70.0), 120)))
+    assert [phase.learning_rate for phase in phases] == [70.0] * 6
     # 1200 / 12 and 1200 / 1.5, a quarter of both, and 1200.
-    phases = schedule(quick(), 1200)
-    assert [phase.learning_rate for phase in (*phases, phases[0].milder)] == [25.0, 1200.0, 200.0]
-    assert schedule(quick(early_exaggeration=1.5), 120)[0].milder is None
+    early, *late = schedule(quick(), 1200)
+    assert early.learning_rate == 25.0
+    assert [phase.learning_rate for phase in early.instead] == [200.0, 1200.0]
+    assert [phase.learning_rate for phase in all_phases(late)] == [1200.0] * 3
+    assert schedule(quick(early_exaggeration=1.5), 120)[0].instead == ()
+
+
+@pytest.mark.parametrize(
+    ("settings", "ends", "milder"),
+    [
+        # Early, with high momentum, settling; the milder early phase and the slow one.
+        ({"max_iter": 1000}, [150, 300, 350], [250, 1000]),
+        ({"max_iter": 2000}, [150, 500, 550], [250, 2000]),
+        ({"max_iter": 300}, [150, 250, 300], [150, 300]),
+        ({"max_iter": 60}, [30, 30, 60], [30, 60]),
+        ({"max_iter": 1}, [0, 0, 1], [0, 1]),
+        ({"max_iter": 1000, "early_exaggeration_iter": 0}, [0, 175, 225], [0, 1000]),
+        ({"max_iter": 1000, "early_exaggeration_iter": 500}, [150, 300, 350], [500, 1000]),
+    ],
+)
+def test_when_the_phases_end(settings, ends, milder):
+    phases = schedule(quick(**settings), 1000)
+    assert [phase.end for phase in phases] == ends
+    assert [phase.end for phase in phases[0].instead] == milder
+    assert [phase.end for phase in phases[1].instead] == [settings["max_iter"]]
+    assert [phase.momentum for phase in phases] == [0.8, 0.95, 0.8]
+    assert [phase.is_early for phase in phases] == [True, False, False]
+
+
+def test_points_in_clusters_need_fewer_iterations():
+    rng = np.random.default_rng(4)
+    points = rng.normal(scale=3, size=(12, 20))[np.arange(400) % 12] + rng.normal(size=(400, 20))
+    tsne = unknot.TSNE(random_state=0).fit(points)
+    more = unknot.TSNE(random_state=0, max_iter=2000).fit(points)
+    assert (tsne.n_iter_, more.n_iter_) == (350, 550)
+    assert more.kl_divergence_ < tsne.kl_divergence_ + 1e-3
+    # scikit-learn 1.9.1 ends at 0.0529 after 1000 iterations.
+    assert tsne.kl_divergence_ < 0.0529
+    assert unknot.TSNE(random_state=0).fit(rng.normal(size=(400, 20))).n_iter_ > 350
 
 
 @pytest.mark.parametrize("method", ["exact", "mesh"])

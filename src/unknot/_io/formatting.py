@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+from collections.abc import Iterable
 from typing import Any, Final
 
 import numpy as np
@@ -39,6 +40,32 @@ def format_number(value: float | None, *, missing: str = "n/a") -> str:
     if abs(value) >= 100:
         return f"{value:.1f}"
     return f"{value:.3f}" if abs(value) < 10 else f"{value:.2f}"
+
+
+def format_column(values: Iterable[float | None], *, missing: str = "n/a") -> list[str]:
+    """Write the numbers of a column that is justified on the left: decimal points are in line.
+
+    Parameters
+    ----------
+    values : iterable of float or None
+    missing : str, default="n/a"
+        What to write for None and NaN.
+
+    Examples
+    --------
+    >>> format_column((0.93267, 1, 12.3456, 1234.56, None))
+    ['   0.933', '   1.000', '  12.35', '1234.6', '   n/a']
+    """
+    texts = []
+    for value in values:
+        text = format_number(value, missing=missing)
+        if value is not None and text.lstrip("-").isdecimal():
+            text = f"{value:.3f}" if abs(value) < 10 else f"{value:.1f}"
+        texts.append(text)
+    # Of those without a point, the first character stands where the others have their units.
+    before = [max(text.find("."), 1) if "." in text else 1 for text in texts]
+    width = max(before, default=0)
+    return [" " * (width - n if text else 0) + text for text, n in zip(texts, before, strict=True)]
 
 
 def format_compact(value: float, *, share: bool) -> str:

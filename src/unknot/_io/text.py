@@ -1,7 +1,7 @@
 """Text that is safe to print, and suggestions for unknown names."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 # What moves the cursor, colors, rings, or turns the direction of what follows.
 _CONTROLS = re.compile(
@@ -84,6 +84,63 @@ def missing_attribute(instance: object, name: str, renamed: Mapping[str, str]) -
     hint = f"; did you mean {renamed[name]!r}?" if name in renamed else ""
     message = f"{type(instance).__name__!r} object has no attribute {name!r}{hint}"
     return AttributeError(message, name=name, obj=instance)
+
+
+def cut_names(
+    names: Sequence[str], width: float, length_of: Callable[[str], float] = len
+) -> list[str]:
+    """Cut names that are too long, where all of these begin alike, then where they end alike.
+
+    What is still too long is cut in its middle.
+
+    Parameters
+    ----------
+    names : sequence of str
+    width : float
+        The greatest length.
+    length_of : callable, default=len
+        The length of a text, such as its inches.
+
+    Examples
+    --------
+    >>> cut_names(["inputs", "encoder.block.1.dense", "encoder.block.12.dense"], 12)
+    ['inputs', '…1.dense', '…12.dense']
+    >>> cut_names(["a_name_without_parts"], 12)
+    ['a_name_…arts']
+    """
+    long = [name for name in names if length_of(name) > width]
+    cut: dict[str, str] = {}
+    if len(long) > 1:
+        parts = [re.findall(r"[^./]+|[./]", name) for name in long]
+        start = _in_common(parts)
+        end = _in_common([each[start:][::-1] for each in parts])
+        for name, each in zip(long, parts, strict=True):
+            head = "…" if start else ""
+            without = head + "".join(each[start:])
+            if length_of(without) > width and end:
+                without = head + "".join(each[start : len(each) - end]) + "…"
+            cut[name] = without
+    return [_cut_middle(cut.get(name, name), width, length_of) for name in names]
+
+
+def _in_common(parts: Sequence[Sequence[str]]) -> int:
+    """Return how many parts all begin with, but one of each at least is left."""
+    most = min(map(len, parts)) - 1
+    return next((n for n in range(most) if len({each[n] for each in parts}) > 1), max(most, 0))
+
+
+def _cut_middle(name: str, width: float, length_of: Callable[[str], float]) -> str:
+    """Keep about two thirds of the beginning and one of the end."""
+    if length_of(name) <= width:
+        return name
+    n_end = 0
+    while n_end < len(name) and length_of(name[len(name) - n_end - 1 :]) <= width / 3:
+        n_end += 1
+    end = name[len(name) - n_end :]
+    start = len(name) - n_end
+    while start > 0 and length_of(f"{name[:start]}…{end}") > width:
+        start -= 1
+    return f"{name[:start]}…{end}"
 
 
 def no_such_layer(name: str, known: Iterable[str]) -> str:

@@ -52,6 +52,10 @@ class KernelCache(FunctionCache):  # type: ignore[misc] # Numba's classes are un
         folder = folder_of(self._source)
         return None if folder is None else str(folder)
 
+    def has_kernels(self) -> bool:
+        """Whether a folder has a valid file of this kernel."""
+        return any(self._read(folder) for folder in private_folders(self._source))
+
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """Return the cached kernel, or None."""
         target_context.refresh()

@@ -9,12 +9,14 @@ many threads it is given.
 from __future__ import annotations
 
 import queue
+import sys
 import threading
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, Final, Generic, TypeAlias, TypeVar
+from typing import Any, Final, Generic, Protocol, TypeAlias, TypeVar, runtime_checkable
 
 from .thread_team import POLL_INTERVAL, AbandonedError, abandoned_when
 
@@ -32,6 +34,8 @@ class Task:
     ----------
     work : callable
         Called with the number of threads that it may use.
+    label : str
+        What it does, for people.
     rank : tuple of numbers
         Of the tasks that are ready, that of the smallest rank starts first.
     n_bytes : int
@@ -43,6 +47,7 @@ class Task:
     """
 
     work: Callable[[int], Any]
+    label: str = ""
     rank: tuple[float, ...] = ()
     n_bytes: int = 0
     in_caller: bool = False
@@ -80,8 +85,27 @@ class Promise(Generic[Value]):
 Program: TypeAlias = Generator[Task | Promise[Any], Any, Any]
 
 
+@runtime_checkable
+class Workers(Protocol):
+    """Other threads, processes or machines that tasks can be sent to."""
+
+    def n_slots(self) -> int:
+        """Return how many tasks may be sent and not ended; it may change."""
+
+    def submit(self, task: Task) -> Any:
+        """Send a task; return its future, of `concurrent.futures` or like it."""
+
+    def explained(self, task: Task, error: BaseException) -> BaseException:
+        """Return the error to raise for what ended a task that was sent."""
+
+
 def run_programs(
-    programs: Sequence[Program], n_threads: int, max_bytes: int, *, overlap: bool = True
+    programs: Sequence[Program],
+    n_threads: int,
+    max_bytes: int,
+    *,
+    overlap: bool = True,
+    workers: Workers | None = None,
 ) -> list[Any]:
     """Run programs to their ends, and return their results.
 
@@ -93,6 +117,8 @@ def run_programs(
     max_bytes : int
         The memory of tasks that run at the same time. One that needs more runs alone.
     overlap : bool
+    workers : Workers, optional
+        Where tasks run that need not run in the caller.
 
     Raises
     ------
@@ -100,6 +126,8 @@ def run_programs(
         The first one that a program does not catch, or an interrupt; other tasks are abandoned.
     """
     run = _Run(programs, n_threads, max_bytes)
+    if workers is not None:
+        return run.on(workers)
     n_lanes = min(n_threads, MOST_LANES) if overlap and len(programs) > 1 else 1
     return run.in_lanes(n_lanes) if n_lanes > 1 else run.in_caller()
 
@@ -176,6 +204,54 @@ class _Run:
                 if lane.ident is not None:
                     lane.join()
         return self._finish()
+
+    def on(self, workers: Workers) -> list[Any]:
+        """Send tasks to workers, those of the smallest rank first, as many as they take."""
+        self._max_bytes = sys.maxsize
+        ended: queue.SimpleQueue[tuple[_Ready, Any]] = queue.SimpleQueue()
+        sent: set[Any] = set()
+
+        def send(ready: _Ready) -> None:
+            ready.task.started()
+            try:
+                future = workers.submit(ready.task)
+            except Exception as error:
+                raise workers.explained(ready.task, error) from error
+            sent.add(future)
+            future.add_done_callback(lambda future: ended.put((ready, future)))
+
+        try:
+            for number in range(len(self._programs)):
+                self._advance(number)
+            while not self._is_over():
+                if (mine := self._take(in_caller=True)) is not None:
+                    self._do(mine, self._n_threads)
+                while len(sent) < workers.n_slots():
+                    if (ready := self._take(in_caller=False)) is None:
+                        break
+                    send(ready)
+                self._call()
+                with suppress(queue.Empty):
+                    ready, future = ended.get(timeout=POLL_INTERVAL)
+                    sent.discard(future)
+                    self._receive(ready, future, workers)
+            self._call()
+        finally:
+            for future in sent:
+                future.cancel()
+        return self._finish()
+
+    def _receive(self, ready: _Ready, future: Any, workers: Workers) -> None:
+        """Go on with the program whose task has ended elsewhere."""
+        self._running.remove(ready.task.n_bytes)
+        try:
+            result = future.result()
+        except Exception as error:
+            # What the work itself raises is thrown into the program, as anywhere.
+            self._advance(ready.program, None, workers.explained(ready.task, error))
+        else:
+            ready.task.ended(result)
+            self._advance(ready.program, result)
 
     def _is_over(self) -> bool:
         return self._error is not None or not (self._ready or self._running)

@@ -15,15 +15,23 @@ from . import lab as lab
 from . import train as train
 from . import embed as embed
 from . import measure as measure
+from . import measures as measures
 from . import layers as layers
 from . import study as study
 from . import show as show
 from . import compare as compare
 from . import similarity as similarity
 from . import report as report
+from . import open as open_  # noqa: F401
 
 # isort: on
+from .._cluster import ClusterError
 from ._app import app
+
+# For the documentation.
+from ._command import examples_of as examples_of
+from ._command import sections_of as sections_of
+from ._command import usage_of as usage_of
 from ._streams import OutputError, configured_streams, discard_stdout, print_error
 
 __all__ = ["app", "main"]
@@ -96,13 +104,13 @@ def _wait_for_zarr() -> None:
 def _one_line(error: Exception) -> str:
     """Format an error as one line; empty if the help was printed instead."""
     if callable(usage := getattr(error, "format_message", None)):  # a usage error of Click
-        message = " ".join(usage().split())
+        message = " ".join(usage().split()).replace(": Value error, ", ": ")
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "unknot"
         return message and f"{message} ({command} --help says more)"
     text = re.sub(r"^\[Errno \d+\] ", "", " ".join(str(error).split()))
     text = "; ".join([text, *getattr(error, "__notes__", [])])
-    if isinstance(error, (ValueError, TypeError, OSError, ImportError)) and text:
+    if isinstance(error, (ValueError, TypeError, OSError, ImportError, ClusterError)) and text:
         return text
     if isinstance(error, MemoryError):
         return f"out of memory ({text}); use fewer samples" if text else "out of memory"

@@ -1,21 +1,37 @@
 """The Typer app, and the options that several commands share."""
 
 import sys
+from collections.abc import Callable
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from .. import __version__
+from ._command import Command, Group
 
 app = typer.Typer(
     name="unknot",
+    cls=Group,
     help="See and measure how a neural network untangles the classes of its data.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+def command(*examples: str, name: str | None = None) -> Callable[[Any], Any]:
+    """Return the decorator that registers a command, with the examples that end its help.
+
+    Parameters
+    ----------
+    *examples : str
+        Lines as a user types them; what follows ``#`` says what for.
+    name : str, optional
+        Name of the command; by default that of the function.
+    """
+    return app.command(name, cls=Command, epilog="\n".join(examples))
 
 
 # File name of the page in the folder of a study.
@@ -32,7 +48,11 @@ class Backend(StrEnum):
 
 BackendOption = Annotated[
     Backend | None,
-    typer.Option("--backend", help="Keras backend.", show_default="Keras' own setting"),
+    typer.Option(
+        "--backend",
+        help="Keras backend: tensorflow, jax or torch.",
+        show_default="Keras' own setting",
+    ),
 ]
 FactoryOption = Annotated[
     str | None,

@@ -5,13 +5,17 @@ from typing import Annotated
 
 import typer
 
-from ._app import app
+from ._app import command
 from ._paths import file_to_write, note_on_output_error
 from ._streams import Terminal, print_json
 from .show import labeling_of
 
 
-@app.command()
+@command(
+    "unknot compare study-a study-b",
+    "unknot compare study-a -m linear_probe              # its layers, one by one",
+    "unknot compare study-a --reference inputs -m nc1",
+)
 def compare(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     other: Annotated[

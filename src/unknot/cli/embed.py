@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import IterationsOption, JobsOption, SeedOption, app
+from ._app import IterationsOption, JobsOption, SeedOption, command
 from ._files import flatten_samples, read_array
 from ._paths import file_to_write, note_on_output_error
 from ._streams import Terminal, print_line
@@ -19,11 +19,20 @@ class Method(StrEnum):
     pca = "pca"
 
 
-@app.command()
+@command(
+    "unknot embed points.npy -o map.npy",
+    "unknot embed points.npy -o map.npy --metric cosine --perplexity 50",
+    "unknot embed points.npy -o map.npy --method pca",
+)
 def embed(
-    points: Annotated[Path, typer.Argument(help="Points (n_samples, n_features), an .npy file.")],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Map to write, an .npy file.")],
-    method: Annotated[Method, typer.Option(help="Projection method.")] = Method.tsne,
+    points: Annotated[
+        Path,
+        typer.Argument(metavar="POINTS", help="Points (n_samples, n_features), an .npy file."),
+    ],
+    out: Annotated[
+        Path, typer.Option("--out", "-o", metavar="FILE", help="Map to write, an .npy file.")
+    ],
+    method: Annotated[Method, typer.Option(help="Projection method: tsne or pca.")] = Method.tsne,
     perplexity: Annotated[
         float, typer.Option(help="Effective number of neighbors of t-SNE.")
     ] = 30.0,
@@ -36,12 +45,14 @@ def embed(
 ) -> None:
     """Compute a two-dimensional map of points by t-SNE or PCA."""
     from .._io.atomic import write_array
+    from .._validation.points import require_finite
     from ..projection import PCA, TSNE
 
     if out.suffix.lower() != ".npy":
         raise ValueError(f"--out must be an .npy file; got {str(out)!r}")
     target = file_to_write(out, "--out", inputs=(points,))
     array = flatten_samples(read_array(points, "POINTS"))
+    require_finite(array, "POINTS")
     if method is Method.pca:
         map_ = PCA(n_components=2).fit_transform(array)
         message = ""

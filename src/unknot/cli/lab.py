@@ -5,16 +5,21 @@ from typing import Annotated
 
 import typer
 
-from ._app import BackendOption, SeedOption, app
+from ._app import BackendOption, SeedOption, command
 from ._paths import folder_to_write, note_on_output_error
 from ._streams import Terminal
 
 
-@app.command()
+@command(
+    "unknot lab --quick         # on a part of MNIST, in seconds",
+    "unknot lab --out my-lab    # in full; run it again to continue",
+)
 def lab(
     out: Annotated[
         Path | None,
-        typer.Option(help="Output folder.", show_default="unknot-lab or unknot-lab-quick"),
+        typer.Option(
+            metavar="DIR", help="Output folder.", show_default="unknot-lab or unknot-lab-quick"
+        ),
     ] = None,
     quick: Annotated[
         bool, typer.Option("--quick", help="Run a subset that takes seconds.")

@@ -7,7 +7,7 @@ import typer
 from rich.table import Table
 
 from .._io.text import shown
-from ._app import BackendOption, FactoryOption, TrustOption, app
+from ._app import BackendOption, FactoryOption, TrustOption, command
 from ._streams import Terminal, print_json
 
 if TYPE_CHECKING:
@@ -16,15 +16,21 @@ else:
     Layer = Any
 
 
-@app.command()
+@command(
+    "unknot layers model.onnx",
+    "unknot layers model.keras mnist -l blocks",
+)
 def layers(
     model: Annotated[
         str,
-        typer.Argument(help="Saved model, or an .npz file of layer -> points, as for study."),
+        typer.Argument(
+            metavar="MODEL", help="Saved model, or an .npz file of layer -> points, as for study."
+        ),
     ],
     data: Annotated[
         str | None,
         typer.Argument(
+            metavar="DATA",
             help="Data set, as for study. Its first samples are run.",
             show_default="random samples that the model accepts",
         ),

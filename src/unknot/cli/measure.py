@@ -5,15 +5,24 @@ from typing import Annotated
 
 import typer
 
-from ._app import JobsOption, MetricOption, PreprocessOption, SeedOption, app
+from ._app import JobsOption, MetricOption, PreprocessOption, SeedOption, command
 from ._files import flatten_samples, read_array
 from ._streams import Terminal, print_json
 
 
-@app.command()
+@command(
+    "unknot measure points.npy labels.npy",
+    "unknot measure points.npy labels.npy --map map.npy -m neighborhood",
+    "unknot measure points.npy labels.npy --json > scores.json",
+)
 def measure(
-    points: Annotated[Path, typer.Argument(help="Points (n_samples, n_features), an .npy file.")],
-    labels: Annotated[Path, typer.Argument(help="Class labels (n_samples,), an .npy file.")],
+    points: Annotated[
+        Path,
+        typer.Argument(metavar="POINTS", help="Points (n_samples, n_features), an .npy file."),
+    ],
+    labels: Annotated[
+        Path, typer.Argument(metavar="LABELS", help="Class labels (n_samples,), an .npy file.")
+    ],
     map_: Annotated[
         Path | None,
         typer.Option(

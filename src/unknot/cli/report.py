@@ -5,17 +5,26 @@ from typing import Annotated
 
 import typer
 
-from ._app import PAGE, JobsOption, app
+from ._app import PAGE, JobsOption, command
 from ._paths import file_to_write, note_on_output_error
 from ._streams import print_line
 
 
-@app.command()
+@command(
+    "unknot report my-study",
+    "unknot report study-a --compare study-b -o both.html",
+)
 def report(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="HTML file to write.", show_default="DIR/report.html"),
+        typer.Option(
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="HTML file to write.",
+            show_default="DIR/report.html",
+        ),
     ] = None,
     compare: Annotated[
         Path | None,
@@ -28,6 +37,12 @@ def report(
     title: Annotated[
         str | None, typer.Option(help="Title of the page.", show_default="name of the model")
     ] = None,
+    n_neighbors: Annotated[
+        int,
+        typer.Option(
+            min=0, help="Number of neighbors of each point on the page; fewer make it smaller."
+        ),
+    ] = 8,
     n_jobs: JobsOption = None,
 ) -> None:
     """Write the interactive page of a study as one HTML file."""
@@ -40,6 +55,8 @@ def report(
     study = Study.load(folder)
     page = inside(folder, PAGE) if target is None else target
     other = None if compare is None else Study.load(compare)
-    path = write_report(study, page, other=other, title=title, n_jobs=n_jobs)
+    path = write_report(
+        study, page, other=other, title=title, n_neighbors=n_neighbors, n_jobs=n_jobs
+    )
     with note_on_output_error(f"the page was written to {out or path}"):
         print_line(f"Wrote {out or path}: {format_bytes(path.stat().st_size)}.")

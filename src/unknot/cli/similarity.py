@@ -5,12 +5,15 @@ from typing import Annotated
 
 import typer
 
-from ._app import SeedOption, app
+from ._app import SeedOption, command
 from ._paths import file_to_write, note_on_output_error
 from ._streams import Terminal, print_json
 
 
-@app.command()
+@command(
+    "unknot similarity study-a",
+    "unknot similarity study-a study-b -m rsa -o similarity.pdf",
+)
 def similarity(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a study.")],
     other: Annotated[
@@ -44,7 +47,11 @@ def similarity(
     out: Annotated[
         Path | None,
         typer.Option(
-            "--out", "-o", help="Figure to write: .png, .svg or .pdf.", show_default="none"
+            "--out",
+            "-o",
+            metavar="FILE",
+            help="Figure to write: .png, .svg or .pdf.",
+            show_default="none",
         ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,

@@ -1,11 +1,11 @@
 """``unknot study``."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from .._io.text import shown
 from ._app import (
@@ -18,36 +18,49 @@ from ._app import (
     PreprocessOption,
     SeedOption,
     TrustOption,
-    app,
+    command,
 )
+from ._files import read_labels_alone, read_table
 from ._paths import folder_to_write, note_on_output_error
+from ._printing import print_study
 from ._streams import Terminal
 
-if TYPE_CHECKING:
-    from ..studies import Study
-else:
-    Study = Any
+# Headings in the help, below the options that most users need.
+_MODEL = "Model and labels"
+_MAPS = "Maps and scores"
+_SIZE = "Time and space"
 
 
-@app.command()
+@command(
+    "unknot study lenet.keras mnist -o my-study",
+    "unknot study layers.npz labels.npy      # saved activations and their labels",
+    'unknot study model.onnx photos/ -l "block*" --max-samples 5000',
+    "unknot study bert/ texts.npz --plan     # only says what it would take",
+    "unknot study epochs/*.keras mnist       # each checkpoint, and a page of all",
+)
 def study(
-    model: Annotated[
-        str,
+    models: Annotated[
+        list[str],
         typer.Argument(
-            help="Saved model: .keras, .h5, .yaml, .onnx, .pt2, TorchScript, a state_dict or "
-            ".safetensors (with --factory), or a folder of Hugging Face, SentenceTransformers, "
-            "timm or a SavedModel; or an .npz file of layer -> points."
+            metavar="MODEL",
+            help="One or several saved models: .keras, .h5, .yaml, .onnx, .pt2, TorchScript, a "
+            "state_dict or .safetensors (with --factory), or a folder of Hugging Face, "
+            "SentenceTransformers, timm or a SavedModel; or an .npz file of layer -> points.",
         ),
     ],
     data: Annotated[
         str,
         typer.Argument(
-            help="Data set: mnist, digits, an .npz file, or a folder of IDX files or images."
+            metavar="DATA",
+            help="Data set: mnist, digits, an .npz file, or a folder of IDX files or images. For "
+            "an .npz file of layers, labels alone: an .npy file, or a .txt file with one a line.",
         ),
     ],
     out: Annotated[
         Path | None,
-        typer.Option("--out", "-o", help="Output folder.", show_default="study-MODEL"),
+        typer.Option(
+            "--out", "-o", metavar="DIR", help="Output folder.", show_default="study-MODEL"
+        ),
     ] = None,
     layers: Annotated[
         list[str] | None,
@@ -73,15 +86,21 @@ def study(
         int | None, typer.Option(min=4, help="Maximum number of samples.", show_default="all")
     ] = None,
     perplexity: Annotated[
-        float, typer.Option(min=1, help="Effective number of neighbors of t-SNE.")
+        float,
+        typer.Option(min=1, help="Effective number of neighbors of t-SNE.", rich_help_panel=_MAPS),
     ] = 30.0,
     k: Annotated[
-        int, typer.Option("-k", min=1, help="Number of neighbors of the Neighborhood Hit.")
+        int,
+        typer.Option(
+            "-k", min=1, help="Number of neighbors of the Neighborhood Hit.", rich_help_panel=_MAPS
+        ),
     ] = 6,
     n_neighbors: Annotated[
         int,
         typer.Option(
-            min=1, help="Number of neighbors in the graphs; at least 3 times the perplexity."
+            min=1,
+            help="Number of neighbors in the graphs; at least 3 times the perplexity.",
+            rich_help_panel=_MAPS,
         ),
     ] = 90,
     max_iter: IterationsOption = 1000,
@@ -93,6 +112,7 @@ def study(
             help="Names of the classes in the order of the model's outputs: with commas between "
             "them, or a text file with one a line.",
             show_default="the data's",
+            rich_help_panel=_MODEL,
         ),
     ] = None,
     ignore_labels: Annotated[
@@ -101,6 +121,7 @@ def study(
             "--ignore-label",
             help="Label of samples that are mapped but in no score; can be repeated.",
             show_default="-1 and -100",
+            rich_help_panel=_MODEL,
         ),
     ] = None,
     label_kind: Annotated[
@@ -108,6 +129,15 @@ def study(
         typer.Option(
             help="What labels are: classes or values.",
             show_default="values if they have fractions",
+            rich_help_panel=_MODEL,
+        ),
+    ] = None,
+    metadata: Annotated[
+        Path | None,
+        typer.Option(
+            help="CSV file of what else is known of each sample, with a header.",
+            show_default="none",
+            rich_help_panel=_MODEL,
         ),
     ] = None,
     accuracy: Annotated[
@@ -116,12 +146,15 @@ def study(
             "--accuracy/--no-accuracy",
             help="Whether the outputs are the classes in their order; not those of an encoder.",
             show_default="if it is known",
+            rich_help_panel=_MODEL,
         ),
     ] = None,
     untrained: Annotated[
         bool,
         typer.Option(
-            "--untrained/--no-untrained", help="Also measure an untrained copy of the network."
+            "--untrained/--no-untrained",
+            help="Also measure an untrained copy of the network.",
+            rich_help_panel=_MODEL,
         ),
     ] = True,
     keep_points: Annotated[
@@ -129,11 +162,16 @@ def study(
         typer.Option(
             "--keep-points/--no-keep-points",
             help="Store the points of the layers, which take most of the space.",
+            rich_help_panel=_SIZE,
         ),
     ] = True,
     max_memory: Annotated[
         str | None,
-        typer.Option(help='Memory limit for layers, such as "2 GB".', show_default="1 GB"),
+        typer.Option(
+            help='Memory limit for layers, such as "2 GB".',
+            show_default="1 GB",
+            rich_help_panel=_SIZE,
+        ),
     ] = None,
     pool: Annotated[
         list[str] | None,
@@ -141,6 +179,7 @@ def study(
             help="Pooling of tokens and pixels: auto, mean, max, cls, last, cls+mean, flatten, or "
             "the side of a grid of cells; can be repeated.",
             show_default="auto",
+            rich_help_panel=_SIZE,
         ),
     ] = None,
     plan: Annotated[
@@ -153,6 +192,7 @@ def study(
             min=1,
             help="Number of features to which larger layers are projected.",
             show_default="none",
+            rich_help_panel=_SIZE,
         ),
     ] = None,
     n_refits: Annotated[
@@ -160,18 +200,69 @@ def study(
         typer.Option(
             min=0,
             help="Times to map halves of the samples anew, for intervals of the maps' scores.",
+            rich_help_panel=_MAPS,
         ),
     ] = 0,
     random_state: SeedOption = 0,
     n_jobs: JobsOption = None,
     backend: BackendOption = None,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(
+            metavar="ADDRESS",
+            help="Dask scheduler whose workers make the studies, or the stages of one: its "
+            "address, the path of its file, or auto for one on this machine.",
+            show_default="none",
+            rich_help_panel=_SIZE,
+        ),
+    ] = None,
 ) -> None:
     """Study every layer of a trained model on labeled data: maps, scores and controls.
 
     Finished parts are reused: an interrupted run continues where it stopped.
     """
-    from .._io.folders import inside
     from .._keras import import_keras
+
+    if backend is not None:
+        import_keras(backend, feature="This model")
+    options = {
+        "layers": _layers_of(layers),
+        "measures": "all" if measures == ["all"] else measures or None,
+        "metric": metric,
+        "preprocess": preprocess or None,
+        "max_samples": max_samples,
+        "perplexity": perplexity,
+        "k": k,
+        "n_neighbors": n_neighbors,
+        "max_iter": max_iter,
+        "untrained": untrained,
+        "keep_points": keep_points,
+        "metadata": None if metadata is None else read_table(metadata, "--metadata"),
+        "class_names": _class_names_of(class_names),
+        "ignore_labels": [*map(_int_or_str, ignore_labels)] if ignore_labels else (-1, -100),
+        "label_kind": label_kind,
+        "accuracy": accuracy,
+        "max_memory": max_memory,
+        "pool": _pool_of(pool),
+        "project": project,
+        "measure_options": {"n_refits": n_refits} if n_refits else None,
+        "random_state": random_state,
+        "n_jobs": n_jobs,
+        "client": True if scheduler == "auto" else scheduler,
+    }
+    loading = {"factory": factory, "trust_pickle": trust_pickle}
+    if len(models) > 1:
+        if plan:
+            raise ValueError("--plan is of one model; name one")
+        _study_many(models, data, out or Path("studies"), loading, options)
+    else:
+        _study_one(models[0], data, out, loading, {**options, "plan": plan})
+
+
+def _study_one(
+    model: str, data: str, out: Path | None, loading: dict[str, Any], options: dict[str, Any]
+) -> None:
+    from .._io.folders import inside
     from ..datasets import load_dataset
     from ..report import write_report
     from ..representations import load_for_inference
@@ -181,46 +272,29 @@ def study(
     console = Terminal()
     out = out or Path(f"study-{Path(model).name}")
     folder = folder_to_write(out, "--out")
-    dataset = load_dataset(data)
-    if backend is not None:
-        import_keras(backend, feature="This model")
+    labels = read_labels_alone(data)
+    dataset: Any = load_dataset(data) if labels is None else (None, labels)
 
     def print_stage(layer: str, stage: str, seconds: float, reused: bool) -> None:
         status = "done before" if reused else f"{seconds:.1f} s"
         console.print(shown(f"  {layer}: {stage}, {status}"), highlight=False, markup=False)
 
     console.print(shown(f"Studying {model} on {data}, into {out}"), highlight=False, markup=False)
-    loaded = load_for_inference(model, factory=factory, trust_pickle=trust_pickle)
+    loaded = load_for_inference(model, **loading)
+    if labels is not None and not isinstance(loaded, Mapping):
+        raise ValueError(
+            f"DATA: {data} holds labels alone, which do for an .npz file of layers; {model} needs "
+            "inputs too: write both with numpy.savez(path, inputs=inputs, labels=labels)"
+        )
     with note_on_output_error(f"finished parts are in {out}; run the same command to continue"):
         result: Any = study_model(
             loaded,
             dataset,
-            layers=_layers_of(layers),
-            measures="all" if measures == ["all"] else measures or None,
-            metric=metric,
-            preprocess=preprocess or None,
             out=folder,
             name=Path(model).stem,
-            max_samples=max_samples,
-            perplexity=perplexity,
-            k=k,
-            n_neighbors=n_neighbors,
-            max_iter=max_iter,
-            untrained=untrained,
-            keep_points=keep_points,
-            class_names=_class_names_of(class_names),
-            ignore_labels=(-1, -100) if not ignore_labels else [*map(_int_or_str, ignore_labels)],
-            label_kind=label_kind,
-            accuracy=accuracy,
-            max_memory=max_memory,
-            pool=_pool_of(pool),
-            plan=plan,
-            project=project,
-            measure_options={"n_refits": n_refits} if n_refits else None,
-            random_state=random_state,
-            n_jobs=n_jobs,
             on_stage=print_stage,
             on_plan=lambda said: console.print_line(str(said)),
+            **options,
         )
     if isinstance(result, Plan):
         console.print_line(str(result))
@@ -228,12 +302,45 @@ def study(
             console.print_line(f"{note}.")
         return
     with note_on_output_error(f"the study is complete in {out}; write its page with unknot report"):
-        write_report(result, inside(folder, PAGE), n_jobs=n_jobs)
+        write_report(result, inside(folder, PAGE), n_jobs=options["n_jobs"])
         console.print()
         print_study(console, result)
         console.print_line(
-            f"Everything is in {out}; open {out / PAGE} in a browser, or draw the figures with "
-            f"unknot show {out}."
+            f"Everything is in {out}. Its page is {out / PAGE} (unknot open {out}); all scores and "
+            f"the figures: unknot show {out} --wide."
+        )
+
+
+def _study_many(
+    models: list[str], data: str, out: Path, loading: dict[str, Any], options: dict[str, Any]
+) -> None:
+    from .._io.folders import inside
+    from ..studies import study_many
+
+    console = Terminal()
+    folder = folder_to_write(out, "--out")
+    labels = read_labels_alone(data)
+
+    def print_study_ended(name: str, seconds: float, error: str) -> None:
+        outcome = f"failed: {error}" if error else f"{seconds:.1f} s"
+        console.print_line(f"  {name}: {outcome}")
+
+    console.print_line(f"Studying {len(models)} models on {data}, into {out}")
+    with note_on_output_error(f"finished parts are in {out}; run the same command to continue"):
+        studies = study_many(
+            models,
+            data if labels is None else (None, labels),
+            out=folder,
+            load_options=loading,
+            on_study=print_study_ended,
+            **options,
+        )
+        studies.report(inside(folder, PAGE))
+        console.print()
+        console.print(studies, highlight=False)
+        console.print_line(
+            f"Everything is in {out}, a study in each folder (unknot open {out}/NAME); the page of "
+            f"all is {out / PAGE}."
         )
 
 
@@ -261,27 +368,3 @@ def _class_names_of(given: str | None) -> list[str] | None:
 
 def _int_or_str(text: str) -> int | str:
     return int(text) if re.fullmatch("-?[0-9]{1,9}", text) else text
-
-
-def print_study(console: Console, study: Study) -> None:
-    """Print the scores and notes of a study."""
-    accuracy = "" if study.accuracy is None else f", accuracy {100 * study.accuracy:.2f} %"
-    samples = f"{len(study.labels):,} samples of {study.labels_in_words}"
-    console.print(shown(f"{study.name}: {samples}{accuracy}"), highlight=False, markup=False)
-    console.print(study.scores, highlight=False)
-    pools: dict[str, list[str]] = {}
-    for name, layer in study.layers.items():
-        if layer.pool is not None:
-            pools.setdefault(layer.pool, []).append(name)
-    for pool, names in pools.items():
-        line = shown(f"Pooled, {pool}: {', '.join(names)}.")
-        console.print(line, style="dim", highlight=False, markup=False)
-    notes = [(study.name, note) for note in study.notes]
-    notes += [(name, note) for name, layer in study.layers.items() for note in layer.notes]
-    notes += [
-        (name, f"a view of {layer.same_as}, not measured again")
-        for name, layer in study.layers.items()
-        if layer.same_as
-    ]
-    for name, note in notes:
-        console.print(shown(f"{name}: {note}."), style="yellow", highlight=False, markup=False)

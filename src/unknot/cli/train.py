@@ -5,26 +5,34 @@ from typing import Annotated
 
 import typer
 
-from ._app import BackendOption, SeedOption, app
+from ._app import BackendOption, SeedOption, command
 from ._paths import file_to_write, note_on_output_error
 from ._streams import print_line
 
 
-@app.command()
+@command(
+    "unknot train lenet mnist -o lenet.keras --epochs 3 --validate",
+    "unknot train lenet.keras photos/ -o more.keras    # a saved model, on images",
+)
 def train(
     network: Annotated[
         str,
         typer.Argument(
-            help="Network: logistic_regression, perceptron, lenet, or a saved model to train."
+            metavar="NETWORK",
+            help="Network: logistic_regression, perceptron, lenet, or a saved model to train.",
         ),
     ],
     data: Annotated[
         str,
         typer.Argument(
-            help="Data set: mnist, digits, an .npz file, or a folder of IDX files or images."
+            metavar="DATA",
+            help="Data set: mnist, digits, an .npz file, or a folder of IDX files or images.",
         ),
     ],
-    out: Annotated[Path, typer.Option("--out", "-o", help="Model to write: .keras, .h5 or .yaml.")],
+    out: Annotated[
+        Path,
+        typer.Option("--out", "-o", metavar="FILE", help="Model to write: .keras, .h5 or .yaml."),
+    ],
     epochs: Annotated[int, typer.Option(min=1, help="Number of epochs.")] = 10,
     batch_size: Annotated[int, typer.Option(min=1, help="Number of samples per step.")] = 100,
     learning_rate: Annotated[

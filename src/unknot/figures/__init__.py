@@ -2,6 +2,7 @@
 
 Every plotting function returns a matplotlib figure that is not registered with pyplot. The style
 is fixed: the user's rcParams are neither read nor changed. `save_figure` writes the figure.
+For print, every function takes a ``width``; ``figure.caption`` holds what a caption should say.
 """
 
 from ._save import figure_bytes as figure_bytes

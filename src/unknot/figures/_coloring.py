@@ -10,17 +10,20 @@ import numpy as np
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.lines import Line2D
 
+from .._io.formatting import format_tick
 from .._typing import Array, Labels
 from .._validation.label_values import label_values
 from ._classes import ClassKey, class_key
-from ._layout import MARGIN, add_axes
+from ._layout import add_axes
 from ._palette import FRAME, MUTED, UNLABELED
-from ._style import SMALL, UnknotFigure
+from ._style import MARGIN, UnknotFigure, sheet
+from ._ticks import linear_ticks
 
 # Equal steps look equal, for every kind of color vision, and no color of it is gray.
 VALUES_MAP = "viridis"
 _STEPS = 256
 _BAR_WIDTH, _BAR_HEIGHT, _BAR_TOP, _BAR_TICKS = 2.6, 0.1, 0.1, 0.22  # inches
+_BAR_ENDS = 0.6  # for the numbers at its ends
 
 
 class Coloring(NamedTuple):
@@ -123,11 +126,14 @@ def add_value_bar(fig: UnknotFigure, coloring: Coloring, bottom: float) -> None:
     if coloring.ends is None:
         return
     width, height = fig.get_size_inches()
-    bar = min(_BAR_WIDTH, width - 2 * MARGIN)
+    bar = min(_BAR_WIDTH, width - 2 * MARGIN - _BAR_ENDS)
     top = height - bottom - _BAR_HEIGHT - _BAR_TICKS
     ax = add_axes(fig, (width - bar) / 2, top, bar, _BAR_HEIGHT)
     low, high = coloring.ends
-    scale = mpl.cm.ScalarMappable(Normalize(low, high if high > low else low + 1), VALUES_MAP)
+    high = high if high > low else low + 1
+    scale = mpl.cm.ScalarMappable(Normalize(low, high), VALUES_MAP)
     drawn = fig.colorbar(scale, cax=ax, orientation="horizontal")
+    ticks = linear_ticks(low, high, bar, min_gap=0.5)
+    drawn.set_ticks(ticks, labels=[format_tick(tick) for tick in ticks])
     drawn.outline.set_edgecolor(FRAME)
-    ax.tick_params(labelsize=SMALL, labelcolor=MUTED, color=FRAME, length=2)
+    ax.tick_params(labelsize=sheet().small, labelcolor=MUTED, color=FRAME, length=2)

@@ -3,28 +3,29 @@
 import functools
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.artist import Artist
 from matplotlib.axes import Axes
 from matplotlib.font_manager import FontProperties
 from matplotlib.legend import Legend
-from matplotlib.patheffects import withStroke
+from matplotlib.lines import Line2D
+from matplotlib.patheffects import Stroke, withStroke
 from matplotlib.text import Text
 from matplotlib.textpath import TextPath
 
 from .._io.text import whole_text
 from .._typing import Array, Float64
 from ._palette import INK, MUTED
-from ._style import LARGE, NORMAL, SMALL, TITLE, UnknotFigure
+from ._style import MARGIN, UnknotFigure, sheet
 
-MARGIN = 0.12
 LINE = 1.35  # line height relative to the font size
 # Hinting rounds glyph widths to whole pixels, which adds up over a line.
 HINTING_MARGIN = 1.03
 _STEP = 0.03  # grid spacing of candidate label positions, in inches
 MAX_COLUMNS = 5  # of maps
+MAX_ROWS = 8  # of a legend
 HALO = 2.2  # width in points of the white outline around text on a map
 
 # Matplotlib's legend spacing, relative to the font size.
@@ -87,16 +88,16 @@ def line_height(size: float) -> float:
     return size * LINE / 72
 
 
-def even_columns(n_panels: int) -> int:
+def even_columns(n_panels: int, most: int = MAX_COLUMNS) -> int:
     """Return the number of columns that distributes the panels most evenly over rows."""
-    rows = math.ceil(n_panels / MAX_COLUMNS)
+    rows = math.ceil(n_panels / most)
     return math.ceil(n_panels / rows)
 
 
 def add_axes(fig: UnknotFigure, left: float, top: float, width: float, height: float) -> Axes:
     """Add axes at a position in inches from the left and top of the figure."""
     total_width, total_height = fig.get_size_inches()
-    return fig.add_axes(
+    ax = fig.add_axes(
         (
             left / total_width,
             1 - (top + height) / total_height,
@@ -104,6 +105,9 @@ def add_axes(fig: UnknotFigure, left: float, top: float, width: float, height: f
             height / total_height,
         )
     )
+    if sheet().given:  # ticks that are made while a file is written would have the usual size
+        ax.tick_params(labelsize=sheet().small)
+    return ax
 
 
 def write(
@@ -112,13 +116,14 @@ def write(
     top: float,
     text: str,
     *,
-    size: float = NORMAL,
+    size: float | None = None,
     color: str = INK,
     bold: bool = False,
     align: str = "left",
 ) -> Text:
     """Write one line of text at a position in inches from the left and top of the figure."""
     total_width, total_height = fig.get_size_inches()
+    size = sheet().normal if size is None else size
     # Align baselines: line spacing must not depend on the glyphs.
     baseline = top + size * 1.0 / 72
     return fig.text(
@@ -135,19 +140,19 @@ def write(
 
 def title_lines(title: str, width: float) -> list[str]:
     """Break a figure's title into lines; an empty title has none."""
-    return wrap(title, width, TITLE, bold=True) if title.strip() else []
+    return wrap(title, width, sheet().title, bold=True) if title.strip() else []
 
 
 def write_title(fig: UnknotFigure, lines: Sequence[str], left: float = MARGIN) -> None:
     """Write the title at the top of a figure."""
     for number, line in enumerate(lines):
-        top = MARGIN + number * line_height(TITLE)
-        write(fig, left, top, line, size=TITLE, bold=True)
+        top = MARGIN + number * line_height(sheet().title)
+        write(fig, left, top, line, size=sheet().title, bold=True)
 
 
 def title_height(lines: Sequence[str]) -> float:
     """Return the height of a figure's title and top margin in inches."""
-    return MARGIN + len(lines) * line_height(TITLE) + (0.08 if lines else 0.0)
+    return MARGIN + len(lines) * line_height(sheet().title) + (0.08 if lines else 0.0)
 
 
 class PanelLine(NamedTuple):
@@ -160,7 +165,7 @@ class PanelLine(NamedTuple):
     @property
     def size(self) -> float:
         """Font size in points."""
-        return LARGE if self.headline else NORMAL
+        return sheet().large if self.headline else sheet().normal
 
 
 def write_panel_title(
@@ -200,7 +205,19 @@ def _row_major_order(n_labels: int, columns: int) -> list[int]:
 
 def legend_size(n_labels: int) -> float:
     """Return the font size of a legend: smaller if there are many entries."""
-    return NORMAL if n_labels <= 40 else SMALL
+    return sheet().normal if n_labels <= 40 else sheet().small
+
+
+def capped(labels: Sequence[str], width: float, handle_length: float = HANDLE) -> list[str]:
+    """Return the entries of a legend that has room for some rows; the last says how many more."""
+    shown = list(labels)
+    kept = len(shown)
+    while True:
+        columns = legend_columns(shown, width, legend_size(len(labels)), handle_length)
+        if len(shown) <= columns * MAX_ROWS or kept < 2:
+            return shown
+        kept = min(kept - 1, columns * MAX_ROWS - 1)
+        shown = [*labels[:kept], f"and {len(labels) - kept:,} more"]
 
 
 def legend_height(labels: Sequence[str], width: float, handle_length: float = HANDLE) -> float:
@@ -208,6 +225,7 @@ def legend_height(labels: Sequence[str], width: float, handle_length: float = HA
     if not labels:
         return 0.0
     size = legend_size(len(labels))
+    labels = capped(labels, width, handle_length)
     rows = math.ceil(len(labels) / legend_columns(labels, width, size, handle_length))
     return 0.1 + rows * size * (1.0 + _ROW_GAP) / 72
 
@@ -222,7 +240,11 @@ def add_legend(
 ) -> Legend:
     """Add a legend centered at the bottom of the figure, in as many columns as fit."""
     width, height = fig.get_size_inches()
+    shown = capped(labels, width - 2 * MARGIN, handle_length)
     size = legend_size(len(labels))
+    if len(shown) < len(labels):
+        nothing = Line2D([], [], linestyle="")
+        handles, labels = [*handles[: len(shown) - 1], nothing], shown
     columns = legend_columns(labels, width - 2 * MARGIN, size, handle_length)
     order = _row_major_order(len(labels), columns)
     return fig.legend(
@@ -239,6 +261,19 @@ def add_legend(
         columnspacing=_COLUMN_GAP,
         labelspacing=_ROW_GAP,
     )
+
+
+class OutlinedText(Text):
+    """Text with a white outline, which stays text in SVG and PDF; path effects make it outlines."""
+
+    def draw(self, renderer: Any) -> None:
+        """Draw the outline, then the text."""
+        self.set_path_effects([Stroke(linewidth=HALO, foreground="white")])
+        try:
+            super().draw(renderer)
+        finally:
+            self.set_path_effects([])
+        super().draw(renderer)
 
 
 def halo(color: str = "white", width: float = HALO) -> list[withStroke]:

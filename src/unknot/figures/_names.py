@@ -6,9 +6,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from .._typing import Array, Bool, Float64, Labels
-from ._layout import halo, literal, spread_labels, text_width
+from ._layout import OutlinedText, literal, spread_labels, text_width
 from ._palette import INK, MUTED
-from ._style import NORMAL
+from ._style import sheet
 from ._view import panel_size
 
 # More names than this would hide the map.
@@ -97,29 +97,31 @@ def write_names_at(
     bool
         False if nothing is written, since the names are too many or too long for the map.
     """
-    widths = [text_width(name, NORMAL, bold=True) for name in names]
+    widths = [text_width(name, sheet().normal, bold=True) for name in names]
     if len(names) > MAX_NAMES or max(widths) > _MAX_NAME_WIDTH:
         return False
     panel = panel_size(ax)
     low = np.array([ax.get_xlim()[0], ax.get_ylim()[0]])
     per_inch = (ax.get_xlim()[1] - low[0]) / panel[0]
-    sizes = np.stack([np.array(widths) + 0.08, np.full(len(names), NORMAL / 72 + 0.06)], axis=1)
+    sizes = np.stack(
+        [np.array(widths) + 0.08, np.full(len(names), sheet().normal / 72 + 0.06)], axis=1
+    )
     placed = spread_labels((positions - low) / per_inch, sizes, panel)
     if placed is None:
         return False
     if bold is None:
         bold = np.ones(len(names), bool)
     for (x, y), name, is_bold in zip(placed * per_inch + low, names, bold, strict=True):
-        ax.text(
+        text = OutlinedText(
             x,
             y,
             literal(name),
-            fontsize=NORMAL,
+            fontsize=sheet().normal,
             fontweight="bold" if is_bold else "normal",
             color=INK if is_bold else MUTED,
             ha="center",
             va="center_baseline",
-            path_effects=halo(),
             zorder=6 if is_bold else 5,
         )
+        ax.add_artist(text)
     return True

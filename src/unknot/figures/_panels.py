@@ -15,7 +15,6 @@ from .._io.formatting import format_tick
 from .._typing import Array
 from .._validation.numbers import check_integer
 from ._layout import (
-    MARGIN,
     PanelLine,
     add_axes,
     add_legend,
@@ -28,11 +27,12 @@ from ._layout import (
     write_title,
 )
 from ._palette import MUTED
-from ._style import LARGE, PAGE, UnknotFigure
+from ._style import MARGIN, UnknotFigure, sheet
 from ._ticks import linear_ticks, log_ticks
 from ._values import as_score_value, capitalize, isolated
 
 _HEIGHT = 1.75
+_NARROWEST = 1.9  # of a panel in print, in inches
 _TICKS_LEFT, _GAP, _ROW_GAP = 0.42, 0.28, 0.22
 _HANDLE_LENGTH = 2.2
 # Positive values that span at least this factor get a logarithmic axis.
@@ -95,6 +95,7 @@ def draw_panels(
         Returns the horizontal axis for a length in inches.
     """
     check_integer(columns, "columns", 1)
+    columns = sheet().most_columns(_NARROWEST, _GAP, columns)
     panels = [_panel(measure, lines) for measure in measures]
     handles, labels = _legend_entries(panels, lines)
 
@@ -102,7 +103,9 @@ def draw_panels(
     if n_rows > 1:  # balance the rows: four panels are 2 x 2, not 3 + 1
         columns = math.ceil(len(panels) / n_rows)
     n_columns = min(columns, len(panels))
-    width = (PAGE - 2 * MARGIN - (columns - 1) * _GAP) / columns
+    if sheet().given:
+        columns = n_columns
+    width = (sheet().page - 2 * MARGIN - (columns - 1) * _GAP) / columns
     total_width = 2 * MARGIN + n_columns * (width + _GAP) - _GAP
     x_axis = make_axis(width - _TICKS_LEFT)
     captions = [_caption(panel, width) for panel in panels]
@@ -128,6 +131,7 @@ def draw_panels(
         ax.spines[["top", "right"]].set_visible(False)
     if labels:
         add_legend(fig, handles, labels, handle_length=_HANDLE_LENGTH)
+    fig.caption = _caption_text(panels, lines)
     return fig
 
 
@@ -217,13 +221,32 @@ def _legend_entries(
 
 
 def _caption(panel: _Panel, width: float) -> list[PanelLine]:
-    lines = [PanelLine(line, headline=True) for line in wrap(panel.title, width, LARGE, bold=True)]
+    lines = [
+        PanelLine(line, headline=True)
+        for line in wrap(panel.title, width, sheet().large, bold=True)
+    ]
     direction = {
         True: "higher is more untangled",
         False: "lower is more untangled",
         None: "neither way is better",
     }
     return [*lines, PanelLine(direction[panel.higher_is_better], aside=True)]
+
+
+def _caption_text(panels: list[_Panel], lines: Mapping[str, Line]) -> str:
+    """Return what the figure's caption should say."""
+    curves = [curve for panel in panels for curve in panel.curves.values()]
+    parts = [", ".join(panel.title for panel in panels)]
+    if len(lines) > 1:
+        parts.append(f"of {', '.join(lines)}")
+    text = " ".join(parts)
+    beside = []
+    if any(np.isfinite(curve.bounds).any() for curve in curves):
+        given = ", on maps given this map" if any(panel.given_map for panel in panels) else ""
+        beside.append(f"bands are 95 % intervals{given}")
+    if any(np.isfinite(curve.null).any() for curve in curves):
+        beside.append("dashed is what permuted labels give")
+    return f"{'; '.join([text, *beside])}."
 
 
 def _draw_curve(ax: Axes, positions: Array, curve: _Curve, line: Line) -> None:

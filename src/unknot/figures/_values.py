@@ -85,3 +85,9 @@ def isolated(values: Array) -> Array:
     finite = np.isfinite(values)
     left, right = np.append(False, finite[:-1]), np.append(finite[1:], False)
     return np.asarray(finite & ~left & ~right)
+
+
+def count_points(n_points: int, n_classes: int) -> str:
+    """Return how many points of how many classes a figure shows, for its caption."""
+    classes = f" of {n_classes:,} class{'es' * (n_classes != 1)}" if n_classes else ""
+    return f"{n_points:,} points{classes}"

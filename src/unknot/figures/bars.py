@@ -12,7 +12,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from .._io.formatting import format_alike, format_tick
 from .._typing import Array
 from ._layout import (
-    MARGIN,
     PanelLine,
     add_axes,
     add_legend,
@@ -28,7 +27,7 @@ from ._layout import (
     write_title,
 )
 from ._palette import GRID, INK, LINES, MUTED, SAFE
-from ._style import COLUMN, SMALL, UnknotFigure, in_house_style
+from ._style import MARGIN, UnknotFigure, in_house_style, sheet
 from ._ticks import linear_ticks
 from ._values import capitalize, class_values, is_fraction, resolve_class_names
 
@@ -46,6 +45,7 @@ def class_bars(
     title: str = "",
     label: str = "",
     sort: bool = False,
+    width: float | None = None,
 ) -> Figure:
     """Draw one value per class: bars for one set of values, dots for several.
 
@@ -64,6 +64,10 @@ def class_bars(
     sort : bool, default=False
         Sort the classes by value, the largest first; by the last set if there are several. Set it
         to True to find the worst classes among many.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: 5 inches, with larger text, for screens.
 
     Returns
     -------
@@ -98,7 +102,9 @@ def class_bars(
     first = next(iter(sets.values()))
     table = _table(sets)
     names = resolve_class_names(class_names, first, table.shape[1])
-    names = [shorten(name, _MAX_NAME_WIDTH, SMALL) for name in names]
+    names = [
+        shorten(name, min(_MAX_NAME_WIDTH, sheet().column / 3), sheet().small) for name in names
+    ]
     if sort:
         order = np.argsort(-table[-1], kind="stable")
         table, names = table[:, order], [names[i] for i in order]
@@ -106,19 +112,19 @@ def class_bars(
 
     share = is_fraction(table)
     row = _ROW if len(names) <= 40 else _LOW_ROW
-    left = MARGIN + max(text_width(name, SMALL) for name in names) + 0.1
+    left = MARGIN + max(text_width(name, sheet().small) for name in names) + 0.1
     right = MARGIN + (0.1 if several else _NUMBERS_RIGHT)
-    heading = title_lines(title, COLUMN - 2 * MARGIN)
+    heading = title_lines(title, sheet().column - 2 * MARGIN)
     caption = [PanelLine(label, aside=True)] if label else []
     marks = {} if several else _marks(first)
     legend_names = list(sets) if several else list(marks)
     top = title_height(heading) + panel_title_height(caption)
     height = row * len(names)
-    legend = legend_height(legend_names, COLUMN - 2 * MARGIN)
-    fig = UnknotFigure(COLUMN, top + height + _TICKS_BELOW + legend + MARGIN)
+    legend = legend_height(legend_names, sheet().column - 2 * MARGIN)
+    fig = UnknotFigure(sheet().column, top + height + _TICKS_BELOW + legend + MARGIN)
     write_title(fig, heading)
     write_panel_title(fig, MARGIN, top, caption)
-    ax = add_axes(fig, left, top, COLUMN - left - right, height)
+    ax = add_axes(fig, left, top, sheet().column - left - right, height)
     ax.set_ylim(len(names) - 0.5, -0.5)
     ax.set_yticks(range(len(names)), [literal(name) for name in names])
     if several:
@@ -129,6 +135,10 @@ def class_bars(
     _set_value_axis(ax, table, marks, bars=not several, share=share)
     if legend_names:
         add_legend(fig, handles, legend_names)
+    what = label or title or "Value"
+    fig.caption = f"{what} of each of {len(names):,} classes" + (
+        f": {', '.join(sets)}." if several else "."
+    )
     return fig
 
 
@@ -207,7 +217,9 @@ def _write_values(
         middle = top + (number + 0.5) * row
         if share and text != "–":
             text += " %"
-        write(fig, right, middle - SMALL * 0.64 / 72, text, size=SMALL, align="right")
+        write(
+            fig, right, middle - sheet().small * 0.64 / 72, text, size=sheet().small, align="right"
+        )
 
 
 def _set_value_axis(

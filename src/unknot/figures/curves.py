@@ -1,5 +1,6 @@
 """Learning curves: loss and accuracy over the epochs of one or several training runs."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -11,7 +12,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 
 from .._typing import Array
 from ._layout import (
-    MARGIN,
     PanelLine,
     add_axes,
     add_legend,
@@ -23,11 +23,12 @@ from ._layout import (
     write_title,
 )
 from ._palette import LINES, MUTED, class_colors
-from ._style import PAGE, UnknotFigure, in_house_style
+from ._style import MARGIN, UnknotFigure, in_house_style, sheet
 from ._ticks import linear_ticks, log_ticks
 from ._values import isolated
 
-_HEIGHT = 2.9
+_HEIGHT, _PRINTED_HEIGHT = 2.9, 2.0
+_NARROWEST = 2.2  # of a panel in print, in inches
 _HANDLE_LENGTH = 2.2  # length of the legend's lines relative to its font size
 _TICKS_LEFT, _TICKS_BELOW, _GAP = 0.52, 0.46, 0.3
 # The epoch axis is logarithmic if the numbers of epochs differ by at least this factor.
@@ -59,6 +60,7 @@ def learning_curves(
     *,
     title: str = "",
     palette: str | Sequence[str] = LINES,
+    width: float | None = None,
 ) -> Figure:
     """Draw training and validation loss and accuracy of several models over the epochs.
 
@@ -77,6 +79,10 @@ def learning_curves(
     palette : str or sequence of str, default=8 distinct colors
         One color per model, or the name of a matplotlib colormap. Colors repeat if there are more
         models.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: 10 inches, with larger text, for screens.
 
     Returns
     -------
@@ -115,8 +121,13 @@ def learning_curves(
     validated = any(key.startswith("val_") for own in columns.values() for key in own)
     handles, labels = _legend_entries(colors, validated=validated)
 
-    width = (PAGE - 2 * MARGIN - _GAP) / 2
-    total_width = 2 * MARGIN + len(measures) * (width + _GAP) - _GAP
+    n_columns = min(len(measures), sheet().most_columns(_NARROWEST, _GAP, 2))
+    # On screens, one panel alone has half of the width.
+    panel = (sheet().page - 2 * MARGIN - _GAP) / 2
+    if sheet().given:
+        panel = (sheet().page - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns
+    height = _PRINTED_HEIGHT if sheet().given else _HEIGHT
+    total_width = 2 * MARGIN + n_columns * (panel + _GAP) - _GAP
     heading = title_lines(title, total_width - 2 * MARGIN)
     captions = [
         [PanelLine(measure.name, headline=True), PanelLine(measure.remark, aside=True)]
@@ -124,22 +135,32 @@ def learning_curves(
     ]
     top = title_height(heading) + panel_title_height(captions[0])
     legend = legend_height(labels, total_width - 2 * MARGIN, _HANDLE_LENGTH)
-    fig = UnknotFigure(total_width, top + _HEIGHT + _TICKS_BELOW + legend + MARGIN)
+    n_rows = math.ceil(len(measures) / n_columns)
+    row_height = height + _TICKS_BELOW + panel_title_height(captions[0])
+    rows_height = n_rows * row_height - panel_title_height(captions[0])
+    fig = UnknotFigure(total_width, top + rows_height + legend + MARGIN)
     write_title(fig, heading)
     for number, (measure, caption) in enumerate(zip(measures, captions, strict=True)):
-        left = MARGIN + number * (width + _GAP)
-        write_panel_title(fig, left, top, caption)
-        ax = add_axes(fig, left + _TICKS_LEFT, top, width - _TICKS_LEFT, _HEIGHT)
+        row, column = divmod(number, n_columns)
+        left = MARGIN + column * (panel + _GAP)
+        axes_top = top + row * row_height
+        write_panel_title(fig, left, axes_top, caption)
+        ax = add_axes(fig, left + _TICKS_LEFT, axes_top, panel - _TICKS_LEFT, height)
         for name, own in columns.items():
             _draw_curves(ax, own, measure.key, colors[name], validated=validated)
-        _set_epoch_axis(ax, [own["epoch"] for own in columns.values()], width - _TICKS_LEFT)
+        _set_epoch_axis(ax, [own["epoch"] for own in columns.values()], panel - _TICKS_LEFT)
         if measure.key == "loss":
-            _set_loss_axis(ax, _HEIGHT)
+            _set_loss_axis(ax, height)
         else:
-            _set_accuracy_axis(ax, _HEIGHT)
+            _set_accuracy_axis(ax, height)
         ax.grid(visible=True)
         ax.spines[["top", "right"]].set_visible(False)
     add_legend(fig, handles, labels, handle_length=_HANDLE_LENGTH)
+    epochs = ", ".join(f"{name} {len(own['epoch']):,}" for name, own in columns.items())
+    what = " and ".join(measure.name.lower() for measure in measures)
+    fig.caption = f"{what.capitalize()} over the epochs ({epochs})" + (
+        "; dashed on the training data, solid on the validation data." if validated else "."
+    )
     return fig
 
 

@@ -13,7 +13,7 @@ from .._typing import Array
 from .._validation.numbers import check_integer
 from ._layout import text_width
 from ._panels import Line, Measures, check_measures, draw_panels, select_names
-from ._style import NORMAL, SMALL, in_house_style
+from ._style import in_house_style, sheet
 
 # Layers from dark to light; the lightest colors of the colormap are invisible on white.
 _RAMP, _RAMP_END = "viridis", 0.88
@@ -31,6 +31,7 @@ def epoch_curves(
     chance: bool = False,
     title: str = "",
     columns: int = 3,
+    width: float | None = None,
 ) -> Figure:
     """Draw measures over the epochs of a training run: one panel per measure, one line per layer.
 
@@ -53,6 +54,10 @@ def epoch_curves(
         Title of the figure.
     columns : int, default=3
         Maximum number of panels per row. Rows are balanced: four panels are drawn as 2 x 2.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: at most 10 inches, with larger text, for screens.
 
     Returns
     -------
@@ -122,14 +127,14 @@ class _EpochAxis:
         margin = 0.04 * (self.positions[-1] - self.positions[0]) or 0.5
         self.low, self.high = self.positions[0] - margin, self.positions[-1] + margin
         inches = (self.positions - self.low) / (self.high - self.low) * length
-        widths = [text_width(f"{epoch:,.0f}", SMALL) + _TICK_GAP for epoch in epochs]
+        widths = [text_width(f"{epoch:,.0f}", sheet().small) + _TICK_GAP for epoch in epochs]
         # Drop overlapping tick labels, from the last epoch, which is always kept, to the first.
         kept = [len(epochs) - 1]
         for number in range(len(epochs) - 2, -1, -1):
             if inches[kept[-1]] - inches[number] >= (widths[kept[-1]] + widths[number]) / 2:
                 kept.append(number)
         self.ticks = [float(epochs[number]) for number in reversed(kept)]
-        self.height = 0.1 + (SMALL + NORMAL) / 72 * 1.35
+        self.height = 0.1 + (sheet().small + sheet().normal) / 72 * 1.35
 
     def write(self, ax: Axes) -> None:
         """Set the limits, ticks and label of the horizontal axis."""

@@ -13,7 +13,6 @@ from matplotlib.ticker import FixedLocator, FuncFormatter
 from .._io.formatting import format_alike, format_tick
 from .._typing import Array
 from ._layout import (
-    MARGIN,
     PanelLine,
     add_axes,
     literal,
@@ -27,7 +26,7 @@ from ._layout import (
     write_title,
 )
 from ._palette import INK, text_on
-from ._style import NORMAL, PAGE, SMALL, UnknotFigure, in_house_style
+from ._style import MARGIN, UnknotFigure, in_house_style, sheet
 from ._ticks import linear_ticks
 from ._values import capitalize, class_values, is_fraction, resolve_class_names
 
@@ -45,7 +44,11 @@ _MAX_NAME_WIDTH = 1.3
 
 @in_house_style
 def confusion_heatmap(
-    confusion: Any, class_names: Sequence[str] | None = None, *, title: str = ""
+    confusion: Any,
+    class_names: Sequence[str] | None = None,
+    *,
+    title: str = "",
+    width: float | None = None,
 ) -> Figure:
     """Draw the confusion of classes among nearest neighbors as a heat map.
 
@@ -62,6 +65,10 @@ def confusion_heatmap(
         One name per class. Default: the classes of the result, or their indices.
     title : str, default=""
         Title of the figure.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: as the classes need, with larger text, for screens.
 
     Returns
     -------
@@ -104,6 +111,7 @@ def pair_heatmap(
     *,
     title: str = "",
     label: str = "",
+    width: float | None = None,
 ) -> Figure:
     """Draw one value per pair of classes, such as the overlap of their hulls, as a heat map.
 
@@ -118,6 +126,10 @@ def pair_heatmap(
         Title of the figure. Default: the title of the score, if any.
     label : str, default=""
         Description of the values, below the title.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: as the classes need, with larger text, for screens.
 
     Returns
     -------
@@ -161,21 +173,23 @@ def _heatmap(
     values = class_values(score, "overlap" if hasattr(score, "overlap") else "per_pair", 2)
     n_classes = len(values)
     names = resolve_class_names(class_names, score, n_classes)
-    names = [shorten(name, _MAX_NAME_WIDTH, SMALL) for name in names]
+    names = [shorten(name, min(_MAX_NAME_WIDTH, sheet().page / 4), sheet().small) for name in names]
     share = is_fraction(values)
     if share and not label:
         label = "%"
 
-    widest = max(text_width(name, SMALL) for name in names)
+    widest = max(text_width(name, sheet().small) for name in names)
     left = MARGIN + (0.22 if rows else 0.0) + widest + 0.08
-    available = PAGE - MARGIN - left - _SCALE_WIDTH
-    cell = min(
-        max(available / n_classes, _SMALLEST_CELL), max(_LARGEST_CELL, _LEAST_SIDE / n_classes)
-    )
+    available = sheet().page - MARGIN - left - _SCALE_WIDTH
+    smallest = 0.0 if sheet().given else _SMALLEST_CELL
+    cell = min(max(available / n_classes, smallest), max(_LARGEST_CELL, _LEAST_SIDE / n_classes))
     side = cell * n_classes
     horizontal = widest + 0.1 <= cell
-    below = 0.08 + (SMALL / 72 * 1.2 if horizontal else widest) + (0.24 if columns else 0.0)
-    total_width = max(left + side + _SCALE_WIDTH + MARGIN, 3.4)
+    below = 0.08 + (sheet().small / 72 * 1.2 if horizontal else widest) + (0.24 if columns else 0.0)
+    needed = left + side + _SCALE_WIDTH + MARGIN
+    total_width = sheet().page if sheet().given else max(needed, 3.4)
+    shift = (total_width - needed) / 2 if sheet().given else 0.0
+    left += shift
     heading = title_lines(title, total_width - 2 * MARGIN)
     caption = [PanelLine(label, aside=True)] if label else []
     top = title_height(heading) + panel_title_height(caption)
@@ -192,7 +206,7 @@ def _heatmap(
     ax.pcolormesh(off_diagonal, cmap=HEAT, norm=norm, edgecolors="white", linewidth=cell * 1.5)
     ax.invert_yaxis()
     ax.set_aspect("equal")
-    step = math.ceil(0.14 / cell)
+    step = math.ceil((1.3 * sheet().small / 72 if sheet().given else 0.14) / cell)
     ticks = range(0, n_classes, step)
     tick_labels = [literal(names[tick]) for tick in ticks]
     ax.set_xticks([tick + 0.5 for tick in ticks], tick_labels, rotation=0 if horizontal else 90)
@@ -204,8 +218,14 @@ def _heatmap(
     if columns:
         write(fig, left + side / 2, top + side + below - 0.17, columns, align="center")
     if rows:
-        write_rotated(fig, MARGIN, top + side / 2, rows)
+        write_rotated(fig, MARGIN + shift, top + side / 2, rows)
     draw_scale(add_axes(fig, left + side + 0.18, top, 0.13, min(side, 2.4)), norm, share=share)
+    what = f"{title or 'Values'}, {label}" if label else title or "Values"
+    fig.caption = (
+        f"{what}: rows are the {rows}, columns the {columns}; {n_classes:,} classes."
+        if rows
+        else f"{what}, of each pair of {n_classes:,} classes."
+    )
     return fig
 
 
@@ -218,7 +238,7 @@ def _write_cells(ax: Axes, values: Array, norm: Normalize, *, share: bool) -> No
             row + 0.5,
             # Omit values that round to zero, for legibility.
             text if diagonal or text.strip("0.−") else "",
-            fontsize=SMALL - 0.5,
+            fontsize=sheet().cell,
             fontweight="bold" if diagonal else "normal",
             color=INK if diagonal else text_on(to_hex(HEAT(norm(value)))),
             ha="center",
@@ -233,7 +253,7 @@ def write_rotated(fig: UnknotFigure, left: float, middle: float, text: str) -> N
         left / width,
         1 - middle / height,
         literal(text),
-        fontsize=NORMAL,
+        fontsize=sheet().normal,
         rotation=90,
         ha="left",
         va="center",

@@ -11,7 +11,6 @@ from .._typing import Array
 from .._validation.arrays import as_array, as_numbers
 from .._validation.numbers import check_integer
 from ._layout import (
-    MARGIN,
     PanelLine,
     add_axes,
     line_height,
@@ -20,14 +19,15 @@ from ._layout import (
     text_width,
     title_height,
     title_lines,
+    wrap,
     write,
     write_panel_title,
     write_title,
 )
 from ._palette import BAD, FRAME
-from ._style import PAGE, SMALL, UnknotFigure, in_house_style
+from ._style import MARGIN, UnknotFigure, in_house_style, sheet
 
-_SIDE = 0.78
+_SIDE, _PRINTED_SIDE = 0.78, 0.5
 _GAP = 0.14
 _ROW_GAP = 0.12
 
@@ -43,6 +43,7 @@ def wrong_images(
     n_shown: int = 30,
     title: str | None = None,
     cmap: str | None = None,
+    width: float | None = None,
 ) -> Figure:
     """Draw the misclassified images, those with the highest confidence first.
 
@@ -68,6 +69,10 @@ def wrong_images(
     cmap : str, default=None
         Matplotlib colormap of gray images. Default: ``"gray_r"`` if most pixels are exactly 0, so
         that light strokes on black are drawn dark on white; ``"gray"`` otherwise.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: 10 inches, with larger text, for screens.
 
     Returns
     -------
@@ -111,27 +116,28 @@ def wrong_images(
         _caption(names[predicted[i]], None if confidence is None else confidence[i]) for i in shown
     ]
     widest = max(
-        [text_width(line, SMALL) for lines in captions for line in lines]
-        + [text_width(names[true[i]], SMALL) for i in shown],
+        [text_width(line, sheet().small) for lines in captions for line in lines]
+        + [text_width(names[true[i]], sheet().small) for i in shown],
         default=0.0,
     )
     # Columns fit the longest caption, but are at most two images wide.
-    needed = min(max(_SIDE, widest), 2 * _SIDE) + _GAP
-    n_columns = int((PAGE - 2 * MARGIN + _GAP) / needed)
-    pitch = (PAGE - 2 * MARGIN + _GAP) / n_columns
+    needed = min(max(_side(), widest), 2 * _side()) + _GAP
+    n_columns = int((sheet().page - 2 * MARGIN + _GAP) / needed)
+    pitch = (sheet().page - 2 * MARGIN + _GAP) / n_columns
     n_rows = math.ceil(len(shown) / n_columns)
-    text = line_height(SMALL)
-    height, width = (_SIDE * size / max(pictures.shape[1:3]) for size in pictures.shape[1:3])
+    text = line_height(sheet().small)
+    height, width = (_side() * size / max(pictures.shape[1:3]) for size in pictures.shape[1:3])
     row_height = height + text + 0.04 + max(map(len, captions), default=0) * text
 
-    heading = title_lines(title, PAGE - 2 * MARGIN)
+    heading = title_lines(title, sheet().page - 2 * MARGIN)
     legend = "Above each image its true class, below it the predicted one" + (
         "" if confidence is None else " and its probability"
     )
-    key = [PanelLine(legend, aside=True)] if len(shown) else []
+    lines = wrap(legend, sheet().page - 2 * MARGIN, sheet().normal) if len(shown) else []
+    key = [PanelLine(line, aside=True) for line in lines]
     top = title_height(heading) + panel_title_height(key)
     rows_height = n_rows * (row_height + _ROW_GAP) - _ROW_GAP * (n_rows > 0)
-    fig = UnknotFigure(PAGE, top + rows_height + MARGIN)
+    fig = UnknotFigure(sheet().page, top + rows_height + MARGIN)
     write_title(fig, heading)
     write_panel_title(fig, MARGIN, top, key)
     for number, index in enumerate(shown):
@@ -139,7 +145,13 @@ def wrong_images(
         left = MARGIN + column * pitch
         line_top = top + row * (row_height + _ROW_GAP)
         column_width = pitch - _GAP
-        write(fig, left, line_top, shorten(names[true[index]], column_width, SMALL), size=SMALL)
+        write(
+            fig,
+            left,
+            line_top,
+            shorten(names[true[index]], column_width, sheet().small),
+            size=sheet().small,
+        )
         line_top += text
         ax = add_axes(fig, left, line_top, width, height)
         ax.imshow(pictures[index], cmap=cmap, vmin=0, vmax=1, interpolation="nearest")
@@ -148,9 +160,22 @@ def wrong_images(
         ax.spines[:].set_color(FRAME)
         line_top += height + 0.04
         for line in captions[number]:
-            write(fig, left, line_top, shorten(line, column_width, SMALL), size=SMALL, color=BAD)
+            write(
+                fig,
+                left,
+                line_top,
+                shorten(line, column_width, sheet().small),
+                size=sheet().small,
+                color=BAD,
+            )
             line_top += text
+    fig.caption = title + (f". {legend}." if len(shown) else ".")
     return fig
+
+
+def _side() -> float:
+    """Return the larger side of an image, in inches."""
+    return _PRINTED_SIDE if sheet().given else _SIDE
 
 
 def _summary(n_wrong: int, n_all: int, n_shown: int, *, has_confidence: bool) -> str:
@@ -172,7 +197,7 @@ def _caption(name: str, confidence: float | None) -> list[str]:
     line = f"→ {name}  {_format_probability(confidence)}"
     return (
         [line]
-        if text_width(line, SMALL) <= _SIDE
+        if text_width(line, sheet().small) <= _side()
         else [f"→ {name}", _format_probability(confidence)]
     )
 

@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ._layout import literal, shorten, text_width
+from .._io.text import cut_names
+from ._layout import literal, text_width
 from ._palette import LINES, MUTED
 from ._panels import Line, Measures, check_measures, draw_panels
-from ._style import SMALL, in_house_style
+from ._style import in_house_style, sheet
 
 _MAX_NAME_WIDTH = 1.1  # of a layer, in inches
 _ROTATED_PITCH = 0.15  # distance of rotated names, in inches
@@ -27,6 +28,7 @@ def layer_curves(
     name: str = "trained",
     title: str = "",
     columns: int = 3,
+    width: float | None = None,
 ) -> Figure:
     """Draw measures over the layers of a network: values, 95 % intervals and values by chance.
 
@@ -50,6 +52,10 @@ def layer_curves(
         Title of the figure.
     columns : int, default=3
         Maximum number of panels per row. Rows are balanced: four panels are drawn as 2 x 2.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: at most 10 inches, with larger text, for screens.
 
     Returns
     -------
@@ -118,15 +124,18 @@ class _LayerAxis:
     """The axis of layer names below the panels; rotated if they do not fit side by side."""
 
     def __init__(self, layers: list[str], width: float) -> None:
-        max_names = int(width / _ROTATED_PITCH)
+        pitch = 1.3 * sheet().small / 72 if sheet().given else _ROTATED_PITCH
+        max_names = int(width / pitch)
         self.n_layers = len(layers)
         self.positions = list(range(0, len(layers), math.ceil(len(layers) / max_names)))
-        self.names = [
-            shorten(layers[position], _MAX_NAME_WIDTH, SMALL) for position in self.positions
-        ]
-        widest = max(text_width(name, SMALL) for name in self.names)
+        self.names = cut_names(
+            [layers[position] for position in self.positions],
+            _MAX_NAME_WIDTH,
+            lambda name: text_width(name, sheet().small),
+        )
+        widest = max(text_width(name, sheet().small) for name in self.names)
         self.rotated = widest + 0.05 > width / len(self.positions)
-        self.height = 0.1 + (widest if self.rotated else SMALL / 72 * 1.3)
+        self.height = 0.1 + (widest if self.rotated else sheet().small / 72 * 1.3)
 
     def write(self, ax: Axes) -> None:
         """Set the limits, ticks and tick labels."""

@@ -11,7 +11,7 @@ from .._validation.numbers import check_integer
 from .._validation.points import check_labels
 from ._classes import all_classes, class_key
 from ._layout import (
-    MARGIN,
+    MAX_COLUMNS,
     PanelLine,
     add_axes,
     add_legend,
@@ -27,7 +27,8 @@ from ._layout import (
 from ._names import write_class_names, write_names_at
 from ._palette import FRAME
 from ._shapes import check_map, ellipse_extent, ellipse_patches, hull_patches, scatter
-from ._style import NORMAL, PAGE, UnknotFigure, in_house_style
+from ._style import MARGIN, UnknotFigure, in_house_style, sheet
+from ._values import count_points
 from ._view import fit_view, set_view
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ else:
     ConvexHulls = Ellipses = NeighborhoodHit = Any
 
 _GAP = 0.16
+# In print, panels that would be narrower stand below each other.
+_NARROWEST_PANEL, _NARROWEST_MAP = 1.8, 1.3  # inches
+_LARGEST_STACKED = 2.2  # so that three panels fit into a page
 
 
 @in_house_style
@@ -51,6 +55,7 @@ def lab_panel(
     hulls: ConvexHulls | None = None,
     peeled: ConvexHulls | None = None,
     ellipses: Ellipses | None = None,
+    width: float | None = None,
 ) -> Figure:
     """Draw a map in three panels: points with the Neighborhood Hit, convex hulls, and ellipses.
 
@@ -80,6 +85,10 @@ def lab_panel(
         outliers. Default: computed.
     ellipses : Ellipses, default=None
         Best-fitting ellipses of this map. Default: computed.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: 10 inches, with larger text, for screens.
 
     Returns
     -------
@@ -124,8 +133,12 @@ def lab_panel(
 
     # All panels share one view, for comparison.
     view = fit_view([points, ellipse_extent(ellipses)], min_aspect=0.75)
-    width = (PAGE - 2 * MARGIN - 2 * _GAP) / 3
-    height = width * view.height / view.width
+    n_columns = sheet().most_columns(_NARROWEST_PANEL, _GAP, 3)
+    side = (sheet().page - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns
+    if n_columns == 1:
+        side = min(side, _LARGEST_STACKED * min(1.1, view.width / view.height))
+    start = (sheet().page - n_columns * (side + _GAP) + _GAP) / 2
+    height = side * view.height / view.width
     captions = [
         [
             PanelLine(f"NH = {percent(hit.value)}", headline=True),
@@ -133,27 +146,34 @@ def lab_panel(
         ],
         [
             PanelLine("Convex hulls", headline=True),
-            PanelLine(
+            *_asides(
                 f"overlap: all points (thin) {percent(hulls.value)}, "
                 f"peeled {percent(peeled.value)}",
-                aside=True,
+                side,
             ),
         ],
         [
             PanelLine("Best-fitting ellipses", headline=True),
-            PanelLine(f"overlap: {percent(ellipses.value)}, mean of pairs", aside=True),
+            *_asides(f"overlap: {percent(ellipses.value)}, mean of pairs", side),
         ],
     ]
-    heading = title_lines(title, PAGE - 2 * MARGIN)
-    top = title_height(heading) + panel_title_height(captions[0])
-    legend = legend_height(key.names, PAGE - 2 * MARGIN)
-    fig = UnknotFigure(PAGE, top + height + legend + MARGIN)
+    heading = title_lines(title, sheet().page - 2 * MARGIN)
+    caption_height = max(map(panel_title_height, captions))
+    top = title_height(heading) + caption_height
+    legend = legend_height(key.names, sheet().page - 2 * MARGIN)
+    n_rows = math.ceil(len(captions) / n_columns)
+    row_height = caption_height + height + _GAP
+    fig = UnknotFigure(
+        sheet().page, top + n_rows * row_height - _GAP - caption_height + legend + MARGIN
+    )
     write_title(fig, heading)
     axes = []
-    for column, caption in enumerate(captions):
-        left = MARGIN + column * (width + _GAP)
-        write_panel_title(fig, left, top, caption)
-        axes.append(add_axes(fig, left, top, width, height))
+    for number, caption in enumerate(captions):
+        row, column = divmod(number, n_columns)
+        left = start + column * (side + _GAP)
+        axes_top = top + row * row_height
+        write_panel_title(fig, left, axes_top, caption)
+        axes.append(add_axes(fig, left, axes_top, side, height))
         set_view(axes[-1], view)
 
     scatter(axes[0], points, codes, key.colors)
@@ -165,6 +185,13 @@ def lab_panel(
     write_class_names(axes[:2], points, codes, key.names)
     write_names_at(axes[2], ellipses.means, ellipse_key.names)
     add_legend(fig, key.handles(), key.names)
+    order = "From left to right" if n_columns == 3 else "In order"
+    fig.caption = (
+        f"{count_points(len(points), len(key.names))}. {order}: the points, with the Neighborhood "
+        f"Hit (NH) on the map, k = {hit.k}; the convex hulls of the classes, thin of all points "
+        "and filled without the outermost ones; ellipses fitted to the classes (63.2 % of a "
+        "Gaussian's mass). Overlaps are means over all pairs of classes."
+    )
     return fig
 
 
@@ -179,6 +206,7 @@ def compare_maps(
     k: int = 6,
     palette: str | Sequence[str] = "safe",
     columns: int | None = None,
+    width: float | None = None,
 ) -> Figure:
     """Draw several maps side by side, each with its Neighborhood Hit, and one common legend.
 
@@ -203,6 +231,10 @@ def compare_maps(
     columns : int, default=None
         Number of maps per row. Default: all, or balanced rows of at most 5. Decrease it for larger
         maps.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: 10 inches, with larger text, for screens.
 
     Returns
     -------
@@ -250,22 +282,23 @@ def compare_maps(
     all_keys = class_key(list(labels_of.values()), class_names, palette)
     legend_key = all_keys.subset(all_classes(list(labels_of.values())))
 
-    n_columns = even_columns(len(maps)) if columns is None else columns
+    most = sheet().most_columns(_NARROWEST_MAP, _GAP, MAX_COLUMNS)
+    n_columns = even_columns(len(maps), most) if columns is None else columns
     n_rows = math.ceil(len(maps) / n_columns)
-    side = (PAGE - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns
+    side = (sheet().page - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns
     captions = {
         name: [
-            *(PanelLine(line) for line in wrap(name, side, NORMAL)),
+            *(PanelLine(line) for line in wrap(name, side, sheet().normal)),
             PanelLine(f"NH = {percent(hit.value)} (k = {hit.k})", headline=True),
         ]
         for name, hit in hit_of.items()
     }
     caption_height = max(map(panel_title_height, captions.values()))
-    heading = title_lines(title, PAGE - 2 * MARGIN)
-    legend = legend_height(legend_key.names, PAGE - 2 * MARGIN)
+    heading = title_lines(title, sheet().page - 2 * MARGIN)
+    legend = legend_height(legend_key.names, sheet().page - 2 * MARGIN)
     top = title_height(heading)
     rows_height = n_rows * (caption_height + side) + (n_rows - 1) * _GAP
-    fig = UnknotFigure(PAGE, top + rows_height + legend + MARGIN)
+    fig = UnknotFigure(sheet().page, top + rows_height + legend + MARGIN)
     write_title(fig, heading)
     for number, name in enumerate(maps):
         row, column = divmod(number, n_columns)
@@ -278,7 +311,17 @@ def compare_maps(
         scatter(ax, points[name], codes, key.colors)
         write_class_names([ax], points[name], codes, key.names)
     add_legend(fig, legend_key.handles(), legend_key.names)
+    sizes = sorted({len(each) for each in points.values()})
+    ks = sorted({hit.k for hit in hit_of.values()})
+    fig.caption = (
+        f"{' and '.join(count_points(size, len(legend_key.names)) for size in sizes)}. NH: "
+        f"Neighborhood Hit on the map, k = {' and '.join(map(str, ks))}."
+    )
     return fig
+
+
+def _asides(text: str, width: float) -> list[PanelLine]:
+    return [PanelLine(line, aside=True) for line in wrap(text, width, sheet().normal)]
 
 
 def _entry_of_map(values: Any, name: str, argument: str) -> Any:

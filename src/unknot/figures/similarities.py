@@ -8,10 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.colors import Normalize, to_hex
 from matplotlib.figure import Figure
 
+from .._io.text import cut_names
 from .._typing import Array
 from ._layout import (
     HINTING_MARGIN,
-    MARGIN,
     PanelLine,
     add_axes,
     literal,
@@ -26,7 +26,7 @@ from ._layout import (
     write_title,
 )
 from ._palette import INK, text_on
-from ._style import NORMAL, PAGE, SMALL, UnknotFigure, in_house_style
+from ._style import MARGIN, UnknotFigure, in_house_style, sheet
 from ._values import capitalize
 from .heatmaps import HEAT, draw_scale, write_rotated
 
@@ -39,7 +39,9 @@ _UNDEFINED = "#eceef1"
 
 
 @in_house_style
-def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
+def similarity_heatmap(
+    matrix: Any, *, title: str | None = None, width: float | None = None
+) -> Figure:
     """Draw the similarity of layers, of one network or of two, as a heat map.
 
     Parameters
@@ -48,6 +50,10 @@ def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
         Result of `unknot.similarity_matrix` or `Study.similarity`.
     title : str, default=None
         Title of the figure; by default the name of the measure.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: as the layers need, with larger text, for screens.
 
     Returns
     -------
@@ -85,27 +91,34 @@ def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
     # The rows and columns of one network need no names of their own.
     of_rows, of_columns = matrix.names if all(matrix.names) else ("", "")
     widest, longest = (
-        min(max(text_width(name, SMALL) for name in names) * HINTING_MARGIN, _MAX_NAME_WIDTH)
+        min(
+            max(text_width(name, sheet().small) for name in names) * HINTING_MARGIN, _MAX_NAME_WIDTH
+        )
         for names in (rows, columns)
     )
     left = MARGIN + (0.22 if of_rows else 0.0) + widest + 0.1
-    available = PAGE - MARGIN - left - _SCALE_WIDTH
+    available = sheet().page - MARGIN - left - _SCALE_WIDTH
     cell = min(
-        max(available / max(n_rows, n_columns), _SMALLEST_CELL),
+        max(available / max(n_rows, n_columns), 0.0 if sheet().given else _SMALLEST_CELL),
         max(_LARGEST_CELL, _LEAST_SIDE / max(n_rows, n_columns)),
     )
     across, down = cell * n_columns, cell * n_rows
     horizontal = longest + 0.1 <= cell
-    below = 0.08 + (SMALL / 72 * 1.2 if horizontal else longest) + (0.28 if of_columns else 0.0)
-    width = max(left + across + _SCALE_WIDTH + MARGIN, 3.4)
+    below = (
+        0.08 + (sheet().small / 72 * 1.2 if horizontal else longest) + (0.28 if of_columns else 0.0)
+    )
+    needed = left + across + _SCALE_WIDTH + MARGIN
+    page = sheet().page if sheet().given else max(needed, 3.4)
+    shift = (page - needed) / 2 if sheet().given else 0.0
+    left += shift
     shown = capitalize(matrix.title) if title is None else title
-    heading = title_lines(shown, width - 2 * MARGIN)
+    heading = title_lines(shown, page - 2 * MARGIN)
     caption = [
         PanelLine(line, aside=True)
-        for line in wrap(_caption(matrix, of_rows), width - 2 * MARGIN, NORMAL)
+        for line in wrap(_caption(matrix, of_rows), page - 2 * MARGIN, sheet().normal)
     ]
     top = title_height(heading) + panel_title_height(caption) + 0.04
-    fig = UnknotFigure(width, top + down + below + MARGIN)
+    fig = UnknotFigure(page, top + down + below + MARGIN)
     write_title(fig, heading)
     write_panel_title(fig, MARGIN, top - 0.04, caption)
 
@@ -116,9 +129,9 @@ def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
     ax.pcolormesh(known, cmap=HEAT, norm=norm, edgecolors="white", linewidth=cell * 1.5)
     ax.invert_yaxis()
     ax.set_aspect("equal")
-    step = math.ceil(0.14 / cell)
+    step = math.ceil((1.3 * sheet().small / 72 if sheet().given else 0.14) / cell)
     (x, x_names), (y, y_names) = (
-        ([i + 0.5 for i in range(0, len(names), step)], _shortened(names[::step]))
+        ([i + 0.5 for i in range(0, len(names), step)], _shortened(names)[::step])
         for names in (columns, rows)
     )
     ax.set_xticks(x, x_names, rotation=0 if horizontal else 90)
@@ -128,11 +141,18 @@ def similarity_heatmap(matrix: Any, *, title: str | None = None) -> Figure:
     if cell >= _SMALLEST_WRITTEN:
         _write_cells(ax, values, norm)
     if of_columns:
-        name = shorten(of_columns, max(across, 1.2), NORMAL)
+        name = shorten(of_columns, max(across, 1.2), sheet().normal)
         write(fig, left + across / 2, top + down + below - 0.19, name, align="center")
-        write_rotated(fig, MARGIN, top + down / 2, shorten(of_rows, max(down, 1.2), NORMAL))
+        write_rotated(
+            fig, MARGIN + shift, top + down / 2, shorten(of_rows, max(down, 1.2), sheet().normal)
+        )
     scale = add_axes(fig, left + across + 0.18, top, 0.13, min(down, 2.4))
     draw_scale(scale, norm, share=False)
+    networks = f"{of_rows} (rows) and {of_columns} (columns)" if of_columns else matrix.names[0]
+    fig.caption = (
+        f"{capitalize(matrix.title)} of layers{f' of {networks}' if networks else ''}, "
+        f"{_caption(matrix, 'both')}."
+    )
     return fig
 
 
@@ -146,7 +166,13 @@ def _caption(matrix: Any, of_rows: str) -> str:
 
 
 def _shortened(names: list[str]) -> list[str]:
-    return [literal(shorten(name, _MAX_NAME_WIDTH, SMALL)) for name in names]
+    cut = cut_names(names, _name_width(), lambda name: text_width(name, sheet().small))
+    return [literal(name) for name in cut]
+
+
+def _name_width() -> float:
+    """Return the most inches that the name of a layer takes, beside rows and below columns."""
+    return min(_MAX_NAME_WIDTH, sheet().page / 3.5) if sheet().given else _MAX_NAME_WIDTH
 
 
 def _norm(matrix: Any, known: Any) -> Normalize:
@@ -166,7 +192,7 @@ def _write_cells(ax: Axes, values: Array, norm: Normalize) -> None:
             column + 0.5,
             row + 0.5,
             f"{value:.2f}".replace("-0.00", "0.00").replace("-", "−"),
-            fontsize=SMALL - 0.5,
+            fontsize=sheet().cell,
             color=text_on(to_hex(HEAT(norm(value)))),
             ha="center",
             va="center_baseline",

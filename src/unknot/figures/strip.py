@@ -11,16 +11,17 @@ from matplotlib.lines import Line2D
 from numpy.typing import ArrayLike
 
 from .._io.formatting import format_compact
+from .._io.text import cut_names
 from .._typing import Array
 from .._validation.arrays import as_array
 from .._validation.label_values import label_values
 from .._validation.numbers import check_integer
 from .._validation.points import check_labels
-from ._coloring import add_value_bar, color_by_class, color_by_value
+from ._coloring import Coloring, add_value_bar, color_by_class, color_by_value
 from ._layout import (
     HANDLE,
     HINTING_MARGIN,
-    MARGIN,
+    MAX_COLUMNS,
     PanelLine,
     add_axes,
     add_legend,
@@ -41,12 +42,13 @@ from ._layout import (
 from ._names import write_class_names
 from ._palette import FRAME, GRID, INK, MUTED
 from ._shapes import check_map, point_style, scatter
-from ._style import LARGE, NORMAL, PAGE, UnknotFigure, in_house_style
-from ._values import as_score_value, capitalize
+from ._style import MARGIN, UnknotFigure, in_house_style, sheet
+from ._values import as_score_value, capitalize, count_points
 from ._view import fit_view, set_view
 
 _GAP = 0.16
 _MAX_PANEL_SIDE = 3.2  # inches
+_NARROWEST_MAP = 1.3  # in print, before rows are divided
 _MAX_NAME_LINES = 2
 _SHORT_NAMES = {"neighborhood_hit": "NH"}
 
@@ -64,6 +66,7 @@ def layer_strip(
     columns: int | None = None,
     palette: str | Sequence[str] = "safe",
     values: ArrayLike | None = None,
+    width: float | None = None,
 ) -> Figure:
     """Draw the maps of the layers of a network side by side, with one common legend.
 
@@ -96,6 +99,10 @@ def layer_strip(
         per class.
     values : array-like (n_samples,), default=None
         A number for each point, which colors it in place of the labels; NaN is gray.
+    width : float, default=None
+        Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
+        figure then has exactly this width, and text of 7 to 9 points.
+        Default: at most 10 inches, with larger text, for screens.
 
     Returns
     -------
@@ -152,11 +159,17 @@ def layer_strip(
     if values is None:
         wrong = _wrong_predictions(labels, predictions, labeled)
 
-    n_columns = min(columns or even_columns(len(maps)), len(maps))
+    most = sheet().most_columns(_NARROWEST_MAP, _GAP, MAX_COLUMNS)
+    n_columns = min(columns or even_columns(len(maps), most), len(maps))
     n_rows = math.ceil(len(maps) / n_columns)
-    side = min((PAGE - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns, _MAX_PANEL_SIDE)
-    total_width = 2 * MARGIN + n_columns * (side + _GAP) - _GAP
-    captions = {name: _caption(name, (scores or {}).get(name), measure, side) for name in maps}
+    side = min((sheet().page - 2 * MARGIN - (n_columns - 1) * _GAP) / n_columns, _MAX_PANEL_SIDE)
+    needed = 2 * MARGIN + n_columns * (side + _GAP) - _GAP
+    total_width = sheet().page if sheet().given else needed
+    start = MARGIN + (total_width - needed) / 2
+    titles = _titles(list(maps), side)
+    captions = {
+        name: _caption(titles[name], (scores or {}).get(name), measure, side) for name in maps
+    }
     rows = [list(maps)[start : start + n_columns] for start in range(0, len(maps), n_columns)]
     heights = [max(panel_title_height(captions[name]) for name in row) for row in rows]
     heading = title_lines(title, total_width - 2 * MARGIN)
@@ -172,7 +185,7 @@ def layer_strip(
     for row, height in zip(rows, heights, strict=True):
         top += height
         for column, name in enumerate(row):
-            left = MARGIN + column * (side + _GAP)
+            left = start + column * (side + _GAP)
             write_panel_title(fig, left, top, captions[name])
             ax = add_axes(fig, left, top, side, side)
             if name not in points:
@@ -190,7 +203,29 @@ def layer_strip(
     if names:
         add_legend(fig, handles, names)
     add_value_bar(fig, coloring, MARGIN + legend)
+    fig.caption = _caption_text(coloring, scores or {}, measure, wrong)
     return fig
+
+
+def _caption_text(
+    coloring: Coloring, scores: Mapping[str, Any], measure: str, wrong: Array | None
+) -> str:
+    """Return what the figure's caption should say."""
+    unlabeled = int(coloring.unlabeled.sum())
+    shown = count_points(len(coloring.codes), len(coloring.names))
+    parts = [f"Maps of {shown}" + (f", {unlabeled:,} unlabeled" if unlabeled else "")]
+    if coloring.ends is not None:
+        parts.append("the color is the number of each point")
+    settings: dict[str, Any] = next(
+        (each.settings for each in scores.values() if hasattr(each, "settings")), {}
+    )
+    if scores:
+        title = "Neighborhood Hit (NH)" if measure == "neighborhood_hit" else measure
+        k = f", k = {settings['k']}" if "k" in settings and "neighborhood" in measure else ""
+        parts.append(f"{title} of the representations and of the maps{k}")
+    if wrong is not None:
+        parts.append(f"rings: {int(wrong.sum()):,} points that are predicted wrongly")
+    return "; ".join(parts) + "."
 
 
 def _wrong_predictions(
@@ -221,12 +256,27 @@ def _wrong_predictions(
     return wrong
 
 
+def _titles(names: list[str], width: float) -> dict[str, str]:
+    """Return the names of layers; of one word that is too long for a panel, the part that differs.
+
+    Names of several words are broken into lines instead.
+    """
+
+    def length_of(name: str) -> float:
+        return text_width(name, sheet().large, bold=True) * HINTING_MARGIN
+
+    words = [name for name in names if len(name.split()) == 1]
+    return {name: name for name in names} | dict(
+        zip(words, cut_names(words, width, length_of), strict=True)
+    )
+
+
 def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLine]:
     """Return the layer's name and its score in the representation and on the map."""
-    name_lines = wrap(name, width, LARGE, bold=True)
+    name_lines = wrap(name, width, sheet().large, bold=True)
     if len(name_lines) > _MAX_NAME_LINES:
         rest = " ".join(name_lines[_MAX_NAME_LINES - 1 :])
-        name_lines[_MAX_NAME_LINES - 1 :] = [shorten(rest, width, LARGE, bold=True)]
+        name_lines[_MAX_NAME_LINES - 1 :] = [shorten(rest, width, sheet().large, bold=True)]
     lines = [PanelLine(line, headline=True) for line in name_lines]
     if score is None:
         return lines
@@ -241,9 +291,12 @@ def _caption(name: str, score: Any, measure: str, width: float) -> list[PanelLin
         share = measure in _SHORT_NAMES or value.range == (0.0, 1.0)
         text = format_compact(value.value, share=share)
         notes.append(f"{where}{text}" if notes else f"{short} {where}{text}")
-    if text_width(", ".join(notes), NORMAL) * HINTING_MARGIN <= width:
+    if text_width(", ".join(notes), sheet().normal) * HINTING_MARGIN <= width:
         notes = [", ".join(notes)] if notes else []
-    return [*lines, *(PanelLine(shorten(part, width, NORMAL), aside=True) for part in notes)]
+    return [
+        *lines,
+        *(PanelLine(shorten(part, width, sheet().normal), aside=True) for part in notes),
+    ]
 
 
 def _draw_empty_panel(ax: Axes, reason: str, side: float) -> None:
@@ -251,8 +304,8 @@ def _draw_empty_panel(ax: Axes, reason: str, side: float) -> None:
     ax.set_yticks([])
     ax.set_facecolor(GRID)
     ax.spines[:].set_color(FRAME)
-    lines = wrap(reason, side - 0.3, NORMAL)
-    max_lines = max(1, int((side - 0.2) / line_height(NORMAL)))
+    lines = wrap(reason, side - 0.3, sheet().normal)
+    max_lines = max(1, int((side - 0.2) / line_height(sheet().normal)))
     if len(lines) > max_lines:
         lines = [*lines[: max_lines - 1], lines[max_lines - 1].rstrip("…") + "…"]
     ax.text(
@@ -263,7 +316,7 @@ def _draw_empty_panel(ax: Axes, reason: str, side: float) -> None:
         ha="center",
         va="center",
         color=MUTED,
-        fontsize=NORMAL,
+        fontsize=sheet().normal,
         linespacing=1.25,
     )
 

@@ -104,8 +104,9 @@ def run_lab(
 
 
 def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[str, Any]:
+    from ._compiling import compile_in_background
     from ._figures import draw_figures
-    from ._maps import draw_maps
+    from ._maps import MAPS, draw_maps, split_of_map
     from ._networks import train_networks
     from ._studies import PAGE, study_networks, write_page
 
@@ -119,6 +120,7 @@ def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[
     if settings.left_out:
         console.print(settings.left_out, markup=False)
 
+    compile_in_background(split_of_map(MAPS[0], settings, data))
     trained = _report_steps(train_networks(workspace, settings, data), console)
     studied = _report_steps(study_networks(workspace, settings, data, trained), console)
     mapped = _report_steps(draw_maps(workspace, settings, data, studied), console)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -38,8 +38,12 @@ take_steps = Kernel(f"{__package__}._kernels_optimizer", "take_steps")
 
 # Iterations between checks of progress.
 CHECK_EVERY = 50
-# A map of a smaller standard deviation has not unfolded; if it ever does, it grows quickly.
+# A map of a smaller standard deviation at this iteration does not unfold: maps with clusters have
+# one of 0.6 and more, others, whatever their number of points, of 0.07 and less.
 FOLDED = 0.1
+UNFOLDED_BY = 100
+# A divergence that grows by this share between two checks is not the mesh's noise.
+RISE = 0.005
 # Seconds of steps between checks for an interrupt.
 RETURN_AFTER = 0.1
 # Refinement of the mesh for the KL divergence of the final map.
@@ -58,14 +62,28 @@ _PAIRS = slice(StateRow.PAIRS, StateRow.X_MEMORY)
 class Phase:
     """Iterations with the same settings.
 
-    If attraction collapses the map, the remaining iterations use ``milder``.
+    Attributes
+    ----------
+    end : int
+        The iteration at which it ends, counted from the first phase on.
+    exaggeration, momentum, learning_rate : float
+        Settings of the steps.
+    is_early : bool
+        Whether clusters only begin to form: lack of progress then ends nothing.
+    coarsening : float
+        Factor of the mesh's spacing.
+    instead : tuple of Phase
+        The phases that follow at once, instead of all others, if an early phase collapses the map
+        or a later one lets the divergence rise.
     """
 
-    n_iter: int
+    end: int
     exaggeration: float
     momentum: float
     learning_rate: float
-    milder: Phase | None = None
+    is_early: bool = False
+    coarsening: float = 1.0
+    instead: tuple[Phase, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -134,7 +152,8 @@ class MeshEngine(Engine):
         self._team = team
         self._spacing = spacing
         # On a line points are dense, and a mesh along it costs almost nothing.
-        self._mesh = Mesh(n, spacing if self._n_components == 2 else spacing / 4, team)
+        self._finest = spacing if self._n_components == 2 else spacing / 4
+        self._mesh = Mesh(n, self._finest, team)
         self._state = np.zeros((N_ROWS, -(-n // LANES) * LANES), np.float32)
         self._sums = np.zeros((CHUNKS, 7))
         self.set_embedding(start)
@@ -180,7 +199,8 @@ class MeshEngine(Engine):
         _, z = self._descend(phase, 1, measure=True)
         sums = self._sums
         kl = self._affinities.negative_entropy + float(sums[:, LOG_SUM].sum()) + math.log(z)
-        return kl, math.sqrt(float(sums[:, GRADIENT].sum()))
+        # Rounding may make the divergence of a perfect map negative.
+        return max(kl, 0.0), math.sqrt(float(sums[:, GRADIENT].sum()))
 
     def kl_of(self, report: Report) -> float:
         """Return the KL divergence of a reported map, computed on a finer mesh.
@@ -193,6 +213,7 @@ class MeshEngine(Engine):
     def _descend(self, phase: Phase, n_steps: int, *, measure: bool) -> tuple[int, float]:
         """Take up to ``n_steps`` steps; return their number, and Z before the last."""
         mesh, p = self._mesh, self._affinities
+        mesh.spacing = self._finest * phase.coarsening
         mesh.resize(bounds_of(self._sums))
         shared, n_threads, done = new_shared(), self._team.n_threads, np.zeros(2)
         free_y = self._n_components - 1
@@ -261,7 +282,8 @@ class ExactEngine(Engine):
         self._old[:] = self._map
         z, squares = self._step(phase, measure=True)
         kl = self._affinities.negative_entropy + float(self._logs.sum()) + math.log(z)
-        return kl, math.sqrt(squares)
+        # Rounding may make the divergence of a perfect map negative.
+        return max(kl, 0.0), math.sqrt(squares)
 
     def _step(self, phase: Phase, *, measure: bool) -> tuple[float, float]:
         """Take a step; return Z and the squared gradient norm before it."""
@@ -298,7 +320,7 @@ class ExactEngine(Engine):
 
 def descend(
     engine: Engine,
-    phases: list[Phase],
+    phases: Sequence[Phase],
     *,
     report_every: int,
     watch: Callable[[Report], bool],
@@ -309,33 +331,40 @@ def descend(
 
     ``watch`` is called every ``report_every`` iterations and with the final map, whose divergence
     is computed again as accurately as the engine can. Progress is checked every 50 iterations: the
-    last phase ends if the KL divergence has had no new minimum for more than ``patience``
-    iterations, or, once it has fallen, if the gradient norm is at most ``min_gradient_norm``.
+    descent ends if the KL divergence has had no new minimum since the early phases for more than
+    ``patience`` iterations, or, once it has fallen, if the gradient norm is at most
+    ``min_gradient_norm``.
 
-    Strong attraction can collapse the map to a point, where the gradient almost vanishes: a map
-    that begins to unfold grows many times over between two checks, a collapsing one shrinks until
-    only rounding is left. An early phase then continues from the start in its milder form, or else
-    ends, and the next phase begins from the start.
+    Strong attraction can collapse the map to a point, where the gradient almost vanishes. If an
+    early phase has not unfolded the map by iteration 100, or its gradient has vanished, the phases
+    ``instead`` continue from the start; without them, the phase ends when its gradient has
+    vanished, and the next one begins from the start.
+
+    A high momentum can let points fly apart, so that the divergence rises. Then the phases
+    ``instead`` continue from the map of the check before.
     """
     start = engine.map_()
     collapsed = min(_spread(start), SPREAD) / 10
-    done = end = 0
-    for phase in phases:
-        is_last = phase is phases[-1]
+    plan = list(phases)
+    done = least_at = 0
+    was_early = True
+    while plan:
+        phase = plan.pop(0)
         if done > 0 and _spread(engine.map_()) < collapsed:
             engine.set_embedding(start)
         engine.restart()
-        spread = math.inf
-        first = least = math.inf
-        least_at = done
-        end += phase.n_iter
-        while done < end:
+        if was_early:
+            first = least = math.inf
+            least_at = done
+        was_early = phase.is_early
+        last: Report | None = None
+        while done < phase.end:
             # A map is measured in the course of the step that follows it.
             is_reported, is_checked = (
                 done > 0 and done % n == 0 for n in (report_every, CHECK_EVERY)
             )
             if not (is_reported or is_checked):
-                steps = min(n - done % n for n in (report_every, CHECK_EVERY, end))
+                steps = min(n - done % n for n in (report_every, CHECK_EVERY, phase.end))
                 engine.advance(phase, steps)
                 done += steps
                 continue
@@ -346,25 +375,31 @@ def descend(
             done += 1
             if not is_checked:
                 continue
+            is_flat = norm <= min_gradient_norm
+            if phase.is_early:
+                spread = _spread(report.map_)
+                is_folded = report.iteration >= UNFOLDED_BY and spread < FOLDED
+                if phase.instead and (is_folded or (is_flat and spread < collapsed)):
+                    engine.set_embedding(start)
+                    plan = list(phase.instead)
+                    break
+                if is_flat:
+                    break
+                continue
+            if phase.instead and last is not None and kl > last.kl_divergence * (1 + RISE):
+                engine.set_embedding(last.map_)
+                plan = list(phase.instead)
+                break
+            last = report
             first = kl if least == math.inf else first
             if kl < least:
                 least, least_at = kl, report.iteration
-            is_flat = norm <= min_gradient_norm
-            if not is_last:
-                before, spread = spread, _spread(report.map_)
-                shrinks = before < math.inf and spread < min(FOLDED, 2 * before)
-                if phase.milder is not None and (shrinks or (is_flat and spread < collapsed)):
-                    phase, spread = phase.milder, math.inf
-                    engine.set_embedding(start)
-                    engine.restart()
-                elif is_flat:
-                    break
-            if is_last and (report.iteration - least_at > patience or (is_flat and least < first)):
+            if report.iteration - least_at > patience or (is_flat and least < first):
                 report = _refined(report, engine)
                 if not is_reported:
                     watch(report)
                 return report
-    kl, norm = engine.step_and_measure(phases[-1])
+    kl, norm = engine.step_and_measure(phase)
     report = _refined(Report(done, kl, norm, engine.map_(before=True)), engine)
     watch(report)
     return report

@@ -110,7 +110,7 @@ class Convolution(NamedTuple):
 
     @classmethod
     def of(
-        cls, columns: int, padded: tuple[int, int], factors: Float64[Array, "half columns"]
+        cls, columns: int, padded: tuple[int, int], factors: Float64[Array, "half_x half_y"]
     ) -> Convolution:
         """Plan a convolution.
 
@@ -119,18 +119,21 @@ class Convolution(NamedTuple):
         columns : int
             Number of columns of the mesh, a multiple of 32.
         padded : (int, int)
-            The period in each direction, with prime factors 2 and 3; zero beyond the mesh.
-        factors : ndarray of shape (padded[0] // 2 + 1, padded[1]), float64
-            The transform of the kernel, real since the kernel is even.
+            The period in each direction, even, with prime factors 2 and 3; zero beyond the mesh.
+        factors : ndarray of shape (padded[0] // 2 + 1, padded[1] // 2 + 1), float64
+            The transform of the kernel at no negative frequency. The kernel must be even in both
+            directions, so that its transform is real and even.
         """
         if columns % STRIP:
             raise ValueError(f"columns must be a multiple of {STRIP}; got {columns}")
         down, across = (Plan.of(length) for length in padded)
         n_blocks = -(-len(factors) // LANES)
-        influence = np.zeros((n_blocks * LANES, padded[1]), np.float32)
         # Neither the transforms nor the separation of column pairs is normalized.
-        influence[: len(factors), across.positions] = factors / (2 * padded[0] * padded[1])
-        blocks = influence.reshape(n_blocks, LANES, padded[1])
+        by_column = np.zeros((factors.shape[1], n_blocks * LANES), np.float32)
+        np.multiply(factors.T, 1 / (2 * padded[0] * padded[1]), out=by_column[:, : len(factors)])
+        frequencies = np.argsort(across.positions)
+        in_order = by_column[np.minimum(frequencies, padded[1] - frequencies)]
+        blocks = in_order.reshape(padded[1], n_blocks, LANES).transpose(1, 0, 2)
         size = n_blocks * columns * LANES
         return cls(
             columns,
@@ -138,7 +141,7 @@ class Convolution(NamedTuple):
             n_blocks,
             (down.radices, down.tables, down.twiddles, down.positions),
             (across.radices, across.tables, across.twiddles),
-            np.ascontiguousarray(blocks.transpose(0, 2, 1)).ravel(),
+            np.ascontiguousarray(blocks).ravel(),
             np.empty(size, np.float32),
             np.empty(size, np.float32),
             max(padded) * LANES + 2 * LANES**2,

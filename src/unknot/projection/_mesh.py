@@ -55,8 +55,10 @@ class Mesh:
 
     Attributes
     ----------
+    spacing : float
+        As given; may be changed before `resize`.
     layout : (int, int, float, float)
-        Rows, columns, distance between nodes, and ``spacing``.
+        Rows, columns, distance between nodes, and the spacing for which they were chosen.
     solver : Potential
         Computes the potential at the nodes from the charges there.
     charges : ndarray of shape (parts, rows, columns), float32
@@ -76,6 +78,7 @@ class Mesh:
     def __init__(self, n_points: int, spacing: float, team: ThreadTeam) -> None:
         self._n_points = n_points
         self._team = team
+        self.spacing = spacing
         self.layout = (0, 0, 0.0, spacing)
 
     def field(
@@ -121,11 +124,11 @@ class Mesh:
 
     def resize(self, bounds: tuple[float, float, float, float]) -> None:
         """Fit the mesh to a map; recompute the influence function if its size changes."""
-        if self.layout[0] and fits(bounds, self.layout):
+        *old, chosen_for = self.layout
+        if old[0] and chosen_for == self.spacing and fits(bounds, self.layout):
             return
         x_low, x_high, y_low, y_high = bounds
-        *old, spacing = self.layout
-        step = spacing
+        step = self.spacing
         width = map_width(bounds)
         if width < MIN_CELLS * step:
             # Discrete levels, so that an influence function serves many iterations.
@@ -136,9 +139,9 @@ class Mesh:
             if rows * columns <= MAX_NODES:
                 break
             step *= 2**0.25
+        self.layout = (rows, columns, step, self.spacing)
         if [rows, columns, step] == old:
             return
-        self.layout = (rows, columns, step, spacing)
         self.solver = Potential.of((rows, columns), step)
         parts = int(np.clip(2 * self._n_points // (rows * columns), 2, 16))
         self.charges = np.empty((parts, rows, columns), np.float32)

@@ -130,31 +130,42 @@ def _padded(shape: tuple[int, int], padding: tuple[int, int]) -> tuple[int, int]
     return good_length(shape[0] + padding[0]), good_length(shape[1] + padding[1])
 
 
-def _influence(kernel: Kernel, padded: tuple[int, int], step: float) -> Float64[Array, "half y"]:
+def _influence(
+    kernel: Kernel, padded: tuple[int, int], step: float
+) -> Float64[Array, "half_x half_y"]:
     """Compute the influence function: a kernel's transform over the splines' [Essmann1995].
 
     ``kernel`` is a function of the squared distance. On a mesh padded to twice its size, distances
-    are those of free space [Hockney1988].
+    are those of free space [Hockney1988]. The kernel is even in both directions, so a quarter of
+    it has all that is in its transform, a quarter of which is returned: frequencies 0 to half the
+    length in each direction, which must be even.
     """
     from scipy import fft
 
-    mx, my = padded
-    x = np.minimum(np.arange(mx), mx - np.arange(mx)) * step
-    y = np.minimum(np.arange(my), my - np.arange(my)) * step
-    sampled = kernel(x[:, None] ** 2 + y[None, :] ** 2)
-    # The kernel is even in both directions, so its transform is real.
-    transform = fft.fft(fft.rfft(sampled, axis=0), axis=1).real
+    x, y = (np.arange(length // 2 + 1) * step for length in padded)
+    transform = fft.dctn(kernel(x[:, None] ** 2 + y[None, :] ** 2), type=1, overwrite_x=True)
     # A cubic B-spline is 2/3 at its center and 1/6 at the adjacent nodes.
-    bx = 2 / 3 + np.cos(2 * np.pi * fft.rfftfreq(mx)) / 3
-    by = 2 / 3 + np.cos(2 * np.pi * fft.fftfreq(my)) / 3
+    bx, by = (2 / 3 + np.cos(2 * np.pi * fft.rfftfreq(length)) / 3 for length in padded)
     result: Array = transform / (bx[:, None] ** 2 * by[None, :] ** 2)
     return result
 
 
-def _nearby(factors: Float64[Array, "half y"], padded: tuple[int, int]) -> Float64[Array, "4 4"]:
+def _nearby(
+    quarter: Float64[Array, "half_x half_y"], padded: tuple[int, int]
+) -> Float64[Array, "4 4"]:
     """Compute the potential of a unit charge on a node, at the nodes 0 to 3 away."""
-    from scipy import fft
+    along_x, along_y = (_backward(length) for length in padded)
+    # Not by BLAS, whose rounding may depend on its threads.
+    sums = np.stack([np.einsum("j,jk->k", weights, quarter) for weights in along_x])
+    result: Array = np.einsum("ak,bk->ab", sums, along_y)
+    return result
 
-    along_y = fft.ifft(factors, axis=1)[:, :4]
-    result: Array = fft.irfft(along_y, n=padded[0], axis=0)[:4]
+
+def _backward(length: int) -> Float64[Array, "4 half"]:
+    """Return the matrix that transforms an even spectrum back, for the first four nodes."""
+    frequencies = np.arange(length // 2 + 1)
+    # Nodes times frequencies, reduced first: a large angle's cosine is less exact.
+    turns = np.outer(np.arange(4), frequencies) % length
+    weights = np.where(frequencies % (length // 2) == 0, 1, 2) / length
+    result: Array = np.cos(2 * np.pi / length * turns) * weights
     return result

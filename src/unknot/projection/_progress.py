@@ -22,13 +22,13 @@ class Watcher:
         callback: Callback | None,
         in_order: Callable[[Array], Array],
         bar: Any,
-        max_iter: int,
+        planned: int,
     ) -> None:
         self._verbose = verbose
         self._callback = callback
         self._in_order = in_order
         self._bar = bar
-        self._task = bar.add_task("t-SNE", total=max_iter, kl="") if bar is not None else None
+        self._task = bar.add_task("t-SNE", total=planned, kl="") if bar is not None else None
         self._iteration = 0
         self._since = time.perf_counter()
         self.stopped = False

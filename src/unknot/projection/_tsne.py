@@ -430,7 +430,7 @@ class TSNE(Transformer):
                 self.callback,
                 lambda map_: _in_order(map_, order)[place],
                 bar,
-                int(self.max_iter),
+                phases[-1].end,
             )
             report = descend(
                 engine,

@@ -140,8 +140,19 @@ def _payload_of(
         "measures": _measures(studies),
         "models": models,
         "differences": differences_entry(studies),
+        "summary": _summary(studies, names),
         "settings": _settings(studies, names, options),
     }
+
+
+def _summary(studies: list[Study], names: list[str]) -> list[str]:
+    """Return what is notable in each study, as sentences."""
+    prefixes = [f"{name}: " for name in names] if len(studies) > 1 else [""]
+    return [
+        prefix + line
+        for study, prefix in zip(studies, prefixes, strict=True)
+        for line in study.summary().lines
+    ]
 
 
 def _shared(studies: list[Study], options: Options) -> dict[str, Any]:

@@ -1,30 +1,42 @@
 """Studies: every layer of a network on labeled data, with maps, scores and controls."""
 
+from .._cluster import ClusterError
+
+# What is imported as itself is for later rooms, not for users.
+from ._compact import CompactTable as CompactTable
 from ._compare import Comparison, Difference
 from ._layer import LayerStudy
+from ._many import Studies
+from ._metadata import MetadataColumn
 from ._pipeline.epochs import EpochRecorder
+from ._pipeline.many import study_many
 from ._pipeline.plan import Plan
 from ._pipeline.run import study
-
-# For the lab, not for users.
+from ._pipeline.settings import DEFAULT_MEASURES as DEFAULT_MEASURES
 from ._pipeline.sharing import share_inputs as share_inputs
 from ._require import Requirement, RequirementError, Requirements
 from ._store.format import MANIFEST as MANIFEST
 from ._store.format import StudyError
 from ._study import Study
+from ._summary import Summary
 from ._table import ScoreTable
 
 __all__ = [
+    "ClusterError",
     "Comparison",
     "Difference",
     "EpochRecorder",
     "LayerStudy",
+    "MetadataColumn",
     "Plan",
     "Requirement",
     "RequirementError",
     "Requirements",
     "ScoreTable",
+    "Studies",
     "Study",
     "StudyError",
+    "Summary",
     "study",
+    "study_many",
 ]

@@ -32,7 +32,7 @@ def strip(study: Study, options: dict[str, Any]) -> Figure:
         labels = np.ma.masked_array(labels, ~study.labeled)
     # Numbers have no Neighborhood Hit.
     measure = "neighborhood_hit" if study.targets is None else "neighborhood_r2"
-    return layer_strip(
+    figure = layer_strip(
         maps,
         labels,
         **{
@@ -45,6 +45,7 @@ def strip(study: Study, options: dict[str, Any]) -> Figure:
             **options,
         },
     )
+    return _captioned(figure, study, of_maps=True)
 
 
 def curves(
@@ -63,7 +64,8 @@ def curves(
             epoch: {name: there.scores[name] for name in own if name in there.scores}
             for epoch, there in study.epochs.items()
         }
-        return epoch_curves(found, measures, **{"title": _title(study), **options})
+        figure = epoch_curves(found, measures, **{"title": _title(study), **options})
+        return _captioned(figure, study)
     table = study.scores
     others: dict[str, Any] = {}
     for control, scored in study.controls.items():
@@ -75,11 +77,34 @@ def curves(
             else {}
             for layer in own
         }
-    return layer_curves(
+    figure = layer_curves(
         {layer: table[layer] for layer in own},
         measures,
         **{"others": others, "title": _title(study), **options},
     )
+    return _captioned(figure, study)
+
+
+def _captioned(figure: Any, study: Study, *, of_maps: bool = False) -> Figure:
+    """Add to a figure's caption what only the study knows: n, k, t-SNE's settings and the seed."""
+    settings = study.settings
+    parts = []
+    if not of_maps:
+        parts.append(f"n = {len(study.labels):,} samples of {study.labels_in_words}")
+        if "k" in settings:
+            parts.append(f"k = {settings['k']} neighbors")
+    found = [layer.kl_divergence for layer in study.values() if layer.kl_divergence is not None]
+    if of_maps and found:
+        ends = f"{min(found):.2f}" + (f" to {max(found):.2f}" if len(found) > 1 else "")
+        parts.append(f"Mapped by t-SNE, KL divergence {ends}")
+    if of_maps and "perplexity" in settings:
+        parts.append(f"perplexity {settings['perplexity']:g}")
+    if settings.get("random_state") is not None:
+        parts.append(f"seed {settings['random_state']}")
+    if parts:
+        figure.caption = f"{figure.caption} {'; '.join(parts)}."
+    drawn: Figure = figure
+    return drawn
 
 
 def _title(study: Study) -> str:

@@ -13,6 +13,7 @@ from .._io.text import no_such_layer
 from .._typing import Array
 from ._compare import Comparison
 from ._layer import LayerStudy
+from ._metadata import MetadataColumn
 from ._slices import layer_of_classes, match_layers, rows_of_classes
 from ._table import ScoreTable
 from ._views import StudyViews
@@ -66,6 +67,8 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
         What the labels are called; ``"labels"`` where there are no others.
     other_labelings : dict of str to Study
         The same layers with other labels, scores and predictions; see `labelings`.
+    metadata : dict of str to MetadataColumn
+        What else is known of each sample.
 
     Raises
     ------
@@ -105,6 +108,7 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
     targets: Array | None = None
     labeling: str = ONLY
     other_labelings: dict[str, Study] = field(default_factory=dict)
+    metadata: dict[str, MetadataColumn] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -136,6 +140,8 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
         for what in ("predictions", "probabilities", "thumbnails", "snippets", "targets"):
             values = getattr(self, what)
             _check_length(None if values is None else len(values), n, what)
+        for name, column in self.metadata.items():
+            _check_length(len(column), n, f"metadata[{name!r}]")
 
     def __getitem__(self, layer: str) -> LayerStudy:
         if layer not in self.layers:
@@ -381,6 +387,7 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
             probabilities=None if self.probabilities is None else self.probabilities[rows],
             thumbnails=None if self.thumbnails is None else self.thumbnails[rows],
             snippets=None if self.snippets is None else tuple(self.snippets[row] for row in rows),
+            metadata={name: column.rows(rows) for name, column in self.metadata.items()},
             controls={},
             epochs=None,
         )

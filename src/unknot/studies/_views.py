@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, cast
 
@@ -12,12 +13,41 @@ if TYPE_CHECKING:
 
     from ..metrics import SimilarityMatrix
     from ._study import Study
+    from ._summary import Summary
 else:
-    Figure = SimilarityMatrix = Study = Any
+    Figure = SimilarityMatrix = Study = Summary = Any
 
 
 class StudyViews:
     """The methods of a study that only hand it on; see `Study`."""
+
+    def summary(self) -> Summary:
+        """Say what is notable: the best layer, the most mixed classes, labels to check, notes.
+
+        Returns
+        -------
+        Summary
+            It prints as sentences.
+
+        See Also
+        --------
+        Study.scores : All scores, as a table.
+        Study.compare_layers : Compares the layers, with intervals and p values.
+
+        Examples
+        --------
+        >>> import numpy as np, unknot
+        >>> labels = np.repeat([0, 1, 2], 40)
+        >>> pixels = np.random.default_rng(0).normal(size=(120, 3)) + labels[:, None]
+        >>> layers = {"fc1": pixels + 20 * labels[:, None], "fc2": pixels + labels[:, None]}
+        >>> options = dict(measures="neighborhood_hit", max_iter=250, n_neighbors=60)
+        >>> study = unknot.study(layers, (pixels, labels), perplexity=20, **options)
+        >>> study.summary().best_layer
+        'fc1'
+        """
+        from ._summary import summarize
+
+        return summarize(cast(Study, self))
 
     def similarity(
         self, other: Study | None = None, measure: Any = "linear_cka", **options: Any
@@ -113,17 +143,40 @@ class StudyViews:
             raise RequirementError(found.failed)
         return found
 
+    def to_csv(self, path: str | os.PathLike[str]) -> None:
+        """Write a row for each sample: label, prediction, confidence and metadata, atomically.
+
+        Parameters
+        ----------
+        path : path
+            Dates are written as in ISO 8601, booleans as true and false; what is missing is empty.
+
+        See Also
+        --------
+        unknot.studies.ScoreTable.to_csv : Writes the scores.
+        MetadataColumn : A column of metadata.
+        """
+        from ._samples import write_csv
+
+        write_csv(cast(Study, self), path)
+
+    def _repr_html_(self) -> str:
+        from ._html import html_of
+
+        return html_of(cast(Study, self))
+
     def figure(self, **options: Any) -> Figure:
         """Draw the maps of the layers side by side, without views of other layers.
 
         Parameters
         ----------
         **options
-            Passed to `unknot.figures.layer_strip`.
+            Passed to `unknot.figures.layer_strip`; ``width=6.9`` draws for print.
 
         Returns
         -------
         matplotlib.figure.Figure
+            Its ``caption`` holds the number of samples, k, KL divergences and the seed.
 
         See Also
         --------
@@ -147,11 +200,13 @@ class StudyViews:
             The measures to draw; all by default.
         over : {"layers", "epochs"}, default="layers"
         **options
-            Passed to `unknot.figures.layer_curves` or `unknot.figures.epoch_curves`.
+            Passed to `unknot.figures.layer_curves` or `unknot.figures.epoch_curves`; ``width=6.9``
+            draws for print.
 
         Returns
         -------
         matplotlib.figure.Figure
+            Its ``caption`` holds the number of samples, k and the seed.
 
         See Also
         --------

@@ -27,8 +27,8 @@ MIN_POINTS = 20
 def metric_conflict(raw: Any, inputs: Inputs) -> str | None:
     """Return a note if the Neighborhood Hits by both metrics differ by more than their intervals.
 
-    None where no intervals were asked for. Both are computed on the same points: all, or a stratified sample, among which the neighbors are
-    then searched.
+    None where no intervals were asked for. Both are computed on the same points: all, or a
+    stratified sample, among which the neighbors are then searched.
 
     Parameters
     ----------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,6 +14,7 @@ from .._shared.results import Result
 from ..regression import FAMILY
 from . import uncertainty
 from .permuted import MANY_NULL_RUNS
+from .sentences import SENTENCES
 
 if TYPE_CHECKING:
     from .inputs import Inputs, Space
@@ -91,6 +93,13 @@ class Measure:
         if self.spaces == "both":
             return [(self.name, "native"), (f"map_{self.name}", "map")]
         return [(self.name, self.spaces)]
+
+    @property
+    def sentence(self) -> str:
+        """What it says, in one sentence; of a measure of the user's own, its docstring's first."""
+        if self.function is None:
+            return SENTENCES[self.name]
+        return " ".join((inspect.getdoc(self.function) or "").split("\n\n")[0].split())
 
     @property
     def score_names(self) -> list[str]:

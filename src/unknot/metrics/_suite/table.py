@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..._io.formatting import ARROWS, format_number
+from ..._io.formatting import ARROWS, format_column, format_number
 from ..._io.text import shown
 
 if TYPE_CHECKING:
@@ -38,15 +38,17 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
     with_ranges = width >= WIDTH_WITH_RANGES
     table.add_column("measure")
     table.add_column("", justify="center", no_wrap=True)
-    table.add_column("value", justify="right", no_wrap=True)
+    table.add_column("value", no_wrap=True)
     table.add_column("95 %", no_wrap=True)
-    table.add_column("by chance", justify="right", no_wrap=True)
+    table.add_column("by chance", no_wrap=True)
     if with_ranges:
         table.add_column("range", no_wrap=True)
         table.add_column("n", justify="right", no_wrap=True)
     numbers: dict[str, int] = {}
     family = None
-    for score in scores.values():
+    values = format_column(score.value for score in scores.values())
+    nulls = format_column((score.null for score in scores.values()), missing="")
+    for score, value, null in zip(scores.values(), values, nulls, strict=True):
         if score.family != family:
             if family is not None:
                 table.add_section()
@@ -58,18 +60,28 @@ def render(scores: Scores, width: int) -> Iterator[Any]:
             marks += f" [{number}]"
         title = Text("  " + shown(score.title) + (", on the map" if score.space == "map" else ""))
         title.append(marks, style="dim")
-        cells = _cells(score)
+        interval, *range_and_n = _cells(score)
         table.add_row(
-            title, ARROWS[score.higher_is_better], *(cells if with_ranges else cells[:-2])
+            title,
+            ARROWS[score.higher_is_better],
+            value,
+            interval,
+            null,
+            *(range_and_n if with_ranges else ()),
         )
     yield table
     for note, number in numbers.items():
         yield Text(shown(f"[{number}] {note}."), style="dim")
     for note in scores.notes:
         yield Text(shown(f"{note[:1].upper()}{note[1:]}."), style="yellow")
+    reasons: dict[str, list[str]] = {}
     for name, why in scores.skipped.items():
-        yield Text(shown(f"Not measured: {name}, because {why}."), style="yellow")
-    spent = ", ".join(f"{name} {value:.1f} s" for name, value in scores.shared_seconds.items())
+        reasons.setdefault(why, []).append(name)
+    for why, names in reasons.items():
+        yield Text(shown(f"Not measured: {', '.join(names)}, because {why}."), style="yellow")
+    spent = ", ".join(
+        f"{name} {value:.1f} s" for name, value in scores.shared_seconds.items() if value >= 0.05
+    )
     yield Text(f"{scores.seconds:.1f} s{': ' if spent else ''}{spent}", style="dim")
 
 
@@ -95,7 +107,6 @@ def _space(settings: dict[str, Any]) -> str:
 def _cells(score: Score) -> tuple[str, ...]:
     interval = "" if score.interval is None else "[{}, {}]".format(*_alike(score.interval))
     interval += f" {GIVEN_MAP}" if score.given_map else ""
-    null = "" if score.null is None else format_number(score.null)
     low, high = score.range
     end = "up" if high == np.inf else f"to {format_number(high)}"
     if low > -np.inf:
@@ -103,8 +114,9 @@ def _cells(score: Score) -> tuple[str, ...]:
     else:
         ends = "any" if high == np.inf else f"up to {format_number(high)}"
     count = "" if score.n_samples is None else f"{score.n_samples:,}"
-    return format_number(score.value), interval.replace("[", "\\["), null, ends, count
+    return interval.replace("[", "\\["), ends, count
 
 
 def _alike(interval: tuple[float, float]) -> tuple[str, str]:
-    return format_number(interval[0]), format_number(interval[1])
+    low, high = format_column(interval)
+    return low.strip(), high.strip()

@@ -21,6 +21,7 @@ from .measuring import measure_labeled
 from .spaces import FAILURES, why_left_out
 from .stages import (
     CONTROLS_LAST,
+    Context,
     Source,
     StageLabel,
     StageLog,
@@ -126,7 +127,7 @@ def score_control(
                             **settings.scoring(settings.native_measures),
                         },
                         [source.part],
-                        partial(_find_scores, stages, source, labeling),
+                        partial(_find_scores, stages.context, source, labeling),
                         rank=(CONTROLS_LAST, -source.n_bytes),
                         n_bytes=source.n_bytes,
                         kept=False,
@@ -144,7 +145,13 @@ def score_control(
         return {"scores": names, "how": how, "note": note}
 
     part = yield stages.task(
-        log, name, StageLabel(f"all layers ({name})", "scores"), of_all, needs, gather
+        log,
+        name,
+        StageLabel(f"all layers ({name})", "scores"),
+        of_all,
+        needs,
+        gather,
+        in_caller=True,
     )
     path = f"{PARTS}/{part.path.name}"
     files = {
@@ -155,11 +162,11 @@ def score_control(
 
 
 def _find_scores(
-    stages: Stages, source: Source, labeling: Labeling, folder: Path, n_threads: int
+    context: Context, source: Source, labeling: Labeling, folder: Path, n_threads: int
 ) -> dict[str, Any]:
     """Measure a layer of a control without map and intervals."""
-    settings = stages.settings
-    points = source.read(stages.whole_bytes)
+    settings = context.settings
+    points = source.read(context.whole_bytes)
     if is_dead(points):
         scores = no_scores(points.shape[1:], labeling, settings)
     else:

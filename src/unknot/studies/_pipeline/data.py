@@ -128,7 +128,7 @@ class StudyData:
         if mask is None:
             return None
         array = np.asarray(mask)
-        n_given = self._n_inputs if self.n_given is None else self.n_given
+        n_given = self.n_inputs if self.n_given is None else self.n_given
         if array.shape[:1] != (n_given,):
             raise ValueError(
                 f"mask must have a row for each of the {n_given} samples of data; got the shape "
@@ -137,7 +137,7 @@ class StudyData:
         return array if self.rows is None else array[self.rows]
 
     @property
-    def _n_inputs(self) -> int:
+    def n_inputs(self) -> int:
         """The number of samples of the inputs; with tokens or pixels there are more labels."""
         if is_stream(self.inputs):
             return int(self.inputs.n_samples)

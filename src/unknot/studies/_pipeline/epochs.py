@@ -55,8 +55,8 @@ class EpochRecorder:
         folder.
     batch_size, max_memory, pool, channels, mask, project, forward, tokenizer, label_key, split
         As for `unknot.study`.
-    random_state, n_jobs, progress
-        As for `unknot.study`.
+    random_state, n_jobs, progress, executor, client
+        As for `unknot.study`. Captured layers are sent nowhere: workers read them from `out`.
 
     See Also
     --------
@@ -114,6 +114,8 @@ class EpochRecorder:
         random_state: int = 0,
         n_jobs: int | None = None,
         progress: bool = True,
+        executor: Any = None,
+        client: Any = None,
     ) -> None:
         if isinstance(epochs, int) and epochs < 1:
             raise ValueError(f"epochs must be at least 1, or a collection of epochs; got {epochs}")
@@ -150,6 +152,7 @@ class EpochRecorder:
         self._name = name
         self._keep_points = keep_points
         self._progress = progress
+        self._executor, self._client, self._n_jobs = executor, client, n_jobs
         self._options: dict[str, Any] = {
             "layers": layers,
             "batch_size": batch_size,
@@ -249,7 +252,11 @@ class EpochRecorder:
         epochs: dict[int, MomentRecord] = {}
         maps: dict[str, Part] = {}
         stages, first = self._stages, next(iter(self._data.labelings))
-        with stage_callbacks(self._progress, None) as (stages.on_start, stages.on_done):
+        with stage_callbacks(self._progress, None) as (
+            stages.on_start,
+            stages.on_done,
+            _,
+        ):
             for epoch in self.captured:
                 extracted = self._captured[epoch]
                 records, sources = layers_of(extracted, data_part, len(self._data.labels))

@@ -53,7 +53,7 @@ def take_labelings(
     ValueError, TypeError
         As `take_labels`; the message names the labeling.
     """
-    columns = _named_columns(labels)
+    columns = named_columns(labels)
     if columns is not None and len(columns) == 1 and not isinstance(labels, Mapping):
         labels, columns = next(iter(columns.values())), None
     if columns is None:
@@ -97,8 +97,8 @@ def take_labelings(
     return found
 
 
-def _named_columns(labels: Any) -> dict[Any, Any] | None:
-    """Return several labelings by name; None if there is one without a name."""
+def named_columns(labels: Any) -> dict[Any, Any] | None:
+    """Return the columns of a mapping or frame by name; None of anything else."""
     if isinstance(labels, Mapping):
         return dict(labels)
     if hasattr(labels, "iloc") and hasattr(labels, "columns"):  # pandas

@@ -12,7 +12,8 @@ from ..._parallel.n_jobs import resolve_n_jobs
 from .._store.records import LayerRecord
 from .extraction import Extracted, ExtractedLayer
 from .labeling import Labeling
-from .stages import Source, StageLog, Stages, Steps, study_layer
+from .layer_stages import study_layer
+from .stages import Source, StageLog, Stages, Steps
 
 
 def layers_of(
@@ -91,6 +92,7 @@ def study_layers(
         resolve_n_jobs(stages.n_jobs),
         stages.whole_bytes,
         overlap=not settings.own and not settings.preprocess,
+        workers=stages.workers,
     )
     for log in logs:
         stages.log.extend(log)

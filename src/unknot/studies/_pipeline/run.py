@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from ..._cluster import workers_of
 from ..._io.temporary import TemporaryFolder
 from ..._validation.numbers import memory_budget
+from .._metadata import MetadataColumn
 from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
 from .._store.saving import finish, writing
@@ -23,8 +25,9 @@ from .labelings import other_labelings, version_of
 from .layers import layers_of, study_layers
 from .measuring import HEADS
 from .memory import in_memory
+from .metadata import store_metadata, take_metadata
 from .plan import Plan, plan_of, prepare_model
-from .progress import plan_printer, stage_callbacks
+from .progress import stage_callbacks
 from .settings import StudySettings
 from .sources import Reading
 from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
@@ -57,6 +60,7 @@ def study(
     untrained: Any = True,
     keep_points: bool = True,
     snippets: Sequence[str] | None = None,
+    metadata: Any = None,
     class_names: Any = None,
     ignore_labels: Any = IGNORED,
     label_kind: Any = None,
@@ -78,6 +82,8 @@ def study(
     progress: bool = True,
     on_stage: OnStage | None = None,
     on_plan: Callable[[Plan], None] | None = None,
+    executor: Any = None,
+    client: Any = None,
 ) -> StudyOrPlan:
     """Study how a model represents labeled data, layer by layer.
 
@@ -141,6 +147,10 @@ def study(
         be measured again.
     snippets : sequence of str, default=None
         A short text for each sample, to show where the samples are not images.
+    metadata : DataFrame or mapping of str to array-like, default=None
+        What else is known of each sample, by column: numbers, booleans, dates, or text, of which
+        few different ones are categories (at most 1,000, and half of the samples). NaN, None, NA,
+        NaT and masked values are missing. It is stored with the study, and changes no score.
     class_names : sequence of str, or mapping of labels to str, default=None
         The name of each class, in the order of the model's outputs: then predictions and accuracy
         are known for labels of any kind. Labels 0..C-1 number the outputs, and need no names.
@@ -180,6 +190,13 @@ def study(
         layers run at the same time, unless `n_jobs` is 1.
     on_plan : callable, default=None
         Called with the `Plan` before the model runs over all samples; prints it by default.
+    executor : concurrent.futures.Executor, default=None
+        Where neighbors, maps and scores are computed, such as a ``ProcessPoolExecutor``; the model
+        runs in this process. `out` must be a folder that the workers see.
+    client : distributed.Client, str or True, default=None
+        The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
+        True for a cluster on this machine. The files are the same, byte for byte. For many models
+        or checkpoints use `unknot.study_many`, which scales further.
 
     Returns
     -------
@@ -196,9 +213,12 @@ def study(
         If the study does not fit on the disk, which is known before the work; if the disk is full
         nevertheless, in which case finished work is kept and the next run resumes; or if
         another process is writing to `out`.
+    ClusterError
+        If workers do not answer, do not see `out`, or die; the message names the remedy.
 
     See Also
     --------
+    unknot.study_many : Studies many models, checkpoints or seeds.
     unknot.extract : The activations alone.
     unknot.measure : The scores of one set of points.
     unknot.studies.EpochRecorder : Studies of a training, epoch by epoch.
@@ -246,6 +266,7 @@ def study(
         label_kind,
     )
     taken = take_data(data, snippets, reading).sample(max_samples, random_state)
+    columns = take_metadata(metadata, taken)
     check_untrained(untrained)
     fitted, notes = settings.fitted(len(taken.labels))
     adapter = find_adapter(taken.rows_of(model))
@@ -272,9 +293,14 @@ def study(
         return only_said
 
     def run(folder: Path) -> Study:
-        with stage_callbacks(progress, on_stage) as (start, done):
-            stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), start, done)
-            stages.on_plan = on_plan or plan_printer(progress)
+        with (
+            workers_of(executor, client, n_jobs) as workers,
+            stage_callbacks(progress, on_stage, on_plan) as (start, done, tell_plan),
+        ):
+            if workers is not None:
+                workers.check(folder)
+            stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), workers, start, done)
+            stages.on_plan = tell_plan
             _run(
                 stages,
                 adapter,
@@ -282,6 +308,7 @@ def study(
                 name or adapter.name,
                 extraction,
                 notes,
+                columns,
                 untrained=untrained,
                 keep_points=keep_points,
             )
@@ -303,6 +330,7 @@ def _run(
     name: str,
     extraction: dict[str, Any],
     notes: tuple[str, ...],
+    columns: dict[str, MetadataColumn],
     *,
     untrained: Any,
     keep_points: bool,
@@ -310,6 +338,7 @@ def _run(
     data_part, paths = prepare_data(
         stages, data, data.fingerprint, takes_ids=adapter.takes_ids(data.inputs)
     )
+    paths |= store_metadata(stages, columns)
     extracted = extract_layers(stages, adapter, data, data_part, extraction)
     records, sources = layers_of(extracted, data_part, len(data.labels))
     if HEADS & set(stages.settings.measures):

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -12,16 +12,12 @@ import numpy as np
 
 from ..._io.atomic import write_json
 from ..._io.cache import Part, Parts
-from ..._parallel.lanes import Promise, Task
-from .._influences import of_all_samples, of_scores
-from .._store.format import PARTS, blocks, open_zarr, read_graph, read_zarr, write_graph, write_zarr
-from .._store.records import GraphRecord, InfluenceRecord, LayerRecord
-from .._store.saving import write_influences, write_scores
+from ..._parallel.lanes import Promise, Task, Workers
+from .._store.format import PARTS, blocks, open_zarr, read_zarr, write_zarr
 from .data import StudyData, snippets_of, thumbnails_of
 from .labeling import Labeling
-from .measuring import measure_labeled, measures_for
+from .measuring import measures_for
 from .settings import StudySettings
-from .spaces import FAILURES, FATAL, conflicts, preprocess, why_left_out
 
 DEAD = "dead: all points coincide, which says nothing about the classes"
 
@@ -30,6 +26,8 @@ WHOLE_BYTES = 600_000_000
 
 OnStage = Callable[[str, str, float, bool], None]
 OnPlan = Callable[[Any], None]
+# Called with an empty folder to write to, and the number of threads; returns plain JSON.
+Work: TypeAlias = Callable[[Path, int], dict[str, Any]]
 # Yields tasks and receives their parts, or promises and receives their values.
 Steps: TypeAlias = Generator[Task | Promise[Any], Any, Any]
 
@@ -77,6 +75,7 @@ class Stages:
     settings: StudySettings
     n_jobs: int | None = None
     whole_bytes: int = WHOLE_BYTES
+    workers: Workers | None = None
     on_start: Callable[[str, str], None] = lambda layer, stage: None
     on_done: OnStage = lambda layer, stage, seconds, reused: None
     on_plan: OnPlan | None = None
@@ -108,36 +107,61 @@ class Stages:
         label: StageLabel,
         settings: dict[str, Any],
         needs: Sequence[Part],
-        work: Callable[[Path, int], dict[str, Any]],
+        work: Work,
         *,
         rank: tuple[float, ...] = (),
         n_bytes: int = 0,
         kept: bool = True,
         in_caller: bool = False,
     ) -> Task:
-        """Return a stage as a task, whose result is its part; its work takes a number of threads.
+        """Return a stage as a task, whose result is its part.
 
-        The log is that of the program that the task is a step of. A model runs in the caller.
+        The log is that of the program that the task is a step of. A model runs in the caller; other
+        work may be sent to another process.
         """
 
-        def run(n_threads: int) -> Part:
-            part = Parts(self.folder / PARTS).do(
-                name, settings, needs, lambda folder: work(folder, n_threads)
-            )
-            log.add(label, part, kept=kept)
-            return part
-
         def ended(part: Part) -> None:
+            log.add(label, part, kept=kept)
             self.on_done(*label, part.seconds, part.reused)
 
         return Task(
-            run,
+            partial(_do_stage, self.folder, name, settings, tuple(needs), work),
+            label=str(label),
             rank=rank,
             n_bytes=min(n_bytes, self.whole_bytes),
             in_caller=in_caller,
             started=lambda: self.on_start(*label),
             ended=ended,
         )
+
+    @property
+    def context(self) -> Context:
+        """What the work of a stage needs to know of the study."""
+        return Context(self.folder, self.settings, self.whole_bytes)
+
+
+def _do_stage(
+    folder: Path,
+    name: str,
+    settings: dict[str, Any],
+    needs: tuple[Part, ...],
+    work: Work,
+    n_threads: int,
+) -> Part:
+    return Parts(folder / PARTS).do(name, settings, needs, partial(_call, work, n_threads))
+
+
+def _call(work: Work, n_threads: int, folder: Path) -> dict[str, Any]:
+    return work(folder, n_threads)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What the work of a stage needs to know of its study, wherever it is done."""
+
+    folder: Path
+    settings: StudySettings
+    whole_bytes: int
 
 
 @dataclass(frozen=True)
@@ -210,278 +234,6 @@ def prepare_data(
         "thumbnails": f"{path}/thumbnails" if part.result["thumbnails"] else None,
         "snippets": f"{path}/snippets.json" if part.result["snippets"] else None,
     }
-
-
-def study_layer(
-    stages: Stages,
-    log: StageLog,
-    prefix: str,
-    layer: LayerRecord,
-    source: Source,
-    labelings: Mapping[str, Labeling],
-    start: Part | None,
-    previous: Promise[Part | None],
-    mapped: Promise[Part | None],
-) -> Steps:
-    """Find the neighbors, map and scores of a layer, the scores for each labeling: a program.
-
-    The map starts from the one in `start`, or else from the previous layer's. The promise `mapped`
-    is for the next layer: this one's map, or the previous one if it has none.
-
-    Returns
-    -------
-    LayerRecord
-        The layer with its results.
-    Part or None
-        The part with its map; None for a dead layer, or one that is left out.
-    """
-    try:
-        return (
-            yield from _study_layer(
-                stages, log, prefix, layer, source, labelings, start, previous, mapped
-            )
-        )
-    except FATAL:
-        raise
-    except FAILURES as error:
-        if not mapped.is_set:
-            mapped.set((yield previous))
-        why = why_left_out(error)
-        return (yield from _left_out(stages, log, prefix, layer, source, labelings, why)), None
-
-
-def _left_out(
-    stages: Stages,
-    log: StageLog,
-    prefix: str,
-    layer: LayerRecord,
-    source: Source,
-    labelings: Mapping[str, Labeling],
-    why: str,
-) -> Steps:
-    """Return the record of a layer that could not be studied, with the reason alone."""
-    scores: dict[str, str] = {}
-    for number, (key, labeling) in enumerate(labelings.items()):
-
-        def write(folder: Path, n_threads: int, labeling: Labeling = labeling) -> dict[str, Any]:
-            nothing = no_scores(layer.shape, labeling, stages.settings, why, why)
-            write_scores(folder / "scores.json", nothing)
-            return {}
-
-        part = yield stages.task(
-            log,
-            f"{prefix}left-out-{number}" if number else f"{prefix}left-out",
-            StageLabel(layer.name, "left out"),
-            {"why": why, **stages.settings.scoring(stages.settings.measures)},
-            [source.part],
-            write,
-        )
-        scores[key] = f"{PARTS}/{part.path.name}/scores.json"
-    return replace(
-        layer,
-        notes=(*layer.notes, why),
-        points=source.path,
-        scores=scores.pop(next(iter(labelings))),
-        other_scores=scores,
-    )
-
-
-def _study_layer(
-    stages: Stages,
-    log: StageLog,
-    prefix: str,
-    layer: LayerRecord,
-    source: Source,
-    labelings: Mapping[str, Labeling],
-    start: Part | None,
-    previous: Promise[Part | None],
-    promised: Promise[Part | None],
-) -> Steps:
-    settings, name = stages.settings, layer.name
-    where = source.described(stages.whole_bytes)
-    neighbors = yield stages.task(
-        log,
-        f"{prefix}neighbors",
-        StageLabel(name, "neighbors"),
-        {**where, **settings.space, "n_neighbors": settings.n_neighbors},
-        [source.part],
-        partial(_find_neighbors, stages, source),
-        # The first map, for which all others wait, waits for these.
-        rank=(MAPS_FIRST if previous.is_set else NEIGHBORS_NEXT, -source.n_bytes),
-        n_bytes=source.n_bytes,
-    )
-    dead = neighbors.result["dead"]
-    path = f"{PARTS}/{neighbors.path.name}"
-    graph = None if dead else GraphRecord(path, **neighbors.result["graph"])
-    mapped = None
-    if graph is not None:
-        before = (yield previous) if start is None else start
-        mapped = yield stages.task(
-            log,
-            f"{prefix}map",
-            StageLabel(name, "map"),
-            {
-                "perplexity": settings.perplexity,
-                "max_iter": settings.max_iter,
-                "random_state": settings.random_state,
-            },
-            [neighbors, *([] if before is None else [before])],
-            partial(_find_map, stages, source, graph, before),
-            rank=(MAPS_FIRST,),
-            n_bytes=source.n_bytes if before is None else 0,
-        )
-    promised.set((yield previous) if mapped is None else mapped)
-
-    head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
-    known = {} if head is None else {"head": True}
-    notes = [*neighbors.result["notes"]]
-    notes += [DEAD] if mapped is None else _notes_on_map(mapped.result)
-    scores: dict[str, str] = {}
-    influences: dict[str, InfluenceRecord] = {}
-    for number, (key, labeling) in enumerate(labelings.items()):
-        scored = yield stages.task(
-            log,
-            f"{prefix}scores-{number}" if number else f"{prefix}scores",
-            StageLabel(name, f"scores of {key}" if number else "scores"),
-            {**where, **settings.scoring(settings.measures), **known, "influences": True},
-            [neighbors, *([] if mapped is None else [mapped])],
-            partial(
-                _find_scores,
-                stages,
-                source,
-                graph,
-                mapped,
-                labeling,
-                head if not number and not settings.preprocess else None,
-            ),
-            rank=(SCORES_THEN, -source.n_bytes),
-            n_bytes=source.n_bytes,
-        )
-        path = f"{PARTS}/{scored.path.name}"
-        scores[key] = f"{path}/scores.json"
-        if scored.result["influences"]:
-            names = tuple(scored.result["influences"])
-            influences[key] = InfluenceRecord(f"{path}/influences", names)
-        # Those of the others are in their scores, and shown with them.
-        notes += scored.result["notes"] if not number else []
-    record = replace(
-        layer,
-        notes=(*layer.notes, *notes),
-        points=source.path,
-        graph=graph,
-        map=None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
-        kl_divergence=None if mapped is None else mapped.result["kl_divergence"],
-        scores=scores.pop(next(iter(labelings))),
-        other_scores=scores,
-        influences=influences.pop(next(iter(labelings)), None),
-        other_influences=influences,
-    )
-    return record, mapped
-
-
-def _find_neighbors(stages: Stages, source: Source, folder: Path, n_threads: int) -> dict[str, Any]:
-    from ...neighbors import nearest_neighbors
-
-    settings = stages.settings
-    points = source.read(stages.whole_bytes)
-    if is_dead(points):
-        return {"dead": True, "graph": None, "notes": []}
-    points, notes = preprocess(points, settings, stages.whole_bytes // 2)
-    if is_dead(points):
-        return {"dead": True, "graph": None, "notes": list(notes)}
-    graph = nearest_neighbors(
-        points,
-        settings.n_neighbors,
-        settings.metric,
-        n_jobs=n_threads,
-        max_memory=stages.whole_bytes // 2,
-    )
-    return {"dead": False, "graph": write_graph(folder, graph), "notes": list(notes)}
-
-
-def _find_map(
-    stages: Stages,
-    source: Source,
-    graph: GraphRecord,
-    previous: Part | None,
-    folder: Path,
-    n_threads: int,
-) -> dict[str, Any]:
-    from ...projection import map_after
-
-    settings = stages.settings
-    before = None if previous is None else read_zarr(previous.path, "map")
-    points = None
-    if before is None:
-        read = source.read(stages.whole_bytes)
-        points, _ = preprocess(read, settings, stages.whole_bytes // 2)
-    found = map_after(
-        read_graph(stages.folder, graph),
-        before,
-        points=points,
-        perplexity=settings.perplexity,
-        max_iter=settings.max_iter,
-        random_state=settings.random_state,
-        n_jobs=n_threads,
-    )
-    write_zarr(folder / "map", found.map_)
-    return {
-        "kl_divergence": float(found.kl_divergence),
-        "start": found.start,
-        "copies": found.n_copies_left_out,
-    }
-
-
-def _find_scores(
-    stages: Stages,
-    source: Source,
-    graph: GraphRecord | None,
-    mapped: Part | None,
-    labeling: Labeling,
-    head: Any,
-    folder: Path,
-    n_threads: int,
-) -> dict[str, Any]:
-    settings = stages.settings
-    points = source.read(stages.whole_bytes)
-    if mapped is None or graph is None:
-        write_scores(folder / "scores.json", no_scores(points.shape[1:], labeling, settings))
-        return {"notes": [], "influences": []}
-    scores = measure_labeled(
-        points,
-        labeling,
-        read_zarr(mapped.path, "map"),
-        settings.to_compute(settings.measures),
-        metric=settings.metric,
-        preprocess=settings.preprocess,
-        head=head,
-        k=settings.k,
-        graph=read_graph(stages.folder, graph),
-        maps={
-            "perplexity": settings.perplexity,
-            "max_iter": settings.max_iter,
-            "random_state": settings.random_state,
-            "n_jobs": n_threads,
-        },
-        random_state=settings.random_state,
-        n_jobs=n_threads,
-        max_memory=stages.whole_bytes // 2,
-        **settings.options,
-    )
-    write_scores(folder / "scores.json", scores)
-    known = of_all_samples(of_scores(scores), labeling.labeled)
-    names = write_influences(folder / "influences", known)
-    return {"notes": conflicts(scores), "influences": names}
-
-
-def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:
-    copies = result["copies"]
-    if not copies:
-        return ()
-    return (
-        f"{copies:,} samples have more copies than neighbors are looked at; on the map they lie in "
-        "the place of one of them",
-    )
 
 
 def is_dead(points: Any) -> bool:

@@ -29,6 +29,7 @@ from .format import (
     read_json,
     read_zarr,
 )
+from .metadata import read_columns
 from .records import (
     FORMAT,
     VERSION,
@@ -143,6 +144,7 @@ def _build(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study
         probabilities=_array(folder, moment.probabilities),
         thumbnails=_array(folder, manifest.thumbnails),
         snippets=None if snippets is None else _snippets(folder, snippets),
+        metadata=read_columns(folder, manifest.metadata),
         controls=_controls(folder, moment.controls, len(manifest.class_names)),
         epochs=epochs,
         settings=manifest.settings,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
-from typing import Any, Final, get_type_hints
+from typing import Any, Final, Literal, get_type_hints
 
 from ... import __version__
 from ..._io.typed_json import check_types
@@ -214,6 +214,36 @@ class LabelingRecord:
 
 
 @dataclass(frozen=True)
+class MetadataRecord:
+    """A column of metadata.
+
+    Attributes
+    ----------
+    name : str
+    kind : str
+        As in `MetadataColumn`.
+    values : str
+        The path of its array, or of the JSON list of its texts, relative to the study's folder.
+    categories : str or None
+        The path of the JSON list of the name of each code.
+    """
+
+    name: str
+    kind: Literal["number", "category", "boolean", "date", "text"]
+    values: str
+    categories: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return _fields_of(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MetadataRecord:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        return cls(**_known(cls, values))
+
+
+@dataclass(frozen=True)
 class MomentRecord:
     """What the model makes of the data at one moment: after its training, or at an epoch.
 
@@ -290,6 +320,8 @@ class Manifest:
         The path of the numbers that are the labels; None for classes.
     labeling : str or None
         What the labels are called; None if there are no others.
+    metadata : tuple of MetadataRecord
+        The columns of metadata.
     version : int
         Of the format.
     written_by : str
@@ -308,6 +340,7 @@ class Manifest:
     parts: tuple[str, ...] = ()
     values: str | None = None
     labeling: str | None = None
+    metadata: tuple[MetadataRecord, ...] = ()
     version: int = PLAIN_VERSION
     written_by: str = __version__
 
@@ -320,7 +353,8 @@ class Manifest:
         moment = self.moment.to_json()
         notes = moment.pop("notes")
         epochs = self.epochs
-        new = {"values": self.values, "labeling": self.labeling}
+        columns = [record.to_json() for record in self.metadata] or None
+        new = {"values": self.values, "labeling": self.labeling, "metadata": columns}
         return {
             "format": FORMAT,
             "version": self.version,
@@ -369,6 +403,9 @@ class Manifest:
             parts=tuple(values["parts"]),
             values=values.get("values"),
             labeling=values.get("labeling"),
+            metadata=tuple(
+                MetadataRecord.from_json(record) for record in values.get("metadata", ())
+            ),
             version=values["version"],
             written_by=values["written_by"],
         )

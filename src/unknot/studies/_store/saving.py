@@ -26,6 +26,7 @@ from .format import (
     write_graph,
     write_zarr,
 )
+from .metadata import records_of, write_columns
 from .records import (
     FORMAT,
     GraphRecord,
@@ -167,12 +168,18 @@ def _write_data(study: Study, part: Any) -> dict[str, Any]:
             write_json(folder / "snippets.json", list(study.snippets))
         return {}
 
+    metadata: dict[str, Any] = {}
+    if study.metadata:
+        columns = part("metadata", lambda folder: write_columns(folder, study.metadata))
+        metadata = {"metadata": records_of(study.metadata, f"{PARTS}/{columns.path.name}")}
+
     path = f"{PARTS}/{part('data', write).path.name}"
     return {
         "labels": f"{path}/labels",
         "values": None if study.targets is None else f"{path}/values",
         "thumbnails": None if study.thumbnails is None else f"{path}/thumbnails",
         "snippets": None if study.snippets is None else f"{path}/snippets.json",
+        **metadata,
     }
 
 

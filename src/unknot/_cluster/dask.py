@@ -1,0 +1,144 @@
+"""The workers of a Dask cluster."""
+
+from __future__ import annotations
+
+import secrets
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from .. import __version__
+from .._extras import import_extra
+from .._io.formatting import format_bytes
+from .._parallel.lanes import Task
+from .errors import ClusterError
+from .remote import probe, run
+from .workers import AGAIN, ExecutorWorkers, require_memory
+
+# Seconds to wait for a scheduler, and for the workers' first answer.
+ANSWER: Final = 10
+FIRST_IMPORT: Final = 120
+# What a stage needs besides the points that it reads, as a multiple of them.
+WORKING_SPACE: Final = 2
+
+
+@contextmanager
+def dask_workers(client: Any, n_jobs: int | None) -> Iterator[DaskWorkers]:
+    """Yield the workers of a client, or connect to a scheduler and close the connection at the end.
+
+    Parameters
+    ----------
+    client : distributed.Client, str or True
+    """
+    distributed = import_extra("distributed", feature="Running on a Dask cluster", extra="cluster")
+    if isinstance(client, distributed.Client):
+        if client.status != "running":
+            raise ClusterError(
+                f"client: it is {client.status}; connect again: distributed.Client(address)"
+            )
+        yield DaskWorkers(client, n_jobs)
+        return
+    if client is not True and not isinstance(client, str | Path):
+        raise TypeError(
+            "client must be a distributed.Client, the address of a scheduler, the path of its "
+            f"file, or True for a cluster on this machine; got {type(client).__name__}"
+        )
+    with _connected(distributed, client) as own:
+        yield DaskWorkers(own, n_jobs)
+
+
+@contextmanager
+def _connected(distributed: Any, where: Any) -> Iterator[Any]:
+    if where is True:
+        with distributed.Client(dashboard_address=None) as own:
+            yield own
+        return
+    text = str(where)
+    options = {"scheduler_file": text} if text.endswith(".json") else {"address": text}
+    if text.endswith(".json") and not Path(text).is_file():
+        raise ClusterError(f"client: there is no scheduler file {text}")
+    try:
+        own = distributed.Client(**options, timeout=ANSWER)
+    except (OSError, TimeoutError, ValueError) as error:
+        raise ClusterError(
+            f"client: the scheduler {text} does not answer within {ANSWER} s "
+            f"({type(error).__name__}: {error}). Start it (dask scheduler), or mend the address"
+        ) from error
+    with own:
+        yield own
+
+
+class DaskWorkers(ExecutorWorkers):
+    """The workers of a `distributed.Client`; the dashboard shows tasks by their stage."""
+
+    name = "Dask cluster"
+
+    def __init__(self, client: Any, n_jobs: int | None) -> None:
+        super().__init__(client, n_jobs)
+        self._client = client
+        self._memory: dict[str, int | None] = {}
+
+    def _n_workers(self) -> int:
+        # Read anew each time: clusters grow and shrink.
+        return max(1, len(self._client.nthreads()))
+
+    def submit(self, task: Task) -> Any:
+        """Send a task, unless it needs more memory than any worker has."""
+        if self._memory:
+            worker, limit = max(self._memory.items(), key=lambda each: each[1] or sys.maxsize)
+            require_memory(task.n_bytes * (1 + WORKING_SPACE), limit, task.label, worker)
+        return self._send(run, task.work, self._n_jobs, __version__, alone=True, label=task.label)
+
+    def _send(self, call: Callable[..., Any], *args: Any, label: str, **options: Any) -> Any:
+        # The dashboard groups tasks by what stands before the number.
+        stage = label.rpartition(": ")[2].replace("-", " ")
+        key = f"{stage}-{secrets.token_hex(8)}"
+        return self._client.submit(call, *args, key=key, pure=False, **options)
+
+    def _probes(self, folder: str, token: str) -> list[dict[str, Any]]:
+        addresses = list(self._client.nthreads())
+        if not addresses:
+            raise ClusterError(
+                "client: the cluster has no workers; start some, such as: dask worker ADDRESS"
+            )
+        what = "checking the workers"
+        sent = [
+            self._send(
+                probe, folder, token, label=what, workers=[address], allow_other_workers=False
+            )
+            for address in addresses
+        ]
+        found = []
+        for address, future in zip(addresses, sent, strict=True):
+            try:
+                found.append(future.result(timeout=FIRST_IMPORT))
+            except Exception as error:
+                raise ClusterError(
+                    f"the worker {address} does not answer ({type(error).__name__}: {error}); "
+                    "unknot must be installed there, in the same version"
+                ) from error
+        self._memory = {each["worker"]: each["memory"] for each in found}
+        return found
+
+    def explained(self, task: Task, error: BaseException) -> BaseException:
+        """Return the error to raise for what ended a task."""
+        kind = type(error).__name__
+        if kind == "KilledWorker":
+            return ClusterError(
+                f"{task.label}: workers died while they did it, most likely because memory was "
+                f"exhausted ({error}). It reads {format_bytes(task.n_bytes)} at once: give workers "
+                f"more memory, or pass a smaller max_memory. {AGAIN}"
+            )
+        if kind in ("CommClosedError", "TimeoutError") or self._client.status != "running":
+            return ClusterError(
+                f"{task.label}: the connection to the Dask cluster is lost ({kind}: {error}). "
+                f"{AGAIN}, with a new client"
+            )
+        if "serialize" in str(error) or kind == "PicklingError":
+            return ClusterError(
+                f"{task.label}: it cannot be sent to a worker ({kind}: {error}). Pass models and "
+                "data as paths that all workers see"
+            )
+        return super().explained(task, error)

@@ -1,0 +1,308 @@
+"""The stages of one layer: neighbors, map and scores."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from ..._io.cache import Part
+from ..._parallel.lanes import Promise
+from .._influences import of_all_samples, of_scores
+from .._store.format import PARTS, read_graph, read_zarr, write_graph, write_zarr
+from .._store.records import GraphRecord, InfluenceRecord, LayerRecord
+from .._store.saving import write_influences, write_scores
+from .labeling import Labeling
+from .measuring import measure_labeled
+from .spaces import FAILURES, FATAL, conflicts, preprocess, why_left_out
+from .stages import (
+    DEAD,
+    MAPS_FIRST,
+    NEIGHBORS_NEXT,
+    SCORES_THEN,
+    Context,
+    Source,
+    StageLabel,
+    StageLog,
+    Stages,
+    Steps,
+    is_dead,
+    no_scores,
+)
+
+
+def study_layer(
+    stages: Stages,
+    log: StageLog,
+    prefix: str,
+    layer: LayerRecord,
+    source: Source,
+    labelings: Mapping[str, Labeling],
+    start: Part | None,
+    previous: Promise[Part | None],
+    mapped: Promise[Part | None],
+) -> Steps:
+    """Find the neighbors, map and scores of a layer, the scores for each labeling: a program.
+
+    The map starts from the one in `start`, or else from the previous layer's. The promise `mapped`
+    is for the next layer: this one's map, or the previous one if it has none.
+
+    Returns
+    -------
+    LayerRecord
+        The layer with its results.
+    Part or None
+        The part with its map; None for a dead layer, or one that is left out.
+    """
+    try:
+        return (
+            yield from _study_layer(
+                stages, log, prefix, layer, source, labelings, start, previous, mapped
+            )
+        )
+    except FATAL:
+        raise
+    except FAILURES as error:
+        if not mapped.is_set:
+            mapped.set((yield previous))
+        why = why_left_out(error)
+        return (yield from _left_out(stages, log, prefix, layer, source, labelings, why)), None
+
+
+def _left_out(
+    stages: Stages,
+    log: StageLog,
+    prefix: str,
+    layer: LayerRecord,
+    source: Source,
+    labelings: Mapping[str, Labeling],
+    why: str,
+) -> Steps:
+    """Return the record of a layer that could not be studied, with the reason alone."""
+    scores: dict[str, str] = {}
+    for number, (key, labeling) in enumerate(labelings.items()):
+
+        def write(folder: Path, n_threads: int, labeling: Labeling = labeling) -> dict[str, Any]:
+            nothing = no_scores(layer.shape, labeling, stages.settings, why, why)
+            write_scores(folder / "scores.json", nothing)
+            return {}
+
+        part = yield stages.task(
+            log,
+            f"{prefix}left-out-{number}" if number else f"{prefix}left-out",
+            StageLabel(layer.name, "left out"),
+            {"why": why, **stages.settings.scoring(stages.settings.measures)},
+            [source.part],
+            write,
+            in_caller=True,
+        )
+        scores[key] = f"{PARTS}/{part.path.name}/scores.json"
+    return replace(
+        layer,
+        notes=(*layer.notes, why),
+        points=source.path,
+        scores=scores.pop(next(iter(labelings))),
+        other_scores=scores,
+    )
+
+
+def _study_layer(
+    stages: Stages,
+    log: StageLog,
+    prefix: str,
+    layer: LayerRecord,
+    source: Source,
+    labelings: Mapping[str, Labeling],
+    start: Part | None,
+    previous: Promise[Part | None],
+    promised: Promise[Part | None],
+) -> Steps:
+    settings, name = stages.settings, layer.name
+    where = source.described(stages.whole_bytes)
+    neighbors = yield stages.task(
+        log,
+        f"{prefix}neighbors",
+        StageLabel(name, "neighbors"),
+        {**where, **settings.space, "n_neighbors": settings.n_neighbors},
+        [source.part],
+        partial(_find_neighbors, stages.context, source),
+        # The first map, for which all others wait, waits for these.
+        rank=(MAPS_FIRST if previous.is_set else NEIGHBORS_NEXT, -source.n_bytes),
+        n_bytes=source.n_bytes,
+    )
+    dead = neighbors.result["dead"]
+    path = f"{PARTS}/{neighbors.path.name}"
+    graph = None if dead else GraphRecord(path, **neighbors.result["graph"])
+    mapped = None
+    if graph is not None:
+        before = (yield previous) if start is None else start
+        mapped = yield stages.task(
+            log,
+            f"{prefix}map",
+            StageLabel(name, "map"),
+            {
+                "perplexity": settings.perplexity,
+                "max_iter": settings.max_iter,
+                "random_state": settings.random_state,
+            },
+            [neighbors, *([] if before is None else [before])],
+            partial(_find_map, stages.context, source, graph, before),
+            rank=(MAPS_FIRST,),
+            n_bytes=source.n_bytes if before is None else 0,
+        )
+    promised.set((yield previous) if mapped is None else mapped)
+
+    head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
+    known = {} if head is None else {"head": True}
+    notes = [*neighbors.result["notes"]]
+    notes += [DEAD] if mapped is None else _notes_on_map(mapped.result)
+    scores: dict[str, str] = {}
+    influences: dict[str, InfluenceRecord] = {}
+    for number, (key, labeling) in enumerate(labelings.items()):
+        scored = yield stages.task(
+            log,
+            f"{prefix}scores-{number}" if number else f"{prefix}scores",
+            StageLabel(name, f"scores of {key}" if number else "scores"),
+            {**where, **settings.scoring(settings.measures), **known, "influences": True},
+            [neighbors, *([] if mapped is None else [mapped])],
+            partial(
+                _find_scores,
+                stages.context,
+                source,
+                graph,
+                mapped,
+                labeling,
+                head if not number and not settings.preprocess else None,
+            ),
+            rank=(SCORES_THEN, -source.n_bytes),
+            n_bytes=source.n_bytes,
+        )
+        path = f"{PARTS}/{scored.path.name}"
+        scores[key] = f"{path}/scores.json"
+        if scored.result["influences"]:
+            names = tuple(scored.result["influences"])
+            influences[key] = InfluenceRecord(f"{path}/influences", names)
+        # Those of the others are in their scores, and shown with them.
+        notes += scored.result["notes"] if not number else []
+    record = replace(
+        layer,
+        notes=(*layer.notes, *notes),
+        points=source.path,
+        graph=graph,
+        map=None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
+        kl_divergence=None if mapped is None else mapped.result["kl_divergence"],
+        scores=scores.pop(next(iter(labelings))),
+        other_scores=scores,
+        influences=influences.pop(next(iter(labelings)), None),
+        other_influences=influences,
+    )
+    return record, mapped
+
+
+def _find_neighbors(
+    context: Context, source: Source, folder: Path, n_threads: int
+) -> dict[str, Any]:
+    from ...neighbors import nearest_neighbors
+
+    settings = context.settings
+    points = source.read(context.whole_bytes)
+    if is_dead(points):
+        return {"dead": True, "graph": None, "notes": []}
+    points, notes = preprocess(points, settings, context.whole_bytes // 2)
+    if is_dead(points):
+        return {"dead": True, "graph": None, "notes": list(notes)}
+    graph = nearest_neighbors(
+        points,
+        settings.n_neighbors,
+        settings.metric,
+        n_jobs=n_threads,
+        max_memory=context.whole_bytes // 2,
+    )
+    return {"dead": False, "graph": write_graph(folder, graph), "notes": list(notes)}
+
+
+def _find_map(
+    context: Context,
+    source: Source,
+    graph: GraphRecord,
+    previous: Part | None,
+    folder: Path,
+    n_threads: int,
+) -> dict[str, Any]:
+    from ...projection import map_after
+
+    settings = context.settings
+    before = None if previous is None else read_zarr(previous.path, "map")
+    points = None
+    if before is None:
+        read = source.read(context.whole_bytes)
+        points, _ = preprocess(read, settings, context.whole_bytes // 2)
+    found = map_after(
+        read_graph(context.folder, graph),
+        before,
+        points=points,
+        perplexity=settings.perplexity,
+        max_iter=settings.max_iter,
+        random_state=settings.random_state,
+        n_jobs=n_threads,
+    )
+    write_zarr(folder / "map", found.map_)
+    return {
+        "kl_divergence": float(found.kl_divergence),
+        "start": found.start,
+        "copies": found.n_copies_left_out,
+    }
+
+
+def _find_scores(
+    context: Context,
+    source: Source,
+    graph: GraphRecord | None,
+    mapped: Part | None,
+    labeling: Labeling,
+    head: Any,
+    folder: Path,
+    n_threads: int,
+) -> dict[str, Any]:
+    settings = context.settings
+    points = source.read(context.whole_bytes)
+    if mapped is None or graph is None:
+        write_scores(folder / "scores.json", no_scores(points.shape[1:], labeling, settings))
+        return {"notes": [], "influences": []}
+    scores = measure_labeled(
+        points,
+        labeling,
+        read_zarr(mapped.path, "map"),
+        settings.to_compute(settings.measures),
+        metric=settings.metric,
+        preprocess=settings.preprocess,
+        head=head,
+        k=settings.k,
+        graph=read_graph(context.folder, graph),
+        maps={
+            "perplexity": settings.perplexity,
+            "max_iter": settings.max_iter,
+            "random_state": settings.random_state,
+            "n_jobs": n_threads,
+        },
+        random_state=settings.random_state,
+        n_jobs=n_threads,
+        max_memory=context.whole_bytes // 2,
+        **settings.options,
+    )
+    write_scores(folder / "scores.json", scores)
+    known = of_all_samples(of_scores(scores), labeling.labeled)
+    names = write_influences(folder / "influences", known)
+    return {"notes": conflicts(scores), "influences": names}
+
+
+def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:
+    copies = result["copies"]
+    if not copies:
+        return ()
+    return (
+        f"{copies:,} samples have more copies than neighbors are looked at; on the map they lie in "
+        "the place of one of them",
+    )
