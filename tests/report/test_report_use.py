@@ -321,3 +321,10 @@ def test_very_many_points_are_a_density_with_contours(open_page, tmp_path):
     page.page.wait_for_function("location.hash.includes('selection=')")
     title = page.page.get_by_test_id("selection").locator("h2").inner_text()
     assert int(title.split()[0].replace(",", "")) > 155_000
+
+
+def test_what_is_notable_is_told_with_the_epoch_that_it_is_of(open_page, report, payload):
+    page = open_page(report, "epoch=1")
+    section = page.page.get_by_test_id("notable")
+    assert section.locator("h2").inner_text() == "What is notable at epoch 5"
+    assert section.locator("li").all_inner_texts() == payload["summary"]

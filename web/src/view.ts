@@ -9,6 +9,7 @@ import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
 import { help } from "./components/help.ts";
 import { listenForKeys } from "./components/keys.ts";
+import { notable } from "./components/notable.ts";
 import { notice } from "./components/notice.ts";
 import { legend } from "./components/legend.ts";
 import { reading } from "./components/reading.ts";
@@ -147,6 +148,7 @@ function buildOne(
       {},
       toolbar(ctx, save),
       desk,
+      notable(ctx),
       curves(ctx),
       h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
       table(ctx),

@@ -80,6 +80,14 @@ describe("contours", () => {
     expect((outer[1] - outer[0]) / 2).toBeLessThan(0.4);
   });
 
+  it("are those of the largest classes where there are many", () => {
+    const codes = ring.map((_, i) => Math.floor(i / 4));
+    // A hundred classes of four points, too few for contours, and one of 400.
+    const many = coordsOf([...ring, ...ring]);
+    const found = contoursOf(many, [...codes, ...ring.map(() => 100)], 101, null);
+    expect([...new Set(found.map((contour) => contour.class))]).toEqual([100]);
+  });
+
   it("are not drawn of few points, nor of classes that are hidden", () => {
     expect(contoursOf(coordsOf(ring.slice(0, 5)), Array(5).fill(0), 1, null)).toEqual([]);
     expect(contoursOf(coordsOf(ring), Array(400).fill(0), 2, [1])).toEqual([]);

@@ -4,6 +4,7 @@ import type { Measure } from "../data/payload.ts";
 import { UNLABELED } from "../data/study.ts";
 import { bdi, h, press, s } from "../dom.ts";
 import { type Coloring, type LegendEntry, coloring, countShown, shown } from "../map/coloring.ts";
+import { CONTOURED } from "../map/contours.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
 import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
 import { type Trend, sparkline, trendOf } from "./sparkline.ts";
@@ -112,7 +113,8 @@ export function legend(ctx: Context): HTMLElement {
         ?.focus({ preventScroll: true });
     more.hidden = listed.length === places.length;
     more.textContent = told(listed.length, found.length, search.value);
-    lines.replaceChildren(...state.overlays.map(line));
+    const count = state.classes?.length ?? ctx.study.classNames.length;
+    lines.replaceChildren(...state.overlays.map((overlay) => line(overlay, count)));
     lines.hidden = !state.overlays.length;
     hint.hidden = entries.length < 2 || ends !== null;
     hint.replaceChildren(...directions(state, ofClasses));
@@ -294,11 +296,15 @@ export function choose(classes: number[] | null, index: number, several: boolean
   return classes?.length === 1 && classes[0] === index ? null : [index];
 }
 
-function line(overlay: Overlay): HTMLElement {
+function line(overlay: Overlay, classes: number): HTMLElement {
+  const some = overlay === "contours" && classes > CONTOURED;
   const sample = s(
     "svg",
     { class: "line-sample", viewBox: "0 0 28 8", "aria-hidden": "true" },
     s("line", { x1: 0, y1: 4, x2: 28, y2: 4, "stroke-dasharray": DASHES[overlay] }),
   );
-  return h("li", {}, sample, LINES[overlay]);
+  const words = some
+    ? `${LINES[overlay]}, for ${CONTOURED} of ${formatCount(classes)} classes`
+    : LINES[overlay];
+  return h("li", {}, sample, words);
 }

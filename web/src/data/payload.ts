@@ -166,5 +166,7 @@ export interface Payload {
   /** Of each layer and the one before, and of the layers of two models. */
   differences?: Differences[];
   figure: string | null;
+  /** What is notable, as sentences. */
+  summary?: string[];
   settings: Record<string, unknown>;
 }

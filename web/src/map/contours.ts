@@ -9,6 +9,9 @@ const SPAN = 1.12;
 const PASSES = 6;
 /** Shares of a class's points that its contours hold. */
 export const HELD = [0.5, 0.9];
+/** So many classes have contours: the largest ones, and of equal ones some from all over. */
+export const CONTOURED = 60;
+const GOLDEN = (Math.sqrt(5) - 1) / 2;
 /** A class of fewer points has no density to speak of. */
 const FEWEST = 12;
 
@@ -25,8 +28,7 @@ export function contoursOf(
   classes: number,
   only: number[] | null,
 ): Contour[] {
-  const wanted = new Uint8Array(classes).fill(only ? 0 : 1);
-  for (const index of only ?? []) wanted[index] = 1;
+  const wanted = largest(codes, classes, only);
   const grids = new Map<number, Float64Array>();
   const counts = new Uint32Array(classes);
   for (let i = 0; i < codes.length; i++) {
@@ -45,6 +47,25 @@ export function contoursOf(
     const shapes = contours().size([CELLS, CELLS]).thresholds(levels)([...smooth]);
     return shapes.map(({ coordinates }) => ({ class: index, path: pathOf(coordinates) }));
   });
+}
+
+/** A number from 0 to 1 that is far from those of the neighbors. */
+function spread(index: number): number {
+  return (index * GOLDEN) % 1;
+}
+
+/** 1 for each class that has contours. */
+function largest(codes: ArrayLike<number>, classes: number, only: number[] | null): Uint8Array {
+  const sizes = new Uint32Array(classes);
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i] as number;
+    if (code < classes) sizes[code] = (sizes[code] as number) + 1;
+  }
+  const all = only ?? [...sizes.keys()];
+  const wanted = new Uint8Array(classes);
+  const order = [...all].sort((a, b) => (sizes[b] ?? 0) - (sizes[a] ?? 0) || spread(a) - spread(b));
+  for (const index of order.slice(0, CONTOURED)) wanted[index] = 1;
+  return wanted;
 }
 
 function at(value: number): number {
