@@ -328,3 +328,44 @@ def test_what_is_notable_is_told_with_the_epoch_that_it_is_of(open_page, report,
     section = page.page.get_by_test_id("notable")
     assert section.locator("h2").inner_text() == "What is notable at epoch 5"
     assert section.locator("li").all_inner_texts() == payload["summary"]
+
+
+STATES = {
+    "found": "layer=fc1&find=wrong @ fc1&selection=1-40",
+    "compared": "layer=fc1&beside=fc4&color=correct&overlays=contours",
+    "missing": "layer=gone",
+    "filtered": "layer=fc2&classes=1,2&point=3&color=prediction",
+    "bare": "layer=fc2&view=map",
+}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("state", STATES)
+def test_axe_finds_nothing_in_any_state(open_page, report, state, scheme):
+    page = open_page(report, STATES[state], color_scheme=scheme)
+    page.page.wait_for_timeout(300)
+    assert findings(page) == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_with_many_classes_and_the_help(open_page, tmp_path, scheme):
+    names = [f"species {number}" for number in range(60)]
+    study = study_of(600, 60, 3, class_names=names)
+    page = open_page(write_report(study, tmp_path / "report.html"), color_scheme=scheme)
+    page.page.get_by_test_id("legend-search").fill("species 5")
+    page.page.get_by_test_id("legend-order").select_option("low")
+    rows = page.page.get_by_test_id("legend").get_by_role("button")
+    assert rows.count() == 11  # 5, and 50 to 59
+    scores = [float(row.split("\n")[-1]) for row in rows.all_inner_texts()]
+    assert scores == sorted(scores)
+    assert rows.first.locator("svg.sparkline path").count() == 1
+    assert findings(page) == []
+    page.page.get_by_test_id("help-button").click()
+    assert findings(page) == []
+
+
+def test_the_size_of_the_page_is_told(open_page, report):
+    page = open_page(report)
+    page.page.get_by_test_id("about").locator("summary").click()
+    data = page.page.evaluate("document.getElementById('unknot-data').textContent.length")
+    assert f"{data / 1e6:.1f} MB" in page.page.get_by_test_id("about").inner_text()

@@ -26,6 +26,8 @@ export interface Context {
   store: Store<ViewState>;
   fleeting: Store<Fleeting>;
   sprites: Sprites | null;
+  /** How large the payload is; 0 where it is not known. */
+  bytes: number;
   /** Look so many times nearer, or at the whole map. */
   zoom(factor: number | null): void;
   /** Bring the map into sight, and a point of it. */

@@ -41,6 +41,8 @@ export interface MountOptions {
   onState?: (state: ViewState) => void;
   /** Keep the state in the URL's fragment, and take the keys of the whole document. */
   deepLinks?: boolean;
+  /** How large the payload is. */
+  bytes?: number;
   /** The fragment is not read at first: it is of what was shown before. */
   unlinked?: boolean;
 }
@@ -100,6 +102,7 @@ function buildOne(
       still: false,
     }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
+    bytes: options.bytes ?? 0,
     zoom: (factor) => stage.zoom(factor),
     reveal: (point) => stage.reveal(point),
     relabel,

@@ -15,7 +15,8 @@ export interface WidgetModel {
 
 /** Show the view in a notebook's cell, with layer and selection linked both ways. */
 export function render({ model, el }: { model: WidgetModel; el: HTMLElement }): () => void {
-  const payload = JSON.parse(model.get("payload")) as Payload;
+  const text = model.get("payload");
+  const payload = JSON.parse(text) as Payload;
   const names = (at: number) => payload.models[at]?.layers.map(({ name }) => name) ?? [];
   const layerOf = (at: number) => {
     const index = names(at).indexOf(model.get("layer"));
@@ -25,6 +26,7 @@ export function render({ model, el }: { model: WidgetModel; el: HTMLElement }): 
   const study = new Study(payload);
   const selected = () => study.pointsOf(model.get("selection") ?? []);
   const view = build(el, payload, {
+    bytes: text.length,
     state: { ...layerOf(0), selection: selected() },
     onState: (state) => {
       const layer = names(state.model)[state.layer] ?? "";

@@ -140,7 +140,8 @@ function factsOf(ctx: Context, state: ViewState): HTMLElement[] {
   if (study.values) return [];
   const everyone = Array.from({ length: study.n }, (_, i) => i);
   const other = against.length ? against : everyone;
-  const heads = ["", "these", against.length ? "the others" : "all"];
+  const everyoneHere = study.payload.sampled ? "all shown" : "all";
+  const heads = ["", "these", against.length ? "the others" : everyoneHere];
   const sides = [selection, other];
   const row = (name: string, cells: string[]) =>
     h("tr", {}, h("th", { scope: "row" }, name), ...cells.map((text) => h("td", {}, text)));

@@ -33,6 +33,11 @@ export function formatCount(count: number): string {
   return counts.format(count);
 }
 
+/** "5.3 MB". */
+export function formatBytes(bytes: number): string {
+  return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
+}
+
 /** "0.983–0.987", or with "to" where a dash would be taken for a minus. */
 export function formatInterval([low, high]: [number, number]): string {
   return `${formatNumber(low)}${low < 0 || high < 0 ? " to " : "–"}${formatNumber(high)}`;

@@ -49,7 +49,7 @@ export const DASHES: Record<Overlay, string | null> = {
   hulls: null,
   peeled: "6 3",
   ellipses: "2 3",
-  contours: "1 0",
+  contours: "9 3 2 3",
 };
 
 export const LINES: Record<Overlay, string> = {
