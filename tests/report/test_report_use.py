@@ -69,16 +69,15 @@ def test_a_point_that_is_held_comes_into_the_view(open_page, report):
     for _ in range(6):
         page.page.get_by_test_id("zoom-in").click()
         page.page.wait_for_timeout(60)
-    box = page.page.get_by_test_id("map").bounding_box()
-    ring = page.page.locator(".overlay .ring").first
-    inside = 0
+    inside = """() => {
+        const [ring, map] = [".overlay .ring", "[data-testid=map]"].map(
+            which => document.querySelector(which)?.getBoundingClientRect());
+        return ring && ring.left > map.left && ring.right < map.right
+            && ring.top > map.top && ring.bottom < map.bottom;
+    }"""
     for number in range(4):
         page.page.get_by_test_id("worst").get_by_role("button").nth(number).click()
-        page.page.wait_for_timeout(200)
-        x, y = middle(ring)
-        box = page.page.get_by_test_id("map").bounding_box()
-        inside += box["x"] < x < box["x"] + box["width"] and box["y"] < y < box["y"] + box["height"]
-    assert inside == 4
+        page.page.wait_for_function(inside)
 
 
 def test_the_wheel_scrolls_the_page_unless_the_map_is_meant(open_page, report):
@@ -369,3 +368,15 @@ def test_the_size_of_the_page_is_told(open_page, report):
     page.page.get_by_test_id("about").locator("summary").click()
     data = page.page.evaluate("document.getElementById('unknot-data').textContent.length")
     assert f"{data / 1e6:.1f} MB" in page.page.get_by_test_id("about").inner_text()
+
+
+def test_a_control_is_drawn_as_far_as_it_is_on_the_axis(open_page, tmp_path):
+    study = study_of(400, 4, 4)
+    layers = {name: replace(study.layers["fc3"], name=name) for name in ("a", "b", "c")}
+    scores = {"a": study.layers["fc3"].scores, "b": study.layers["fc1"].scores}
+    half = replace(study, layers=layers, controls={"untrained": scores})
+    page = open_page(write_report(half, tmp_path / "report.html"))
+    chart = page.page.get_by_test_id("chart-neighborhood_hit")
+    # It begins on the axis and leaves it below; chance is below all along.
+    assert chart.get_by_test_id("beyond").text_content().startswith("↓ chance")
+    assert chart.locator("svg [stroke-dasharray='5,3']").count() == 1

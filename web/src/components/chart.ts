@@ -44,7 +44,14 @@ export class Chart {
   private readonly body = h("div", { class: "chart-body" });
   private readonly marks = s("g", { class: "marks" });
   private drawn: Drawn | null = null;
-  private scale: Scale = { errors: false, floor: 1, domain: null, below: [], above: [] };
+  private scale: Scale = {
+    errors: false,
+    floor: 1,
+    domain: null,
+    below: [],
+    above: [],
+    beyond: new Set(),
+  };
   private key = "";
 
   constructor(ctx: Context, measure: Measure) {
@@ -111,7 +118,7 @@ export class Chart {
       bridges: curve.bridges.map((bridge) => bridge.map((spot) => drawnSpot(spot, scale))),
     }));
     const models = onAxis.filter(({ kind }) => kind === "model");
-    const others = scale.domain ? [] : onAxis.filter(({ kind }) => kind !== "model");
+    const others = onAxis.filter(({ kind, name }) => kind !== "model" && !scale.beyond.has(name));
     const shares = errorAxis(models, scale);
     const chart = plot({
       width,
@@ -168,8 +175,9 @@ export class Chart {
                   strokeWidth: 1.25,
                   strokeDasharray: kind === "null" ? "1,3" : "5,3",
                   strokeLinecap: "round",
+                  clip: true,
                 })
-              : dot(run, { x: "at", y: "value", r: 1.75, fill: color }),
+              : dot(run, { x: "at", y: "value", r: 1.75, fill: color, clip: true }),
           ),
         ),
         ...models.flatMap(({ bridges, color }) =>

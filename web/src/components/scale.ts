@@ -11,6 +11,8 @@ export interface Scale {
   /** Lines of chance and controls that are beyond the axis, such as "chance 0.100". */
   below: string[];
   above: string[];
+  /** The names of these lines. */
+  beyond: Set<string>;
 }
 
 /** Chance and controls are left out if the models' own lines had less of the axis than this share. */
@@ -33,7 +35,7 @@ export function scaleOf(curves: Curve[], errors: boolean): Scale {
   const values = ofModels.flatMap(({ runs }) => runs.flat().map(({ value }) => value));
   const lacks = values.map((value) => 1 - value).filter((lack) => lack > 0);
   const floor = lacks.length ? Math.max(FINEST, Math.min(...lacks) / 2) : FINEST;
-  const scale: Scale = { errors, floor, domain: null, below: [], above: [] };
+  const scale: Scale = { errors, floor, domain: null, below: [], above: [], beyond: new Set() };
   const own = ends(ofModels, scale);
   const whole = ends(curves, scale);
   if (!own || !whole || own[1] - own[0] >= LEAST * (whole[1] - whole[0])) return scale;
@@ -46,8 +48,10 @@ export function scaleOf(curves: Curve[], errors: boolean): Scale {
     const beyond = (test: (at: number) => boolean) =>
       found.every((value) => test(drawn(value, scale)));
     const text = `${name} ${spanOf(found)}`;
-    if (beyond((at) => at < domain[0])) scale.below.push(text);
-    else if (beyond((at) => at > domain[1])) scale.above.push(text);
+    const isBelow = beyond((at) => at < domain[0]);
+    if (!isBelow && !beyond((at) => at > domain[1])) continue;
+    (isBelow ? scale.below : scale.above).push(text);
+    scale.beyond.add(name);
   }
   return scale;
 }
