@@ -185,3 +185,16 @@ def test_bad_points_on_disk():
         unknot.nearest_neighbors(good, 3, max_memory=0)
     with pytest.raises(ValueError, match="n_neighbors must be from 1 to n_samples - 1 = 299"):
         unknot.nearest_neighbors(good, 300, max_memory=1000)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e3, 1e6, 1e9])
+def test_directions_on_disk_that_float32_cannot_tell_apart_are_told_apart(offset, tmp_path):
+    points = np.random.default_rng(0).normal(size=(700, 9)) + offset
+    array = zarr.create_array(
+        str(tmp_path / "points.zarr"), shape=points.shape, dtype=points.dtype, chunks=(97, 9)
+    )
+    array[:] = points
+    wanted = nearest_neighbors(points, 12, "cosine")
+    found = nearest_neighbors(array, 12, "cosine", max_memory=4 * points.size - 4)
+    assert np.array_equal(found.indices, wanted.indices)
+    assert np.allclose(found.distances, wanted.distances, rtol=1e-5, atol=0)

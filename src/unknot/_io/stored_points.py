@@ -273,6 +273,20 @@ def is_stored(points: Any) -> bool:
     return hasattr(points, "chunks") or not (is_sparse or hasattr(points, "__array__"))
 
 
+def memory_of(max_memory: int | str | None) -> int:
+    """Return how many bytes of points on disk may be in memory.
+
+    Raises
+    ------
+    ValueError
+        If it is not a positive amount of memory.
+    """
+    budget = MAX_MEMORY if max_memory is None else parse_memory(max_memory)
+    if budget < 1:
+        raise ValueError(f"max_memory must be at least one byte; got {max_memory!r}")
+    return budget
+
+
 def opened(points: Any, max_memory: int | str | None = None, *, name: str = "points") -> Any:
     """Return points on disk as `StoredPoints`, or read whole if they fit; others unchanged.
 
@@ -281,9 +295,7 @@ def opened(points: Any, max_memory: int | str | None = None, *, name: str = "poi
     ValueError
         If ``max_memory`` is not a positive amount of memory.
     """
-    budget = MAX_MEMORY if max_memory is None else parse_memory(max_memory)
-    if budget < 1:
-        raise ValueError(f"max_memory must be at least one byte; got {max_memory!r}")
+    budget = memory_of(max_memory)
     if not is_stored(points):
         return points
     if isinstance(points, StoredPoints):

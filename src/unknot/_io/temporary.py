@@ -22,20 +22,25 @@ _UNLOCKED: Final = "unknot-unlocked-"
 
 
 class TemporaryFolder:
-    """A folder in the system's place for temporary files.
+    """A folder in the system's place for temporary files, or in another folder.
 
     It is removed by `remove`, with the last reference to this object, or at the end of the process;
     after a kill, by the next process that makes one.
+
+    Parameters
+    ----------
+    within : Path, optional
+        The folder to make it in; it must exist.
 
     Attributes
     ----------
     path : Path
     """
 
-    def __init__(self) -> None:
-        _remove_abandoned()
+    def __init__(self, within: Path | None = None) -> None:
+        _remove_abandoned(Path(tempfile.gettempdir()) if within is None else within)
         self._held = ExitStack()
-        new = Path(tempfile.mkdtemp(prefix=_UNLOCKED))
+        new = Path(tempfile.mkdtemp(prefix=_UNLOCKED, dir=within))
         self._held.enter_context(locked(new))
         self.path = new.with_name(new.name.replace(_UNLOCKED, PREFIX))
         try:
@@ -66,10 +71,10 @@ def _remove(path: Path, held: ExitStack, process: int) -> None:
     shutil.rmtree(path, ignore_errors=True)
 
 
-def _remove_abandoned() -> None:
+def _remove_abandoned(within: Path) -> None:
     """Remove the folders of processes that have ended."""
     with suppress(OSError):
-        for path in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
+        for path in within.glob(f"{PREFIX}*"):
             if is_link(path) or not (path / LOCK).is_file() or not _is_own(path):
                 continue
             with suppress(OSError), locked(path):

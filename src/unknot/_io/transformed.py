@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,7 +27,8 @@ class TransformedRows:
         Of the result; by default that of the source.
     """
 
-    dtype = np.dtype(np.float32)
+    # What float32 cannot hold is taken relative to one of the points, as of any rows in float64.
+    dtype = np.dtype(np.float64)
 
     def __init__(
         self,
@@ -49,13 +51,13 @@ class TransformedRows:
         return found
 
     def __getitem__(self, rows: slice) -> Array:
-        """Read rows in float64, or what the function makes of them in float32."""
+        """Read rows, or what the function makes of them, in float64."""
         if isinstance(self._source, StoredPoints):
             start, stop, _ = rows.indices(len(self))
             block = self._source.as_stored(start, stop).astype(np.float64)
         else:
             block = self._source[rows].astype(np.float64)
-        return block if self._apply is None else self._apply(block).astype(np.float32)
+        return block if self._apply is None else self._apply(block)
 
 
 def preprocessed(points: Any, steps: tuple[Step, ...]) -> tuple[Any, tuple[str, ...]]:
@@ -89,12 +91,14 @@ def unit_stored(points: StoredPoints) -> tuple[StoredPoints, int]:
     """
     rows = TransformedRows(points)
     n_zero = count_zero_rows(rows)
-
-    def scale(block: Array) -> Array:
-        unit = unit_rows(block)
-        if not n_zero:
-            return unit
-        return np.concatenate([unit, ~block.any(axis=1, keepdims=True)], axis=1)
-
-    scaled = TransformedRows(rows, scale, points.shape[1] + bool(n_zero))
+    scaled = TransformedRows(
+        rows, partial(_scaled_rows, with_zeros=bool(n_zero)), points.shape[1] + bool(n_zero)
+    )
     return StoredPoints(scaled, points.max_memory, points.name), n_zero
+
+
+def _scaled_rows(block: Array, *, with_zeros: bool) -> Array:
+    unit = unit_rows(block)
+    if not with_zeros:
+        return unit
+    return np.concatenate([unit, ~block.any(axis=1, keepdims=True)], axis=1)

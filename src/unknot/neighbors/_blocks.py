@@ -41,7 +41,7 @@ def graph_of_stored(points: StoredPoints, k: int, n_threads: int) -> NeighborGra
     ValueError
         If a value is NaN or infinite, or so large that distances do not fit in float32.
     """
-    kept, group, keys = _checked_distinct(points)
+    kept, group, keys = checked_distinct(points)
     indices, distances = _search_distinct(points, kept, keys, k, n_threads)
     distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
     return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean")
@@ -51,14 +51,14 @@ def graph_of_distinct_stored(
     points: StoredPoints, k: int, n_threads: int
 ) -> tuple[NeighborGraph | None, Int64[Array, " distinct"]]:
     """Find the neighbors of the distinct rows, as `_search.graph_of_distinct`."""
-    kept, _, keys = _checked_distinct(points)
+    kept, _, keys = checked_distinct(points)
     if len(kept) < 2:
         return None, kept
     found = _search_distinct(points, kept, keys, k, n_threads)
     return NeighborGraph(*found, "euclidean"), kept
 
 
-def _checked_distinct(
+def checked_distinct(
     points: StoredPoints,
 ) -> tuple[Array, Int32[Array, " samples"] | None, UInt64[Array, " distinct"]]:
     """Check the values, and find the distinct rows, each row's group and the keys."""
@@ -116,7 +116,7 @@ def _search(
     unloaded = np.empty((0, points.shape[1]), np.float32)
     indices, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
-        axes = _fit_axes(points, kept, team)
+        axes = fit_axes(points, kept, team)
         parts, nearest = [], []
         for rows in places:
             data = points[kept[rows]]
@@ -149,7 +149,7 @@ def _search(
     return indices, distances
 
 
-def _fit_axes(points: StoredPoints, kept: Array, team: ThreadTeam) -> Axes:
+def fit_axes(points: StoredPoints, kept: Array, team: ThreadTeam) -> Axes:
     """Fit a frame as `Axes.principal` does; rotated wherever that leaves fewer coordinates."""
     n, n_features = len(kept), points.shape[1]
     mean, low, high = points.summary

@@ -8,7 +8,8 @@ from typing import Any, SupportsIndex
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._io.stored_points import StoredPoints, opened
+from .._io.sendable import sendable
+from .._io.stored_points import StoredPoints, is_stored, memory_of, opened
 from .._io.transformed import unit_stored
 from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float32, Int32, Int64
@@ -16,7 +17,7 @@ from .._validation.arrays import DENSE_BYTES, is_scipy_sparse
 from .._validation.numbers import is_integer
 from .._validation.points import as_points, converted, max_abs, origin_of, relative, subtract_row
 from .._validation.precision import warn_if_imprecise
-from . import _approximate, _blocks, _exact, _sparse, _tree
+from . import _approximate, _blocks, _exact, _sparse, _strips, _tree
 from ._duplicates import Distinct, row_hashes
 from ._graph import NeighborGraph
 from ._ties import tie_keys
@@ -36,6 +37,9 @@ def nearest_neighbors(
     *,
     exact: bool | None = None,
     max_memory: int | str | None = None,
+    executor: Any = None,
+    client: Any = None,
+    store: Any = None,
 ) -> NeighborGraph:
     """Find the nearest neighbors of every point.
 
@@ -68,6 +72,15 @@ def nearest_neighbors(
         For points on disk: those that take more memory than this as float32, in bytes or as text
         such as "2 GB", are searched in parts, always exactly; None means 256 MB. In addition, the
         search needs about 320 numbers per point. Increase it to read the points fewer times.
+    executor : concurrent.futures.Executor, default=None
+        For points on disk: where they are searched, in strips, each against all points. Each
+        worker needs the memory of `max_memory`, and about 320 numbers for each point of two parts.
+    client : distributed.Client, str or True, default=None
+        The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
+        True for a cluster on this machine.
+    store : path, default=None
+        The folder for what workers read and write, which all of them must see; by default a
+        temporary one of this machine.
 
     Returns
     -------
@@ -80,7 +93,9 @@ def nearest_neighbors(
         If the points are not real numbers.
     ValueError
         If a value is NaN or infinite, or so large that distances do not fit in float32, or a
-        parameter is out of range.
+        parameter is out of range; or if points in memory are to be sent to workers.
+    ClusterError
+        If workers do not answer, do not see the folder, or die; the message names the remedy.
 
     See Also
     --------
@@ -109,10 +124,21 @@ def nearest_neighbors(
     """
     n_threads = resolve_n_jobs(n_jobs)
     check_metric(metric)
+    workers = {"executor": executor, "client": client, "store": store}
+    if elsewhere := (executor is not None or client not in (None, False)):
+        if not is_stored(points):
+            raise ValueError(
+                "points must be on disk to be searched by workers: a Zarr or HDF5 array, or a "
+                f"numpy.memmap; got {type(points).__name__}"
+            )
+        points = StoredPoints(sendable(points), memory_of(max_memory))
+    elif store is not None:
+        raise ValueError("store is for workers: pass executor= or client= too")
     points = opened(points, max_memory)
     if isinstance(points, StoredPoints):
         k = _check_n_neighbors(n_neighbors, len(points))
-        return _graph_of_stored(points, k, metric, n_threads, exact)
+        found = {"n_jobs": n_jobs, **workers} if elsewhere else None
+        return _graph_of_stored(points, k, metric, n_threads, exact, found)
     space = SearchSpace.of(points, metric)
     k = _check_n_neighbors(n_neighbors, space.points.shape[0])
     return graph_of_points(space, k, n_threads, exact=exact)
@@ -268,7 +294,12 @@ def _pad_columns(points: Array, width: int) -> Array:
 
 
 def _graph_of_stored(
-    points: StoredPoints, k: int, metric: str, n_threads: int, exact: bool | None
+    points: StoredPoints,
+    k: int,
+    metric: str,
+    n_threads: int,
+    exact: bool | None,
+    workers: dict[str, Any] | None,
 ) -> NeighborGraph:
     if exact is False:
         raise ValueError(
@@ -276,10 +307,14 @@ def _graph_of_stored(
             f"an exact search; got exact=False. Pass max_memory={4 * points.size} to load them "
             "into memory"
         )
-    if metric == "euclidean":
-        return _blocks.graph_of_stored(points, k, n_threads)
     # Of unit vectors, |u - v|^2 / 2 is 1 - cos.
-    graph = _blocks.graph_of_stored(unit_stored(points)[0], k, n_threads)
+    compared = points if metric == "euclidean" else unit_stored(points)[0]
+    if workers is None:
+        graph = _blocks.graph_of_stored(compared, k, n_threads)
+    else:
+        graph = _strips.graph_by_strips(compared, k, **workers)
+    if metric == "euclidean":
+        return graph
     halves = np.square(graph.distances, dtype=np.float64) / 2
     return NeighborGraph(graph.indices, halves.astype(np.float32), metric, graph.recall)
 
