@@ -75,7 +75,7 @@ def use_all(frame):
 
 def test_where_nothing_can_be_opened_the_page_says_so(browser, small, tmp_path):
     path = tmp_path / "report.html"
-    path.write_text(small.read_text("utf-8").replace('"format":2', '"format":9'), "utf-8")
+    path.write_text(small.read_text("utf-8").replace('"format":3', '"format":9'), "utf-8")
     page = Opened(browser, path)
     page.page.get_by_text("This page could not be opened").wait_for()
     assert "the data is of format 9" in page.page.locator("#unknot").inner_text()

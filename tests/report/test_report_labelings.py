@@ -71,7 +71,7 @@ def test_unlabeled_samples_have_no_class_and_no_hit(study, data):
     # The share of the neighbors among the labeled, whose mean is the score of the layer.
     hits = unpack(layer["hits"])[~unlabeled] / 255
     assert hits.mean() == pytest.approx(layer["scores"]["neighborhood_hit"]["value"], abs=0.005)
-    assert len(layer["confusion"]) == len(layer["hulls"]) == 3
+    assert len(unpack(layer["confusion"]["lengths"])) == len(layer["hulls"]) == 3
 
 
 def test_numbers_are_packed_with_their_range(data):

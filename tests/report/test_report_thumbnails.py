@@ -73,7 +73,7 @@ def test_noise_is_written_smaller_than_it_is():
     pictures = np.random.default_rng(0).integers(0, 256, (9000, 32, 32, 3), dtype=np.uint8)
     entry = sprite_sheets(pictures)
     # 27.6 MB of incompressible noise must fit into the size limit.
-    assert sum(map(len, entry["sheets"])) < 6_000_000 * 4 / 3 * 1.1
+    assert sum(map(len, entry["sheets"])) < 1_900_000 * 4 / 3 * 1.1
 
 
 @pytest.mark.parametrize(

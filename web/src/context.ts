@@ -12,6 +12,10 @@ export interface Fleeting {
   playing: "layer" | "epoch" | null;
   /** The help is open. */
   help: boolean;
+  /** Single keys, such as "l", do something. */
+  shortcuts: boolean;
+  /** What went other than was asked for; "" for nothing. */
+  notice: string;
   /** There is no WebGL, and no map that moves. */
   still: boolean;
 }
@@ -22,8 +26,12 @@ export interface Context {
   store: Store<ViewState>;
   fleeting: Store<Fleeting>;
   sprites: Sprites | null;
+  /** How large the payload is; 0 where it is not known. */
+  bytes: number;
   /** Look so many times nearer, or at the whole map. */
   zoom(factor: number | null): void;
+  /** Bring the map into sight, and a point of it. */
+  reveal(point: number | null): void;
   /** Show another of the labelings, by its place in the list. */
   relabel(labeling: number): void;
   /** Say to those who listen instead of look. */

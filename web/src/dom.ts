@@ -38,6 +38,12 @@ export function bdi(text: string): HTMLElement {
   return h("bdi", {}, text);
 }
 
+/** A name that may be broken after its dots and slashes. */
+export function breakable(text: string): HTMLElement {
+  const parts = text.split(/(?<=[./_])/);
+  return h("bdi", {}, ...parts.flatMap((part, i) => (i ? [h("wbr"), part] : [part])));
+}
+
 export function press(button: HTMLElement, pressed: boolean): void {
   button.setAttribute("aria-pressed", String(pressed));
 }

@@ -26,7 +26,8 @@ function mountPage(): void {
   const data = document.getElementById("unknot-data");
   if (!root || !data || mounted.has(root)) return;
   try {
-    mount(root, JSON.parse(data.textContent ?? "") as Payload, { deepLinks: true });
+    const text = data.textContent ?? "";
+    mount(root, JSON.parse(text) as Payload, { deepLinks: true, bytes: text.length });
   } catch (error) {
     const status = root.querySelector("[role=status]");
     if (status) status.textContent = `This page could not be opened: ${String(error)}`;

@@ -3,11 +3,14 @@ import { change } from "./context.ts";
 import { about } from "./components/about.ts";
 import { announceLayers } from "./components/announcer.ts";
 import { curves } from "./components/curves.ts";
+import { finder } from "./components/finder.ts";
 import { header } from "./components/header.ts";
 import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
 import { help } from "./components/help.ts";
 import { listenForKeys } from "./components/keys.ts";
+import { notable } from "./components/notable.ts";
+import { notice } from "./components/notice.ts";
 import { legend } from "./components/legend.ts";
 import { reading } from "./components/reading.ts";
 import { selected } from "./components/selected.ts";
@@ -19,9 +22,11 @@ import { labeled } from "./data/labelings.ts";
 import type { Payload } from "./data/payload.ts";
 import { Sprites } from "./data/sprites.ts";
 import { Study } from "./data/study.ts";
+import { listOf } from "./data/format.ts";
 import { download, h } from "./dom.ts";
 import { toPng } from "./export/png.ts";
 import { sceneOf } from "./export/scene.ts";
+import { fileName } from "./export/file-name.ts";
 import { toSvg } from "./export/svg.ts";
 import { followPrint } from "./print.ts";
 import { linkAddress } from "./state/address.ts";
@@ -36,6 +41,8 @@ export interface MountOptions {
   onState?: (state: ViewState) => void;
   /** Keep the state in the URL's fragment, and take the keys of the whole document. */
   deepLinks?: boolean;
+  /** How large the payload is. */
+  bytes?: number;
   /** The fragment is not read at first: it is of what was shown before. */
   unlinked?: boolean;
 }
@@ -90,10 +97,14 @@ function buildOne(
       lasso: false,
       playing: null,
       help: false,
+      shortcuts: true,
+      notice: "",
       still: false,
     }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
+    bytes: options.bytes ?? 0,
     zoom: (factor) => stage.zoom(factor),
+    reveal: (point) => stage.reveal(point),
     relabel,
     announce: (text) => {
       live.textContent = text;
@@ -102,11 +113,21 @@ function buildOne(
     onDestroy: (cleanup) => cleanups.push(cleanup),
   };
   if (options.deepLinks) {
-    cleanups.push(linkAddress(study, ctx.store, relabel, options.unlinked ?? false));
+    const missed = (what: string[]) =>
+      ctx.fleeting.set({ notice: what.length ? `This page has no ${listOf(what)}.` : "" });
+    cleanups.push(linkAddress(study, ctx.store, relabel, options.unlinked ?? false, missed));
   }
 
   const stage: Stage = new Stage(ctx);
-  const margin = h("div", { class: "margin" }, reading(ctx), selected(ctx), held(ctx), legend(ctx));
+  const margin = h(
+    "div",
+    { class: "margin" },
+    finder(ctx),
+    reading(ctx),
+    selected(ctx),
+    held(ctx),
+    legend(ctx),
+  );
   const desk = h("div", { class: "desk" }, stage.element, margin);
   // What was just held or selected stands above what may have been scrolled to.
   ctx.onDestroy(ctx.store.watch(["focus", "selection"], () => margin.scrollTo?.({ top: 0 })));
@@ -115,25 +136,34 @@ function buildOne(
   );
   const scene = () => sceneOf(study, ctx.store.get(), ctx.fleeting.get().dark, stage.looks());
   const save = {
-    savePng: () => void toPng(scene()).then((blob) => download("unknot.png", blob)),
-    saveSvg: () => download("unknot.svg", new Blob([toSvg(scene())], { type: "image/svg+xml" })),
+    savePng: () => void toPng(scene()).then((blob) => download(fileName(ctx, "png"), blob)),
+    saveSvg: () =>
+      download(fileName(ctx, "svg"), new Blob([toSvg(scene())], { type: "image/svg+xml" })),
+    linked: options.deepLinks ?? false,
   };
   const page = h(
     "div",
     { class: "unknot", "data-testid": "unknot" },
     header(ctx),
+    notice(ctx),
     h(
       "main",
       {},
       toolbar(ctx, save),
       desk,
       curves(ctx),
+      notable(ctx),
       h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
       table(ctx),
       about(ctx),
     ),
     help(ctx),
     live,
+  );
+  ctx.onDestroy(
+    ctx.store.watch(["bare"], ({ bare }) => {
+      page.classList.toggle("bare", bare);
+    }),
   );
   ctx.onDestroy(followTheme(ctx, page, options.deepLinks ?? false));
   root.replaceChildren(page);

@@ -18,7 +18,7 @@ import type { Payload } from "../src/data/payload.ts";
 import { unpack, unpackCoords, unpackShares } from "../src/data/pack.ts";
 import { blobOf } from "../src/data/sprites.ts";
 import { Study } from "../src/data/study.ts";
-import { layer, pack, payload, score, study } from "./example.ts";
+import { layer, pack, packConfusion, payload, score, study } from "./example.ts";
 
 /** A layer of the first model, at no epoch. */
 const at = (layer: number, epoch: number | null = null) => ({ model: 0, layer, epoch });
@@ -93,7 +93,7 @@ describe("the study", () => {
   });
 
   it("refuses another format", () => {
-    expect(() => new Study(payload({ format: 1 as 2 }))).toThrow("format 1");
+    expect(() => new Study(payload({ format: 1 as 3 }))).toThrow("format 1");
   });
 
   it("counts its classes and names the nameless", () => {
@@ -140,10 +140,10 @@ describe("epochs", () => {
   const then = layer("inputs", {
     hits: pack([0, 0, 0, 0], "u8"),
     map: null,
-    confusion: [
+    confusion: packConfusion([
       [0, 1],
       [1, 0],
-    ],
+    ]),
     scores: { nh: score(0.3) },
   });
   Object.assign(p.models[0] as object, {
@@ -214,7 +214,7 @@ describe("epochs", () => {
   });
 
   it("and layers share one scale of confusion", () => {
-    expect(study().greatestConfusion).toBe(0.5);
+    expect(study().greatestConfusion).toBeCloseTo(0.5, 4);
     expect(s.greatestConfusion).toBe(1);
   });
 });
@@ -363,5 +363,28 @@ describe("labelings", () => {
     expect(some.labelName(1)).toBe("15.0");
     expect(some.isLabeled(3)).toBe(false);
     expect(some.labelNames).toEqual([]);
+  });
+});
+
+describe("a page that shows only some samples", () => {
+  // The first point's neighbors are 1, 2 and, as there is no third among those shown, none.
+  const p = payload({ sampled: { of: 900, indices: pack([3, 40, 500, 899], "u16") } });
+  const [inputs] = p.models[0]?.layers ?? [];
+  Object.assign(inputs as object, {
+    neighbors: { k: 3, indices: pack([1, 2, 4, 0, 2, 3, 0, 1, 3, 0, 1, 2], "u16") },
+  });
+  const s = new Study(p);
+
+  it("tells points by their numbers among all samples", () => {
+    expect([0, 2].map((point) => s.sampleOf(point))).toEqual([3, 500]);
+    expect(s.pointsOf([500, 7, 3])).toEqual([0, 2]);
+    expect(study().sampleOf(2)).toBe(2);
+    expect(study().pointsOf([2, 1])).toEqual([2, 1]);
+  });
+
+  it("has no neighbors that are not shown", () => {
+    const place = { model: 0, layer: 0, epoch: null };
+    expect(s.neighbors(place, 0)).toEqual([1, 2]);
+    expect(s.neighbors(place, 1)).toEqual([0, 2, 3]);
   });
 });

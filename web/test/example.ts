@@ -1,4 +1,4 @@
-import type { Layer, Packed, Payload, Score } from "../src/data/payload.ts";
+import type { Layer, Packed, PackedConfusion, Payload, Score } from "../src/data/payload.ts";
 import { Study } from "../src/data/study.ts";
 
 export function pack(values: number[], dtype: Packed["dtype"]): Packed {
@@ -6,6 +6,25 @@ export function pack(values: number[], dtype: Packed["dtype"]): Packed {
   const bytes = Buffer.alloc(values.length * width);
   values.forEach((value, i) => bytes.writeUIntLE(value, i * width, width));
   return { dtype, data: bytes.toString("base64") };
+}
+
+/** A table of shares as the payload has it. */
+export function packConfusion(table: number[][]): PackedConfusion {
+  const kept = table.map((row) => row.flatMap((share, j) => (share > 0 ? [{ share, j }] : [])));
+  return {
+    lengths: pack(
+      kept.map((row) => row.length),
+      "u16",
+    ),
+    columns: pack(
+      kept.flat().map(({ j }) => j),
+      "u16",
+    ),
+    shares: pack(
+      kept.flat().map(({ share }) => Math.round(share * 65535)),
+      "u16",
+    ),
+  };
 }
 
 export function score(value: number | null, more: Partial<Score> = {}): Score {
@@ -37,10 +56,10 @@ export function layer(name: string, more: Partial<Layer> = {}): Layer {
     hits: pack([255, 170, 85, 0], "u8"),
     mapHits: null,
     neighbors: { k: 3, indices: pack([1, 2, 3, 0, 2, 3, 0, 1, 3, 0, 1, 2], "u16") },
-    confusion: [
+    confusion: packConfusion([
       [0.75, 0.25],
       [0.5, 0.5],
-    ],
+    ]),
     hulls: [
       [
         [
@@ -84,7 +103,7 @@ export function payload(more: Partial<Payload> = {}): Payload {
     controls: [],
   });
   return {
-    format: 2,
+    format: 3,
     title: "Example",
     unknot: "0",
     nSamples: 4,

@@ -1,8 +1,10 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { shortenMiddle } from "../src/data/format.ts";
-import { mostTangled, scaleTicks, strengthOf, worstPairs } from "../src/components/heatmap.ts";
+import { scaleTicks, strengthOf } from "../src/components/heatmap.ts";
 import { classMix } from "../src/components/selected.ts";
-import { worstPoints } from "../src/components/worst.ts";
+import { Confusion } from "../src/data/confusion.ts";
+import { Study } from "../src/data/study.ts";
+import { suggested, worstPoints } from "../src/components/worst.ts";
 import {
   classColors,
   contrast,
@@ -26,7 +28,7 @@ import { type Label, labelsOf } from "../src/map/labels.ts";
 import { Crowd, type Field, placeNames } from "../src/map/names.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
 import { type ViewState, initialState } from "../src/state/view-state.ts";
-import { pack, payload, score, study } from "./example.ts";
+import { pack, packConfusion, payload, score, study } from "./example.ts";
 
 beforeAll(() => {
   // jsdom has no canvas to measure text on.
@@ -435,21 +437,47 @@ describe("coloring", () => {
 
 describe("what is tangled", () => {
   it("ranks pairs by the mean of both directions", () => {
-    const confusion = [
-      [0.8, 0.2, 0],
-      [0.4, 0.6, 0],
-      [0.1, 0, 0.9],
-    ];
-    expect(worstPairs(confusion, 5)).toEqual([
-      { a: 0, b: 1, share: expect.closeTo(0.3) },
-      { a: 0, b: 2, share: expect.closeTo(0.05) },
+    const confusion = new Confusion(
+      packConfusion([
+        [0.8, 0.2, 0],
+        [0.4, 0.6, 0],
+        [0.1, 0, 0.9],
+      ]),
+    );
+    expect(confusion.worstPairs(5)).toEqual([
+      { a: 0, b: 1, share: expect.closeTo(0.3, 4) },
+      { a: 0, b: 2, share: expect.closeTo(0.05, 4) },
     ]);
-    expect(mostTangled(confusion, 2)).toEqual([0, 1]);
+    expect(confusion.mostTangled(2)).toEqual([0, 1]);
+    expect([0, 1, 2].map((column) => confusion.at(2, column))).toEqual([
+      expect.closeTo(0.1, 4),
+      0,
+      expect.closeTo(0.9, 4),
+    ]);
+    expect(confusion.greatest()).toBeCloseTo(0.4, 4);
+  });
+
+  it("puts the surest mistakes first among points with as few neighbors of their class", () => {
+    const tied = study();
+    // Predictions 0 0 1 0 of labels 0 0 1 1: only the last is wrong.
+    const all = new Study(payload());
+    Object.assign(all.listed(inputs), { hits: pack([0, 0, 0, 0], "u8") });
+    expect(worstPoints(all, inputs, null, 9).points.map(({ point }) => point)).toEqual([
+      3, 0, 1, 2,
+    ]);
+    expect(worstPoints(all, inputs, null, 2)).toMatchObject({
+      points: [{ point: 3 }, { point: 0 }],
+      all: 4,
+    });
+    expect(suggested(tied, inputs, 3)).toBe(0);
+    expect(suggested(tied, inputs, 0)).toBe(1);
   });
 
   it("finds the worst points of a class, the worst first", () => {
-    expect(worstPoints(study(), inputs, null, 9).map(({ point }) => point)).toEqual([3, 2, 1]);
-    expect(worstPoints(study(), inputs, 0, 9).map(({ point }) => point)).toEqual([1]);
+    expect(worstPoints(study(), inputs, null, 9).points.map(({ point }) => point)).toEqual([
+      3, 2, 1,
+    ]);
+    expect(worstPoints(study(), inputs, 0, 9).points.map(({ point }) => point)).toEqual([1]);
   });
 
   it("mixes the classes of a selection", () => {

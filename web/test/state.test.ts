@@ -83,6 +83,11 @@ describe("the view's state", () => {
       focus: null,
       measures: ["probe"],
       worst: null,
+      find: "",
+      against: [],
+      errors: false,
+      zoom: null,
+      bare: false,
     });
   });
 
@@ -170,6 +175,11 @@ describe("links", () => {
       focus: 2,
       measures: [],
       worst: 1,
+      find: "wrong, NH < 0.5",
+      against: [2],
+      errors: true,
+      zoom: [2.5, 0.1, -0.25],
+      bare: true,
     };
     const link = encodeState(s, state);
     expect(link).toContain("layer=fc%3D1%262");

@@ -7,24 +7,26 @@ import numpy as np
 
 from .._typing import Array
 from ..studies import Study
+from ._options import Options, rows_among
 from ._packing import pack, pack_values
 
 
-def labels_entry(study: Study) -> dict[str, Any]:
+def labels_entry(study: Study, options: Options) -> dict[str, Any]:
     """Build the labels; the unlabeled have the number after that of the last class.
 
     Numbers are packed with their range; all samples are then of one code, without a name.
     """
     names = [str(name) for name in study.class_names]
-    unlabeled = int((~study.labeled).sum())
+    unlabeled = int((~options.shown(study.labeled)).sum())
     if study.targets is not None:
+        values = options.shown(study.targets)
         return {
             "classNames": [],
-            "labels": pack(np.zeros(len(study.labels), dtype=np.int64)),
+            "labels": pack(np.zeros(len(values), dtype=np.int64)),
             "unlabeled": unlabeled,
-            "values": pack_values(study.targets),
+            "values": pack_values(values),
         }
-    codes = np.where(study.labeled, study.labels, len(names))
+    codes = options.shown(np.where(study.labeled, study.labels, len(names)))
     entry: dict[str, Any] = {"classNames": names, "labels": pack(codes)}
     # What earlier pages lacked is left out where there is nothing to say.
     return {**entry, "unlabeled": unlabeled} if unlabeled else entry
@@ -82,11 +84,7 @@ def labeled_rows(indices: Array, labeled: Array, k: int) -> Array | None:
 
     None if a list of neighbors holds fewer of them.
     """
-    numbers = np.cumsum(labeled) - 1
     rows = indices[labeled]
-    known = labeled[rows]
-    if (known.sum(axis=1) < k).any():
+    if (labeled[rows].sum(axis=1) < k).any():
         return None
-    # A stable sort moves the labeled to the front, nearest first.
-    order = np.argsort(~known, axis=1, kind="stable")[:, :k]
-    return np.asarray(numbers[np.take_along_axis(rows, order, axis=1)])
+    return rows_among(rows, labeled, k)

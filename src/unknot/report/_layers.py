@@ -14,7 +14,8 @@ from ..neighbors import NeighborGraph, nearest_neighbors
 from ..representations import describe_reduction
 from ..studies import LayerStudy
 from ._labelings import labeled_rows
-from ._packing import pack, pack_map, pack_shares
+from ._options import Options, rows_among
+from ._packing import pack, pack_confusion, pack_map, pack_shares
 
 _DEFAULT_K = 6  # of the Neighborhood Hit, for layers without scores
 _PEELED_DEPTH = 0.95
@@ -24,18 +25,16 @@ def layer_entry(
     layer: LayerStudy,
     labels: Labels,
     n_classes: int,
-    n_neighbors: int,
-    n_jobs: int | None,
-    map_graphs: dict[int, NeighborGraph] | None = None,
+    options: Options,
 ) -> dict[str, Any]:
     """Build the entry of a layer. A view of another layer has no data of its own.
+
+    Scores, confusion and shapes are of all samples, maps and neighbors of those that are shown.
 
     Parameters
     ----------
     labels : ndarray of int64 (n_samples,)
         -1 where a sample is unlabeled: what is of classes is of the others alone.
-    map_graphs : dict, optional
-        Neighbors on maps that were found before, by the map's identity.
     """
     entry: dict[str, Any] = {
         "name": str(layer.name),
@@ -61,26 +60,30 @@ def layer_entry(
     k = min(_hit_k(layer), max(int(labeled.sum()), 1) - 1)
     entry["hitK"] = k
     if layer.graph is not None:
-        entry["neighbors"] = _neighbors_entry(layer.graph, n_neighbors)
+        entry["neighbors"] = _neighbors_entry(layer.graph, options)
         graph = _among_labeled(layer.graph, labeled, k)
         if graph is not None and len(present):
-            entry.update(_hits_entry(graph, codes, present, n_classes, k, labeled))
+            hits = hit_from_graph(graph, k, codes, present).per_point
+            entry["hits"] = pack_shares(options.shown(_for_all(hits, labeled)))
+            entry["confusion"] = _confusion_entry(graph, codes, present, n_classes, k)
     if layer.map is not None:
         map_ = checked_map(layer.map, layer.name, len(labels))
-        entry["map"] = pack_map(map_)
+        entry["map"] = pack_map(options.shown(map_))
         if not len(present):
             return entry
         shown = map_[labeled]
         entry.update(_shapes_entry(shown.astype(np.float64), codes, present, n_classes))
         if k >= 1:
             # Those of points without a label have no place in a cache of all points.
-            graphs = map_graphs if map_graphs is not None and labeled.all() else {}
+            graphs = options.map_graphs if labeled.all() else {}
             map_graph = graphs.get(id(layer.map))
             if map_graph is None or map_graph.n_neighbors < k:
-                map_graph = nearest_neighbors(shown, k, n_jobs=n_jobs)
+                # One more than is counted tells whether others are as near as the last.
+                n_found = min(k + 1, len(shown) - 1)
+                map_graph = nearest_neighbors(shown, n_found, n_jobs=options.n_jobs)
                 graphs[id(layer.map)] = map_graph
             hits = hit_from_graph(map_graph, k, codes, present, shown).per_point
-            entry["mapHits"] = pack_shares(_for_all(hits, labeled))
+            entry["mapHits"] = pack_shares(options.shown(_for_all(hits, labeled)))
     return entry
 
 
@@ -144,29 +147,25 @@ def _hit_k(layer: LayerStudy) -> int:
     return int(settings.get("k", _DEFAULT_K))
 
 
-def _neighbors_entry(graph: NeighborGraph, n_neighbors: int) -> dict[str, Any] | None:
-    n_stored = min(n_neighbors, graph.n_neighbors)
+def _neighbors_entry(graph: NeighborGraph, options: Options) -> dict[str, Any] | None:
+    """Build the nearest neighbors among the samples shown; the number of these where one lacks."""
+    n_stored = min(options.n_neighbors, graph.n_neighbors)
     if not n_stored:
         return None
-    indices = np.ascontiguousarray(graph.indices[:, :n_stored]).ravel()
-    return {"k": n_stored, "indices": pack(indices)}
+    indices = graph.indices[:, :n_stored]
+    if options.points is not None:
+        kept = np.zeros(len(graph.indices), dtype=bool)
+        kept[options.points] = True
+        indices = rows_among(graph.indices[options.points], kept, n_stored)
+    return {"k": n_stored, "indices": pack(np.ascontiguousarray(indices).ravel())}
 
 
-def _hits_entry(
-    graph: NeighborGraph,
-    codes: Labels,
-    present: Array,
-    n_classes: int,
-    k: int,
-    labeled: Array,
+def _confusion_entry(
+    graph: NeighborGraph, codes: Labels, present: Array, n_classes: int, k: int
 ) -> dict[str, Any]:
-    hits = hit_from_graph(graph, k, codes, present).per_point
     table = np.zeros((n_classes, n_classes))
     table[np.ix_(present, present)] = confusion_from_graph(graph, k, codes, present).per_pair
-    return {
-        "hits": pack_shares(_for_all(hits, labeled)),
-        "confusion": [[_rounded(value) for value in row] for row in table.tolist()],
-    }
+    return dict(pack_confusion(table))
 
 
 def _shapes_entry(

@@ -13,6 +13,7 @@ from typing import Any
 
 from .._io.atomic import write_bytes
 from ..studies import Study
+from ._options import MAX_POINTS
 from ._payload import build_payload
 
 # regl compiles its drawing commands at run time, which needs 'unsafe-eval'; only the script with
@@ -54,7 +55,8 @@ def write_report(
     *,
     other: Study | None = None,
     title: str | None = None,
-    n_neighbors: int = 8,
+    n_neighbors: int | None = None,
+    max_points: int | None = MAX_POINTS,
     n_jobs: int | None = None,
 ) -> Path:
     """Write the interactive page of a study, or of two studies to compare, as one HTML file.
@@ -71,9 +73,14 @@ def write_report(
         Study of another model on the same samples in the same order, for comparison.
     title : str, default=None
         Title of the page. Default: the name of the model, or the names of both.
-    n_neighbors : int, default=8
+    n_neighbors : int, default=None
         Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
-        a smaller file; 0 stores none.
+        a smaller file; 0 stores none. Default: 8, or where these take more than 4 MB, fewer, but 3
+        at least.
+    max_points : int or None, default=100,000
+        Maximum number of samples shown. Of more, as many are drawn in proportion to the classes,
+        and the page says so; scores, confusion, hulls and ellipses are still those of all samples.
+        Increase it to see all of a large study; None shows all.
     n_jobs : int, default=None
         Number of threads. Default: all cores.
 
@@ -87,8 +94,8 @@ def write_report(
     IsADirectoryError
         If `path` is a folder.
     ValueError
-        If `n_neighbors` is negative, a map is not finite, or the two studies differ in their
-        samples or classes.
+        If `n_neighbors` is negative, `max_points` is not positive, a map is not finite, or the two
+        studies differ in their samples or classes.
 
     See Also
     --------
@@ -116,7 +123,14 @@ def write_report(
     target = Path(path)
     if target.is_dir():
         raise IsADirectoryError(f"path must be a file; {target} is a folder. Append a file name")
-    payload = build_payload(study, other=other, title=title, n_neighbors=n_neighbors, n_jobs=n_jobs)
+    payload = build_payload(
+        study,
+        other=other,
+        title=title,
+        n_neighbors=n_neighbors,
+        max_points=max_points,
+        n_jobs=n_jobs,
+    )
     write_bytes(target, page_of(payload))
     return target
 

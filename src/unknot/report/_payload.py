@@ -1,7 +1,7 @@
 """The data of the page as JSON-serializable values."""
 
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -15,12 +15,15 @@ from ..studies import LayerStudy, Study
 from ._differences import differences_entry
 from ._labelings import changes, common_labelings, labels_entry
 from ._layers import finite, layer_entry
+from ._options import MAX_POINTS, NEIGHBORS, Options, options_of
 from ._packing import Packed, pack, pack_shares
 from ._thumbnails import image_uri, sprite_sheets
 
-FORMAT = 2
+FORMAT = 3
 _MAX_SNIPPET_LENGTH = 400
 _DPI = 130  # of the static figure, 10 inches wide
+# With more layers or classes a static figure is too small to be read, and takes most of the time.
+_MAX_FIGURE_LAYERS, _MAX_FIGURE_CLASSES = 12, 100
 
 
 def build_payload(
@@ -28,7 +31,8 @@ def build_payload(
     *,
     other: Study | None = None,
     title: str | None = None,
-    n_neighbors: int = 8,
+    n_neighbors: int | None = None,
+    max_points: int | None = MAX_POINTS,
     n_jobs: int | None = None,
 ) -> dict[str, Any]:
     """Build the data of the page of a study, or of two studies to compare.
@@ -41,9 +45,14 @@ def build_payload(
         Study of another model on the same samples in the same order, for comparison.
     title : str, default=None
         Title of the page. Default: the name of the model, or the names of both.
-    n_neighbors : int, default=8
+    n_neighbors : int, default=None
         Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
-        a smaller page; 0 stores none.
+        a smaller page; 0 stores none. Default: 8, or where these take more than 4 MB, fewer, but 3
+        at least.
+    max_points : int or None, default=100,000
+        Maximum number of samples shown. Of more, as many are drawn in proportion to the classes,
+        and the page says so; scores, confusion, hulls and ellipses are still those of all samples.
+        Increase it to see all of a large study; None shows all.
     n_jobs : int, default=None
         Number of threads. Default: all cores.
 
@@ -56,8 +65,8 @@ def build_payload(
     Raises
     ------
     ValueError
-        If `n_neighbors` is negative, a map is not finite, or the two studies differ in their
-        samples or classes.
+        If `n_neighbors` is negative, `max_points` is not positive, a map is not finite, or the two
+        studies differ in their samples or classes.
 
     See Also
     --------
@@ -79,13 +88,11 @@ def build_payload(
     >>> [layer["name"] for layer in payload["models"][0]["layers"]]
     ['inputs', 'fc1']
     """
-    if n_neighbors < 0:
-        raise ValueError(f"n_neighbors must be 0 or more; got {n_neighbors}")
     studies = [study] if other is None else [study, other]
     if other is not None:
         _check_same_samples(study, other)
-    map_graphs: dict[int, Any] = {}
-    payload = _payload_of(studies, title, n_neighbors, n_jobs, map_graphs)
+    options = options_of(studies, n_neighbors, max_points, n_jobs)
+    payload = _payload_of(studies, title, options)
     names = common_labelings(studies)
     if len(names) > 1:
         payload["labelings"] = [{"name": names[0], "changes": []}]
@@ -95,7 +102,7 @@ def build_payload(
                 _check_same_samples(*labeled)
             # The fallback without WebGL shows the first labeling.
             shared = {key: payload[key] for key in ("thumbnails", "snippets", "figure")}
-            found = _payload_of(labeled, title, n_neighbors, n_jobs, map_graphs, shared)
+            found = _payload_of(labeled, title, options, shared)
             differing = changes({**payload, "labelings": None}, {**found, "labelings": None})
             payload["labelings"].append({"name": name, "changes": differing})
     valid: dict[str, Any] = _with_valid_text(payload)
@@ -105,34 +112,36 @@ def build_payload(
 def _payload_of(
     studies: list[Study],
     title: str | None,
-    n_neighbors: int,
-    n_jobs: int | None,
-    map_graphs: dict[int, Any],
+    options: Options,
     shared: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """Build the data of one labeling; ``shared`` is what does not depend on it."""
     study = studies[0]
     first_name, *more = names = _model_names(studies)
     models = [
-        _model_entry(model_study, name, n_neighbors, n_jobs, map_graphs)
+        _model_entry(model_study, name, options)
         for model_study, name in zip(studies, names, strict=True)
     ]
     if shared is None:
-        shared = _shared(studies)
+        shared = _shared(studies, options)
+    n_samples = len(study.labels)
+    points = options.points
+    sampled = {} if points is None else {"sampled": {"of": n_samples, "indices": pack(points)}}
     return {
         "format": FORMAT,
         "title": title if title is not None else " and ".join([first_name, *more]),
         "unknot": __version__,
-        "nSamples": len(study.labels),
-        **labels_entry(study),
-        "predictions": _predictions(study),
-        "confidence": _confidence(study),
+        "nSamples": n_samples if points is None else len(points),
+        **sampled,
+        **labels_entry(study, options),
+        "predictions": _predictions(study, options),
+        "confidence": _confidence(study, options),
         **shared,
         "measures": _measures(studies),
         "models": models,
         "differences": differences_entry(studies),
         "summary": _summary(studies, names),
-        "settings": _settings(studies, names),
+        "settings": _settings(studies, names, options),
     }
 
 
@@ -146,12 +155,12 @@ def _summary(studies: list[Study], names: list[str]) -> list[str]:
     ]
 
 
-def _shared(studies: list[Study]) -> dict[str, Any]:
+def _shared(studies: list[Study], options: Options) -> dict[str, Any]:
     thumbnails = next((s.thumbnails for s in studies if s.thumbnails is not None), None)
     snippets = next((s.snippets for s in studies if s.snippets is not None), None)
     return {
-        "thumbnails": None if thumbnails is None else sprite_sheets(thumbnails),
-        "snippets": None if snippets is None else [_truncate(str(text)) for text in snippets],
+        "thumbnails": None if thumbnails is None else sprite_sheets(options.shown(thumbnails)),
+        "snippets": None if snippets is None else _snippets_entry(snippets, options),
         "figure": _figure(studies[0]),
     }
 
@@ -202,30 +211,21 @@ def _model_names(studies: list[Study]) -> list[str]:
     return names
 
 
-def _model_entry(
-    study: Study,
-    name: str,
-    n_neighbors: int,
-    n_jobs: int | None,
-    map_graphs: dict[int, Any],
-) -> dict[str, Any]:
-    final = _moment_entry(_with_all_layers(study), n_neighbors, n_jobs, map_graphs)
-    epochs = _epochs(study, final["layers"], n_neighbors, n_jobs, map_graphs)
+def _model_entry(study: Study, name: str, options: Options) -> dict[str, Any]:
+    final = _moment_entry(_with_all_layers(study), options)
+    epochs = _epochs(study, final["layers"], options)
     return {"name": name, **final, "epochs": epochs}
 
 
-def _moment_entry(
-    study: Study, n_neighbors: int, n_jobs: int | None, map_graphs: dict[int, Any]
-) -> dict[str, Any]:
+def _moment_entry(study: Study, options: Options) -> dict[str, Any]:
     """Build the entry of a model at one epoch, or after training."""
     n_classes = len(study.class_names)
     return {
         "accuracy": finite(study.accuracy),
-        "predictions": _predictions(study),
-        "confidence": _confidence(study),
+        "predictions": _predictions(study, options),
+        "confidence": _confidence(study, options),
         "layers": [
-            layer_entry(layer, study.labels, n_classes, n_neighbors, n_jobs, map_graphs)
-            for layer in study.layers.values()
+            layer_entry(layer, study.labels, n_classes, options) for layer in study.layers.values()
         ],
         "controls": [
             {"name": str(control), "scores": {str(key): _values(s) for key, s in scores.items()}}
@@ -245,16 +245,22 @@ def _with_all_layers(study: Study) -> Study:
     return replace(study, layers=layers)
 
 
-def _predictions(study: Study) -> Packed | None:
-    return None if study.predictions is None else pack(study.predictions)
+def _predictions(study: Study, options: Options) -> Packed | None:
+    return None if study.predictions is None else pack(options.shown(study.predictions))
 
 
-def _confidence(study: Study) -> Packed | None:
+def _confidence(study: Study, options: Options) -> Packed | None:
     """Pack the predicted classes' probabilities."""
     if study.probabilities is None or study.predictions is None:
         return None
     rows = np.arange(len(study.predictions))
-    return pack_shares(np.nan_to_num(np.asarray(study.probabilities)[rows, study.predictions]))
+    sure = np.nan_to_num(np.asarray(study.probabilities)[rows, study.predictions])
+    return pack_shares(options.shown(sure))
+
+
+def _snippets_entry(snippets: Sequence[str], options: Options) -> list[str]:
+    points = range(len(snippets)) if options.points is None else options.points
+    return [_truncate(str(snippets[point])) for point in points]
 
 
 def _values(scores: Mapping[str, Any] | None) -> dict[str, float | None]:
@@ -285,11 +291,7 @@ def _measure_entry(score: Any) -> dict[str, Any]:
 
 
 def _epochs(
-    study: Study,
-    final_layers: list[dict[str, Any]],
-    n_neighbors: int,
-    n_jobs: int | None,
-    map_graphs: dict[int, Any],
+    study: Study, final_layers: list[dict[str, Any]], options: Options
 ) -> dict[str, Any] | None:
     """Build the entries of the epochs; the last one is the study itself.
 
@@ -302,9 +304,7 @@ def _epochs(
     last: list[int | None] = [None]
     if _is_same_model(study, study.epochs[epochs[-1]]):
         last = [int(epochs.pop())]
-    moments = [
-        _moment_entry(study.epochs[epoch], n_neighbors, n_jobs, map_graphs) for epoch in epochs
-    ]
+    moments = [_moment_entry(study.epochs[epoch], options) for epoch in epochs]
     for moment in moments:
         moment["layers"] = [
             {"name": entry["name"], "unchanged": True} if entry in final_layers else entry
@@ -335,6 +335,9 @@ def _figure(study: Study) -> str | None:
     """Draw the strip of maps as a fallback for browsers without WebGL."""
     from ..figures import figure_bytes
 
+    n_drawn = sum(layer.same_as is None for layer in study.layers.values())
+    if n_drawn > _MAX_FIGURE_LAYERS or len(study.class_names) > _MAX_FIGURE_CLASSES:
+        return None
     if all(layer.map is None for layer in study.layers.values()):
         return None
     with warnings.catch_warnings():
@@ -343,9 +346,17 @@ def _figure(study: Study) -> str | None:
         return image_uri(figure_bytes(study.figure(), dpi=_DPI))
 
 
-def _settings(studies: list[Study], names: list[str]) -> dict[str, str]:
+def _settings(studies: list[Study], names: list[str], options: Options) -> dict[str, str]:
     """Return the settings, versions and run times of the studies as text."""
     settings: dict[str, str] = {}
+    if options.n_neighbors < NEIGHBORS:
+        settings["neighbors stored of each sample"] = str(options.n_neighbors)
+    if options.points is not None:
+        n_shown, n_samples = len(options.points), len(studies[0].labels)
+        settings["samples shown"] = (
+            f"{n_shown:,} of {n_samples:,}, drawn in proportion to the classes; scores, confusion, "
+            "hulls and ellipses are of all samples"
+        )
     for study, name in zip(studies, names, strict=True):
         prefix = f"{name}: " if len(studies) > 1 else ""
         for heading, values in (

@@ -15,8 +15,8 @@ from .._typing import Array
 _SHEET_SIDE = 4096
 # Maximum and minimum side of a tile: the size at which it is shown, and the smallest legible one.
 _MAX_TILE, _MIN_TILE = 64, 12
-# Size limit for up to _FEW thumbnails; for more, it grows with the square root of their number.
-_MAX_BYTES, _FEW = 6_000_000, 10_000
+# Size limit for up to _FEW thumbnails; for more, it grows with the cube root of their number.
+_MAX_BYTES, _FEW = 1_900_000, 10_000
 _N_TRIAL = 400  # thumbnails on which encodings are tried
 
 
@@ -30,8 +30,8 @@ class _Encoding(NamedTuple):
 def sprite_sheets(thumbnails: Array) -> dict[str, Any]:
     """Write thumbnails to WebP sprite sheets, in as much detail as the size limit allows.
 
-    Lossless if that takes at most 6 MB (sqrt(n/10,000) times as much for more than 10,000
-    thumbnails), else with lower quality, else also smaller.
+    Lossless if that takes at most 1.9 MB (the cube root of n/10,000 times as much for more than
+    10,000 thumbnails), else with lower quality, else also smaller.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def image_uri(png: bytes) -> str:
 
 def _choose_encoding(images: Array) -> _Encoding:
     """Return the most detailed encoding within the size limit, tried on a sample."""
-    bytes_per_tile = _MAX_BYTES * max(1.0, math.sqrt(len(images) / _FEW)) / max(len(images), 1)
+    bytes_per_tile = _MAX_BYTES * max(1.0, math.cbrt(len(images) / _FEW)) / max(len(images), 1)
     sample = images[:: max(1, len(images) // _N_TRIAL)]
     side = min(max(images.shape[1:3]), _MAX_TILE)
     encoding = _Encoding(side, None)
@@ -96,7 +96,7 @@ def _choose_encoding(images: Array) -> _Encoding:
 
 def _encodings(side: int) -> Iterator[_Encoding]:
     yield _Encoding(side, None)
-    for quality in (80, 60):
+    for quality in (80, 60, 40):
         yield _Encoding(side, quality)
     while side > _MIN_TILE:
         side = max(_MIN_TILE, side * 3 // 4)

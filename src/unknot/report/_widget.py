@@ -8,6 +8,7 @@ import traitlets
 
 from .._io.text import did_you_mean
 from ..studies import Study
+from ._options import MAX_POINTS
 from ._page import static_path, to_json
 from ._payload import build_payload
 
@@ -49,9 +50,14 @@ class Widget(anywidget.AnyWidget):
         Study of another model on the same samples in the same order, for comparison.
     title : str, default=None
         Title of the page. Default: the name of the model, or the names of both.
-    n_neighbors : int, default=8
+    n_neighbors : int, default=None
         Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
-        a smaller notebook; 0 stores none.
+        a smaller notebook; 0 stores none. Default: 8, or where these take more than 4 MB, fewer,
+        but 3 at least.
+    max_points : int or None, default=100,000
+        Maximum number of samples shown. Of more, as many are drawn in proportion to the classes,
+        and the page says so; scores, confusion, hulls and ellipses are still those of all samples.
+        Increase it to see all of a large study; None shows all.
     n_jobs : int, default=None
         Number of threads. Default: all cores.
 
@@ -61,7 +67,7 @@ class Widget(anywidget.AnyWidget):
         Name of the layer shown. Assign to it to show another.
     selection : list of int
         Sorted indices of the selected samples. Assign a list or array of indices, or a boolean
-        mask, to select samples from Python.
+        mask, to select samples from Python; those that are not shown are passed over.
     layers : tuple of str
         Names of all layers.
     n_samples : int
@@ -72,8 +78,8 @@ class Widget(anywidget.AnyWidget):
     TraitError
         If `layer` is set to an unknown name, or `selection` to values that are not sample indices.
     ValueError
-        If `n_neighbors` is negative, a map is not finite, or the two studies differ in their
-        samples or classes.
+        If `n_neighbors` is negative, `max_points` is not positive, a map is not finite, or the two
+        studies differ in their samples or classes.
 
     See Also
     --------
@@ -109,13 +115,19 @@ class Widget(anywidget.AnyWidget):
         *,
         other: Study | None = None,
         title: str | None = None,
-        n_neighbors: int = 8,
+        n_neighbors: int | None = None,
+        max_points: int | None = MAX_POINTS,
         n_jobs: int | None = None,
     ) -> None:
         payload = build_payload(
-            study, other=other, title=title, n_neighbors=n_neighbors, n_jobs=n_jobs
+            study,
+            other=other,
+            title=title,
+            n_neighbors=n_neighbors,
+            max_points=max_points,
+            n_jobs=n_jobs,
         )
-        self.n_samples: int = payload["nSamples"]
+        self.n_samples: int = len(study.labels)
         self.layers: tuple[str, ...] = tuple(
             dict.fromkeys(layer["name"] for model in payload["models"] for layer in model["layers"])
         )

@@ -1,11 +1,13 @@
 import type { Context } from "../context.ts";
+import { formatBytes } from "../data/format.ts";
 import { h } from "../dom.ts";
 import { KEYS } from "./help.ts";
 
 /** How to use the page, and how what it shows was made. */
-export function about({ study }: Context): HTMLElement {
+export function about({ study, bytes }: Context): HTMLElement {
   const { settings, unknot } = study.payload;
-  const rows = flatten({ unknot, ...settings }).map(([key, value]) =>
+  const size = bytes ? { "data of this page": formatBytes(bytes) } : {};
+  const rows = flatten({ unknot, ...size, ...settings }).map(([key, value]) =>
     h("div", {}, h("dt", {}, key), h("dd", { dir: "auto" }, value)),
   );
   const keys = KEYS.map(([key, what]) =>

@@ -1,15 +1,24 @@
 import { areaY, dot, lineY, plot, ruleX } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
-import { describeScore, intervalOf, formatNumber, measureTitle, shorten } from "../data/format.ts";
+import {
+  describeScore,
+  formatNumber,
+  intervalOf,
+  measureTitle,
+  shortenMiddle,
+} from "../data/format.ts";
+import { blocksOf } from "../data/names.ts";
+import { textWidth } from "../map/names.ts";
 import type { Measure } from "../data/payload.ts";
 import { lineColors } from "../data/palette.ts";
 import { h, s } from "../dom.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
-import { type Axis, bands, curvesOf, sameLayer, seriesOf, stepNames } from "./series.ts";
+import { type Scale, drawn, drawnSpot, errorTicks, hasErrors, scaleOf } from "./scale.ts";
+import { type Axis, type Spot, bands, curvesOf, sameLayer, seriesOf, stepNames } from "./series.ts";
 
-type Drawn = (SVGSVGElement | HTMLElement) & { scale(name: string): Scale | undefined };
-interface Scale {
+type Drawn = (SVGSVGElement | HTMLElement) & { scale(name: string): PlotScale | undefined };
+interface PlotScale {
   apply(value: number): number;
   invert?(pixel: number): number;
 }
@@ -35,6 +44,14 @@ export class Chart {
   private readonly body = h("div", { class: "chart-body" });
   private readonly marks = s("g", { class: "marks" });
   private drawn: Drawn | null = null;
+  private scale: Scale = {
+    errors: false,
+    floor: 1,
+    domain: null,
+    below: [],
+    above: [],
+    beyond: new Set(),
+  };
   private key = "";
 
   constructor(ctx: Context, measure: Measure) {
@@ -64,7 +81,15 @@ export class Chart {
       ({ place }) => Object.values(place) as unknown[],
     );
     const position = axis === "layers" ? [model, epoch] : [model, layer];
-    const key = [axis, ...position, series.length > 1 ? series : "", dark, width, ...left].join();
+    const key = [
+      axis,
+      ...position,
+      series.length > 1 ? series : "",
+      dark,
+      width,
+      state.errors,
+      ...left,
+    ].join();
     if (key !== this.key) {
       this.key = key;
       this.redraw(state, axis, width, dark, left);
@@ -83,10 +108,18 @@ export class Chart {
     const curves = curvesOf(study, state, this.measure.name, axis, lineColors(dark)).filter(
       ({ name, kind }) => kind === "model" || !left.has(name),
     );
+    const scale = scaleOf(curves, state.errors && hasErrors(this.measure));
+    this.scale = scale;
     const names = stepNames(study, state.model, axis);
     const ticks = ticksOf(names, width);
-    const models = curves.filter(({ kind }) => kind === "model");
-    const others = curves.filter(({ kind }) => kind !== "model");
+    const onAxis = curves.map((curve) => ({
+      ...curve,
+      runs: curve.runs.map((run) => run.map((spot) => drawnSpot(spot, scale))),
+      bridges: curve.bridges.map((bridge) => bridge.map((spot) => drawnSpot(spot, scale))),
+    }));
+    const models = onAxis.filter(({ kind }) => kind === "model");
+    const others = onAxis.filter(({ kind, name }) => kind !== "model" && !scale.beyond.has(name));
+    const shares = errorAxis(models, scale);
     const chart = plot({
       width,
       height: HEIGHT + ticks.below,
@@ -99,21 +132,25 @@ export class Chart {
         type: "linear",
         domain: names.length > 1 ? [0, names.length - 1] : [-0.5, 0.5],
         ticks: ticks.at,
-        tickFormat: (i: number) => shorten(names[i] ?? "", LONGEST),
+        tickFormat: (i: number) => ticks.names.get(i) ?? "",
         tickRotate: ticks.turned ? ANGLE : 0,
         tickSize: 4,
         label: null,
       },
       y: {
-        nice: true,
+        nice: !scale.domain && !shares,
+        ...(scale.domain ? { domain: scale.domain } : {}),
         grid: true,
-        ticks: 4,
+        ticks: shares ? shares.map((share) => drawn(share, scale)) : 4,
         tickSize: 0,
         label: null,
-        tickFormat: axisNumber,
+        tickFormat: shares ? (_: number, i: number) => axisNumber(shares[i] ?? 0) : axisNumber,
         zero: false,
       },
       marks: [
+        ...(ticks.blocks.length
+          ? [ruleX(ticks.blocks, { stroke: "var(--line)", strokeDasharray: "1,3" })]
+          : []),
         ...models.flatMap(({ runs, color }) =>
           runs.flatMap(bands).map((band) =>
             band.length > 1
@@ -138,8 +175,9 @@ export class Chart {
                   strokeWidth: 1.25,
                   strokeDasharray: kind === "null" ? "1,3" : "5,3",
                   strokeLinecap: "round",
+                  clip: true,
                 })
-              : dot(run, { x: "at", y: "value", r: 1.75, fill: color }),
+              : dot(run, { x: "at", y: "value", r: 1.75, fill: color, clip: true }),
           ),
         ),
         ...models.flatMap(({ bridges, color }) =>
@@ -163,7 +201,8 @@ export class Chart {
     });
     const what = measureTitle(this.measure, study.payload.measures);
     const where = axis === "layers" ? epochWords(study, state) : [study.listed(state).name];
-    const words = models.map(({ name, runs }) => {
+    const told = curves.filter(({ kind }) => kind === "model");
+    const words = told.map(({ name, runs }) => {
       const list = runs.flat().map(({ at, value }) => `${names[at] ?? at} ${formatNumber(value)}`);
       return `${name}: ${list.join(", ") || "no values"}`;
     });
@@ -176,7 +215,7 @@ export class Chart {
     );
     this.drawn = chart;
     this.body.replaceChildren(chart);
-    chart.append(this.marks);
+    chart.append(this.marks, ...this.beyond(width));
     this.element.classList.toggle(
       "empty",
       curves.every(({ runs }) => !runs.length),
@@ -201,7 +240,8 @@ export class Chart {
     const [color, second] = lineColors(fleeting.get().dark);
     const at = axis === "layers" ? state.layer : (state.epoch ?? 0);
     const parts: SVGElement[] = [this.rule(x.apply(at), "here")];
-    if (!missing) parts.push(this.spot(x.apply(at), y.apply(score.value as number), color));
+    if (!missing)
+      parts.push(this.spot(x.apply(at), y.apply(drawn(score.value as number, this.scale)), color));
     const { other } = state;
     if (other && (axis === "layers" || other.model === state.model)) {
       const there = scoreOf(study, other, this.measure.name);
@@ -212,9 +252,32 @@ export class Chart {
       const own = seriesOf(study, state, axis).findIndex((each) => each.place === other);
       parts.push(this.rule(x.apply(place), "there"));
       if (there?.value != null)
-        parts.push(this.spot(x.apply(place), y.apply(there.value), own > 0 ? second : color));
+        parts.push(
+          this.spot(
+            x.apply(place),
+            y.apply(drawn(there.value, this.scale)),
+            own > 0 ? second : color,
+          ),
+        );
     }
     this.marks.replaceChildren(...parts);
+  }
+
+  /** What is beyond the axis, at its ends. */
+  private beyond(width: number): SVGElement[] {
+    const { below, above } = this.scale;
+    const x = width - MARGIN.right;
+    const label = (arrow: string, texts: string[], y: number) =>
+      texts.length
+        ? [
+            s(
+              "text",
+              { class: "beyond", x, y, "data-testid": "beyond" },
+              `${arrow} ${texts.join(", ")}`,
+            ),
+          ]
+        : [];
+    return [...label("\u2193", below, HEIGHT - 4), ...label("\u2191", above, MARGIN.top + 8)];
   }
 
   private rule(x: number, kind: string): SVGElement {
@@ -234,23 +297,65 @@ export class Chart {
   }
 }
 
-/** Which ticks are named, whether their names are turned, and the room they take. */
-export function ticksOf(
-  names: string[],
-  width: number,
-): { at: number[]; turned: boolean; below: number } {
+export interface Ticks {
+  at: number[];
+  /** What stands under them. */
+  names: Map<number, string>;
+  turned: boolean;
+  /** The room that they take. */
+  below: number;
+  /** Between the blocks that stand in place of the layers. */
+  blocks: number[];
+}
+
+/** Which ticks are named: all, or the blocks where these are too many, or some. */
+export function ticksOf(names: string[], width: number): Ticks {
   const widths = names.map((name) => Math.min(LONGEST, [...name].length) * LETTER);
-  const longest = Math.max(...widths);
   const cell = (width - MARGIN.left - MARGIN.right) / Math.max(1, names.length - 1);
   const free = widths.every((own, i) => (own + (widths[i + 1] ?? 0)) / 2 + GAP <= cell);
-  if (free || names.length < 2) return { at: [...names.keys()], turned: false, below: BELOW };
+  const all = [...names.keys()];
+  if (free || names.length < 2)
+    return { at: all, names: short(all, names), turned: false, below: BELOW, blocks: [] };
   const every = Math.max(1, Math.ceil(TURNED / cell));
-  const at = [...names.keys()].filter((i) => i % every === 0);
+  const blocks = every > 1 ? blocksOf(names) : [];
+  const labels = new Map(blocks.map(({ name, start }) => [start, name]));
+  const at = blocks.length ? apart([...labels.keys()], cell) : all.filter((i) => i % every === 0);
+  const shown = short(
+    at,
+    names.map((name, i) => labels.get(i) ?? name),
+  );
+  const longest = Math.max(...[...shown.values()].map((name) => [...name].length * LETTER));
   return {
     at,
+    names: shown,
     turned: true,
     below: BELOW + Math.round(longest * Math.sin((-ANGLE * Math.PI) / 180)),
+    blocks: blocks.slice(1).map(({ start }) => start - 0.5),
   };
+}
+
+/** Those with room for a turned name after the one before. */
+function apart(places: number[], cell: number): number[] {
+  const kept: number[] = [];
+  for (const place of places) {
+    const last = kept.at(-1);
+    if (last === undefined || (place - last) * cell >= TURNED) kept.push(place);
+  }
+  return kept;
+}
+
+function short(at: number[], names: string[]): Map<number, string> {
+  const width = (text: string) => textWidth(text, 11, 400);
+  return new Map(at.map((i) => [i, shortenMiddle(names[i] ?? "", LONGEST * LETTER, width)]));
+}
+
+/** Round shares for an axis of errors; null where it is none. */
+function errorAxis(models: { runs: Spot[][] }[], scale: Scale): number[] | null {
+  if (!scale.errors) return null;
+  const values = models.flatMap(({ runs }) => runs.flat().map(({ value }) => value));
+  if (!values.length) return null;
+  const [low, high] = scale.domain ?? [Math.min(...values), Math.max(...values)];
+  return errorTicks(scale, low, high, HEIGHT - MARGIN.top);
 }
 
 function axisNumber(value: number): string {

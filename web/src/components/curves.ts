@@ -5,6 +5,7 @@ import type { Measure } from "../data/payload.ts";
 import { bdi, freshId, h, press, s } from "../dom.ts";
 import { Chart } from "./chart.ts";
 import { epochWords } from "./places.ts";
+import { hasErrors } from "./scale.ts";
 import { type Axis, seriesOf } from "./series.ts";
 
 /** Small charts of the chosen measures over the layers. */
@@ -26,6 +27,19 @@ export function curves(ctx: Context): HTMLElement {
     return button;
   });
   axes.append(...buttons);
+  const errors = h(
+    "button",
+    {
+      type: "button",
+      title:
+        "Draw shares by the logarithm of what they lack of 1: from 0.90 to 0.99 is as far as from 0.99 to 0.999",
+      "data-testid": "scale-errors",
+      onclick: () => change(ctx, { errors: !ctx.store.get().errors }),
+    },
+    "log of errors",
+  );
+  errors.hidden = !study.payload.measures.some(hasErrors);
+  ctx.onDestroy(ctx.store.watch(["errors"], (state) => press(errors, state.errors)));
   const hasEpochs = study.models.some(({ epochs }) => (epochs?.epochs.length ?? 0) > 1);
   axes.hidden = !hasEpochs;
 
@@ -68,7 +82,9 @@ export function curves(ctx: Context): HTMLElement {
       axis === "layers"
         ? epochWords(study, state).map((words) => `at ${words}`)
         : ["of ", bdi(study.listed(state).name)];
-    heading.replaceChildren(`Scores over the ${axis} `, ...where);
+    const several = study.models.some(({ layers, epochs }) => layers.length > 1 || epochs);
+    const over = several ? `Scores over the ${axis} ` : "Scores ";
+    heading.replaceChildren(over, ...where);
     key.replaceChildren(...keyEntries(ctx, axis, left, leave));
   };
   ctx.onDestroy(ctx.store.watch(["measures"], choose));
@@ -87,7 +103,7 @@ export function curves(ctx: Context): HTMLElement {
   return h(
     "section",
     { class: "curves", "aria-labelledby": id, "data-testid": "curves" },
-    h("div", { class: "title-row" }, heading, axes, key),
+    h("div", { class: "title-row" }, heading, axes, errors, key),
     grid,
     chooser(ctx),
   );

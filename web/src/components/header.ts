@@ -6,6 +6,13 @@ import type { Study } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { seriesOf } from "./series.ts";
 
+/** What to do, where there is something to slide through. */
+function intro(study: Study): string {
+  const several = study.models.some(({ layers, epochs }) => layers.length > 1 || epochs);
+  if (several) return study.values ? INTRO_VALUES : INTRO;
+  return study.values ? "Each dot is one sample, colored by its value." : "Each dot is one sample.";
+}
+
 const INTRO = "Each dot is one sample. Slide through the layers and watch the classes come apart.";
 
 const INTRO_VALUES =
@@ -14,11 +21,17 @@ const INTRO_VALUES =
 /** What the page is about, in one line, and the light switch. */
 export function header(ctx: Context): HTMLElement {
   const { payload, classNames, n } = ctx.study;
-  const facts: (Node | string)[] = [plural(n, "sample", "samples")];
+  const facts: (Node | string)[] = [
+    payload.sampled
+      ? `${formatCount(n)} of ${plural(payload.sampled.of, "sample", "samples")}, drawn by class`
+      : plural(n, "sample", "samples"),
+  ];
   const range = payload.values?.range.map((end) => formatNumber(end));
   facts.push(
     range ? `values from ${range.join(" to ")}` : plural(classNames.length, "class", "classes"),
   );
+  const { drawn } = ctx.study;
+  if (drawn) facts.push(`${formatCount(drawn.length)} as dots, all as a density`);
   if (payload.unlabeled) facts.push(`${formatCount(payload.unlabeled)} unlabeled`);
   const line = h("p", { class: "facts-line", "data-testid": "facts" });
   const draw = (state: ViewState) => {
@@ -56,7 +69,7 @@ export function header(ctx: Context): HTMLElement {
       {},
       h("h1", { dir: "auto" }, payload.title),
       line,
-      h("p", { class: "intro" }, ctx.study.values ? INTRO_VALUES : INTRO),
+      h("p", { class: "intro" }, intro(ctx.study)),
     ),
     h("div", { class: "buttons" }, ask, light),
   );

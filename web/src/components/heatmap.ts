@@ -1,5 +1,6 @@
 import { type Context, change, deferred } from "../context.ts";
-import { formatPercent, shorten, shortenMiddle } from "../data/format.ts";
+import type { Confusion, Pair } from "../data/confusion.ts";
+import { formatCount, formatPercent, shorten, shortenMiddle } from "../data/format.ts";
 import { heatColor, inkOn } from "../data/palette.ts";
 import { bdi, freshId, h, s } from "../dom.ts";
 import { textWidth } from "../map/names.ts";
@@ -19,17 +20,12 @@ const FAINTEST = 0.08;
 const SCALE = 200;
 const APART = 38;
 const ROUND = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1];
+/** How many strengths of color many cells have. */
+const STRENGTHS = 32;
 const CELL = 30;
 /** Pixels of the names of rows and columns: their size, and their room. */
 const NAME_SIZE = 11;
 const NAME_ROOM = 80;
-
-export interface Pair {
-  a: number;
-  b: number;
-  /** Mean share of either's neighbors that are of the other. */
-  share: number;
-}
 
 /** Which classes have each other's points as neighbors; a click shows a pair alone. */
 export function heatmap(ctx: Context): HTMLElement {
@@ -59,8 +55,9 @@ export function heatmap(ctx: Context): HTMLElement {
   const cursor: [number, number] = [0, 0];
   const draw = () => {
     const state = ctx.store.get();
-    const confusion = alone ? null : ctx.study.layer(state).confusion;
-    where.textContent = alone || !confusion ? "" : `At ${placeName(ctx.study, state)}.`;
+    const confusion = alone ? null : ctx.study.confusion(state);
+    const most = ctx.study.classNames.length > MOST ? mostWords(ctx.study.classNames.length) : "";
+    where.textContent = alone || !confusion ? "" : `At ${placeName(ctx.study, state)}.${most}`;
     if (!alone)
       missing.textContent = `Neighbors of classes are not measured ${hereWords(ctx.study, state)}.`;
     element.classList.toggle("empty", !confusion);
@@ -70,17 +67,22 @@ export function heatmap(ctx: Context): HTMLElement {
     const drawn = table(ctx, confusion, state, readout, cursor);
     picture.replaceChildren(drawn);
     bar.replaceChildren(...scale(ctx.study.greatestConfusion, ctx.fleeting.get().dark));
-    if (visited) drawn.focus();
+    if (visited) drawn.focus({ preventScroll: true });
     const focused = document.activeElement?.getAttribute("data-testid");
-    list.replaceChildren(...worstPairs(confusion, PAIRS).map((pair) => item(ctx, pair, state)));
+    list.replaceChildren(...confusion.worstPairs(PAIRS).map((pair) => item(ctx, pair, state)));
     if (focused?.startsWith("pair-")) {
-      list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
+      list.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus({ preventScroll: true });
     }
   };
   const later = deferred(ctx, draw);
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "classes"], later));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && later()));
   return element;
+}
+
+/** That not all classes have a row. */
+function mostWords(classes: number): string {
+  return ` The ${MOST} most tangled of ${formatCount(classes)} classes; the pairs are of all.`;
 }
 
 const DIRECTIONS =
@@ -96,12 +98,12 @@ const STEPS: Record<string, [number, number]> = {
 
 function table(
   ctx: Context,
-  confusion: number[][],
+  confusion: Confusion,
   state: ViewState,
   readout: HTMLElement,
   cursor: [number, number],
 ): SVGElement {
-  const rows = mostTangled(confusion, MOST);
+  const rows = confusion.mostTangled(MOST);
   const names = ctx.study.classNames;
   const many = rows.length > WORDS;
   const cell = many ? Math.max(5, Math.min(18, 480 / rows.length)) : CELL;
@@ -128,44 +130,12 @@ function table(
     svg.append(s("rect", { class: "cells", x: margin, y: margin, width: length, height: length }));
   }
   svg.style.maxWidth = `${Math.round(side * 1.25)}px`;
-  rows.forEach((i, row) => {
-    rows.forEach((j, column) => {
-      const share = at(confusion, i, j);
-      const strength = i === j ? 0 : strengthOf(share, most);
-      if (many && i !== j && strength < FAINTEST) return;
-      const on =
-        chosen.size > 0 && chosen.has(i) && chosen.has(j) && (i !== j || chosen.size === 1);
-      const x = margin + column * cell;
-      const y = margin + row * cell;
-      const rect = s("rect", {
-        x,
-        y,
-        width: cell - gap,
-        height: cell - gap,
-        rx: many ? 0 : 3,
-        class: `${i === j ? "own" : "cell"}${on ? " on" : ""}`,
-        "data-testid": `cell-${i}-${j}`,
-      });
-      const fill = heatColor(strength, dark);
-      if (i !== j) rect.style.fill = fill;
-      svg.append(rect);
-      if (!many && (i === j || share >= 0.0005)) {
-        const middle = (cell - gap) / 2;
-        const kind = i === j ? "own-text" : "cell-text";
-        const text = s("text", { x: x + middle, y: y + middle, class: kind }, percent(share));
-        if (i !== j) text.style.fill = inkOn(fill);
-        svg.append(text);
-      }
-    });
-    if (named) {
-      const name = short[row] as string;
-      const along = margin + row * cell + (cell - gap) / 2;
-      svg.append(s("text", { x: margin - 6, y: along, class: "row-name" }, name));
-      const turned = longest > cell - gap - 4 ? `rotate(-90 ${along} ${margin - 6})` : null;
-      const kind = turned ? "column-name turned" : "column-name";
-      svg.append(s("text", { x: along, y: margin - 6, class: kind, transform: turned }, name));
-    }
-  });
+  const place = (index: number) => margin + index * cell;
+  const isOn = (i: number, j: number) =>
+    chosen.has(i) && chosen.has(j) && (i !== j || chosen.size === 1);
+  const look: Look = { cell, gap, place, isOn, dark, most };
+  svg.append(...(many ? manyCells(confusion, rows, look) : fewCells(confusion, rows, look)));
+  if (named) svg.append(...headings(short, longest, look, margin));
   const target = (event: MouseEvent): [number, number] | null => {
     const box = svg.getBoundingClientRect();
     const index = (offset: number) =>
@@ -220,6 +190,98 @@ function table(
   return svg;
 }
 
+/** How the cells of a table are drawn. */
+interface Look {
+  cell: number;
+  gap: number;
+  /** The left edge of a column, or the upper one of a row. */
+  place(index: number): number;
+  isOn(i: number, j: number): boolean;
+  dark: boolean;
+  most: number;
+}
+
+/** Cells that say their percentages. */
+function fewCells(confusion: Confusion, rows: number[], look: Look): SVGElement[] {
+  const { cell, gap, place, isOn, dark, most } = look;
+  const found: SVGElement[] = [];
+  rows.forEach((i, row) => {
+    rows.forEach((j, column) => {
+      const share = confusion.at(i, j);
+      const own = i === j;
+      const rect = s("rect", {
+        x: place(column),
+        y: place(row),
+        width: cell - gap,
+        height: cell - gap,
+        rx: 3,
+        class: `${own ? "own" : "cell"}${isOn(i, j) ? " on" : ""}`,
+        "data-testid": `cell-${i}-${j}`,
+      });
+      const fill = heatColor(own ? 0 : strengthOf(share, most), dark);
+      if (!own) rect.style.fill = fill;
+      found.push(rect);
+      if (!own && share < 0.0005) return;
+      const middle = (cell - gap) / 2;
+      const kind = own ? "own-text" : "cell-text";
+      const text = s(
+        "text",
+        { x: place(column) + middle, y: place(row) + middle, class: kind },
+        percent(share),
+      );
+      if (!own) text.style.fill = inkOn(fill);
+      found.push(text);
+    });
+  });
+  return found;
+}
+
+/** Many cells as one outline for each of some strengths, which takes a tenth of the time. */
+function manyCells(confusion: Confusion, rows: number[], look: Look): SVGElement[] {
+  const { cell, gap, place, isOn, dark, most } = look;
+  const at = new Map(rows.map((index, row) => [index, row]));
+  const paths = new Array<string>(STRENGTHS + 1).fill("");
+  const side = cell - gap;
+  const box = (row: number, column: number) =>
+    `M${round(place(column))} ${round(place(row))}h${side}v${side}h${-side}z`;
+  confusion.each((i, j, share) => {
+    const [row, column] = [at.get(i), at.get(j)];
+    if (row === undefined || column === undefined || i === j) return;
+    const strength = strengthOf(share, most);
+    if (strength < FAINTEST) return;
+    const level = Math.round(strength * STRENGTHS);
+    paths[level] = (paths[level] as string) + box(row, column);
+  });
+  const cells = paths.flatMap((d, level) => {
+    if (!d) return [];
+    const path = s("path", { d, class: "cell" });
+    path.style.fill = heatColor(level / STRENGTHS, dark);
+    return [path];
+  });
+  const own = s("path", { class: "own", d: rows.map((_, row) => box(row, row)).join("") });
+  const on = rows.flatMap((i, row) =>
+    rows.flatMap((j, column) => (isOn(i, j) ? [box(row, column)] : [])),
+  );
+  return [...cells, own, ...(on.length ? [s("path", { class: "on", d: on.join("") })] : [])];
+}
+
+function headings(short: string[], longest: number, look: Look, margin: number): SVGElement[] {
+  const { cell, gap, place } = look;
+  return short.flatMap((name, row) => {
+    const along = place(row) + (cell - gap) / 2;
+    const turned = longest > cell - gap - 4 ? `rotate(-90 ${along} ${margin - 6})` : null;
+    const kind = turned ? "column-name turned" : "column-name";
+    return [
+      s("text", { x: margin - 6, y: along, class: "row-name" }, name),
+      s("text", { x: along, y: margin - 6, class: kind, transform: turned }, name),
+    ];
+  });
+}
+
+function round(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
 /** How strong the color of a share is: its root, so that small shares are told apart too. */
 export function strengthOf(share: number, greatest: number): number {
   return greatest > 0 ? Math.sqrt(Math.min(1, share / greatest)) : 0;
@@ -255,9 +317,9 @@ function scale(greatest: number, dark: boolean): HTMLElement[] {
   return [h("span", { class: "hint" }, "Share of neighbors, one scale for all layers"), body];
 }
 
-function sentence({ study }: Context, confusion: number[][], [i, j]: [number, number]): Node[] {
+function sentence({ study }: Context, confusion: Confusion, [i, j]: [number, number]): Node[] {
   const name = (index: number) => h("b", {}, bdi(study.classNames[index] ?? ""));
-  const share = formatPercent(at(confusion, i, j));
+  const share = formatPercent(confusion.at(i, j));
   if (i === j)
     return [h("span", {}, `${share} of the neighbors of `, name(i), " are of its own class.")];
   return [h("span", {}, `${share} of the neighbors of `, name(i), " are of class ", name(j), ".")];
@@ -296,30 +358,7 @@ function toggle(ctx: Context, [a, b]: [number, number]): void {
   const now = ctx.store.get().classes;
   const already = now?.length === wanted.length && wanted.every((i) => now.includes(i));
   change(ctx, { classes: already ? null : wanted });
-}
-
-export function worstPairs(confusion: number[][], count: number): Pair[] {
-  const pairs: Pair[] = [];
-  for (let a = 0; a < confusion.length; a++) {
-    for (let b = a + 1; b < confusion.length; b++) {
-      const share = (at(confusion, a, b) + at(confusion, b, a)) / 2;
-      if (share > 0) pairs.push({ a, b, share });
-    }
-  }
-  return pairs.sort((p, q) => q.share - p.share || p.a - q.a || p.b - q.b).slice(0, count);
-}
-
-/** The classes with the most neighbors of others, in the order of the classes. */
-export function mostTangled(confusion: number[][], count: number): number[] {
-  const all = confusion.map((_, i) => i);
-  if (all.length <= count) return all;
-  const worst = all.sort((i, j) => at(confusion, i, i) - at(confusion, j, j)).slice(0, count);
-  return worst.sort((i, j) => i - j);
-}
-
-function at(confusion: number[][], row: number, column: number): number {
-  const share = confusion[row]?.[column];
-  return share !== undefined && Number.isFinite(share) ? share : 0;
+  if (!already) ctx.reveal(null);
 }
 
 /** Short enough for a cell: "<.1", "4.1", "98". */

@@ -37,12 +37,15 @@ export function held(ctx: Context): HTMLElement {
       return;
     }
     const near = ctx.study.neighbors(state, focus);
+    const { classes } = state;
+    const hidden = classes !== null && !classes.includes(ctx.study.labels[focus] as number);
     body.replaceChildren(
       pointCard(ctx, state, focus, 84),
+      hidden ? h("p", { class: "hint" }, "Its class is not shown on the map now.") : "",
       near.length ? neighbors(ctx, near, state) : "",
     );
   };
-  ctx.onDestroy(ctx.store.watch(["focus", "model", "layer", "epoch"], draw));
+  ctx.onDestroy(ctx.store.watch(["focus", "model", "layer", "epoch", "classes"], draw));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return element;
 }
@@ -61,7 +64,7 @@ function neighbors(ctx: Context, near: number[], place: Place): HTMLElement {
 function neighbor(ctx: Context, point: number): HTMLElement {
   const { study, sprites } = ctx;
   const snippet = study.payload.snippets?.[point];
-  const words = sprites ? null : (snippet ?? `#${point}`);
+  const words = sprites ? null : (snippet ?? `#${study.sampleOf(point)}`);
   const dot = h("i", { class: "dot" });
   const { categories, colors } = coloring(
     study,
@@ -74,8 +77,11 @@ function neighbor(ctx: Context, point: number): HTMLElement {
     "button",
     {
       type: "button",
-      title: `Sample ${point}, ${name}: hold this point`,
-      onclick: () => change(ctx, { focus: point }),
+      title: `Sample ${study.sampleOf(point)}, ${name}: hold this point`,
+      onclick: () => {
+        change(ctx, { focus: point });
+        ctx.reveal(point);
+      },
     },
     sprites?.thumb(point, 40),
     h("span", { class: "class-name" }, dot, bdi(shorten(name, NAME))),

@@ -11,6 +11,7 @@ export const KEYS: [string, string][] = [
   ["Ctrl, Alt", "held at the end of a lasso: add to the selection, take away"],
   ["N", "names of the classes on or off"],
   ["Esc", "leave the lasso, let a point go, clear the selection, show all classes"],
+  ["Enter", "on the map: hold the point nearest to its middle"],
   ["?", "this help"],
 ];
 
@@ -19,6 +20,10 @@ const WAYS: [string, string][] = [
   [
     "Point",
     "at a dot to see its sample, label, prediction and neighbors; click it to keep it in view.",
+  ],
+  [
+    "Find",
+    "points by class, text or condition, to select them: wrong, NH < 0.5, confidence > 0.9, predicted: cat, moved > 0.3 between fc1 and conv2 (as a share of the map's width), #17; several at once, or with “not” before one.",
   ],
   ["Draw", "a lasso round points: they stay selected through the layers, and can be saved."],
   ["Click", "a class, or a cell of the table of confusions, to see one class or a pair alone."],
@@ -43,6 +48,14 @@ const WORDS: [string, string][] = [
     "where this class is densest, most points around are of other classes: it has no place of its own.",
   ],
   [
+    "contours",
+    "outlines of where a class is densest: the inner one holds half of its points, the outer one nine tenths.",
+  ],
+  [
+    "log of errors",
+    "shares drawn by the logarithm of what they lack of 1: from 0.90 to 0.99 is as far as from 0.99 to 0.999.",
+  ],
+  [
     "thin dashes",
     "in a curve: between layers of a model that stand apart on the axis of another. A gap: no value there.",
   ],
@@ -52,6 +65,12 @@ const WORDS: [string, string][] = [
 
 /** What can be done here, and with which keys. */
 export function help({ fleeting, onDestroy }: Context): HTMLElement {
+  const single = h("input", {
+    type: "checkbox",
+    "data-testid": "shortcuts",
+    onchange: () => fleeting.set({ shortcuts: single.checked }),
+  });
+  single.checked = fleeting.get().shortcuts;
   const id = freshId("help");
   const list = (items: [string, string][], key: boolean) =>
     h(
@@ -81,6 +100,12 @@ export function help({ fleeting, onDestroy }: Context): HTMLElement {
     list(WORDS, false),
     h("h3", {}, "Keys"),
     list(KEYS, true),
+    h(
+      "label",
+      { class: "hint" },
+      single,
+      " single letters and signs do this; without, only the arrows, Space and Esc do",
+    ),
   );
   dialog.addEventListener("close", () => fleeting.set({ help: false }));
   dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());

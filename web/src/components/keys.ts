@@ -13,6 +13,7 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
   const listener = (event: Event) => {
     const { key, ctrlKey, metaKey, altKey, defaultPrevented } = event as KeyboardEvent;
     if (ctrlKey || metaKey || altKey || defaultPrevented) return;
+    const { shortcuts } = ctx.fleeting.get();
     const from = event.target instanceof Element ? event.target : null;
     if (key === "ArrowRight" || key === "ArrowLeft") {
       if (from?.closest(TAKES_ARROWS)) return;
@@ -26,19 +27,19 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
         playing ?? (ctx.study.model(ctx.store.get().model).layers.length > 1 ? "layer" : "epoch"),
       );
     } else if (key === "l") {
-      if (from?.closest(TYPED)) return;
+      if (from?.closest(TYPED) || !shortcuts) return;
       ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });
     } else if (key === "n") {
-      if (from?.closest(TYPED)) return;
+      if (from?.closest(TYPED) || !shortcuts) return;
       change(ctx, { names: !ctx.store.get().names });
     } else if (key in ZOOMS) {
-      if (from?.closest(TYPED)) return;
+      if (from?.closest(TYPED) || !shortcuts) return;
       ctx.zoom(ZOOMS[key] ?? null);
     } else if (key === "?") {
-      if (from?.closest(TYPED)) return;
+      if (from?.closest(TYPED) || !shortcuts) return;
       ctx.fleeting.set({ help: !ctx.fleeting.get().help });
     } else if (key === "Escape") {
-      if (ctx.fleeting.get().help) return;
+      if (ctx.fleeting.get().help || from?.closest(TYPED)) return;
       stepOut(ctx);
     } else return;
     event.preventDefault();
@@ -55,6 +56,6 @@ export function stepOut(ctx: Context): void {
   if (playing) fleeting.set({ playing: null });
   else if (lasso) fleeting.set({ lasso: false });
   else if (focus !== null) change(ctx, { focus: null });
-  else if (selection.length) change(ctx, { selection: [] });
+  else if (selection.length) change(ctx, { selection: [], find: "" });
   else if (classes) change(ctx, { classes: null });
 }

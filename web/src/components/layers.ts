@@ -8,11 +8,13 @@ export function layerSteps(
   { study }: Context,
   { model, epoch }: Pick<Place, "model" | "epoch">,
 ): Step[] {
+  const { names } = study.shortNames(model);
   return study.model(model).layers.map(({ name, sameAs, map }, layer) => {
     const grayed = !study.hasMap({ model, layer, epoch });
     const view = sameAs !== null && !map ? `a view of ${sameAs}` : null;
     return {
       name,
+      short: names[layer] ?? name,
       grayed,
       remark: grayed ? ["no map", ...epochWords(study, { model, epoch })].join(" at ") : view,
     };
@@ -26,8 +28,10 @@ export function epochSteps(
 ): Step[] {
   return Array.from({ length: study.epochs(model) }, (_, epoch) => {
     const grayed = !study.hasMap({ model, layer, epoch });
+    const name = study.epochName(model, epoch);
     return {
-      name: study.epochName(model, epoch),
+      name,
+      short: name,
       grayed,
       remark: grayed ? "no map of this layer" : null,
     };

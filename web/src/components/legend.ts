@@ -1,15 +1,28 @@
 import { type Context, change } from "../context.ts";
-import { formatCount, formatNumber, measureTitle } from "../data/format.ts";
+import { formatCount, formatNumber, measureTitle, plural } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
 import { UNLABELED } from "../data/study.ts";
 import { bdi, h, press, s } from "../dom.ts";
-import { type LegendEntry, coloring, countShown } from "../map/coloring.ts";
+import { type Coloring, type LegendEntry, coloring, countShown, shown } from "../map/coloring.ts";
+import { CONTOURED } from "../map/contours.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
 import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
+import { type Trend, sparkline, trendOf } from "./sparkline.ts";
 
 /** Names of more characters get a row of their own. */
 const LONG = 9;
 const MANY = 12;
+/** More rows than this are found by a search, or by another order. */
+const MOST = 100;
+
+const ORDERS = {
+  class: "in their order",
+  name: "by name",
+  points: "by points",
+  low: "least score first",
+  high: "greatest score first",
+} as const;
+type Order = keyof typeof ORDERS;
 
 /** What the colors and lines mean, with the score of each class; classes can be shown alone. */
 export function legend(ctx: Context): HTMLElement {
@@ -19,6 +32,28 @@ export function legend(ctx: Context): HTMLElement {
   const bar = h("div", { class: "value-bar", "data-testid": "value-bar" });
   const lines = h("ul", { class: "line-entries" });
   const hint = h("p", { class: "hint" });
+  const more = h("p", { class: "hint", "data-testid": "legend-more" });
+  const search = h("input", {
+    type: "search",
+    placeholder: "Find a class",
+    "aria-label": "Find a class",
+    "data-testid": "legend-search",
+    oninput: () => draw(),
+  });
+  const order = h(
+    "select",
+    { "aria-label": "Order of the classes", "data-testid": "legend-order", onchange: () => draw() },
+    ...Object.entries(ORDERS).map(([value, text]) => h("option", { value }, text)),
+  );
+  const tools = h("div", { class: "legend-tools" }, search, order);
+  let lastTrend: { key: string; trend: Trend | null } | null = null;
+  const trend = (state: ViewState, scored: ClassScores | null): Trend | null => {
+    if (!scored) return null;
+    const key = [scored.measure, state.model, state.epoch].join();
+    if (lastTrend?.key !== key)
+      lastTrend = { key, trend: trendOf(ctx.study, state, scored.measure) };
+    return lastTrend.trend;
+  };
   const draw = () => {
     const state = ctx.store.get();
     const { dark } = ctx.fleeting.get();
@@ -29,7 +64,9 @@ export function legend(ctx: Context): HTMLElement {
     title.textContent = differ ? `${colors.title} (left); ${other.title} (right)` : colors.title;
     const ofClasses = entries[0]?.class !== null;
     const scored = state.color === "class" ? scoresOfClasses(ctx, state) : null;
+    const many = ofClasses && entries.length > 2 * MANY;
     heads.replaceChildren(
+      scored && many ? h("span", {}, "over the layers") : "",
       h("span", {}, state.classes ? "points shown" : "points"),
       scored ? h("span", { title: scored.title }, scored.short) : "",
     );
@@ -37,29 +74,50 @@ export function legend(ctx: Context): HTMLElement {
     // With two maps, the numbers of one of them would mislead.
     const uncounted = state.other !== null && state.color !== "class";
     list.classList.toggle("uncounted", uncounted);
-    heads.hidden =
-      uncounted ||
-      colors.ends !== null ||
-      entries.length > 2 * MANY ||
-      (!scored && entries.length > MANY);
-    list.classList.toggle("many", entries.length > 2 * MANY);
+    heads.hidden = uncounted || colors.ends !== null;
+    list.classList.toggle("many", many);
     list.classList.toggle(
       "single",
-      scored !== null || !ofClasses || entries.some(({ label }) => [...label].length > LONG),
+      scored !== null ||
+        many ||
+        !ofClasses ||
+        entries.some(({ label }) => [...label].length > LONG),
     );
     const { ends } = colors;
     bar.hidden = !ends;
     if (ends) bar.replaceChildren(...gradient(colors.colors.slice(0, -1), ends));
-    const listed = ends ? entries.filter(({ label }) => label === UNLABELED) : entries;
-    list.replaceChildren(...listed.map((entry) => item(ctx, entry, scored)));
-    if (focused) list.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)?.focus();
-    lines.replaceChildren(...state.overlays.map(line));
+    tools.hidden = !many;
+    for (const option of order.options)
+      option.hidden = !scored && (option.value === "low" || option.value === "high");
+    const places = [...entries.keys()].filter((i) => !ends || entries[i]?.label === UNLABELED);
+    const found = many
+      ? sorted(
+          places.filter((i) => matches(entries[i] as LegendEntry, search.value)),
+          entries,
+          order.value as Order,
+          scored,
+        )
+      : places;
+    const listed = found.slice(0, MOST);
+    const over = many ? trend(state, scored) : null;
+    const fresh = listed.map((i) => {
+      const entry = entries[i] as LegendEntry;
+      return entry.class === null
+        ? category(ctx, colors, entry, i)
+        : item(ctx, entry, scored, over);
+    });
+    list.replaceChildren(...fresh);
+    if (focused)
+      list
+        .querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)
+        ?.focus({ preventScroll: true });
+    more.hidden = listed.length === places.length;
+    more.textContent = told(listed.length, found.length, search.value);
+    const count = state.classes?.length ?? ctx.study.classNames.length;
+    lines.replaceChildren(...state.overlays.map((overlay) => line(overlay, count)));
     lines.hidden = !state.overlays.length;
-    hint.hidden = !ofClasses || entries.length < 2;
-    hint.textContent =
-      state.color === "prediction"
-        ? "Click a class to see the points labeled so; Ctrl-click for several."
-        : "Click a class to see it alone; Ctrl-click for several.";
+    hint.hidden = entries.length < 2 || ends !== null;
+    hint.replaceChildren(...directions(state, ofClasses));
   };
   ctx.onDestroy(
     ctx.store.watch(
@@ -73,10 +131,51 @@ export function legend(ctx: Context): HTMLElement {
     { class: "legend", "aria-label": "Legend" },
     h("div", { class: "legend-head" }, title, heads),
     bar,
+    tools,
     list,
+    more,
     lines,
     hint,
   );
+}
+
+/** What a click does; where there are no keys to hold, nothing of them. */
+function directions(state: ViewState, ofClasses: boolean): (Node | string)[] {
+  const several = h("span", { class: "with-keys" }, " Ctrl-click for several.");
+  if (!ofClasses) return ["Click a row to select its points.", several];
+  return state.color === "prediction"
+    ? ["Click a class to see the points labeled so.", several]
+    : ["Click a class to see it alone.", several];
+}
+
+function told(listed: number, found: number, wanted: string): string {
+  if (found > listed)
+    return `${formatCount(listed)} of ${formatCount(found)} classes: search, or change the order, to see others.`;
+  return wanted ? `${plural(found, "class", "classes")} with “${wanted}”.` : "";
+}
+
+function matches({ label }: LegendEntry, wanted: string): boolean {
+  return label.toLocaleLowerCase().includes(wanted.trim().toLocaleLowerCase());
+}
+
+/** The entries in the order that was chosen; those without a score last. */
+export function sorted(
+  places: number[],
+  entries: LegendEntry[],
+  order: Order,
+  scored: Pick<ClassScores, "values"> | null,
+): number[] {
+  const entry = (i: number) => entries[i] as LegendEntry;
+  const score = (i: number) => scored?.values[entry(i).class ?? -1] ?? null;
+  const by: Record<Order, (a: number, b: number) => number> = {
+    class: (a, b) => a - b,
+    name: (a, b) => entry(a).label.localeCompare(entry(b).label, "en", { numeric: true }),
+    points: (a, b) => entry(b).count - entry(a).count,
+    low: (a, b) => (score(a) ?? Infinity) - (score(b) ?? Infinity),
+    high: (a, b) => (score(b) ?? -Infinity) - (score(a) ?? -Infinity),
+  };
+  const wanted = (order === "low" || order === "high") && !scored ? "class" : order;
+  return [...places].sort((a, b) => by[wanted](a, b) || a - b);
 }
 
 /** The colors of numbers from the least to the greatest, with these. */
@@ -89,6 +188,7 @@ function gradient(colors: string[], [low, high]: [number, number]): HTMLElement[
 }
 
 interface ClassScores {
+  measure: string;
   title: string;
   short: string;
   values: (number | null)[];
@@ -102,7 +202,7 @@ function scoresOfClasses({ study }: Context, state: ViewState): ClassScores | nu
     const values = scoreOf(study, state, name)?.perClass;
     if (!measure || !values) continue;
     const title = `${measureTitle(measure, study.payload.measures)}, of each class`;
-    return { title, short: shortTitle(measure), values };
+    return { measure: name, title, short: shortTitle(measure), values };
   }
   return null;
 }
@@ -111,42 +211,78 @@ function shortTitle({ name, title }: Measure): string {
   return name === "neighborhood_hit" ? "NH" : name === "map_neighborhood_hit" ? "NH on map" : title;
 }
 
-function item(
-  ctx: Context,
-  { label, color, count, class: index }: LegendEntry,
-  scored: ClassScores | null,
-): HTMLElement {
+function dotOf(color: string): HTMLElement {
   const dot = h("i", { class: "dot" });
   dot.style.background = color;
-  const amount = h("span", { class: "count" }, formatCount(count));
-  if (index === null)
-    return h("li", {}, h("span", { class: "entry" }, dot, h("span", {}, label), amount));
-  const { classes } = ctx.store.get();
+  return dot;
+}
+
+/** A row of what is no class, such as "wrong": a click selects its points. */
+function category(
+  ctx: Context,
+  { categories }: Coloring,
+  { label, color, count }: LegendEntry,
+  index: number,
+): HTMLElement {
   const button = h(
     "button",
     {
       type: "button",
-      class: classes && !classes.includes(index) ? "entry off" : "entry",
+      class: "entry",
+      title: `Select these points: ${label}`,
+      "data-testid": `category-${index}`,
+      onclick: (event) => {
+        const { selection, classes } = ctx.store.get();
+        const { ctrlKey, metaKey, shiftKey } = event as MouseEvent;
+        const points = shown(ctx.study, classes) ?? [...categories.keys()];
+        const found = points.filter((i) => categories[i] === index);
+        const adds = ctrlKey || metaKey || shiftKey;
+        change(ctx, { selection: adds ? [...selection, ...found] : found, find: "" });
+        ctx.announce(`${plural(ctx.store.get().selection.length, "point", "points")} selected`);
+      },
+    },
+    dotOf(color),
+    h("span", {}, label),
+    h("span", { class: "count" }, formatCount(count)),
+  );
+  button.disabled = count === 0;
+  return h("li", {}, button);
+}
+
+function item(
+  ctx: Context,
+  { label, color, count, class: index }: LegendEntry,
+  scored: ClassScores | null,
+  trend: Trend | null,
+): HTMLElement {
+  const own = index ?? 0;
+  const { classes, layer } = ctx.store.get();
+  const button = h(
+    "button",
+    {
+      type: "button",
+      class: classes && !classes.includes(own) ? "entry off" : "entry",
       title: label,
-      "data-testid": `legend-${index}`,
+      "data-testid": `legend-${own}`,
       onclick: (event) => {
         const { ctrlKey, metaKey, shiftKey } = event as MouseEvent;
         change(ctx, {
-          classes: choose(ctx.store.get().classes, index, ctrlKey || metaKey || shiftKey),
+          classes: choose(ctx.store.get().classes, own, ctrlKey || metaKey || shiftKey),
         });
       },
     },
-    dot,
+    dotOf(color),
     bdi(label),
-    amount,
+    trend && sparkline(trend, own, layer),
+    h("span", { class: "count" }, formatCount(count)),
     scored &&
       h(
         "span",
         { class: "of-class", title: scored.title, "data-short": scored.short },
-        formatNumber(scored.values[index]),
+        formatNumber(scored.values[own]),
       ),
   );
-  press(button, classes?.includes(index) ?? false);
+  press(button, classes?.includes(own) ?? false);
   return h("li", {}, button);
 }
 
@@ -160,11 +296,15 @@ export function choose(classes: number[] | null, index: number, several: boolean
   return classes?.length === 1 && classes[0] === index ? null : [index];
 }
 
-function line(overlay: Overlay): HTMLElement {
+function line(overlay: Overlay, classes: number): HTMLElement {
+  const some = overlay === "contours" && classes > CONTOURED;
   const sample = s(
     "svg",
     { class: "line-sample", viewBox: "0 0 28 8", "aria-hidden": "true" },
     s("line", { x1: 0, y1: 4, x2: 28, y2: 4, "stroke-dasharray": DASHES[overlay] }),
   );
-  return h("li", {}, sample, LINES[overlay]);
+  const words = some
+    ? `${LINES[overlay]}, for ${CONTOURED} of ${formatCount(classes)} classes`
+    : LINES[overlay];
+  return h("li", {}, sample, words);
 }

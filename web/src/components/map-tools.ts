@@ -2,9 +2,21 @@ import type { Context } from "../context.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
 
+/** Give the map and its sliders the whole screen, or give it back. */
+function fillScreen(event: Event): void {
+  if (document.fullscreenElement) return void document.exitFullscreen();
+  const stage = (event.currentTarget as Element).closest(".stage");
+  void stage?.requestFullscreen().catch(() => undefined);
+}
+
 /** Buttons on the map itself: lasso, and how near one looks. */
 export function mapTools(ctx: Context): HTMLElement {
-  const tool = (id: string, name: Parameters<typeof icon>[0], label: string, onclick: () => void) =>
+  const tool = (
+    id: string,
+    name: Parameters<typeof icon>[0],
+    label: string,
+    onclick: (event: Event) => void,
+  ) =>
     h(
       "button",
       { type: "button", "aria-label": label, title: label, "data-testid": id, onclick },
@@ -21,5 +33,6 @@ export function mapTools(ctx: Context): HTMLElement {
     tool("zoom-in", "plus", "Nearer (+)", () => ctx.zoom(1.4)),
     tool("zoom-out", "minus", "Farther (\u2212)", () => ctx.zoom(1 / 1.4)),
     tool("zoom-fit", "fit", "Whole map (0, or double-click)", () => ctx.zoom(null)),
+    document.fullscreenEnabled && tool("full-screen", "screen", "Full screen", fillScreen),
   );
 }

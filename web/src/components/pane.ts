@@ -3,6 +3,8 @@ import { change } from "../context.ts";
 import type { Coords } from "../data/pack.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
+import { DensityView, pointsWithin } from "../map/density.ts";
+import { maskOf, someOf } from "../map/some.ts";
 import { type Coloring, coloring, shown } from "../map/coloring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
@@ -12,12 +14,16 @@ import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { Scatter, affineOf } from "../map/scatter.ts";
 import { classColors, readable } from "../data/palette.ts";
 import { same } from "../state/store.ts";
-import type { ViewState } from "../state/view-state.ts";
+import { type ViewState, type Zoom, settleZoom } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
 /** Milliseconds the points take from map to map. */
 const MOVE = 700;
+/** Milliseconds after which a view is at rest. */
+const RESTING = 400;
+/** Milliseconds that it is told how the wheel looks nearer. */
+const TELLING = 1600;
 /** The view of a map that nobody moved. */
 const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 /** Narrower maps have smaller pictures over them. */
@@ -38,9 +44,18 @@ export class Pane {
   private readonly overlay = new OverlayView();
   private readonly tooltip = h("div", { class: "tooltip", hidden: true, "data-testid": "tooltip" });
   private readonly empty = h("p", { class: "no-map", hidden: true, "data-testid": "no-map" });
+  private readonly spared = h(
+    "p",
+    { class: "spared", hidden: true, "aria-hidden": "true" },
+    "Click the map, or hold Ctrl or ⌘, and the wheel looks nearer",
+  );
+  private resting: ReturnType<typeof setTimeout> | undefined;
+  private zoomed: Zoom | null = null;
+  private readonly name: string;
+  private telling: ReturnType<typeof setTimeout> | undefined;
+  private readonly density = new DensityView();
   private scatter: Scatter | null = null;
   private coords: Coords | null = null;
-  private last: { key: string; coloring: Coloring } | null = null;
   private named: { key: unknown[]; labels: Label[]; crowd: Crowd } | null = null;
   private pointed = false;
   private gone = false;
@@ -49,6 +64,7 @@ export class Pane {
   constructor(ctx: Context, name: string, where: (state: ViewState) => Place) {
     this.ctx = ctx;
     this.where = where;
+    this.name = name;
     this.canvas = h("canvas", {
       "data-testid": `${name}-canvas`,
       role: "img",
@@ -58,12 +74,27 @@ export class Pane {
     this.element = h(
       "div",
       { class: "pane", "data-testid": name },
+      ctx.study.drawn && this.density.canvas,
       this.overlay.under,
       this.canvas,
       this.overlay.over,
       this.empty,
       this.tooltip,
+      this.spared,
     );
+    this.canvas.addEventListener("keydown", (event) => {
+      if (event.key === "Enter") this.holdMiddle();
+    });
+    this.canvas.addEventListener("spared", () => this.tellOfWheel());
+  }
+
+  /** That the wheel scrolls the page. */
+  private tellOfWheel(): void {
+    this.spared.hidden = false;
+    clearTimeout(this.telling);
+    clearTimeout(this.resting);
+    this.density.destroy();
+    this.telling = setTimeout(() => (this.spared.hidden = true), TELLING);
   }
 
   /** To be called once the element is in the document. */
@@ -72,20 +103,56 @@ export class Pane {
     requestAnimationFrame(() => setTimeout(() => this.gone || this.open()));
   }
 
+  /** Tell the state where one looks, once the view of the first map rests. */
+  private remember(): void {
+    clearTimeout(this.resting);
+    if (this.name !== "map") return;
+    this.resting = setTimeout(() => {
+      if (!this.scatter || this.gone) return;
+      this.zoomed = settleZoom(this.scatter.zoomed);
+      change(this.ctx, { zoom: this.zoomed });
+    }, RESTING);
+  }
+
+  /** The view has moved. */
+  private look(): void {
+    this.remember();
+    const field = this.field();
+    this.overlay.move(field);
+    if (this.ctx.study.drawn) this.density.move(field.affine, field.width, field.height);
+  }
+
+  /** The point that a dot is of, where not all points are dots. */
+  private pointOf(dot: number): number {
+    return this.ctx.study.drawn?.[dot] ?? dot;
+  }
+
+  /** All points within a lasso, of the classes that are shown. */
+  private within(corners: [number, number][]): number[] {
+    const { study, store } = this.ctx;
+    const { classes } = store.get();
+    const found = this.coords ? pointsWithin(this.coords, corners) : [];
+    return classes ? found.filter((i) => classes.includes(study.labels[i] as number)) : found;
+  }
+
   private open(): void {
     const { ctx } = this;
+    const { study } = ctx;
     try {
       this.scatter = new Scatter(this.canvas, {
-        hover: (point) => {
+        hover: (dot) => {
+          const point = dot === null ? null : this.pointOf(dot);
           this.pointed = point !== null;
           ctx.fleeting.set({ hovered: point });
         },
-        click: (point) => {
+        click: (dot) => {
+          const point = this.pointOf(dot);
           const focus = ctx.store.get().focus === point ? null : point;
           change(ctx, { focus });
         },
-        lasso: (points, event) => this.select(points, event),
-        view: () => this.overlay.move(this.field()),
+        lasso: (dots, corners, event) =>
+          this.select(study.drawn ? this.within(corners) : dots, event),
+        view: () => this.look(),
         settled: () => this.rest(true),
       });
     } catch {
@@ -94,13 +161,14 @@ export class Pane {
       ctx.fleeting.set({ still: true });
       return;
     }
-    this.overlay.move(this.field());
+    this.look();
     this.scatter.setLasso(ctx.fleeting.get().lasso);
     this.update(ctx.store.get(), null);
   }
 
   destroy(): void {
     this.gone = true;
+    clearTimeout(this.telling);
     this.scatter?.destroy();
     this.scatter = null;
     this.element.remove();
@@ -110,6 +178,11 @@ export class Pane {
     if (!this.scatter) return;
     const { study, fleeting } = this.ctx;
     const { dark } = fleeting.get();
+    // The second map takes the view of the first when it opens, and is then looked at by itself.
+    if (!same(state.zoom, this.zoomed) && (this.name === "map" || !this.shownLast)) {
+      this.zoomed = state.zoom;
+      this.scatter.look(state.zoom ?? [1, 0, 0]);
+    }
     const { model, layer, epoch } = this.where(state);
     const place = { model, layer, epoch };
     const coords = study.coords(place);
@@ -118,27 +191,32 @@ export class Pane {
     const moved = coords !== this.coords;
     this.coords = coords ?? this.coords;
     if (!coords) return;
-    const colors = this.coloring({ ...state, ...place }, dark);
+    const colors = coloring(study, { ...state, ...place }, dark);
     this.point();
     const { overlays, names, classes, selection } = state;
     const now: Shown = { coords, colors, dark, overlays, names, classes, selection };
     if (this.isShown(now)) return;
     this.shownLast = now;
     const duration = moved && before && !reducedMotion() ? MOVE : 0;
-    this.scatter.show({
-      x: coords.x,
-      y: coords.y,
-      categories: colors.categories,
-      colors: colors.colors,
-      faint: faintOutside(state.selection, study.n),
-      last: colors.last,
-      only: shown(study, state.classes),
-      dark,
-      duration,
-    });
+    const faint = faintOutside(state.selection, study.n);
+    const only = shown(study, state.classes);
+    const frame = { ...coords, ...colors, faint, only, dark, duration };
+    const dots = study.drawn;
+    this.scatter.show(dots ? someOf(frame, dots) : frame);
+    if (dots) {
+      const mask = maskOf(study.n, only, state.selection);
+      this.density.show({ coords, categories: colors.categories, colors: colors.colors, mask });
+    }
     this.rest(!moved);
     this.overlay.draw(
-      shapesOf(study.layer(place), coords, state.overlays, state.classes),
+      shapesOf(
+        study.layer(place),
+        coords,
+        overlays,
+        classes,
+        study.labels,
+        study.classNames.length,
+      ),
       colors.ofClasses ? classColors(study.classNames.length, dark) : null,
     );
     // Shapes whose colors do not tell their classes are named whatever was chosen.
@@ -189,10 +267,10 @@ export class Pane {
     const point = hovered ?? state.focus;
     const neighbors = point === null ? [] : study.neighbors(this.where(state), point);
     const classes = state.classes;
-    const visible = neighbors.filter(
-      (i) => !classes || classes.includes(study.labels[i] as number),
-    );
-    this.overlay.mark(this.coords, point, visible);
+    const isShown = (i: number) => !classes || classes.includes(study.labels[i] as number);
+    const visible = neighbors.filter(isShown);
+    // A ring round nothing would mislead where a filter hides the point.
+    this.overlay.mark(this.coords, point !== null && isShown(point) ? point : null, visible);
     this.showTooltip(this.pointed ? hovered : null);
   }
 
@@ -203,6 +281,31 @@ export class Pane {
 
   zoom(factor: number): void {
     this.scatter?.zoom(factor);
+  }
+
+  /** Bring a point into view. */
+  reveal(point: number): void {
+    const { coords } = this;
+    if (coords) this.scatter?.reveal(coords.x[point] as number, coords.y[point] as number);
+  }
+
+  /** Hold the point nearest to the middle of the view, for those who have no pointer. */
+  private holdMiddle(): void {
+    const { coords, scatter, ctx } = this;
+    if (!coords || !scatter) return;
+    const { affine, width, height } = this.view();
+    const { classes } = ctx.store.get();
+    const wanted = classes && new Set(classes);
+    let [nearest, best] = [-1, Number.POSITIVE_INFINITY];
+    for (let i = 0; i < ctx.study.n; i++) {
+      if (wanted && !wanted.has(ctx.study.labels[i] as number)) continue;
+      const [x, y] = toScreen(affine, coords.x[i] as number, coords.y[i] as number);
+      const far = (x - width / 2) ** 2 + (y - height / 2) ** 2;
+      if (far < best) [nearest, best] = [i, far];
+    }
+    if (nearest < 0) return;
+    change(ctx, { focus: nearest });
+    ctx.announce(`Sample ${ctx.study.sampleOf(nearest)}, ${ctx.study.labelName(nearest)}, is held`);
   }
 
   reset(): void {
@@ -219,21 +322,14 @@ export class Pane {
   private field(): Field {
     const box = this.element.getBoundingClientRect();
     const tools =
-      this.element.parentElement?.querySelectorAll<HTMLElement>(".map-tools, .filter-chip") ?? [];
+      this.element.parentElement?.querySelectorAll<HTMLElement>(
+        ".map-tools, .filter-chip, .map-title",
+      ) ?? [];
     const blocked = [...tools].map((tool): Rect => {
       const { left, top, right, bottom } = tool.getBoundingClientRect();
       return [left - box.left, top - box.top, right - box.left, bottom - box.top];
     });
     return { ...this.view(), blocked };
-  }
-
-  private coloring(state: ViewState, dark: boolean): Coloring {
-    const { color, model, layer, epoch } = state;
-    const key = [color, model, color !== "class" && epoch, color === "hit" && layer, dark].join();
-    if (this.last?.key !== key) {
-      this.last = { key, coloring: coloring(this.ctx.study, state, dark) };
-    }
-    return this.last.coloring;
   }
 
   private describe(place: Place, mapped: boolean): void {
@@ -242,7 +338,7 @@ export class Pane {
     const epoch = epochWords(study, place);
     this.canvas.setAttribute(
       "aria-label",
-      `Map of the points at layer ${[name, ...epoch].join(", ")}; left and right arrow keys change the layer`,
+      `Map of the points at layer ${[name, ...epoch].join(", ")}; left and right arrow keys change the layer, Enter holds the point nearest to the middle`,
     );
     this.empty.hidden = mapped;
     if (!mapped) {
@@ -260,7 +356,7 @@ export class Pane {
     if (event.altKey) for (const point of points) before.delete(point);
     else if (event.ctrlKey || event.metaKey) for (const point of points) before.add(point);
     const adds = event.altKey || event.ctrlKey || event.metaKey;
-    change(ctx, { selection: adds ? [...before] : points });
+    change(ctx, { selection: adds ? [...before] : points, find: "" });
     ctx.announce(`${ctx.store.get().selection.length} points selected`);
   }
 

@@ -30,7 +30,7 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
   const mapHit = study.mapHits(place)?.[point];
   if (hit !== undefined && study.isLabeled(point)) fact("NH", formatPercent(hit, 0));
   if (mapHit !== undefined && study.isLabeled(point)) fact("NH on map", formatPercent(mapHit, 0));
-  fact("Sample", `#${point}`);
+  fact("Sample", `#${study.sampleOf(point)}`);
   return h(
     "div",
     { class: "point-card" },

@@ -14,7 +14,7 @@ import {
 } from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
 import type { Difference, Place } from "../data/study.ts";
-import { bdi, h } from "../dom.ts";
+import { bdi, breakable, h } from "../dom.ts";
 import { epochWords } from "./places.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
 
@@ -43,7 +43,7 @@ export function reading(ctx: Context): HTMLElement {
 }
 
 function heading({ study }: Context, place: Place): HTMLElement {
-  return h("h2", { "data-testid": "layer-name" }, bdi(study.listed(place).name));
+  return h("h2", { "data-testid": "layer-name" }, breakable(study.listed(place).name));
 }
 
 /** What the layer is, and how well its map tells its distances. */
@@ -51,7 +51,8 @@ function about({ study }: Context, place: Place): HTMLElement {
   const { kind, shape, sameAs, map, pool } = study.entry(place) ?? study.listed(place);
   const divergence = study.layer(place).klDivergence;
   const parts: (Node | string)[] = [];
-  if (study.models.length > 1) parts.push(bdi(study.model(place.model).name));
+  if (study.models.length > 1)
+    parts.push(h("b", { class: "model-of" }, bdi(study.model(place.model).name)));
   for (const words of epochWords(study, place))
     parts.push(h("b", { "data-testid": "epoch-name" }, words));
   for (const fact of [kind, formatShape(shape)]) if (fact) parts.push(bdi(fact));

@@ -144,6 +144,6 @@ export function sameEpoch(study: Study, axis: number, { model, epoch }: Place): 
 
 /** The names of the steps of the axis. */
 export function stepNames(study: Study, model: number, axis: Axis): string[] {
-  if (axis === "layers") return study.model(model).layers.map(({ name }) => name);
+  if (axis === "layers") return study.shortNames(model).names;
   return Array.from({ length: study.epochs(model) }, (_, step) => study.epochName(model, step));
 }

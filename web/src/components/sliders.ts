@@ -36,7 +36,10 @@ export class Sliders {
   }
 
   arrange(place: Place): void {
-    this.set("layer", layerSteps(this.ctx, place), place.layer);
+    const layers = layerSteps(this.ctx, place);
+    // There is nothing to slide through.
+    this.rows.layer.hidden = layers.length < 2 && !this.prefix;
+    this.set("layer", layers, place.layer);
     const steps = epochSteps(this.ctx, place);
     this.rows.epoch.hidden = !steps.length;
     if (steps.length) this.set("epoch", steps, place.epoch ?? 0);

@@ -1,11 +1,14 @@
 import { type Context, change } from "../context.ts";
-import { h } from "../dom.ts";
+import { bdi, h, reducedMotion } from "../dom.ts";
 import type { Look } from "../export/scene.ts";
 import type { Place } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
+import { icon } from "../icons.ts";
 import { filterChip } from "./filter-chip.ts";
+import { nextStep, stepLayer } from "./layers.ts";
 import { mapTools } from "./map-tools.ts";
 import { Pane } from "./pane.ts";
+import { placeName } from "./places.ts";
 import { player } from "./player.ts";
 import { sameEpoch, sameLayer } from "./series.ts";
 import { Sliders } from "./sliders.ts";
@@ -19,14 +22,17 @@ export class Stage {
   private readonly main: Pane;
   private readonly sides = h("div", { class: "sides" });
   private readonly right = h("div", { class: "side", hidden: true });
+  private readonly secondTitle: HTMLElement;
   private second: Pane | null = null;
   private readonly left: Sliders;
   private readonly beside: Sliders;
 
   constructor(ctx: Context) {
     this.ctx = ctx;
+    this.secondTitle = mapTitle(ctx, (state) => state.other ?? state);
     this.main = new Pane(ctx, "map", (state) => state);
-    this.left = new Sliders(ctx, "", [player(ctx, "layer"), player(ctx, "epoch")], (step) => {
+    const head = h("span", { class: "heads-of-slider" }, player(ctx, "layer"), ...steps(ctx));
+    this.left = new Sliders(ctx, "", [head, player(ctx, "epoch")], (step) => {
       ctx.fleeting.set({ playing: null });
       change(ctx, step);
     });
@@ -34,7 +40,14 @@ export class Stage {
       const now = ctx.store.get().other;
       if (now) change(ctx, { other: { ...now, ...step } });
     });
-    const frame = h("div", { class: "frame" }, filterChip(ctx), this.main.element, mapTools(ctx));
+    const frame = h(
+      "div",
+      { class: "frame" },
+      filterChip(ctx),
+      mapTitle(ctx, (state) => state),
+      this.main.element,
+      mapTools(ctx),
+    );
     const left = h("div", { class: "side" }, frame, this.left.element);
     this.sides.append(left, this.right);
     this.element = h("section", { class: "stage", "aria-label": "Map" }, this.picture, this.sides);
@@ -76,6 +89,15 @@ export class Stage {
     }
   }
 
+  /** Bring the maps into sight, and a point of them into their view. */
+  reveal(point: number | null): void {
+    const { top, bottom } = this.main.element.getBoundingClientRect();
+    const hidden = top < 0 || bottom > innerHeight;
+    const behavior = reducedMotion() ? "instant" : "smooth";
+    if (hidden) this.main.element.scrollIntoView({ block: "nearest", behavior });
+    if (point !== null) for (const pane of this.panes) pane.reveal(point);
+  }
+
   /** How the maps lie on the screen, for pictures of them. */
   looks(): Look[] {
     const state = this.ctx.store.get();
@@ -97,7 +119,10 @@ export class Stage {
       this.beside.arrange(other);
       if (this.second) return;
       const pane = new Pane(this.ctx, "other-map", (now) => now.other ?? now);
-      this.right.replaceChildren(h("div", { class: "frame" }, pane.element), this.beside.element);
+      this.right.replaceChildren(
+        h("div", { class: "frame" }, this.secondTitle, pane.element),
+        this.beside.element,
+      );
       this.second = pane;
       pane.start();
     } else {
@@ -105,6 +130,43 @@ export class Stage {
       this.second = null;
     }
   }
+}
+
+/** Of what a map is, where there are two. */
+function mapTitle(ctx: Context, where: (state: ViewState) => Place): HTMLElement {
+  const title = h("p", { class: "map-title", "aria-hidden": "true", "data-testid": "map-title" });
+  ctx.onDestroy(
+    ctx.store.watch(["model", "layer", "epoch", "other"], (state) => {
+      title.hidden = state.other === null;
+      title.replaceChildren(bdi(placeName(ctx.study, where(state))));
+    }),
+  );
+  return title;
+}
+
+/** One layer back, and one on, for fingers that no slider is fine enough for. */
+function steps(ctx: Context): HTMLElement[] {
+  return ([-1, 1] as const).map((step) => {
+    const label = step < 0 ? "One layer back" : "One layer on";
+    const button = h(
+      "button",
+      {
+        type: "button",
+        class: "step",
+        "aria-label": label,
+        title: `${label} (${step < 0 ? "←" : "→"})`,
+        "data-testid": step < 0 ? "layer-back" : "layer-on",
+        onclick: () => stepLayer(ctx, step),
+      },
+      icon(step < 0 ? "back" : "on"),
+    );
+    ctx.onDestroy(
+      ctx.store.watch(["layer", "model", "epoch"], (state) => {
+        button.disabled = nextStep(ctx, state, "layer", step) === state.layer;
+      }),
+    );
+    return button;
+  });
 }
 
 /** Which model the second map is of. */

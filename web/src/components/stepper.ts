@@ -1,7 +1,12 @@
-import { h } from "../dom.ts";
+import { shortenMiddle } from "../data/format.ts";
+import { type Block, blocksOf } from "../data/names.ts";
+import { bdi, h } from "../dom.ts";
+import { textWidth } from "../map/names.ts";
 
 export interface Step {
   name: string;
+  /** As it stands under its tick. */
+  short: string;
   /** Nothing to see there. */
   grayed: boolean;
   /** A remark for pointer and reader, such as what it is a view of. */
@@ -21,6 +26,9 @@ const LETTER = 7.4;
 const GAP = 10;
 const MOST = 96;
 const ROWS = 3;
+/** Pixels of a name under a tick, and the narrowest block that has a name. */
+const SIZE = 13;
+const NARROWEST = 30;
 
 /** A slider over named steps, each of which has a tick that can be clicked. */
 export class Stepper {
@@ -30,12 +38,20 @@ export class Stepper {
   private readonly ticks: HTMLButtonElement[];
   private readonly observer: ResizeObserver;
   private readonly longest: number;
+  private readonly blocks: Block[];
+  private readonly bands: HTMLElement;
+  /** The name of what is shown, where there is no room for others. */
+  private readonly here = h("p", { class: "here-name", "aria-hidden": "true" });
   private value = 0;
+  /** Pixels of the slider; 0 before it is in the document. */
+  private width = 0;
 
   constructor(options: StepperOptions) {
     this.options = options;
     const { id, label, steps, onStep } = options;
-    this.longest = Math.max(0, ...steps.map(({ name }) => [...name].length));
+    const texts = steps.map(({ short }) => shortenMiddle(short, MOST - GAP, tickWidth));
+    this.longest = Math.max(0, ...texts.map((text) => [...text].length));
+    this.blocks = blocksOf(steps.map(({ short }) => short));
     this.input = h("input", {
       type: "range",
       min: "0",
@@ -56,15 +72,23 @@ export class Stepper {
           "aria-hidden": "true",
           "data-testid": `${id}-tick-${i}`,
           title: remark ? `${name} (${remark})` : name,
-          onclick: () => onStep(i),
+          onclick: () => {
+            onStep(i);
+            // A tick is not to be pressed again by the space bar.
+            this.input.focus({ preventScroll: true });
+          },
         },
-        h("bdi", {}, name),
+        bdi(texts[i] ?? name),
       ),
     );
     const row = h("div", { class: "ticks" }, ...this.ticks);
-    this.element = h("div", { class: "stepper" }, this.input, row);
+    this.bands = h("div", { class: "blocks", "aria-hidden": "true", hidden: true });
+    this.element = h("div", { class: "stepper" }, this.input, row, this.here, this.bands);
     this.element.style.setProperty("--steps", String(steps.length));
-    this.observer = new ResizeObserver(() => this.thin());
+    this.observer = new ResizeObserver(() => {
+      this.width = this.element.clientWidth;
+      this.thin();
+    });
     this.observer.observe(row);
   }
 
@@ -87,25 +111,75 @@ export class Stepper {
     this.observer.disconnect();
   }
 
-  /** Names stand on as few rows as they need; where three are too few, some are left out. */
+  /** Names stand on as few rows as they need; where three are too few, blocks do, or some names. */
   private thin(): void {
-    const cell = this.element.clientWidth / Math.max(1, this.ticks.length);
+    const { width } = this;
+    if (!width) return;
+    const cell = width / Math.max(1, this.ticks.length);
     const rows = rowsFor(
-      this.options.steps.map(({ name }) => name),
+      this.options.steps.map(({ short }) => short),
       cell,
     );
+    const blocks = !rows && this.blocks.length > 0;
     const every = rows
       ? 1
       : Math.max(1, Math.ceil(Math.min(MOST, this.longest * LETTER + GAP) / Math.max(1, cell)));
     this.ticks.forEach((tick, i) => {
       const near = every > 1 && i !== this.value && Math.abs(i - this.value) < every;
-      tick.classList.toggle("bare", near || (i % every !== 0 && i !== this.value));
+      tick.classList.toggle("bare", blocks || near || (i % every !== 0 && i !== this.value));
       tick.style.setProperty("--row", String(rows ? i % rows : 0));
     });
     this.element.classList.toggle("rows", (rows ?? 1) > 1);
+    this.element.classList.toggle("blocked", blocks);
     this.element.style.setProperty("--rows", String(rows ?? 1));
     this.element.style.setProperty("--room", `${Math.max(cell * (rows ?? every), MOST)}px`);
+    this.here.hidden = this.bands.hidden = !blocks;
+    if (blocks) this.band(width, cell);
   }
+
+  /** The blocks under the slider, and over them what is shown. */
+  private band(width: number, cell: number): void {
+    const { steps, onStep } = this.options;
+    const { blocks, here, bands, value } = this;
+    here.replaceChildren(bdi(shortenMiddle(steps[value]?.short ?? "", width, tickWidth)));
+    const own = here.offsetWidth;
+    here.style.left = `${Math.max(0, Math.min(width - own, (value + 0.5) * cell - own / 2))}px`;
+    const room = ({ start, end }: Block) => (end - start) * cell - 6;
+    const whole = blocks.every((block) => tickWidth(block.name) <= room(block));
+    const common = whole ? "" : commonWord(blocks.map(({ name }) => name));
+    bands.replaceChildren(
+      ...blocks.map((block) => {
+        const { name, start, end } = block;
+        const short = name.startsWith(common) && name !== common ? name.slice(common.length) : name;
+        const fits = room(block) >= Math.min(NARROWEST, tickWidth(short));
+        const text = fits ? shortenMiddle(short, room(block), tickWidth) : "";
+        const band = h(
+          "span",
+          {
+            class: value >= start && value < end ? "current" : null,
+            title: name,
+            onclick: () => onStep(start),
+          },
+          bdi(text),
+        );
+        band.style.flexGrow = String(end - start);
+        return band;
+      }),
+    );
+  }
+}
+
+/** The letters that most names begin with, such as "block" of "block0" to "block19". */
+export function commonWord(names: string[]): string {
+  const words = names.map((name) => /^[\p{L}_]+(?=\d)/u.exec(name)?.[0] ?? "");
+  const counts = new Map<string, number>();
+  for (const word of words) counts.set(word, (counts.get(word) ?? 0) + 1);
+  const [best, count] = [...counts].sort((a, b) => b[1] - a[1])[0] ?? ["", 0];
+  return 2 * count > names.length ? best : "";
+}
+
+function tickWidth(text: string): number {
+  return textWidth(text, SIZE, 400);
 }
 
 /** On how many rows names stand in turn, so that none runs into the next of its row; null for too many. */

@@ -3,6 +3,7 @@ import type { Place } from "../data/study.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
 import { COLORS, type Color, OVERLAYS, type Overlay, colors } from "../state/view-state.ts";
+import { encodeState } from "../state/links.ts";
 import { sameEpoch, sameLayer } from "./series.ts";
 
 const COLOR_NAMES: Record<Color, string> = {
@@ -21,11 +22,14 @@ const OVERLAY_NAMES: Record<Overlay, string> = {
   hulls: "Hulls",
   peeled: "Peeled hulls",
   ellipses: "Ellipses",
+  contours: "Contours",
 };
 
 export interface Actions {
   savePng(): void;
   saveSvg(): void;
+  /** Whether the address holds what is shown. */
+  linked: boolean;
 }
 
 /** What the map shows, and what can be done with it. */
@@ -43,7 +47,7 @@ export function toolbar(ctx: Context, actions: Actions): HTMLElement {
     overlayButtons(ctx),
     h("span", { class: "spring" }),
     compareButton(ctx),
-    saveMenu(actions),
+    saveMenu(ctx, actions),
   );
 }
 
@@ -160,7 +164,7 @@ function overlayButtons(ctx: Context): HTMLElement {
       buttons.forEach((button, i) => {
         const overlay = OVERLAYS[i] as Overlay;
         press(button, state.overlays.includes(overlay));
-        button.hidden = !layers.some((layer) => layer[overlay]);
+        button.hidden = overlay !== "contours" && !layers.some((layer) => layer[overlay]);
       });
     }),
   );
@@ -184,6 +188,9 @@ function compareButton(ctx: Context): HTMLElement {
     icon("compare"),
     "Compare",
   );
+  // One map can only be compared with itself.
+  const { models } = ctx.study;
+  button.hidden = models.length < 2 && models.every((m) => m.layers.length < 2 && !m.epochs);
   ctx.onDestroy(ctx.store.watch(["other"], ({ other }) => press(button, other !== null)));
   return button;
 }
@@ -209,8 +216,23 @@ function beside({ study }: Context, place: Place): Place {
   return { model, layer: last === layer ? (mapped[0] ?? layer) : last, epoch };
 }
 
-function saveMenu({ savePng, saveSvg }: Actions): HTMLElement {
+function saveMenu(ctx: Context, { savePng, saveSvg, linked }: Actions): HTMLElement {
   const menu = h("details", { class: "menu of-map", "data-testid": "save-menu" });
+  const copy = (text: string, what: string) => {
+    const told = (done: boolean) => {
+      const notice = done ? `${what} is copied.` : `${what}: ${text}`;
+      ctx.fleeting.set({ notice });
+    };
+    // A document opened from disk, or in a frame, may have no clipboard.
+    if (!navigator.clipboard) told(false);
+    else
+      navigator.clipboard.writeText(text).then(
+        () => told(true),
+        () => told(false),
+      );
+  };
+  const mapAlone = () =>
+    `${location.href.split("#")[0]}#${encodeState(ctx.study, { ...ctx.store.get(), bare: true })}`;
   const entry = (id: string, text: string, save: () => void) =>
     h(
       "button",
@@ -231,6 +253,10 @@ function saveMenu({ savePng, saveSvg }: Actions): HTMLElement {
       { class: "menu-body" },
       entry("save-png", "Picture as PNG", savePng),
       entry("save-svg", "Picture as SVG", saveSvg),
+      linked &&
+        entry("copy-link", "Copy a link to this view", () => copy(location.href, "The link")),
+      linked &&
+        entry("copy-map", "Copy a link to the map alone", () => copy(mapAlone(), "The link")),
     ),
   );
   menu.addEventListener("focusout", (event) => {

@@ -14,7 +14,7 @@ export function formatNumber(value: number | null | undefined): string {
   if (size <= 1) return minus(value.toFixed(3));
   if (size < 9.995) return minus(value.toFixed(2));
   if (size < 1000) return minus(value.toFixed(1));
-  return minus(Math.round(value).toLocaleString("en-US"));
+  return minus(formatCount(Math.round(value)));
 }
 
 /** "+0.060", "−1.2": how much more or less. */
@@ -27,8 +27,15 @@ export function formatPercent(share: number | null | undefined, digits = 1): str
   return `${minus((share * 100).toFixed(digits))}\u00a0%`;
 }
 
+const counts = new Intl.NumberFormat("en-US");
+
 export function formatCount(count: number): string {
-  return count.toLocaleString("en-US");
+  return counts.format(count);
+}
+
+/** "5.3 MB". */
+export function formatBytes(bytes: number): string {
+  return bytes < 1e5 ? `${(bytes / 1e3).toFixed(1)} kB` : `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 /** "0.983–0.987", or with "to" where a dash would be taken for a minus. */
@@ -55,6 +62,12 @@ export function describeDifference(change: number, found: Difference): string {
   const [low, high] = found.interval.map(formatDifference);
   const of = `${formatP(found.p)}, corrected for ${plural(found.count, "comparison", "comparisons")}`;
   return `${formatDifference(change)}, 95 % interval ${low} to ${high}, ${of}`;
+}
+
+/** "a", "a and b", "a, b and c". */
+export function listOf(parts: string[]): string {
+  const last = parts.at(-1) ?? "";
+  return parts.length < 2 ? last : `${parts.slice(0, -1).join(", ")} and ${last}`;
 }
 
 /** "1 class", "2 classes". */

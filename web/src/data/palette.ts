@@ -42,8 +42,17 @@ const DARK_SHADES = [
   [0.79, 0.14],
 ] as const;
 
+const found = new Map<string, string[]>();
+
 export function classColors(count: number, dark: boolean): string[] {
   if (count <= LIGHT.length) return (dark ? DARK : LIGHT).slice(0, count);
+  const key = `${count}${dark}`;
+  const colors = found.get(key) ?? manyColors(count, dark);
+  found.set(key, colors);
+  return [...colors];
+}
+
+function manyColors(count: number, dark: boolean): string[] {
   const shades = dark ? DARK_SHADES : LIGHT_SHADES;
   return Array.from({ length: count }, (_, i) => {
     const [lightness, chroma] = shades[i % shades.length] as readonly [number, number];
@@ -188,6 +197,15 @@ export function inkOn(hex: string): string {
 
 /** A color as text on a ground: as it is, or so much darker or lighter that it can be read. */
 export function readable(hex: string, dark: boolean): string {
+  const key = `${hex}${dark}`;
+  const known = inks.get(key) ?? darkened(hex, dark);
+  inks.set(key, known);
+  return known;
+}
+
+const inks = new Map<string, string>();
+
+function darkened(hex: string, dark: boolean): string {
   const [ground, ink] = dark ? ["#14171a", "#ffffff"] : ["#ffffff", "#000000"];
   for (let share = 0; share < 1; share += 0.05) {
     const tried = mix(hex, ink, share);

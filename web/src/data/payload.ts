@@ -55,14 +55,23 @@ export interface Layer {
   mapHits: Packed | null;
   /** Neighbors that both of them count. */
   hitK?: number;
-  /** n*k row-major, nearest first, in the representation. */
+  /** n*k row-major, nearest first, in the representation; n where there are no more. */
   neighbors: { k: number; indices: Packed } | null;
-  /** Row i: share of class i's neighbors that are of class j. */
-  confusion: number[][] | null;
+  confusion: PackedConfusion | null;
   hulls: Polygon[][] | null;
   peeled: Polygon[][] | null;
   ellipses: (Ellipse | null)[] | null;
   scores: Record<string, Score>;
+}
+
+/** Row i: the shares of class i's neighbors that are of other classes and its own, without zeros. */
+export interface PackedConfusion {
+  /** How many entries each row has. */
+  lengths: Packed;
+  /** Of each entry the class. */
+  columns: Packed;
+  /** u16: 0..65535 for 0..1. */
+  shares: Packed;
 }
 
 /** A layer that is the same as in the model itself, such as the inputs. */
@@ -133,10 +142,12 @@ export interface Differences {
 }
 
 export interface Payload {
-  format: 2;
+  format: 3;
   title: string;
   unknot: string;
   nSamples: number;
+  /** Where not all samples are shown: of how many they are, and the number of each. */
+  sampled?: { of: number; indices: Packed };
   classNames: string[];
   /** Of the classes; one more where a sample is unlabeled. */
   labels: Packed;
@@ -155,5 +166,7 @@ export interface Payload {
   /** Of each layer and the one before, and of the layers of two models. */
   differences?: Differences[];
   figure: string | null;
+  /** What is notable, as sentences. */
+  summary?: string[];
   settings: Record<string, unknown>;
 }

@@ -1,6 +1,12 @@
+import { Confusion } from "./confusion.ts";
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
 import { formatNumber } from "./format.ts";
+import { type ShortNames, shortNames } from "./names.ts";
 import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
+
+/** More points than this are drawn as a density, with some of them as dots. */
+const DENSE = 150_000;
+const DRAWN = 40_000;
 
 export const UNLABELED = "unlabeled";
 
@@ -31,8 +37,8 @@ export class Study {
   private readonly cache = new Map<unknown, unknown>();
 
   constructor(payload: Payload, labeling = 0) {
-    if (payload.format !== 2) {
-      throw new Error(`this page reads format 2; the data is of format ${String(payload.format)}`);
+    if (payload.format !== 3) {
+      throw new Error(`this page reads format 3; the data is of format ${String(payload.format)}`);
     }
     this.payload = payload;
     this.n = payload.nSamples;
@@ -74,6 +80,22 @@ export class Study {
     return this.classNames[this.labels[point] as number] ?? "";
   }
 
+  /** The points that are drawn one by one where there are too many for all, ascending; else null. */
+  get drawn(): Uint32Array | null {
+    if (this.n <= DENSE) return null;
+    return this.once("drawn", () => {
+      // Taken at equal distances from all in the order of their classes.
+      const order = Uint32Array.from({ length: this.n }, (_, i) => i);
+      const { labels } = this;
+      order.sort((a, b) => (labels[a] as number) - (labels[b] as number) || a - b);
+      const step = this.n / DRAWN;
+      return Uint32Array.from(
+        { length: DRAWN },
+        (_, i) => order[Math.floor((i + 0.5) * step)] as number,
+      ).sort();
+    });
+  }
+
   get models(): Model[] {
     return this.payload.models;
   }
@@ -85,6 +107,12 @@ export class Study {
   /** A layer as it is listed, whatever the epoch. */
   listed({ model, layer }: Pick<Place, "model" | "layer">): Layer {
     return this.model(model).layers[layer] as Layer;
+  }
+
+  /** The names of the layers of a model without what all begin with. */
+  shortNames(model: number): ShortNames {
+    const { layers } = this.model(model);
+    return this.once(layers, () => shortNames(layers.map(({ name }) => name)));
   }
 
   /** How many steps the epochs of a model have; 0 where it has none. */
@@ -172,7 +200,33 @@ export class Study {
     const found = this.layer(place).neighbors;
     if (!found) return [];
     const indices = this.once(found, () => unpack(found.indices));
-    return [...indices.subarray(point * found.k, (point + 1) * found.k)];
+    const row = [...indices.subarray(point * found.k, (point + 1) * found.k)];
+    return row.filter((neighbor) => neighbor < this.n);
+  }
+
+  confusion(place: Place): Confusion | null {
+    return this.confusionOf(this.layer(place));
+  }
+
+  private confusionOf({ confusion }: Layer): Confusion | null {
+    return confusion && this.once(confusion, () => new Confusion(confusion));
+  }
+
+  /** The number of a point among all samples, where only some of them are shown. */
+  sampleOf(point: number): number {
+    const { sampled } = this.payload;
+    if (!sampled) return point;
+    return this.once(sampled, () => unpack(sampled.indices))[point] as number;
+  }
+
+  /** The points of these samples, of those that are shown; in the order of the samples. */
+  pointsOf(samples: number[]): number[] {
+    const { sampled } = this.payload;
+    if (!sampled) return samples;
+    const wanted = new Set(samples);
+    const found: number[] = [];
+    for (let i = 0; i < this.n; i++) if (wanted.has(this.sampleOf(i))) found.push(i);
+    return found;
   }
 
   score(place: Place, measure: string): Score | null {
@@ -227,11 +281,7 @@ export class Study {
           ...(epochs?.moments.map((moment) => moment.layers) ?? []),
         ].flat()) {
           if ("unchanged" in layer) continue;
-          layer.confusion?.forEach((row, i) => {
-            row.forEach((share, j) => {
-              if (i !== j && share > greatest) greatest = share;
-            });
-          });
+          greatest = Math.max(greatest, this.confusionOf(layer)?.greatest() ?? 0);
         }
       }
       return greatest;

@@ -1,5 +1,5 @@
-import { shorten } from "../data/format.ts";
-import { FONT, NAME_SIZE } from "../map/names.ts";
+import { shorten, shortenMiddle } from "../data/format.ts";
+import { FONT, NAME_SIZE, textWidth } from "../map/names.ts";
 import { entryText } from "./svg.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
 import { COLUMN, FILL, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
@@ -31,7 +31,7 @@ export function toPng(scene: Scene): Promise<Blob> {
   scene.legend.entries.forEach(({ label, color }, i) => {
     const x = Math.floor(i / layout.rows) * COLUMN;
     const y = ROW * (1 + (i % layout.rows)) + 14;
-    disc(pen, x + 6, y - 4, 5, color);
+    if (color !== "none") disc(pen, x + 6, y - 4, 5, color);
     write(pen, entryText(label), x + 18, y, ink, `13px ${FONT}`);
   });
   scene.legend.lines.forEach((kind, i) => {
@@ -60,7 +60,7 @@ function drawPanel(
   const { width, height, affine, radius } = panel;
   pen.save();
   pen.translate(left, HEAD);
-  const title = shorten(panel.title, 40);
+  const title = shortenMiddle(panel.title, width / 2, (text) => textWidth(text, 13, 600));
   write(pen, title, 0, -10, ink, `600 13px ${FONT}`);
   const offset = pen.measureText(title).width + 8;
   write(pen, panel.subtitle, offset, -10, muted, `13px ${FONT}`);

@@ -1,4 +1,4 @@
-import { formatNumber, measureTitle } from "../data/format.ts";
+import { formatCount, formatNumber, measureTitle } from "../data/format.ts";
 import { classColors, readable } from "../data/palette.ts";
 import type { Place, Study } from "../data/study.ts";
 import { type LegendEntry, coloring, shown } from "../map/coloring.ts";
@@ -57,12 +57,33 @@ export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Lo
   const used = entries.filter(
     ({ class: index }) => index === null || !state.classes || state.classes.includes(index),
   );
+  const panels = looks.map((look) => panelOf(study, state, dark, look));
   return {
     title: study.payload.title,
     dark,
-    panels: looks.map((look) => panelOf(study, state, dark, look)),
-    legend: { title, entries: used, lines: state.overlays },
+    panels,
+    legend: { title, entries: listed(used, panels), lines: state.overlays },
   };
+}
+
+/** Most entries of a legend, which is not to be wider than the maps. */
+const MOST = 40;
+
+/** The entries that a picture's legend has room for: those named on a map, then those of most points. */
+function listed(entries: LegendEntry[], panels: Panel[]): LegendEntry[] {
+  if (entries.length <= MOST) return entries;
+  const named = new Set(panels.flatMap(({ names }) => names.map((name) => name.class)));
+  const rank = ({ class: index }: LegendEntry) => Number(named.has(index ?? -1));
+  const kept = new Set(
+    [...entries].sort((a, b) => rank(b) - rank(a) || b.count - a.count).slice(0, MOST - 1),
+  );
+  const rest = entries.length - kept.size;
+  const words = { label: `and ${formatCount(rest)} more`, color: "none", count: 0, class: null };
+  return [...entries.filter((entry) => kept.has(entry)), words];
+}
+
+function everyone(n: number): number[] {
+  return Array.from({ length: n }, (_, i) => i);
 }
 
 function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Panel {
@@ -96,18 +117,25 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
     panel.dots.push({ x, y, color: colors[categories[i] as number] as string, opacity });
   };
   const late = new Set(last ?? []);
-  const order = only ?? Array.from({ length: study.n }, (_, i) => i);
+  const some = study.drawn && [...study.drawn];
+  const wanted = some && only ? new Set(only) : null;
+  const order = some?.filter((i) => !wanted || wanted.has(i)) ?? only ?? everyone(study.n);
   for (const i of order) if (!late.has(i)) add(i);
   for (const i of order) if (late.has(i)) add(i);
   const { ink } = inks(dark);
   const tints = classColors(study.classNames.length, dark);
-  panel.shapes = shapesOf(study.layer(place), coords, state.overlays, state.classes).map(
-    (shape) => ({
-      ...shape,
-      color: ofClasses ? (tints[shape.class] ?? ink) : ink,
-      filled: ofClasses,
-    }),
-  );
+  panel.shapes = shapesOf(
+    study.layer(place),
+    coords,
+    state.overlays,
+    state.classes,
+    study.labels,
+    study.classNames.length,
+  ).map((shape) => ({
+    ...shape,
+    color: ofClasses ? (tints[shape.class] ?? ink) : ink,
+    filled: ofClasses,
+  }));
   if (state.focus !== null && (!only || only.includes(state.focus))) {
     const there = (i: number) => toScreen(affine, coords.x[i] as number, coords.y[i] as number);
     const at = there(state.focus);
@@ -134,6 +162,8 @@ function subtitleOf(study: Study, state: ViewState, place: Place): string {
   const parts: string[] = [];
   if (study.models.length > 1) parts.push(study.model(place.model).name);
   parts.push(...epochWords(study, place));
+  if (study.drawn)
+    parts.push(`${formatCount(study.drawn.length)} of ${formatCount(study.n)} points`);
   const [name] = state.measures;
   const measure = name === undefined ? undefined : study.measure(name);
   if (measure) {

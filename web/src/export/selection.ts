@@ -1,6 +1,7 @@
 import type { Context } from "../context.ts";
 import { toCsv } from "../data/csv.ts";
 import type { Place, Study } from "../data/study.ts";
+import { fileName } from "./file-name.ts";
 import { download } from "../dom.ts";
 
 /** The selected samples as a table: what they are, and where they lie at this layer. */
@@ -23,7 +24,7 @@ export function selectionCsv(study: Study, place: Place, selection: number[]): s
   const rows = selection.map((i) => {
     const label = study.labels[i] as number;
     const known = study.isLabeled(i);
-    const row: (string | number)[] = [i];
+    const row: (string | number)[] = [study.sampleOf(i)];
     if (study.values) row.push(known ? round(study.values[i] as number) : "");
     else row.push(known ? label : "", known ? (names[label] ?? "") : "");
     const predicted = predictions?.[i];
@@ -55,9 +56,10 @@ function round(value: number): number {
   return Number(value.toPrecision(6));
 }
 
-export function saveCsv({ study, store }: Context): void {
+export function saveCsv(ctx: Context): void {
+  const { study, store } = ctx;
   const state = store.get();
   const text = selectionCsv(study, state, state.selection);
   // The mark tells spreadsheets that the text is UTF-8.
-  download("selection.csv", new Blob(["\ufeff", text], { type: "text/csv" }));
+  download(fileName(ctx, "csv", "selection"), new Blob(["\ufeff", text], { type: "text/csv" }));
 }

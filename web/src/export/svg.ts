@@ -117,7 +117,7 @@ function panelOf(
     s(
       "text",
       { x: 0, y: -10, "font-weight": 600 },
-      shorten(panel.title, 40),
+      shortenMiddle(panel.title, panel.width / 2, (text) => textWidth(text, 13, 600)),
       s("tspan", { fill: muted, "font-weight": 400, dx: 8 }, panel.subtitle),
     ),
     s("clipPath", { id: clip }, s("rect", { width: round(width), height: round(height) })),

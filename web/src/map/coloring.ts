@@ -35,6 +35,23 @@ type Wanted = Place & Pick<ViewState, "color">;
 
 /** The color of every point and the legend that tells what it means. */
 export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
+  const { color, model, layer, epoch } = state;
+  const moment = color === "class" ? "" : [model, epoch].join();
+  const key = [color, dark, moment, color === "hit" ? layer : ""].join("|");
+  const known = last.get(study) ?? new Map<string, Coloring>();
+  last.set(study, known);
+  const found = known.get(key) ?? make(study, state, dark);
+  // Those of two maps are kept, on both grounds.
+  known.delete(key);
+  known.set(key, found);
+  for (const old of [...known.keys()].slice(0, -KEPT)) known.delete(old);
+  return found;
+}
+
+const last = new WeakMap<Study, Map<string, Coloring>>();
+const KEPT = 4;
+
+function make(study: Study, state: Wanted, dark: boolean): Coloring {
   if (state.color === "class") {
     return study.values
       ? byValue(study, study.values, dark)

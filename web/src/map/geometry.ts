@@ -21,7 +21,7 @@ export function place({ center, scale }: Coords, [x, y]: Point): Point {
 export function polygonPath(coords: Coords, polygons: Polygon[]): string {
   return polygons
     .filter((polygon) => polygon.length > 1)
-    .map((polygon) => `M${polygon.map((point) => pair(place(coords, point))).join("L")}Z`)
+    .map((polygon) => `M${polygon.map((point) => pairOf(place(coords, point))).join("L")}Z`)
     .join("");
 }
 
@@ -38,7 +38,8 @@ export function ellipsePath(coords: Coords, { center, axes, angle }: Ellipse): s
   return polygonPath(coords, [points]);
 }
 
-function pair([x, y]: Point): string {
+/** A place in a path. */
+export function pairOf([x, y]: Point): string {
   return `${round(x)} ${round(y)}`;
 }
 

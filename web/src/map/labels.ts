@@ -28,48 +28,76 @@ export function labelsOf(
   names: string[],
   classes: number[] | null,
 ): Label[] {
-  const wanted = classes && new Set(classes);
-  const grids = names.map((_, index) =>
-    !wanted || wanted.has(index) ? new Float64Array(BINS * BINS) : null,
+  const wanted = new Uint8Array(names.length).fill(classes ? 0 : 1);
+  for (const index of classes ?? []) wanted[index] = 1;
+  const { starts, points } = byClass(codes, names.length);
+  const cellOf = Uint16Array.from(
+    coords.x,
+    (x, i) => bin(coords.y[i] as number, BINS) * BINS + bin(x, BINS),
   );
-  const counts = new Uint32Array(names.length);
+  const sum = new Float64Array(BINS * BINS);
   let all = 0;
   for (let i = 0; i < codes.length; i++) {
-    const code = codes[i] as number;
-    const grid = grids[code];
-    if (!grid) continue;
-    const cell = bin(coords.y[i] as number, BINS) * BINS + bin(coords.x[i] as number, BINS);
-    grid[cell] = (grid[cell] as number) + 1;
-    counts[code] = (counts[code] as number) + 1;
+    if (!wanted[codes[i] as number]) continue;
+    sum[cellOf[i] as number] = (sum[cellOf[i] as number] as number) + 1;
     all++;
   }
-  const smoothed = grids.map((grid, index) => (grid && counts[index] ? smooth(grid) : null));
-  const total = new Float64Array(BINS * BINS);
-  for (const grid of smoothed)
-    grid?.forEach((value, cell) => (total[cell] = (total[cell] as number) + value));
-  const peaks = smoothed.map((grid) => grid && center(grid, total));
-  const best = new Float64Array(names.length).fill(Number.POSITIVE_INFINITY);
-  const nearest = new Int32Array(names.length);
-  for (let i = 0; i < codes.length; i++) {
-    const code = codes[i] as number;
-    const peak = peaks[code];
-    if (!peak) continue;
-    const far = ((coords.x[i] as number) - peak[0]) ** 2 + ((coords.y[i] as number) - peak[1]) ** 2;
-    if (far >= (best[code] as number)) continue;
-    best[code] = far;
-    nearest[code] = i;
-  }
-  const cells = new Cells(coords, codes, (code) => grids[code] != null);
+  const total = smooth(sum);
+  const cells = new Cells(coords, codes, (code) => wanted[code] === 1);
+  const grid = new Float64Array(BINS * BINS);
   return names.flatMap((name, index): Label[] => {
-    const count = counts[index] as number;
-    if (!count) return [];
-    const point = nearest[index] as number;
+    const own = points.subarray(starts[index], starts[index + 1]);
+    const count = own.length;
+    if (!count || !wanted[index]) return [];
+    const occupied: number[] = [];
+    for (const i of own) {
+      const cell = cellOf[i] as number;
+      if (!grid[cell]) occupied.push(cell);
+      grid[cell] = (grid[cell] as number) + 1;
+    }
+    const peak = center(grid, occupied, total);
+    for (const cell of occupied) grid[cell] = 0;
+    const point = nearestTo(peak, own, coords);
     const chance = count / all;
     const share = cells.share(point, Math.min(AROUND, Math.max(3, Math.ceil(count / 2))));
     const firm = chance === 1 || (share - chance) / (1 - chance) >= FIRM;
     const at: Point = [coords.x[point] as number, coords.y[point] as number];
     return [{ class: index, text: name.replace(/\s+/g, " ").trim(), at, count, firm }];
   });
+}
+
+/** The points of each class one after the other, and where those of a class begin. */
+function byClass(
+  codes: ArrayLike<number>,
+  classes: number,
+): { starts: Uint32Array; points: Uint32Array } {
+  const starts = new Uint32Array(classes + 1);
+  let kept = 0;
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i] as number;
+    if (code >= classes) continue;
+    starts[code + 1] = (starts[code + 1] as number) + 1;
+    kept++;
+  }
+  for (let i = 1; i <= classes; i++) starts[i] = (starts[i] as number) + (starts[i - 1] as number);
+  const next = starts.slice();
+  const points = new Uint32Array(kept);
+  for (let i = 0; i < codes.length; i++) {
+    const code = codes[i] as number;
+    if (code >= classes) continue;
+    points[next[code] as number] = i;
+    next[code] = (next[code] as number) + 1;
+  }
+  return { starts, points };
+}
+
+function nearestTo([x, y]: Point, points: Uint32Array, coords: Coords): number {
+  let [nearest, best] = [points[0] as number, Number.POSITIVE_INFINITY];
+  for (const i of points) {
+    const far = ((coords.x[i] as number) - x) ** 2 + ((coords.y[i] as number) - y) ** 2;
+    if (far < best) [nearest, best] = [i, far];
+  }
+  return nearest;
 }
 
 /** Points by the cells of a grid, to ask those around one for their class. */
@@ -158,11 +186,30 @@ function box(grid: Float64Array, step: number, other: number): Float64Array {
   return out;
 }
 
+/** What three passes of the box make of a point, over this many cells and one fewer each time. */
+const BELL = [19, 18, 15, 10, 6, 3, 1];
+/** Of classes in fewer cells, the bells of these are added one by one, which takes less time. */
+const SCATTERED = 110;
+
 /** The middle of the cell where a class is densest, weighed by its share of all points there. */
-function center(grid: Float64Array, total: Float64Array): Point {
-  const weight = (i: number) => (total[i] ? (grid[i] as number) ** 2 / total[i] : 0);
-  let peak = 0;
-  for (let i = 1; i < grid.length; i++) if (weight(i) > weight(peak)) peak = i;
+function center(grid: Float64Array, cells: number[], total: Float64Array): Point {
+  const whole = cells.length < SCATTERED ? null : smooth(grid);
+  const dense = (cell: number) => {
+    if (whole) return whole[cell] as number;
+    const [x, y] = [cell % BINS, Math.floor(cell / BINS)];
+    let sum = 0;
+    for (const other of cells) {
+      const [dx, dy] = [Math.abs((other % BINS) - x), Math.abs(Math.floor(other / BINS) - y)];
+      sum += (grid[other] as number) * (BELL[dx] ?? 0) * (BELL[dy] ?? 0);
+    }
+    return sum;
+  };
+  let peak = cells[0] ?? 0;
+  let most = -1;
+  for (const cell of cells) {
+    const weight = dense(cell) ** 2 / (total[cell] || 1);
+    if (weight > most) [peak, most] = [cell, weight];
+  }
   const middle = (bin: number) => ((bin + 0.5) / BINS) * 2 - 1;
   return [middle(peak % BINS), middle(Math.floor(peak / BINS))];
 }

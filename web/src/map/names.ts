@@ -54,6 +54,8 @@ const SHORTEST = 14;
 const HIDDEN = 5;
 const CROSSED = 12;
 const MOVED = 4;
+/** For each class whose points are nearer than those that the name is of. */
+const NEARER = 8;
 /** Of the points that a name would hide where it names them, the most that it may hide beside them. */
 const HIDES = 0.2;
 /** So many names stand far off, or on points, rather than nowhere; more would be a field of lines. */
@@ -61,6 +63,8 @@ const FEW = 20;
 const NEAR = 44;
 /** So many names at most are on the screen at once: nearer, there is room for others. */
 const MOST = 150;
+/** Of so many names, the faint ones would say nothing but that the classes are tangled. */
+const CROWDED = 100;
 
 /** Where points are, to count those under a name. */
 export class Crowd {
@@ -115,6 +119,7 @@ export function placeNames(
   const order = labels
     .map((label) => ({ label, anchor: toScreen(affine, ...label.at) }))
     .filter(({ anchor: [x, y] }) => x >= 0 && y >= 0 && x <= width && y <= height)
+    .filter(({ label }, _, all) => label.firm || all.length <= CROWDED)
     .sort(
       (a, b) =>
         Number(b.label.firm) - Number(a.label.firm) ||
@@ -160,7 +165,10 @@ export function placeNames(
           cost += CROSSED;
         if (through(other.box, leader)) cost += CROSSED;
       }
-      for (const other of anchors) if (within(box, other.anchor)) cost += CROSSED;
+      for (const other of anchors) {
+        if (within(box, other.anchor)) cost += CROSSED;
+        if (apart(at, other.anchor) < apart(at, anchor)) cost += NEARER;
+      }
       if (rival && cost >= rival.cost) continue;
       if (free) best = { cost, slot, at, box };
       else lying = { cost, slot, at, box };
@@ -214,6 +222,10 @@ function extentOf([l, t, r, b]: Rect, [x, y]: Point): Rect {
 
 function meet([l, t, r, b]: Rect, [l2, t2, r2, b2]: Rect, gap: number): boolean {
   return l < r2 + gap && l2 < r + gap && t < b2 + gap / 2 && t2 < b + gap / 2;
+}
+
+function apart([x, y]: Point, [x2, y2]: Point): number {
+  return Math.hypot(x - x2, y - y2);
 }
 
 function within([l, t, r, b]: Rect, [x, y]: Point): boolean {

@@ -2,6 +2,7 @@ import type { Coords } from "../data/pack.ts";
 import type { Layer } from "../data/payload.ts";
 import { h, s } from "../dom.ts";
 import type { Overlay } from "../state/view-state.ts";
+import { contoursOf } from "./contours.ts";
 import { ellipsePath, polygonPath, toScreen } from "./geometry.ts";
 import type { Label } from "./labels.ts";
 import { type Crowd, type Field, type PlacedName, placeNames, textWidth } from "./names.ts";
@@ -19,6 +20,8 @@ export function shapesOf(
   coords: Coords,
   overlays: Overlay[],
   classes: number[] | null,
+  codes: ArrayLike<number> = [],
+  count = 0,
 ): Shape[] {
   const shapes: Shape[] = [];
   const add = (kind: Overlay, index: number, path: string) => {
@@ -26,7 +29,10 @@ export function shapesOf(
     shapes.push({ class: index, kind, path });
   };
   for (const kind of overlays) {
-    if (kind === "ellipses") {
+    if (kind === "contours") {
+      for (const { class: index, path } of contoursOf(coords, codes, count, classes))
+        add(kind, index, path);
+    } else if (kind === "ellipses") {
       layer.ellipses?.forEach((ellipse, i) => {
         if (ellipse) add(kind, i, ellipsePath(coords, ellipse));
       });
@@ -43,12 +49,14 @@ export const DASHES: Record<Overlay, string | null> = {
   hulls: null,
   peeled: "6 3",
   ellipses: "2 3",
+  contours: "9 3 2 3",
 };
 
 export const LINES: Record<Overlay, string> = {
   hulls: "convex hull of a class",
   peeled: "hull of its 95\u00a0% deepest points",
   ellipses: "best-fitting ellipse of a class",
+  contours: "densest places of a class: 50 and 90\u00a0% of it",
 };
 
 /** What is to be named: with what is on the map, and in which colors; null for the ink. */
@@ -200,6 +208,8 @@ export function noWebGL(figure: string | null): HTMLElement {
     "div",
     { class: "no-webgl" },
     message,
-    image && h("img", { src: figure, alt: "Maps of the layers, as a still figure" }),
+    image
+      ? h("img", { src: figure, alt: "Maps of the layers, as a still figure" })
+      : h("p", {}, "It holds no still figure of so many layers or classes."),
   );
 }

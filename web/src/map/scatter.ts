@@ -1,6 +1,7 @@
 import createScatterplot, { createRenderer } from "regl-scatterplot";
 import { reducedMotion } from "../dom.ts";
 import type { Affine } from "./geometry.ts";
+import { followPinch, followTouch, sparePage } from "./gestures.ts";
 
 /** All points as they are to be drawn. */
 export interface Frame {
@@ -22,7 +23,12 @@ export interface Frame {
 export interface ScatterEvents {
   hover(point: number | null): void;
   click(point: number): void;
-  lasso(points: number[], event: Pick<MouseEvent, "ctrlKey" | "metaKey" | "altKey">): void;
+  /** The points within, and its corners in the map's square. */
+  lasso(
+    points: number[],
+    corners: [number, number][],
+    event: Pick<MouseEvent, "ctrlKey" | "metaKey" | "altKey">,
+  ): void;
   view(affine: Affine): void;
   settled(): void;
 }
@@ -35,6 +41,9 @@ const CLICK = 250;
 
 /** Milliseconds of a change of the view. */
 const GLIDE = 260;
+
+/** How near the edge a point may be that is looked for, in pixels. */
+const EDGE = 12;
 
 /** A duration that can be cut short while a transition runs: the library reads it every frame. */
 class Duration {
@@ -120,8 +129,48 @@ export class Scatter {
     this.glide([scale, x, y]);
   }
 
+  /** How near one looks, and how far the middle is moved. */
+  get zoomed(): [number, number, number] {
+    const { view } = this.camera;
+    return [view[0] as number, view[12] as number, view[13] as number];
+  }
+
+  /** Look so at once. */
+  look([scale, x, y]: [number, number, number]): void {
+    cancelAnimationFrame(this.gliding);
+    this.plot.view([scale, 0, 0, 0, 0, scale, 0, 0, 0, 0, 1, 0, x, y, 0, 1]);
+    this.seen();
+  }
+
   reset(): void {
     this.glide([1, 0, 0]);
+  }
+
+  /** Move the view so far that a place of the map's square is within it. */
+  reveal(x: number, y: number): void {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const { kx, ky, tx, ty } = this.affine();
+    const [left, top] = [tx + kx * x, ty + ky * y];
+    if (left >= EDGE && top >= EDGE && left <= width - EDGE && top <= height - EDGE) return;
+    const scale = this.camera.view[0] as number;
+    this.glide([scale, -scale * x, -scale * y]);
+  }
+
+  /** Look so many times nearer, what lay under one place of the canvas then under another. */
+  private pinch(factor: number, from: [number, number], to: [number, number]): void {
+    const { clientWidth: width, clientHeight: height } = this.canvas;
+    const { view } = this.camera;
+    const old = view[0] as number;
+    const scale = Math.min(50, Math.max(0.5, old * factor));
+    const half = height / 2;
+    const place = ([x, y]: [number, number]) => [(x - width / 2) / half, (half - y) / half];
+    const [before, after] = [place(from), place(to)];
+    const [x, y] = [0, 1].map((i) => {
+      const at = ((before[i] as number) - (view[12 + i] as number)) / old;
+      return (after[i] as number) - scale * at;
+    });
+    this.plot.view([scale, 0, 0, 0, 0, scale, 0, 0, 0, 0, 1, 0, x as number, y as number, 0, 1]);
+    this.seen();
   }
 
   /** Move the view smoothly to a scale and a shift. */
@@ -219,11 +268,12 @@ export class Scatter {
 
   private listen(events: ScatterEvents): void {
     const { plot } = this;
-    plot.subscribe("pointOver", (point) => events.hover(point));
+    plot.subscribe("pointOver", (point) => this.lassoing || events.hover(point));
     plot.subscribe("pointOut", () => events.hover(null));
     plot.subscribe("lassoStart", () => {
       this.lassoing = true;
       this.picked = [];
+      events.hover(null);
     });
     plot.subscribe("select", ({ points }) => {
       if (this.lassoing) this.picked = [...points];
@@ -232,11 +282,11 @@ export class Scatter {
       }
       plot.deselect({ preventEvent: true });
     });
-    plot.subscribe("lassoEnd", () => {
+    plot.subscribe("lassoEnd", ({ coordinates }) => {
       if (!this.lassoing) return;
       this.lassoing = false;
       this.lassoed = performance.now();
-      events.lasso(this.picked, this.modifiers);
+      events.lasso(this.picked, coordinates as unknown as [number, number][], this.modifiers);
     });
     plot.subscribe("view", () => events.view(this.affine()));
     const remember = ({ ctrlKey, metaKey, altKey }: MouseEvent) => {
@@ -256,6 +306,10 @@ export class Scatter {
     addEventListener("mouseup", remember, true);
     this.cleanups.push(() => removeEventListener("mouseup", remember, true));
     this.cleanups.push(followTouch(this.canvas, () => plot.get("mouseMode") === "lasso"));
+    this.cleanups.push(
+      followPinch(this.canvas, (factor, from, to) => this.pinch(factor, from, to)),
+    );
+    this.cleanups.push(sparePage(this.canvas));
   }
 }
 
@@ -287,24 +341,4 @@ function easeInOut(t: number): number {
   // A duration cut to nothing divides by it.
   if (!(t < 1)) return 1;
   return t < 0.5 ? 4 * t ** 3 : 1 - (-2 * t + 2) ** 3 / 2;
-}
-
-/** The library knows the mouse only: let one finger draw a lasso, and leave the rest to the page. */
-function followTouch(canvas: HTMLCanvasElement, active: () => boolean): () => void {
-  const forward = (event: PointerEvent) => {
-    if (event.pointerType !== "touch" || !event.isPrimary || !active()) return;
-    const type = { pointerdown: "mousedown", pointermove: "mousemove", pointerup: "mouseup" };
-    const name = type[event.type as keyof typeof type];
-    const { clientX, clientY } = event;
-    const target = name === "mousedown" ? canvas : window;
-    target.dispatchEvent(
-      new MouseEvent(name, { clientX, clientY, buttons: 1, bubbles: true, cancelable: true }),
-    );
-    event.preventDefault();
-  };
-  const types = ["pointerdown", "pointermove", "pointerup"] as const;
-  for (const type of types) canvas.addEventListener(type, forward);
-  return () => {
-    for (const type of types) canvas.removeEventListener(type, forward);
-  };
 }

@@ -1,6 +1,6 @@
 import type { Study } from "../data/study.ts";
 import type { Store } from "./store.ts";
-import { decodeState, encodeState, labelingIn } from "./links.ts";
+import { decodeState, encodeState, labelingIn, missingIn } from "./links.ts";
 import { type ViewState, initialState, settle } from "./view-state.ts";
 
 /** Changes that follow each other faster than this are one step of the browser's history. */
@@ -12,6 +12,7 @@ export function linkAddress(
   store: Store<ViewState>,
   relabel: (labeling: number) => void,
   unlinked: boolean,
+  missed: (what: string[]) => void = () => undefined,
 ): () => void {
   let written = "";
   let last = 0;
@@ -33,6 +34,7 @@ export function linkAddress(
       relabel(labeling);
       return;
     }
+    missed(missingIn(study, location.hash));
     store.set(settle(study, { ...initialState(study), ...decodeState(study, location.hash) }));
   };
 

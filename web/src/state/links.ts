@@ -6,6 +6,7 @@ import {
   OVERLAYS,
   type Overlay,
   type ViewState,
+  type Zoom,
   initialState,
 } from "./view-state.ts";
 
@@ -32,13 +33,19 @@ export function encodeState(study: Study, state: ViewState): string {
     }
   }
   if (state.color !== "class") put("color", state.color);
-  if (state.overlays.length) put("overlays", state.overlays.join(","));
+  if (state.overlays.join() !== start.overlays.join())
+    put("overlays", state.overlays.join(",") || "none");
   if (!state.names) put("names", "off");
   if (state.classes) put("classes", state.classes.join(","));
   if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
   if (state.focus !== null) put("point", String(state.focus));
   if (state.measures.join() !== start.measures.join()) put("measures", state.measures.join(","));
   if (state.worst !== null) put("worst", String(state.worst));
+  if (state.find) put("find", state.find);
+  if (state.against.length) put("against", encodeSelection(state.against, study.n));
+  if (state.errors) put("scale", "errors");
+  if (state.zoom) put("zoom", state.zoom.join(","));
+  if (state.bare) put("view", "map");
   return parts.join("&").replaceAll("%2C", ",");
 }
 
@@ -78,10 +85,43 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   const [focus] = integers(values.get("point"));
   if (focus !== undefined) state.focus = focus;
   const measures = values.get("measures");
-  if (measures !== undefined) state.measures = measures.split(",");
+  if (measures !== undefined) {
+    const known = new Set(study.payload.measures.map(({ name }) => name));
+    const found = measures.split(",").filter((name) => known.has(name));
+    // A link of none that there is would hide all scores.
+    if (found.length || measures === "") state.measures = found;
+  }
+  const find = values.get("find");
+  if (find) state.find = find;
+  const against = values.get("against");
+  if (against) state.against = decodeSelection(against, study.n);
+  if (values.get("scale") === "errors") state.errors = true;
+  const zoom = values.get("zoom")?.split(",").map(Number);
+  if (zoom?.length === 3) state.zoom = zoom as Zoom;
+  if (values.get("view") === "map") state.bare = true;
   const [worst] = integers(values.get("worst"));
   if (worst !== undefined) state.worst = worst;
   return state;
+}
+
+/** What a fragment names and this page does not have, in words. */
+export function missingIn(study: Study, fragment: string): string[] {
+  const values = parse(fragment);
+  const known = new Set(study.payload.measures.map(({ name }) => name));
+  const model = findModel(study, values.get("model"));
+  const there = findModel(study, values.get("beside-model")) ?? model ?? 0;
+  const unknown = (what: string, key: string, found: number | null): string[] =>
+    values.has(key) && found === null ? [`${what} “${values.get(key)}”`] : [];
+  const measures = (values.get("measures") ?? "")
+    .split(",")
+    .filter((name) => name && !known.has(name));
+  return [
+    ...unknown("model", "model", model),
+    ...unknown("layer", "layer", findLayer(study, model ?? 0, values.get("layer"))),
+    ...unknown("epoch", "epoch", findEpoch(study, model ?? 0, values.get("epoch"))),
+    ...unknown("layer", "beside", findLayer(study, there, values.get("beside"))),
+    ...measures.map((name) => `measure “${name}”`),
+  ];
 }
 
 /** "3-5,9", or for many points "~" and one bit a point. */

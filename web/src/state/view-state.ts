@@ -2,9 +2,14 @@ import type { Measure, Score } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
 
 export const COLORS = ["class", "prediction", "hit", "correct"] as const;
-export const OVERLAYS = ["hulls", "peeled", "ellipses"] as const;
+export const OVERLAYS = ["hulls", "peeled", "ellipses", "contours"] as const;
 export type Color = (typeof COLORS)[number];
 export type Overlay = (typeof OVERLAYS)[number];
+
+export type Zoom = [scale: number, x: number, y: number];
+
+/** Most characters of what is searched for. */
+const LONGEST = 300;
 
 /** All that a link restores; itself the place that is shown. */
 export interface ViewState extends Place {
@@ -24,6 +29,16 @@ export interface ViewState extends Place {
   measures: string[];
   /** The class whose worst points are shown. */
   worst: number | null;
+  /** What the selection was found by, in words; "" for nothing. */
+  find: string;
+  /** Another selection, to which this one is compared: sample indices, ascending. */
+  against: number[];
+  /** Whether shares are drawn by the logarithm of what they lack of 1. */
+  errors: boolean;
+  /** How near one looks, and how far the middle of the map is moved; null for the whole map. */
+  zoom: Zoom | null;
+  /** Only the map and its sliders are shown, as in a frame of another page. */
+  bare: boolean;
 }
 
 /** What most people look at first, in this order. */
@@ -66,13 +81,19 @@ export function initialState(study: Study): ViewState {
     epoch: null,
     other: null,
     color: "class",
-    overlays: [],
+    // Of very many points the contours tell what the dots hide.
+    overlays: study.drawn && !study.values ? ["contours"] : [],
     names: true,
     classes: null,
     selection: [],
     focus: null,
     measures: defaultMeasures(study),
     worst: null,
+    find: "",
+    against: [],
+    errors: false,
+    zoom: null,
+    bare: false,
   });
 }
 
@@ -94,7 +115,22 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     focus: within(wanted.focus, study.n),
     measures: [...new Set(wanted.measures)].filter((name) => known.has(name)),
     worst: within(wanted.worst, study.classNames.length),
+    find: wanted.find.slice(0, LONGEST),
+    against: indices(wanted.against, study.n),
+    errors: wanted.errors,
+    zoom: settleZoom(wanted.zoom),
+    bare: wanted.bare,
   };
+}
+
+/** A view in which something can be seen; null for that of the whole map. */
+export function settleZoom(wanted: Zoom | null): Zoom | null {
+  if (!wanted || wanted.length !== 3 || !wanted.every(Number.isFinite)) return null;
+  const [scale, x, y] = wanted;
+  if (scale < 0.2 || scale > 200 || Math.abs(x) > scale + 1 || Math.abs(y) > scale + 1) return null;
+  const round = (value: number) => Math.round(value * 1000) / 1000 + 0;
+  const zoom: Zoom = [round(scale), round(x), round(y)];
+  return zoom[0] === 1 && zoom[1] === 0 && zoom[2] === 0 ? null : zoom;
 }
 
 /** A place that there is; of epochs the last where none is named. */
