@@ -242,7 +242,7 @@ def test_a_folder_of_others_is_refused_and_left_alone(checkpoints, data, tmp_pat
 
 
 def test_an_object_store_is_refused_as_a_folder(checkpoints, data):
-    with pytest.raises(ValueError, match="out must be a folder that all workers see"):
+    with pytest.raises(ValueError, match="is a URL; name a folder"):
         unknot.study_many(checkpoints, (None, data[1]), out="s3://bucket/runs", **OPTIONS)
 
 

@@ -105,8 +105,6 @@ def study_many(
             raise TypeError(f"study_many() takes no {name}=; pass models as a mapping to name them")
     named = _named(models)
     folders = _folders_of(named)
-    if "://" in str(out):
-        raise ValueError(f"out must be a folder that all workers see; got {out!r}")
     out = Path(out)
     claim(out, FORMAT)
     options = {"progress": False, **options}
