@@ -1,10 +1,14 @@
+import subprocess
+import sys
 import threading
 import time
 
 import numpy as np
 import pytest
+import scipy.linalg  # noqa: F401 # else the first use would load its BLAS
 from threadpoolctl import threadpool_info
 
+from unknot._parallel import blas_libraries
 from unknot._parallel.thread_team import ThreadTeam, single_threaded_blas
 
 
@@ -81,3 +85,53 @@ def test_blas_limit_is_restored_by_the_last_to_exit():
     assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)
     assert blas_threads() == before
+
+
+def test_a_blas_that_is_loaded_later_is_found():
+    # NumPy and SciPy each bring one.
+    script = """if True:
+        import numpy as np
+        from unknot._parallel.blas_libraries import blas_libraries
+        def paths():
+            return {each.filepath for each in blas_libraries().lib_controllers}
+        assert "scipy.linalg" not in __import__("sys").modules
+        first, again = paths(), paths()
+        import scipy.linalg
+        print(first == again, len(paths()) - len(first))
+    """
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["True", "1"]
+
+
+@pytest.mark.parametrize(("counts", "searches"), [((7, 0), 1), (None, 3)])
+def test_blas_is_searched_once_where_loads_are_counted(monkeypatch, counts, searches):
+    searched = []
+
+    class Controller(blas_libraries.ThreadpoolController):
+        def __init__(self):
+            searched.append(1)
+            super().__init__()
+
+    monkeypatch.setattr(blas_libraries, "ThreadpoolController", Controller)
+    monkeypatch.setattr(blas_libraries, "count_libraries", lambda: counts)
+    monkeypatch.setattr(blas_libraries, "_found", None)
+    for _ in range(3):
+        with single_threaded_blas():
+            assert set(blas_threads()) == {1}
+    assert len(searched) == searches
+    # A library was loaded, or one was unloaded and another one loaded.
+    for other in ((8, 0), (9, 1)):
+        monkeypatch.setattr(blas_libraries, "count_libraries", lambda other=other: other)
+        with single_threaded_blas():
+            assert set(blas_threads()) == {1}
+    assert len(searched) == searches + 2
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems are searched every time")
+def test_libraries_are_counted_on_linux():
+    counts = blas_libraries.count_libraries()
+    assert counts is not None
+    assert counts[0] > counts[1] >= 0
+    assert blas_libraries.count_libraries() == counts

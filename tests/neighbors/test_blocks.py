@@ -194,7 +194,7 @@ def test_directions_on_disk_that_float32_cannot_tell_apart_are_told_apart(offset
         str(tmp_path / "points.zarr"), shape=points.shape, dtype=points.dtype, chunks=(97, 9)
     )
     array[:] = points
-    wanted = nearest_neighbors(points, 12, "cosine")
-    found = nearest_neighbors(array, 12, "cosine", max_memory=4 * points.size - 4)
+    wanted = unknot.nearest_neighbors(points, 12, "cosine")
+    found = unknot.nearest_neighbors(array, 12, "cosine", max_memory=4 * points.size - 4)
     assert np.array_equal(found.indices, wanted.indices)
     assert np.allclose(found.distances, wanted.distances, rtol=1e-5, atol=0)

@@ -10,6 +10,7 @@ from unknot.projection._affinities import (
     conditional,
     joint,
     neighbors_for,
+    thin_joint,
 )
 from unknot.projection._start import curve_order
 
@@ -131,6 +132,36 @@ def test_joint_equals_slow_twin(n_threads):
     for r in range(300):
         columns = affinities.index[affinities.ptr[r] : affinities.ptr[r + 1]]
         assert np.all(np.diff(columns.astype(int)) > 0)
+
+
+def test_thin_affinities_are_those_of_the_nearest_neighbors():
+    points = np.random.default_rng(3).normal(size=(6000, 3)).astype(np.float32)
+    graph = unknot.nearest_neighbors(points, 120)
+    order = np.random.default_rng(4).permutation(6000).astype(np.int32)
+    # Perplexity, and the neighbors taken: two thirds of it, at least 20.
+    for perplexity, k in ((40.0, 27), (14.0, 20)):
+        with ThreadTeam(2) as team:
+            thin = thin_joint(graph, perplexity, order, team)
+            true = joint(graph.nearest(k), 0.75 * k, order, team)
+        assert thin.index.tobytes() == true.index.tobytes()
+        assert thin.weight.tobytes() == true.weight.tobytes()
+
+
+@pytest.mark.parametrize(
+    ("n", "k", "perplexity", "is_thin"),
+    [
+        (6000, 120, 40.0, True),
+        (5999, 120, 40.0, False),  # fewer than 150 samples for each unit of perplexity
+        (6000, 53, 40.0, False),  # 27 would be more than half
+        (6000, 40, 13.0, True),
+        (6000, 39, 13.0, False),  # 20 would be
+    ],
+)
+def test_where_affinities_are_not_thinned(n, k, perplexity, is_thin):
+    graph = unknot.nearest_neighbors(np.arange(n, dtype=np.float32)[:, None], k)
+    with ThreadTeam(1) as team:
+        found = thin_joint(graph, perplexity, np.arange(n, dtype=np.int32), team)
+    assert (found is not None) == is_thin
 
 
 def test_more_than_65536_samples_take_wider_indices():

@@ -227,6 +227,37 @@ def test_a_phase_may_coarsen_the_mesh(problem):
     assert errors[0] == errors[2] < errors[1]
 
 
+@pytest.mark.parametrize("sorted_from", [100, 1000])
+def test_thin_phases_attract_by_fewer_neighbors_but_measure_by_all(
+    problem, monkeypatch, sorted_from
+):
+    monkeypatch.setattr(_descent, "SORTED_FROM", sorted_from)
+    affinities, p = problem
+    points = np.random.default_rng(0).normal(size=(400, 6)).astype(np.float32)
+    graph = unknot.nearest_neighbors(points, 5)
+    start = np.random.default_rng(2).normal(size=(400, 2)).astype(np.float32)
+    with ThreadTeam(1) as team:
+        thin = joint(graph, 4.0, np.arange(400, dtype=np.int32), team)
+        rows, columns, values = entries(thin)
+        thin_p = np.zeros((400, 400))
+        thin_p[rows, columns] = values
+
+        def engine():
+            # Restarting sorts the points by their places on the map.
+            engine = MeshEngine(affinities, start, 0.1, team, thin)
+            engine.restart()
+            return engine
+
+        for is_thin, true in ((True, thin_p), (False, p)):
+            begun = engine()
+            begun.advance(Phase(1, 1.0, 0.5, 1.0, is_thin=is_thin), 1)
+            found = (start - begun.map_()) / 0.8
+            np.testing.assert_allclose(found, gradient(true, start), atol=2e-5)
+            kl, norm = engine().step_and_measure(Phase(1, 1.0, 0.5, 1.0, is_thin=is_thin))
+            assert kl == pytest.approx(divergence(p, start), rel=1e-3)
+            assert norm == pytest.approx(np.linalg.norm(gradient(p, start)), rel=1e-2)
+
+
 def test_a_mesh_changes_its_spacing_and_changes_it_back(problem):
     affinities, _ = problem
     start = 40 * np.random.default_rng(2).normal(size=(400, 2)).astype(np.float32)

@@ -302,7 +302,8 @@ def test_a_notebook_shows_a_table():
     # Readable on light and dark: no color of its own but transparent grays.
     import re
 
-    assert not re.search(r"[^-]color:|#[0-9a-f]{3}", html)
+    assert not re.search(r"#[0-9a-f]{3}", html)
+    assert re.findall(r"color:\s*([a-z]+)", html) == ["inherit"]
     assert set(re.findall(r"rgba\([^)]*\)", html)) <= {
         "rgba(128,128,128,.35)", "rgba(128,128,128,.25)",
     }  # fmt: skip
@@ -317,3 +318,32 @@ def test_a_notebook_shows_many_layers_in_part():
     assert "and 40 more layers" in html
     bare = replace(found, layers={"fc1": replace(layer, scores=None)})._repr_html_()
     assert "layers without scores: fc1" in bare
+
+
+def test_metadata_of_strangers_lead_nowhere(tmp_path):
+    """A path outside, a link, an unknown kind, two of a name, numbers that are text: one error."""
+    study(columns(), out=tmp_path / "s")
+    (tmp_path / "secret.json").write_text(json.dumps(["secret"] * N))
+    path = tmp_path / "s" / "study.json"
+    whole = json.loads(path.read_text())
+
+    def refused(change):
+        manifest = json.loads(json.dumps(whole))
+        change(manifest["metadata"])
+        path.write_text(json.dumps(manifest))
+        with pytest.raises(StudyError):
+            unknot.Study.load(tmp_path / "s")
+
+    refused(lambda found: found[4].update(values="../secret.json"))
+    refused(lambda found: found[4].update(values=str(tmp_path / "secret.json")))
+    refused(lambda found: found[0].update(kind="pickle"))
+    refused(lambda found: found[0].update(kind="text"))
+    refused(lambda found: found[0].update(kind="category"))
+    refused(lambda found: found[0].update(name=7))
+    refused(lambda found: found[1].update(categories=None))
+    refused(lambda found: found.append(found[0]))
+    refused(lambda found: found.append("age"))
+    (tmp_path / "s" / "parts" / "link.json").symlink_to(tmp_path / "secret.json")
+    refused(lambda found: found[4].update(values="parts/link.json"))
+    path.write_text(json.dumps(whole))
+    assert unknot.Study.load(tmp_path / "s").metadata["note"].kind == "text"

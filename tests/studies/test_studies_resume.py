@@ -139,7 +139,7 @@ def test_the_old_study_is_there_until_the_new_one_is(layers, digits, tmp_path, w
 
 
 def test_the_disk_may_be_full(layers, digits, tmp_path, monkeypatch):
-    from unknot.studies._pipeline import stages as _stages
+    from unknot.studies._pipeline import layer_stages as _stages
 
     original = _stages.write_zarr
 

@@ -27,9 +27,6 @@ class TransformedRows:
         Of the result; by default that of the source.
     """
 
-    # What float32 cannot hold is taken relative to one of the points, as of any rows in float64.
-    dtype = np.dtype(np.float64)
-
     def __init__(
         self,
         source: Any,
@@ -38,6 +35,13 @@ class TransformedRows:
     ) -> None:
         self._source = source
         self._apply = apply
+        # Where float32 could not hold the source, it may not hold what is made of it: rows in
+        # float64 are taken relative to one of them.
+        self.dtype: np.dtype[Any] = (
+            np.dtype(np.float32 if source.origin is None else np.float64)
+            if isinstance(source, StoredPoints)
+            else source.dtype
+        )
         self.shape = (len(source), source.shape[1] if n_features is None else n_features)
         # Whole chunks, since a part of a chunk takes as long to read.
         self.chunks = (source.whole_chunks(1),)
@@ -51,13 +55,13 @@ class TransformedRows:
         return found
 
     def __getitem__(self, rows: slice) -> Array:
-        """Read rows, or what the function makes of them, in float64."""
+        """Read rows in float64, or what the function makes of them in this object's precision."""
         if isinstance(self._source, StoredPoints):
             start, stop, _ = rows.indices(len(self))
             block = self._source.as_stored(start, stop).astype(np.float64)
         else:
             block = self._source[rows].astype(np.float64)
-        return block if self._apply is None else self._apply(block)
+        return block if self._apply is None else self._apply(block).astype(self.dtype)
 
 
 def preprocessed(points: Any, steps: tuple[Step, ...]) -> tuple[Any, tuple[str, ...]]:

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from threadpoolctl import threadpool_limits
+from .blas_libraries import blas_libraries
 
 # Seconds between checks whether a worker's caller has been interrupted.
 POLL_INTERVAL = 0.05
@@ -249,7 +249,7 @@ def _serve(inbox: queue.SimpleQueue[_Job | None]) -> None:
 
 _blas_lock = threading.Lock()
 _blas_users = 0
-_blas_limits: threadpool_limits | None = None
+_restore_blas: Callable[[], object] | None = None
 
 
 @contextmanager
@@ -264,27 +264,27 @@ def single_threaded_blas() -> Iterator[None]:
     # SciPy brings a BLAS of its own: one that is loaded inside would not be limited.
     import scipy.linalg  # noqa: F401
 
-    global _blas_limits, _blas_users
+    global _blas_users, _restore_blas
     with _blas_lock:
         if _blas_users == 0:
-            _blas_limits = threadpool_limits(limits=1, user_api="blas")
+            _restore_blas = blas_libraries().limit(limits=1).restore_original_limits
         _blas_users += 1
     try:
         yield
     finally:
         with _blas_lock:
             _blas_users -= 1
-            if _blas_users == 0 and _blas_limits is not None:
-                _blas_limits.restore_original_limits()
-                _blas_limits = None
+            if _blas_users == 0 and _restore_blas is not None:
+                _restore_blas()
+                _restore_blas = None
 
 
 def _reset_blas_users() -> None:
     """Reset the count in a forked child, which does not have the threads that hold the limit."""
-    global _blas_limits, _blas_lock, _blas_users
+    global _blas_lock, _blas_users, _restore_blas
     _blas_lock = threading.Lock()
     _blas_users = 0
-    _blas_limits = None
+    _restore_blas = None
 
 
 if hasattr(os, "register_at_fork"):

@@ -86,6 +86,13 @@ PreprocessOption = Annotated[
         show_default="nothing",
     ),
 ]
+WidthOption = Annotated[
+    float | None,
+    typer.Option(
+        help="Width of figures in inches, for print: 3.3 is a column, 6.9 two.",
+        show_default="for screens",
+    ),
+]
 SeedOption = Annotated[
     int, typer.Option("--random-state", min=0, help="Seed for reproducible results.")
 ]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .._io.folders import inside
-from ._app import command
+from ._app import WidthOption, command
 from ._paths import file_to_write, folder_to_write, note_on_output_error
 from ._printing import print_study
 from ._streams import Terminal, print_error, print_json
@@ -55,13 +55,7 @@ def show(
     figures: Annotated[
         bool, typer.Option("--figures/--no-figures", help="Write figures to DIR/figures.")
     ] = True,
-    width: Annotated[
-        float | None,
-        typer.Option(
-            help="Width of the figures in inches, for print: 3.3 is a column, 6.9 two.",
-            show_default="for screens",
-        ),
-    ] = None,
+    width: WidthOption = None,
     csv: Annotated[
         Path | None,
         typer.Option(

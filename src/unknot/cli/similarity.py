@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from ._app import SeedOption, command
+from ._app import SeedOption, WidthOption, command
 from ._paths import file_to_write, note_on_output_error
 from ._streams import Terminal, print_json
 
@@ -54,6 +54,7 @@ def similarity(
             show_default="none",
         ),
     ] = None,
+    width: WidthOption = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON instead of a table.")] = False,
     random_state: SeedOption = 0,
 ) -> None:
@@ -75,7 +76,7 @@ def similarity(
     if target is not None:
         from ..figures import save_figure
 
-        save_figure(matrix.figure(), target)
+        save_figure(matrix.figure(width=width), target)
     with note_on_output_error("the studies are unchanged"):
         if as_json:
             print_json(matrix.to_json())

@@ -27,6 +27,16 @@ ROWS_PER_TASK = 2048
 PARTS = 8
 
 
+# While a map finds its shape, attraction comes from the nearest neighbors alone: two thirds of the
+# perplexity, but no fewer than FEWEST, at an effective number of three quarters of them.
+THIN = 2 / 3
+FEWEST = 20
+THIN_PERPLEXITY = 0.75
+# With fewer samples per unit of perplexity, whole clusters are neighbors, and a map drawn by the
+# nearest of them alone has another shape.
+LEAST_SAMPLES_FOR_THIN = 150
+
+
 @dataclass(frozen=True, eq=False)
 class Affinities:
     """Symmetric affinities in compressed sparse rows, 4 bytes per entry up to 65,536 samples.
@@ -167,3 +177,17 @@ def joint(
     scale = (largest / (65535 * total)).astype(np.float32)
     mean_sigma = float(sigma.mean())
     return Affinities(ptr, index, weight, scale, float(sums.sum()), mean_sigma)
+
+
+def thin_joint(
+    graph: NeighborGraph, perplexity: float, order: Int32[Array, " samples"], team: ThreadTeam
+) -> Affinities | None:
+    """Compute affinities of fewer neighbors; None where all neighbors are needed.
+
+    That is, where fewer than half would be left out, or there are few samples for the perplexity.
+    For a perplexity of 30 they have a fifth of the entries, and a step takes half the time.
+    """
+    k = max(FEWEST, round(THIN * perplexity))
+    if 2 * k > graph.n_neighbors or LEAST_SAMPLES_FOR_THIN * perplexity > graph.n_samples:
+        return None
+    return joint(graph.nearest(k), THIN_PERPLEXITY * k, order, team)

@@ -72,6 +72,8 @@ class Phase:
         Whether clusters only begin to form: lack of progress then ends nothing.
     coarsening : float
         Factor of the mesh's spacing.
+    is_thin : bool
+        Whether attraction may come from the nearest neighbors alone.
     instead : tuple of Phase
         The phases that follow at once, instead of all others, if an early phase collapses the map
         or a later one lets the divergence rise.
@@ -83,6 +85,7 @@ class Phase:
     learning_rate: float
     is_early: bool = False
     coarsening: float = 1.0
+    is_thin: bool = False
     instead: tuple[Phase, ...] = ()
 
 
@@ -139,16 +142,23 @@ class Engine(ABC):
 class MeshEngine(Engine):
     """Repulsion from a particle mesh; 1 or 2 components.
 
-    A map of 1 component is a map of 2 components with y fixed at 0.
+    A map of 1 component is a map of 2 components with y fixed at 0. In thin phases, steps take
+    their attraction from ``thin``, but for those that also measure.
     """
 
     def __init__(
-        self, affinities: Affinities, start: Array, spacing: float, team: ThreadTeam
+        self,
+        affinities: Affinities,
+        start: Array,
+        spacing: float,
+        team: ThreadTeam,
+        thin: Affinities | None = None,
     ) -> None:
         n, self._n_components = start.shape
         self._n = n
         self._order = np.arange(n, dtype=np.int32)
         self._given = self._affinities = affinities
+        self._given_thin = self._thin = thin
         self._team = team
         self._spacing = spacing
         # On a line points are dense, and a mesh along it costs almost nothing.
@@ -179,6 +189,8 @@ class MeshEngine(Engine):
             if not np.array_equal(order, self._order):
                 self._order = order
                 self._affinities = self._given.reordered(order, self._team)
+                if self._given_thin is not None:
+                    self._thin = self._given_thin.reordered(order, self._team)
                 self.set_embedding(map_)
         self._state[_VELOCITIES] = 0
         self._state[_GAINS] = 1
@@ -212,7 +224,10 @@ class MeshEngine(Engine):
 
     def _descend(self, phase: Phase, n_steps: int, *, measure: bool) -> tuple[int, float]:
         """Take up to ``n_steps`` steps; return their number, and Z before the last."""
-        mesh, p = self._mesh, self._affinities
+        mesh = self._mesh
+        p = self._affinities
+        if phase.is_thin and self._thin is not None and not measure:
+            p = self._thin
         mesh.spacing = self._finest * phase.coarsening
         mesh.resize(bounds_of(self._sums))
         shared, n_threads, done = new_shared(), self._team.n_threads, np.zeros(2)

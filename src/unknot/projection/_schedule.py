@@ -56,8 +56,17 @@ def schedule(tsne: TSNE, n_samples: int) -> tuple[Phase, ...]:
             rate(exaggeration, EARLY_RATE),
             is_early=True,
             coarsening=COARSE,
+            is_thin=True,
             instead=milder,
         ),
-        Phase(settling, 1.0, FAST[1], rate(1.0), coarsening=COARSE, instead=(slow,)),
+        Phase(
+            settling,
+            1.0,
+            FAST[1],
+            rate(1.0),
+            coarsening=COARSE,
+            is_thin=True,
+            instead=(slow,),
+        ),
         Phase(end, 1.0, SLOW[1], rate(1.0)),
     )

@@ -17,7 +17,7 @@ from .._parallel.thread_team import ThreadTeam
 from .._typing import Array
 from .._validation.arrays import as_numbers, for_estimator, is_scipy_sparse
 from ..neighbors import NeighborGraph, SearchSpace, graph_of_points, neighbors_among
-from ._affinities import Affinities, attainable_perplexity, joint, neighbors_for
+from ._affinities import Affinities, attainable_perplexity, joint, neighbors_for, thin_joint
 from ._copies import Representatives
 from ._descent import Engine, ExactEngine, MeshEngine, Report, descend
 from ._estimators import Transformer, checked_fitted, random_of, validated
@@ -267,13 +267,19 @@ class TSNE(Transformer):
         with ThreadTeam(n_threads) as team:
             began = time.perf_counter()
             affinities = joint(representatives.graph, self.perplexity_, order, team)
+            self.method_ = self._method(*start.shape)
+            thin = None
+            if self.method_ == "mesh":
+                thin = thin_joint(representatives.graph, self.perplexity_, order, team)
             self.timings_["affinities"] = time.perf_counter() - began
             self._say(
                 f"{affinities.ptr[-1]} affinities of perplexity {self.perplexity_:g} in "
                 f"{self.timings_['affinities']:.3f} s, mean sigma {affinities.mean_sigma:.4g}"
             )
             began = time.perf_counter()
-            report = self._optimize(affinities, start[order], order, representatives.place, team)
+            report = self._optimize(
+                affinities, thin, start[order], order, representatives.place, team
+            )
             self.timings_["optimization"] = time.perf_counter() - began
         self.embedding_ = _in_order(report.map_, order)[representatives.place]
         self.kl_divergence_ = report.kl_divergence
@@ -410,19 +416,27 @@ class TSNE(Transformer):
             stacklevel=3,
         )
 
-    def _optimize(
-        self, affinities: Affinities, start: Array, order: Array, place: Array, team: ThreadTeam
-    ) -> Report:
-        n, n_components = start.shape
+    def _method(self, n_samples: int, n_components: int) -> str:
+        """Return how repulsion is computed."""
         exact_up_to = TOO_FEW_FOR_A_MESH if self.method == "mesh" else EXACT_UP_TO
-        exact = self.method == "exact" or n_components == 3 or n <= exact_up_to
-        self.method_ = "exact" if exact else "mesh"
+        exact = self.method == "exact" or n_components == 3 or n_samples <= exact_up_to
+        return "exact" if exact else "mesh"
+
+    def _optimize(
+        self,
+        affinities: Affinities,
+        thin: Affinities | None,
+        start: Array,
+        order: Array,
+        place: Array,
+        team: ThreadTeam,
+    ) -> Report:
         engine: Engine
         if self.method_ == "exact":
             engine = ExactEngine(affinities, start, team)
         else:
-            engine = MeshEngine(affinities, start, float(self.mesh_spacing), team)
-        phases = schedule(self, n)
+            engine = MeshEngine(affinities, start, float(self.mesh_spacing), team, thin)
+        phases = schedule(self, len(start))
         self.learning_rate_ = phases[-1].learning_rate
         with progress_bar(self.progress) as bar:
             watcher = Watcher(

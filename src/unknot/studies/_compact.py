@@ -27,7 +27,8 @@ _FIRST: Final = (
 )
 _MOST: Final = 3
 _BAR: Final = 10
-_SHORTEST_BAR: Final = 4
+_SHORT_BAR: Final = 4
+_SHORTEST_BAR: Final = 3
 _CUT_NAME: Final = 24
 _SHORTEST_NAME: Final = 12
 _GAP: Final = 2
@@ -118,12 +119,13 @@ def _render(study: Study, measures: Sequence[str], width: int) -> Iterator[Any]:
     columns = [_column(study, measure, layers) for measure in measures]
     names = [shown(name) for name in layers]
     longest = max(5, *(cell_len(name) for name in names))
-    with_untrained = any(any(column.untrained) for column in columns)
+    with_untrained = False
     for band, parts, bar in _bands(columns, width - _GAP, longest):
         table = Table(box=None, pad_edge=False, padding=(0, _GAP, 0, 0), collapse_padding=True)
         room = width - sum(_width(column, parts, bar) for column in band) - _GAP
         limit = max(_SHORTEST_NAME, min(longest, room))
         table.add_column("layer", no_wrap=True, max_width=limit)
+        with_untrained |= "untrained" in parts and any(any(each.untrained) for each in band)
         for column in band:
             table.add_column(Text(column.heading), no_wrap=False)
         for row, name in enumerate(cut_names(names, limit, cell_len)):
@@ -190,8 +192,9 @@ def _bands(
         (frozenset({"interval", "untrained"}), _BAR, longest),
         (untrained, _BAR, longest),
         (untrained, _BAR, cut),
+        (untrained, _SHORT_BAR, cut),
         (untrained, _SHORTEST_BAR, cut),
-        (frozenset[str](), _SHORTEST_BAR, cut),
+        (frozenset[str](), _SHORT_BAR, cut),
     ):
         if name + sum(_width(column, parts, bar) for column in columns) <= width:
             yield columns, parts, bar

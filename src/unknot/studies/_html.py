@@ -16,9 +16,13 @@ if TYPE_CHECKING:
     from ._study import Study
 
 _MOST_MEASURES = 6
+# After those that tables show first; others follow in their order.
+_NEXT = ("map_neighborhood_hit", "trustworthiness", "nc1")
 _MOST_LAYERS = 60
 # Transparent grays and the notebook's own text color are readable on light and dark.
-_TABLE = "border-collapse:collapse;font-variant-numeric:tabular-nums"
+_TABLE = (
+    "border-collapse:collapse;color:inherit;font-size:inherit;font-variant-numeric:tabular-nums"
+)
 _CELL = "padding:2px 10px;text-align:right;border-bottom:1px solid rgba(128,128,128,.35)"
 _NAME = "padding:2px 10px;text-align:left;border-bottom:1px solid rgba(128,128,128,.35)"
 _BAR = "rgba(128,128,128,.25)"
@@ -57,8 +61,9 @@ def html_of(study: Study) -> str:
 
 def _measures_of(study: Study) -> list[str]:
     first = CompactTable(study).chosen()
-    others = [name for name in study.scores.measures if name not in first]
-    return [*first, *others][:_MOST_MEASURES]
+    measured = study.scores.measures
+    following = [name for name in _NEXT if name in measured]
+    return list(dict.fromkeys([*first, *following, *measured]))[:_MOST_MEASURES]
 
 
 def _title(column: list[Score | None]) -> str:

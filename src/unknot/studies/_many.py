@@ -257,7 +257,10 @@ class Studies(Mapping[str, Study]):
 
         scores = {number: dict(self[name].scores) for number, name in self.steps.items()}
         chosen = [measures] if isinstance(measures, str) else measures
-        return epoch_curves(scores, chosen, **options)
+        figure = epoch_curves(scores, chosen, **options)
+        for axes in figure.axes:
+            axes.set_xlabel(axes.get_xlabel().replace("epoch", "study"))
+        return figure
 
     def report(self, path: str | os.PathLike[str]) -> None:
         """Write one page over all studies: table, curves, best layers and paired differences.

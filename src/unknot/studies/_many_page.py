@@ -30,21 +30,24 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
 th, td { padding: .25rem .7rem; border-bottom: 1px solid #8884; text-align: right;
-  white-space: nowrap; }
-th:first-child, td:first-child { text-align: left; white-space: normal; overflow-wrap: anywhere; }
+  vertical-align: bottom; }
+td { white-space: nowrap; }
+.text { text-align: left; }
+th:first-child { min-width: 7rem; max-width: 20rem; overflow-wrap: anywhere; }
 .best { font-weight: 700; }
 .note { opacity: .75; }
-img { max-width: 100%; height: auto; background: white; }
+img { width: 100%; min-width: 36rem; height: auto; background: white; }
 """
 
 
 @dataclass(frozen=True)
 class Table:
-    """Cells as text, and which of them are the best of their column."""
+    """Cells as text, which of them are the best of their column, and the columns of words."""
 
     heads: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
-    best: frozenset[tuple[int, int]]
+    best: frozenset[tuple[int, int]] = frozenset()
+    n_words: int = 1
 
     def to_rich(self) -> Any:
         """Return the table for a terminal."""
@@ -65,17 +68,24 @@ class Table:
 
     def to_html(self) -> str:
         """Return the table for a page."""
-        head = "".join(f"<th scope='col'>{html.escape(each)}</th>" for each in self.heads)
+        head = "".join(
+            f"<th scope='col'{self._kind(number)}>{html.escape(each)}</th>"
+            for number, each in enumerate(self.heads)
+        )
         lines = []
         for row, cells in enumerate(self.rows):
             line = ""
             for column, cell in enumerate(cells):
                 tag, scope = ("td", "") if column else ("th", " scope='row'")
-                best = " class='best'" if (row, column) in self.best else ""
-                line += f"<{tag}{scope}{best}>{html.escape(cell)}</{tag}>"
+                kind = self._kind(column, best=(row, column) in self.best)
+                line += f"<{tag}{scope}{kind}>{html.escape(cell)}</{tag}>"
             lines.append(f"<tr>{line}</tr>")
         body = "".join(lines)
         return f"<div class='wide'><table><thead><tr>{head}</tr></thead>{body}</table></div>"
+
+    def _kind(self, column: int, *, best: bool = False) -> str:
+        kinds = ["text"] * (column < self.n_words) + ["best"] * best
+        return f" class='{' '.join(kinds)}'" if kinds else ""
 
 
 def overview(studies: Studies, n_measures: int = _MOST) -> Table:
@@ -157,7 +167,8 @@ def _curves(studies: Studies) -> Iterator[str]:
     uri = "data:image/svg+xml;base64," + base64.b64encode(drawn).decode()
     called = ", ".join(f"{number}: {name}" for number, name in studies.steps.items())
     yield "<h2>Over the studies</h2>"
-    yield f"<img alt='Each measure over the studies, a line for each layer' src='{uri}'>"
+    alt = "Each measure over the studies, a line for each layer"
+    yield f"<div class='wide'><img alt='{alt}' src='{uri}'></div>"
     yield f"<p class='note'>{html.escape(called)}. Bands are 95 % intervals.</p>"
 
 
@@ -198,7 +209,7 @@ def _differences(studies: Studies) -> Iterator[str]:
         )
         return
     heads = ("study", "layer", "measure", reference, "this study", "difference (95 %)")
-    yield Table(heads, tuple(rows), frozenset()).to_html()
+    yield Table(heads, tuple(rows), n_words=3).to_html()
     yield (
         "<p class='note'>Of the same samples, paired; significant at the level of .05, corrected "
         "for the number of comparisons.</p>"

@@ -11,7 +11,7 @@ import numpy as np
 from ..._io.atomic import write_json
 from ..._io.typed_json import check_types
 from .._metadata import MetadataColumn
-from .format import damaged, read_json, read_zarr, write_zarr
+from .format import MANIFEST, damaged, read_json, read_zarr, write_zarr
 from .records import MetadataRecord
 
 
@@ -49,7 +49,12 @@ def read_columns(folder: Path, records: Iterable[MetadataRecord]) -> dict[str, M
     StudyError
         If one is missing, damaged, or not of its kind; the message names the file.
     """
-    return {record.name: _read(folder, record) for record in records}
+    columns: dict[str, MetadataColumn] = {}
+    for record in records:
+        if record.name in columns:
+            raise damaged(folder, MANIFEST, f"it has two columns of metadata called {record.name}")
+        columns[record.name] = _read(folder, record)
+    return columns
 
 
 def _read(folder: Path, record: MetadataRecord) -> MetadataColumn:
