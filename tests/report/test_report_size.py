@@ -68,6 +68,7 @@ def test_samples_with_numbers_or_without_labels_are_drawn_too(large):
     )  # fmt: skip
     payload = build_payload(numbers, max_points=50)
     assert len(unpack(payload["values"]["data"])) == payload["nSamples"] == 50
+    assert "50 of 600, drawn at random" in payload["settings"]["samples shown"]
     bare = study_of(600, 3, 1, measured=False)
     unlabeled = replace(bare, labels=np.where(np.arange(600) % 3 == 0, -1, large.labels))
     payload = build_payload(unlabeled, max_points=90)

@@ -174,7 +174,8 @@ def test_the_map_alone_fits_a_frame(open_page, report):
     page.settled()
     slider = page.page.get_by_test_id("layer-slider").bounding_box()
     assert slider["y"] + slider["height"] < 560
-    assert page.page.locator("h1").is_hidden()
+    assert page.page.locator(".top").bounding_box()["height"] <= 1
+    assert page.page.get_by_test_id("help-button").is_hidden()
     assert page.page.evaluate("document.documentElement.scrollHeight") <= 580
     assert findings(page) == []
 

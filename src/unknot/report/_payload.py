@@ -353,9 +353,10 @@ def _settings(studies: list[Study], names: list[str], options: Options) -> dict[
         settings["neighbors stored of each sample"] = str(options.n_neighbors)
     if options.points is not None:
         n_shown, n_samples = len(options.points), len(studies[0].labels)
+        how = "in proportion to the classes" if studies[0].targets is None else "at random"
         settings["samples shown"] = (
-            f"{n_shown:,} of {n_samples:,}, drawn in proportion to the classes; scores, confusion, "
-            "hulls and ellipses are of all samples"
+            f"{n_shown:,} of {n_samples:,}, drawn {how}; scores, confusion, hulls and ellipses are "
+            "of all samples"
         )
     for study, name in zip(studies, names, strict=True):
         prefix = f"{name}: " if len(studies) > 1 else ""

@@ -23,7 +23,7 @@ export function header(ctx: Context): HTMLElement {
   const { payload, classNames, n } = ctx.study;
   const facts: (Node | string)[] = [
     payload.sampled
-      ? `${formatCount(n)} of ${plural(payload.sampled.of, "sample", "samples")}, drawn by class`
+      ? `${formatCount(n)} of ${plural(payload.sampled.of, "sample", "samples")}, drawn ${payload.values ? "at random" : "by class"}`
       : plural(n, "sample", "samples"),
   ];
   const range = payload.values?.range.map((end) => formatNumber(end));
