@@ -1,8 +1,8 @@
 """The t-SNE estimator: checks its input, runs the stages, and stores their results.
 
-1000 iterations for MNIST's 60,000 images took 7.0 s on two threads; scikit-learn-intelex, the fastest
-rival, 46.3 s, at a higher exact KL divergence: 2.903 instead of 2.657. Now there are 350, which end at
-2.520 (docs/benchmarks.md).
+1000 iterations for MNIST's 60,000 images took 7.0 s on two threads; scikit-learn-intelex, the
+fastest rival, 46.3 s, at a higher exact KL divergence: 2.903 instead of 2.657. Now there are 350,
+which end at 2.520 (docs/benchmarks.md).
 """
 
 from __future__ import annotations
