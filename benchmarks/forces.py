@@ -16,8 +16,8 @@ from unknot._parallel.n_jobs import resolve_n_jobs
 from unknot._parallel.thread_team import ThreadTeam
 from unknot.projection._mesh import Mesh
 
-AT = (50, 250, 500, 1000)
-SPACINGS = (0.5, 0.35, 0.25)
+AT = (50, 150, 250, 350)
+SPACINGS = (1.0, 0.5, 0.35, 0.25)
 
 
 @njit(parallel=True, fastmath=True, cache=True)

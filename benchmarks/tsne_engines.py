@@ -2,8 +2,9 @@
 
     python benchmarks/tsne_engines.py ENGINE CASE THREADS POINTS.npy MAP.npy
 
-prints a line of JSON. Every engine gets the same points, perplexity, neighbors, iterations (1000,
-of which 250 exaggerated by 12), start (PCA) and threads. Kernels are compiled before the clock
+prints a line of JSON. Every engine gets the same points, perplexity, neighbors, start (PCA) and
+threads. The rivals take 1000 iterations, of which 250 are exaggerated by 12, and unknot as many as it
+needs, at most 1000. Kernels are compiled before the clock
 starts; what that costs a user is measured by the engine "unknot-first-call".
 """
 

@@ -4,8 +4,10 @@ import json
 import os
 import threading
 
+import numpy as np
 import pytest
 
+import unknot
 from unknot._io.cache import Parts
 from unknot._io.folders import LinkError, claim, inside, marker_of, read_regular
 from unknot._io.lock import locked
@@ -220,3 +222,17 @@ def test_what_a_killed_run_left_is_removed(tmp_path):
         ".unfinished-mine",
         ".unfinished-link-0123456789ab",
     }
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/run", "gs://b/x", "https://host/x", "file:///tmp/x"])
+def test_a_url_is_no_folder(url, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    points, labels = np.eye(8, 4), [0, 1] * 4
+    for write in (
+        lambda: unknot.study({"fc1": points}, (None, labels), out=url, progress=False),
+        lambda: unknot.studies.EpochRecorder((None, labels), out=url),
+        lambda: unknot.study_many({"a": {"fc1": points}}, (None, labels), out=url),
+    ):
+        with pytest.raises(ValueError, match="is a URL; name a folder"):
+            write()
+    assert list(tmp_path.iterdir()) == []

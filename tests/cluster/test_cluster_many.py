@@ -241,6 +241,11 @@ def test_a_folder_of_others_is_refused_and_left_alone(checkpoints, data, tmp_pat
         unknot.study_many(checkpoints, (None, data[1]), out=tmp_path / "r", name="x", **OPTIONS)
 
 
+def test_an_object_store_is_refused_as_a_folder(checkpoints, data):
+    with pytest.raises(ValueError, match="is a URL; name a folder"):
+        unknot.study_many(checkpoints, (None, data[1]), out="s3://bucket/runs", **OPTIONS)
+
+
 def test_what_is_no_folder_of_studies_is_said(tmp_path, studies):
     with pytest.raises(FileNotFoundError, match="there is no folder"):
         Studies.load(tmp_path / "nothing")

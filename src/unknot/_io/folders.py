@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from collections.abc import Callable
 from pathlib import Path
@@ -19,6 +20,8 @@ MARKER: Final = ".unknot"
 VERSION: Final = 1
 # A larger file of this name was not written by this package.
 _MARKER_BYTES: Final = 4096
+# Of a URL; a single letter is a drive.
+_SCHEME: Final = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 class TooLargeError(OSError):
@@ -48,9 +51,16 @@ def claim(
     ------
     FileExistsError
         If the path is a file or a dangling link, or the folder holds something else.
+    ValueError
+        If it is a URL, which would become a folder called ``s3:``.
     OSError
         If the folder cannot be created or written to.
     """
+    if folder.parts and _SCHEME.fullmatch(folder.parts[0]):
+        raise ValueError(
+            f"{folder} is a URL; name a folder of a file system, such as one where the store is "
+            "mounted"
+        )
     if not folder.is_dir():
         if folder.is_symlink():
             raise FileExistsError(f"{folder} is a link to nothing; name a folder")

@@ -49,7 +49,7 @@ class LabSettings:
     perplexity : float, default=30.0
         Effective number of neighbors of t-SNE.
     max_iter : int, default=1000
-        Number of t-SNE iterations.
+        The most iterations of a t-SNE.
     k : int, default=6
         Number of neighbors of the Neighborhood Hit.
     layers : dict of str to list of str

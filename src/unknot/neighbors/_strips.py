@@ -78,6 +78,11 @@ def graph_by_strips(
     ClusterError
         If workers do not answer, do not see the folder or the points, or die.
     """
+    if "://" in str(store):
+        raise ValueError(
+            f"store must be a folder that all workers see; got {store!r}. Object stores are not "
+            "supported: mount it, or use a shared file system"
+        )
     if store is not None:
         Path(store).mkdir(parents=True, exist_ok=True)
     with (

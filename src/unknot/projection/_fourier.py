@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -69,6 +70,12 @@ class Plan:
         )
 
 
+@lru_cache(maxsize=64)
+def _plan(length: int) -> Plan:
+    """Return the plan for a length; a growing mesh needs the same ones again and again."""
+    return Plan.of(length)
+
+
 def good_length(least: int) -> int:
     """Return the smallest 2^a 3^b, b at most 3, that is not below ``least``."""
     lengths: Iterator[int] = (
@@ -126,7 +133,7 @@ class Convolution(NamedTuple):
         """
         if columns % STRIP:
             raise ValueError(f"columns must be a multiple of {STRIP}; got {columns}")
-        down, across = (Plan.of(length) for length in padded)
+        down, across = (_plan(length) for length in padded)
         n_blocks = -(-len(factors) // LANES)
         # Neither the transforms nor the separation of column pairs is normalized.
         by_column = np.zeros((factors.shape[1], n_blocks * LANES), np.float32)

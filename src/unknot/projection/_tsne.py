@@ -1,7 +1,8 @@
 """The t-SNE estimator: checks its input, runs the stages, and stores their results.
 
-MNIST's 60,000 images take 7.0 s on two threads; scikit-learn-intelex, the fastest rival, 46.3 s, at
-a higher exact KL divergence: 2.903 instead of 2.657 (docs/benchmarks.md).
+1000 iterations for MNIST's 60,000 images took 7.0 s on two threads; scikit-learn-intelex, the fastest
+rival, 46.3 s, at a higher exact KL divergence: 2.903 instead of 2.657. Now there are 350, which end at
+2.520 (docs/benchmarks.md).
 """
 
 from __future__ import annotations
@@ -62,15 +63,18 @@ class TSNE(Transformer):
         emphasize larger structures; typical values are 5 to 50. Values below 1 act as 1. If it
         exceeds (n_samples - 1) / 3, that is used instead, with a warning.
     early_exaggeration : float, default=12.0
-        Factor of the attraction in the first phase, in which clusters form. Where it collapses the
-        map, as for data without clusters, the phase restarts with a factor of at most 1.5.
+        Factor of the attraction in the first phase, in which clusters form. Where it does not
+        unfold the map, as for data without clusters, the phase restarts with a factor of at most
+        1.5.
     learning_rate : float or "auto", default="auto"
         Keep "auto", which is n_samples, at least 50; in the first phase n_samples / (4
         early_exaggeration), at least 12.5 [Belkina2019]. It is for the gradient including its
         factor of 4, as in scikit-learn. In no iteration does a point move farther than 5 units or a
         twentieth of the map's width.
     max_iter : int, default=1000
-        Number of iterations. Increase it if the divergence still falls at the end.
+        The most iterations. Maps of clusters take higher momenta and fewer iterations: by default
+        150 in the first phase and 200 after it, with ``max_iter`` above 1000 a fifth of that. Maps
+        without clusters take all. Increase it if the divergence still falls at the end.
     n_iter_without_progress : int, default=300
         After the first phase, stop when the KL divergence has had no new minimum for this many
         iterations. Checked every 50 iterations.
@@ -102,12 +106,14 @@ class TSNE(Transformer):
         The number of threads of all stages. None means every core (in scikit-learn, one). The
         result does not depend on it.
     early_exaggeration_iter : int, default=250
-        Iterations of the first phase, at most half of ``max_iter``.
+        The most iterations of the first phase, at most half of ``max_iter``. A map that forms
+        clusters ends it after 150.
     mesh_spacing : float, default=0.5
         Distance between the mesh's nodes, in units of the map. The error of the repulsive force is
         about 4 % (root mean square) at 0.5, 1 % at 0.35 and 0.3 % at 0.25; it is much smaller while
-        the map is small, and largely cancels between iterations. Decrease it for a more exact
-        force; the cost of the mesh grows with the inverse square.
+        the map is small, and largely cancels between iterations. It is doubled until the last 50
+        iterations, where the momentum is high. Decrease it for a more exact force; the cost of the
+        mesh grows with the inverse square.
     callback : callable or None, default=None
         Called as ``callback(iteration, kl_divergence, map)`` every ``callback_every`` iterations
         and at the end, with a copy of the map. Return True to stop the fit; None or False to

@@ -135,7 +135,7 @@ def study(
     n_neighbors : int, default=90
         Neighbors in the graphs; raised to three times the perplexity if it is lower.
     max_iter : int, default=1000
-        Iterations of t-SNE, at least 250.
+        The most iterations of a t-SNE, at least 250.
     untrained : bool, model or callable, default=True
         Measure a control with fresh weights, drawn as `unknot.representations.untrained` says;
         where they cannot be, a note says why. Or pass the control: a model with layers of the
