@@ -2,6 +2,7 @@ import { beforeAll, describe, expect, it, vi } from "vitest";
 import { shortenMiddle } from "../src/data/format.ts";
 import { rowsFor } from "../src/components/stepper.ts";
 import { ticksOf } from "../src/components/chart.ts";
+import { toScreen } from "../src/map/geometry.ts";
 import { type Label, labelsOf } from "../src/map/labels.ts";
 import { Crowd, type Field, placeNames } from "../src/map/names.ts";
 
