@@ -142,11 +142,7 @@ def _study_layer(
             log,
             f"{prefix}map",
             StageLabel(name, "map"),
-            {
-                "perplexity": settings.perplexity,
-                "max_iter": settings.max_iter,
-                "random_state": settings.random_state,
-            },
+            settings.mapping,
             [neighbors, *([] if before is None else [before])],
             partial(_find_map, stages.context, source, graph, before),
             rank=(MAPS_FIRST,),

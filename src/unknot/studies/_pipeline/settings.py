@@ -47,6 +47,8 @@ OPTIONS: Final = (
 )
 # Counts changes of how scores are computed: those of an earlier version are computed again.
 SCORING: Final = 3
+# The same of maps.
+MAPPING: Final = 2
 # Layers of the control with more features are projected to this many.
 CONTROL_FEATURES: Final = 512
 
@@ -205,6 +207,16 @@ class StudySettings:
             "options": self.options,
             "random_state": self.random_state,
             "version": SCORING,
+        }
+
+    @property
+    def mapping(self) -> dict[str, Any]:
+        """What decides a map, for the settings of a stage."""
+        return {
+            "perplexity": self.perplexity,
+            "max_iter": self.max_iter,
+            "random_state": self.random_state,
+            "version": MAPPING,
         }
 
     def to_dict(self) -> dict[str, Any]:
