@@ -8,7 +8,7 @@ distributed = pytest.importorskip("distributed")
 def cluster():
     """Two worker processes of one thread each."""
     with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit="2GB"
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit="2GB"
     ) as found:
         yield found
 

@@ -40,6 +40,18 @@ def test_two_studies_with_a_title_and_a_path(call, folders, tmp_path):
     assert [model["name"] for model in payload["models"]] == ["good", "poor"]
 
 
+def test_fewer_points_and_neighbors_make_a_smaller_page(call, folders, tmp_path):
+    sizes = []
+    for options in ((), ("--n-neighbors", "2"), ("--max-points", "40", "--n-neighbors", "2")):
+        path = tmp_path / f"{len(sizes)}.html"
+        assert call("report", folders / "good", "--out", path, *options)[0] == 0
+        sizes.append(path.stat().st_size)
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes)) == 3
+    few, all_ = payload_of(path), payload_of(tmp_path / "0.html")
+    assert len(few["labels"]["data"]) < len(all_["labels"]["data"])
+
+
 def test_what_cannot_be_shown_is_one_line(call, folders, tmp_path):
     code, _, err = call("report", folders / "good", "--compare", folders / "small")
     assert code == 2

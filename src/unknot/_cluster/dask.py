@@ -52,7 +52,7 @@ def dask_workers(client: Any, n_jobs: int | None) -> Iterator[DaskWorkers]:
 @contextmanager
 def _connected(distributed: Any, where: Any) -> Iterator[Any]:
     if where is True:
-        with distributed.Client(dashboard_address=None) as own:
+        with distributed.Client(dashboard_address=":0") as own:
             yield own
         return
     text = str(where)

@@ -26,6 +26,7 @@ _METAVARS = {
     "map_": "FILE",
     "max_iter": "N",
     "max_memory": "SIZE",
+    "max_points": "N",
     "max_samples": "N",
     "measure": "NAME",
     "measures": "NAME",

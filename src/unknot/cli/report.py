@@ -38,11 +38,19 @@ def report(
         str | None, typer.Option(help="Title of the page.", show_default="name of the model")
     ] = None,
     n_neighbors: Annotated[
+        int | None,
+        typer.Option(
+            min=0,
+            help="Number of neighbors of each point on the page; fewer make it smaller.",
+            show_default="3 to 8, by the number of samples",
+        ),
+    ] = None,
+    max_points: Annotated[
         int,
         typer.Option(
-            min=0, help="Number of neighbors of each point on the page; fewer make it smaller."
+            min=1, help="Maximum number of samples on the page, drawn in proportion to the classes."
         ),
-    ] = 8,
+    ] = 100_000,
     n_jobs: JobsOption = None,
 ) -> None:
     """Write the interactive page of a study as one HTML file."""
@@ -56,7 +64,13 @@ def report(
     page = inside(folder, PAGE) if target is None else target
     other = None if compare is None else Study.load(compare)
     path = write_report(
-        study, page, other=other, title=title, n_neighbors=n_neighbors, n_jobs=n_jobs
+        study,
+        page,
+        other=other,
+        title=title,
+        n_neighbors=n_neighbors,
+        max_points=max_points,
+        n_jobs=n_jobs,
     )
     with note_on_output_error(f"the page was written to {out or path}"):
         print_line(f"Wrote {out or path}: {format_bytes(path.stat().st_size)}.")
