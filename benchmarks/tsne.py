@@ -1,4 +1,4 @@
-"""t-SNE against openTSNE, scikit-learn and scikit-learn-intelex, in alternating runs.
+"""t-SNE against openTSNE, scikit-learn, its intelex and manifolds-rs, in alternating runs.
 
     python benchmarks/tsne.py                                   # everything; takes hours
     python benchmarks/tsne.py --cases mnist-60k mnist-10k iris  # some cases
@@ -26,7 +26,7 @@ from tsne_report import write_report
 
 HERE = Path(__file__).parent
 RESULTS = HERE / "results" / "tsne.json"
-ENGINES = ("unknot", "openTSNE", "scikit-learn", "scikit-learn-intelex")
+ENGINES = ("unknot", "openTSNE", "scikit-learn", "scikit-learn-intelex", "manifolds-rs")
 ROUNDS = {
     "iris": 5,
     "mnist-10k": 3,
@@ -40,7 +40,8 @@ ROUNDS = {
 def run(engine, case, threads, points_path, map_path, cache=None, limit=None):
     """What a run of an engine measured; None if it was stopped after so many seconds."""
     environment = {**os.environ}
-    for name in ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    names = ("OMP_NUM_THREADS", "NUMBA_NUM_THREADS", "OPENBLAS_NUM_THREADS", "RAYON_NUM_THREADS")
+    for name in names:
         environment[name] = str(threads)
     if cache is not None:
         environment["NUMBA_CACHE_DIR"] = str(cache)
@@ -65,7 +66,7 @@ def load_results():
 
 
 def store(results):
-    packages = ("unknot", "openTSNE", "scikit-learn", "scikit-learn-intelex", "numba", "numpy")
+    packages = (*ENGINES, "numba", "numpy")
     results["versions"] = {}
     for name in packages:
         try:
@@ -111,7 +112,7 @@ def measure_case(case, engines, rounds, threads, limit, results):
             }
             results["runs"].append(record)
             store(results)
-            shown = {key: record[key] for key in ("seconds", "kl", "exact_kl", "peak_bytes")}
+            shown = {key: record.get(key) for key in ("seconds", "kl", "exact_kl", "peak_bytes")}
             print(case, engine, shown, flush=True)
 
 

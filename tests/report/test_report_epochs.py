@@ -147,8 +147,9 @@ def test_what_an_epoch_does_not_know_is_said(opened):
     assert text(opened, "no-map") == "There is no map of fc2 at epoch 3."
     assert "not measured at this layer at epoch 3" in text(opened, "value-neighborhood_hit")
     assert "grayed" in opened.page.get_by_test_id("layer-tick-2").get_attribute("class")
-    worst = opened.page.locator(".worst").inner_text()
-    assert "Neighbors of points are not measured at this layer at epoch 3." in worst
+    # The list is drawn anew after the map.
+    said = "Neighbors of points are not measured at this layer at epoch 3."
+    opened.page.locator(".worst").get_by_text(said).wait_for()
     assert opened.page.get_by_test_id("divergence").count() == 0
 
 

@@ -136,7 +136,7 @@ def test_paper_is_white_and_without_what_only_a_screen_can_use(open_page, scheme
     page.page.wait_for_function(
         "scheme => document.documentElement.dataset.theme === scheme", arg=scheme
     )
-    assert page.page.locator("[data-testid=print-map] svg").count() == 0
+    page.page.locator("[data-testid=print-map] svg").wait_for(state="detached")
     assert page.page.evaluate(VISIBLE, ".toolbar") == 1
 
 
