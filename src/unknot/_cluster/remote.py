@@ -12,8 +12,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
 from .. import __version__
 from .._parallel.n_jobs import resolve_n_jobs
 
@@ -62,7 +60,7 @@ def probe(folder: str | None, token: str | None) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``worker``, ``versions``, ``memory`` (its limit in bytes, or None) and ``sees``.
+        ``worker``, ``version``, ``memory`` (its limit in bytes, or None) and ``sees``.
     """
     sees = True
     if folder is not None and token is not None:
@@ -71,7 +69,7 @@ def probe(folder: str | None, token: str | None) -> dict[str, Any]:
             sees = Path(folder, token).read_text() == token
     return {
         "worker": who(),
-        "versions": {"unknot": __version__, "numpy": np.__version__},
+        "version": __version__,
         "memory": _memory_limit(),
         "sees": sees,
     }

@@ -121,16 +121,16 @@ class ExecutorWorkers:
             raise self.explained(Task(lambda n: None, label=label), error) from error
 
     def _judge(self, found: dict[str, Any], folder: Path) -> None:
-        worker, versions = found["worker"], found["versions"]
+        worker, version = found["worker"], found["version"]
         if not found["sees"]:
             raise ClusterError(
                 f"the worker {worker} does not see the folder {folder}: pass out= on a file system "
                 "that all workers share"
             )
-        if versions["unknot"] != __version__:
+        if version != __version__:
             raise ClusterError(
-                f"the worker {worker} has unknot {versions['unknot']}, and this process "
-                f"{__version__}: install the same version on all"
+                f"the worker {worker} has unknot {version}, and this process {__version__}: "
+                "install the same version on all"
             )
 
     def explained(self, task: Task, error: BaseException) -> BaseException:
