@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -33,21 +33,41 @@ from .stages import (
 )
 
 
-def study_layer(
-    stages: Stages,
-    log: StageLog,
-    prefix: str,
-    layer: LayerRecord,
-    source: Source,
-    labelings: Mapping[str, Labeling],
-    start: Part | None,
-    previous: Promise[Part | None],
-    mapped: Promise[Part | None],
-) -> Steps:
-    """Find the neighbors, map and scores of a layer, the scores for each labeling: a program.
+@dataclass(frozen=True, eq=False)
+class LayerJob:
+    """A layer to study.
 
-    The map starts from the one in `start`, or else from the previous layer's. The promise `mapped`
-    is for the next layer: this one's map, or the previous one if it has none.
+    Attributes
+    ----------
+    stages : Stages
+    log : StageLog
+        Of this layer's stages.
+    prefix : str
+        How the names of its parts begin.
+    layer : LayerRecord
+    source : Source
+        Its points.
+    labelings : mapping of str to Labeling
+    start : Part or None
+        The part with the map to start from; by default the previous layer's.
+    previous, mapped : Promise of Part or None
+        The previous layer's map; and what the next layer gets: this one's map, or the previous one
+        if it has none.
+    """
+
+    stages: Stages
+    log: StageLog
+    prefix: str
+    layer: LayerRecord
+    source: Source
+    labelings: Mapping[str, Labeling]
+    start: Part | None
+    previous: Promise[Part | None]
+    mapped: Promise[Part | None]
+
+
+def study_layer(job: LayerJob) -> Steps:
+    """Find the neighbors, map and scores of a layer, the scores for each labeling: a program.
 
     Returns
     -------
@@ -57,44 +77,32 @@ def study_layer(
         The part with its map; None for a dead layer, or one that is left out.
     """
     try:
-        return (
-            yield from _study_layer(
-                stages, log, prefix, layer, source, labelings, start, previous, mapped
-            )
-        )
+        return (yield from _study_layer(job))
     except FATAL:
         raise
     except FAILURES as error:
-        if not mapped.is_set:
-            mapped.set((yield previous))
-        why = why_left_out(error)
-        return (yield from _left_out(stages, log, prefix, layer, source, labelings, why)), None
+        if not job.mapped.is_set:
+            job.mapped.set((yield job.previous))
+        return (yield from _left_out(job, why_left_out(error))), None
 
 
-def _left_out(
-    stages: Stages,
-    log: StageLog,
-    prefix: str,
-    layer: LayerRecord,
-    source: Source,
-    labelings: Mapping[str, Labeling],
-    why: str,
-) -> Steps:
+def _left_out(job: LayerJob, why: str) -> Steps:
     """Return the record of a layer that could not be studied, with the reason alone."""
+    layer, settings = job.layer, job.stages.settings
     scores: dict[str, str] = {}
-    for number, (key, labeling) in enumerate(labelings.items()):
+    for number, (key, labeling) in enumerate(job.labelings.items()):
 
         def write(folder: Path, n_threads: int, labeling: Labeling = labeling) -> dict[str, Any]:
-            nothing = no_scores(layer.shape, labeling, stages.settings, why, why)
+            nothing = no_scores(layer.shape, labeling, settings, why, why)
             write_scores(folder / "scores.json", nothing)
             return {}
 
-        part = yield stages.task(
-            log,
-            f"{prefix}left-out-{number}" if number else f"{prefix}left-out",
+        part = yield job.stages.task(
+            job.log,
+            f"{job.prefix}left-out-{number}" if number else f"{job.prefix}left-out",
             StageLabel(layer.name, "left out"),
-            {"why": why, **stages.settings.scoring(stages.settings.measures)},
-            [source.part],
+            {"why": why, **settings.scoring(settings.measures)},
+            [job.source.part],
             write,
             in_caller=True,
         )
@@ -102,23 +110,15 @@ def _left_out(
     return replace(
         layer,
         notes=(*layer.notes, why),
-        points=source.path,
-        scores=scores.pop(next(iter(labelings))),
+        points=job.source.path,
+        scores=scores.pop(next(iter(job.labelings))),
         other_scores=scores,
     )
 
 
-def _study_layer(
-    stages: Stages,
-    log: StageLog,
-    prefix: str,
-    layer: LayerRecord,
-    source: Source,
-    labelings: Mapping[str, Labeling],
-    start: Part | None,
-    previous: Promise[Part | None],
-    promised: Promise[Part | None],
-) -> Steps:
+def _study_layer(job: LayerJob) -> Steps:
+    stages, log, prefix, source = job.stages, job.log, job.prefix, job.source
+    layer, labelings = job.layer, job.labelings
     settings, name = stages.settings, layer.name
     where = source.described(stages.whole_bytes)
     neighbors = yield stages.task(
@@ -129,7 +129,7 @@ def _study_layer(
         [source.part],
         partial(_find_neighbors, stages.context, source),
         # The first map, for which all others wait, waits for these.
-        rank=(MAPS_FIRST if previous.is_set else NEIGHBORS_NEXT, -source.n_bytes),
+        rank=(MAPS_FIRST if job.previous.is_set else NEIGHBORS_NEXT, -source.n_bytes),
         n_bytes=source.n_bytes,
     )
     dead = neighbors.result["dead"]
@@ -137,7 +137,7 @@ def _study_layer(
     graph = None if dead else GraphRecord(path, **neighbors.result["graph"])
     mapped = None
     if graph is not None:
-        before = (yield previous) if start is None else start
+        before = (yield job.previous) if job.start is None else job.start
         mapped = yield stages.task(
             log,
             f"{prefix}map",
@@ -148,7 +148,7 @@ def _study_layer(
             rank=(MAPS_FIRST,),
             n_bytes=source.n_bytes if before is None else 0,
         )
-    promised.set((yield previous) if mapped is None else mapped)
+    job.mapped.set((yield job.previous) if mapped is None else mapped)
 
     head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
     known = {} if head is None else {"head": True}

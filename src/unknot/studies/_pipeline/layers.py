@@ -12,7 +12,7 @@ from ..._parallel.n_jobs import resolve_n_jobs
 from .._store.records import LayerRecord
 from .extraction import Extracted, ExtractedLayer
 from .labeling import Labeling
-from .layer_stages import study_layer
+from .layer_stages import LayerJob, study_layer
 from .stages import Source, StageLog, Stages, Steps
 
 
@@ -76,9 +76,10 @@ def study_layers(
         after: Promise[Part | None] = Promise()
         logs.append(StageLog())
         where = f"{own}{number:03d}-"
+        source = sources[name]
         programs.append(
             study_layer(
-                stages, logs[-1], where, layer, sources[name], labelings, start, before, after
+                LayerJob(stages, logs[-1], where, layer, source, labelings, start, before, after)
             )
         )
         studied.append(name)
