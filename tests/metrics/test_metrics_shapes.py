@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from metrics_oracles import monte_carlo_overlap, slow_share_inside
 from scipy.spatial import ConvexHull
@@ -192,6 +192,7 @@ def test_peeling_drops_a_stray_point(rng):
 @pytest.mark.filterwarnings("ignore::unknot.metrics.MeasureWarning")
 @settings(max_examples=60, deadline=None)
 @given(seed=st.integers(0, 2**32 - 1), grid=st.booleans(), depth=st.floats(0.3, 1))
+@example(seed=18086, grid=False, depth=0.30000000000000004)
 def test_hulls_are_those_of_qhull(seed, grid, depth):
     rng = np.random.default_rng(seed)
     # A grid has many points on the sides and many copies of each corner.
@@ -208,7 +209,7 @@ def test_hulls_are_those_of_qhull(seed, grid, depth):
     while True:
         hull = left[ConvexHull(left).vertices]
         inner = left[~(left[:, None] == hull[None]).all(axis=2).any(axis=1)]
-        if len(inner) < depth * 80:
+        if len(inner) < depth * 80 - 1e-9:  # 0.3 of 80 is 24, however 0.3 is rounded
             break
         left = inner
     turn = np.abs(hull - peeled[0]).sum(axis=1).argmin()

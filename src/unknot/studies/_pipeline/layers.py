@@ -6,9 +6,10 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from ..._io.cache import Part
+from ..._io.cache import Part, Parts
 from ..._parallel.lanes import Promise, run_programs
 from ..._parallel.n_jobs import resolve_n_jobs
+from .._store.format import PARTS
 from .._store.records import LayerRecord
 from .extraction import Extracted, ExtractedLayer
 from .labeling import Labeling
@@ -95,6 +96,9 @@ def study_layers(
         overlap=not settings.own and not settings.preprocess,
         workers=stages.workers,
     )
+    if stages.workers is not None:
+        # Of workers that died, whose tasks others have done.
+        Parts(stages.folder / PARTS).remove_unfinished()
     for log in logs:
         stages.log.extend(log)
     found: dict[str, LayerRecord] = {}
