@@ -15,13 +15,15 @@ from ..._typing import Array
 from ..._validation.numbers import check_integer, check_random_state, random_generator
 from .moments import robust_origin
 
-# Rows per block, and columns that are converted to float64 at a time. All points pass through the
-# cache once per block of rows: half as many rows take nearly twice the time.
+# Rows that a consumer gets at a time.
 ROWS = 256
+# Columns that a thread converts to float64 and multiplies at a time; fewer of points on disk, of
+# which a few thousand are in memory.
 COLUMNS = 2048
-# Columns at a time for points on disk, of which a few thousand are in memory.
 STORED_COLUMNS = 512
-# Up to this many bytes, all points are converted to float64 once instead of per block of rows.
+# Bytes of distances in memory at once. All points are converted once for as many rows.
+SQUARES_BYTES = 2**28
+# Up to this many bytes, all points are converted to float64 once for all rows.
 WHOLE_BYTES = 2**29
 # Two points of each class are drawn as long as that is no more points than this.
 ENOUGH = 2000
@@ -41,71 +43,40 @@ def scan_distances(
     """
     from .kernels_distances import products_to_squared_distances
 
+    origin = _rounded_mean(points)
     if isinstance(points, StoredPoints):
-        _scan_stored(points, rows, consumers, n_jobs)
-        return
-    origin = _rounded_mean(points)
-    if 8 * points.size <= WHOLE_BYTES:
-        points, origin = points - origin, np.zeros(points.shape[1])
+        slabs, columns = points.slabs(points.max_memory // 8), STORED_COLUMNS
+        squares_bytes = points.max_memory
+    else:
+        slabs, columns = [slice(0, len(points))], COLUMNS
+        squares_bytes = SQUARES_BYTES
+        if 8 * points.size <= WHOLE_BYTES:
+            points, origin = points - origin, np.zeros(points.shape[1])
     norms = np.empty(len(points))
-    for start in range(0, len(points), COLUMNS):
-        block = points[start : start + COLUMNS] - origin
-        norms[start : start + COLUMNS] = np.einsum("ij,ij->i", block, block)
-
-    blocks = max(1, -(-len(rows) // ROWS))
-    # Equal sizes balance the load of the threads.
-    size = -(-len(rows) // blocks)
-
-    def scan(number: int) -> None:
-        part = slice(number * size, min((number + 1) * size, len(rows)))
-        own = rows[part]
-        queries = points[own] - origin
-        squares = np.empty((len(own), len(points)))
-        for start in range(0, len(points), COLUMNS):
-            block = points[start : start + COLUMNS]
-            if origin.any():
-                block = block - origin
-            np.matmul(queries, block.T, out=squares[:, start : start + COLUMNS])
-        products_to_squared_distances(squares, norms, own, norms[own])
-        for consume in consumers:
-            consume(part, squares)
-
-    # Each thread holds a block of distances; all together take no more memory than WHOLE_BYTES.
-    most = max(1, WHOLE_BYTES // (8 * ROWS * len(points)))
-    with single_threaded_blas(), ThreadTeam(min(resolve_n_jobs(n_jobs), blocks, most)) as team:
-        team.run(scan, blocks)
-
-
-def _scan_stored(
-    points: StoredPoints, rows: Array, consumers: list[Consumer], n_jobs: int | None
-) -> None:
-    """Scan points on disk, for as many selected points at a time as fit in memory."""
-    from .kernels_distances import products_to_squared_distances
-
-    origin = _rounded_mean(points)
-    norms = np.empty(len(points))
-    at_once = ROWS * max(1, points.max_memory // (8 * ROWS * len(points)))
+    at_once = ROWS * max(1, squares_bytes // (8 * ROWS * len(points)))
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         for first in range(0, len(rows), at_once):
             own = rows[first : first + at_once]
             queries = points[own] - origin
             squares = np.empty((len(own), len(points)))
-            for part in points.slabs(points.max_memory // 8):
-                block = points[part]
+            for slab in slabs:
+                block = points[slab]
 
                 def multiply(
                     number: int,
-                    start: int = part.start,
+                    start: int = slab.start,
                     block: Array = block,
                     queries: Array = queries,
                     squares: Array = squares,
                 ) -> None:
-                    chunk = block[number * STORED_COLUMNS : (number + 1) * STORED_COLUMNS] - origin
-                    begin = start + number * STORED_COLUMNS
+                    chunk = block[number * columns : (number + 1) * columns]
+                    if chunk.dtype != np.float64 or origin.any():
+                        chunk = chunk - origin
+                    begin = start + number * columns
                     norms[begin : begin + len(chunk)] = np.einsum("ij,ij->i", chunk, chunk)
                     np.matmul(queries, chunk.T, out=squares[:, begin : begin + len(chunk)])
 
-                team.run(multiply, -(-len(block) // STORED_COLUMNS))
+                team.run(multiply, -(-len(block) // columns))
 
             def finish(
                 number: int, first: int = first, own: Array = own, squares: Array = squares

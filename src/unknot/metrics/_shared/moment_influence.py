@@ -13,6 +13,7 @@ sqrt(n_c / (n_c - 1)), the degree of freedom that the mean takes.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -74,6 +75,7 @@ class MomentInfluence:
         self._squares, self._whitened = np.empty((2, len(codes)))
         self._directions = np.zeros((n_classes, n_features))
         self._spread = np.zeros((n_features, rank))
+        self._found: dict[str, Array] = {}
         self._read()
 
     def _blocks(self, c: int, part: slice) -> list[Array]:
@@ -93,9 +95,23 @@ class MomentInfluence:
         n_groups = max(1, min(8, 2**27 // (8 * n_features * max(rank, 1))))
         with single_threaded_blas(), ThreadTeam(resolve_n_jobs(self._n_jobs)) as team:
             for part, block in parts_of(self._points):
+                tasks = [(c, rows) for c in range(n_classes) for rows in self._blocks(c, part)]
+                groups = np.array_split(np.arange(len(tasks)), n_groups)
+                sums = np.zeros((n_groups, n_features, rank))
+                # A group holds the blocks of few classes, one after the other.
+                directions: list[dict[int, Array]] = [{} for _ in groups]
 
-                def measure(c: int, part: slice = part, block: Array = block) -> None:
-                    for rows in self._blocks(c, part):
+                def read(
+                    number: int,
+                    part: slice = part,
+                    block: Array = block,
+                    tasks: list[tuple[int, Array]] = tasks,
+                    groups: list[Array] = groups,
+                    sums: Array = sums,
+                    directions: list[dict[int, Array]] = directions,
+                ) -> None:
+                    for task in groups[number]:
+                        c, rows = tasks[task]
                         d = self._centered(block, rows, c)
                         squares = np.einsum("ij,ij->i", d, d)
                         self._squares[rows + part.start] = squares
@@ -103,32 +119,19 @@ class MomentInfluence:
                         inverse = np.divide(
                             1.0, lengths, out=np.zeros_like(lengths), where=lengths > 0
                         )
-                        self._directions[c] += inverse @ d
-
-                team.run(measure, n_classes)
-                tasks = [(c, rows) for c in range(n_classes) for rows in self._blocks(c, part)]
-                groups = np.array_split(np.arange(len(tasks)), n_groups)
-                sums = np.zeros((n_groups, n_features, rank))
-
-                def multiply(
-                    number: int,
-                    part: slice = part,
-                    block: Array = block,
-                    tasks: list[tuple[int, Array]] = tasks,
-                    groups: list[Array] = groups,
-                    sums: Array = sums,
-                ) -> None:
-                    for task in groups[number]:
-                        c, rows = tasks[task]
-                        d = self._centered(block, rows, c).astype(whitener.dtype, copy=False)
+                        directions[number][c] = directions[number].get(c, 0.0) + inverse @ d
+                        d = d.astype(whitener.dtype, copy=False)
                         along = d @ whitener
                         sums[number] += d.T @ along
                         self._whitened[rows + part.start] = np.square(along).sum(
                             axis=1, dtype=np.float64
                         )
 
-                team.run(multiply, n_groups)
+                team.run(read, n_groups)
                 self._spread += sums.sum(axis=0) / len(self._codes)
+                for group in directions:
+                    for c, direction in group.items():
+                        self._directions[c] += direction
         self._directions /= self._moments.counts[:, None]
         # Of classes that have collapsed to a point, only rounding errors are left.
         collapsed = (self._moments.variances == 0.0)[self._codes]
@@ -168,8 +171,26 @@ class MomentInfluence:
             phi *= (self._free / self._shares)[codes] / len(codes)
         return list(found)
 
+    def _through_moments(self, name: str) -> Array:
+        """Return the terms of a measure over the point's class moments.
+
+        With few classes those of all measures come from one pass over the points.
+        """
+        if name not in self._found:
+            names = _CHAINS if len(self._shares) <= MANY_CLASSES else (name,)
+            # Of measures that are not defined for these points, nobody asks for the influence.
+            with np.errstate(divide="ignore", invalid="ignore"):
+                chains = {each: _CHAINS[each](self) for each in names}
+            defined = {each: chain for each, chain in chains.items() if chain is not None}
+            found = self._from_chains(list(defined.values()))
+            self._found = dict(zip(defined, found, strict=True))
+        return self._found[name]
+
     def class_distance_variance(self) -> Float64[Array, " samples"]:
         """Influence on the mean over pairs of (V_i + V_j) / (2 |m_i - m_j|^2)."""
+        return self._through_moments("class_distance_variance")
+
+    def _class_distance_variance(self) -> _Chain:
         means, variances = self._moments.means, self._moments.variances
         if self._pairs is None:
             first, second = np.triu_indices(len(means), 1)
@@ -183,10 +204,13 @@ class MomentInfluence:
         for ends in (first, second):
             by_variance += np.bincount(ends, 0.5 / squares / len(first), minlength=len(means))
         gradient = -2.0 * _pulls(means, first, second, ratio / squares)
-        return self._from_chains([_Chain(gradient, by_variance)])[0]
+        return _Chain(gradient, by_variance)
 
     def davies_bouldin(self) -> Float64[Array, " samples"]:
         """Influence on the mean over classes of (s_i + s_j) / |m_i - m_j| with the worst j."""
+        return self._through_moments("davies_bouldin")
+
+    def _davies_bouldin(self) -> _Chain:
         means, spreads = self._moments.means, self._moments.mean_distances
         drawn = np.arange(len(means)) if self._pairs is None else self._pairs.drawn
         worst = np.empty(len(drawn), dtype=np.int64)
@@ -201,19 +225,27 @@ class MomentInfluence:
         for ends in (drawn, worst):
             by_distance += np.bincount(ends, 1.0 / np.sqrt(squares) / len(drawn), len(means))
         gradient = -_pulls(means, drawn, worst, ratio / squares)
-        return self._from_chains([_Chain(gradient, None, by_distance)])[0]
+        return _Chain(gradient, None, by_distance)
 
     def calinski_harabasz(self) -> Float64[Array, " samples"]:
         """Influence on (n - C) / (C - 1) B / W."""
-        shares, n, n_classes = self._shares, len(self._codes), len(self._shares)
-        apart = self._moments.means - shares @ self._moments.means
-        lengths = np.square(apart).sum(axis=1)
-        between, within_ = float(shares @ lengths), float(shares @ self._moments.variances)
+        n, n_classes = len(self._codes), len(self._shares)
+        lengths = np.square(self._from_center()).sum(axis=1)
+        between = float(self._shares @ lengths)
+        within_ = float(self._shares @ self._moments.variances)
         value = (n - n_classes) / (n_classes - 1.0) * between / within_
-        through_means = self._from_chains([_Chain(2.0 * shares[:, None] * apart)])[0]
+        through_means = self._through_moments("calinski_harabasz")
         to_between = (lengths[self._codes] - between) / n + through_means
         to_within = (self._squares - within_) / n
         return np.asarray(value * (to_between / between - to_within / within_))
+
+    def _calinski_harabasz(self) -> _Chain:
+        return _Chain(2.0 * self._shares[:, None] * self._from_center())
+
+    def _from_center(self) -> Array:
+        """Return the class means relative to the mean of all points."""
+        means = self._moments.means
+        return np.asarray(means - self._shares @ means)
 
     def nc1(self) -> Float64[Array, " samples"]:
         r"""Influence on tr(S_W S^+) / C, with S the covariance of the class means.
@@ -221,6 +253,11 @@ class MomentInfluence:
         The gradient by m_c is 2 / C^2 ((I - P) S_W S^+ S^+ - S^+ S_W S^+) (m_c - m), with P the
         projection on the span of the means.
         """
+        found = self._through_moments("nc1")
+        n = len(self._shares) * len(self._codes)
+        return np.asarray(found + (self._whitened - self._whitened.mean()) / n)
+
+    def _nc1(self) -> _Chain:
         whitener, n_classes = self._whitener, len(self._shares)
         # W'(m_c - m), then S_W S^+ (m_c - m) = (S_W W) W'(m_c - m).
         along = self._moments.centered @ whitener
@@ -229,13 +266,13 @@ class MomentInfluence:
         outside = (self._spread * np.square(whitener).sum(axis=0)) @ along.T
         outside -= basis @ (basis.T @ outside)
         gradient = (outside - whitener @ (whitener.T @ (self._spread @ along.T))).T
-        found = self._from_chains([_Chain(2.0 / n_classes**2 * gradient)])[0]
-        return np.asarray(
-            found + (self._whitened - self._whitened.mean()) / (n_classes * len(self._codes))
-        )
+        return _Chain(2.0 / n_classes**2 * gradient)
 
     def nc2(self) -> Float64[Array, " samples"] | None:
         """Influence on the distance of the means from a simplex; None where it is 0."""
+        return None if self._nc2() is None else self._through_moments("nc2")
+
+    def _nc2(self) -> _Chain | None:
         means, n_classes = self._moments.centered, len(self._shares)
         scale = np.abs(means).max()
         means = means / scale
@@ -252,7 +289,7 @@ class MomentInfluence:
         gradient = -(2.0 * means / size - 2.0 * trace * product / size**3) / np.sqrt(
             n_classes - 1.0
         )
-        return self._from_chains([_Chain(gradient / np.sqrt(square) / scale)])[0]
+        return _Chain(gradient / np.sqrt(square) / scale)
 
     def nc3(self, rows: Array, means: Array, value: float) -> Float64[Array, " samples"]:
         """Influence on |U - V|, with V = M / |M| and U the head's weights, both of norm 1.
@@ -363,3 +400,12 @@ def _pulls(means: Array, first: Array, second: Array, weights: Array) -> Array:
     table = sparse.csr_array((weights, (first, second)), (len(means), len(means)))
     table = table + table.T
     return np.asarray(table.sum(axis=1)[:, None] * means - table @ means)
+
+
+_CHAINS: dict[str, Callable[[MomentInfluence], _Chain | None]] = {
+    "class_distance_variance": MomentInfluence._class_distance_variance,
+    "davies_bouldin": MomentInfluence._davies_bouldin,
+    "calinski_harabasz": MomentInfluence._calinski_harabasz,
+    "nc1": MomentInfluence._nc1,
+    "nc2": MomentInfluence._nc2,
+}
