@@ -179,8 +179,6 @@ def test_bad_points_on_disk():
     good = Sliced(clouds(300, 10))
     with pytest.raises(ValueError, match=r"metric must be one of .*; got 'cosin'"):
         unknot.nearest_neighbors(good, 3, "cosin", max_memory=1000)
-    with pytest.raises(ValueError, match="got exact=False"):
-        unknot.nearest_neighbors(good, 3, exact=False, max_memory=1000)
     with pytest.raises(ValueError, match="max_memory must be at least one byte; got 0"):
         unknot.nearest_neighbors(good, 3, max_memory=0)
     with pytest.raises(ValueError, match="n_neighbors must be from 1 to n_samples - 1 = 299"):

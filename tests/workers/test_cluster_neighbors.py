@@ -144,8 +144,6 @@ def test_bad_input_is_refused(client, tmp_path):
     with pytest.raises(ValueError, match="store is for workers"):
         unknot.nearest_neighbors(points, 5, store=tmp_path)
     array = stored(points, tmp_path / "points.zarr")
-    with pytest.raises(ValueError, match="exact=False"):
-        unknot.nearest_neighbors(array, 5, client=client, exact=False, max_memory=SMALL)
     with pytest.raises(ValueError, match="from 1 to n_samples - 1"):
         unknot.nearest_neighbors(array, 5000, client=client)
     bad = points.copy()

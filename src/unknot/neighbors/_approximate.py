@@ -93,9 +93,16 @@ def _cells(lead: Array, team: ThreadTeam) -> Int32[Array, " samples"]:
     n = len(lead)
     n_cells = max(1, n // CELL)
     sample = lead[np.linspace(0, n - 1, min(n, n_cells * SAMPLE_PER_CELL)).astype(np.int64)]
+    return nearest_center(lead, cell_centers(sample, n_cells, team), team)
+
+
+def cell_centers(
+    sample: Float32[Array, "samples lead"], n_cells: int, team: ThreadTeam
+) -> Float32[Array, "cells lead"]:
+    """Compute the centers of a rough k-means, numbered so that cells close in space are close."""
     centers = sample[:: len(sample) // n_cells][:n_cells].copy()
     for _ in range(MEANS_ITERATIONS):
-        nearest = _nearest_center(sample, centers, team)
+        nearest = nearest_center(sample, centers, team)
         counts = np.bincount(nearest, minlength=n_cells)
         sums = np.stack(
             [np.bincount(nearest, weights=column, minlength=n_cells) for column in sample.T], axis=1
@@ -103,11 +110,12 @@ def _cells(lead: Array, team: ThreadTeam) -> Int32[Array, " samples"]:
         centers = np.where(
             counts[:, None] > 0, sums / np.maximum(counts, 1)[:, None], centers
         ).astype(np.float32)
-    # Numbered along a tree, so that cells close in space are close in memory.
-    return _nearest_center(lead, centers[tree_order(centers, 8)], team)
+    ordered: Array = centers[tree_order(centers, 8)]
+    return ordered
 
 
-def _nearest_center(points: Array, centers: Array, team: ThreadTeam) -> Int32[Array, " samples"]:
+def nearest_center(points: Array, centers: Array, team: ThreadTeam) -> Int32[Array, " samples"]:
+    """Assign each point to the nearest center."""
     half_norms = np.einsum("ij,ij->i", centers, centers) / 2
     nearest = np.empty(len(points), np.int32)
 

@@ -17,7 +17,7 @@ from .._validation.arrays import DENSE_BYTES, is_scipy_sparse
 from .._validation.numbers import is_integer
 from .._validation.points import as_points, converted, max_abs, origin_of, relative, subtract_row
 from .._validation.precision import warn_if_imprecise
-from . import _approximate, _blocks, _exact, _sparse, _strips, _tree
+from . import _approximate, _blocks, _exact, _nearest_tiles, _sparse, _strips, _tree
 from ._duplicates import Distinct, row_hashes
 from ._graph import NeighborGraph
 from ._ties import tie_keys
@@ -67,11 +67,13 @@ def nearest_neighbors(
     exact : bool or None, default=None
         None searches exactly up to 300,000 points. Set it to True to search exactly at any size,
         which takes quadratic time; to False to search approximately, which is still slower than an
-        exact search at 60,000 points.
+        exact search at 60,000 points. Points on disk that are searched in parts are always searched
+        exactly with None. With False as many parts are visited as contain .99 of the true neighbors
+        of 500 points, and a sorted copy of the points is written to a temporary folder or `store`.
     max_memory : int, str or None, default=None
         For points on disk: those that take more memory than this as float32, in bytes or as text
-        such as "2 GB", are searched in parts, always exactly; None means 256 MB. In addition, the
-        search needs about 320 numbers per point. Increase it to read the points fewer times.
+        such as "2 GB", are searched in parts; None means 256 MB. In addition, an exact search needs
+        about 320 numbers per point. Increase it to read the points fewer times.
     executor : concurrent.futures.Executor, default=None
         For points on disk: where they are searched, in strips, each against all points. Each
         worker needs the memory of `max_memory`, and about 320 numbers for each point of two parts.
@@ -301,15 +303,12 @@ def _graph_of_stored(
     exact: bool | None,
     workers: dict[str, Any] | None,
 ) -> NeighborGraph:
-    if exact is False:
-        raise ValueError(
-            f"points on disk of {4 * points.size:,} bytes are searched in parts, which requires "
-            f"an exact search; got exact=False. Pass max_memory={4 * points.size} to load them "
-            "into memory"
-        )
     # Of unit vectors, |u - v|^2 / 2 is 1 - cos.
     compared = points if metric == "euclidean" else unit_stored(points)[0]
-    if workers is None:
+    if exact is False:
+        options = {"n_jobs": n_threads} if workers is None else workers
+        graph = _nearest_tiles.graph_of_nearest_tiles(compared, k, **options)
+    elif workers is None:
         graph = _blocks.graph_of_stored(compared, k, n_threads)
     else:
         graph = _strips.graph_by_strips(compared, k, **workers)

@@ -8,7 +8,8 @@ order in which points are visited: the bytes are those of `_blocks`.
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
@@ -21,7 +22,7 @@ from .._cluster import workers_of
 from .._io.atomic import write_array
 from .._io.stored_points import StoredPoints
 from .._io.temporary import TemporaryFolder
-from .._parallel.lanes import Task, run_programs
+from .._parallel.lanes import Task, Workers, run_programs
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32
@@ -78,19 +79,7 @@ def graph_by_strips(
     ClusterError
         If workers do not answer, do not see the folder or the points, or die.
     """
-    if "://" in str(store):
-        raise ValueError(
-            f"store must be a folder that all workers see; got {store!r}. Object stores are not "
-            "supported: mount it, or use a shared file system"
-        )
-    if store is not None:
-        Path(store).mkdir(parents=True, exist_ok=True)
-    with (
-        TemporaryFolder(None if store is None else Path(store)) as folder,
-        workers_of(executor, client, n_jobs) as workers,
-    ):
-        if workers is not None:
-            workers.check(folder)
+    with working_folder(store, executor, client, n_jobs) as (folder, workers):
         kept, group, keys = checked_distinct(points)
         k_distinct = min(k, len(kept) - 1)
         distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
@@ -109,8 +98,8 @@ def graph_by_strips(
             folder,
             k_distinct,
             axes,
-            _cut(len(kept), most, 1),
-            _cut(len(kept), most, STRIPS_PER_SLOT * slots),
+            cut(len(kept), most, 1),
+            cut(len(kept), most, STRIPS_PER_SLOT * slots),
         )
         run_programs(
             [_program(search, number) for number in range(len(search.strips))],
@@ -127,6 +116,27 @@ def graph_by_strips(
     return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean")
 
 
+@contextmanager
+def working_folder(
+    store: Any, executor: Any, client: Any, n_jobs: int | None
+) -> Iterator[tuple[Path, Workers | None]]:
+    """Yield a temporary folder for what tasks write, and the workers; all of them see it."""
+    if "://" in str(store):
+        raise ValueError(
+            f"store must be a folder that all workers see; got {store!r}. Object stores are not "
+            "supported: mount it, or use a shared file system"
+        )
+    if store is not None:
+        Path(store).mkdir(parents=True, exist_ok=True)
+    with (
+        TemporaryFolder(None if store is None else Path(store)) as folder,
+        workers_of(executor, client, n_jobs) as workers,
+    ):
+        if workers is not None:
+            workers.check(folder)
+        yield folder, workers
+
+
 def _program(search: Search, number: int) -> Generator[Task, Any, None]:
     rows = search.strips[number]
     yield Task(
@@ -136,7 +146,7 @@ def _program(search: Search, number: int) -> Generator[Task, Any, None]:
     )
 
 
-def _cut(n: int, most: int, at_least: int) -> tuple[slice, ...]:
+def cut(n: int, most: int, at_least: int) -> tuple[slice, ...]:
     """Cut n rows into as many parts as are wanted or as fit, of about the same size."""
     count = max(1, min(n, max(at_least, -(-n // most))))
     edges = np.linspace(0, n, count + 1).astype(np.int64).tolist()
@@ -157,8 +167,8 @@ def _search_strip(search: Search, number: int, n_threads: int) -> None:
                 points = _tiles_of(search, rows, kept, keys, team)
                 if points.slack > allowed:
                     nearest, allowed = nearest.inflate(points.slack - allowed), points.slack
-                _update(queries, nearest, points, team)
-        indices, distances = _written(queries, nearest, search.k, team)
+                update_queries(queries, nearest, points, team)
+        indices, distances = written(queries, nearest, search.k, team)
     write_array(search.folder / f"indices-{number:06d}.npy", indices)
     write_array(search.folder / f"distances-{number:06d}.npy", distances)
 
@@ -178,7 +188,7 @@ def _tiles_of(search: Search, rows: slice, kept: Array, keys: Array, team: Threa
     return Tiles.along_tree(data, coordinates, np.asarray(keys[rows]), team, rows.start)
 
 
-def _update(queries: Tiles, nearest: KNearest, points: Tiles, team: ThreadTeam) -> None:
+def update_queries(queries: Tiles, nearest: KNearest, points: Tiles, team: ThreadTeam) -> None:
     """Update the nearest neighbors of the queries alone, nearest tiles first."""
     pair = TilePair(queries, points)
 
@@ -193,9 +203,10 @@ def _update(queries: Tiles, nearest: KNearest, points: Tiles, team: ThreadTeam) 
     team.run(update, len(queries.slices))
 
 
-def _written(
+def written(
     queries: Tiles, nearest: KNearest, k: int, team: ThreadTeam
 ) -> tuple[Int32[Array, "queries k"], Float32[Array, "queries k"]]:
+    """Return the neighbors, nearest first, in the order of the data. This empties the heaps."""
     indices = np.empty((len(queries.order), k), np.int32)
     distances = np.empty((len(queries.order), k), np.float32)
 
