@@ -1,5 +1,6 @@
 """Studies of more samples than memory holds: landmarks, and all samples by partitions."""
 
+import base64
 import itertools
 import json
 import os
@@ -450,3 +451,20 @@ def test_the_command_line_takes_a_store(labels, points, tmp_path, monkeypatch):
     found = unknot.Study.load("out")
     assert "nc1" in found.controls["all samples"]["fc1"]
     assert json.loads(Path("out/study.json").read_text())["settings"]["n_samples_of_all"] == N
+
+
+def test_the_page_has_the_density_of_all_samples(whole):
+    from unknot.report import build_payload
+
+    def numbers(packed):
+        kind = {"u8": "u1", "u16": "<u2", "u32": "<u4"}[packed["dtype"]]
+        return np.frombuffer(base64.b64decode(packed["data"]), kind).astype(np.int64)
+
+    density = whole[0]["fc1"].density
+    entry = build_payload(whole[0])["models"][0]["layers"][0]["density"]
+    assert (entry["samples"], entry["size"]) == (N, density.counts.shape[1])
+    table = np.zeros((5, entry["size"] ** 2), np.int64)
+    rows = np.repeat(np.arange(5), numbers(entry["lengths"]))
+    table[rows, numbers(entry["cells"])] = numbers(entry["counts"])
+    assert np.array_equal(table.reshape(density.counts.shape), density.counts)
+    assert (*entry["xRange"], *entry["yRange"]) == density.bounds

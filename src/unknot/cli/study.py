@@ -219,6 +219,7 @@ def study(
     store: Annotated[
         Path | None,
         typer.Option(
+            metavar="FOLDER",
             help="Folder for all samples, where they are more than memory holds: --max-samples of "
             "them (100,000) are mapped, and all get scores and places on the maps.",
             show_default="none",
