@@ -6,7 +6,8 @@ import errno
 import hashlib
 import json
 import os
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -32,29 +33,33 @@ class SharedStore:
     """
 
     place: str
+    # Of an object store; a folder has none.
+    options: dict[str, Any] = field(default_factory=dict, repr=False, hash=False)
 
     @classmethod
-    def of(cls, where: Any) -> SharedStore:
-        """Open a folder, and create it if need be.
+    def of(cls, where: Any, options: dict[str, Any] | None = None) -> SharedStore:
+        """Open a folder, and create it if need be; or the address of an object store.
 
         Raises
         ------
         TypeError
             If it is no path.
         ValueError
-            If it is an address.
+            If it is an address of another kind, or a folder has options.
         OSError
             If it cannot be created or written to.
         """
         if not isinstance(where, str | os.PathLike):
             raise TypeError(
-                f"store must be the path of a folder that all workers see; got {where!r}"
+                "store must be the path of a folder that all workers see, or an address; "
+                f"got {where!r}"
             )
         if "://" in str(where):
-            raise ValueError(
-                f"store must be a folder that all workers see; got {where!r}. Object stores are "
-                "not supported: mount it, or use a shared file system"
-            )
+            from .object_store import ObjectStore
+
+            return ObjectStore.at(str(where), options)
+        if options:
+            raise ValueError("store_options are of an object store; got a folder as store")
         path = Path(where).absolute()
         try:
             path.mkdir(parents=True, exist_ok=True)
@@ -70,6 +75,11 @@ class SharedStore:
         return cls(str(path))
 
     @property
+    def is_remote(self) -> bool:
+        """Whether it is an object store."""
+        return "://" in self.place
+
+    @property
     def path(self) -> Path:
         """The folder."""
         return Path(self.place)
@@ -78,11 +88,15 @@ class SharedStore:
         """Write a small file; return its size and checksum."""
         with atomic_path(inside(self.path, key)) as path:
             path.write_bytes(data)
-        return _described(data)
+        return describe(data)
+
+    def write_record(self, key: str, data: bytes) -> None:
+        """Write a small file that tells of others, which are whole."""
+        self.write(key, data)
 
     def write_json(self, key: str, values: Any) -> None:
         """Write plain values as JSON."""
-        self.write(key, json.dumps(values, sort_keys=True, allow_nan=False).encode())
+        self.write_record(key, json.dumps(values, sort_keys=True, allow_nan=False).encode())
 
     def write_arrays(self, key: str, **arrays: Array) -> list[Any]:
         """Write small arrays in one file; return its size and checksum."""
@@ -119,7 +133,7 @@ class SharedStore:
     def holds(self, key: str, described: list[Any]) -> bool:
         """Whether a small file is as it was written."""
         data = self.read(key)
-        return data is not None and _described(data) == described
+        return data is not None and describe(data) == described
 
     def names(self, folder: str) -> list[str]:
         """Return the names of the files in a folder, sorted."""
@@ -142,8 +156,10 @@ class SharedStore:
         ):
             return
         kind = np.dtype(dtype).kind
+        store, name = self.zarr_place(key)
         zarr.create_array(
-            store=str(inside(self.path, key)),
+            store=store,
+            name=name,
             shape=shape,
             dtype=dtype,
             chunks=chunks,
@@ -170,10 +186,19 @@ class SharedStore:
     def _opened(self, key: str, *, writable: bool = False) -> Any:
         import zarr
 
-        path = inside(self.path, key)
-        if not (path / "zarr.json").is_file():
+        if not self.has_array(key):
             return None
-        return zarr.open_array(store=str(path), mode="r+" if writable else "r", zarr_format=3)
+        mode: Any = "r+" if writable else "r"
+        store, name = self.zarr_place(key)
+        return zarr.open_array(store=store, path=name, mode=mode, zarr_format=3)
+
+    def zarr_place(self, key: str) -> tuple[Any, str | None]:
+        """Return where an array lies, as Zarr takes it: a store, and a name in it."""
+        return str(inside(self.path, key)), None
+
+    def has_array(self, key: str) -> bool:
+        """Whether there is an array."""
+        return (inside(self.path, key) / "zarr.json").is_file()
 
     def chunks(self, key: str, rows: slice) -> dict[str, int]:
         """Return the size of each chunk of some rows, by its key; those that exist."""
@@ -182,11 +207,18 @@ class SharedStore:
         found = {}
         for number in range(rows.start // size, -(-rows.stop // size)):
             name = f"{key}/c/{number}{others}"
-            try:
-                found[name] = inside(self.path, name).stat().st_size
-            except (FileNotFoundError, NotADirectoryError):
-                continue
+            size_of = self.size_of(name)
+            if size_of is not None:
+                found[name] = size_of
         return found
+
+    def remove(self, folder: str) -> None:
+        """Remove a folder of small files."""
+        place = inside(self.path, folder)
+        for name in self.names(folder):
+            (place / name).unlink(missing_ok=True)
+        with suppress(OSError):
+            place.rmdir()
 
     def size_of(self, key: str) -> int | None:
         """Return the size of a file; None if there is none."""
@@ -200,7 +232,8 @@ class SharedStore:
 MISSING = -2
 
 
-def _described(data: bytes) -> list[Any]:
+def describe(data: bytes) -> list[Any]:
+    """Return the size and the checksum of what a file holds."""
     return [len(data), hashlib.sha256(data).hexdigest()]
 
 

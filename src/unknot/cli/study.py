@@ -217,11 +217,12 @@ def study(
         ),
     ] = None,
     store: Annotated[
-        Path | None,
+        str | None,
         typer.Option(
-            metavar="FOLDER",
-            help="Folder for all samples, where they are more than memory holds: --max-samples of "
-            "them (100,000) are mapped, and all get scores and places on the maps.",
+            metavar="DIR",
+            help="Folder, or address such as s3://bucket/prefix, for all samples, where they are "
+            "more than memory holds: --max-samples of them (100,000) are mapped, and all get "
+            "scores and places on the maps.",
             show_default="none",
             rich_help_panel=_SIZE,
         ),

@@ -343,6 +343,7 @@ class Large:
                 "executor": self.executor,
                 "client": self.client,
                 "store": self.store.place,
+                "store_options": self.store.options or None,
             }
         points = layer.points.open()
         graph = nearest_neighbors(

@@ -226,7 +226,14 @@ def _files_of(array: Any) -> str:
     if name is None and type(array).__module__.partition(".")[0] == "h5py":
         name = array.file.filename
     listed: list[Any] = []
-    if root is not None:
+    remote = getattr(getattr(array, "store", None), "store", None)
+    if remote is not None:
+        listed = [
+            [str(each["path"]), int(each["size"]), str(each["e_tag"])]
+            for batch in remote.list(f"{array.path}/" if array.path else None)
+            for each in batch
+        ]
+    elif root is not None:
         place = Path(root) / str(getattr(array, "path", ""))
         files = (Path(where, file) for where, _, names in os.walk(place) for file in names)
         listed = [[file.relative_to(place).as_posix(), *_stat(file)] for file in files]

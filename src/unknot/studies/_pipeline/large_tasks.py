@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..._cluster import Output, require_finite_rows
-from ..._io.shared_store import SharedStore
+from ..._io.shared_store import MISSING, SharedStore
 from ..._typing import Array
 from .._store.format import read_zarr
 from .large_data import StoredRows
@@ -45,9 +45,16 @@ class LayerRows:
         require_finite_rows(stored, rows, f"the layer {self.name!r}")
         return np.ascontiguousarray(stored.reshape(len(stored), -1), np.float32)
 
+    def read_codes(self, rows: slice) -> Array:
+        """Read codes."""
+        codes = self.codes.read(rows).astype(np.int64)
+        if (codes == MISSING).any():
+            raise ValueError("labels are missing in the store: a chunk of them was removed")
+        return codes
+
     def labeled(self, rows: slice) -> tuple[Array, Array]:
         """Read the points that are labeled, and their codes."""
-        codes, points = self.codes.read(rows).astype(np.int64), self.read(rows)
+        codes, points = self.read_codes(rows), self.read(rows)
         kept = codes >= 0
         return (points, codes) if kept.all() else (points[kept], codes[kept])
 
@@ -246,7 +253,7 @@ def place_rows_on_map(
     first, last = np.searchsorted(landmarks, [rows.start, rows.stop])
     placed[landmarks[first:last] - rows.start] = map_[first:last]
     output.rows(job.placed, rows, placed)
-    codes = job.layer.codes.read(rows).astype(np.int64)
+    codes = job.layer.read_codes(rows)
     codes[codes < 0] = job.layer.n_classes
     cells, counts = np.unique(
         codes * job.size**2 + cells_of(placed, job.bounds, job.size), return_counts=True

@@ -88,6 +88,7 @@ def study(
     executor: Any = None,
     client: Any = None,
     store: str | os.PathLike[str] | None = None,
+    store_options: Mapping[str, Any] | None = None,
     neighbors_of_all: bool = False,
 ) -> StudyOrPlan:
     """Study how a model represents labeled data, layer by layer.
@@ -202,7 +203,7 @@ def study(
         The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
         True for a cluster on this machine. The files are the same, byte for byte. For many models
         or checkpoints use `unknot.study_many`, which scales further.
-    store : path, default=None
+    store : path or str, default=None
         For more samples than memory holds, the folder where all of them are kept by layer, which
         all workers see. `max_samples` of them (by default 100,000), the landmarks, are studied as
         ever. Then all samples go through the model, get exact scores where sums give them (neural
@@ -210,6 +211,12 @@ def study(
         participation ratio: ``study.controls["all samples"]``), and places on the landmarks' maps
         (``layer.density``). Inputs are one array, on disk or in memory; `model` may be the path of
         a file, which workers load, or a dict of arrays on disk.
+        Or the address of an object store, such as ``"s3://bucket/prefix"``, with the extra
+        ``cluster``; `out` is a folder that all workers see nevertheless.
+    store_options : mapping, optional
+        Of an object store, as for `obstore.store.from_url`: ``endpoint``, ``region``, credentials
+        that are not in the environment, ``client_options={"allow_http": True}``. They are sent to
+        workers, and not stored.
     neighbors_of_all : bool, default=False
         With `store`, also search the neighbors of all samples among all, exactly, for the
         Neighborhood Hit and the confusion of neighbors. The time grows with the square of their
@@ -291,7 +298,13 @@ def study(
         asked = {"mask": mask, "snippets": snippets, "metadata": metadata, "preprocess": preprocess}
         check_large(asked, metric, out, plan=plan)
         everything = take_all(model, data, reading, max_samples, random_state)
-        large = Large(everything, SharedStore.of(store), executor, client, neighbors_of_all)
+        large = Large(
+            everything,
+            SharedStore.of(store, dict(store_options or {})),
+            executor,
+            client,
+            neighbors_of_all,
+        )
         taken, model = everything.landmarks, everything.model
     else:
         taken = take_data(data, snippets, reading).sample(max_samples, random_state)
@@ -328,7 +341,7 @@ def study(
         ):
             if workers is not None:
                 workers.check(folder)
-                if large is not None:
+                if large is not None and not large.store.is_remote:
                     workers.check(large.store.path, "store")
             stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), workers, start, done)
             stages.on_plan = tell_plan
