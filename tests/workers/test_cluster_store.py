@@ -151,6 +151,19 @@ def test_every_sample_has_the_place_that_a_map_gives_it(whole, points):
     assert np.array_equal(tsne.transform(points[:][others]), placed[others])
 
 
+def test_places_do_not_depend_on_the_blocks_of_points(whole, points, monkeypatch):
+    from unknot.neighbors import SearchSpace
+    from unknot.projection import _landmarks, place_on_map
+
+    layer = whole[0]["fc1"]
+    space = SearchSpace.of(layer.points[...], "euclidean")
+    found = []
+    for block in (2**15, 77):
+        monkeypatch.setattr(_landmarks, "BLOCK", block)
+        found.append(place_on_map(points[:], space, layer.map, perplexity=10.0, n_jobs=1))
+    assert np.array_equal(*found)
+
+
 def found_labels(folder):
     (codes,) = (folder / "store").glob("data-*/codes")
     return zarr.open_array(str(codes), mode="r")[:].astype(np.int64)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
+import numpy as np
+
 from .._parallel.n_jobs import resolve_n_jobs
 from .._typing import Array, Float32
 from ..neighbors import SearchSpace, neighbors_among
@@ -11,6 +13,8 @@ from ._affinities import attainable_perplexity, neighbors_for
 from ._placement import place_points
 
 MESH_SPACING: Final = 0.5
+# The search needs some 320 numbers a point beside its features, so not for all at once.
+BLOCK: Final = 2**15
 
 
 def place_on_map(
@@ -42,6 +46,11 @@ def place_on_map(
     n_landmarks, n_threads = len(map_), resolve_n_jobs(n_jobs)
     perplexity = attainable_perplexity(perplexity, n_landmarks)
     k = neighbors_for(perplexity, n_landmarks)
-    queries = landmarks.take(points)
-    indices, distances = neighbors_among(queries, landmarks.points, k, landmarks.metric, n_threads)
-    return place_points(map_, indices, distances, perplexity, MESH_SPACING, n_threads)
+    placed = np.empty((len(points), map_.shape[1]), np.float32)
+    for start in range(0, len(points), BLOCK):
+        queries = landmarks.take(points[start : start + BLOCK])
+        near = neighbors_among(queries, landmarks.points, k, landmarks.metric, n_threads)
+        placed[start : start + BLOCK] = place_points(
+            map_, *near, perplexity, MESH_SPACING, n_threads
+        )
+    return placed
