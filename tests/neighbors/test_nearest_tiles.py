@@ -93,3 +93,11 @@ def test_copies_and_small_sets(k, tmp_path):
     # The nearest to each point is its copy.
     assert np.array_equal(found.indices[:, 0], np.arange(200) ^ 1)
     assert (np.diff(np.sort(found.indices, axis=1), axis=1) > 0).all()
+
+
+def test_an_object_store_is_refused(tmp_path):
+    array = stored(mixture(600, 8), tmp_path)
+    with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="store"):
+        unknot.nearest_neighbors(
+            array, 5, exact=False, max_memory=1000, executor=executor, store="ftp://bucket/x"
+        )

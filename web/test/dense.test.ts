@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { contoursOf } from "../src/map/contours.ts";
+import { inksOfCells } from "../src/map/cells.ts";
 import { pixelsOf, pointsWithin } from "../src/map/density.ts";
 import { maskOf, someOf } from "../src/map/some.ts";
 import { Study } from "../src/data/study.ts";
@@ -147,5 +148,58 @@ describe("a view in a link", () => {
       [1, 2],
     ] as never[])
       expect(settleZoom(wild)).toBeNull();
+  });
+});
+
+describe("the density of all samples", () => {
+  const cells = {
+    samples: 6,
+    size: 2,
+    xRange: [-1, 1] as [number, number],
+    yRange: [-1, 1] as [number, number],
+    classes: Uint16Array.from([0, 1]),
+    cells: Uint8Array.from([0, 3]),
+    counts: Uint8Array.from([4, 2]),
+  };
+  const what = { cells, coords: coordsOf([]), colors: ["#000000", "#ff0000", "#888888"] };
+
+  it("spreads each cell over what it covers in the view", () => {
+    // A view of 12 pixels a side, upward: a picture of 4 by 4, of which a cell covers 2 by 2.
+    const affine = { kx: 6, ky: -6, tx: 6, ty: 6 };
+    const { counts, sums } = inksOfCells({ ...what, only: null }, affine, 4, 4, 3);
+    expect([...counts]).toEqual([0, 0, 2, 2, 0, 0, 2, 2, 4, 4, 0, 0, 4, 4, 0, 0]);
+    expect(sums[3 * 2]).toBeCloseTo(2 * 255);
+    // Of a view of one pixel, all are in it.
+    const far = inksOfCells({ ...what, only: null }, { kx: 1, ky: -1, tx: 1, ty: 1 }, 1, 1, 3);
+    expect(far.counts[0]).toBeCloseTo(6);
+    expect(far.sums[0]).toBeCloseTo(2 * 255);
+  });
+
+  it("shows some classes alone, and nothing beyond the view", () => {
+    const affine = { kx: 6, ky: -6, tx: 6, ty: 6 };
+    const some = inksOfCells({ ...what, only: [1] }, affine, 4, 4, 3);
+    expect(some.counts.reduce((a, b) => a + b)).toBeCloseTo(4 * 2);
+    // A view within an empty cell.
+    const near = inksOfCells({ ...what, only: null }, { kx: 9, ky: -9, tx: -3, ty: -3 }, 1, 1, 3);
+    expect(near.counts[0]).toBe(0);
+  });
+
+  it("is decoded from the payload", () => {
+    const density = {
+      samples: 6,
+      size: 2,
+      xRange: [-1, 1] as [number, number],
+      yRange: [-1, 1] as [number, number],
+      lengths: pack([1, 1, 0], "u8"),
+      cells: pack([0, 3], "u8"),
+      counts: pack([4, 2], "u8"),
+    };
+    const given = payload();
+    const first = given.models[0]?.layers[0];
+    if (first) first.density = density;
+    const study = new Study(given);
+    expect(study.cells({ model: 0, layer: 0, epoch: null })).toEqual(cells);
+    expect(study.cells({ model: 0, layer: 1, epoch: null })).toBeNull();
+    expect(study.samplesInAll).toBe(6);
   });
 });

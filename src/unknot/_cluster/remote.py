@@ -47,7 +47,10 @@ def run(work: Callable[[int], Any], n_threads: int | None, version: str, *, alon
     if not alone:
         return work(n_threads)
     with _ALONE:
-        return work(n_threads)
+        try:
+            return work(n_threads)
+        finally:
+            _return_memory()
 
 
 class VersionError(Exception):
@@ -100,6 +103,16 @@ def _memory_limit() -> int | None:
         limit = get_worker().memory_manager.memory_limit
         return None if limit is None else int(limit)
     return None
+
+
+def _return_memory() -> None:
+    """Return what is free to the system at the end of a task.
+
+    Dask pauses a worker whose process is large, and one that keeps free blocks stays paused.
+    """
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):
+            ctypes.CDLL(None).malloc_trim(0)
 
 
 def _keep_memory() -> None:

@@ -94,8 +94,14 @@ class ExecutorWorkers:
             _check_sendable(partial(call, *args, **options), label)
         return self._executor.submit(call, *args, **options)
 
-    def check(self, folder: Path) -> None:
+    def check(self, folder: Path, argument: str = "out") -> None:
         """Check that workers see a folder, and have this version of the package.
+
+        Parameters
+        ----------
+        folder : Path
+        argument : str
+            What the user calls it.
 
         Raises
         ------
@@ -108,7 +114,7 @@ class ExecutorWorkers:
         place.write_text(token)
         try:
             for found in self._probes(str(folder), token):
-                self._judge(found, folder)
+                self._judge(found, folder, argument)
         finally:
             with suppress(OSError):
                 place.unlink()
@@ -120,12 +126,12 @@ class ExecutorWorkers:
         except Exception as error:
             raise self.explained(Task(lambda n: None, label=label), error) from error
 
-    def _judge(self, found: dict[str, Any], folder: Path) -> None:
+    def _judge(self, found: dict[str, Any], folder: Path, argument: str) -> None:
         worker, version = found["worker"], found["version"]
         if not found["sees"]:
             raise ClusterError(
-                f"the worker {worker} does not see the folder {folder}: pass out= on a file system "
-                "that all workers share"
+                f"the worker {worker} does not see the folder {folder}: pass {argument}= on a file "
+                "system that all workers share"
             )
         if version != __version__:
             raise ClusterError(

@@ -216,6 +216,25 @@ def study(
             rich_help_panel=_SIZE,
         ),
     ] = None,
+    store: Annotated[
+        str | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder, or address such as s3://bucket/prefix, for all samples, where they are "
+            "more than memory holds: --max-samples of them (100,000) are mapped, and all get "
+            "scores and places on the maps.",
+            show_default="none",
+            rich_help_panel=_SIZE,
+        ),
+    ] = None,
+    neighbors_of_all: Annotated[
+        bool,
+        typer.Option(
+            "--neighbors-of-all",
+            help="With --store, also search the neighbors of all samples; slow.",
+            rich_help_panel=_SIZE,
+        ),
+    ] = False,
 ) -> None:
     """Study every layer of a trained model on labeled data: maps, scores and controls.
 
@@ -254,9 +273,12 @@ def study(
     if len(models) > 1:
         if plan:
             raise ValueError("--plan is of one model; name one")
+        if store is not None or neighbors_of_all:
+            raise ValueError("--store is of one model; name one")
         _study_many(models, data, out or Path("studies"), loading, options)
     else:
-        _study_one(models[0], data, out, loading, {**options, "plan": plan})
+        all_samples = {"store": store, "neighbors_of_all": neighbors_of_all}
+        _study_one(models[0], data, out, loading, {**options, "plan": plan, **all_samples})
 
 
 def _study_one(
@@ -281,7 +303,10 @@ def _study_one(
 
     console.print(shown(f"Studying {model} on {data}, into {out}"), highlight=False, markup=False)
     loaded = load_for_inference(model, **loading)
-    if labels is not None and not isinstance(loaded, Mapping):
+    is_points = isinstance(loaded, Mapping)
+    if options["store"] is not None and not is_points and not any(loading.values()):
+        loaded = Path(model)  # which workers load
+    if labels is not None and not is_points:
         raise ValueError(
             f"DATA: {data} holds labels alone, which do for an .npz file of layers; {model} needs "
             "inputs too: write both with numpy.savez(path, inputs=inputs, labels=labels)"

@@ -10,7 +10,7 @@ the points, on this machine or on workers; the results are the same bytes on bot
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from .._cluster import workers_of
 from .._io.atomic import write_array
 from .._io.stored_points import StoredPoints
 from .._parallel.lanes import Task, Workers, run_programs
@@ -30,7 +31,7 @@ from ._blocks import checked_distinct, fit_axes
 from ._duplicates import Distinct
 from ._exact import SLACK
 from ._graph import NeighborGraph
-from ._strips import cut, update_queries, working_folder, written
+from ._strips import cut, update_queries, working_place, written
 from ._tiles import TILE, KNearest, TilePair, Tiles
 
 # The share of true neighbors to be found.
@@ -101,6 +102,7 @@ def graph_of_nearest_tiles(
     executor: Any = None,
     client: Any = None,
     store: Any = None,
+    store_options: Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
 ) -> NeighborGraph:
     """Find most of the k nearest neighbors of points on disk, and measure the recall.
@@ -108,11 +110,23 @@ def graph_of_nearest_tiles(
     Raises
     ------
     ValueError
-        As `graph_of_stored`.
+        As `graph_of_stored`, or if the store is an object store.
     ClusterError
         If workers do not answer, do not see the folder or the points, or die.
     """
-    with working_folder(store, executor, client, n_jobs) as (folder, workers):
+    with (
+        working_place(store, store_options) as (shared, home),
+        workers_of(executor, client, n_jobs) as workers,
+    ):
+        if shared.is_remote:
+            raise ValueError(
+                f"store must be a folder that all workers see, for exact=False; got {store!r}. "
+                "Pass exact=True, or a folder"
+            )
+        if workers is not None:
+            workers.check(shared.path, "store")
+        folder = shared.path / home
+        folder.mkdir()
         kept, group, keys = checked_distinct(points)
         k_distinct = min(k, len(kept) - 1)
         distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, SupportsIndex
 
@@ -40,6 +41,7 @@ def nearest_neighbors(
     executor: Any = None,
     client: Any = None,
     store: Any = None,
+    store_options: Mapping[str, Any] | None = None,
 ) -> NeighborGraph:
     """Find the nearest neighbors of every point.
 
@@ -80,9 +82,13 @@ def nearest_neighbors(
     client : distributed.Client, str or True, default=None
         The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
         True for a cluster on this machine.
-    store : path, default=None
+    store : path or str, default=None
         The folder for what workers read and write, which all of them must see; by default a
-        temporary one of this machine.
+        temporary one of this machine. Or the address of an object store, such as
+        ``"s3://bucket/prefix"``.
+    store_options : mapping, optional
+        Of an object store, as for `obstore.store.from_url`: ``endpoint``, credentials,
+        ``client_options={"allow_http": True}``.
 
     Returns
     -------
@@ -126,7 +132,12 @@ def nearest_neighbors(
     """
     n_threads = resolve_n_jobs(n_jobs)
     check_metric(metric)
-    workers = {"executor": executor, "client": client, "store": store}
+    workers = {
+        "executor": executor,
+        "client": client,
+        "store": store,
+        "store_options": store_options,
+    }
     if elsewhere := (executor is not None or client not in (None, False)):
         if not is_stored(points):
             raise ValueError(

@@ -8,21 +8,21 @@ order in which points are visited: the bytes are those of `_blocks`.
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator
+import secrets
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
 from .._cluster import workers_of
-from .._io.atomic import write_array
+from .._io.shared_store import SharedStore
 from .._io.stored_points import StoredPoints
 from .._io.temporary import TemporaryFolder
-from .._parallel.lanes import Task, Workers, run_programs
+from .._parallel.lanes import Task, run_programs
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32
@@ -44,9 +44,10 @@ class Search:
     Attributes
     ----------
     points : StoredPoints
-    folder : Path
-        It holds ``kept.npy``, the first row of each distinct point, and ``keys.npy``; the results
-        of strips are written there.
+    store : SharedStore
+    home : str
+        The folder in it that holds ``distinct.bin``, with the first row and the key of each
+        distinct point; the results of strips are written there.
     k : int
     axes : Axes
     parts, strips : tuple of slice
@@ -54,7 +55,8 @@ class Search:
     """
 
     points: StoredPoints
-    folder: Path
+    store: SharedStore
+    home: str
     k: int
     axes: Axes
     parts: tuple[slice, ...]
@@ -68,6 +70,7 @@ def graph_by_strips(
     executor: Any = None,
     client: Any = None,
     store: Any = None,
+    store_options: Mapping[str, Any] | None = None,
     n_jobs: int | None = None,
 ) -> NeighborGraph:
     """Find the k nearest neighbors of points on disk, exactly, on workers.
@@ -79,15 +82,19 @@ def graph_by_strips(
     ClusterError
         If workers do not answer, do not see the folder or the points, or die.
     """
-    with working_folder(store, executor, client, n_jobs) as (folder, workers):
+    with (
+        working_place(store, store_options) as (shared, home),
+        workers_of(executor, client, n_jobs) as workers,
+    ):
+        if workers is not None and not shared.is_remote:
+            workers.check(shared.path, "store")
         kept, group, keys = checked_distinct(points)
         k_distinct = min(k, len(kept) - 1)
         distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
         if not k_distinct:
             nothing = np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32)
             return NeighborGraph(*distinct.expand(*nothing, k), "euclidean")
-        write_array(folder / "kept.npy", kept)
-        write_array(folder / "keys.npy", keys)
+        shared.write_arrays(f"{home}/distinct.bin", kept=kept, keys=keys)
         with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
             axes = fit_axes(points, kept, team)
         slots = 1 if workers is None else workers.n_slots()
@@ -95,7 +102,8 @@ def graph_by_strips(
         most = points.rows_in(points.max_memory // 6)
         search = Search(
             points,
-            folder,
+            shared,
+            home,
             k_distinct,
             axes,
             cut(len(kept), most, 1),
@@ -111,30 +119,9 @@ def graph_by_strips(
         indices = np.empty((len(kept), k_distinct), np.int32)
         distances = np.empty((len(kept), k_distinct), np.float32)
         for number, rows in enumerate(search.strips):
-            for name, found in (("indices", indices), ("distances", distances)):
-                found[rows] = np.load(folder / f"{name}-{number:06d}.npy", allow_pickle=False)
+            found = shared.read_arrays(f"{home}/strip-{number:06d}.bin")
+            indices[rows], distances[rows] = found["indices"], found["distances"]
     return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean")
-
-
-@contextmanager
-def working_folder(
-    store: Any, executor: Any, client: Any, n_jobs: int | None
-) -> Iterator[tuple[Path, Workers | None]]:
-    """Yield a temporary folder for what tasks write, and the workers; all of them see it."""
-    if "://" in str(store):
-        raise ValueError(
-            f"store must be a folder that all workers see; got {store!r}. Object stores are not "
-            "supported: mount it, or use a shared file system"
-        )
-    if store is not None:
-        Path(store).mkdir(parents=True, exist_ok=True)
-    with (
-        TemporaryFolder(None if store is None else Path(store)) as folder,
-        workers_of(executor, client, n_jobs) as workers,
-    ):
-        if workers is not None:
-            workers.check(folder)
-        yield folder, workers
 
 
 def _program(search: Search, number: int) -> Generator[Task, Any, None]:
@@ -154,13 +141,12 @@ def cut(n: int, most: int, at_least: int) -> tuple[slice, ...]:
 
 
 def _search_strip(search: Search, number: int, n_threads: int) -> None:
-    kept = np.load(search.folder / "kept.npy", mmap_mode="r")
-    keys = np.load(search.folder / "keys.npy", mmap_mode="r")
-    all_keys = np.asarray(keys)
+    distinct = search.store.read_arrays(f"{search.home}/distinct.bin")
+    kept, keys = distinct["kept"], distinct["keys"]
     own = search.strips[number]
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
         queries = _tiles_of(search, own, kept, keys, team)
-        nearest = search_all_pairs(queries, search.k, search.axes.scale, all_keys, team)
+        nearest = search_all_pairs(queries, search.k, search.axes.scale, keys, team)
         allowed = queries.slack
         for part in search.parts:
             for rows in _without(part, own):
@@ -169,8 +155,23 @@ def _search_strip(search: Search, number: int, n_threads: int) -> None:
                     nearest, allowed = nearest.inflate(points.slack - allowed), points.slack
                 update_queries(queries, nearest, points, team)
         indices, distances = written(queries, nearest, search.k, team)
-    write_array(search.folder / f"indices-{number:06d}.npy", indices)
-    write_array(search.folder / f"distances-{number:06d}.npy", distances)
+    key = f"{search.home}/strip-{number:06d}.bin"
+    search.store.write_arrays(key, indices=indices, distances=distances)
+
+
+@contextmanager
+def working_place(store: Any, options: Mapping[str, Any] | None) -> Iterator[tuple[Any, str]]:
+    """Yield a store and a folder in it, which is removed at the end."""
+    home = f"neighbors-{secrets.token_hex(8)}"
+    if store is None:
+        with TemporaryFolder() as folder:
+            yield SharedStore.of(folder), home
+        return
+    shared = SharedStore.of(store, dict(options or {}))
+    try:
+        yield shared, home
+    finally:
+        shared.remove(home)
 
 
 def _without(part: slice, own: slice) -> list[slice]:

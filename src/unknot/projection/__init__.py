@@ -1,6 +1,7 @@
 """Maps of representations in two dimensions, by PCA and t-SNE."""
 
 from ._alignment import align_map, displacement
+from ._landmarks import place_on_map as place_on_map  # for studies
 from ._layers import LayerMap, map_after, map_layers
 from ._pca import PCA
 from ._tsne import TSNE

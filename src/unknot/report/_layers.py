@@ -12,7 +12,7 @@ from ..metrics.neighborhood import confusion_from_graph, hit_from_graph
 from ..metrics.shapes import ellipses_from_map, hulls_from_map
 from ..neighbors import NeighborGraph, nearest_neighbors
 from ..representations import describe_reduction
-from ..studies import LayerStudy
+from ..studies import LayerStudy, MapDensity
 from ._labelings import labeled_rows
 from ._options import Options, rows_among
 from ._packing import pack, pack_confusion, pack_map, pack_shares
@@ -69,6 +69,8 @@ def layer_entry(
     if layer.map is not None:
         map_ = checked_map(layer.map, layer.name, len(labels))
         entry["map"] = pack_map(options.shown(map_))
+        if layer.density is not None:
+            entry["density"] = _density_entry(layer.density, present, n_classes)
         if not len(present):
             return entry
         shown = map_[labeled]
@@ -85,6 +87,28 @@ def layer_entry(
             hits = hit_from_graph(map_graph, k, codes, present, shown).per_point
             entry["mapHits"] = pack_shares(options.shown(_for_all(hits, labeled)))
     return entry
+
+
+def _density_entry(density: MapDensity, present: Array, n_classes: int) -> dict[str, Any]:
+    """Build the entry of the density of all samples, without its empty cells."""
+    size = density.counts.shape[1]
+    flat = density.counts.reshape(len(density.counts), -1)
+    # Classes that do not occur have no cells; the unlabeled are last.
+    rows = [*present.tolist(), n_classes]
+    lengths = np.zeros(n_classes + 1, dtype=np.int64)
+    cells = [np.flatnonzero(own) for own in flat]
+    for row, found in zip(rows, cells, strict=True):
+        lengths[row] = len(found)
+    x0, x1, y0, y1 = density.bounds
+    return {
+        "samples": density.n_samples,
+        "size": size,
+        "xRange": [x0, x1],
+        "yRange": [y0, y1],
+        "lengths": pack(lengths),
+        "cells": pack(np.concatenate(cells)),
+        "counts": pack(flat[flat > 0]),
+    }
 
 
 def _for_all(hits: Array, labeled: Array) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -247,9 +247,24 @@ class Prepared:
         """Return the samples per run of the model: the layers taken, and the run, fit in memory."""
         if adapter.batch_size:
             return adapter.batch_size
+        return min(self.full_batch(adapter, largest, n_bytes), self.samples.n_samples)
+
+    def full_batch(self, adapter: Adapter, largest: int, n_bytes: int) -> int:
+        """Return the samples per run of the model, however many samples there are."""
+        if adapter.batch_size:
+            return adapter.batch_size
         taken = sum(4 * entry.layer.size for entry in self.found)
         run = RUN_COPIES * 4 * self.probed.largest if adapter.computes else 0
-        return min(largest, max(1, n_bytes // max(taken, run)), self.samples.n_samples)
+        return min(largest, max(1, n_bytes // max(taken, run)))
+
+    def with_layers(self, names: Collection[str]) -> Prepared:
+        """Return the same for some of the layers, none of which is a view of another."""
+        found = [
+            replace(entry, layer=replace(entry.layer, same_as=None))
+            for entry in self.found
+            if entry.layer.name in names
+        ]
+        return replace(self, found=found)
 
 
 def prepare(

@@ -5,6 +5,7 @@ from .._cluster import ClusterError
 # What is imported as itself is for later rooms, not for users.
 from ._compact import CompactTable as CompactTable
 from ._compare import Comparison, Difference
+from ._density import MapDensity
 from ._layer import LayerStudy
 from ._many import Studies
 from ._metadata import MetadataColumn
@@ -27,6 +28,7 @@ __all__ = [
     "Difference",
     "EpochRecorder",
     "LayerStudy",
+    "MapDensity",
     "MetadataColumn",
     "Plan",
     "Requirement",

@@ -14,8 +14,9 @@ from .._typing import Array
 if TYPE_CHECKING:
     from ..metrics import Scores
     from ..neighbors import NeighborGraph
+    from ._density import MapDensity
 else:  # importing them would import Numba
-    NeighborGraph = Scores = Any
+    NeighborGraph = Scores = MapDensity = Any
 
 
 def _conflicts(scores: Scores | None) -> list[str]:
@@ -60,6 +61,8 @@ class LayerStudy:
     influences : mapping of str to array of float32 (n_samples,), or None
         By how much each sample shifts each score that has an interval, NaN where it is unlabeled;
         for `Study.compare`. Read on first use. None in studies stored before these were kept.
+    density : MapDensity or None
+        Of a study with ``store=``, how many of all samples lie where on the map of the landmarks.
 
     Raises
     ------
@@ -85,6 +88,7 @@ class LayerStudy:
     notes: tuple[str, ...] = ()
     reduction: dict[str, Any] | None = None
     influences: Mapping[str, Array] | None = field(default_factory=lambda: None)
+    density: MapDensity | None = None
 
     def __post_init__(self) -> None:
         if not self.name:

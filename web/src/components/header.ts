@@ -32,11 +32,13 @@ export function header(ctx: Context): HTMLElement {
   );
   const { drawn } = ctx.study;
   if (drawn) facts.push(`${formatCount(drawn.length)} as dots, all as a density`);
+  const all = ctx.study.samplesInAll;
+  if (all) facts.push(`landmarks of ${formatCount(all)} samples, all as a density`);
   if (payload.unlabeled) facts.push(`${formatCount(payload.unlabeled)} unlabeled`);
   const line = h("p", { class: "facts-line", "data-testid": "facts" });
   const draw = (state: ViewState) => {
-    const all = [...facts, ...accuracies(ctx.study, state)];
-    line.replaceChildren(...all.flatMap((fact, i) => (i ? [" · ", fact] : [fact])));
+    const told = [...facts, ...accuracies(ctx.study, state)];
+    line.replaceChildren(...told.flatMap((fact, i) => (i ? [" · ", fact] : [fact])));
   };
   ctx.onDestroy(ctx.store.watch(["model", "epoch", "other"], draw));
   const light = h("button", { type: "button", class: "round", "data-testid": "theme" });

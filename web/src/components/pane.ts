@@ -35,6 +35,9 @@ interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "sele
   dark: boolean;
 }
 
+/** Of the density of all samples, where it is not colored by class. */
+const PLAIN = "#8a8f98";
+
 /** One map of the page: its points, shapes, and what is under the pointer. */
 export class Pane {
   readonly element: HTMLElement;
@@ -74,7 +77,7 @@ export class Pane {
     this.element = h(
       "div",
       { class: "pane", "data-testid": name },
-      ctx.study.drawn && this.density.canvas,
+      this.isDense && this.density.canvas,
       this.overlay.under,
       this.canvas,
       this.overlay.over,
@@ -119,7 +122,13 @@ export class Pane {
     this.remember();
     const field = this.field();
     this.overlay.move(field);
-    if (this.ctx.study.drawn) this.density.move(field.affine, field.width, field.height);
+    if (this.isDense) this.density.move(field.affine, field.width, field.height);
+  }
+
+  /** Whether a density lies beneath the dots. */
+  private get isDense(): boolean {
+    const { study } = this.ctx;
+    return study.drawn !== null || study.samplesInAll !== null;
   }
 
   /** The point that a dot is of, where not all points are dots. */
@@ -203,10 +212,16 @@ export class Pane {
     const frame = { ...coords, ...colors, faint, only, dark, duration };
     const dots = study.drawn;
     this.scatter.show(dots ? someOf(frame, dots) : frame);
-    if (dots) {
+    const cells = study.cells(place);
+    if (cells) {
+      const inks = colors.ofClasses
+        ? classColors(study.classNames.length, dark)
+        : study.classNames.map(() => PLAIN);
+      this.density.show({ cells, coords, colors: [...inks, PLAIN], only: classes });
+    } else if (dots) {
       const mask = maskOf(study.n, only, state.selection);
       this.density.show({ coords, categories: colors.categories, colors: colors.colors, mask });
-    }
+    } else if (this.isDense) this.density.show(null);
     this.rest(!moved);
     this.overlay.draw(
       shapesOf(

@@ -62,6 +62,22 @@ export interface Layer {
   peeled: Polygon[][] | null;
   ellipses: (Ellipse | null)[] | null;
   scores: Record<string, Score>;
+  /** Of all samples, where those of the page are landmarks among more. */
+  density?: LayerDensity;
+}
+
+/** How many samples of each class lie in each cell of a grid on the map, without empty cells. */
+export interface LayerDensity {
+  samples: number;
+  /** Cells of a side. */
+  size: number;
+  xRange: [number, number];
+  yRange: [number, number];
+  /** How many cells each class has, then the unlabeled. */
+  lengths: Packed;
+  /** row * size + column, from the least y and x. */
+  cells: Packed;
+  counts: Packed;
 }
 
 /** Row i: the shares of class i's neighbors that are of other classes and its own, without zeros. */

@@ -1,5 +1,6 @@
 import { Confusion } from "./confusion.ts";
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
+import type { Cells } from "../map/cells.ts";
 import { formatNumber } from "./format.ts";
 import { type ShortNames, shortNames } from "./names.ts";
 import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
@@ -78,6 +79,31 @@ export class Study {
     if (!this.isLabeled(point)) return UNLABELED;
     if (values) return formatNumber(values[point]);
     return this.classNames[this.labels[point] as number] ?? "";
+  }
+
+  /** How many of all samples lie where on a map, where those of the page are a part of more. */
+  cells(place: Place): Cells | null {
+    const packed = this.layer(place).density;
+    if (!packed) return null;
+    return this.once(packed, () => {
+      const lengths = unpack(packed.lengths);
+      const cells = unpack(packed.cells);
+      const classes = new Uint16Array(cells.length);
+      let first = 0;
+      lengths.forEach((length, category) => {
+        classes.fill(category, first, first + length);
+        first += length;
+      });
+      const { samples, size, xRange, yRange } = packed;
+      return { samples, size, xRange, yRange, classes, cells, counts: unpack(packed.counts) };
+    });
+  }
+
+  /** The number of all samples, where those of the page are a part of more; else null. */
+  get samplesInAll(): number | null {
+    for (const model of this.payload.models)
+      for (const layer of model.layers) if (layer.density) return layer.density.samples;
+    return null;
   }
 
   /** The points that are drawn one by one where there are too many for all, ascending; else null. */

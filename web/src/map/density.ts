@@ -1,4 +1,5 @@
 import type { Coords } from "../data/pack.ts";
+import { type CellDensity, inksOfCells } from "./cells.ts";
 import type { Affine } from "./geometry.ts";
 
 /** What a picture of the density is of. */
@@ -19,7 +20,7 @@ const LEAST = 0.12;
 /** More points than can be drawn one by one, as a picture of how many lie where, in their mean color. */
 export class DensityView {
   readonly canvas = document.createElement("canvas");
-  private what: Density | null = null;
+  private what: Density | CellDensity | null = null;
   private where: { affine: Affine; width: number; height: number } | null = null;
   private frame = 0;
 
@@ -28,7 +29,7 @@ export class DensityView {
     this.canvas.setAttribute("aria-hidden", "true");
   }
 
-  show(what: Density | null): void {
+  show(what: Density | CellDensity | null): void {
     this.what = what;
     this.later();
   }
@@ -55,7 +56,10 @@ export class DensityView {
       number,
       number,
     ];
-    const pixels = pixelsOf(what, where.affine, width, height);
+    const pixels =
+      "cells" in what
+        ? shaded(inksOfCells(what, where.affine, width, height, GRAIN))
+        : pixelsOf(what, where.affine, width, height);
     canvas.width = width;
     canvas.height = height;
     canvas.getContext("2d")?.putImageData(new ImageData(pixels, width, height), 0, 0);
@@ -69,8 +73,8 @@ export function pixelsOf(
   width: number,
   height: number,
 ): Uint8ClampedArray<ArrayBuffer> {
-  const counts = new Uint32Array(width * height);
-  const sums = new Float32Array(3 * width * height);
+  const counts = new Float64Array(width * height);
+  const sums = new Float64Array(3 * width * height);
   const inks = colors.map(channels);
   const { x, y } = coords;
   for (let i = 0; i < x.length; i++) {
@@ -84,19 +88,29 @@ export function pixelsOf(
     for (let c = 0; c < 3; c++)
       sums[3 * cell + c] = (sums[3 * cell + c] as number) + (ink[c] as number);
   }
+  return shaded({ counts, sums });
+}
+
+/** How many points lie in each cell of a view, and the sums of their red, green and blue. */
+export interface Inks {
+  counts: Float64Array;
+  sums: Float64Array;
+}
+
+function shaded({ counts, sums }: Inks): Uint8ClampedArray<ArrayBuffer> {
   let most = 1;
   for (const count of counts) most = Math.max(most, count);
-  const pixels = new Uint8ClampedArray(4 * width * height);
+  const pixels = new Uint8ClampedArray(4 * counts.length);
   counts.forEach((count, cell) => {
     if (!count) return;
     for (let c = 0; c < 3; c++) pixels[4 * cell + c] = (sums[3 * cell + c] as number) / count;
-    const strength = most > 1 ? Math.log(count) / Math.log(most) : 1;
+    const strength = most > 1 ? Math.max(0, Math.log(count) / Math.log(most)) : 1;
     pixels[4 * cell + 3] = 255 * (LEAST + (MOST - LEAST) * strength);
   });
   return pixels;
 }
 
-function channels(hex: string): [number, number, number] {
+export function channels(hex: string): [number, number, number] {
   const part = (from: number) => Number.parseInt(hex.slice(from, from + 2), 16);
   return [part(1), part(3), part(5)];
 }

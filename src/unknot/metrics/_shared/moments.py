@@ -116,6 +116,34 @@ def sum_by_class(points: Rows, members: list[Array], team: ThreadTeam) -> Array:
     return totals
 
 
+def spread_by_class(
+    points: Rows, members: list[Array], centers: Array, whitener: Array, team: ThreadTeam
+) -> Array:
+    """Sum squared, plain and whitened squared distances of each class's points to its center.
+
+    Returns
+    -------
+    array of float64 (3, n_classes)
+    """
+    sums = np.zeros((3, len(members)))
+    many = whitener.dtype == np.float32
+    for part, block in parts_of(points):
+
+        def spread(c: int, part: slice = part, block: Array = block) -> None:
+            for rows in row_blocks(within(members[c], part), points.shape[1]):
+                centered = block[rows] - centers[c]
+                squares = np.einsum("ij,ij->i", centered, centered)
+                sums[0, c] += squares.sum()
+                sums[1, c] += np.sqrt(squares).sum()
+                if many:
+                    centered = centered.astype(np.float32)
+                whitened = np.square(centered @ whitener)
+                sums[2, c] += whitened.sum(dtype=np.float64)
+
+        team.run(spread, len(members))
+    return sums
+
+
 def class_moments(
     points: Rows, codes: Array, n_classes: int, n_jobs: int | None = None
 ) -> ClassMoments:
@@ -125,31 +153,13 @@ def class_moments(
     """
     members = members_by_class(codes, n_classes)
     counts = np.array([len(own) for own in members], dtype=np.float64)
-    variances, mean_distances, whitened_variances = np.zeros((3, n_classes))
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
         totals = sum_by_class(points, members, team)
         origin = robust_origin(points, totals.sum(axis=0) / len(points))
         means = totals / counts[:, None] - origin
-        whitener, rank = between_whitener(means)
-        many = n_classes > MANY_CLASSES
-        if many:
-            # The largest matrix product: float32 suffices for deviations from class means.
-            whitener = whitener[:, :rank].astype(np.float32)
-
-        for part, block in parts_of(points):
-
-            def spread(c: int, part: slice = part, block: Array = block) -> None:
-                for rows in row_blocks(within(members[c], part), points.shape[1]):
-                    centered = block[rows] - (means[c] + origin)
-                    squares = np.einsum("ij,ij->i", centered, centered)
-                    variances[c] += squares.sum()
-                    mean_distances[c] += np.sqrt(squares).sum()
-                    if many:
-                        centered = centered.astype(np.float32)
-                    whitened = np.square(centered @ whitener)
-                    whitened_variances[c] += whitened.sum(dtype=np.float64)
-
-            team.run(spread, n_classes)
+        whitener, rank = whitener_of(means)
+        spreads = spread_by_class(points, members, means + origin, whitener, team)
+    variances, mean_distances, whitened_variances = spreads
     # Remove rounding errors of classes that have collapsed to a point.
     size = float(np.square(means + origin).sum(axis=1).max())
     for c in np.flatnonzero(variances <= 1e-20 * counts * size):
@@ -164,6 +174,15 @@ def class_moments(
         whitened_variances / counts,
         rank,
     )
+
+
+def whitener_of(means: Array) -> tuple[Array, int]:
+    """Return what `between_whitener` does, in float32 and without its zeros for many classes."""
+    whitener, rank = between_whitener(means)
+    if len(means) > MANY_CLASSES:
+        # The largest matrix product: float32 suffices for deviations from class means.
+        whitener = whitener[:, :rank].astype(np.float32)
+    return whitener, rank
 
 
 def between_whitener(means: Array) -> tuple[Array, int]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from ..._cluster import workers_of
+from ..._io.shared_store import SharedStore
 from ..._io.temporary import TemporaryFolder
 from ..._validation.numbers import memory_budget
 from .._metadata import MetadataColumn
@@ -22,6 +23,8 @@ from .extraction import described, extract_layers
 from .heads import find_head
 from .label_kinds import IGNORED
 from .labelings import other_labelings, version_of
+from .large import ALL_SAMPLES, Large, check_large
+from .large_data import take_all
 from .layers import layers_of, study_layers
 from .measuring import HEADS
 from .memory import in_memory
@@ -84,6 +87,9 @@ def study(
     on_plan: Callable[[Plan], None] | None = None,
     executor: Any = None,
     client: Any = None,
+    store: str | os.PathLike[str] | None = None,
+    store_options: Mapping[str, Any] | None = None,
+    neighbors_of_all: bool = False,
 ) -> StudyOrPlan:
     """Study how a model represents labeled data, layer by layer.
 
@@ -197,6 +203,24 @@ def study(
         The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
         True for a cluster on this machine. The files are the same, byte for byte. For many models
         or checkpoints use `unknot.study_many`, which scales further.
+    store : path or str, default=None
+        For more samples than memory holds, the folder where all of them are kept by layer, which
+        all workers see. `max_samples` of them (by default 100,000), the landmarks, are studied as
+        ever. Then all samples go through the model, get exact scores where sums give them (neural
+        collapse, Fisher ratio, distance consistency, Davies-Bouldin, Calinski-Harabasz,
+        participation ratio: ``study.controls["all samples"]``), and places on the landmarks' maps
+        (``layer.density``). Inputs are one array, on disk or in memory; `model` may be the path of
+        a file, which workers load, or a dict of arrays on disk.
+        Or the address of an object store, such as ``"s3://bucket/prefix"``, with the extra
+        ``cluster``; `out` is a folder that all workers see nevertheless.
+    store_options : mapping, optional
+        Of an object store, as for `obstore.store.from_url`: ``endpoint``, ``region``, credentials
+        that are not in the environment, ``client_options={"allow_http": True}``. They are sent to
+        workers, and not stored.
+    neighbors_of_all : bool, default=False
+        With `store`, also search the neighbors of all samples among all, exactly, for the
+        Neighborhood Hit and the confusion of neighbors. The time grows with the square of their
+        number.
 
     Returns
     -------
@@ -214,7 +238,8 @@ def study(
         nevertheless, in which case finished work is kept and the next run resumes; or if
         another process is writing to `out`.
     ClusterError
-        If workers do not answer, do not see `out`, or die; the message names the remedy.
+        If workers do not answer, do not see `out` or `store`, or die, or fail at a partition; the
+        message names the worker, the partition and the remedy. Finished partitions are kept.
 
     See Also
     --------
@@ -251,11 +276,12 @@ def study(
         max_iter=max_iter,
         random_state=random_state,
     )
-    whole = find_adapter(model)
+    # With a store, the model may be a path, or a dict of arrays that are not read here.
+    whole = None if store is not None else find_adapter(model)
     reading = Reading(
         label_key,
         split,
-        whole.tokenizer if tokenizer is None else tokenizer,
+        tokenizer if tokenizer is not None or whole is None else whole.tokenizer,
         batch_size,
         forward is not None,
         None if max_memory is None else memory_budget(max_memory),
@@ -265,11 +291,27 @@ def study(
         ignore_labels,
         label_kind,
     )
-    taken = take_data(data, snippets, reading).sample(max_samples, random_state)
+    large = None
+    if store is None and neighbors_of_all:
+        raise ValueError("neighbors_of_all is of a study with store=; pass store= too")
+    if store is not None:
+        asked = {"mask": mask, "snippets": snippets, "metadata": metadata, "preprocess": preprocess}
+        check_large(asked, metric, out, plan=plan)
+        everything = take_all(model, data, reading, max_samples, random_state)
+        large = Large(
+            everything,
+            SharedStore.of(store, dict(store_options or {})),
+            executor,
+            client,
+            neighbors_of_all,
+        )
+        taken, model = everything.landmarks, everything.model
+    else:
+        taken = take_data(data, snippets, reading).sample(max_samples, random_state)
     columns = take_metadata(metadata, taken)
     check_untrained(untrained)
     fitted, notes = settings.fitted(len(taken.labels))
-    adapter = find_adapter(taken.rows_of(model))
+    adapter = find_adapter(model if large is not None else taken.rows_of(model))
     adapter.forward = check_forward(forward, adapter)
     extraction = {
         "layers": layers,
@@ -299,6 +341,8 @@ def study(
         ):
             if workers is not None:
                 workers.check(folder)
+                if large is not None and not large.store.is_remote:
+                    workers.check(large.store.path, "store")
             stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory), workers, start, done)
             stages.on_plan = tell_plan
             _run(
@@ -311,6 +355,7 @@ def study(
                 columns,
                 untrained=untrained,
                 keep_points=keep_points,
+                large=large,
             )
         return load_study(folder)
 
@@ -334,6 +379,7 @@ def _run(
     *,
     untrained: Any,
     keep_points: bool,
+    large: Large | None = None,
 ) -> None:
     data_part, paths = prepare_data(
         stages, data, data.fingerprint, takes_ids=adapter.takes_ids(data.inputs)
@@ -367,6 +413,10 @@ def _run(
         controls["untrained"] = scored.scores(studied, data.labelings)
         how = scored.how
         notes = (*notes, scored.note) if scored.note else notes
+    if large is not None:
+        studied, of_all = large.add(stages, adapter, extracted, studied, sources, extraction)
+        controls[ALL_SAMPLES] = dict.fromkeys(data.labelings, of_all)
+        notes = (*notes, large.note)
     first = next(iter(data.labelings))
     answered = extracted.answers[first]
     moment = MomentRecord(
@@ -393,6 +443,7 @@ def _run(
                 "n_samples": len(data.labels),
                 "untrained": untrained is not False,
                 "control": how,
+                **({} if large is None else {"n_samples_of_all": large.everything.n_samples}),
             },
             versions=versions(),
             version=version_of(data),

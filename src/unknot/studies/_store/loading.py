@@ -16,6 +16,7 @@ from ..._io.cache import RECORD
 from ..._io.folders import inside, marker_of
 from ..._io.typed_json import check_types
 from ..._typing import Array
+from .._density import read_density
 from .._layer import LayerStudy
 from .._study import ONLY, Study
 from .format import (
@@ -204,6 +205,7 @@ def _layer(folder: Path, record: LayerRecord, n_classes: int) -> LayerStudy:
         same_as=record.same_as,
         notes=record.notes,
         reduction=record.reduction,
+        density=None if record.density is None else read_density(folder, record.density),
     )
     graph = record.graph
     readers: dict[str, Callable[[], Any]] = {}

@@ -71,6 +71,33 @@ class InfluenceRecord:
 
 
 @dataclass(frozen=True)
+class DensityRecord:
+    """Where the density of all samples on a map lies.
+
+    Attributes
+    ----------
+    path : str
+        Of its counts, relative to the study's folder.
+    bounds, n_samples, placed
+        As in `MapDensity`.
+    """
+
+    path: str
+    bounds: list[float]
+    n_samples: int
+    placed: str
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        return _fields_of(self)
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> DensityRecord:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        return cls(**_known(cls, values))
+
+
+@dataclass(frozen=True)
 class LayerRecord:
     """One layer of a study: what it is, and where its results lie.
 
@@ -88,6 +115,7 @@ class LayerRecord:
         Paths relative to the study's folder; None where there is none.
     graph : GraphRecord or None
     kl_divergence : float or None
+    density : DensityRecord or None
         Of the map.
     other_scores : dict of str to str
         The scores' path for each further labeling.
@@ -110,6 +138,7 @@ class LayerRecord:
     other_scores: dict[str, str] = field(default_factory=dict)
     influences: InfluenceRecord | None = None
     other_influences: dict[str, InfluenceRecord] = field(default_factory=dict)
+    density: DensityRecord | None = None
 
     def viewed_as(self, view: LayerRecord) -> LayerRecord:
         """Return the record of a view of this layer: its own description, these results."""
@@ -123,6 +152,7 @@ class LayerRecord:
             other_scores=self.other_scores,
             influences=self.influences,
             other_influences=self.other_influences,
+            density=self.density,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -134,7 +164,8 @@ class LayerRecord:
         values["other_influences"] = {
             labeling: record.to_json() for labeling, record in self.other_influences.items()
         }
-        return _without_empty(values, "other_scores", "influences", "other_influences")
+        values["density"] = None if self.density is None else self.density.to_json()
+        return _without_empty(values, "other_scores", "influences", "other_influences", "density")
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LayerRecord:
@@ -149,7 +180,7 @@ class LayerRecord:
         """
         known = _known(cls, values)
         _check_reduction(known["reduction"])
-        graph, own = known["graph"], known.get("influences")
+        graph, own, density = known["graph"], known.get("influences"), known.get("density")
         return cls(
             **{
                 **known,
@@ -157,6 +188,7 @@ class LayerRecord:
                 "notes": tuple(known["notes"]),
                 "graph": None if graph is None else GraphRecord.from_json(graph),
                 "influences": None if own is None else InfluenceRecord.from_json(own),
+                "density": None if density is None else DensityRecord.from_json(density),
                 "other_influences": {
                     labeling: InfluenceRecord.from_json(record)
                     for labeling, record in known.get("other_influences", {}).items()
@@ -421,7 +453,9 @@ def _fields_of(record: Any) -> dict[str, Any]:
 
 
 # Added after the first release of the format: absent where there is nothing to say.
-_OPTIONAL: Final = frozenset({"other_scores", "influences", "other_influences", "labelings"})
+_OPTIONAL: Final = frozenset(
+    {"other_scores", "influences", "other_influences", "labelings", "density"}
+)
 
 
 def _without_empty(values: dict[str, Any], *names: str) -> dict[str, Any]:

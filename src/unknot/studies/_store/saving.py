@@ -29,6 +29,7 @@ from .format import (
 from .metadata import records_of, write_columns
 from .records import (
     FORMAT,
+    DensityRecord,
     GraphRecord,
     InfluenceRecord,
     LabelingRecord,
@@ -267,6 +268,8 @@ def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
             write_zarr(folder / "points", layer.points)
         if layer.map is not None:
             write_zarr(folder / "map", layer.map)
+        if layer.density is not None:
+            write_zarr(folder / "density", layer.density.counts)
         if layer.scores is not None:
             write_scores(folder / "scores.json", layer.scores)
         for number, scores in enumerate(others.values(), 1):
@@ -299,6 +302,14 @@ def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
         },
         influences=records.pop(study.labeling, None),
         other_influences=records,
+        density=None
+        if layer.density is None
+        else DensityRecord(
+            f"{path}/density",
+            list(layer.density.bounds),
+            layer.density.n_samples,
+            layer.density.placed,
+        ),
     )
 
 
