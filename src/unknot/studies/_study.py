@@ -142,6 +142,12 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
             _check_length(None if values is None else len(values), n, what)
         for name, column in self.metadata.items():
             _check_length(len(column), n, f"metadata[{name!r}]")
+        for epoch, there in (self.epochs or {}).items():
+            if not np.array_equal(there.labels, self.labels):
+                raise ValueError(
+                    f"epochs must be of the same samples in the same order; those of epoch {epoch} "
+                    "have other labels"
+                )
 
     def __getitem__(self, layer: str) -> LayerStudy:
         if layer not in self.layers:
@@ -366,9 +372,9 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
         if self.epochs is not None:
             epochs = {epoch: there.select(layers, classes) for epoch, there in self.epochs.items()}
         others = {key: other.select(layers) for key, other in self.other_labelings.items()}
-        part = replace(self, layers=kept, controls=controls, epochs=epochs, other_labelings=others)
+        part = replace(self, layers=kept, controls=controls, epochs=None, other_labelings=others)
         if classes is None:
-            return part
+            return replace(part, epochs=epochs)
         rows = rows_of_classes(self.labels, self.class_names, classes)
         return replace(
             part._rows(rows),
