@@ -216,7 +216,7 @@ class EpochRecorder(TrainingCallbacks):
             return epoch % self._epochs == 0
         return epoch in self._epochs
 
-    def capture(self, model: Any, epoch: Any) -> None:
+    def capture(self, model: Any, epoch: Any, *, layers: Any = None) -> None:
         """Run the model on the sample and store the activations of its layers.
 
         Parameters
@@ -226,6 +226,9 @@ class EpochRecorder(TrainingCallbacks):
         epoch : int
             From 0, before the training. An epoch captured before is replaced; one that is not among
             ``epochs`` is ignored.
+        layers : str, int, slice, module, callable, or sequence of these, default=None
+            The layers of this epoch, such as fewer than of others where they are large; by default
+            those of the recorder.
 
         Raises
         ------
@@ -241,7 +244,7 @@ class EpochRecorder(TrainingCallbacks):
         if not isinstance(epoch, int | np.integer) or isinstance(epoch, bool) or epoch < 0:
             raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
         if self.wants(int(epoch)):
-            self._captures.add(model, int(epoch), alone=self._live is None)
+            self._captures.add(model, int(epoch), layers, alone=self._live is None)
             self._tell_live()
 
     def study(self) -> Study:

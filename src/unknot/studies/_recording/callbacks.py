@@ -15,18 +15,18 @@ class TrainingCallbacks:
     _epochs: int | Collection[int] | None
     _failures: Failures
 
-    def capture(self, model: Any, epoch: Any) -> None:
+    def capture(self, model: Any, epoch: Any, *, layers: Any = None) -> None:
         """Capture an epoch."""
         raise NotImplementedError
 
-    def record(self, model: Any, epoch: Any) -> bool:
+    def record(self, model: Any, epoch: Any, *, layers: Any = None) -> bool:
         """Capture an epoch as `capture` does, but never raise, so that a training goes on.
 
         Parameters
         ----------
         model : object
             As for `capture`.
-        epoch : int
+        epoch, layers
             As for `capture`.
 
         Returns
@@ -36,7 +36,7 @@ class TrainingCallbacks:
             `failures` and in the notes of the study.
         """
         try:
-            self.capture(model, epoch)
+            self.capture(model, epoch, layers=layers)
         except Exception as error:  # of the model's own code, the disk, a device: anything
             self._failures.add(epoch, error)
             return False

@@ -121,7 +121,7 @@ class Captures:
             with writing(self._stages.folder):
                 self._open(takes_ids=self._earlier.takes_ids)
 
-    def add(self, model: Any, epoch: int, *, alone: bool) -> None:
+    def add(self, model: Any, epoch: int, layers: Any, *, alone: bool) -> None:
         """Run the model and store its layers; as `EpochRecorder.capture`.
 
         Parameters
@@ -132,6 +132,7 @@ class Captures:
         from ...representations import check_forward, find_adapter
 
         data = self._data
+        options = self._options if layers is None else {**self._options, "layers": layers}
         adapter = find_adapter(data.rows_of(model))
         adapter.forward = check_forward(self._forward, adapter)
         if data.fingerprint != self._fingerprint:
@@ -147,11 +148,11 @@ class Captures:
                 adapter,
                 data,
                 recording.data_part,
-                self._options,
+                options,
                 prefix=f"epoch-{epoch:04d}-",
             )
             if self.fresh is None and self._wants_fresh(adapter, epoch):
-                self.fresh = self._draw_fresh(adapter, extracted, recording)
+                self.fresh = self._draw_fresh(adapter, extracted, recording, options)
             self.found[epoch] = Capture(extracted, self._head(adapter, extracted, recording))
             self._list().write(self._stages.folder)
         self.unsent.add(epoch)
@@ -202,13 +203,17 @@ class Captures:
         return self._untrained is not False
 
     def _draw_fresh(
-        self, adapter: Adapter, extracted: Extracted, recording: Recording
+        self,
+        adapter: Adapter,
+        extracted: Extracted,
+        recording: Recording,
+        options: dict[str, Any],
     ) -> FreshControl:
         """Run the network with fresh weights; if it cannot be, a note says why."""
         stages, data = self._stages, self._data
         is_own = self._untrained is not None and is_given(self._untrained)
         given = given_control(adapter, self._untrained, data.inputs) if is_own else None
-        decided = deciding_control(self._options, given)
+        decided = deciding_control(options, given)
         program = extract_control(
             stages,
             stages.log,
@@ -216,7 +221,7 @@ class Captures:
             extracted,
             data,
             recording.data_part,
-            self._options,
+            options,
             given,
         )
         try:

@@ -12,7 +12,7 @@ import sys
 import threading
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any, BinaryIO, Final
+from typing import Any, Final
 
 from ..._io.atomic import write_bytes
 from ..._io.folders import inside
@@ -56,7 +56,7 @@ def lower_priority() -> None:
 class LiveWorker:
     """Studies what has come, and writes the page, again and again."""
 
-    def __init__(self, setup: Setup, stream: BinaryIO) -> None:
+    def __init__(self, setup: Setup, stream: Any) -> None:
         self._setup = setup
         self._stream = stream
         self._stages = Stages(setup.folder, setup.settings, setup.n_jobs, setup.whole_bytes)
