@@ -11,8 +11,8 @@ from ._streams import print_error, print_line
 
 
 @command(
-    'unknot watch training                  # the folder of recorder.live("training")',
-    "unknot watch training --no-browser     # prints the address of the page",
+    "unknot watch training                 # what recorder.live() writes",
+    "unknot watch training --no-browser    # prints the address",
 )
 def watch(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="Folder of a live page.")],
@@ -21,7 +21,10 @@ def watch(
         typer.Option("--browser/--no-browser", help="Open the page, or only print its address."),
     ] = True,
     port: Annotated[
-        int, typer.Option(min=0, max=65535, help="Port on this machine.", show_default="any free")
+        int,
+        typer.Option(
+            min=0, max=65535, metavar="N", help="Port on this machine.", show_default="any free"
+        ),
     ] = 0,
 ) -> None:
     """Show the page of a training while it runs, until Ctrl-C.

@@ -20,7 +20,7 @@ def words_of(state: LiveState) -> str:
         parts = [shown, "recording"]
         if waiting:
             several = f"epochs {waiting[0]} to {waiting[-1]}"
-            parts.append(f"{several if len(waiting) > 1 else f'epoch {waiting[0]}'} in work")
+            parts.append(f"working on {several if len(waiting) > 1 else f'epoch {waiting[0]}'}")
     if state.message:
         parts.append(f"not up to date: {state.message}")
     return " · ".join(parts)
