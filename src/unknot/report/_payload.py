@@ -12,7 +12,7 @@ from .._io.text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import LayerStudy, Study
-from ._differences import differences_entry
+from ._differences import differences_entry, layer_differences
 from ._labelings import changes, common_labelings, labels_entry
 from ._layers import finite, layer_entry
 from ._options import MAX_POINTS, NEIGHBORS, Options, options_of
@@ -119,8 +119,8 @@ def _payload_of(
     study = studies[0]
     first_name, *more = names = _model_names(studies)
     models = [
-        _model_entry(model_study, name, options)
-        for model_study, name in zip(studies, names, strict=True)
+        _model_entry(model_study, name, number, options)
+        for number, (model_study, name) in enumerate(zip(studies, names, strict=True))
     ]
     if shared is None:
         shared = _shared(studies, options)
@@ -211,9 +211,9 @@ def _model_names(studies: list[Study]) -> list[str]:
     return names
 
 
-def _model_entry(study: Study, name: str, options: Options) -> dict[str, Any]:
+def _model_entry(study: Study, name: str, number: int, options: Options) -> dict[str, Any]:
     final = _moment_entry(_with_all_layers(study), options)
-    epochs = _epochs(study, final["layers"], options)
+    epochs = _epochs(study, number, final["layers"], options)
     return {"name": name, **final, "epochs": epochs}
 
 
@@ -291,7 +291,7 @@ def _measure_entry(score: Any) -> dict[str, Any]:
 
 
 def _epochs(
-    study: Study, final_layers: list[dict[str, Any]], options: Options
+    study: Study, number: int, final_layers: list[dict[str, Any]], options: Options
 ) -> dict[str, Any] | None:
     """Build the entries of the epochs; the last one is the study itself.
 
@@ -304,7 +304,13 @@ def _epochs(
     last: list[int | None] = [None]
     if _is_same_model(study, study.epochs[epochs[-1]]):
         last = [int(epochs.pop())]
-    moments = [_moment_entry(study.epochs[epoch], options) for epoch in epochs]
+    listed = [entry["name"] for entry in final_layers]
+    moments = []
+    for epoch in epochs:
+        there = study.epochs[epoch]
+        moments.append(_moment_entry(there, options))
+        if differences := layer_differences(there, number, listed):
+            moments[-1]["differences"] = differences
     for moment in moments:
         moment["layers"] = [
             {"name": entry["name"], "unchanged": True} if entry in final_layers else entry

@@ -99,6 +99,8 @@ export interface Moment<L> {
   confidence: Packed | null;
   layers: L[];
   controls: Controls[];
+  /** Of each layer and the one before, at an earlier epoch; those of the model are the payload's. */
+  differences?: Differences[];
 }
 
 export interface Model extends Moment<Layer> {
