@@ -72,9 +72,7 @@ def test_the_payload_holds_what_each_epoch_knows(study):
         if row.layers == ("inputs", "fc1") and row.measure == "neighborhood_hit"
     )
     (entry,) = (
-        each
-        for each in first["differences"]
-        if (each["first"], each["second"]) == ([0, 0], [0, 1])
+        each for each in first["differences"] if (each["first"], each["second"]) == ([0, 0], [0, 1])
     )
     low, high, p = entry["scores"]["neighborhood_hit"]
     assert (low, high) == pytest.approx(row.interval, rel=1e-3)
