@@ -11,18 +11,17 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
-from report_studies import epoch_study
+from report_studies import publish
 from traitlets import TraitError
 
 import unknot
 from killing import differing
 from unknot._io.atomic import write_bytes
-from unknot.report import LiveWidget, Watcher, build_payload, render_page
+from unknot.report import LiveWidget, Watcher, render_page
 from unknot.studies import EpochRecorder, LiveState, RecordingWarning, Study, StudyError
 
 LABELS = np.repeat([0, 1, 2], 40)
@@ -237,16 +236,6 @@ def folder(tmp_path):
     """The folder of a live page, without a process."""
     (tmp_path / ".unknot").write_text(json.dumps({"format": "unknot live page", "version": 1}))
     return tmp_path
-
-
-def publish(folder, epochs, update, **changes):
-    """Write the page of some epochs of a study, as the process does."""
-    study = epoch_study()
-    kept = {epoch: study.epochs[epoch] for epoch in epochs}
-    last = kept[max(epochs)]
-    shown = replace(last, name=study.name, epochs=kept)
-    write_bytes(folder / "payload.json", render_page(build_payload(shown))[1])
-    LiveState("recording", update, tuple(epochs), tuple(epochs), **changes).write(folder)
 
 
 def test_a_state_is_read_as_it_was_written(folder):
