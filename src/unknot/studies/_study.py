@@ -143,11 +143,7 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
         for name, column in self.metadata.items():
             _check_length(len(column), n, f"metadata[{name!r}]")
         for epoch, there in (self.epochs or {}).items():
-            if not np.array_equal(there.labels, self.labels):
-                raise ValueError(
-                    f"epochs must be of the same samples in the same order; those of epoch {epoch} "
-                    "have other labels"
-                )
+            _check_length(len(there.labels), n, f"epochs[{epoch}]")
 
     def __getitem__(self, layer: str) -> LayerStudy:
         if layer not in self.layers:
