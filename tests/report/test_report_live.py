@@ -102,11 +102,14 @@ def test_the_study_is_the_same_as_without_a_page(followed, tmp_path):
 
 
 PROGRAM = """
-import sys, time
+import os, sys, time
 sys.path.insert(0, {tests!r})
 from test_report_live import EpochRecorder, LABELS, POINTS, QUICK, layers_at
 recorder = EpochRecorder((POINTS, LABELS), name="net", out=sys.argv[1] + "/study", **QUICK)
 live = recorder.live(sys.argv[1] + "/page", n_jobs=1)
+if sys.argv[2] == "slow" and os.fork() == 0:  # as a loader's workers, which inherit the pipe
+    time.sleep(60)
+    os._exit(0)
 for epoch in (0, 1, 4):
     assert recorder.record(layers_at(epoch), epoch)
     if sys.argv[2] == "slow":

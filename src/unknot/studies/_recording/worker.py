@@ -10,6 +10,7 @@ import pickle
 import signal
 import sys
 import threading
+import time
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
@@ -25,6 +26,7 @@ from .messages import LIVE_PAYLOAD, PAGE, Finish, LiveState, Setup, Stop, Update
 from .studying import Studied, study_epochs
 
 NICENESS: Final = 19
+SECONDS_BETWEEN_LOOKS: Final = 2.0
 
 
 def main() -> None:
@@ -70,7 +72,8 @@ class LiveWorker:
     def run(self) -> None:
         """Work until there is nothing more to come."""
         self._tell()
-        threading.Thread(target=self._read, name="unknot-messages", daemon=True).start()
+        for target in (self._read, self._follow_parent):
+            threading.Thread(target=target, name="unknot-messages", daemon=True).start()
         while True:
             with self._changed:
                 while not self._waiting and not self._finished:
@@ -91,11 +94,9 @@ class LiveWorker:
                 message: Any = pickle.load(self._stream)
             except Exception:  # the pipe ended, perhaps within a message: the training was killed
                 message = None
-            if message is None or isinstance(message, Stop):
-                if message is None:
-                    with suppress(OSError):
-                        replace(self._state, status="stopped").write(self._setup.page)
-                # What is finished is whole; what is not is removed by the next run.
+            if message is None:
+                self._stop()
+            if isinstance(message, Stop):
                 os._exit(0)
             with self._changed:
                 if isinstance(message, Finish):
@@ -105,6 +106,21 @@ class LiveWorker:
                 self._changed.notify_all()
             if self._finished:
                 return
+
+    def _follow_parent(self) -> None:
+        """Stop after the training was killed, even if processes that it forked hold the pipe."""
+        parent = os.getppid()
+        while os.getppid() == parent:
+            time.sleep(SECONDS_BETWEEN_LOOKS)
+        time.sleep(SECONDS_BETWEEN_LOOKS)  # its last message may still be read
+        if not self._finished:
+            self._stop()
+
+    def _stop(self) -> None:
+        """End without the rest: what is finished is whole, and the next run removes what is not."""
+        with suppress(OSError):
+            replace(self._state, status="stopped").write(self._setup.page)
+        os._exit(0)
 
     def _take(self, update: Update) -> None:
         first = min(update.captures, default=0)
