@@ -358,6 +358,21 @@ def test_a_run_goes_on_with_the_epochs_of_an_earlier_one(tmp_path):
     assert EpochRecorder((POINTS, LABELS), out=out, **options).captured == ()
 
 
+def test_a_control_that_a_run_cannot_make_is_said(network, tmp_path):
+    options = {"out": tmp_path / "study", "resume": True, **fast(measures="neighborhood_hit")}
+    first = EpochRecorder((POINTS, LABELS), **options)
+    first.capture(network, 1)
+    assert list(first.study().controls) == ["untrained"]
+    again = EpochRecorder((POINTS, LABELS), **options).study()
+    assert again.controls == {}
+    assert "no untrained control: this run has captured no model" in again.notes
+    third = EpochRecorder((POINTS, LABELS), **options)
+    third.capture(network, 2)
+    study = third.study()
+    assert list(study.epochs) == [1, 2]
+    assert list(study.epochs[1].controls) == ["untrained"]
+
+
 def test_an_epoch_whose_files_are_damaged_is_left_out(tmp_path):
     out = tmp_path / "study"
     first = EpochRecorder((POINTS, LABELS), out=out, **fast(measures="neighborhood_hit"))

@@ -66,7 +66,8 @@ class EpochRecorder(TrainingCallbacks):
         folder.
     resume : bool, default=False
         Begin with the epochs that an earlier run of the same training captured into `out`, up to
-        the first one that is captured anew. Without it they are computed again, or replaced.
+        the first one that is captured anew. Without it they are computed again, or replaced. Scores
+        of the classifier's head are of the epochs that this run captures.
     batch_size, max_memory, pool, channels, mask, project, forward, tokenizer, label_key, split
         As for `unknot.study`.
     random_state, n_jobs, progress, executor, client

@@ -50,6 +50,8 @@ class CaptureList:
         What the model is called.
     takes_ids : bool
         Whether the model takes integers as they are.
+    has_control : bool
+        Whether the network with fresh weights was run, too.
     parts : dict of int to list
         The name and fingerprint of each part of each epoch.
     """
@@ -58,6 +60,7 @@ class CaptureList:
     decided: dict[str, Any]
     name: str
     takes_ids: bool
+    has_control: bool
     parts: dict[int, list[list[str]]] = field(default_factory=dict)
 
     def write(self, folder: Path) -> None:
@@ -69,6 +72,7 @@ class CaptureList:
             "decided": self.decided,
             "name": self.name,
             "takes_ids": self.takes_ids,
+            "has_control": self.has_control,
             "epochs": {str(epoch): parts for epoch, parts in sorted(self.parts.items())},
         }
         write_json(folder / CAPTURES, values)
@@ -94,6 +98,7 @@ def read_captures(folder: Path) -> CaptureList | None:
         "decided": dict[str, Any],
         "name": str,
         "takes_ids": bool,
+        "has_control": bool,
         "epochs": dict[int, list[list[str]]],
     }
     try:
@@ -105,7 +110,7 @@ def read_captures(folder: Path) -> CaptureList | None:
             raise ValueError("a part is not a name and a fingerprint")
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise damaged(folder, CAPTURES, error) from error
-    own = {key: stored[key] for key in ("data", "decided", "name", "takes_ids")}
+    own = {key: stored[key] for key in ("data", "decided", "name", "takes_ids", "has_control")}
     return CaptureList(**own, parts=parts)
 
 

@@ -119,7 +119,11 @@ class Captures:
         """Open all that an earlier run has captured, where nothing more is captured."""
         if self._earlier is not None:
             with writing(self._stages.folder):
+                had_control = self._earlier.has_control
                 self._open(takes_ids=self._earlier.takes_ids)
+            if had_control:
+                why = "no untrained control: this run has captured no model"
+                self.fresh = FreshControl(None, why, "", {})
 
     def add(self, model: Any, epoch: int, layers: Any, *, alone: bool) -> None:
         """Run the model and store its layers; as `EpochRecorder.capture`.
@@ -193,6 +197,7 @@ class Captures:
             deciding(self._options),
             self.name or "",
             self.recording is not None and self.recording.takes_ids,
+            self.fresh is not None,
             {epoch: parts_of(capture) for epoch, capture in self.found.items()},
         )
 
