@@ -37,7 +37,7 @@ SETUPS = {
     )
 }
 # What is not in the tests' own extra.
-OPTIONAL = ("torch", "transformers")
+OPTIONAL = ("torch", "transformers", "lightning")
 
 
 @dataclass(frozen=True)

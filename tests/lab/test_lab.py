@@ -13,7 +13,7 @@ from rich.console import Console
 import unknot
 from killing import Command, differing
 from unknot._io.lock import locked
-from unknot.lab import LabSettings, _studies, run_lab
+from unknot.lab import LabSettings, run_lab
 from unknot.lab._settings import HITS, NETWORKS, STUDIED
 from unknot.lab._summary import conclusion, tables
 
@@ -124,7 +124,7 @@ def test_maps_and_hidden_layers_are_those_of_the_studies(run):
         assert map_["kl_divergence"] == layer.kl_divergence
         assert results["studies"][network]["layers"]["fc1"]["kl_divergence"] == layer.kl_divergence
         assert map_["seconds"] == study.seconds["fc1: neighbors"] + study.seconds["fc1: map"]
-        assert list(study.controls) == ["untrained"]
+        assert list(study.controls) == ["epoch 0" if network == "lenet" else "untrained"]
         inputs.append(study["inputs"])
     pixels = np.load(folder / "maps/pixels_test_tsne.npy")
     for layer in inputs:
@@ -146,29 +146,27 @@ def test_the_page_compares_both_networks(run):
     assert [model["name"] for model in models] == ["LeNet", "Perceptron"]
     assert [layer["name"] for layer in models[0]["layers"]] == ["inputs", "pool2", "fc1"]
     assert [layer["name"] for layer in models[1]["layers"]] == ["inputs", "fc1"]
+    assert models[0]["epochs"]["epochs"] == [0, 1]
+    assert models[1]["epochs"] is None
     hit = run[1]["studies"]["lenet"]["layers"]["pool2"]["neighborhood_hit"]
     assert models[0]["layers"][1]["scores"]["neighborhood_hit"]["value"] == hit
 
 
-def test_only_damaged_parts_of_a_study_are_recomputed(run, tiny, tmp_path, monkeypatch):
+def test_only_damaged_parts_of_a_study_are_recomputed(run, tiny, tmp_path):
     folder = tmp_path / "copy"
     shutil.copytree(run[0], folder)
     before = folder / "studies/lenet"
     kept = (before / "study.json").read_bytes()
-    (damaged,) = before.glob("parts/001-map-*")
+    (damaged,) = before.glob("parts/epoch-0001-001-map-*")
     shutil.rmtree(damaged)
-    stages = []
-    original = _studies.study
-    monkeypatch.setattr(
-        _studies,
-        "study",
-        lambda *args, **options: original(
-            *args, **options, on_stage=lambda *stage: stages.append(stage)
-        ),
-    )
+    made = {path: path.stat().st_mtime_ns for path in before.glob("parts/*/part.json")}
     assert run_lab(folder, settings=tiny, console=Console(quiet=True))["maps"] == run[1]["maps"]
-    redone = [(layer, stage) for layer, stage, _, reused in stages if not reused]
-    assert redone == [("pool2", "map")]
+    redone = [
+        path.parent.name
+        for path in before.glob("parts/*/part.json")
+        if made.get(path) != path.stat().st_mtime_ns
+    ]
+    assert redone == [damaged.name]
     assert (before / "study.json").read_bytes() == kept
 
 
@@ -322,6 +320,43 @@ def test_the_conclusion_follows_the_numbers(run):
     results["maps"]["lenet_hidden_tsne"]["neighborhood_hit"] = 0.5
     assert "do not come apart step by step" in conclusion(results)
     assert len(tables(results)) == 3
+
+
+def test_epochs_of_lenet_are_the_network_as_it_was(tiny, tmp_path):
+    import dataclasses
+
+    settings = dataclasses.replace(
+        tiny,
+        epochs={**tiny.epochs, "lenet": 3},
+        recorded={"lenet": [0, 2, 9]},
+        recorded_layers={"lenet": ["fc1"]},
+    )
+    run_lab(tmp_path, settings=settings, console=Console(quiet=True))
+    study = unknot.Study.load(tmp_path / "studies/lenet")
+    assert list(study.epochs) == [0, 2, 3]
+    assert list(study.epochs[2]) == ["inputs", "fc1"]
+    assert list(study) == list(study.epochs[3]) == ["inputs", "pool2", "fc1"]
+    test = unknot.load_dataset("mnist").test.sample(300, 0)
+    models = {
+        0: unknot.networks.lenet(random_state=0),
+        2: unknot.load_model(tmp_path / "models/lenet-epoch-2.keras"),
+        3: unknot.load_model(tmp_path / "models/lenet.keras"),
+    }
+    history = (tmp_path / "histories/lenet.csv").read_text().splitlines()
+    accuracy = history[0].split(",").index("val_accuracy")
+    for epoch, model in models.items():
+        layers = unknot.extract(model, test.inputs, layers=["fc1"], batch_size=500, progress=False)
+        np.testing.assert_array_equal(study.epochs[epoch]["fc1"].points[:], layers["fc1"])
+        if epoch:
+            told = float(history[epoch].split(",")[accuracy])
+            assert study.epochs[epoch].accuracy == pytest.approx(told, abs=1e-6)
+
+
+def test_without_epochs_lenet_is_studied_as_the_perceptron_is():
+    assert LabSettings(recorded={}).recorded_epochs("lenet") == []
+    assert LabSettings().recorded_epochs("lenet") == [0, 1, 2, 5, 10]
+    assert LabSettings().recorded_epochs("perceptron") == []
+    assert LabSettings.quick(0, "jax").recorded_epochs("lenet") == [0, 1, 2]
 
 
 def test_a_full_run_leaves_nothing_out():

@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 import unknot
-from unknot.studies import LayerStudy, Study
+from unknot._io.atomic import write_bytes
+from unknot.report import build_payload, render_page
+from unknot.studies import LayerStudy, LiveState, Study
 
 MEASURES = [
     "neighborhood_hit", "map_neighborhood_hit", "two_nn", "linear_probe", "best_ellipses", "nc1",
@@ -146,3 +148,12 @@ def epoch_study():
         layers={"inputs": study.layers["inputs"], "fc1": replace(tangled("fc1"), graph=None)},
     )  # fmt: skip
     return replace(study, epochs={12: study, 0: first, 3: between})
+
+
+def publish(folder, epochs, update, **changes):
+    """Write the live page of some epochs of a study, as the process of a recorder does."""
+    study = epoch_study()
+    kept = {epoch: study.epochs[epoch] for epoch in epochs}
+    shown = replace(kept[max(epochs)], name=study.name, epochs=kept)
+    write_bytes(folder / "payload.json", render_page(build_payload(shown))[1])
+    LiveState("recording", update, tuple(epochs), tuple(epochs), **changes).write(folder)

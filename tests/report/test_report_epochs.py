@@ -65,6 +65,19 @@ def test_the_payload_holds_what_each_epoch_knows(study):
     assert [entry["name"] for entry in between["layers"]] == ["inputs", "fc1"]
     assert between["layers"][1]["confusion"] is None
     assert between["predictions"] is None
+    # How surely the layers differ is of the epoch, too.
+    row = next(
+        row
+        for row in study.epochs[0].compare_layers()
+        if row.layers == ("inputs", "fc1") and row.measure == "neighborhood_hit"
+    )
+    (entry,) = (
+        each for each in first["differences"] if (each["first"], each["second"]) == ([0, 0], [0, 1])
+    )
+    low, high, p = entry["scores"]["neighborhood_hit"]
+    assert (low, high) == pytest.approx(row.interval, rel=1e-3)
+    assert p == pytest.approx(row.p_corrected, rel=1e-3)
+    assert entry != payload["differences"][0]
 
 
 def test_a_study_that_is_of_none_of_its_epochs_has_a_step_of_its_own(study):

@@ -24,14 +24,42 @@ widget
     "print('the layer is', widget.layer, 'and', len(widget.selection), 'are selected')",
 )
 
+LIVE_CELLS = (
+    """
+import json, sys, time
+from pathlib import Path
+sys.path.insert(0, {tests!r})
+from report_studies import publish
+from unknot.report import LiveWidget
+folder = Path("live")
+folder.mkdir()
+(folder / ".unknot").write_text(json.dumps({{"format": "unknot live page", "version": 1}}))
+widget = LiveWidget(folder)
+widget
+""",
+    # The kernel is busy, as it is with a training.
+    """
+for update, epochs in ((1, [0]), (2, [0, 3])):
+    publish(folder, epochs, update)
+    started = time.monotonic()
+    while time.monotonic() - started < 20 and not (folder / f"seen-{{update}}").exists():
+        sum(range(10_000))
+print("trained")
+""",
+    "print('the layer is', widget.layer)",
+)
+
 
 @pytest.fixture
-def notebook(tmp_path):
+def notebook(tmp_path, request):
     """The URL of a notebook in a running JupyterLab."""
     pytest.importorskip("jupyterlab", reason="jupyterlab is not installed")
     nbformat = pytest.importorskip("nbformat", reason="nbformat is not installed")
     here = str(Path(__file__).parent)
-    cells = [nbformat.v4.new_code_cell(cell.format(tests=here).strip()) for cell in CELLS]
+    cells = [
+        nbformat.v4.new_code_cell(cell.format(tests=here).strip())
+        for cell in getattr(request, "param", CELLS)
+    ]
     root = tmp_path / "notebooks"
     root.mkdir()
     # With its kernel named, no dialogue asks for one.
@@ -112,3 +140,30 @@ def test_the_widget_is_linked_both_ways(notebook):
         run_cell(page, 2)
         said = page.locator(".jp-OutputArea-output").get_by_text("the layer is")
         assert said.inner_text(timeout=20_000).strip() == ("the layer is fc3 and 0 are selected")
+
+
+@pytest.mark.parametrize("notebook", [LIVE_CELLS], indirect=True, ids=["live"])
+def test_a_live_widget_follows_while_a_cell_trains(notebook, tmp_path):
+    folder = tmp_path / "notebooks" / "live"
+    with chromium() as browser:
+        page = browser.new_page(viewport={"width": 1400, "height": 1100})
+        page.goto(notebook)
+        page.locator(".jp-CodeCell").nth(2).wait_for(timeout=60_000)
+        page.locator(".jp-Notebook-ExecutionIndicator[data-status=idle]").wait_for(timeout=60_000)
+        run_cell(page, 0)
+        status = page.get_by_test_id("live-status")
+        status.get_by_text("no epoch yet · recording").wait_for(timeout=90_000)
+        run_cell(page, 1)
+        status.get_by_text("epoch 0 · recording").wait_for(timeout=60_000)
+        page.get_by_test_id("layer-tick-1").click(timeout=60_000)
+        assert not page.get_by_text("trained", exact=True).count()
+        (folder / "seen-1").touch()
+        status.get_by_text("epoch 3 · recording").wait_for(timeout=60_000)
+        slider = page.get_by_test_id("layer-slider")
+        assert slider.get_attribute("aria-valuetext").startswith("fc1")
+        assert page.get_by_test_id("epoch-name").inner_text() == "epoch 3"
+        (folder / "seen-2").touch()
+        page.get_by_text("trained", exact=True).wait_for(timeout=30_000)
+        run_cell(page, 2)
+        said = page.locator(".jp-OutputArea-output").get_by_text("the layer is")
+        assert said.inner_text(timeout=20_000).strip() == "the layer is fc1"

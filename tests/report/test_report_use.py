@@ -326,7 +326,13 @@ def test_very_many_points_are_a_density_with_contours(open_page, tmp_path):
 def test_what_is_notable_is_told_with_the_epoch_that_it_is_of(open_page, report, payload):
     page = open_page(report, "epoch=1")
     section = page.page.get_by_test_id("notable")
-    assert section.locator("h2").inner_text() == "What is notable at epoch 5"
+    epochs = payload["models"][0]["epochs"]
+    there = epochs["moments"][epochs["epochs"].index(1)]["summary"]
+    assert section.locator("h2").inner_text() == "What is notable at epoch 1"
+    assert section.locator("li").all_inner_texts() == there
+    assert there != payload["summary"]
+    page.page.get_by_test_id("epoch-tick-1").click()
+    page.page.get_by_text("What is notable at epoch 5").wait_for()
     assert section.locator("li").all_inner_texts() == payload["summary"]
 
 

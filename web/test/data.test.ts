@@ -203,6 +203,17 @@ describe("epochs", () => {
     expect(compared.difference(at(0, 2), at(1, 2), "nh")?.p).toBe(0.5);
     expect(compared.difference(at(0, 1), at(1, 2), "nh")).toBeNull();
     expect(compared.comparedWith(at(1, 2))).toEqual([at(0, 2)]);
+    // At an earlier epoch its own are shown, and none between two epochs.
+    const [first, ...more] = p.models[0]?.epochs?.moments ?? [];
+    const own = [{ ...differences[0], scores: { nh: [-0.1, 0.1, 0.9] } }];
+    const axis = { ...p.models[0]?.epochs, moments: [{ ...first, differences: own }, ...more] };
+    const models = [{ ...p.models[0], epochs: axis }, ...p.models.slice(1)] as Payload["models"];
+    const early = study({ models, differences });
+    expect(early.difference(at(0, 0), at(1, 0), "nh")?.p).toBe(0.9);
+    expect(early.difference(at(0, 2), at(1, 2), "nh")?.p).toBe(0.5);
+    expect(early.difference(at(0, 0), at(1, 2), "nh")).toBeNull();
+    expect(early.difference(at(0, 1), at(1, 1), "nh")).toBeNull();
+    expect(early.comparedWith(at(1, 0))).toEqual([at(0, 0)]);
   });
 
   it("follow views, and layers that are the same as at the end", () => {

@@ -213,6 +213,10 @@ class Parts:
         """Return a finished part, or None."""
         return self._find(name, fingerprint_of(name, settings, needs))
 
+    def reopen(self, name: str, fingerprint: str) -> Part | None:
+        """Return a finished part of this name and fingerprint, or None."""
+        return self._find(name, fingerprint)
+
     def add(self, name: str, work: Callable[[Path], dict[str, Any]]) -> Part:
         """Write a part whose fingerprint is a hash of its content; otherwise as `do`."""
         with self._unfinished(name) as unfinished:

@@ -23,6 +23,7 @@ from . import compare as compare
 from . import similarity as similarity
 from . import report as report
 from . import open as open_  # noqa: F401
+from . import watch as watch
 
 # isort: on
 from .._cluster import ClusterError

@@ -27,6 +27,7 @@ def train_networks(
 def _train_network(name: str, workspace: Workspace, settings: LabSettings, data: Dataset) -> Step:
     files = [f"models/{name}{suffix}" for suffix in (*FORMATS, ".weights.h5")]
     files += [f"histories/{name}.csv", f"predictions/{name}.npy"]
+    files += [epoch_file(name, epoch) for epoch in _kept_epochs(settings, name)]
     test = data.test
     assert test is not None
 
@@ -62,6 +63,7 @@ def _train_network(name: str, workspace: Workspace, settings: LabSettings, data:
             "epochs": settings.epochs[name],
             "batch_size": settings.batch_size,
             "learning_rate": settings.learning_rate,
+            "recorded": _kept_epochs(settings, name),
             "train_samples": len(data.train),
             "test_samples": len(test),
         },
@@ -106,10 +108,56 @@ def _train_or_resume(
         history=history,
         checkpoint=checkpoint,
         random_state=settings.random_state,
+        callbacks=[_SavedEpochs(name, workspace, settings)],
     )
     if history.interrupted:
         raise KeyboardInterrupt
     return model, history
+
+
+class _SavedEpochs:
+    """Saves the network at the epochs to study.
+
+    It is called before the checkpoint is written, so that what resumes from there has them.
+    """
+
+    def __init__(self, name: str, workspace: Workspace, settings: LabSettings) -> None:
+        self._files = {
+            epoch: workspace.path(epoch_file(name, epoch)) for epoch in _kept_epochs(settings, name)
+        }
+        self._model: Any = None
+
+    def set_model(self, model: Any) -> None:
+        self._model = model
+
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        if epoch + 1 in self._files:
+            save_model(self._model, self._files[epoch + 1])
+
+
+def epoch_file(name: str, epoch: int) -> str:
+    """Return the file of a network at an epoch, relative to the lab's folder."""
+    return f"models/{name}-epoch-{epoch}.keras"
+
+
+def network_at(name: str, epoch: int, workspace: Workspace, settings: LabSettings) -> Any:
+    """Return a network as it was at a recorded epoch."""
+    last = load_keras_model(workspace.path(f"models/{name}.keras"))
+    if epoch == settings.epochs[name]:
+        return last
+    if epoch:
+        return load_keras_model(workspace.path(epoch_file(name, epoch)))
+    # The initial weights are those of the seed.
+    return getattr(networks, name)(
+        n_classes=last.output_shape[-1],
+        input_shape=last.input_shape[1:],
+        random_state=settings.random_state,
+    )
+
+
+def _kept_epochs(settings: LabSettings, name: str) -> list[int]:
+    """Return the epochs between the first and the last at which a network is saved."""
+    return [epoch for epoch in settings.recorded_epochs(name)[:-1] if epoch]
 
 
 def restore_state(model: Any, saved: Any) -> None:

@@ -62,6 +62,13 @@ class LabSettings:
         Measures of each layer besides the Neighborhood Hit; see `measure_names`.
     mistakes : list of str, default=all networks
         Networks whose misclassified images are drawn.
+    recorded : dict of str to list of int, default={"lenet": [0, 1, 2, 5, 10]}
+        Epochs of a network to study beside its last one, for the slider of the page; 0 is before
+        the training, and the control of the others. Those beyond the last epoch are left out.
+    recorded_layers : dict of str to list of str
+        The layers of a network that are studied at all these epochs, not only at the last one.
+        Default: ``"pool2"``, ``"fc1"`` and ``"probabilities"`` of LeNet. Add ``"pool1"`` if time
+        permits.
 
     Raises
     ------
@@ -104,6 +111,11 @@ class LabSettings:
     untrained: bool = True
     measures: list[str] = field(default_factory=lambda: ["linear_probe", "two_nn"])
     mistakes: list[str] = field(default_factory=lambda: list(NETWORKS))
+    recorded: dict[str, list[int]] = field(default_factory=lambda: {"lenet": [0, 1, 2, 5, 10]})
+    # The first layers take most of the time and change least.
+    recorded_layers: dict[str, list[str]] = field(
+        default_factory=lambda: {"lenet": ["pool2", "fc1", "probabilities"]}
+    )
 
     def __getattr__(self, name: str) -> Any:
         renamed = {"seed": "random_state", "iterations": "max_iter"}
@@ -116,6 +128,12 @@ class LabSettings:
                     f"layers must include {HIDDEN_LAYER} of the {network}, which is compared; "
                     f"got {self.layers.get(network)}"
                 )
+
+    def recorded_epochs(self, network: str) -> list[int]:
+        """Return the epochs of a network that are studied, its last one included; or none."""
+        last = self.epochs[network]
+        chosen = self.recorded.get(network, [])
+        return sorted({*(epoch for epoch in chosen if 0 <= epoch < last), last}) if chosen else []
 
     @classmethod
     def quick(cls, random_state: int, backend: str) -> "LabSettings":

@@ -7,8 +7,9 @@ from typing import Any
 
 from .._io.cache import Step, Workspace, checksum
 from ..datasets import Dataset
-from ..studies import MANIFEST, Study, StudyError, share_inputs, study
+from ..studies import MANIFEST, EpochRecorder, Study, StudyError, share_inputs, study
 from ..training import load_keras_model
+from ._networks import epoch_file, network_at
 from ._settings import HITS, STUDIED, TITLES, LabSettings
 
 PAGE = "report.html"
@@ -60,25 +61,34 @@ def _study_network(
     manifest = f"{folder_of(network)}/{MANIFEST}"
     model = workspace.path(f"models/{network}.keras")
     layers, measures = settings.layers[network], [*HITS, *settings.measures]
+    epochs = settings.recorded_epochs(network)
+    fewer = [name for name in layers if name in settings.recorded_layers.get(network, layers)]
 
     def work(_: str) -> dict[str, Any]:
         for other in STUDIED:
             if other != network and _is_complete(workspace.path(folder_of(other))):
                 share_inputs(workspace.path(folder_of(other)), folder)
-        result = study(
-            load_keras_model(model),
-            test,
-            layers=layers,
-            measures=measures,
-            out=folder,
-            name=TITLES[network],
-            perplexity=settings.perplexity,
-            k=settings.k,
-            max_iter=settings.max_iter,
-            untrained=settings.untrained,
-            measure_options=_OPTIONS,
-            random_state=settings.random_state,
-        )
+        options: dict[str, Any] = {
+            "layers": layers,
+            "measures": measures,
+            "out": folder,
+            "name": TITLES[network],
+            "perplexity": settings.perplexity,
+            "k": settings.k,
+            "max_iter": settings.max_iter,
+            "measure_options": _OPTIONS,
+            "random_state": settings.random_state,
+        }
+        if epochs:
+            # The network at epoch 0 is its own control.
+            untrained = settings.untrained and 0 not in epochs
+            recorder = EpochRecorder(test, untrained=untrained, **options)
+            for epoch in epochs:
+                there = network_at(network, epoch, workspace, settings)
+                recorder.capture(there, epoch, layers=None if epoch == epochs[-1] else fewer)
+            result = recorder.study()
+        else:
+            result = study(load_keras_model(model), test, untrained=settings.untrained, **options)
         return {
             "folder": folder_of(network),
             "layers": _numbers(result),
@@ -89,6 +99,13 @@ def _study_network(
         f"study_{network}",
         {
             "model": checksum(model),
+            "epochs": {
+                str(epoch): checksum(workspace.path(epoch_file(network, epoch)))
+                for epoch in epochs[:-1]
+                if epoch
+            },
+            "recorded": epochs,
+            "recorded_layers": fewer if epochs else [],
             "layers": layers,
             "measures": measures,
             "options": _OPTIONS,

@@ -16,20 +16,40 @@ def differences_entry(studies: Sequence[Study]) -> list[dict[str, Any]]:
     """
     entries = []
     for number, study in enumerate(studies):
-        if sum(bool(layer.scores) and layer.same_as is None for layer in study.values()) > 1:
-            found = study.compare_layers()
-            entries += _entries(found, (study, study), (number, number))
+        entries += layer_differences(study, number, list(study))
     if len(studies) == 2:
         try:
             found = studies[0].compare(studies[1])
         except ValueError:  # of other samples with the same labels, or without a common layer
             return entries
-        entries += _entries(found, (studies[0], studies[1]), (0, 1))
+        listed = list(studies[0]), list(studies[1])
+        entries += _entries(found, (studies[0], studies[1]), (0, 1), listed)
     return entries
 
 
+def layer_differences(study: Study, model: int, listed: list[str]) -> list[dict[str, Any]]:
+    """Build the differences of each layer of a study from the one before.
+
+    Parameters
+    ----------
+    study : Study
+        Of a model, or of it at an epoch.
+    model : int
+        The number of the model.
+    listed : list of str
+        The layers of the model as the page lists them.
+    """
+    if sum(bool(layer.scores) and layer.same_as is None for layer in study.values()) < 2:
+        return []
+    found = study.compare_layers()
+    return _entries(found, (study, study), (model, model), (listed, listed))
+
+
 def _entries(
-    found: Comparison, studies: tuple[Study, Study], models: tuple[int, int]
+    found: Comparison,
+    studies: tuple[Study, Study],
+    models: tuple[int, int],
+    listed: tuple[list[str], list[str]],
 ) -> list[dict[str, Any]]:
     by_layers: dict[tuple[str, str], dict[str, list[float]]] = {}
     for row in found:
@@ -43,8 +63,8 @@ def _entries(
             scores[row.measure] = [_digits(value) for value in (low, high, row.p_corrected)]
     return [
         {
-            "first": [models[0], list(studies[0]).index(first)],
-            "second": [models[1], list(studies[1]).index(second)],
+            "first": [models[0], listed[0].index(first)],
+            "second": [models[1], listed[1].index(second)],
             "count": found.n_compared,
             "scores": scores,
         }

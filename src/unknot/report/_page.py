@@ -137,6 +137,22 @@ def write_report(
 
 def page_of(payload: dict[str, Any]) -> bytes:
     """Render the page of a payload as UTF-8."""
+    return render_page(payload)[0]
+
+
+def render_page(payload: dict[str, Any]) -> tuple[bytes, bytes]:
+    """Render the page of a payload as UTF-8; also return the payload as JSON, for a widget.
+
+    Parameters
+    ----------
+    payload : dict
+        What `build_payload` returned.
+
+    Returns
+    -------
+    page, data : bytes
+    """
+    data = to_json(payload)
     script = _script()
     digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     page = _PAGE.format(
@@ -145,10 +161,10 @@ def page_of(payload: dict[str, Any]) -> bytes:
         title=html.escape(payload["title"]),
         n_samples=payload["nSamples"],
         style=_style(),
-        data=to_json(payload).replace("<", "\\u003c"),
+        data=data.replace("<", "\\u003c"),
         script=script,
     )
-    return page.encode("utf-8")
+    return page.encode("utf-8"), data.encode("ascii")
 
 
 def to_json(payload: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from .._io.text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import LayerStudy, Study
-from ._differences import differences_entry
+from ._differences import differences_entry, layer_differences
 from ._labelings import changes, common_labelings, labels_entry
 from ._layers import finite, layer_entry
 from ._options import MAX_POINTS, NEIGHBORS, Options, options_of
@@ -119,8 +119,8 @@ def _payload_of(
     study = studies[0]
     first_name, *more = names = _model_names(studies)
     models = [
-        _model_entry(model_study, name, options)
-        for model_study, name in zip(studies, names, strict=True)
+        _model_entry(model_study, name, number, f"{name}: " if more else "", options)
+        for number, (model_study, name) in enumerate(zip(studies, names, strict=True))
     ]
     if shared is None:
         shared = _shared(studies, options)
@@ -140,19 +140,9 @@ def _payload_of(
         "measures": _measures(studies),
         "models": models,
         "differences": differences_entry(studies),
-        "summary": _summary(studies, names),
+        "summary": [line for model in models for line in model["summary"]],
         "settings": _settings(studies, names, options),
     }
-
-
-def _summary(studies: list[Study], names: list[str]) -> list[str]:
-    """Return what is notable in each study, as sentences."""
-    prefixes = [f"{name}: " for name in names] if len(studies) > 1 else [""]
-    return [
-        prefix + line
-        for study, prefix in zip(studies, prefixes, strict=True)
-        for line in study.summary().lines
-    ]
 
 
 def _shared(studies: list[Study], options: Options) -> dict[str, Any]:
@@ -211,10 +201,19 @@ def _model_names(studies: list[Study]) -> list[str]:
     return names
 
 
-def _model_entry(study: Study, name: str, options: Options) -> dict[str, Any]:
+def _model_entry(
+    study: Study, name: str, number: int, prefix: str, options: Options
+) -> dict[str, Any]:
     final = _moment_entry(_with_all_layers(study), options)
-    epochs = _epochs(study, final["layers"], options)
+    # Of the study itself: layers of other epochs alone say nothing.
+    final["summary"] = _summary(study, prefix)
+    epochs = _epochs(study, number, prefix, final["layers"], options)
     return {"name": name, **final, "epochs": epochs}
+
+
+def _summary(study: Study, prefix: str) -> list[str]:
+    """Return what is notable in a study, as sentences."""
+    return [prefix + line for line in study.summary().lines]
 
 
 def _moment_entry(study: Study, options: Options) -> dict[str, Any]:
@@ -291,7 +290,11 @@ def _measure_entry(score: Any) -> dict[str, Any]:
 
 
 def _epochs(
-    study: Study, final_layers: list[dict[str, Any]], options: Options
+    study: Study,
+    number: int,
+    prefix: str,
+    final_layers: list[dict[str, Any]],
+    options: Options,
 ) -> dict[str, Any] | None:
     """Build the entries of the epochs; the last one is the study itself.
 
@@ -304,7 +307,13 @@ def _epochs(
     last: list[int | None] = [None]
     if _is_same_model(study, study.epochs[epochs[-1]]):
         last = [int(epochs.pop())]
-    moments = [_moment_entry(study.epochs[epoch], options) for epoch in epochs]
+    listed = [entry["name"] for entry in final_layers]
+    moments = []
+    for epoch in epochs:
+        there = study.epochs[epoch]
+        moments.append({**_moment_entry(there, options), "summary": _summary(there, prefix)})
+        if differences := layer_differences(there, number, listed):
+            moments[-1]["differences"] = differences
     for moment in moments:
         moment["layers"] = [
             {"name": entry["name"], "unchanged": True} if entry in final_layers else entry

@@ -21,6 +21,8 @@ class _Indices(traitlets.List):  # type: ignore[type-arg]
         if indices.shape == (0,):
             indices = indices.astype(np.int64)
         n_samples = obj.n_samples
+        if n_samples is None and indices.shape == (0,):
+            return []
         if indices.dtype == np.bool_ and indices.shape == (n_samples,):
             indices = np.flatnonzero(indices)
         if indices.ndim != 1 or indices.dtype.kind not in "iu":
@@ -36,7 +38,46 @@ class _Indices(traitlets.List):  # type: ignore[type-arg]
         return [int(index) for index in np.unique(indices)]
 
 
-class Widget(anywidget.AnyWidget):
+class PageWidget(anywidget.AnyWidget):
+    """The page in a notebook: what it shows, and what is synchronized.
+
+    Attributes
+    ----------
+    n_samples : int or None
+        None as long as there is no page.
+    layers : tuple of str
+    """
+
+    _esm = static_path("unknot.js")
+    _css = static_path("unknot.css")
+
+    payload = traitlets.Unicode().tag(sync=True)
+    layer = traitlets.Unicode().tag(sync=True)
+    selection = _Indices(traitlets.Int()).tag(sync=True)
+    status = traitlets.Unicode().tag(sync=True)
+
+    n_samples: int | None = None
+    layers: tuple[str, ...] = ()
+
+    @traitlets.validate("layer")
+    def _check_layer(self, proposal: Any) -> str:
+        name: str = proposal["value"]
+        if name not in self.layers and (name or self.layers):
+            raise traitlets.TraitError(
+                f"layer must be one of {', '.join(self.layers)}; "
+                f"got {name!r}{did_you_mean(name, self.layers)}"
+            )
+        return name
+
+
+def layers_in(payload: dict[str, Any]) -> tuple[str, ...]:
+    """Return the names of the layers of all models of a payload."""
+    return tuple(
+        dict.fromkeys(layer["name"] for model in payload["models"] for layer in model["layers"])
+    )
+
+
+class Widget(PageWidget):
     """Interactive page of a study in a notebook.
 
     The layer shown and the selected samples are synchronized with Python in both directions.
@@ -102,13 +143,6 @@ class Widget(anywidget.AnyWidget):
     [0, 1, 2]
     """
 
-    _esm = static_path("unknot.js")
-    _css = static_path("unknot.css")
-
-    payload = traitlets.Unicode().tag(sync=True)
-    layer = traitlets.Unicode().tag(sync=True)
-    selection = _Indices(traitlets.Int()).tag(sync=True)
-
     def __init__(
         self,
         study: Study,
@@ -127,18 +161,6 @@ class Widget(anywidget.AnyWidget):
             max_points=max_points,
             n_jobs=n_jobs,
         )
-        self.n_samples: int = len(study.labels)
-        self.layers: tuple[str, ...] = tuple(
-            dict.fromkeys(layer["name"] for model in payload["models"] for layer in model["layers"])
-        )
+        self.n_samples = len(study.labels)
+        self.layers = layers_in(payload)
         super().__init__(payload=to_json(payload), layer=self.layers[0])
-
-    @traitlets.validate("layer")
-    def _check_layer(self, proposal: Any) -> str:
-        name: str = proposal["value"]
-        if name not in self.layers:
-            raise traitlets.TraitError(
-                f"layer must be one of {', '.join(self.layers)}; "
-                f"got {name!r}{did_you_mean(name, self.layers)}"
-            )
-        return name

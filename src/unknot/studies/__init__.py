@@ -15,6 +15,10 @@ from ._pipeline.plan import Plan
 from ._pipeline.run import study
 from ._pipeline.settings import DEFAULT_MEASURES as DEFAULT_MEASURES
 from ._pipeline.sharing import share_inputs as share_inputs
+from ._recording.failures import RecordingWarning
+from ._recording.live import LivePage
+from ._recording.messages import LIVE_PAYLOAD as LIVE_PAYLOAD
+from ._recording.messages import LiveState as LiveState
 from ._require import Requirement, RequirementError, Requirements
 from ._store.format import MANIFEST as MANIFEST
 from ._store.format import StudyError
@@ -28,9 +32,11 @@ __all__ = [
     "Difference",
     "EpochRecorder",
     "LayerStudy",
+    "LivePage",
     "MapDensity",
     "MetadataColumn",
     "Plan",
+    "RecordingWarning",
     "Requirement",
     "RequirementError",
     "Requirements",

@@ -142,6 +142,8 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
             _check_length(None if values is None else len(values), n, what)
         for name, column in self.metadata.items():
             _check_length(len(column), n, f"metadata[{name!r}]")
+        for epoch, there in (self.epochs or {}).items():
+            _check_length(len(there.labels), n, f"epochs[{epoch}]")
 
     def __getitem__(self, layer: str) -> LayerStudy:
         if layer not in self.layers:
@@ -366,9 +368,9 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
         if self.epochs is not None:
             epochs = {epoch: there.select(layers, classes) for epoch, there in self.epochs.items()}
         others = {key: other.select(layers) for key, other in self.other_labelings.items()}
-        part = replace(self, layers=kept, controls=controls, epochs=epochs, other_labelings=others)
+        part = replace(self, layers=kept, controls=controls, epochs=None, other_labelings=others)
         if classes is None:
-            return part
+            return replace(part, epochs=epochs)
         rows = rows_of_classes(self.labels, self.class_names, classes)
         return replace(
             part._rows(rows),

@@ -72,8 +72,8 @@ def train(
         Called with the epoch (from 1) and its row of the history.
     callbacks : sequence of objects, optional
         Keras callbacks, such as `unknot.studies.EpochRecorder`. Their ``set_model``,
-        ``on_train_begin``, ``on_epoch_end`` (with the epoch from 0, and its row of the history)
-        and ``on_train_end`` are called; batch-level methods are not.
+        ``on_train_begin``, ``on_epoch_begin`` (with the epoch from 0), ``on_epoch_end`` (with its
+        row of the history, too) and ``on_train_end`` are called; batch-level methods are not.
     progress : bool, default=True
         Show epochs, metrics, seconds per epoch and the time left, on standard error.
 
@@ -133,6 +133,8 @@ def train(
     with TrainingProgress(model.name, epochs, done.epochs, shown=progress) as shown:
         try:
             for epoch in range(done.epochs + 1, epochs + 1):
+                for callback in callbacks:
+                    _call(callback, "on_epoch_begin", epoch - 1)
                 started = time.perf_counter()
                 model.reset_metrics()
                 batches = epoch_batches(len(inputs), min(batch_size, len(inputs)), seed, epoch)

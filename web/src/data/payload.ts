@@ -115,6 +115,10 @@ export interface Moment<L> {
   confidence: Packed | null;
   layers: L[];
   controls: Controls[];
+  /** What is notable, as sentences; with the model's name where there are several. */
+  summary?: string[];
+  /** Of each layer and the one before, at an earlier epoch; those of the model are the payload's. */
+  differences?: Differences[];
 }
 
 export interface Model extends Moment<Layer> {

@@ -3,11 +3,22 @@ import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from ".
 import type { Cells } from "../map/cells.ts";
 import { formatNumber } from "./format.ts";
 import { type ShortNames, shortNames } from "./names.ts";
-import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
+import type {
+  Differences,
+  Layer,
+  Measure,
+  Model,
+  Moment,
+  Payload,
+  Score,
+  Unchanged,
+} from "./payload.ts";
 
 /** More points than this are drawn as a density, with some of them as dots. */
 const DENSE = 150_000;
 const DRAWN = 40_000;
+
+const NONE: Differences[] = [];
 
 export const UNLABELED = "unlabeled";
 
@@ -262,8 +273,9 @@ export class Study {
   /** How surely a score differs between two places; null where they were not compared. */
   difference(first: Place, second: Place, measure: string): Difference | null {
     const [from, to] = [this.compared(first), this.compared(second)];
-    if (!from || !to) return null;
-    for (const { first: one, second: other, count, scores } of this.payload.differences ?? []) {
+    const [known, there] = [this.differencesAt(first), this.differencesAt(second)];
+    if (known !== there) return null;
+    for (const { first: one, second: other, count, scores } of known) {
       const found = scores[measure];
       if (!found) continue;
       const [low, high, p] = found;
@@ -276,22 +288,32 @@ export class Study {
   /** The places that a place is compared with: the layer before, and that of another model. */
   comparedWith(place: Place): Place[] {
     const here = this.compared(place);
-    if (!here) return [];
-    return (this.payload.differences ?? []).flatMap(({ first, second }) => {
+    const last = this.isLast(place);
+    return this.differencesAt(place).flatMap(({ first, second }) => {
       const other = same(second, here) ? first : same(first, here) ? second : null;
       // The layer after tells the same when it is asked.
       if (!other || (other === second && other[0] === here[0])) return [];
-      return [{ model: other[0], layer: other[1], epoch: this.lastStep(other[0]) }];
+      const epoch = last ? this.lastStep(other[0]) : place.epoch;
+      return [{ model: other[0], layer: other[1], epoch }];
     });
+  }
+
+  /** The differences between the layers that are known at the epoch of a place. */
+  private differencesAt(place: Place): Differences[] {
+    const { differences } = this.isLast(place) ? this.payload : this.moment(place);
+    return differences ?? NONE;
+  }
+
+  private isLast(place: Place): boolean {
+    return this.moment(place) === this.model(place.model);
   }
 
   private lastStep(model: number): number | null {
     return this.epochs(model) ? this.epochs(model) - 1 : null;
   }
 
-  /** Model and layer as they are compared, views as what they are of; null at earlier epochs. */
-  private compared(place: Place): [number, number] | null {
-    if (this.moment(place) !== this.model(place.model)) return null;
+  /** Model and layer as they are compared, views as what they are of. */
+  private compared(place: Place): [number, number] {
     const { sameAs } = this.listed(place);
     const of = sameAs === null ? -1 : this.indexOf(place.model, sameAs);
     return [place.model, of < 0 ? place.layer : of];

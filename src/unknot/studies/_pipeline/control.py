@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..._io.cache import Part, Parts
 from .._store.format import PARTS
 from .._store.records import LayerRecord
 from .._store.saving import write_scores
-from .data import StudyData
-from .extraction import Extracted, deciding, extract_control
+from .extraction import deciding
 from .labeling import Labeling
 from .layers import source_of
 from .measuring import measure_labeled
@@ -30,10 +29,6 @@ from .stages import (
     is_dead,
     no_scores,
 )
-from .untrained import given_control, is_given
-
-if TYPE_CHECKING:
-    from ...representations import Adapter
 
 
 @dataclass(frozen=True)
@@ -77,46 +72,57 @@ class Control:
         return of_labeling
 
 
+def deciding_control(options: Mapping[str, Any], given: tuple[Any, ...] | None) -> dict[str, Any]:
+    """Return what a control depends on, beside the measures; its model may be given."""
+    return {**deciding(options), **({} if given is None else {"given": given[-1]})}
+
+
 def score_control(
     stages: Stages,
     log: StageLog,
     name: str,
-    adapter: Adapter,
-    trained: Extracted,
-    data: StudyData,
+    trained: Part,
+    labelings: Mapping[str, Labeling],
     data_part: Part,
-    options: Mapping[str, Any],
+    decided: Mapping[str, Any],
     layers: Sequence[LayerRecord],
-    untrained: Any = True,
+    extract: Callable[[StageLog], Steps],
 ) -> Steps:
     """Measure every layer of the network with fresh weights: a program that returns a `Control`.
 
     Its points are not kept; the scores of all layers are collected in one part.
+
+    Parameters
+    ----------
+    trained : Part
+        The layers of the trained model.
+    decided : mapping
+        What `deciding_control` returned.
+    extract : callable
+        Returns the program that runs the control, as `extract_control` does.
     """
-    given = given_control(adapter, untrained, data.inputs) if is_given(untrained) else None
     settings = stages.settings
+    n_samples = len(next(iter(labelings.values())).codes)
     of_all = {
-        **deciding(options),
+        **{key: value for key, value in decided.items() if key != "given"},
         "whole_bytes": stages.whole_bytes,
         **settings.scoring(settings.native_measures),
-        **({} if given is None else {"given": given[-1]}),
+        **({"given": decided["given"]} if "given" in decided else {}),
     }
-    needs = [data_part, trained.part]
+    needs = [data_part, trained]
     gathered = Parts(stages.folder / PARTS).find(name, of_all, needs)
     scores: dict[str, list[Path]] = {}
     how = note = ""
     if gathered is None:
-        fresh, how, note = yield from extract_control(
-            stages, log, adapter, trained, data, data_part, options, given
-        )
+        fresh, how, note = yield from extract(log)
         if fresh is None:
             return Control(None, how)
         found = {layer.record.name: layer for layer in fresh.layers if layer.array is not None}
         for number, layer in enumerate(layers):
             if layer.name in found and layer.same_as is None:
-                source = source_of(fresh.part, found[layer.name], len(data.labels))
+                source = source_of(fresh.part, found[layer.name], n_samples)
                 scores[layer.name] = []
-                for at, labeling in enumerate(data.labelings.values()):
+                for at, labeling in enumerate(labelings.values()):
                     suffix = f"-{at}" if at else ""
                     part = yield stages.task(
                         log,

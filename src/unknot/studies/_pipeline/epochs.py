@@ -3,49 +3,60 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..._io.cache import Part
+import numpy as np
+
+from ..._cluster import workers_of
 from ..._io.temporary import TemporaryFolder
-from ..._validation.numbers import memory_budget
+from ..._parallel.n_jobs import resolve_n_jobs
+from ..._validation.numbers import check_integer, memory_budget
+from .._recording.callbacks import TrainingCallbacks
+from .._recording.capturing import Captures
+from .._recording.failures import Failures
+from .._recording.live import LivePage
+from .._recording.messages import Setup, Update
+from .._recording.studying import study_epochs
 from .._store.loading import load_study
-from .._store.records import Manifest, MomentRecord
 from .._store.saving import check_folder, finish, writing
 from .._study import Study
 from .data import take_data
-from .extraction import Extracted, extract_layers
 from .label_kinds import IGNORED
-from .labelings import other_labelings, version_of
-from .layers import layers_of, study_layers
 from .memory import in_memory
+from .metadata import take_metadata
 from .progress import stage_callbacks
 from .run import whole_bytes
 from .settings import StudySettings
 from .sources import Reading
-from .stages import Stages, prepare_data
-from .versions import versions
+from .stages import Stages
+from .untrained import check_untrained
 
 
-class EpochRecorder:
+class EpochRecorder(TrainingCallbacks):
     """Record the layers of a model on a fixed sample at chosen epochs of its training.
 
-    Pass it as a callback to `unknot.train` or to Keras' ``fit``; with any other framework call
-    `capture` in the training loop. Then `study` measures and maps the layers at each epoch.
+    Pass it as a callback to `unknot.train`, or its `callback` to Keras' ``fit``; with any other
+    framework call `record` in the training loop. Then `study` measures and maps the layers at each
+    epoch. Recording draws no random numbers of the training, leaves the model as it is, and never
+    ends a training: what goes wrong is reported once, as a `RecordingWarning`.
 
     Parameters
     ----------
     sample : Dataset, Split, str, path, pair (inputs, labels), or data with batches
         As for `unknot.study`.
     epochs : int or collection of int, default=None
-        Capture every n-th epoch, or the given ones; all by default. Epochs count from 1; epoch 0 is
-        before the training.
+        Capture every n-th epoch, or the given ones; all by default, epoch 0 included. Epochs count
+        from 1; epoch 0 is before the training.
     layers, measures, metric, preprocess, name, perplexity, k, n_neighbors, max_iter
         As for `unknot.study`.
-    measure_options, keep_points
+    measure_options, keep_points, snippets, metadata
         As for `unknot.study`.
+    untrained : bool, model or callable, default=None
+        The control. Epochs after epoch 0 have it as their control, the network itself before its
+        training. By default fresh weights are drawn where epoch 0 is not captured first. True draws
+        them in any case, False never; or pass a model or a function, as for `unknot.study`.
     class_names, ignore_labels, label_kind, accuracy
         As for `unknot.study`.
     max_samples : int, optional
@@ -53,6 +64,10 @@ class EpochRecorder:
     out : path, default=None
         The folder of the study. By default it is kept in memory, and captured points in a temporary
         folder.
+    resume : bool, default=False
+        Begin with the epochs that an earlier run of the same training captured into `out`, up to
+        the first one that is captured anew. Without it they are computed again, or replaced. Scores
+        of the classifier's head are of the epochs that this run captures.
     batch_size, max_memory, pool, channels, mask, project, forward, tokenizer, label_key, split
         As for `unknot.study`.
     random_state, n_jobs, progress, executor, client
@@ -95,7 +110,11 @@ class EpochRecorder:
         k: int = 6,
         n_neighbors: int = 90,
         max_iter: int = 1000,
+        untrained: Any = None,
         keep_points: bool = True,
+        snippets: Sequence[str] | None = None,
+        metadata: Any = None,
+        resume: bool = False,
         class_names: Any = None,
         ignore_labels: Any = IGNORED,
         label_kind: Any = None,
@@ -119,6 +138,8 @@ class EpochRecorder:
     ) -> None:
         if isinstance(epochs, int) and epochs < 1:
             raise ValueError(f"epochs must be at least 1, or a collection of epochs; got {epochs}")
+        if resume and out is None:
+            raise ValueError("resume goes on with the epochs in a folder: name it with out=")
         settings = StudySettings.of(
             measures,
             measure_options,
@@ -130,9 +151,10 @@ class EpochRecorder:
             max_iter=max_iter,
             random_state=random_state,
         )
-        self._data = take_data(
+        data = take_data(
             sample,
-            reading=Reading(
+            snippets,
+            Reading(
                 label_key=label_key,
                 split=split,
                 tokenizer=tokenizer,
@@ -146,41 +168,46 @@ class EpochRecorder:
                 label_kind=label_kind,
             ),
         ).sample(max_samples, random_state)
-        self._settings, self._notes = settings.fitted(len(self._data.labels))
+        columns = take_metadata(metadata, data)
+        if untrained is not None:
+            check_untrained(untrained)
+        fitted, notes = settings.fitted(len(data.labels))
         self._epochs = epochs
-        self._forward = forward
-        self._name = name
-        self._keep_points = keep_points
         self._progress = progress
         self._executor, self._client, self._n_jobs = executor, client, n_jobs
-        self._options: dict[str, Any] = {
+        options: dict[str, Any] = {
             "layers": layers,
             "batch_size": batch_size,
             "max_memory": max_memory,
             "pool": pool,
             "channels": channels,
-            "mask": self._data.rows_of_mask(mask),
+            "mask": data.rows_of_mask(mask),
             "project": project,
             "random_state": random_state,
             "accuracy": accuracy,
             "untrained": False,
         }
-        self._temporary = out is None
+        self._temporary: TemporaryFolder | None = None
         if out is None:
-            self._kept = TemporaryFolder()
-            self._folder = self._kept.path / "study"
+            self._temporary = TemporaryFolder()
+            folder = self._temporary.path / "study"
         else:
-            self._folder = Path(out)
-            check_folder(self._folder)
-        self._stages = Stages(self._folder, self._settings, n_jobs, whole_bytes(max_memory))
-        self._whole: tuple[Part, dict[str, Any]] | None = None
-        self._captured: dict[int, Extracted] = {}
+            folder = Path(out)
+            check_folder(folder)
+        self._stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory))
+        self._captures = Captures(
+            self._stages, data, columns, options, forward, untrained, name, notes, keep_points
+        )
+        if resume:
+            self._captures.resume()
+        self._live: LivePage | None = None
+        self._failures = Failures()
         self.model: Any = None
 
     @property
     def captured(self) -> tuple[int, ...]:
-        """The epochs captured so far, in order."""
-        return tuple(sorted(self._captured))
+        """The epochs captured so far, in order; with ``resume`` with those of the earlier run."""
+        return self._captures.epochs
 
     def wants(self, epoch: int) -> bool:
         """Whether an epoch is to be captured."""
@@ -190,7 +217,7 @@ class EpochRecorder:
             return epoch % self._epochs == 0
         return epoch in self._epochs
 
-    def capture(self, model: Any, epoch: int) -> None:
+    def capture(self, model: Any, epoch: Any, *, layers: Any = None) -> None:
         """Run the model on the sample and store the activations of its layers.
 
         Parameters
@@ -200,32 +227,26 @@ class EpochRecorder:
         epoch : int
             From 0, before the training. An epoch captured before is replaced; one that is not among
             ``epochs`` is ignored.
-        """
-        if isinstance(epoch, bool) or epoch < 0:
-            raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
-        from ...representations import check_forward, find_adapter
+        layers : str, int, slice, module, callable, or sequence of these, default=None
+            The layers of this epoch, such as fewer than of others where they are large; by default
+            those of the recorder.
 
-        if not self.wants(epoch):
-            return
-        adapter = find_adapter(self._data.rows_of(model))
-        adapter.forward = check_forward(self._forward, adapter)
-        self._name = self._name or adapter.name
-        with writing(self._folder):
-            if self._whole is None:
-                self._whole = prepare_data(
-                    self._stages,
-                    self._data,
-                    self._data.fingerprint,
-                    takes_ids=adapter.takes_ids(self._data.inputs),
-                )
-            self._captured[int(epoch)] = extract_layers(
-                self._stages,
-                adapter,
-                self._data,
-                self._whole[0],
-                self._options,
-                prefix=f"epoch-{epoch:04d}-",
-            )
+        Raises
+        ------
+        ValueError
+            If the samples have been changed since the first epoch, or model and data do not match.
+        OSError
+            If the folder cannot be written to.
+
+        See Also
+        --------
+        EpochRecorder.record : The same without errors, for a training that must go on.
+        """
+        if not isinstance(epoch, int | np.integer) or isinstance(epoch, bool) or epoch < 0:
+            raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
+        if self.wants(int(epoch)):
+            self._captures.add(model, int(epoch), layers, alone=self._live is None)
+            self._tell_live()
 
     def study(self) -> Study:
         """Measure and map the layers at each captured epoch.
@@ -235,92 +256,129 @@ class EpochRecorder:
         Returns
         -------
         Study
-            The last epoch, with all of them in `Study.epochs`.
+            The last epoch, with all of them in `Study.epochs`. Epochs that could not be recorded
+            are in its notes.
 
         Raises
         ------
         ValueError
             If nothing was captured.
         """
-        if not self._captured or self._whole is None:
-            raise ValueError("nothing was captured yet: call capture(model, epoch) while training")
-        with writing(self._folder):
-            found = self._study(*self._whole)
-        return in_memory(found) if self._temporary else found
-
-    def _study(self, data_part: Part, paths: dict[str, Any]) -> Study:
-        epochs: dict[int, MomentRecord] = {}
-        maps: dict[str, Part] = {}
-        stages, first = self._stages, next(iter(self._data.labelings))
-        with stage_callbacks(self._progress, None) as (
-            stages.on_start,
-            stages.on_done,
-            _,
+        captures = self._captures
+        captures.open_earlier()
+        if not captures.found or captures.recording is None:
+            why = "".join(f"; {note}" for note in self._failures.notes[:1])
+            raise ValueError(
+                f"nothing was captured yet: call record(model, epoch) while training{why}"
+            )
+        stages, live = self._stages, self._live
+        if live is not None:  # what it has studied is taken up
+            live.stop()
+            self._live = None
+        with (
+            writing(stages.folder),
+            workers_of(self._executor, self._client, self._n_jobs) as workers,
+            stage_callbacks(self._progress, None) as (stages.on_start, stages.on_done, _),
         ):
-            for epoch in self.captured:
-                extracted = self._captured[epoch]
-                records, sources = layers_of(extracted, data_part, len(self._data.labels))
-                answered = extracted.answers[first]
-                prefix = f"epoch-{epoch:04d}-"
-                studied, _ = study_layers(
-                    stages, prefix, records, sources, self._data.labelings, maps
+            if workers is not None:
+                workers.check(stages.folder)
+            stages.workers = workers
+            try:
+                manifest = study_epochs(
+                    stages,
+                    captures.recording,
+                    captures.found,
+                    captures.name or "",
+                    captures.fresh,
+                    self._failures.notes,
                 )
-                moment = MomentRecord(
-                    answered.predictions,
-                    answered.probabilities,
-                    studied,
-                    controls={},
-                    notes=(*self._data.notes, *extracted.notes, *answered.notes),
-                    labelings=other_labelings(self._data, paths, extracted, {}),
+            finally:
+                stages.workers = None
+            finish(stages.folder, manifest, stages.log.parts, stages.log.seconds)
+        found = load_study(stages.folder)
+        if live is not None:
+            live.show_finished(found)
+        return found if self._temporary is None else in_memory(found)
+
+    def live(
+        self,
+        folder: str | os.PathLike[str],
+        *,
+        n_jobs: int | None = None,
+        max_points: int | None = 10_000,
+    ) -> LivePage:
+        """Keep a page up to date while the training runs, by a process of low priority.
+
+        Call it before the training. After each captured epoch the page has the new maps, scores and
+        curves. ``unknot watch FOLDER`` shows it; in a notebook show the result's ``widget()``.
+
+        Parameters
+        ----------
+        folder : path
+            The folder of the page, and without ``out`` that of the study, too, as ``study``.
+        n_jobs : int, default=None
+            The number of threads of that process; by default half of the recorder's.
+        max_points : int or None, default=10,000
+            The most samples that the page shows, as for `unknot.report.write_report`.
+
+        Returns
+        -------
+        LivePage
+
+        Raises
+        ------
+        ValueError
+            If epochs were captured without ``out``, or a measure cannot be sent to a process.
+        FileExistsError
+            If the folder holds something else.
+        OSError
+            If another process is writing to the folder.
+
+        See Also
+        --------
+        unknot.report.LiveWidget : Shows the page in a notebook.
+        """
+        if self._live is not None:
+            raise ValueError(f"live: the page in {self._live.folder} is brought up to date already")
+        check_integer(max_points or 1, "max_points", 1, bounds="of at least 1, or None for all")
+        jobs = max(1, resolve_n_jobs(self._n_jobs) // 2) if n_jobs is None else n_jobs
+        where = Path(folder).absolute()
+        home = self._stages.folder.absolute()
+        if self._temporary is not None:
+            if self._captures.found:
+                raise ValueError(
+                    "live: call it before the first epoch is captured, or give the recorder a "
+                    "folder, out="
                 )
-                epochs[epoch] = moment if self._keep_points else moment.without_points()
-        last = self.captured[-1]
-        assert self._name is not None
-        finish(
-            self._folder,
-            Manifest(
-                name=self._name,
-                class_names=self._captured[last].answers[first].class_names,
-                **paths,
-                moment=replace(epochs[last], notes=(*self._notes, *epochs[last].notes)),
-                epochs=epochs,
-                settings={**self._settings.to_dict(), "n_samples": len(self._data.labels)},
-                versions=versions(),
-                version=version_of(self._data),
-            ),
-            stages.log.parts,
-            stages.log.seconds,
+            home = where / "study"
+        setup = Setup(
+            home,
+            where,
+            self._stages.settings,
+            resolve_n_jobs(jobs),
+            self._stages.whole_bytes,
+            max_points,
         )
-        return load_study(self._folder)
+        self._live = LivePage(where, setup, self._failures.report)
+        if self._temporary is not None:
+            check_folder(home)
+            self._temporary = None
+        self._stages.folder = home
+        self._tell_live()
+        return self._live
 
-    # The callback interface of Keras and of `unknot.train`.
-
-    def set_model(self, model: Any) -> None:
-        """Set the model that will be trained."""
-        self.model = model
-
-    def on_train_begin(self, logs: Any = None) -> None:
-        """Capture epoch 0 if ``epochs`` lists it."""
-        if isinstance(self._epochs, Collection) and 0 in self._epochs:
-            self.capture(self.model, 0)
-
-    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        """Capture an epoch, which Keras counts from 0, if ``epochs`` includes it."""
-        self.capture(self.model, epoch + 1)
-
-    def callback(self) -> Any:
-        """Return this recorder as a callback for Keras' ``fit``."""
-        from ..._keras import import_keras
-
-        keras = import_keras(feature="A Keras callback")
-        recorder = self
-
-        class Recording(keras.callbacks.Callback):  # type: ignore[misc]
-            def on_train_begin(self, logs: Any = None) -> None:
-                recorder.set_model(self.model)
-                recorder.on_train_begin()
-
-            def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-                recorder.on_epoch_end(epoch)
-
-        return Recording()
+    def _tell_live(self) -> None:
+        """Send what was captured since the last time to the process of the live page."""
+        captures = self._captures
+        if self._live is None or captures.recording is None or not captures.unsent:
+            return
+        self._live.send(
+            Update(
+                captures.recording,
+                {epoch: captures.found[epoch] for epoch in sorted(captures.unsent)},
+                captures.name or "",
+                captures.fresh,
+                self._failures.notes,
+            )
+        )
+        captures.unsent.clear()

@@ -15,6 +15,7 @@ from ..._io.cache import Part
 from .._store.format import PARTS, read_zarr, write_zarr
 from .._store.records import LayerRecord
 from .data import StudyData
+from .labeling import Labeling
 from .models import answers, model_names_of
 from .plan import prepare_model, say_plan
 from .settings import CONTROL_FEATURES
@@ -94,12 +95,15 @@ class Extracted:
     answers : dict of str to AnswerRecord
         For each labeling.
     notes : tuple of str
+    answered : Part or None
+        The part that holds the answers.
     """
 
     part: Part
     layers: tuple[ExtractedLayer, ...]
     answers: dict[str, AnswerRecord] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    answered: Part | None = None
 
 
 def extract_layers(
@@ -158,13 +162,18 @@ def extract_layers(
         [data_part, part],
         answer,
     )
+    return extracted_of(part, answered, data.labelings, data_part)
+
+
+def extracted_of(
+    part: Part, answered: Part, labelings: Mapping[str, Labeling], data_part: Part
+) -> Extracted:
+    """Return what two parts hold: of the layers, and of the answers for each labeling."""
     path = f"{PARTS}/{answered.path.name}"
     # Of inputs that are a layer, the notes stand with that layer.
     of_inputs = data_part.result["notes"] if data_part.result["shape"] is None else ()
     records = {}
-    for number, (key, result) in enumerate(
-        zip(data.labelings, answered.result["answers"], strict=True)
-    ):
+    for number, (key, result) in enumerate(zip(labelings, answered.result["answers"], strict=True)):
         suffix = f"-{number}" if number else ""
         records[key] = AnswerRecord(
             f"{path}/predictions{suffix}" if result["there"] else None,
@@ -172,7 +181,8 @@ def extract_layers(
             tuple(result["class_names"]),
             tuple(result["notes"]),
         )
-    return Extracted(part, _layers_of(part), records, (*of_inputs, *part.result["notes"]))
+    notes = (*of_inputs, *part.result["notes"])
+    return Extracted(part, _layers_of(part), records, notes, answered)
 
 
 def extract_control(

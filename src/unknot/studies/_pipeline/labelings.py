@@ -6,22 +6,21 @@ from collections.abc import Mapping
 from typing import Any
 
 from .._store.records import LabelingRecord, version_for
-from .data import StudyData
 from .extraction import Extracted
+from .labeling import Labeling
 
 
-def version_of(data: StudyData) -> int:
-    """Return the version of the format that a study of these data needs."""
-    labelings = data.labelings.values()
+def version_of(labelings: Mapping[str, Labeling]) -> int:
+    """Return the version of the format that a study with these labelings needs."""
     return version_for(
-        unlabeled=not all(labeling.labeled.all() for labeling in labelings),
-        values=any(labeling.values is not None for labeling in labelings),
+        unlabeled=not all(labeling.labeled.all() for labeling in labelings.values()),
+        values=any(labeling.values is not None for labeling in labelings.values()),
         several=len(labelings) > 1,
     )
 
 
 def other_labelings(
-    data: StudyData,
+    labelings: Mapping[str, Labeling],
     paths: Mapping[str, Any],
     extracted: Extracted,
     controls: Mapping[str, Mapping[str, dict[str, str]]],
@@ -30,7 +29,7 @@ def other_labelings(
 
     Parameters
     ----------
-    data : StudyData
+    labelings : mapping of str to Labeling
     paths : mapping
         What `prepare_data` returned: the codes of the first labeling are beside the others'.
     extracted : Extracted
@@ -38,7 +37,7 @@ def other_labelings(
         The scores' path of each layer, by control and labeling.
     """
     records = []
-    for number, (key, labeling) in enumerate(data.labelings.items()):
+    for number, (key, labeling) in enumerate(labelings.items()):
         if not number:
             continue
         folder = paths["labels"].rpartition("/")[0]

@@ -17,9 +17,9 @@ from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
 from .._store.saving import finish, writing
 from .._study import Study
-from .control import score_control
+from .control import deciding_control, score_control
 from .data import StudyData, take_data
-from .extraction import described, extract_layers
+from .extraction import described, extract_control, extract_layers
 from .heads import find_head
 from .label_kinds import IGNORED
 from .labelings import other_labelings, version_of
@@ -34,7 +34,7 @@ from .progress import stage_callbacks
 from .settings import StudySettings
 from .sources import Reading
 from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
-from .untrained import check_untrained
+from .untrained import check_untrained, given_control, is_given
 from .versions import versions
 
 if TYPE_CHECKING:
@@ -392,17 +392,26 @@ def _run(
         stages.head = find_head(stages, adapter, records, sources, answered)
     control = None
     if untrained is not False:
+        given = given_control(adapter, untrained, data.inputs) if is_given(untrained) else None
         control = partial(
             score_control,
             stages,
             name="untrained",
-            adapter=adapter,
-            trained=extracted,
-            data=data,
+            trained=extracted.part,
+            labelings=data.labelings,
             data_part=data_part,
-            options=extraction,
+            decided=deciding_control(extraction, given),
             layers=records,
-            untrained=untrained,
+            extract=partial(
+                extract_control,
+                stages,
+                adapter=adapter,
+                trained=extracted,
+                data=data,
+                data_part=data_part,
+                options=extraction,
+                given=given,
+            ),
         )
     studied, scored = study_layers(stages, "", records, sources, data.labelings, beside=control)
     controls: dict[str, dict[str, dict[str, str]]] = {}
@@ -425,7 +434,7 @@ def _run(
         studied,
         {control: of_all[first] for control, of_all in controls.items()},
         (*notes, *data.notes, *extracted.notes, *answered.notes),
-        other_labelings(data, paths, extracted, controls),
+        other_labelings(data.labelings, paths, extracted, controls),
     )
     kept = [part for part in stages.log.parts if keep_points or part.name != "extract"]
     finish(
@@ -446,7 +455,7 @@ def _run(
                 **({} if large is None else {"n_samples_of_all": large.everything.n_samples}),
             },
             versions=versions(),
-            version=version_of(data),
+            version=version_of(data.labelings),
         ),
         kept,
         stages.log.seconds,

@@ -54,7 +54,7 @@ def load_study(folder: str | os.PathLike[str]) -> Study:
     try:
         manifest = Manifest.from_json(stored)
         _check_parts(path, manifest.parts)
-        return _build(path, manifest, _seconds(path))
+        return study_of(path, manifest, _seconds(path))
     except StudyError:
         raise
     except (LookupError, TypeError, AttributeError, ValueError, ArithmeticError) as error:
@@ -123,29 +123,45 @@ def _seconds(path: Path) -> dict[str, float]:
     return {name: float(value) for name, value in read_json(path, SECONDS).items()}
 
 
-def _build(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study:
+def study_of(folder: Path, manifest: Manifest, seconds: dict[str, float]) -> Study:
+    """Return the study that a manifest describes, whose parts lie in a folder."""
+    snippets = manifest.snippets
+    # The same at every epoch, and read once.
+    samples = {
+        "labels": read_zarr(folder, manifest.labels),
+        "targets": _array(folder, manifest.values),
+        "thumbnails": _array(folder, manifest.thumbnails),
+        "snippets": None if snippets is None else _snippets(folder, snippets),
+        "metadata": read_columns(folder, manifest.metadata),
+    }
     epochs = None
     if manifest.epochs is not None:
         epochs = {}
         for epoch, moment in manifest.epochs.items():
             name = f"{manifest.name}, epoch {epoch}"
             there = replace(manifest, name=name, moment=moment, epochs=None)
-            epochs[epoch] = _build(folder, there, {})
-    moment, snippets = manifest.moment, manifest.snippets
+            epochs[epoch] = _build(folder, there, {}, samples, None)
+    return _build(folder, manifest, seconds, samples, epochs)
+
+
+def _build(
+    folder: Path,
+    manifest: Manifest,
+    seconds: dict[str, float],
+    samples: dict[str, Any],
+    epochs: dict[int, Study] | None,
+) -> Study:
+    moment = manifest.moment
     study = Study(
         name=manifest.name,
         layers={
             record.name: _layer(folder, record, len(manifest.class_names))
             for record in moment.layers
         },
-        labels=read_zarr(folder, manifest.labels),
-        targets=_array(folder, manifest.values),
+        **samples,
         class_names=manifest.class_names,
         predictions=_array(folder, moment.predictions),
         probabilities=_array(folder, moment.probabilities),
-        thumbnails=_array(folder, manifest.thumbnails),
-        snippets=None if snippets is None else _snippets(folder, snippets),
-        metadata=read_columns(folder, manifest.metadata),
         controls=_controls(folder, moment.controls, len(manifest.class_names)),
         epochs=epochs,
         settings=manifest.settings,

@@ -91,8 +91,11 @@ def _save(study: Study, path: Path) -> None:
 
 
 @contextmanager
-def writing(path: Path) -> Iterator[None]:
+def writing(path: Path, *, alone: bool = True) -> Iterator[None]:
     """Lock the folder of a study; a new folder becomes one.
+
+    Unfinished parts are those of killed runs, and removed, unless a process of this one's is
+    writing there, too.
 
     Raises
     ------
@@ -107,7 +110,8 @@ def writing(path: Path) -> Iterator[None]:
     with locked(path):
         for name in (MANIFEST, SECONDS, PARTS):
             inside(path, name)
-        Parts(path / PARTS).remove_unfinished()
+        if alone:
+            Parts(path / PARTS).remove_unfinished()
         yield
 
 

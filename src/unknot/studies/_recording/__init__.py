@@ -1,0 +1,1 @@
+"""Epochs of a training: what is captured, studied, and shown while it runs."""
