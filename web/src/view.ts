@@ -61,8 +61,11 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
   function show(labeling: number, wanted: MountOptions): View {
     const relabel = (next: number) => {
       const fromLink = labelingIn(payload, options.deepLinks ? location.hash : "") === next;
-      const { model, layer, epoch, other, overlays, names, selection, focus } = view.getState();
-      const kept = { model, layer, epoch, other, overlays, names, selection, focus };
+      const { model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy } =
+        view.getState();
+      const kept = {
+        ...{ model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy },
+      };
       view.destroy();
       // A link says all by itself; a choice keeps the place.
       view = show(next, { ...options, state: fromLink ? {} : kept, unlinked: !fromLink });

@@ -72,6 +72,8 @@ describe("the view's state", () => {
     } as unknown as ViewState;
     expect(settle(s, wild)).toEqual({
       model: 1,
+      only: [],
+      onlyBy: "",
       layer: 3,
       epoch: null,
       other: { model: 0, layer: 0, epoch: null },
@@ -172,6 +174,8 @@ describe("links", () => {
       names: false,
       classes: [1],
       selection: [0, 1, 3],
+      only: [0, 2],
+      onlyBy: "age > 30 @ inputs",
       focus: 2,
       measures: [],
       worst: 1,

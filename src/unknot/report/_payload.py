@@ -12,6 +12,7 @@ from .._io.text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import LayerStudy, Study
+from ._columns import cut_text, metadata_entries
 from ._differences import differences_entry
 from ._labelings import changes, common_labelings, labels_entry
 from ._layers import finite, layer_entry
@@ -20,7 +21,6 @@ from ._packing import Packed, pack, pack_shares
 from ._thumbnails import image_uri, sprite_sheets
 
 FORMAT = 3
-_MAX_SNIPPET_LENGTH = 400
 _DPI = 130  # of the static figure, 10 inches wide
 # With more layers or classes a static figure is too small to be read, and takes most of the time.
 _MAX_FIGURE_LAYERS, _MAX_FIGURE_CLASSES = 12, 100
@@ -101,7 +101,7 @@ def build_payload(
             if other is not None:
                 _check_same_samples(*labeled)
             # The fallback without WebGL shows the first labeling.
-            shared = {key: payload[key] for key in ("thumbnails", "snippets", "figure")}
+            shared = {key: payload[key] for key in _shared_keys(payload)}
             found = _payload_of(labeled, title, options, shared)
             differing = changes({**payload, "labelings": None}, {**found, "labelings": None})
             payload["labelings"].append({"name": name, "changes": differing})
@@ -158,11 +158,18 @@ def _summary(studies: list[Study], names: list[str]) -> list[str]:
 def _shared(studies: list[Study], options: Options) -> dict[str, Any]:
     thumbnails = next((s.thumbnails for s in studies if s.thumbnails is not None), None)
     snippets = next((s.snippets for s in studies if s.snippets is not None), None)
-    return {
+    shared = {
         "thumbnails": None if thumbnails is None else sprite_sheets(options.shown(thumbnails)),
         "snippets": None if snippets is None else _snippets_entry(snippets, options),
         "figure": _figure(studies[0]),
     }
+    metadata = metadata_entries(studies, options)
+    return {**shared, "metadata": metadata} if metadata else shared
+
+
+def _shared_keys(payload: Mapping[str, Any]) -> list[str]:
+    """Return the keys of what does not depend on the labeling."""
+    return [key for key in ("thumbnails", "snippets", "figure", "metadata") if key in payload]
 
 
 def _with_valid_text(value: Any) -> Any:
@@ -260,7 +267,7 @@ def _confidence(study: Study, options: Options) -> Packed | None:
 
 def _snippets_entry(snippets: Sequence[str], options: Options) -> list[str]:
     points = range(len(snippets)) if options.points is None else options.points
-    return [_truncate(str(snippets[point])) for point in points]
+    return [cut_text(str(snippets[point])) for point in points]
 
 
 def _values(scores: Mapping[str, Any] | None) -> dict[str, float | None]:
@@ -380,7 +387,3 @@ def _as_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_as_text, value))
     return str(value)
-
-
-def _truncate(text: str) -> str:
-    return text if len(text) <= _MAX_SNIPPET_LENGTH else text[: _MAX_SNIPPET_LENGTH - 1] + "…"

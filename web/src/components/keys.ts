@@ -52,10 +52,11 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
 export function stepOut(ctx: Context): void {
   const { fleeting, store } = ctx;
   const { lasso, playing } = fleeting.get();
-  const { focus, selection, classes } = store.get();
+  const { focus, selection, classes, only } = store.get();
   if (playing) fleeting.set({ playing: null });
   else if (lasso) fleeting.set({ lasso: false });
   else if (focus !== null) change(ctx, { focus: null });
   else if (selection.length) change(ctx, { selection: [], find: "" });
+  else if (only.length) change(ctx, { only: [] });
   else if (classes) change(ctx, { classes: null });
 }

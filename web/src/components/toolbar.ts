@@ -2,17 +2,24 @@ import { type Context, change } from "../context.ts";
 import type { Place } from "../data/study.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
-import { COLORS, type Color, OVERLAYS, type Overlay, colors } from "../state/view-state.ts";
+import {
+  COLORS,
+  OVERLAYS,
+  type Overlay,
+  type OwnColor,
+  colors,
+  columnIn,
+} from "../state/view-state.ts";
 import { encodeState } from "../state/links.ts";
 import { sameEpoch, sameLayer } from "./series.ts";
 
-const COLOR_NAMES: Record<Color, string> = {
+const COLOR_NAMES: Record<OwnColor, string> = {
   class: "Class",
   prediction: "Predicted",
   hit: "Neighbors",
   correct: "Correct",
 };
-const COLOR_HINTS: Record<Color, string> = {
+const COLOR_HINTS: Record<OwnColor, string> = {
   class: "Color by class",
   prediction: "Color by the class the model predicts",
   hit: "Color by the share of neighbors of the same class",
@@ -44,10 +51,9 @@ export function toolbar(ctx: Context, actions: Actions): HTMLElement {
     models(ctx),
     labelings(ctx),
     colorButtons(ctx),
+    columnChoice(ctx),
     overlayButtons(ctx),
-    h("span", { class: "spring" }),
-    compareButton(ctx),
-    saveMenu(ctx, actions),
+    h("div", { class: "actions" }, compareButton(ctx), saveMenu(ctx, actions)),
   );
 }
 
@@ -118,11 +124,35 @@ function colorButtons(ctx: Context): HTMLElement {
       const possible = colors(ctx.study, state.model);
       buttons.forEach((button, i) => {
         press(button, COLORS[i] === state.color);
-        button.hidden = !possible.includes(COLORS[i] as Color);
+        button.hidden = !possible.includes(COLORS[i] as OwnColor);
       });
     }),
   );
   return group("Color", buttons);
+}
+
+/** The columns of the metadata, to color by. */
+function columnChoice(ctx: Context): HTMLElement | null {
+  const { columns } = ctx.study;
+  if (!columns.length) return null;
+  const select = h(
+    "select",
+    {
+      class: "of-map column-choice",
+      "aria-label": "Color by a column of the metadata",
+      "data-testid": "color-column",
+      onchange: () => change(ctx, { color: select.value ? `@${select.value}` : "class" }),
+    },
+    h("option", { value: "" }, "Metadata…"),
+    ...columns.map(({ name }) => h("option", { value: name, dir: "auto" }, name)),
+  );
+  ctx.onDestroy(
+    ctx.store.watch(["color"], ({ color }) => {
+      select.value = columnIn(color) ?? "";
+      select.classList.toggle("chosen", select.value !== "");
+    }),
+  );
+  return select;
 }
 
 function overlayButtons(ctx: Context): HTMLElement {

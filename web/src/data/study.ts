@@ -1,3 +1,4 @@
+import { Column } from "./columns.ts";
 import { Confusion } from "./confusion.ts";
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
 import { formatNumber } from "./format.ts";
@@ -94,6 +95,23 @@ export class Study {
         (_, i) => order[Math.floor((i + 0.5) * step)] as number,
       ).sort();
     });
+  }
+
+  /** What else is known of each sample. */
+  get columns(): Column[] {
+    return this.once("columns", () =>
+      (this.payload.metadata ?? []).map((entry) => new Column(entry)),
+    );
+  }
+
+  /** The column of this name, or else of this name in other letters; null for none. */
+  column(name: string): Column | null {
+    const lower = name.toLocaleLowerCase();
+    return (
+      this.columns.find((column) => column.name === name) ??
+      this.columns.find((column) => column.name.toLocaleLowerCase() === lower) ??
+      null
+    );
   }
 
   get models(): Model[] {

@@ -38,6 +38,8 @@ export function encodeState(study: Study, state: ViewState): string {
   if (!state.names) put("names", "off");
   if (state.classes) put("classes", state.classes.join(","));
   if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
+  if (state.only.length) put("only", encodeSelection(state.only, study.n));
+  if (state.onlyBy) put("only-by", state.onlyBy);
   if (state.focus !== null) put("point", String(state.focus));
   if (state.measures.join() !== start.measures.join()) put("measures", state.measures.join(","));
   if (state.worst !== null) put("worst", String(state.worst));
@@ -73,8 +75,8 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
     const usual = usualEpoch(study, { model, epoch: epoch ?? study.epochs(model) - 1 }, otherModel);
     state.other = { model: otherModel, layer: other, epoch: beside ?? usual };
   }
-  const color = values.get("color") as Color | undefined;
-  if (color && COLORS.includes(color)) state.color = color;
+  const color = values.get("color");
+  if (color && isColor(study, color)) state.color = color as Color;
   const overlays = values.get("overlays")?.split(",") ?? [];
   if (overlays.length) state.overlays = OVERLAYS.filter((o: Overlay) => overlays.includes(o));
   if (values.get("names") === "off") state.names = false;
@@ -82,6 +84,11 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   if (classes.length) state.classes = classes;
   const selection = values.get("selection");
   if (selection) state.selection = decodeSelection(selection, study.n);
+  const only = values.get("only");
+  if (only) {
+    state.only = decodeSelection(only, study.n);
+    state.onlyBy = values.get("only-by") ?? "";
+  }
   const [focus] = integers(values.get("point"));
   if (focus !== undefined) state.focus = focus;
   const measures = values.get("measures");
@@ -121,7 +128,18 @@ export function missingIn(study: Study, fragment: string): string[] {
     ...unknown("epoch", "epoch", findEpoch(study, model ?? 0, values.get("epoch"))),
     ...unknown("layer", "beside", findLayer(study, there, values.get("beside"))),
     ...measures.map((name) => `measure “${name}”`),
+    ...missingColor(study, values.get("color")),
   ];
+}
+
+function isColor(study: Study, text: string): boolean {
+  if (text.startsWith("@")) return study.columns.some(({ name }) => name === text.slice(1));
+  return (COLORS as readonly string[]).includes(text);
+}
+
+function missingColor(study: Study, text: string | undefined): string[] {
+  if (!text || isColor(study, text)) return [];
+  return [text.startsWith("@") ? `column “${text.slice(1)}”` : `color “${text}”`];
 }
 
 /** "3-5,9", or for many points "~" and one bit a point. */

@@ -1,4 +1,7 @@
 import type { Place, Study } from "../data/study.ts";
+import { Unknown, columnTest, columnWord } from "./column-search.ts";
+
+export { quote } from "./column-search.ts";
 
 /** What a search found, or why it could not be made. */
 export type Found = { points: number[] } | { error: string };
@@ -29,7 +32,8 @@ export const EXAMPLES = ["wrong", "NH < 0.5", "wrong and confidence > 0.9", "mov
 
 /**
  * The points that meet every condition: "wrong", "NH < 0.5", "confidence > 0.9", "predicted: cat",
- * "moved > 0.3 between fc1 and conv2", "#17", or words of their class or text.
+ * "moved > 0.3 between fc1 and conv2", "#17", a condition on a column of the metadata, or words of
+ * their class or text.
  */
 export function search(study: Study, place: Place, query: string): Found {
   const tests: Test[] = [];
@@ -53,9 +57,6 @@ export function search(study: Study, place: Place, query: string): Found {
   return { points };
 }
 
-/** What a query names and the page does not have. */
-class Unknown extends Error {}
-
 function next(study: Study, place: Place, text: string): { test: Test; length: number } {
   const kinds: [RegExp, (found: RegExpExecArray) => Test][] = [
     [MOVED, (found) => moved(study, place, found)],
@@ -63,12 +64,15 @@ function next(study: Study, place: Place, text: string): { test: Test; length: n
     [FLAG, (found) => flagged(study, place, found)],
     [FIELD, (found) => inField(study, place, found)],
     [SAMPLE, (found) => (point) => study.sampleOf(point) === Number(found[1])],
-    [WORD, (found) => worded(study, bare(found[1] ?? ""))],
   ];
   for (const [pattern, make] of kinds) {
     const found = pattern.exec(text);
     if (found) return { test: make(found), length: found[0].length };
   }
+  const column = columnTest(study, text);
+  if (column) return column;
+  const word = WORD.exec(text);
+  if (word) return { test: worded(study, bare(word[1] ?? "")), length: word[0].length };
   // A separator alone.
   return { test: () => true, length: 1 };
 }
@@ -128,13 +132,15 @@ function worded(study: Study, word: string): Test {
   const wanted = word.toLocaleLowerCase();
   const classes = classesOf(study, wanted);
   const { snippets } = study.payload;
-  if (!classes.size && !snippets)
+  const other = columnWord(study, wanted);
+  if (!classes.size && !snippets && !other)
     throw new Unknown(
       `There is no class “${word}”. Try ${EXAMPLES.map((e) => `“${e}”`).join(", ")}.`,
     );
   return (point) =>
     classes.has(study.labels[point] as number) ||
-    (snippets?.[point] ?? "").toLocaleLowerCase().includes(wanted);
+    (snippets?.[point] ?? "").toLocaleLowerCase().includes(wanted) ||
+    (other?.(point) ?? false);
 }
 
 /** The class of this name, or else all whose names hold it. */
