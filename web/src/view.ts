@@ -18,7 +18,7 @@ import { Stage } from "./components/stage.ts";
 import { table } from "./components/table.ts";
 import { toolbar } from "./components/toolbar.ts";
 import { worst } from "./components/worst.ts";
-import { labeled } from "./data/labelings.ts";
+import { type Variant, variantOf } from "./data/labelings.ts";
 import type { Payload } from "./data/payload.ts";
 import { Sprites } from "./data/sprites.ts";
 import { Study } from "./data/study.ts";
@@ -30,7 +30,7 @@ import { fileName } from "./export/file-name.ts";
 import { toSvg } from "./export/svg.ts";
 import { followPrint } from "./print.ts";
 import { linkAddress } from "./state/address.ts";
-import { labelingIn } from "./state/links.ts";
+import { variantIn } from "./state/links.ts";
 import { Store } from "./state/store.ts";
 import { type ViewState, initialState, settle } from "./state/view-state.ts";
 
@@ -56,22 +56,25 @@ export interface View {
 /** Build the whole view inside an element, and again whenever other labels are asked for. */
 export function build(root: HTMLElement, payload: Payload, options: MountOptions): View {
   const hash = options.deepLinks ? location.hash : "";
-  let view = show(labelingIn(payload, hash), options);
+  let view = show(variantIn(payload, hash), options);
 
-  function show(labeling: number, wanted: MountOptions): View {
-    const relabel = (next: number) => {
-      const fromLink = labelingIn(payload, options.deepLinks ? location.hash : "") === next;
-      const { model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy } =
-        view.getState();
-      const kept = {
-        ...{ model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy },
-      };
+  function show(variant: Variant, wanted: MountOptions): View {
+    const vary = (change: Partial<Variant>) => {
+      const next = { ...variant, ...change };
+      const linked = variantIn(payload, options.deepLinks ? location.hash : "");
+      const fromLink = linked.labeling === next.labeling && linked.map === next.map;
+      const state = view.getState();
+      const { model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy } = state;
+      const place = { model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy };
+      // Other labels have other classes and scores; other maps are only looked at differently.
+      const kept = next.labeling === variant.labeling ? { ...state, zoom: null } : place;
       view.destroy();
       // A link says all by itself; a choice keeps the place.
       view = show(next, { ...options, state: fromLink ? {} : kept, unlinked: !fromLink });
-      root.querySelector<HTMLElement>('[data-testid="labeling"]')?.focus();
+      const chosen = next.labeling === variant.labeling ? "map-by" : "labeling";
+      root.querySelector<HTMLElement>(`[data-testid="${chosen}"]`)?.focus();
     };
-    return buildOne(root, new Study(labeled(payload, labeling), labeling), wanted, relabel);
+    return buildOne(root, new Study(variantOf(payload, variant), variant), wanted, vary);
   }
 
   return {
@@ -86,7 +89,7 @@ function buildOne(
   root: HTMLElement,
   study: Study,
   options: MountOptions,
-  relabel: (labeling: number) => void,
+  vary: (wanted: Partial<Variant>) => void,
 ): View {
   const { payload } = study;
   const cleanups: (() => void)[] = [];
@@ -108,7 +111,7 @@ function buildOne(
     bytes: options.bytes ?? 0,
     zoom: (factor) => stage.zoom(factor),
     reveal: (point) => stage.reveal(point),
-    relabel,
+    vary,
     announce: (text) => {
       live.textContent = text;
     },
@@ -118,7 +121,7 @@ function buildOne(
   if (options.deepLinks) {
     const missed = (what: string[]) =>
       ctx.fleeting.set({ notice: what.length ? `This page has no ${listOf(what)}.` : "" });
-    cleanups.push(linkAddress(study, ctx.store, relabel, options.unlinked ?? false, missed));
+    cleanups.push(linkAddress(study, ctx.store, vary, options.unlinked ?? false, missed));
   }
 
   const stage: Stage = new Stage(ctx);

@@ -92,7 +92,7 @@ def build_payload(
     if other is not None:
         _check_same_samples(study, other)
     options = options_of(studies, n_neighbors, max_points, n_jobs)
-    payload = _payload_of(studies, title, options)
+    payload = _with_maps(_payload_of(studies, title, options), studies, title, options)
     names = common_labelings(studies)
     if len(names) > 1:
         payload["labelings"] = [{"name": names[0], "changes": []}]
@@ -103,10 +103,28 @@ def build_payload(
             # The fallback without WebGL shows the first labeling.
             shared = {key: payload[key] for key in _shared_keys(payload)}
             found = _payload_of(labeled, title, options, shared)
+            found = _with_maps(found, labeled, title, options)
             differing = changes({**payload, "labelings": None}, {**found, "labelings": None})
             payload["labelings"].append({"name": name, "changes": differing})
     valid: dict[str, Any] = _with_valid_text(payload)
     return valid
+
+
+def _with_maps(
+    payload: dict[str, Any], studies: list[Study], title: str | None, options: Options
+) -> dict[str, Any]:
+    """Add what differs with the maps that all studies have beside the usual ones."""
+    first, *others = studies[0].maps
+    names = [name for name in others if all(name in study.maps for study in studies)]
+    if not names:
+        return payload
+    shared = {key: payload[key] for key in _shared_keys(payload)}
+    maps: list[dict[str, Any]] = [{"name": first, "changes": []}]
+    for name in names:
+        mapped = [study.with_map(name) for study in studies]
+        found = _payload_of(mapped, title, options, shared)
+        maps.append({"name": name, "changes": changes(payload, found)})
+    return {**payload, "maps": maps}
 
 
 def _payload_of(

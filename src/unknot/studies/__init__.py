@@ -8,6 +8,7 @@ from ._compare import Comparison, Difference
 from ._layer import LayerStudy
 from ._many import Studies
 from ._metadata import MetadataColumn
+from ._own_maps import OwnMap
 from ._pipeline.epochs import EpochRecorder
 from ._pipeline.many import study_many
 from ._pipeline.plan import Plan
@@ -28,6 +29,7 @@ __all__ = [
     "EpochRecorder",
     "LayerStudy",
     "MetadataColumn",
+    "OwnMap",
     "Plan",
     "Requirement",
     "RequirementError",

@@ -49,7 +49,8 @@ export function toolbar(ctx: Context, actions: Actions): HTMLElement {
       "aria-label": "View",
     },
     models(ctx),
-    labelings(ctx),
+    variants(ctx, "labeling"),
+    variants(ctx, "map"),
     colorButtons(ctx),
     columnChoice(ctx),
     overlayButtons(ctx),
@@ -84,24 +85,31 @@ function models(ctx: Context): HTMLElement | null {
   return group("Model", buttons);
 }
 
-/** Which of several labelings the colors and scores are of. */
-function labelings(ctx: Context): HTMLElement | null {
-  const { labelings: all } = ctx.study.payload;
+const VARIANTS = {
+  labeling: { name: "Labels", hint: "Labels that colors and scores are of" },
+  map: { name: "Map by", hint: "Method that made the maps" },
+} as const;
+
+/** Which of several labelings the colors and scores are of, or which of several kinds of maps. */
+function variants(ctx: Context, kind: keyof typeof VARIANTS): HTMLElement | null {
+  const { payload, labeling, mapBy } = ctx.study;
+  const all = kind === "map" ? payload.maps : payload.labelings;
+  const { name: title, hint } = VARIANTS[kind];
   if (!all || all.length < 2) return null;
   const select = h(
     "select",
     {
-      "aria-label": "Labels that colors and scores are of",
-      "data-testid": "labeling",
-      onchange: () => ctx.relabel(Number(select.value)),
+      "aria-label": hint,
+      "data-testid": kind === "map" ? "map-by" : "labeling",
+      onchange: () => ctx.vary({ [kind]: Number(select.value) }),
     },
     ...all.map(({ name }, i) => h("option", { value: i, dir: "auto" }, name)),
   );
-  select.value = String(ctx.study.labeling);
+  select.value = String(kind === "map" ? mapBy : labeling);
   return h(
     "div",
-    { class: "group", role: "group", "aria-label": "Labels" },
-    h("span", { class: "group-label", "aria-hidden": "true" }, "Labels"),
+    { class: "group", role: "group", "aria-label": title },
+    h("span", { class: "group-label", "aria-hidden": "true" }, title),
     select,
   );
 }

@@ -174,6 +174,8 @@ export interface Payload {
   values?: { data: Packed; range: [number, number] } | null;
   /** All labelings, where there are several; the first changes nothing. */
   labelings?: Labeling[] | null;
+  /** All kinds of maps, such as t-SNE's and UMAP's, where there are several; as labelings. */
+  maps?: Labeling[] | null;
   predictions: Packed | null;
   confidence: Packed | null;
   thumbnails: Thumbnails | null;

@@ -1,6 +1,7 @@
 import { Column } from "./columns.ts";
 import { Confusion } from "./confusion.ts";
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
+import type { Variant } from "./labelings.ts";
 import { formatNumber } from "./format.ts";
 import { type ShortNames, shortNames } from "./names.ts";
 import type { Layer, Measure, Model, Moment, Payload, Score, Unchanged } from "./payload.ts";
@@ -35,9 +36,11 @@ export class Study {
   readonly labels: Numbers;
   /** Which of the payload's labelings this is. */
   readonly labeling: number;
+  /** Which of the payload's kinds of maps these are. */
+  readonly mapBy: number;
   private readonly cache = new Map<unknown, unknown>();
 
-  constructor(payload: Payload, labeling = 0) {
+  constructor(payload: Payload, { labeling, map }: Variant = { labeling: 0, map: 0 }) {
     if (payload.format !== 3) {
       throw new Error(`this page reads format 3; the data is of format ${String(payload.format)}`);
     }
@@ -46,6 +49,7 @@ export class Study {
     this.classNames = payload.classNames.map((name) => (name.trim() ? name : "(no name)"));
     this.labels = unpack(payload.labels);
     this.labeling = labeling;
+    this.mapBy = map;
   }
 
   /** The classes, and what the unlabeled are called if there are any. */

@@ -1,4 +1,5 @@
-import type { Payload } from "../data/payload.ts";
+import type { Variant } from "../data/labelings.ts";
+import type { Labeling, Payload } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
 import {
   COLORS,
@@ -19,6 +20,7 @@ export function encodeState(study: Study, state: ViewState): string {
   const parts: string[] = [];
   const put = (key: string, value: string) => parts.push(`${key}=${encodeURIComponent(value)}`);
   if (study.labeling) put("labels", study.payload.labelings?.[study.labeling]?.name ?? "");
+  if (study.mapBy) put("map", study.payload.maps?.[study.mapBy]?.name ?? "");
   if (state.model !== 0) put("model", modelName(study, state.model));
   put("layer", layerName(study, state));
   if (state.epoch !== null && state.epoch !== study.epochs(state.model) - 1) {
@@ -51,11 +53,12 @@ export function encodeState(study: Study, state: ViewState): string {
   return parts.join("&").replaceAll("%2C", ",");
 }
 
-/** The labeling that a fragment names, by its place in the list; the first where it names none. */
-export function labelingIn({ labelings }: Payload, fragment: string): number {
-  const name = parse(fragment).get("labels");
-  const found = labelings?.findIndex((labeling) => labeling.name === name) ?? -1;
-  return Math.max(0, found);
+/** The labeling and the kind of maps that a fragment names; the first where it names none. */
+export function variantIn({ labelings, maps }: Payload, fragment: string): Variant {
+  const values = parse(fragment);
+  const place = (all: Labeling[] | null | undefined, key: string) =>
+    Math.max(0, all?.findIndex(({ name }) => name === values.get(key)) ?? -1);
+  return { labeling: place(labelings, "labels"), map: place(maps, "map") };
 }
 
 /** Read a fragment; what is unknown or broken is passed over. */
@@ -129,7 +132,18 @@ export function missingIn(study: Study, fragment: string): string[] {
     ...unknown("layer", "beside", findLayer(study, there, values.get("beside"))),
     ...measures.map((name) => `measure “${name}”`),
     ...missingColor(study, values.get("color")),
+    ...missingName("labels", study.payload.labelings, values.get("labels")),
+    ...missingName("map by", study.payload.maps, values.get("map")),
   ];
+}
+
+function missingName(
+  what: string,
+  all: Labeling[] | null | undefined,
+  name: string | undefined,
+): string[] {
+  if (!name || all?.some((each) => each.name === name)) return [];
+  return [`${what} “${name}”`];
 }
 
 function isColor(study: Study, text: string): boolean {
