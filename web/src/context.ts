@@ -31,6 +31,8 @@ export interface Context {
   bytes: number;
   /** Look so many times nearer, or at the whole map. */
   zoom(factor: number | null): void;
+  /** Select the points that a query finds, as the search box does. */
+  find(query: string): void;
   /** Bring the map into sight, and a point of it. */
   reveal(point: number | null): void;
   /** Show another of the labelings, or another kind of maps, by its place in the list. */

@@ -4,6 +4,7 @@ import { about } from "./components/about.ts";
 import { announceLayers } from "./components/announcer.ts";
 import { curves } from "./components/curves.ts";
 import { finder } from "./components/finder.ts";
+import { follow } from "./components/follow.ts";
 import { header } from "./components/header.ts";
 import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
@@ -64,8 +65,22 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
       const linked = variantIn(payload, options.deepLinks ? location.hash : "");
       const fromLink = linked.labeling === next.labeling && linked.map === next.map;
       const state = view.getState();
-      const { model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy } = state;
-      const place = { model, layer, epoch, other, overlays, names, selection, focus, only, onlyBy };
+      const {
+        model,
+        layer,
+        epoch,
+        other,
+        overlays,
+        names,
+        trails,
+        selection,
+        focus,
+        only,
+        onlyBy,
+      } = state;
+      const place = {
+        ...{ model, layer, epoch, other, overlays, names, trails, selection, focus, only, onlyBy },
+      };
       // Other labels have other classes and scores; other maps are only looked at differently.
       const kept = next.labeling === variant.labeling ? { ...state, zoom: null } : place;
       view.destroy();
@@ -110,6 +125,7 @@ function buildOne(
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
     bytes: options.bytes ?? 0,
     zoom: (factor) => stage.zoom(factor),
+    find: () => undefined,
     reveal: (point) => stage.reveal(point),
     vary,
     announce: (text) => {
@@ -160,6 +176,7 @@ function buildOne(
       curves(ctx),
       notable(ctx),
       h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
+      follow(ctx),
       table(ctx),
       about(ctx),
     ),

@@ -72,6 +72,7 @@ describe("the view's state", () => {
     } as unknown as ViewState;
     expect(settle(s, wild)).toEqual({
       model: 1,
+      trails: false,
       only: [],
       onlyBy: "",
       layer: 3,
@@ -172,6 +173,7 @@ describe("links", () => {
       color: "hit",
       overlays: ["peeled"],
       names: false,
+      trails: true,
       classes: [1],
       selection: [0, 1, 3],
       only: [0, 2],

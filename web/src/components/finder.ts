@@ -1,6 +1,7 @@
 import { type Context, change } from "../context.ts";
 import { type Column, formatDate } from "../data/columns.ts";
 import { plural } from "../data/format.ts";
+import { untangling } from "../data/follow.ts";
 import { freshId, h } from "../dom.ts";
 import { quote, search } from "../state/search.ts";
 import { placeName } from "./places.ts";
@@ -61,6 +62,10 @@ export function finder(ctx: Context): HTMLElement {
       ? `${plural(points.length, "point", "points")} found at ${placeName(study, state)}.`
       : `No point is so at ${placeName(study, state)}.`;
   };
+  ctx.find = (query) => {
+    input.value = query;
+    find();
+  };
   // The cross that empties the box.
   input.addEventListener("search", () => input.value || find());
   input.addEventListener("keydown", (event) => {
@@ -104,6 +109,10 @@ function offers({ study }: Context): string[] {
     [layers.some(({ mapHits }) => mapHits), ["NH on map < 0.5"]],
     [study.confidence(place) !== null, ["confidence > 0.9", "wrong and confidence > 0.9"]],
     [study.values !== null, ["value > 0"]],
+    [
+      last !== undefined && untangling(study, place) !== null,
+      [`untangled at ${quoted(last ?? "")}`, "tangled again"],
+    ],
     [
       first !== undefined && last !== undefined && first !== last,
       [`moved > 0.3 between ${quoted(first ?? "")} and ${quoted(last ?? "")}`],

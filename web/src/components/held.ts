@@ -3,6 +3,7 @@ import { shorten } from "../data/format.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
 import { coloring, isShown } from "../map/coloring.ts";
+import { neighborChanges } from "./neighbor-changes.ts";
 import { placeName } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
@@ -42,6 +43,7 @@ export function held(ctx: Context): HTMLElement {
       pointCard(ctx, state, focus, 84, ctx.study.columns.length),
       hidden ? h("p", { class: "hint" }, "The filter hides it on the map now.") : "",
       near.length ? neighbors(ctx, near, state) : "",
+      ...neighborChanges(ctx, state, focus, (point) => neighbor(ctx, point)),
     );
   };
   ctx.onDestroy(ctx.store.watch(["focus", "model", "layer", "epoch", "classes", "only"], draw));

@@ -10,6 +10,7 @@ export const KEYS: [string, string][] = [
   ["L", "lasso on or off (or hold Shift and drag)"],
   ["Ctrl, Alt", "held at the end of a lasso: add to the selection, take away"],
   ["N", "names of the classes on or off"],
+  ["T", "trails of the held and selected points on or off"],
   ["Esc", "leave the lasso, let a point go, clear the selection, show all points"],
   ["Enter", "on the map: hold the point nearest to its middle"],
   ["?", "this help"],

@@ -32,6 +32,9 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
     } else if (key === "n") {
       if (from?.closest(TYPED) || !shortcuts) return;
       change(ctx, { names: !ctx.store.get().names });
+    } else if (key === "t") {
+      if (from?.closest(TYPED) || !shortcuts) return;
+      change(ctx, { trails: !ctx.store.get().trails });
     } else if (key in ZOOMS) {
       if (from?.closest(TYPED) || !shortcuts) return;
       ctx.zoom(ZOOMS[key] ?? null);

@@ -11,6 +11,7 @@ import { toScreen } from "../map/geometry.ts";
 import { type Label, labelsOf } from "../map/labels.ts";
 import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
+import { trailsOf } from "../map/trails.ts";
 import { Scatter, affineOf } from "../map/scatter.ts";
 import { classColors, readable } from "../data/palette.ts";
 import { same } from "../state/store.ts";
@@ -194,6 +195,7 @@ export class Pane {
     const colors = coloring(study, { ...state, ...place }, dark);
     this.point();
     const { overlays, names, classes, only: alone, selection } = state;
+    this.follow(state, place, colors);
     const now: Shown = { coords, colors, dark, overlays, names, classes, only: alone, selection };
     if (this.isShown(now)) return;
     this.shownLast = now;
@@ -225,6 +227,18 @@ export class Pane {
       ? classColors(study.classNames.length, dark).map((color) => readable(color, dark))
       : null;
     this.overlay.name(told ? { ...this.labels(coords, state), inks } : null, duration);
+  }
+
+  /** Draw the way of the held point and of the selected ones. */
+  private follow(state: ViewState, place: Place, { categories, colors }: Coloring): void {
+    const { focus, selection, trails } = state;
+    const points = [...(focus === null ? [] : [focus]), ...selection.filter((i) => i !== focus)];
+    const shownOnes = trails ? points.filter((i) => isShown(this.ctx.study, state, i)) : [];
+    this.overlay.follow(
+      shownOnes.length
+        ? trailsOf(this.ctx.study, place, shownOnes, (i) => colors[categories[i] as number] ?? "")
+        : null,
+    );
   }
 
   private labels(coords: Coords, state: ViewState): { labels: Label[]; crowd: Crowd } {

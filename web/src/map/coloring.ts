@@ -48,7 +48,7 @@ export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
   const key = [color, dark, moment, color === "hit" ? layer : ""].join("|");
   const known = last.get(study) ?? new Map<string, Coloring>();
   last.set(study, known);
-  const found = known.get(key) ?? make(study, state, dark);
+  const found = known.get(key) ?? makeColoring(study, state, dark);
   // Those of two maps are kept, on both grounds.
   known.delete(key);
   known.set(key, found);
@@ -59,7 +59,8 @@ export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
 const last = new WeakMap<Study, Map<string, Coloring>>();
 const KEPT = 4;
 
-function make(study: Study, state: Wanted, dark: boolean): Coloring {
+/** The same, made anew. */
+export function makeColoring(study: Study, state: Wanted, dark: boolean): Coloring {
   const name = columnIn(state.color);
   const column = name === null ? null : study.column(name);
   if (column) return byColumn(column, study.n, dark);

@@ -5,6 +5,7 @@ import type { Overlay } from "../state/view-state.ts";
 import { contoursOf } from "./contours.ts";
 import { ellipsePath, polygonPath, toScreen } from "./geometry.ts";
 import type { Label } from "./labels.ts";
+import { type Trail, drawTrails } from "./trails.ts";
 import { type Crowd, type Field, type PlacedName, placeNames, textWidth } from "./names.ts";
 
 export interface Shape {
@@ -77,6 +78,8 @@ export class OverlayView {
   private readonly leaders = s("g", { class: "leaders" });
   private readonly names = s("g", { class: "names" });
   private readonly links = s("g", { class: "links" });
+  private readonly trails = s("g", { class: "trails" });
+  private followed: { trails: Trail[]; here: number } | null = null;
   private field: Field = { affine: { kx: 1, ky: -1, tx: 0, ty: 0 }, width: 0, height: 0 };
   private named: Named | null = null;
   private placed: PlacedName[] = [];
@@ -85,7 +88,7 @@ export class OverlayView {
 
   constructor() {
     this.under.append(this.fills);
-    this.over.append(this.shapes, this.leaders, this.names, this.links);
+    this.over.append(this.shapes, this.trails, this.leaders, this.names, this.links);
   }
 
   /** How the map lies on the screen, and what stands on it. */
@@ -97,6 +100,13 @@ export class OverlayView {
     }
     this.drawNames();
     this.drawLinks();
+    if (this.followed) this.follow(this.followed);
+  }
+
+  /** The way of points over the layers; null for none. */
+  follow(followed: { trails: Trail[]; here: number } | null): void {
+    this.followed = followed;
+    drawTrails(this.trails, followed ?? { trails: [], here: 0 }, this.field.affine);
   }
 
   /** Shapes in the colors of their classes, or else in ink. */

@@ -1,4 +1,5 @@
 import type { Place, Study } from "../data/study.ts";
+import { ownLayer, untangling } from "../data/follow.ts";
 import { Unknown, columnTest, columnWord } from "./column-search.ts";
 
 export { quote } from "./column-search.ts";
@@ -22,6 +23,10 @@ const MEASURED = new RegExp(
 );
 const FLAG = /^(wrong|correct|unlabeled)(?![\p{L}\p{N}])/iu;
 const FIELD = new RegExp(String.raw`^(class|predicted|text)\s*[:=]\s*${NAME}`, "i");
+const TANGLED = new RegExp(
+  String.raw`^(?:untangled\s+at\s+${NAME}|(tangled\s+again|never\s+untangled)(?![\p{L}\p{N}]))`,
+  "iu",
+);
 const SAMPLE = /^#(\d+)/;
 const WORD = /^("[^"]*"|[^\s,;]+)/;
 const BETWEEN = /^(?:[\s,;]+|and(?=[\s,;]|$))+/i;
@@ -61,6 +66,7 @@ function next(study: Study, place: Place, text: string): { test: Test; length: n
   const kinds: [RegExp, (found: RegExpExecArray) => Test][] = [
     [MOVED, (found) => moved(study, place, found)],
     [MEASURED, (found) => measured(study, place, found)],
+    [TANGLED, (found) => tangled(study, place, found)],
     [FLAG, (found) => flagged(study, place, found)],
     [FIELD, (found) => inField(study, place, found)],
     [SAMPLE, (found) => (point) => study.sampleOf(point) === Number(found[1])],
@@ -110,6 +116,21 @@ function flagged(study: Study, place: Place, [, flag = ""]: RegExpExecArray): Te
   if (!predictions) throw new Unknown("There are no predictions here.");
   return (point) =>
     study.isLabeled(point) && (predictions[point] === study.labels[point]) === (what === "correct");
+}
+
+/** From which layer on a point is with its class, or that it is not at the last. */
+function tangled(study: Study, place: Place, [, name, flag]: RegExpExecArray): Test {
+  const found = untangling(study, place);
+  if (!found) throw new Unknown("The neighbors of points are not known at several layers here.");
+  const { layers, since, again } = found;
+  const labeled = (point: number) => study.isLabeled(point);
+  if (flag?.toLowerCase().startsWith("tangled"))
+    return (point) => labeled(point) && again[point] === 1;
+  if (flag) return (point) => labeled(point) && since[point] === -1 && again[point] === 0;
+  const layer = named(study, place, name ?? "");
+  const at = layers.indexOf(ownLayer(study, { ...place, layer }));
+  if (at < 0) throw new Unknown(`Neighbors are not known at ${bare(name ?? "")}.`);
+  return (point) => labeled(point) && since[point] === at;
 }
 
 function inField(study: Study, place: Place, found: RegExpExecArray): Test {

@@ -21,6 +21,8 @@ export interface ViewState extends Place {
   overlays: Overlay[];
   /** Whether the classes are named on the map. */
   names: boolean;
+  /** Whether the way of the held and selected points over the layers is drawn. */
+  trails: boolean;
   /** The only classes shown; null for all. */
   classes: number[] | null;
   /** Sample indices, ascending. */
@@ -90,6 +92,7 @@ export function initialState(study: Study): ViewState {
     // Of very many points the contours tell what the dots hide.
     overlays: study.drawn && !study.values ? ["contours"] : [],
     names: true,
+    trails: false,
     classes: null,
     selection: [],
     only: [],
@@ -118,6 +121,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     color: isKnown(study, place.model, wanted.color) ? wanted.color : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
+    trails: wanted.trails,
     classes: classes && classes.length > 0 && classes.length < names ? classes : null,
     selection: indices(wanted.selection, study.n),
     ...settleOnly(study, wanted),
