@@ -9,6 +9,7 @@ import { header } from "./components/header.ts";
 import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
 import { help } from "./components/help.ts";
+import { keptTable } from "./components/kept.ts";
 import { listenForKeys } from "./components/keys.ts";
 import { notable } from "./components/notable.ts";
 import { notice } from "./components/notice.ts";
@@ -16,6 +17,7 @@ import { legend } from "./components/legend.ts";
 import { reading } from "./components/reading.ts";
 import { selected } from "./components/selected.ts";
 import { Stage } from "./components/stage.ts";
+import { suspectList } from "./components/suspects.ts";
 import { table } from "./components/table.ts";
 import { toolbar } from "./components/toolbar.ts";
 import { worst } from "./components/worst.ts";
@@ -177,6 +179,8 @@ function buildOne(
       notable(ctx),
       h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
       follow(ctx),
+      keptTable(ctx),
+      suspectList(ctx),
       table(ctx),
       about(ctx),
     ),

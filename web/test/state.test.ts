@@ -72,6 +72,7 @@ describe("the view's state", () => {
     } as unknown as ViewState;
     expect(settle(s, wild)).toEqual({
       model: 1,
+      decisions: {},
       trails: false,
       only: [],
       onlyBy: "",
@@ -88,7 +89,7 @@ describe("the view's state", () => {
       worst: null,
       find: "",
       against: [],
-      errors: false,
+      errors: null,
       zoom: null,
       bare: false,
     });
@@ -174,6 +175,7 @@ describe("links", () => {
       overlays: ["peeled"],
       names: false,
       trails: true,
+      decisions: { 1: { label: 1, tag: "a, =b & “c”" }, 3: { label: null, tag: "x" } },
       classes: [1],
       selection: [0, 1, 3],
       only: [0, 2],

@@ -49,6 +49,38 @@ class StudyViews:
 
         return summarize(cast(Study, self))
 
+    def apply_labels(self, path: str | os.PathLike[str]) -> Study:
+        """Take back labels that were judged on the page, from the ``labels.csv`` that it saves.
+
+        Parameters
+        ----------
+        path : path
+            A CSV file with the columns ``sample``, ``class``, ``decision`` (``"right"``,
+            ``"relabel"`` or nothing), ``new_class`` and ``tag``.
+
+        Returns
+        -------
+        Study
+            With the corrected labels, and tags as a column of metadata. If any label changed, it
+            has no scores, as these are of the former labels: study the model again with its
+            `labels`.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If a line is not of this study's samples and classes, or labels are numbers.
+
+        See Also
+        --------
+        Study.report : Writes the page, on which labels are judged.
+        Study.to_csv : Writes all samples.
+        """
+        from ._judged import apply_labels
+
+        return apply_labels(cast("Study", self), path)
+
     def with_map(self, name: str) -> Study:
         """Return the study with other maps in the place of t-SNE's.
 

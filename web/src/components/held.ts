@@ -41,7 +41,7 @@ export function held(ctx: Context): HTMLElement {
     const hidden = !isShown(ctx.study, state, focus);
     body.replaceChildren(
       pointCard(ctx, state, focus, 84, ctx.study.columns.length),
-      hidden ? h("p", { class: "hint" }, "The filter hides it on the map now.") : "",
+      hidden ? h("p", { class: "hint" }, "It is not shown on the map now: a filter hides it.") : "",
       near.length ? neighbors(ctx, near, state) : "",
       ...neighborChanges(ctx, state, focus, (point) => neighbor(ctx, point)),
     );

@@ -226,6 +226,12 @@ export class Study {
     return row.filter((neighbor) => neighbor < this.n);
   }
 
+  /** The neighbors of all points: k of each, one point after the other. */
+  neighborTable(place: Place): { k: number; indices: Numbers } | null {
+    const found = this.layer(place).neighbors;
+    return found && { k: found.k, indices: this.once(found, () => unpack(found.indices)) };
+  }
+
   confusion(place: Place): Confusion | null {
     return this.confusionOf(this.layer(place));
   }

@@ -1,3 +1,4 @@
+import { decodeDecisions, encodeDecisions } from "../data/decisions.ts";
 import type { Variant } from "../data/labelings.ts";
 import type { Labeling, Payload } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
@@ -48,8 +49,9 @@ export function encodeState(study: Study, state: ViewState): string {
   if (state.worst !== null) put("worst", String(state.worst));
   if (state.find) put("find", state.find);
   if (state.against.length) put("against", encodeSelection(state.against, study.n));
-  if (state.errors) put("scale", "errors");
+  if (state.errors !== null) put("scale", state.errors ? "errors" : "plain");
   if (state.zoom) put("zoom", state.zoom.join(","));
+  if (Object.keys(state.decisions).length) put("judged", encodeDecisions(state.decisions));
   if (state.bare) put("view", "map");
   return parts.join("&").replaceAll("%2C", ",");
 }
@@ -107,10 +109,13 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   if (find) state.find = find;
   const against = values.get("against");
   if (against) state.against = decodeSelection(against, study.n);
-  if (values.get("scale") === "errors") state.errors = true;
+  const scale = values.get("scale");
+  if (scale === "errors" || scale === "plain") state.errors = scale === "errors";
   const zoom = values.get("zoom")?.split(",").map(Number);
   if (zoom?.length === 3) state.zoom = zoom as Zoom;
   if (values.get("view") === "map") state.bare = true;
+  const judged = values.get("judged");
+  if (judged) state.decisions = decodeDecisions(judged);
   const [worst] = integers(values.get("worst"));
   if (worst !== undefined) state.worst = worst;
   return state;

@@ -1,3 +1,4 @@
+import { type Decisions, settleDecisions } from "../data/decisions.ts";
 import type { Measure, Score } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
 
@@ -41,10 +42,12 @@ export interface ViewState extends Place {
   find: string;
   /** Another selection, to which this one is compared: sample indices, ascending. */
   against: number[];
-  /** Whether shares are drawn by the logarithm of what they lack of 1. */
-  errors: boolean;
+  /** Whether shares are drawn by the logarithm of what they lack of 1; null where they are near 1. */
+  errors: boolean | null;
   /** How near one looks, and how far the middle of the map is moved; null for the whole map. */
   zoom: Zoom | null;
+  /** What a person says of labels, by point. */
+  decisions: Decisions;
   /** Only the map and its sliders are shown, as in a frame of another page. */
   bare: boolean;
 }
@@ -102,8 +105,9 @@ export function initialState(study: Study): ViewState {
     worst: null,
     find: "",
     against: [],
-    errors: false,
+    errors: null,
     zoom: null,
+    decisions: {},
     bare: false,
   });
 }
@@ -132,6 +136,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     against: indices(wanted.against, study.n),
     errors: wanted.errors,
     zoom: settleZoom(wanted.zoom),
+    decisions: settleDecisions(study, wanted.decisions),
     bare: wanted.bare,
   };
 }
