@@ -64,6 +64,8 @@ export class Chart {
   private readonly interval = h("small", {});
   private readonly note = h("small", {});
   private how: How = PLAIN;
+  /** The step under the pointer. */
+  private pointed: number | null = null;
   private shown: { state: ViewState; axis: Axis } | null = null;
   private readonly body = h("div", { class: "chart-body" });
   private readonly marks = s("g", { class: "marks" });
@@ -94,16 +96,19 @@ export class Chart {
       this.body,
     );
     this.body.addEventListener("click", (event) => this.go(event));
-    this.body.addEventListener("pointermove", (event) => this.read(event));
+    this.body.addEventListener("pointermove", (event) => this.read(this.stepAt(event)));
     this.body.addEventListener("pointerleave", () => {
+      this.pointed = null;
+      this.element.classList.remove("pointed");
       if (this.shown) this.mark(this.shown.state, this.shown.axis);
     });
   }
 
   /** Tell the values under the pointer in place of those of what is shown. */
-  private read(event: PointerEvent): void {
-    const at = this.stepAt(event);
+  private read(at: number | null): void {
     const { shown, ctx } = this;
+    this.pointed = at;
+    this.element.classList.toggle("pointed", at !== null);
     if (at === null || !shown) return;
     const { study } = ctx;
     const { state, axis } = shown;
@@ -324,6 +329,7 @@ export class Chart {
         parts.push(this.spot(x.apply(place), y.apply(height), rank > 0 ? second : color));
     }
     this.marks.replaceChildren(...parts);
+    if (this.pointed !== null) this.read(this.pointed);
   }
 
   /** Where a score stands on the upright axis; null where what it is drawn less of is not known. */

@@ -60,6 +60,14 @@ const WORDS: [string, string][] = [
     "thin dashes",
     "in a curve: between layers of a model that stand apart on the axis of another. A gap: no value there.",
   ],
+  [
+    "Trail",
+    "the way of a point over the maps of all layers: whole up to this one, dotted from there.",
+  ],
+  [
+    "Labels to check",
+    "most neighbors of these points are of another class, at more layers than of their own.",
+  ],
   ["chance", "what the same measure gives where the labels are mixed at random."],
   ["untrained", "the same network before it has learned anything."],
 ];

@@ -20,7 +20,7 @@ export function keptTable(ctx: Context): HTMLElement {
   const element = h(
     "details",
     { class: "kept", "data-testid": "kept-place" },
-    h("summary", {}, h("span", { id }, "Neighbors kept between all layers")),
+    h("summary", {}, h("h2", { id }, "Neighbors kept between all layers")),
     body,
   );
   let drawn = "";
@@ -88,7 +88,8 @@ function table(ctx: Context, rows: Spot[], columns: Spot[]): HTMLElement {
       ),
       ...columns.map((column, j) => {
         const share = shares[i]?.[j] ?? 0;
-        const color = ramp[Math.round(100 * share)] ?? "";
+        // By the root, as the table of classes: small shares are told apart.
+        const color = ramp[Math.round(100 * Math.sqrt(share))] ?? "";
         const cell = h(
           "td",
           {},

@@ -27,6 +27,8 @@ const RESTING = 400;
 const TELLING = 1600;
 /** The view of a map that nobody moved. */
 const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+/** How many times as large names are on the whole screen, and a map's height for those of usual size. */
+const [LARGE, LARGEST, ROOM] = [1.5, 3.2, 500];
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
@@ -344,7 +346,11 @@ export class Pane {
       const { left, top, right, bottom } = tool.getBoundingClientRect();
       return [left - box.left, top - box.top, right - box.left, bottom - box.top];
     });
-    return { ...this.view(), blocked };
+    const view = this.view();
+    // Names to be read from the last row, where the map has the whole screen.
+    const large = document.fullscreenElement?.contains(this.element) ?? false;
+    const scale = Math.min(LARGEST, Math.max(LARGE, view.height / ROOM));
+    return { ...view, blocked, ...(large ? { scale } : {}) };
   }
 
   private describe(place: Place, mapped: boolean): void {

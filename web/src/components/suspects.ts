@@ -51,7 +51,7 @@ export function suspectList(ctx: Context): HTMLElement {
   const element = h(
     "details",
     { class: "suspect-place", "data-testid": "suspect-place" },
-    h("summary", {}, h("span", { id }, "Labels to check")),
+    h("summary", {}, h("h2", { id }, "Labels to check")),
     hint,
     list,
     more,

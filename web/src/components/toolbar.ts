@@ -271,6 +271,12 @@ function saveMenu(ctx: Context, { savePng, saveSvg, linked }: Actions): HTMLElem
   };
   const mapAlone = () =>
     `${location.href.split("#")[0]}#${encodeState(ctx.study, { ...ctx.store.get(), bare: true })}`;
+  const frame = () => {
+    const text = (value: string) =>
+      value.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+    const title = text(ctx.study.payload.title);
+    return `<iframe src="${text(mapAlone())}" title="${title}" width="900" height="640" style="border: 0" allowfullscreen></iframe>`;
+  };
   const entry = (id: string, text: string, save: () => void) =>
     h(
       "button",
@@ -295,6 +301,8 @@ function saveMenu(ctx: Context, { savePng, saveSvg, linked }: Actions): HTMLElem
         entry("copy-link", "Copy a link to this view", () => copy(location.href, "The link")),
       linked &&
         entry("copy-map", "Copy a link to the map alone", () => copy(mapAlone(), "The link")),
+      linked &&
+        entry("copy-frame", "Copy a frame for another page", () => copy(frame(), "The frame")),
     ),
   );
   menu.addEventListener("focusout", (event) => {
