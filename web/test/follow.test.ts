@@ -90,6 +90,7 @@ describe("what is followed", () => {
     expect(far?.[0]).toBeCloseTo(2 * 0.94, 3);
     expect([...(far ?? [])].slice(1)).toEqual([0, 0, 0]);
     expect(greatest(far as Float32Array, 2)).toEqual([0, 1]);
+    expect(greatest(Float32Array.of(1, 3, 2, 3, 0, 5), 4)).toEqual([5, 1, 3, 2]);
   });
 
   it("has the shares of the neighbors of a class, its own first", () => {

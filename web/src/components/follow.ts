@@ -9,6 +9,8 @@ import { placeName } from "./places.ts";
 
 /** How many of those that moved most are shown: pictures, or words. */
 const PICTURES = 14;
+/** Of so many points what is below the map is drawn with it. */
+const AT_ONCE = 20_000;
 const WORDS = 6;
 const [WIDTH, HEIGHT] = [640, 180];
 
@@ -31,7 +33,19 @@ export function follow(ctx: Context): HTMLElement {
     stream.draw();
     element.hidden = !when.firstChild && !far.firstChild && stream.element.hidden;
   };
-  const later = deferred(ctx, draw);
+  // Of very many points it waits until it is near: all layers would be decoded at once.
+  let near = ctx.study.n <= AT_ONCE;
+  const later = deferred(ctx, () => near && draw());
+  const approach = new IntersectionObserver(
+    ([entry]) => {
+      if (!entry?.isIntersecting || near) return;
+      near = true;
+      later();
+    },
+    { rootMargin: "400px" },
+  );
+  approach.observe(element);
+  ctx.onDestroy(() => approach.disconnect());
   ctx.onDestroy(ctx.store.watch(["model", "epoch", "layer"], later));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && later()));
   return element;

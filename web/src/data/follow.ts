@@ -125,12 +125,20 @@ export function travels(study: Study, { model, epoch }: Moment): Float32Array | 
   });
 }
 
-/** The points with the greatest values, the greatest first. */
+/** The points with the greatest values, the greatest first; of equal ones the first. */
 export function greatest(values: Float32Array, count: number): number[] {
-  const order = Array.from({ length: values.length }, (_, i) => i);
-  return order
-    .sort((a, b) => (values[b] as number) - (values[a] as number) || a - b)
-    .slice(0, count);
+  // Only the first ones are kept in order: all could be a million.
+  const found: number[] = [];
+  for (let i = 0; i < values.length; i++) {
+    const value = values[i] as number;
+    const last = found.at(-1);
+    if (found.length >= count && last !== undefined && value <= (values[last] as number)) continue;
+    let at = found.length;
+    while (at > 0 && (values[found[at - 1] as number] as number) < value) at--;
+    found.splice(at, 0, i);
+    if (found.length > count) found.pop();
+  }
+  return found;
 }
 
 /** Which shares of a class's neighbors are of which class, at each layer that has them. */
