@@ -1,3 +1,4 @@
+import type { Variant } from "./data/labelings.ts";
 import type { Sprites } from "./data/sprites.ts";
 import type { Study } from "./data/study.ts";
 import type { Store } from "./state/store.ts";
@@ -30,10 +31,12 @@ export interface Context {
   bytes: number;
   /** Look so many times nearer, or at the whole map. */
   zoom(factor: number | null): void;
+  /** Select the points that a query finds, as the search box does. */
+  find(query: string): void;
   /** Bring the map into sight, and a point of it. */
   reveal(point: number | null): void;
-  /** Show another of the labelings, by its place in the list. */
-  relabel(labeling: number): void;
+  /** Show another of the labelings, or another kind of maps, by its place in the list. */
+  vary(wanted: Partial<Variant>): void;
   /** Say to those who listen instead of look. */
   announce(text: string): void;
   /** What waits for the next frame, to be drawn at once. */

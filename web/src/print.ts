@@ -1,7 +1,9 @@
 import type { Context } from "./context.ts";
 import { type Look, sceneOf } from "./export/scene.ts";
+import { formatCount } from "./data/format.ts";
 import { h } from "./dom.ts";
 import { mapsSvg } from "./export/svg.ts";
+import type { ViewState } from "./state/view-state.ts";
 
 /** Width of what is printed, in pixels: that of A4 and of letter paper within their margins, about. */
 const PAPER = 700;
@@ -21,6 +23,7 @@ export function followPrint(ctx: Context, picture: HTMLElement, looks: () => Loo
       picture.replaceChildren(
         mapsSvg(sceneOf(ctx.study, state, false, onPaper(looks()))),
         ...only(ctx, state.classes),
+        ...filtered(state),
       );
   };
   const end = () => {
@@ -46,6 +49,13 @@ function only({ study }: Context, classes: number[] | null): HTMLElement[] {
   if (!classes) return [];
   const names = classes.map((index) => study.labelNames[index] ?? "").join(", ");
   return [h("p", { class: "hint", dir: "auto" }, `Only ${names}`)];
+}
+
+/** Which points alone are shown, where not whole classes are. */
+function filtered({ only: points, onlyBy }: ViewState): HTMLElement[] {
+  if (!points.length) return [];
+  const by = onlyBy ? `: ${onlyBy.replace(" @ ", ", at ")}` : "";
+  return [h("p", { class: "hint", dir: "auto" }, `Only ${formatCount(points.length)} points${by}`)];
 }
 
 /** The maps side by side on paper, each showing what it shows on the screen. */

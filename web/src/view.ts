@@ -4,10 +4,12 @@ import { about } from "./components/about.ts";
 import { announceLayers } from "./components/announcer.ts";
 import { curves } from "./components/curves.ts";
 import { finder } from "./components/finder.ts";
+import { follow } from "./components/follow.ts";
 import { header } from "./components/header.ts";
 import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
 import { help } from "./components/help.ts";
+import { keptTable } from "./components/kept.ts";
 import { listenForKeys } from "./components/keys.ts";
 import { notable } from "./components/notable.ts";
 import { notice } from "./components/notice.ts";
@@ -15,10 +17,11 @@ import { legend } from "./components/legend.ts";
 import { reading } from "./components/reading.ts";
 import { selected } from "./components/selected.ts";
 import { Stage } from "./components/stage.ts";
+import { suspectList } from "./components/suspects.ts";
 import { table } from "./components/table.ts";
 import { toolbar } from "./components/toolbar.ts";
 import { worst } from "./components/worst.ts";
-import { labeled } from "./data/labelings.ts";
+import { type Variant, variantOf } from "./data/labelings.ts";
 import type { Payload } from "./data/payload.ts";
 import { Sprites } from "./data/sprites.ts";
 import { Study } from "./data/study.ts";
@@ -30,7 +33,7 @@ import { fileName } from "./export/file-name.ts";
 import { toSvg } from "./export/svg.ts";
 import { followPrint } from "./print.ts";
 import { linkAddress } from "./state/address.ts";
-import { labelingIn } from "./state/links.ts";
+import { variantIn } from "./state/links.ts";
 import { Store } from "./state/store.ts";
 import { type ViewState, initialState, settle } from "./state/view-state.ts";
 
@@ -56,19 +59,39 @@ export interface View {
 /** Build the whole view inside an element, and again whenever other labels are asked for. */
 export function build(root: HTMLElement, payload: Payload, options: MountOptions): View {
   const hash = options.deepLinks ? location.hash : "";
-  let view = show(labelingIn(payload, hash), options);
+  let view = show(variantIn(payload, hash), options);
 
-  function show(labeling: number, wanted: MountOptions): View {
-    const relabel = (next: number) => {
-      const fromLink = labelingIn(payload, options.deepLinks ? location.hash : "") === next;
-      const { model, layer, epoch, other, overlays, names, selection, focus } = view.getState();
-      const kept = { model, layer, epoch, other, overlays, names, selection, focus };
+  function show(variant: Variant, wanted: MountOptions): View {
+    const vary = (change: Partial<Variant>) => {
+      const next = { ...variant, ...change };
+      const linked = variantIn(payload, options.deepLinks ? location.hash : "");
+      const fromLink = linked.labeling === next.labeling && linked.map === next.map;
+      const state = view.getState();
+      const {
+        model,
+        layer,
+        epoch,
+        other,
+        overlays,
+        names,
+        trails,
+        selection,
+        focus,
+        only,
+        onlyBy,
+      } = state;
+      const place = {
+        ...{ model, layer, epoch, other, overlays, names, trails, selection, focus, only, onlyBy },
+      };
+      // Other labels have other classes and scores; other maps are only looked at differently.
+      const kept = next.labeling === variant.labeling ? { ...state, zoom: null } : place;
       view.destroy();
       // A link says all by itself; a choice keeps the place.
       view = show(next, { ...options, state: fromLink ? {} : kept, unlinked: !fromLink });
-      root.querySelector<HTMLElement>('[data-testid="labeling"]')?.focus();
+      const chosen = next.labeling === variant.labeling ? "map-by" : "labeling";
+      root.querySelector<HTMLElement>(`[data-testid="${chosen}"]`)?.focus();
     };
-    return buildOne(root, new Study(labeled(payload, labeling), labeling), wanted, relabel);
+    return buildOne(root, new Study(variantOf(payload, variant), variant), wanted, vary);
   }
 
   return {
@@ -83,7 +106,7 @@ function buildOne(
   root: HTMLElement,
   study: Study,
   options: MountOptions,
-  relabel: (labeling: number) => void,
+  vary: (wanted: Partial<Variant>) => void,
 ): View {
   const { payload } = study;
   const cleanups: (() => void)[] = [];
@@ -104,8 +127,9 @@ function buildOne(
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
     bytes: options.bytes ?? 0,
     zoom: (factor) => stage.zoom(factor),
+    find: () => undefined,
     reveal: (point) => stage.reveal(point),
-    relabel,
+    vary,
     announce: (text) => {
       live.textContent = text;
     },
@@ -115,7 +139,7 @@ function buildOne(
   if (options.deepLinks) {
     const missed = (what: string[]) =>
       ctx.fleeting.set({ notice: what.length ? `This page has no ${listOf(what)}.` : "" });
-    cleanups.push(linkAddress(study, ctx.store, relabel, options.unlinked ?? false, missed));
+    cleanups.push(linkAddress(study, ctx.store, vary, options.unlinked ?? false, missed));
   }
 
   const stage: Stage = new Stage(ctx);
@@ -154,6 +178,9 @@ function buildOne(
       curves(ctx),
       notable(ctx),
       h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
+      follow(ctx),
+      keptTable(ctx),
+      suspectList(ctx),
       table(ctx),
       about(ctx),
     ),

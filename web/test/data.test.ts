@@ -13,7 +13,7 @@ import {
   shorten,
   sizeOf,
 } from "../src/data/format.ts";
-import { labeled } from "../src/data/labelings.ts";
+import { labeled, variantOf } from "../src/data/labelings.ts";
 import type { Payload } from "../src/data/payload.ts";
 import { unpack, unpackCoords, unpackShares } from "../src/data/pack.ts";
 import { blobOf } from "../src/data/sprites.ts";
@@ -353,6 +353,16 @@ describe("labelings", () => {
     expect(base.classNames).toHaveLength(2);
     expect(base.models[0]?.layers[0]?.scores["nh"]).toBeDefined();
     expect(labeled(base, 0)).toBe(base);
+    const maps = [
+      { name: "t-SNE", changes: [] },
+      { name: "UMAP", changes: [[["title"], "by UMAP"]] },
+    ];
+    const mapped = { ...base, maps } as unknown as typeof base;
+    expect(variantOf(mapped, { labeling: 1, map: 1 })).toEqual({
+      ...labeled(mapped, 1),
+      title: "by UMAP",
+    });
+    expect(variantOf(mapped, { labeling: 0, map: 0 })).toBe(mapped);
   });
 
   it("give unlabeled points no class", () => {

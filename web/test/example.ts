@@ -1,7 +1,7 @@
 import type { Layer, Packed, PackedConfusion, Payload, Score } from "../src/data/payload.ts";
 import { Study } from "../src/data/study.ts";
 
-export function pack(values: number[], dtype: Packed["dtype"]): Packed {
+export function pack(values: number[], dtype: "u8" | "u16" | "u32"): Packed {
   const width = { u8: 1, u16: 2, u32: 4 }[dtype];
   const bytes = Buffer.alloc(values.length * width);
   values.forEach((value, i) => bytes.writeUIntLE(value, i * width, width));

@@ -236,7 +236,7 @@ describe("coloring", () => {
   it("counts the points that are shown, of each color", () => {
     const s = study();
     const counts = (color: "class" | "prediction", classes: number[] | null) =>
-      countShown(s, coloring(s, { ...initialState(s), color }, false), classes).map(
+      countShown(s, coloring(s, { ...initialState(s), color }, false), { classes, only: [] }).map(
         ({ count }) => count,
       );
     // Labels 0 0 1 1, predictions 0 0 1 0.
@@ -281,8 +281,10 @@ describe("coloring", () => {
   });
 
   it("keeps the points of the classes shown", () => {
-    expect(shown(s, [1])).toEqual([2, 3]);
-    expect(shown(s, null)).toBeNull();
+    expect(shown(s, { classes: [1], only: [] })).toEqual([2, 3]);
+    expect(shown(s, { classes: null, only: [] })).toBeNull();
+    expect(shown(s, { classes: null, only: [0, 2] })).toEqual([0, 2]);
+    expect(shown(s, { classes: [1], only: [0, 2] })).toEqual([2]);
   });
 });
 

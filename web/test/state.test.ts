@@ -72,6 +72,10 @@ describe("the view's state", () => {
     } as unknown as ViewState;
     expect(settle(s, wild)).toEqual({
       model: 1,
+      decisions: {},
+      trails: false,
+      only: [],
+      onlyBy: "",
       layer: 3,
       epoch: null,
       other: { model: 0, layer: 0, epoch: null },
@@ -85,7 +89,7 @@ describe("the view's state", () => {
       worst: null,
       find: "",
       against: [],
-      errors: false,
+      errors: null,
       zoom: null,
       bare: false,
     });
@@ -170,8 +174,12 @@ describe("links", () => {
       color: "hit",
       overlays: ["peeled"],
       names: false,
+      trails: true,
+      decisions: { 1: { label: 1, tag: "a, =b & “c”" }, 3: { label: null, tag: "x" } },
       classes: [1],
       selection: [0, 1, 3],
+      only: [0, 2],
+      onlyBy: "age > 30 @ inputs",
       focus: 2,
       measures: [],
       worst: 1,

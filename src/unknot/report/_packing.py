@@ -1,4 +1,4 @@
-"""Integer arrays as text: little-endian bytes in base64."""
+"""Arrays as text: little-endian bytes in base64."""
 
 import base64
 from typing import Any
@@ -13,6 +13,8 @@ _TYPES: dict[str, np.dtype[Any]] = {
     "u8": np.dtype("u1"),
     "u16": np.dtype("<u2"),
     "u32": np.dtype("<u4"),
+    "f32": np.dtype("<f4"),
+    "f64": np.dtype("<f8"),
 }
 _STEPS = 65535
 
@@ -34,7 +36,7 @@ def pack(values: Array) -> Packed:
 
 
 def unpack(packed: Packed) -> Array:
-    """Return the one-dimensional array that `pack` or `pack_shares` encoded."""
+    """Return the one-dimensional array that was packed."""
     return np.frombuffer(base64.b64decode(packed["data"]), _TYPES[packed["dtype"]])
 
 
@@ -96,6 +98,11 @@ def pack_values(values: Array) -> dict[str, Any]:
     steps = np.full(len(values), _STEPS)
     steps[known] = np.rint((values[known] - low) * scale)
     return {"data": _packed(steps, "u16"), "range": [low, high]}
+
+
+def pack_floats(values: Array) -> Packed:
+    """Pack float32 or float64 numbers as they are."""
+    return _packed(values, "f32" if values.dtype == np.float32 else "f64")
 
 
 def pack_map(map_: Array) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from .._io.text import whole_text
 from .._typing import Array
 from ..metrics import measure_names
 from ..studies import LayerStudy, Study
+from ._columns import cut_text, metadata_entries
 from ._differences import differences_entry, layer_differences
 from ._labelings import changes, common_labelings, labels_entry
 from ._layers import finite, layer_entry
@@ -20,7 +21,6 @@ from ._packing import Packed, pack, pack_shares
 from ._thumbnails import image_uri, sprite_sheets
 
 FORMAT = 3
-_MAX_SNIPPET_LENGTH = 400
 _DPI = 130  # of the static figure, 10 inches wide
 # With more layers or classes a static figure is too small to be read, and takes most of the time.
 _MAX_FIGURE_LAYERS, _MAX_FIGURE_CLASSES = 12, 100
@@ -92,7 +92,7 @@ def build_payload(
     if other is not None:
         _check_same_samples(study, other)
     options = options_of(studies, n_neighbors, max_points, n_jobs)
-    payload = _payload_of(studies, title, options)
+    payload = _with_maps(_payload_of(studies, title, options), studies, title, options)
     names = common_labelings(studies)
     if len(names) > 1:
         payload["labelings"] = [{"name": names[0], "changes": []}]
@@ -101,12 +101,30 @@ def build_payload(
             if other is not None:
                 _check_same_samples(*labeled)
             # The fallback without WebGL shows the first labeling.
-            shared = {key: payload[key] for key in ("thumbnails", "snippets", "figure")}
+            shared = {key: payload[key] for key in _shared_keys(payload)}
             found = _payload_of(labeled, title, options, shared)
+            found = _with_maps(found, labeled, title, options)
             differing = changes({**payload, "labelings": None}, {**found, "labelings": None})
             payload["labelings"].append({"name": name, "changes": differing})
     valid: dict[str, Any] = _with_valid_text(payload)
     return valid
+
+
+def _with_maps(
+    payload: dict[str, Any], studies: list[Study], title: str | None, options: Options
+) -> dict[str, Any]:
+    """Add what differs with the maps that all studies have beside the usual ones."""
+    first, *others = studies[0].maps
+    names = [name for name in others if all(name in study.maps for study in studies)]
+    if not names:
+        return payload
+    shared = {key: payload[key] for key in _shared_keys(payload)}
+    maps: list[dict[str, Any]] = [{"name": first, "changes": []}]
+    for name in names:
+        mapped = [study.with_map(name) for study in studies]
+        found = _payload_of(mapped, title, options, shared)
+        maps.append({"name": name, "changes": changes(payload, found)})
+    return {**payload, "maps": maps}
 
 
 def _payload_of(
@@ -148,11 +166,18 @@ def _payload_of(
 def _shared(studies: list[Study], options: Options) -> dict[str, Any]:
     thumbnails = next((s.thumbnails for s in studies if s.thumbnails is not None), None)
     snippets = next((s.snippets for s in studies if s.snippets is not None), None)
-    return {
+    shared = {
         "thumbnails": None if thumbnails is None else sprite_sheets(options.shown(thumbnails)),
         "snippets": None if snippets is None else _snippets_entry(snippets, options),
         "figure": _figure(studies[0]),
     }
+    metadata = metadata_entries(studies, options)
+    return {**shared, "metadata": metadata} if metadata else shared
+
+
+def _shared_keys(payload: Mapping[str, Any]) -> list[str]:
+    """Return the keys of what does not depend on the labeling."""
+    return [key for key in ("thumbnails", "snippets", "figure", "metadata") if key in payload]
 
 
 def _with_valid_text(value: Any) -> Any:
@@ -259,7 +284,7 @@ def _confidence(study: Study, options: Options) -> Packed | None:
 
 def _snippets_entry(snippets: Sequence[str], options: Options) -> list[str]:
     points = range(len(snippets)) if options.points is None else options.points
-    return [_truncate(str(snippets[point])) for point in points]
+    return [cut_text(str(snippets[point])) for point in points]
 
 
 def _values(scores: Mapping[str, Any] | None) -> dict[str, float | None]:
@@ -389,7 +414,3 @@ def _as_text(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ", ".join(map(_as_text, value))
     return str(value)
-
-
-def _truncate(text: str) -> str:
-    return text if len(text) <= _MAX_SNIPPET_LENGTH else text[: _MAX_SNIPPET_LENGTH - 1] + "…"

@@ -9,6 +9,7 @@ from ._density import MapDensity
 from ._layer import LayerStudy
 from ._many import Studies
 from ._metadata import MetadataColumn
+from ._own_maps import OwnMap
 from ._pipeline.epochs import EpochRecorder
 from ._pipeline.many import study_many
 from ._pipeline.plan import Plan
@@ -35,6 +36,7 @@ __all__ = [
     "LivePage",
     "MapDensity",
     "MetadataColumn",
+    "OwnMap",
     "Plan",
     "RecordingWarning",
     "Requirement",

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ._own_maps import TSNE
 from ._study import ONLY
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def _captioned(figure: Any, study: Study, *, of_maps: bool = False) -> Figure:
     if of_maps and found:
         ends = f"{min(found):.2f}" + (f" to {max(found):.2f}" if len(found) > 1 else "")
         parts.append(f"Mapped by t-SNE, KL divergence {ends}")
-    if of_maps and "perplexity" in settings:
+    elif of_maps and study.map_name != TSNE:
+        parts.append(f"Mapped by {study.map_name}")
+    if of_maps and "perplexity" in settings and study.map_name == TSNE:
         parts.append(f"perplexity {settings['perplexity']:g}")
     if settings.get("random_state") is not None:
         parts.append(f"seed {settings['random_state']}")

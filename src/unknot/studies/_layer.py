@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from .._typing import Array
+from ._own_maps import OwnMap
 
 if TYPE_CHECKING:
     from ..metrics import Scores
@@ -63,6 +64,8 @@ class LayerStudy:
         for `Study.compare`. Read on first use. None in studies stored before these were kept.
     density : MapDensity or None
         Of a study with ``store=``, how many of all samples lie where on the map of the landmarks.
+    other_maps : mapping of str to OwnMap
+        Maps by other methods than t-SNE, with their scores; see `Study.with_map`.
 
     Raises
     ------
@@ -89,6 +92,7 @@ class LayerStudy:
     reduction: dict[str, Any] | None = None
     influences: Mapping[str, Array] | None = field(default_factory=lambda: None)
     density: MapDensity | None = None
+    other_maps: Mapping[str, OwnMap] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if not self.name:
@@ -100,6 +104,12 @@ class LayerStudy:
                 f"map of layer {self.name!r} must be float32 (n_samples, 2); "
                 f"got {self.map.dtype} {self.map.shape}"
             )
+        for name, own in self.other_maps.items():
+            if self.n_samples is not None and len(own.map) != self.n_samples:
+                raise ValueError(
+                    f"map {name!r} of layer {self.name!r} must be of {self.n_samples} samples; got "
+                    f"{len(own.map)}"
+                )
 
     def stored_in(
         self, folder: Path, readers: Mapping[str, Callable[[], Any]] | None = None
@@ -123,17 +133,44 @@ class LayerStudy:
         scores: Scores | None,
         influences: Mapping[str, Array] | None = None,
         read_influences: Callable[[], Any] | None = None,
+        other_maps: Mapping[str, OwnMap] | None = None,
     ) -> LayerStudy:
         """Return this layer with other scores and their influences, of which one may be a reader.
 
-        Its graph is still read on first use.
+        Its graph is still read on first use. Scores of other maps are those of ``other_maps``.
         """
         held = self.__dict__
         values = {each.name: held[each.name] for each in fields(self) if each.name in held}
         own = _conflicts(self.scores)
         notes = (*(note for note in self.notes if note not in own), *_conflicts(scores))
         changed = {"scores": scores, "notes": notes, "influences": influences}
-        layer = type(self)(**{**values, **changed})
+        maps = self.other_maps if other_maps is None else other_maps
+        return self._changed({**values, **changed, "other_maps": maps}, read_influences)
+
+    def with_map(
+        self,
+        shown: OwnMap | None,
+        scores: Scores | None,
+        influences: Mapping[str, Array] | None,
+        other_maps: Mapping[str, OwnMap],
+    ) -> LayerStudy:
+        """Return this layer with another map, or none; its graph is still read on first use."""
+        held = self.__dict__
+        values = {each.name: held[each.name] for each in fields(self) if each.name in held}
+        changed = {
+            "map": None if shown is None else shown.map,
+            "kl_divergence": None if shown is None else shown.kl_divergence,
+            "scores": scores,
+            "influences": influences,
+            "other_maps": other_maps,
+        }
+        return self._changed({**values, **changed})
+
+    def _changed(
+        self, values: Mapping[str, Any], read_influences: Callable[[], Any] | None = None
+    ) -> LayerStudy:
+        held = self.__dict__
+        layer = type(self)(**values)
         readers = {name: read for name, read in held.get("_readers", {}).items() if name == "graph"}
         if "graph" in held:
             readers.pop("graph", None)

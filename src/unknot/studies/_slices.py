@@ -12,6 +12,7 @@ import numpy as np
 from .._io.text import no_such_layer
 from .._typing import Array
 from ._layer import LayerStudy
+from ._own_maps import OwnMap
 
 OF_ALL_CLASSES = "a slice by class: scores and neighbors are of all classes, and are left out"
 
@@ -108,6 +109,7 @@ def layer_of_classes(layer: LayerStudy, rows: Array) -> LayerStudy:
         map=None if layer.map is None else layer.map[rows],
         scores=None,
         kl_divergence=None,
+        other_maps={name: OwnMap(own.map[rows]) for name, own in layer.other_maps.items()},
         notes=(*layer.notes, OF_ALL_CLASSES),
     )
     return part if layer.origin is None else part.stored_in(layer.origin)

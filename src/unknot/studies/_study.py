@@ -14,6 +14,7 @@ from .._typing import Array
 from ._compare import Comparison
 from ._layer import LayerStudy
 from ._metadata import MetadataColumn
+from ._own_maps import TSNE, map_names
 from ._slices import layer_of_classes, match_layers, rows_of_classes
 from ._table import ScoreTable
 from ._views import StudyViews
@@ -69,6 +70,8 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
         The same layers with other labels, scores and predictions; see `labelings`.
     metadata : dict of str to MetadataColumn
         What else is known of each sample.
+    map_name : str
+        By what the maps are, ``"t-SNE"``; see `maps`.
 
     Raises
     ------
@@ -109,6 +112,7 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
     labeling: str = ONLY
     other_labelings: dict[str, Study] = field(default_factory=dict)
     metadata: dict[str, MetadataColumn] = field(default_factory=dict)
+    map_name: str = TSNE
 
     def __post_init__(self) -> None:
         n = len(self.labels)
@@ -205,6 +209,11 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
     def labelings(self) -> dict[str, Study]:
         """The study with each of its labelings, by name; itself is the first of them."""
         return {self.labeling: self, **self.other_labelings}
+
+    @property
+    def maps(self) -> tuple[str, ...]:
+        """By what there are maps: ``"t-SNE"`` and others, such as ``"UMAP"``; see `with_map`."""
+        return map_names(self.layers)
 
     @property
     def scores(self) -> ScoreTable:

@@ -49,6 +49,81 @@ class StudyViews:
 
         return summarize(cast(Study, self))
 
+    def apply_labels(self, path: str | os.PathLike[str]) -> Study:
+        """Take back labels that were judged on the page, from the ``labels.csv`` that it saves.
+
+        Parameters
+        ----------
+        path : path
+            A CSV file with the columns ``sample``, ``class``, ``decision`` (``"right"``,
+            ``"relabel"`` or nothing), ``new_class`` and ``tag``.
+
+        Returns
+        -------
+        Study
+            With the corrected labels, and tags as a column of metadata. If any label changed, it
+            has no scores, as these are of the former labels: study the model again with its
+            `labels`.
+
+        Raises
+        ------
+        OSError
+            If the file cannot be read.
+        ValueError
+            If a line is not of this study's samples and classes, or labels are numbers.
+
+        See Also
+        --------
+        Study.report : Writes the page, on which labels are judged.
+        Study.to_csv : Writes all samples.
+        """
+        from ._judged import apply_labels
+
+        return apply_labels(cast("Study", self), path)
+
+    def with_map(self, name: str) -> Study:
+        """Return the study with other maps in the place of t-SNE's.
+
+        Figures, tables, comparisons and pages of it show these maps, and the scores of these. A
+        layer without such a map has none, and no scores of one; there are no epochs.
+
+        Parameters
+        ----------
+        name : str
+            One of `maps`.
+
+        Returns
+        -------
+        Study
+
+        Raises
+        ------
+        ValueError
+            If there are no maps of this name.
+
+        See Also
+        --------
+        unknot.study : Takes maps, and estimators that make them.
+        OwnMap : A map with its scores.
+
+        Examples
+        --------
+        >>> import numpy as np, unknot
+        >>> labels = np.repeat([0, 1], 30)
+        >>> pixels = np.random.default_rng(0).normal(size=(60, 3)) + 3 * labels[:, None]
+        >>> study = unknot.study(
+        ...     {"fc1": pixels}, (None, labels), maps={"two of them": {"fc1": pixels[:, :2]}},
+        ...     measures="neighborhood", max_iter=250,
+        ... )
+        >>> study.maps
+        ('t-SNE', 'two of them')
+        >>> bool((study.with_map("two of them")["fc1"].map == pixels[:, :2].astype("f4")).all())
+        True
+        """
+        from ._own_maps import study_with_map
+
+        return study_with_map(cast("Study", self), name)
+
     def similarity(
         self, other: Study | None = None, measure: Any = "linear_cka", **options: Any
     ) -> SimilarityMatrix:

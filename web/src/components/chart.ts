@@ -2,6 +2,7 @@ import { areaY, dot, lineY, plot, ruleX } from "@observablehq/plot";
 import { type Context, change } from "../context.ts";
 import {
   describeScore,
+  formatDifference,
   formatNumber,
   intervalOf,
   measureTitle,
@@ -10,12 +11,32 @@ import {
 import { blocksOf } from "../data/names.ts";
 import { textWidth } from "../map/names.ts";
 import type { Measure } from "../data/payload.ts";
+import type { Place } from "../data/study.ts";
 import { lineColors } from "../data/palette.ts";
 import { h, s } from "../dom.ts";
 import { type ViewState, scoreOf } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
-import { type Scale, drawn, drawnSpot, errorTicks, hasErrors, scaleOf } from "./scale.ts";
-import { type Axis, type Spot, bands, curvesOf, sameLayer, seriesOf, stepNames } from "./series.ts";
+import {
+  type Scale,
+  drawn,
+  drawnSpot,
+  errorTicks,
+  hasErrors,
+  isNearOne,
+  scaleOf,
+} from "./scale.ts";
+import {
+  type Axis,
+  type How,
+  PLAIN,
+  type Spot,
+  bands,
+  controlOf,
+  curvesOf,
+  placeOn,
+  seriesOf,
+  stepNames,
+} from "./series.ts";
 
 type Drawn = (SVGSVGElement | HTMLElement) & { scale(name: string): PlotScale | undefined };
 interface PlotScale {
@@ -41,6 +62,11 @@ export class Chart {
   private readonly measure: Measure;
   private readonly value = h("b", {});
   private readonly interval = h("small", {});
+  private readonly note = h("small", {});
+  private how: How = PLAIN;
+  /** The step under the pointer. */
+  private pointed: number | null = null;
+  private shown: { state: ViewState; axis: Axis } | null = null;
   private readonly body = h("div", { class: "chart-body" });
   private readonly marks = s("g", { class: "marks" });
   private drawn: Drawn | null = null;
@@ -64,15 +90,59 @@ export class Chart {
       h(
         "figcaption",
         {},
-        h("span", {}, title),
+        h("span", {}, title, this.note),
         h("span", { class: "now" }, this.value, this.interval),
       ),
       this.body,
     );
     this.body.addEventListener("click", (event) => this.go(event));
+    this.body.addEventListener("pointermove", (event) => this.read(this.stepAt(event)));
+    this.body.addEventListener("pointerleave", () => {
+      this.pointed = null;
+      this.element.classList.remove("pointed");
+      if (this.shown) this.mark(this.shown.state, this.shown.axis);
+    });
   }
 
-  update(state: ViewState, axis: Axis, left: Set<string>): void {
+  /** Tell the values under the pointer in place of those of what is shown. */
+  private read(at: number | null): void {
+    const { shown, ctx } = this;
+    this.pointed = at;
+    this.element.classList.toggle("pointed", at !== null);
+    if (at === null || !shown) return;
+    const { study } = ctx;
+    const { state, axis } = shown;
+    const place = axis === "layers" ? { ...state, layer: at } : { ...state, epoch: at };
+    const score = scoreOf(study, place, this.measure.name);
+    const name = stepNames(study, state.model, axis)[at] ?? "";
+    const control = axis === "layers" ? controlOf(study, place, this.measure.name) : null;
+    const parts = [intervalOf(score ?? { interval: null })];
+    if (score?.null != null) parts.push(`chance ${formatNumber(score.null)}`);
+    if (control !== null) {
+      const change = score?.value == null ? "" : ` (${formatDifference(score.value - control)})`;
+      parts.push(`untrained ${formatNumber(control)}${change}`);
+    }
+    this.value.textContent = `${name} ${formatNumber(score?.value)}`;
+    this.interval.textContent = ` ${parts.filter(Boolean).join(" · ")}`;
+    const x = this.drawn?.scale("x");
+    this.marks.querySelector(".hovered")?.remove();
+    if (x) this.marks.append(this.rule(x.apply(at), "hovered"));
+  }
+
+  /** The layer or epoch under the pointer. */
+  private stepAt(event: MouseEvent): number | null {
+    const x = this.drawn?.scale("x");
+    if (!x?.invert || !this.shown) return null;
+    const box = this.body.getBoundingClientRect();
+    const { state, axis } = this.shown;
+    const last = stepNames(this.ctx.study, state.model, axis).length - 1;
+    const at = Math.round(x.invert(event.clientX - box.left));
+    return Math.min(last, Math.max(0, at));
+  }
+
+  update(state: ViewState, axis: Axis, left: Set<string>, how: How = PLAIN): void {
+    this.how = how;
+    this.shown = { state, axis };
     const { dark } = this.ctx.fleeting.get();
     const width = Math.floor(this.body.clientWidth || this.element.clientWidth);
     if (width < 80) return;
@@ -87,7 +157,9 @@ export class Chart {
       series.length > 1 ? series : "",
       dark,
       width,
-      state.errors,
+      String(state.errors),
+      how.less,
+      how.depth,
       ...left,
     ].join();
     if (key !== this.key) {
@@ -105,10 +177,13 @@ export class Chart {
     left: Set<string>,
   ): void {
     const { study } = this.ctx;
-    const curves = curvesOf(study, state, this.measure.name, axis, lineColors(dark)).filter(
-      ({ name, kind }) => kind === "model" || !left.has(name),
+    const { how } = this;
+    const curves = curvesOf(study, state, this.measure.name, axis, lineColors(dark), how).filter(
+      ({ name, kind }) => kind === "model" || how.less || !left.has(name),
     );
-    const scale = scaleOf(curves, state.errors && hasErrors(this.measure));
+    const errors = !how.less && hasErrors(this.measure) && (state.errors ?? isNearOne(curves));
+    const scale = scaleOf(curves, errors);
+    this.note.textContent = errors ? " log of errors" : how.less ? " less untrained" : "";
     this.scale = scale;
     const names = stepNames(study, state.model, axis);
     const ticks = ticksOf(names, width);
@@ -240,27 +315,28 @@ export class Chart {
     const [color, second] = lineColors(fleeting.get().dark);
     const at = axis === "layers" ? state.layer : (state.epoch ?? 0);
     const parts: SVGElement[] = [this.rule(x.apply(at), "here")];
-    if (!missing)
-      parts.push(this.spot(x.apply(at), y.apply(drawn(score.value as number, this.scale)), color));
+    const own = missing ? null : this.heightOf(state, score.value as number);
+    if (own !== null) parts.push(this.spot(x.apply(at), y.apply(own), color));
     const { other } = state;
     if (other && (axis === "layers" || other.model === state.model)) {
       const there = scoreOf(study, other, this.measure.name);
       const place =
-        axis === "layers"
-          ? sameLayer(study, state.model, other.model, other.layer)
-          : (other.epoch ?? 0);
-      const own = seriesOf(study, state, axis).findIndex((each) => each.place === other);
+        axis === "layers" ? placeOn(study, state.model, other, this.how) : (other.epoch ?? 0);
+      const rank = seriesOf(study, state, axis).findIndex((each) => each.place === other);
       parts.push(this.rule(x.apply(place), "there"));
-      if (there?.value != null)
-        parts.push(
-          this.spot(
-            x.apply(place),
-            y.apply(drawn(there.value, this.scale)),
-            own > 0 ? second : color,
-          ),
-        );
+      const height = there?.value == null ? null : this.heightOf(other, there.value);
+      if (height !== null)
+        parts.push(this.spot(x.apply(place), y.apply(height), rank > 0 ? second : color));
     }
     this.marks.replaceChildren(...parts);
+    if (this.pointed !== null) this.read(this.pointed);
+  }
+
+  /** Where a score stands on the upright axis; null where what it is drawn less of is not known. */
+  private heightOf(place: Place, value: number): number | null {
+    if (!this.how.less || this.shown?.axis === "epochs") return drawn(value, this.scale);
+    const control = controlOf(this.ctx.study, place, this.measure.name);
+    return control === null ? null : value - control;
   }
 
   /** What is beyond the axis, at its ends. */
@@ -289,10 +365,8 @@ export class Chart {
   }
 
   private go(event: MouseEvent): void {
-    const x = this.drawn?.scale("x");
-    if (!x?.invert) return;
-    const box = this.body.getBoundingClientRect();
-    const at = Math.round(x.invert(event.clientX - box.left));
+    const at = this.stepAt(event);
+    if (at === null) return;
     change(this.ctx, this.key.startsWith("layers") ? { layer: at } : { epoch: at });
   }
 }

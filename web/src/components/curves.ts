@@ -6,7 +6,7 @@ import { bdi, freshId, h, press, s } from "../dom.ts";
 import { Chart } from "./chart.ts";
 import { epochWords } from "./places.ts";
 import { hasErrors } from "./scale.ts";
-import { type Axis, seriesOf } from "./series.ts";
+import { type Axis, type How, seriesOf } from "./series.ts";
 
 /** Small charts of the chosen measures over the layers. */
 export function curves(ctx: Context): HTMLElement {
@@ -34,12 +34,67 @@ export function curves(ctx: Context): HTMLElement {
       title:
         "Draw shares by the logarithm of what they lack of 1: from 0.90 to 0.99 is as far as from 0.99 to 0.999",
       "data-testid": "scale-errors",
-      onclick: () => change(ctx, { errors: !ctx.store.get().errors }),
+      onclick: () => change(ctx, { errors: ctx.store.get().errors ? null : true }),
     },
     "log of errors",
   );
-  errors.hidden = !study.payload.measures.some(hasErrors);
-  ctx.onDestroy(ctx.store.watch(["errors"], (state) => press(errors, state.errors)));
+  const plain = h(
+    "button",
+    {
+      type: "button",
+      title: "Draw shares as they are, even those near 1",
+      "data-testid": "scale-plain",
+      onclick: () => change(ctx, { errors: ctx.store.get().errors === false ? null : false }),
+    },
+    "as they are",
+  );
+  const scales = h(
+    "div",
+    { class: "segmented", role: "group", "aria-label": "Axis of shares" },
+    plain,
+    errors,
+  );
+  scales.hidden = !study.payload.measures.some(hasErrors);
+  ctx.onDestroy(
+    ctx.store.watch(["errors"], (state) => {
+      press(errors, state.errors === true);
+      press(plain, state.errors === false);
+    }),
+  );
+  let how: How = { less: false, depth: false };
+  const turnOn = (key: keyof How, id: string, text: string, title: string) => {
+    const button = h(
+      "button",
+      {
+        type: "button",
+        title,
+        "data-testid": id,
+        onclick: () => {
+          how = { ...how, [key]: !how[key] };
+          press(button, how[key]);
+          legend();
+          update();
+        },
+      },
+      text,
+    );
+    press(button, false);
+    return button;
+  };
+  const less = turnOn(
+    "less",
+    "less-untrained",
+    "less untrained",
+    "Draw by how much each score is above or below that of the untrained network",
+  );
+  less.hidden = study.models.every(({ controls }) => !controls.length);
+  const depth = turnOn(
+    "depth",
+    "by-depth",
+    "by depth",
+    "Let the layers of every model stand by their depth, from its first to its last",
+  );
+  depth.hidden = study.models.length < 2;
   const hasEpochs = study.models.some(({ epochs }) => (epochs?.epochs.length ?? 0) > 1);
   axes.hidden = !hasEpochs;
 
@@ -61,7 +116,7 @@ export function curves(ctx: Context): HTMLElement {
 
   function update(): void {
     const state = ctx.store.get();
-    for (const name of state.measures) charts.get(name)?.update(state, axis, left);
+    for (const name of state.measures) charts.get(name)?.update(state, axis, left, how);
   }
 
   const later = deferred(ctx, update);
@@ -85,7 +140,7 @@ export function curves(ctx: Context): HTMLElement {
     const several = study.models.some(({ layers, epochs }) => layers.length > 1 || epochs);
     const over = several ? `Scores over the ${axis} ` : "Scores ";
     heading.replaceChildren(over, ...where);
-    key.replaceChildren(...keyEntries(ctx, axis, left, leave));
+    key.replaceChildren(...keyEntries(ctx, axis, left, leave, how));
   };
   ctx.onDestroy(ctx.store.watch(["measures"], choose));
   ctx.onDestroy(ctx.store.watch(["model", "layer", "epoch", "other"], legend));
@@ -103,7 +158,7 @@ export function curves(ctx: Context): HTMLElement {
   return h(
     "section",
     { class: "curves", "aria-labelledby": id, "data-testid": "curves" },
-    h("div", { class: "title-row" }, heading, axes, errors, key),
+    h("div", { class: "title-row" }, heading, axes, scales, less, depth, key),
     grid,
     chooser(ctx),
   );
@@ -115,6 +170,7 @@ function keyEntries(
   axis: Axis,
   left: Set<string>,
   leave: (name: string) => void,
+  how: How,
 ): HTMLElement[] {
   const { study, store, fleeting } = ctx;
   const state = store.get();
@@ -135,7 +191,7 @@ function keyEntries(
     return h("li", {}, button);
   };
   const models = series.map(({ name }, rank) => entry(name, colors[rank] ?? colors[2], null));
-  if (axis === "epochs") return models;
+  if (axis === "epochs" || how.less) return models;
   const controls = study.moment(state).controls.map(({ name }) => toggled(name, "5 3"));
   const known = study
     .moment(state)

@@ -1,7 +1,9 @@
 import { type Context, change } from "../context.ts";
+import { type Column, formatDate } from "../data/columns.ts";
 import { plural } from "../data/format.ts";
+import { untangling } from "../data/follow.ts";
 import { freshId, h } from "../dom.ts";
-import { search } from "../state/search.ts";
+import { quote, search } from "../state/search.ts";
 import { placeName } from "./places.ts";
 
 /** Between what was looked for and where. */
@@ -17,7 +19,7 @@ export function finder(ctx: Context): HTMLElement {
   const told = h("p", { class: "hint", role: "status", "data-testid": "found" });
   const input = h("input", {
     type: "search",
-    placeholder: "Find: class, text, wrong, NH < 0.5",
+    placeholder: `Find: class, text, wrong, ${study.columns[0] ? exampleOf(study.columns[0]) : "NH < 0.5"}`,
     "aria-label": "Find points by class, text or condition, and select them",
     "data-testid": "find",
     list: id,
@@ -60,6 +62,10 @@ export function finder(ctx: Context): HTMLElement {
       ? `${plural(points.length, "point", "points")} found at ${placeName(study, state)}.`
       : `No point is so at ${placeName(study, state)}.`;
   };
+  ctx.find = (query) => {
+    input.value = query;
+    find();
+  };
   // The cross that empties the box.
   input.addEventListener("search", () => input.value || find());
   input.addEventListener("keydown", (event) => {
@@ -78,6 +84,18 @@ export function finder(ctx: Context): HTMLElement {
   return form;
 }
 
+/** A condition on a column that some points meet and others do not, if there are any. */
+function exampleOf(column: Column): string {
+  const { kind, ends, names } = column;
+  const name = quote(column.name);
+  if (kind === "boolean") return name;
+  if (kind === "category") return `${name} = ${quote(names[0] ?? "")}`;
+  if (kind === "text" || !ends) return `${name}: word`;
+  const middle = (ends[0] + ends[1]) / 2;
+  if (kind === "date") return `${name} > ${formatDate(middle, true)}`;
+  return `${name} > ${Number(middle.toPrecision(2))}`;
+}
+
 /** What can be looked for, of what is known here. */
 function offers({ study }: Context): string[] {
   const { layers } = study.model(0);
@@ -92,10 +110,15 @@ function offers({ study }: Context): string[] {
     [study.confidence(place) !== null, ["confidence > 0.9", "wrong and confidence > 0.9"]],
     [study.values !== null, ["value > 0"]],
     [
+      last !== undefined && untangling(study, place) !== null,
+      [`untangled at ${quoted(last ?? "")}`, "tangled again"],
+    ],
+    [
       first !== undefined && last !== undefined && first !== last,
       [`moved > 0.3 between ${quoted(first ?? "")} and ${quoted(last ?? "")}`],
     ],
   ];
+  const columns = study.columns.slice(0, OFFERED).map(exampleOf);
   const conditions = known.flatMap(([is, words]) => (is ? words : []));
-  return [...conditions, ...study.classNames.slice(0, OFFERED)];
+  return [...conditions, ...columns, ...study.classNames.slice(0, OFFERED)];
 }

@@ -2,7 +2,8 @@ import { type Context, change } from "../context.ts";
 import { shorten } from "../data/format.ts";
 import type { Place } from "../data/study.ts";
 import { bdi, h } from "../dom.ts";
-import { coloring } from "../map/coloring.ts";
+import { coloring, isShown } from "../map/coloring.ts";
+import { neighborChanges } from "./neighbor-changes.ts";
 import { placeName } from "./places.ts";
 import { pointCard } from "./point-card.ts";
 
@@ -37,15 +38,15 @@ export function held(ctx: Context): HTMLElement {
       return;
     }
     const near = ctx.study.neighbors(state, focus);
-    const { classes } = state;
-    const hidden = classes !== null && !classes.includes(ctx.study.labels[focus] as number);
+    const hidden = !isShown(ctx.study, state, focus);
     body.replaceChildren(
-      pointCard(ctx, state, focus, 84),
-      hidden ? h("p", { class: "hint" }, "Its class is not shown on the map now.") : "",
+      pointCard(ctx, state, focus, 84, ctx.study.columns.length),
+      hidden ? h("p", { class: "hint" }, "It is not shown on the map now: a filter hides it.") : "",
       near.length ? neighbors(ctx, near, state) : "",
+      ...neighborChanges(ctx, state, focus, (point) => neighbor(ctx, point)),
     );
   };
-  ctx.onDestroy(ctx.store.watch(["focus", "model", "layer", "epoch", "classes"], draw));
+  ctx.onDestroy(ctx.store.watch(["focus", "model", "layer", "epoch", "classes", "only"], draw));
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && draw()));
   return element;
 }

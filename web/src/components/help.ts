@@ -10,7 +10,8 @@ export const KEYS: [string, string][] = [
   ["L", "lasso on or off (or hold Shift and drag)"],
   ["Ctrl, Alt", "held at the end of a lasso: add to the selection, take away"],
   ["N", "names of the classes on or off"],
-  ["Esc", "leave the lasso, let a point go, clear the selection, show all classes"],
+  ["T", "trails of the held and selected points on or off"],
+  ["Esc", "leave the lasso, let a point go, clear the selection, show all points"],
   ["Enter", "on the map: hold the point nearest to its middle"],
   ["?", "this help"],
 ];
@@ -58,6 +59,14 @@ const WORDS: [string, string][] = [
   [
     "thin dashes",
     "in a curve: between layers of a model that stand apart on the axis of another. A gap: no value there.",
+  ],
+  [
+    "Trail",
+    "the way of a point over the maps of all layers: whole up to this one, dotted from there.",
+  ],
+  [
+    "Labels to check",
+    "most neighbors of these points are of another class, at more layers than of their own.",
   ],
   ["chance", "what the same measure gives where the labels are mixed at random."],
   ["untrained", "the same network before it has learned anything."],

@@ -32,6 +32,9 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
     } else if (key === "n") {
       if (from?.closest(TYPED) || !shortcuts) return;
       change(ctx, { names: !ctx.store.get().names });
+    } else if (key === "t") {
+      if (from?.closest(TYPED) || !shortcuts) return;
+      change(ctx, { trails: !ctx.store.get().trails });
     } else if (key in ZOOMS) {
       if (from?.closest(TYPED) || !shortcuts) return;
       ctx.zoom(ZOOMS[key] ?? null);
@@ -52,10 +55,11 @@ export function listenForKeys(ctx: Context, target: HTMLElement | Document): voi
 export function stepOut(ctx: Context): void {
   const { fleeting, store } = ctx;
   const { lasso, playing } = fleeting.get();
-  const { focus, selection, classes } = store.get();
+  const { focus, selection, classes, only } = store.get();
   if (playing) fleeting.set({ playing: null });
   else if (lasso) fleeting.set({ lasso: false });
   else if (focus !== null) change(ctx, { focus: null });
   else if (selection.length) change(ctx, { selection: [], find: "" });
+  else if (only.length) change(ctx, { only: [] });
   else if (classes) change(ctx, { classes: null });
 }

@@ -1,12 +1,12 @@
 import { type Context, change } from "../context.ts";
 import { formatCount, formatNumber, measureTitle, plural } from "../data/format.ts";
 import type { Measure } from "../data/payload.ts";
-import { UNLABELED } from "../data/study.ts";
 import { bdi, h, press, s } from "../dom.ts";
 import { type Coloring, type LegendEntry, coloring, countShown, shown } from "../map/coloring.ts";
 import { CONTOURED } from "../map/contours.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
-import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
+import { quote } from "../state/search.ts";
+import { type Overlay, type ViewState, columnIn, scoreOf } from "../state/view-state.ts";
 import { type Trend, sparkline, trendOf } from "./sparkline.ts";
 
 /** Names of more characters get a row of their own. */
@@ -58,23 +58,25 @@ export function legend(ctx: Context): HTMLElement {
     const state = ctx.store.get();
     const { dark } = ctx.fleeting.get();
     const colors = coloring(ctx.study, state, dark);
-    const entries = countShown(ctx.study, colors, state.classes);
+    const entries = countShown(ctx.study, colors, state);
     const other = state.other && coloring(ctx.study, { ...state, ...state.other }, dark);
     const differ = other && other.title !== colors.title;
     title.textContent = differ ? `${colors.title} (left); ${other.title} (right)` : colors.title;
     const ofClasses = entries[0]?.class !== null;
     const scored = state.color === "class" ? scoresOfClasses(ctx, state) : null;
-    const many = ofClasses && entries.length > 2 * MANY;
+    const { ends } = colors;
+    const many = (ofClasses || columnIn(state.color) !== null) && entries.length > 2 * MANY;
     heads.replaceChildren(
-      scored && many ? h("span", {}, "over the layers") : "",
-      h("span", {}, state.classes ? "points shown" : "points"),
+      scored && many && ofClasses ? h("span", {}, "over the layers") : "",
+      h("span", {}, shown(ctx.study, state) ? "points shown" : "points"),
       scored ? h("span", { title: scored.title }, scored.short) : "",
     );
     const focused = (list.getRootNode() as Document).activeElement?.getAttribute("data-testid");
     // With two maps, the numbers of one of them would mislead.
-    const uncounted = state.other !== null && state.color !== "class";
+    const uncounted =
+      state.other !== null && state.color !== "class" && columnIn(state.color) === null;
     list.classList.toggle("uncounted", uncounted);
-    heads.hidden = uncounted || colors.ends !== null;
+    heads.hidden = uncounted || ends !== null;
     list.classList.toggle("many", many);
     list.classList.toggle(
       "single",
@@ -83,13 +85,14 @@ export function legend(ctx: Context): HTMLElement {
         !ofClasses ||
         entries.some(({ label }) => [...label].length > LONG),
     );
-    const { ends } = colors;
     bar.hidden = !ends;
-    if (ends) bar.replaceChildren(...gradient(colors.colors.slice(0, -1), ends));
+    if (ends) bar.replaceChildren(...gradient(colors, ends));
     tools.hidden = !many;
+    search.placeholder = ofClasses ? "Find a class" : "Find a value";
+    search.ariaLabel = search.placeholder;
     for (const option of order.options)
       option.hidden = !scored && (option.value === "low" || option.value === "high");
-    const places = [...entries.keys()].filter((i) => !ends || entries[i]?.label === UNLABELED);
+    const places = [...entries.keys()].filter((i) => !ends || entries[i]?.category !== undefined);
     const found = many
       ? sorted(
           places.filter((i) => matches(entries[i] as LegendEntry, search.value)),
@@ -99,11 +102,11 @@ export function legend(ctx: Context): HTMLElement {
         )
       : places;
     const listed = found.slice(0, MOST);
-    const over = many ? trend(state, scored) : null;
+    const over = many && ofClasses ? trend(state, scored) : null;
     const fresh = listed.map((i) => {
       const entry = entries[i] as LegendEntry;
       return entry.class === null
-        ? category(ctx, colors, entry, i)
+        ? category(ctx, colors, entry, entry.category ?? i)
         : item(ctx, entry, scored, over);
     });
     list.replaceChildren(...fresh);
@@ -112,16 +115,16 @@ export function legend(ctx: Context): HTMLElement {
         .querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)
         ?.focus({ preventScroll: true });
     more.hidden = listed.length === places.length;
-    more.textContent = told(listed.length, found.length, search.value);
+    more.textContent = told(listed.length, found.length, search.value, ofClasses);
     const count = state.classes?.length ?? ctx.study.classNames.length;
     lines.replaceChildren(...state.overlays.map((overlay) => line(overlay, count)));
     lines.hidden = !state.overlays.length;
-    hint.hidden = entries.length < 2 || ends !== null;
+    hint.hidden = entries.length < 2 || (ends !== null && !places.length);
     hint.replaceChildren(...directions(state, ofClasses));
   };
   ctx.onDestroy(
     ctx.store.watch(
-      ["model", "layer", "epoch", "other", "color", "overlays", "classes", "measures"],
+      ["model", "layer", "epoch", "other", "color", "overlays", "classes", "only", "measures"],
       draw,
     ),
   );
@@ -148,10 +151,11 @@ function directions(state: ViewState, ofClasses: boolean): (Node | string)[] {
     : ["Click a class to see it alone.", several];
 }
 
-function told(listed: number, found: number, wanted: string): string {
+function told(listed: number, found: number, wanted: string, ofClasses: boolean): string {
+  const [one, several] = ofClasses ? ["class", "classes"] : ["value", "values"];
   if (found > listed)
-    return `${formatCount(listed)} of ${formatCount(found)} classes: search, or change the order, to see others.`;
-  return wanted ? `${plural(found, "class", "classes")} with “${wanted}”.` : "";
+    return `${formatCount(listed)} of ${plural(found, one, several)}: search, or change the order, to see others.`;
+  return wanted ? `${plural(found, one, several)} with “${wanted}”.` : "";
 }
 
 function matches({ label }: LegendEntry, wanted: string): boolean {
@@ -179,11 +183,15 @@ export function sorted(
 }
 
 /** The colors of numbers from the least to the greatest, with these. */
-function gradient(colors: string[], [low, high]: [number, number]): HTMLElement[] {
+function gradient(
+  { colors: all, format = formatNumber, middle }: Coloring,
+  [low, high]: [number, number],
+): HTMLElement[] {
+  const colors = all.slice(0, -1);
   const strip = h("i", { "aria-hidden": "true" });
   strip.style.background = `linear-gradient(to right, ${colors.join(", ")})`;
-  const middle = formatNumber((low + high) / 2);
-  const ends = [formatNumber(low), middle, formatNumber(high)].map((text) => h("span", {}, text));
+  const values = low === high ? [low] : [low, middle ?? (low + high) / 2, high];
+  const ends = values.map((value) => h("span", {}, format(value)));
   return [strip, h("p", {}, ...ends)];
 }
 
@@ -232,17 +240,20 @@ function category(
       title: `Select these points: ${label}`,
       "data-testid": `category-${index}`,
       onclick: (event) => {
-        const { selection, classes } = ctx.store.get();
+        const state = ctx.store.get();
+        const { selection, color } = state;
         const { ctrlKey, metaKey, shiftKey } = event as MouseEvent;
-        const points = shown(ctx.study, classes) ?? [...categories.keys()];
+        const points = shown(ctx.study, state) ?? [...categories.keys()];
         const found = points.filter((i) => categories[i] === index);
         const adds = ctrlKey || metaKey || shiftKey;
-        change(ctx, { selection: adds ? [...selection, ...found] : found, find: "" });
+        const column = columnIn(color);
+        const find = column !== null && !adds ? `${quote(column)} = ${quote(label)}` : "";
+        change(ctx, { selection: adds ? [...selection, ...found] : found, find });
         ctx.announce(`${plural(ctx.store.get().selection.length, "point", "points")} selected`);
       },
     },
     dotOf(color),
-    h("span", {}, label),
+    bdi(label),
     h("span", { class: "count" }, formatCount(count)),
   );
   button.disabled = count === 0;

@@ -1,4 +1,5 @@
-import type { Context } from "../context.ts";
+import { type Context, change } from "../context.ts";
+import { mappedLayers } from "../data/follow.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
 
@@ -26,10 +27,19 @@ export function mapTools(ctx: Context): HTMLElement {
     ctx.fleeting.set({ lasso: !ctx.fleeting.get().lasso });
   });
   ctx.onDestroy(ctx.fleeting.watch(["lasso"], (now) => press(lasso, now.lasso)));
+  const trails = tool(
+    "trails",
+    "trail",
+    "Trails: the way of the held and selected points over the layers (t)",
+    () => change(ctx, { trails: !ctx.store.get().trails }),
+  );
+  ctx.onDestroy(ctx.store.watch(["trails"], (now) => press(trails, now.trails)));
+  trails.hidden = mappedLayers(ctx.study, { model: 0, epoch: null }).length < 2;
   return h(
     "div",
     { class: "map-tools", role: "group", "aria-label": "Map" },
     lasso,
+    trails,
     tool("zoom-in", "plus", "Nearer (+)", () => ctx.zoom(1.4)),
     tool("zoom-out", "minus", "Farther (\u2212)", () => ctx.zoom(1 / 1.4)),
     tool("zoom-fit", "fit", "Whole map (0, or double-click)", () => ctx.zoom(null)),

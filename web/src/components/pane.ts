@@ -5,12 +5,13 @@ import type { Place } from "../data/study.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
 import { DensityView, pointsWithin } from "../map/density.ts";
 import { maskOf, someOf } from "../map/some.ts";
-import { type Coloring, coloring, shown } from "../map/coloring.ts";
+import { type Coloring, coloring, isShown, namedLabels, shown } from "../map/coloring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
 import { type Label, labelsOf } from "../map/labels.ts";
 import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
+import { trailsOf } from "../map/trails.ts";
 import { Scatter, affineOf } from "../map/scatter.ts";
 import { classColors, readable } from "../data/palette.ts";
 import { same } from "../state/store.ts";
@@ -26,10 +27,12 @@ const RESTING = 400;
 const TELLING = 1600;
 /** The view of a map that nobody moved. */
 const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
+/** How many times as large names are on the whole screen, and a map's height for those of usual size. */
+const [LARGE, LARGEST, ROOM] = [1.5, 3.2, 500];
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
-interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "selection"> {
+interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "only" | "selection"> {
   coords: Coords;
   colors: Coloring;
   dark: boolean;
@@ -139,9 +142,9 @@ export class Pane {
   /** All points within a lasso, of the classes that are shown. */
   private within(corners: [number, number][]): number[] {
     const { study, store } = this.ctx;
-    const { classes } = store.get();
     const found = this.coords ? pointsWithin(this.coords, corners) : [];
-    return classes ? found.filter((i) => classes.includes(study.labels[i] as number)) : found;
+    const state = store.get();
+    return found.filter((i) => isShown(study, state, i));
   }
 
   private open(): void {
@@ -202,13 +205,14 @@ export class Pane {
     if (!coords) return;
     const colors = coloring(study, { ...state, ...place }, dark);
     this.point();
-    const { overlays, names, classes, selection } = state;
-    const now: Shown = { coords, colors, dark, overlays, names, classes, selection };
+    const { overlays, names, classes, only: alone, selection } = state;
+    this.follow(state, place, colors);
+    const now: Shown = { coords, colors, dark, overlays, names, classes, only: alone, selection };
     if (this.isShown(now)) return;
     this.shownLast = now;
     const duration = moved && before && !reducedMotion() ? MOVE : 0;
     const faint = faintOutside(state.selection, study.n);
-    const only = shown(study, state.classes);
+    const only = shown(study, state);
     const frame = { ...coords, ...colors, faint, only, dark, duration };
     const dots = study.drawn;
     this.scatter.show(dots ? someOf(frame, dots) : frame);
@@ -239,15 +243,29 @@ export class Pane {
     const inks = colors.ofClasses
       ? classColors(study.classNames.length, dark).map((color) => readable(color, dark))
       : null;
-    this.overlay.name(told ? { ...this.labels(coords, classes), inks } : null, duration);
+    this.overlay.name(told ? { ...this.labels(coords, state), inks } : null, duration);
   }
 
-  private labels(coords: Coords, classes: number[] | null): { labels: Label[]; crowd: Crowd } {
-    const key = [coords, classes];
+  /** Draw the way of the held point and of the selected ones. */
+  private follow(state: ViewState, place: Place, { categories, colors }: Coloring): void {
+    const { focus, selection, trails } = state;
+    const points = [...(focus === null ? [] : [focus]), ...selection.filter((i) => i !== focus)];
+    const shownOnes = trails ? points.filter((i) => isShown(this.ctx.study, state, i)) : [];
+    this.overlay.follow(
+      shownOnes.length
+        ? trailsOf(this.ctx.study, place, shownOnes, (i) => colors[categories[i] as number] ?? "")
+        : null,
+    );
+  }
+
+  private labels(coords: Coords, state: ViewState): { labels: Label[]; crowd: Crowd } {
+    const key = [coords, state.classes, state.only];
     if (!this.named || this.named.key.some((part, i) => part !== key[i])) {
-      const { labels, classNames } = this.ctx.study;
-      const crowd = new Crowd(coords, labels, classes);
-      this.named = { key, labels: labelsOf(coords, labels, classNames, classes), crowd };
+      const { study } = this.ctx;
+      const { codes, classes } = namedLabels(study, state);
+      const named = classes && classes.filter((index) => index < study.classNames.length);
+      const crowd = new Crowd(coords, codes, classes);
+      this.named = { key, labels: labelsOf(coords, codes, study.classNames, named), crowd };
     }
     return this.named;
   }
@@ -269,6 +287,7 @@ export class Pane {
       last.names === now.names &&
       same(last.overlays, now.overlays) &&
       same(last.classes, now.classes) &&
+      same(last.only, now.only) &&
       same(last.selection, now.selection)
     );
   }
@@ -281,11 +300,10 @@ export class Pane {
     const { hovered } = fleeting.get();
     const point = hovered ?? state.focus;
     const neighbors = point === null ? [] : study.neighbors(this.where(state), point);
-    const classes = state.classes;
-    const isShown = (i: number) => !classes || classes.includes(study.labels[i] as number);
-    const visible = neighbors.filter(isShown);
+    const isThere = (i: number) => isShown(study, state, i);
+    const visible = neighbors.filter(isThere);
     // A ring round nothing would mislead where a filter hides the point.
-    this.overlay.mark(this.coords, point !== null && isShown(point) ? point : null, visible);
+    this.overlay.mark(this.coords, point !== null && isThere(point) ? point : null, visible);
     this.showTooltip(this.pointed ? hovered : null);
   }
 
@@ -309,11 +327,10 @@ export class Pane {
     const { coords, scatter, ctx } = this;
     if (!coords || !scatter) return;
     const { affine, width, height } = this.view();
-    const { classes } = ctx.store.get();
-    const wanted = classes && new Set(classes);
+    const points = shown(ctx.study, ctx.store.get());
     let [nearest, best] = [-1, Number.POSITIVE_INFINITY];
-    for (let i = 0; i < ctx.study.n; i++) {
-      if (wanted && !wanted.has(ctx.study.labels[i] as number)) continue;
+    for (let at = 0; at < (points?.length ?? ctx.study.n); at++) {
+      const i = points?.[at] ?? at;
       const [x, y] = toScreen(affine, coords.x[i] as number, coords.y[i] as number);
       const far = (x - width / 2) ** 2 + (y - height / 2) ** 2;
       if (far < best) [nearest, best] = [i, far];
@@ -344,7 +361,11 @@ export class Pane {
       const { left, top, right, bottom } = tool.getBoundingClientRect();
       return [left - box.left, top - box.top, right - box.left, bottom - box.top];
     });
-    return { ...this.view(), blocked };
+    const view = this.view();
+    // Names to be read from the last row, where the map has the whole screen.
+    const large = document.fullscreenElement?.contains(this.element) ?? false;
+    const scale = Math.min(LARGEST, Math.max(LARGE, view.height / ROOM));
+    return { ...view, blocked, ...(large ? { scale } : {}) };
   }
 
   private describe(place: Place, mapped: boolean): void {

@@ -5,9 +5,19 @@ import { bdi, h } from "../dom.ts";
 import type { Place } from "../data/study.ts";
 
 const SNIPPET = 280;
+/** Columns of the metadata, where there is room for few. */
+const COLUMNS = 4;
+const VALUE = 120;
+const SHORT = 28;
 
 /** A point in words and its picture. */
-export function pointCard(ctx: Context, place: Place, point: number, side: number): HTMLElement {
+export function pointCard(
+  ctx: Context,
+  place: Place,
+  point: number,
+  side: number,
+  columns = COLUMNS,
+): HTMLElement {
   const { study, sprites } = ctx;
   const label = study.labels[point] as number;
   const prediction = study.predictions(place)?.[point];
@@ -31,6 +41,15 @@ export function pointCard(ctx: Context, place: Place, point: number, side: numbe
   if (hit !== undefined && study.isLabeled(point)) fact("NH", formatPercent(hit, 0));
   if (mapHit !== undefined && study.isLabeled(point)) fact("NH on map", formatPercent(mapHit, 0));
   fact("Sample", `#${study.sampleOf(point)}`);
+  for (const column of study.columns.slice(0, columns))
+    facts.append(
+      h(
+        "div",
+        { class: "of-column" },
+        h("dt", { dir: "auto" }, shorten(column.name, SHORT)),
+        h("dd", {}, bdi(shorten(column.words(point), VALUE))),
+      ),
+    );
   return h(
     "div",
     { class: "point-card" },

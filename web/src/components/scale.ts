@@ -19,6 +19,8 @@ export interface Scale {
 const LEAST = 0.35;
 /** Room above and below the lines, as a share of their height. */
 const PAD = 0.08;
+/** Where all shares are as near 1 as this, and one is as near as that, errors tell more. */
+const [NEAR, NEAREST] = [0.7, 0.95];
 /** Where even the narrowest line of shares is 1. */
 const FINEST = 1e-4;
 const ROUND = [0, 0.5, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.998, 0.999, 0.9999];
@@ -28,6 +30,14 @@ const APART = 16;
 /** Whether a measure is a share of which more is better, so that it lacks something of 1. */
 export function hasErrors({ range, better }: Measure): boolean {
   return range[0] === 0 && range[1] === 1 && better === "more";
+}
+
+/** Whether shares are so near 1 that only what they lack of it tells them apart. */
+export function isNearOne(curves: Curve[]): boolean {
+  const values = curves
+    .filter(({ kind }) => kind === "model")
+    .flatMap(({ runs }) => runs.flat().map(({ value }) => value));
+  return values.length > 1 && Math.min(...values) >= NEAR && Math.max(...values) >= NEAREST;
 }
 
 export function scaleOf(curves: Curve[], errors: boolean): Scale {

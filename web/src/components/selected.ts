@@ -7,6 +7,7 @@ import { bdi, h, s } from "../dom.ts";
 import { saveCsv } from "../export/selection.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { placeName } from "./places.ts";
+import { selectedColumns } from "./selected-columns.ts";
 
 const SHOWN = 7;
 const BRIEF = 3;
@@ -29,11 +30,13 @@ export function selected(ctx: Context): HTMLElement {
     count += sprites ? 4 * PICTURES : 4 * WORDS;
     draw();
   });
+  const columns = selectedColumns(ctx);
   const details = h(
     "details",
     { class: "about-selection", "data-testid": "about-selection" },
     h("summary", {}, "How they fare"),
     facts,
+    columns.element,
     samples,
     more,
   );
@@ -58,6 +61,10 @@ export function selected(ctx: Context): HTMLElement {
       "div",
       { class: "buttons" },
       button("export-selection", "Save as CSV", () => saveCsv(ctx)),
+      button("show-only", "Show only these", () => {
+        const { selection, find } = ctx.store.get();
+        change(ctx, { only: selection, onlyBy: find, selection: [], find: "" });
+      }),
       against,
       button("clear-selection", "Clear", () => change(ctx, { selection: [], find: "" })),
     ),
@@ -77,6 +84,7 @@ export function selected(ctx: Context): HTMLElement {
     if (study.values) bars.replaceChildren(h("li", { class: "hint" }, spread(study, selection)));
     else bars.replaceChildren(...mixRows(ctx, selection, all, openAll));
     facts.replaceChildren(...factsOf(ctx, state));
+    columns.draw();
     samples.replaceChildren(...selection.slice(0, count).map((point) => sample(ctx, point)));
     more.hidden = selection.length <= count;
     more.textContent = `Show more of ${formatCount(selection.length)}`;

@@ -11,6 +11,16 @@ export interface Spot {
   high: number | null;
 }
 
+/** How the lines over the layers are drawn. */
+export interface How {
+  /** Each score less that of the untrained network. */
+  less: boolean;
+  /** Layers stand by their depth, from the first to the last of their model. */
+  depth: boolean;
+}
+
+export const PLAIN: How = { less: false, depth: false };
+
 /** A line as it is drawn: whole where its values follow each other, broken where one is missing. */
 export interface Curve {
   name: string;
@@ -59,20 +69,38 @@ export function curvesOf(
   measure: string,
   axis: Axis,
   colors: string[],
+  how: How = PLAIN,
 ): Curve[] {
+  const less = axis === "layers" && how.less;
   const series = seriesOf(study, state, axis).map(({ name, place }, rank): Curve => {
     const places = axis === "epochs" ? overEpochs(study, place) : overLayers(study, place);
     const spots = places.map((each) => {
       const at =
-        axis === "epochs"
-          ? (each.epoch as number)
-          : sameLayer(study, state.model, each.model, each.layer);
-      return spotOf(scoreOf(study, each, measure), at);
+        axis === "epochs" ? (each.epoch as number) : placeOn(study, state.model, each, how);
+      const spot = spotOf(scoreOf(study, each, measure), at);
+      if (!less || !spot) return spot;
+      const control = controlOf(study, each, measure);
+      // The interval of a difference is another one, which is not known here.
+      return control === null
+        ? null
+        : { ...spot, value: spot.value - control, low: null, high: null };
     });
     const color = colors[Math.min(rank, colors.length - 1)] as string;
     return { name, kind: "model", color, ...join(spots) };
   });
   if (axis === "epochs") return series;
+  if (less) {
+    const zero = overLayers(study, state).map(({ layer }) => ({
+      at: layer,
+      value: 0,
+      low: null,
+      high: null,
+    }));
+    return [
+      ...series,
+      { name: "untrained", kind: "control", color: "var(--muted)", ...join(zero) },
+    ];
+  }
   const gray = "var(--muted)";
   const places = overLayers(study, state);
   const bare = (at: number, value: number | null | undefined): Spot | null =>
@@ -85,6 +113,24 @@ export function curvesOf(
     return { name, kind: "control", color: gray, ...join(spots) };
   });
   return [...series, ...controls, { name: "chance", kind: "null", color: gray, ...chance }];
+}
+
+/** Where a layer of a model stands on the axis of another: by its name, or by its depth. */
+export function placeOn(
+  study: Study,
+  axis: number,
+  { model, layer }: Pick<Place, "model" | "layer">,
+  how: How,
+): number {
+  if (!how.depth || axis === model) return sameLayer(study, axis, model, layer);
+  const [from, to] = [study.model(model).layers.length, study.model(axis).layers.length];
+  return (layer / Math.max(1, from - 1)) * (to - 1);
+}
+
+/** The score of the first control, the untrained network, at a place; null where it has none. */
+export function controlOf(study: Study, place: Place, measure: string): number | null {
+  const [control] = study.moment(place).controls;
+  return control?.scores[study.layer(place).name]?.[measure] ?? null;
 }
 
 function overLayers(study: Study, { model, epoch }: Place): Place[] {
@@ -106,9 +152,11 @@ export function join(spots: (Spot | null)[]): Pick<Curve, "runs" | "bridges"> {
   const runs: Spot[][] = [];
   const bridges: [Spot, Spot][] = [];
   let last: Spot | null = null;
+  // By depth, the layers of a model of few layers stand apart, and are one line all the same.
+  const even = isEven(spots);
   for (const spot of spots) {
     if (spot) {
-      const apart = last !== null && Math.abs(spot.at - last.at) > 1;
+      const apart = last !== null && !even && Math.abs(spot.at - last.at) > 1;
       if (last && apart) bridges.push([last, spot]);
       if (last && !apart) runs.at(-1)?.push(spot);
       else runs.push([spot]);
@@ -116,6 +164,15 @@ export function join(spots: (Spot | null)[]): Pick<Curve, "runs" | "bridges"> {
     last = spot;
   }
   return { runs, bridges };
+}
+
+function isEven(spots: (Spot | null)[]): boolean {
+  const steps = spots.flatMap((spot, i) => {
+    const before = spots[i - 1];
+    return spot && before ? [spot.at - before.at] : [];
+  });
+  const [first] = steps;
+  return first !== undefined && first % 1 !== 0 && steps.every((s) => Math.abs(s - first) < 1e-9);
 }
 
 /** The parts of a run whose values have intervals. */

@@ -4,6 +4,7 @@ import type { Look } from "../export/scene.ts";
 import type { Place } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { icon } from "../icons.ts";
+import { filmstrip } from "./filmstrip.ts";
 import { filterChip } from "./filter-chip.ts";
 import { nextStep, stepLayer } from "./layers.ts";
 import { mapTools } from "./map-tools.ts";
@@ -48,7 +49,8 @@ export class Stage {
       this.main.element,
       mapTools(ctx),
     );
-    const left = h("div", { class: "side" }, frame, this.left.element);
+    const film = filmstrip(ctx);
+    const left = h("div", { class: "side" }, frame, this.left.element, film);
     this.sides.append(left, this.right);
     this.element = h("section", { class: "stage", "aria-label": "Map" }, this.picture, this.sides);
     ctx.onDestroy(() => {

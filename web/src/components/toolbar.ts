@@ -2,17 +2,24 @@ import { type Context, change } from "../context.ts";
 import type { Place } from "../data/study.ts";
 import { h, press } from "../dom.ts";
 import { icon } from "../icons.ts";
-import { COLORS, type Color, OVERLAYS, type Overlay, colors } from "../state/view-state.ts";
+import {
+  COLORS,
+  OVERLAYS,
+  type Overlay,
+  type OwnColor,
+  colors,
+  columnIn,
+} from "../state/view-state.ts";
 import { encodeState } from "../state/links.ts";
 import { sameEpoch, sameLayer } from "./series.ts";
 
-const COLOR_NAMES: Record<Color, string> = {
+const COLOR_NAMES: Record<OwnColor, string> = {
   class: "Class",
   prediction: "Predicted",
   hit: "Neighbors",
   correct: "Correct",
 };
-const COLOR_HINTS: Record<Color, string> = {
+const COLOR_HINTS: Record<OwnColor, string> = {
   class: "Color by class",
   prediction: "Color by the class the model predicts",
   hit: "Color by the share of neighbors of the same class",
@@ -42,12 +49,12 @@ export function toolbar(ctx: Context, actions: Actions): HTMLElement {
       "aria-label": "View",
     },
     models(ctx),
-    labelings(ctx),
+    variants(ctx, "labeling"),
+    variants(ctx, "map"),
     colorButtons(ctx),
+    columnChoice(ctx),
     overlayButtons(ctx),
-    h("span", { class: "spring" }),
-    compareButton(ctx),
-    saveMenu(ctx, actions),
+    h("div", { class: "actions" }, compareButton(ctx), saveMenu(ctx, actions)),
   );
 }
 
@@ -78,24 +85,31 @@ function models(ctx: Context): HTMLElement | null {
   return group("Model", buttons);
 }
 
-/** Which of several labelings the colors and scores are of. */
-function labelings(ctx: Context): HTMLElement | null {
-  const { labelings: all } = ctx.study.payload;
+const VARIANTS = {
+  labeling: { name: "Labels", hint: "Labels that colors and scores are of" },
+  map: { name: "Map by", hint: "Method that made the maps" },
+} as const;
+
+/** Which of several labelings the colors and scores are of, or which of several kinds of maps. */
+function variants(ctx: Context, kind: keyof typeof VARIANTS): HTMLElement | null {
+  const { payload, labeling, mapBy } = ctx.study;
+  const all = kind === "map" ? payload.maps : payload.labelings;
+  const { name: title, hint } = VARIANTS[kind];
   if (!all || all.length < 2) return null;
   const select = h(
     "select",
     {
-      "aria-label": "Labels that colors and scores are of",
-      "data-testid": "labeling",
-      onchange: () => ctx.relabel(Number(select.value)),
+      "aria-label": hint,
+      "data-testid": kind === "map" ? "map-by" : "labeling",
+      onchange: () => ctx.vary({ [kind]: Number(select.value) }),
     },
     ...all.map(({ name }, i) => h("option", { value: i, dir: "auto" }, name)),
   );
-  select.value = String(ctx.study.labeling);
+  select.value = String(kind === "map" ? mapBy : labeling);
   return h(
     "div",
-    { class: "group", role: "group", "aria-label": "Labels" },
-    h("span", { class: "group-label", "aria-hidden": "true" }, "Labels"),
+    { class: "group", role: "group", "aria-label": title },
+    h("span", { class: "group-label", "aria-hidden": "true" }, title),
     select,
   );
 }
@@ -118,11 +132,35 @@ function colorButtons(ctx: Context): HTMLElement {
       const possible = colors(ctx.study, state.model);
       buttons.forEach((button, i) => {
         press(button, COLORS[i] === state.color);
-        button.hidden = !possible.includes(COLORS[i] as Color);
+        button.hidden = !possible.includes(COLORS[i] as OwnColor);
       });
     }),
   );
   return group("Color", buttons);
+}
+
+/** The columns of the metadata, to color by. */
+function columnChoice(ctx: Context): HTMLElement | null {
+  const { columns } = ctx.study;
+  if (!columns.length) return null;
+  const select = h(
+    "select",
+    {
+      class: "of-map column-choice",
+      "aria-label": "Color by a column of the metadata",
+      "data-testid": "color-column",
+      onchange: () => change(ctx, { color: select.value ? `@${select.value}` : "class" }),
+    },
+    h("option", { value: "" }, "Metadata…"),
+    ...columns.map(({ name }) => h("option", { value: name, dir: "auto" }, name)),
+  );
+  ctx.onDestroy(
+    ctx.store.watch(["color"], ({ color }) => {
+      select.value = columnIn(color) ?? "";
+      select.classList.toggle("chosen", select.value !== "");
+    }),
+  );
+  return select;
 }
 
 function overlayButtons(ctx: Context): HTMLElement {
@@ -233,6 +271,12 @@ function saveMenu(ctx: Context, { savePng, saveSvg, linked }: Actions): HTMLElem
   };
   const mapAlone = () =>
     `${location.href.split("#")[0]}#${encodeState(ctx.study, { ...ctx.store.get(), bare: true })}`;
+  const frame = () => {
+    const text = (value: string) =>
+      value.replaceAll("&", "&amp;").replaceAll('"', "&quot;").replaceAll("<", "&lt;");
+    const title = text(ctx.study.payload.title);
+    return `<iframe src="${text(mapAlone())}" title="${title}" width="900" height="640" style="border: 0" allowfullscreen></iframe>`;
+  };
   const entry = (id: string, text: string, save: () => void) =>
     h(
       "button",
@@ -257,6 +301,8 @@ function saveMenu(ctx: Context, { savePng, saveSvg, linked }: Actions): HTMLElem
         entry("copy-link", "Copy a link to this view", () => copy(location.href, "The link")),
       linked &&
         entry("copy-map", "Copy a link to the map alone", () => copy(mapAlone(), "The link")),
+      linked &&
+        entry("copy-frame", "Copy a frame for another page", () => copy(frame(), "The frame")),
     ),
   );
   menu.addEventListener("focusout", (event) => {

@@ -1,8 +1,23 @@
-import type { Payload } from "./payload.ts";
+import type { Labeling, Payload } from "./payload.ts";
 
-/** The payload of a labeling, by its place in the list; what it shares with the first is the same. */
+/** Which of the labelings, and which of the kinds of maps. */
+export interface Variant {
+  labeling: number;
+  map: number;
+}
+
+/** The payload of a labeling with a kind of maps; what it shares with the first of each is the same. */
+export function variantOf(payload: Payload, { labeling, map }: Variant): Payload {
+  const found = labeled(payload, labeling);
+  return changed(found, found.maps?.[map]?.changes ?? []);
+}
+
+/** The payload of a labeling, by its place in the list. */
 export function labeled(payload: Payload, index: number): Payload {
-  const changes = payload.labelings?.[index]?.changes ?? [];
+  return changed(payload, payload.labelings?.[index]?.changes ?? []);
+}
+
+function changed(payload: Payload, changes: Labeling["changes"]): Payload {
   const fresh = new Set<object>();
   let whole: unknown = payload;
   for (const [path, ...value] of changes) whole = put(whole, path, value, fresh);

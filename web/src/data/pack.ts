@@ -2,10 +2,32 @@ import type { MapCoords, Packed } from "./payload.ts";
 
 export type Numbers = Uint8Array | Uint16Array | Uint32Array;
 
-const WIDTH = { u8: 1, u16: 2, u32: 4 } as const;
+const WIDTH = { u8: 1, u16: 2, u32: 4, f32: 4, f64: 8 } as const;
 
 /** Decode base64 of little-endian numbers. */
 export function unpack(packed: Packed): Numbers {
+  if (packed.dtype === "f32" || packed.dtype === "f64")
+    throw new Error(`dtype must be u8, u16 or u32; got ${packed.dtype}`);
+  const bytes = bytesOf(packed);
+  if (packed.dtype === "u8") return bytes;
+  const view = new DataView(bytes.buffer);
+  const length = bytes.length / WIDTH[packed.dtype];
+  if (packed.dtype === "u16") {
+    return Uint16Array.from({ length }, (_, i) => view.getUint16(2 * i, true));
+  }
+  return Uint32Array.from({ length }, (_, i) => view.getUint32(4 * i, true));
+}
+
+/** Decode base64 of little-endian floats. */
+export function unpackFloats(packed: Packed): Float64Array {
+  const view = new DataView(bytesOf(packed).buffer);
+  const width = WIDTH[packed.dtype];
+  return Float64Array.from({ length: view.byteLength / width }, (_, i) =>
+    width === 4 ? view.getFloat32(4 * i, true) : view.getFloat64(8 * i, true),
+  );
+}
+
+function bytesOf(packed: Packed): Uint8Array<ArrayBuffer> {
   const width = WIDTH[packed.dtype];
   if (!width) throw new Error(`dtype must be u8, u16 or u32; got ${packed.dtype}`);
   const text = atob(packed.data);
@@ -14,13 +36,7 @@ export function unpack(packed: Packed): Numbers {
   }
   const bytes = new Uint8Array(text.length);
   for (let i = 0; i < text.length; i++) bytes[i] = text.charCodeAt(i);
-  if (packed.dtype === "u8") return bytes;
-  const view = new DataView(bytes.buffer);
-  const length = text.length / width;
-  if (packed.dtype === "u16") {
-    return Uint16Array.from({ length }, (_, i) => view.getUint16(2 * i, true));
-  }
-  return Uint32Array.from({ length }, (_, i) => view.getUint32(4 * i, true));
+  return bytes;
 }
 
 /** Decode as shares: 0..255 stands for 0..1. */

@@ -1,7 +1,7 @@
 /** What the page is given: the contract with the Python that writes it. */
 
 export interface Packed {
-  dtype: "u8" | "u16" | "u32";
+  dtype: "u8" | "u16" | "u32" | "f32" | "f64";
   /** Base64 of little-endian numbers. */
   data: string;
 }
@@ -161,6 +161,23 @@ export interface Differences {
   scores: Record<string, [low: number, high: number, p: number]>;
 }
 
+/** What else is known of each sample. */
+export interface MetadataColumn {
+  name: string;
+  kind: "number" | "category" | "boolean" | "date" | "text";
+  /** From 1, with 0 for what is missing; of numbers (low + (code - 1) * step) / per. */
+  codes?: Packed;
+  low?: number;
+  step?: number;
+  per?: number;
+  /** Numbers that are no codes, NaN where one is missing; dates are milliseconds since 1970. */
+  floats?: Packed;
+  categories?: string[];
+  texts?: (string | null)[];
+  /** Where longer texts are cut: most characters. */
+  cut?: number;
+}
+
 export interface Payload {
   format: 3;
   title: string;
@@ -177,10 +194,13 @@ export interface Payload {
   values?: { data: Packed; range: [number, number] } | null;
   /** All labelings, where there are several; the first changes nothing. */
   labelings?: Labeling[] | null;
+  /** All kinds of maps, such as t-SNE's and UMAP's, where there are several; as labelings. */
+  maps?: Labeling[] | null;
   predictions: Packed | null;
   confidence: Packed | null;
   thumbnails: Thumbnails | null;
   snippets: string[] | null;
+  metadata?: MetadataColumn[];
   measures: Measure[];
   models: Model[];
   /** Of each layer and the one before, and of the layers of two models. */

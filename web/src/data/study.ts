@@ -1,6 +1,8 @@
+import { Column } from "./columns.ts";
 import { Confusion } from "./confusion.ts";
 import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
 import type { Cells } from "../map/cells.ts";
+import type { Variant } from "./labelings.ts";
 import { formatNumber } from "./format.ts";
 import { type ShortNames, shortNames } from "./names.ts";
 import type {
@@ -46,9 +48,11 @@ export class Study {
   readonly labels: Numbers;
   /** Which of the payload's labelings this is. */
   readonly labeling: number;
+  /** Which of the payload's kinds of maps these are. */
+  readonly mapBy: number;
   private readonly cache = new Map<unknown, unknown>();
 
-  constructor(payload: Payload, labeling = 0) {
+  constructor(payload: Payload, { labeling, map }: Variant = { labeling: 0, map: 0 }) {
     if (payload.format !== 3) {
       throw new Error(`this page reads format 3; the data is of format ${String(payload.format)}`);
     }
@@ -57,6 +61,7 @@ export class Study {
     this.classNames = payload.classNames.map((name) => (name.trim() ? name : "(no name)"));
     this.labels = unpack(payload.labels);
     this.labeling = labeling;
+    this.mapBy = map;
   }
 
   /** The classes, and what the unlabeled are called if there are any. */
@@ -131,6 +136,23 @@ export class Study {
         (_, i) => order[Math.floor((i + 0.5) * step)] as number,
       ).sort();
     });
+  }
+
+  /** What else is known of each sample. */
+  get columns(): Column[] {
+    return this.once("columns", () =>
+      (this.payload.metadata ?? []).map((entry) => new Column(entry)),
+    );
+  }
+
+  /** The column of this name, or else of this name in other letters; null for none. */
+  column(name: string): Column | null {
+    const lower = name.toLocaleLowerCase();
+    return (
+      this.columns.find((column) => column.name === name) ??
+      this.columns.find((column) => column.name.toLocaleLowerCase() === lower) ??
+      null
+    );
   }
 
   get models(): Model[] {
@@ -239,6 +261,12 @@ export class Study {
     const indices = this.once(found, () => unpack(found.indices));
     const row = [...indices.subarray(point * found.k, (point + 1) * found.k)];
     return row.filter((neighbor) => neighbor < this.n);
+  }
+
+  /** The neighbors of all points: k of each, one point after the other. */
+  neighborTable(place: Place): { k: number; indices: Numbers } | null {
+    const found = this.layer(place).neighbors;
+    return found && { k: found.k, indices: this.once(found, () => unpack(found.indices)) };
   }
 
   confusion(place: Place): Confusion | null {

@@ -1,7 +1,7 @@
 import { formatCount, formatNumber, measureTitle } from "../data/format.ts";
 import { classColors, readable } from "../data/palette.ts";
 import type { Place, Study } from "../data/study.ts";
-import { type LegendEntry, coloring, shown } from "../map/coloring.ts";
+import { type LegendEntry, coloring, namedLabels, shown } from "../map/coloring.ts";
 import type { Point } from "../data/payload.ts";
 import { type Affine, toScreen } from "../map/geometry.ts";
 import { labelsOf } from "../map/labels.ts";
@@ -106,7 +106,7 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   };
   if (!coords) return panel;
   const { categories, colors, last, ofClasses } = coloring(study, { ...state, ...place }, dark);
-  const only = shown(study, state.classes);
+  const only = shown(study, state);
   panel.radius = (pointSize(only?.length ?? study.n) / 2) * pointZoom(affine, height);
   const chosen = state.selection.length ? new Set(state.selection) : null;
   const add = (i: number) => {
@@ -147,8 +147,10 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
     panel.rings = [...near.map((other) => ({ at: other, r: 4 })), { at, r: 8 }];
   }
   if (state.names || (panel.shapes.length && !ofClasses)) {
-    const labels = labelsOf(coords, study.labels, study.classNames, state.classes);
-    const crowd = new Crowd(coords, study.labels, state.classes);
+    const { codes, classes } = namedLabels(study, state);
+    const named = classes && classes.filter((index) => index < study.classNames.length);
+    const labels = labelsOf(coords, codes, study.classNames, named);
+    const crowd = new Crowd(coords, codes, classes);
     const { muted } = inks(dark);
     panel.names = placeNames(labels, look, crowd, textWidth).map((name) => {
       const tint = ofClasses ? readable(tints[name.class] ?? ink, dark) : ink;
@@ -162,6 +164,10 @@ function subtitleOf(study: Study, state: ViewState, place: Place): string {
   const parts: string[] = [];
   if (study.models.length > 1) parts.push(study.model(place.model).name);
   parts.push(...epochWords(study, place));
+  if (state.only.length) {
+    const by = state.onlyBy ? `: ${state.onlyBy.replace(" @ ", ", at ")}` : "";
+    parts.push(`only ${formatCount(state.only.length)} points${by}`);
+  }
   if (study.drawn)
     parts.push(`${formatCount(study.drawn.length)} of ${formatCount(study.n)} points`);
   const [name] = state.measures;

@@ -21,6 +21,8 @@ export function selectionCsv(study: Study, place: Place, selection: number[]): s
   if (hits) header.push("neighborhood_hit");
   if (map) header.push("x", "y");
   if (snippets) header.push("snippet");
+  for (const { name } of study.columns)
+    header.push(header.includes(name) ? `metadata: ${name}` : name);
   const rows = selection.map((i) => {
     const label = study.labels[i] as number;
     const known = study.isLabeled(i);
@@ -40,6 +42,7 @@ export function selectionCsv(study: Study, place: Place, selection: number[]): s
       );
     }
     if (snippets) row.push(snippets[i] ?? "");
+    for (const column of study.columns) row.push(column.cell(i));
     return row;
   });
   return toCsv(header, rows);

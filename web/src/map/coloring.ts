@@ -7,7 +7,8 @@ import {
   valueColors,
 } from "../data/palette.ts";
 import { type Place, type Study, UNLABELED } from "../data/study.ts";
-import type { ViewState } from "../state/view-state.ts";
+import { type ViewState, columnIn } from "../state/view-state.ts";
+import { byColumn } from "./column-coloring.ts";
 
 export interface LegendEntry {
   label: string;
@@ -15,6 +16,8 @@ export interface LegendEntry {
   count: number;
   /** The class it stands for, where the colors are of classes. */
   class: number | null;
+  /** The category of its points, where that is not its place in the list. */
+  category?: number;
 }
 
 export interface Coloring {
@@ -29,6 +32,10 @@ export interface Coloring {
   last: number[] | null;
   /** The least and the greatest number, where the colors are of numbers. */
   ends: [number, number] | null;
+  /** What the color in the middle stands for. */
+  middle?: number;
+  /** A number of these in words. */
+  format?: (value: number) => string;
 }
 
 type Wanted = Place & Pick<ViewState, "color">;
@@ -36,11 +43,12 @@ type Wanted = Place & Pick<ViewState, "color">;
 /** The color of every point and the legend that tells what it means. */
 export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
   const { color, model, layer, epoch } = state;
-  const moment = color === "class" ? "" : [model, epoch].join();
+  const fixed = color === "class" || columnIn(color) !== null;
+  const moment = fixed ? "" : [model, epoch].join();
   const key = [color, dark, moment, color === "hit" ? layer : ""].join("|");
   const known = last.get(study) ?? new Map<string, Coloring>();
   last.set(study, known);
-  const found = known.get(key) ?? make(study, state, dark);
+  const found = known.get(key) ?? makeColoring(study, state, dark);
   // Those of two maps are kept, on both grounds.
   known.delete(key);
   known.set(key, found);
@@ -51,7 +59,11 @@ export function coloring(study: Study, state: Wanted, dark: boolean): Coloring {
 const last = new WeakMap<Study, Map<string, Coloring>>();
 const KEPT = 4;
 
-function make(study: Study, state: Wanted, dark: boolean): Coloring {
+/** The same, made anew. */
+export function makeColoring(study: Study, state: Wanted, dark: boolean): Coloring {
+  const name = columnIn(state.color);
+  const column = name === null ? null : study.column(name);
+  if (column) return byColumn(column, study.n, dark);
   if (state.color === "class") {
     return study.values
       ? byValue(study, study.values, dark)
@@ -122,7 +134,9 @@ function byValue(study: Study, values: Float64Array, dark: boolean): Coloring {
 /** What tells the gray of the unlabeled, if there are any. */
 function unlabeledEntry(study: Study, dark: boolean): LegendEntry[] {
   const count = study.payload.unlabeled ?? 0;
-  return count ? [{ label: UNLABELED, color: unlabeledColor(dark), count, class: null }] : [];
+  if (!count) return [];
+  const color = unlabeledColor(dark);
+  return [{ label: UNLABELED, color, count, class: null, category: STEPS }];
 }
 
 function byClass(study: Study, codes: ArrayLike<number>, title: string, dark: boolean): Coloring {
@@ -163,7 +177,7 @@ function byShare(
   const counted = k !== null && k <= COUNTED && shares.every((s) => isWhole(s * k));
   const bins = counted ? k + 1 : BINS;
   const colors = shareColors(dark, bins);
-  const gray = unlabeledEntry(study, dark);
+  const gray = unlabeledEntry(study, dark).map((entry) => ({ ...entry, category: bins }));
   const categories = Uint16Array.from(shares, (s, i) => {
     if (gray.length && !study.isLabeled(i)) return bins;
     return counted ? Math.round(s * k) : Math.min(bins - 1, Math.floor(s * bins));
@@ -194,7 +208,7 @@ function byCorrect(
   dark: boolean,
 ): Coloring {
   const { right, wrong } = correctColors(dark);
-  const gray = unlabeledEntry(study, dark);
+  const gray = unlabeledEntry(study, dark).map((entry) => ({ ...entry, category: 2 }));
   const categories = Uint16Array.from(study.labels, (y, i) =>
     gray.length && !study.isLabeled(i) ? 2 : predictions[i] === y ? 0 : 1,
   );
@@ -238,23 +252,70 @@ function where(codes: Uint16Array, test: (code: number) => boolean): number[] {
 /** The same legend, with how many of the shown points have each color. */
 export function countShown(
   study: Study,
-  { entries, categories, ends }: Coloring,
-  classes: number[] | null,
+  { entries, categories, colors }: Coloring,
+  state: Filter,
 ): LegendEntry[] {
-  const points = shown(study, classes);
-  if (!points || ends) return entries;
+  const points = shown(study, state);
+  if (!points) return entries;
   const counts = count(
     points.map((i) => categories[i] as number),
-    entries.length,
+    colors.length,
   );
-  return entries.map((entry, i) => ({ ...entry, count: counts[i] as number }));
+  return entries.map((entry, i) => ({ ...entry, count: counts[entry.category ?? i] ?? 0 }));
 }
 
-/** Indices of the points of the shown classes; null for all. */
-export function shown(study: Study, classes: number[] | null): number[] | null {
-  if (!classes) return null;
-  const wanted = new Set(classes);
-  const found: number[] = [];
-  for (let i = 0; i < study.n; i++) if (wanted.has(study.labels[i] as number)) found.push(i);
-  return found;
+/** Which points are shown. */
+export type Filter = Pick<ViewState, "classes" | "only">;
+
+/** Indices of the points that are shown, ascending; null for all. */
+export function shown(study: Study, { classes, only }: Filter): number[] | null {
+  const found = lastShown.get(study);
+  if (found && found.classes === classes && found.only === only) return found.points;
+  const points = pointsShown(study, classes, only);
+  lastShown.set(study, { classes, only, points });
+  return points;
+}
+
+const lastShown = new WeakMap<Study, Filter & { points: number[] | null }>();
+
+function pointsShown(study: Study, classes: number[] | null, only: number[]): number[] | null {
+  if (!classes && !only.length) return null;
+  const wanted = classes && new Set(classes);
+  const all = only.length ? only : Array.from({ length: study.n }, (_, i) => i);
+  return wanted ? all.filter((i) => wanted.has(study.labels[i] as number)) : all;
+}
+
+/** The labels of the points that are shown, with a code beyond all for the others, and which to name. */
+export function namedLabels(
+  study: Study,
+  state: Filter,
+): { codes: ArrayLike<number>; classes: number[] | null } {
+  const { labels, classNames } = study;
+  if (!state.only.length) return { codes: labels, classes: state.classes };
+  const codes = new Uint32Array(study.n).fill(classNames.length + 1);
+  for (const i of state.only) codes[i] = labels[i] as number;
+  return {
+    codes,
+    classes: state.classes ?? Array.from({ length: classNames.length + 1 }, (_, i) => i),
+  };
+}
+
+/** Whether a point is shown. */
+export function isShown(study: Study, state: Filter, point: number): boolean {
+  const { classes, only } = state;
+  if (classes && !classes.includes(study.labels[point] as number)) return false;
+  return !only.length || includes(only, point);
+}
+
+/** Whether an ascending list has a number. */
+function includes(values: number[], wanted: number): boolean {
+  let [low, high] = [0, values.length - 1];
+  while (low <= high) {
+    const middle = (low + high) >> 1;
+    const value = values[middle] as number;
+    if (value === wanted) return true;
+    if (value < wanted) low = middle + 1;
+    else high = middle - 1;
+  }
+  return false;
 }

@@ -29,6 +29,8 @@ export interface Field {
   height: number;
   /** Where nothing may stand. */
   blocked?: Rect[];
+  /** How many times as large as usual names are. */
+  scale?: number;
 }
 
 /** A place for a name, and what it costs. */

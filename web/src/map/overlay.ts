@@ -1,11 +1,20 @@
 import type { Coords } from "../data/pack.ts";
-import type { Layer } from "../data/payload.ts";
+import type { Layer, Point } from "../data/payload.ts";
 import { h, s } from "../dom.ts";
 import type { Overlay } from "../state/view-state.ts";
 import { contoursOf } from "./contours.ts";
 import { ellipsePath, polygonPath, toScreen } from "./geometry.ts";
 import type { Label } from "./labels.ts";
-import { type Crowd, type Field, type PlacedName, placeNames, textWidth } from "./names.ts";
+import { type Trail, drawTrails } from "./trails.ts";
+import {
+  type Crowd,
+  type Field,
+  NAME_SIZE,
+  type PlacedName,
+  type Rect,
+  placeNames,
+  textWidth,
+} from "./names.ts";
 
 export interface Shape {
   class: number;
@@ -77,6 +86,8 @@ export class OverlayView {
   private readonly leaders = s("g", { class: "leaders" });
   private readonly names = s("g", { class: "names" });
   private readonly links = s("g", { class: "links" });
+  private readonly trails = s("g", { class: "trails" });
+  private followed: { trails: Trail[]; here: number } | null = null;
   private field: Field = { affine: { kx: 1, ky: -1, tx: 0, ty: 0 }, width: 0, height: 0 };
   private named: Named | null = null;
   private placed: PlacedName[] = [];
@@ -85,7 +96,7 @@ export class OverlayView {
 
   constructor() {
     this.under.append(this.fills);
-    this.over.append(this.shapes, this.leaders, this.names, this.links);
+    this.over.append(this.shapes, this.trails, this.leaders, this.names, this.links);
   }
 
   /** How the map lies on the screen, and what stands on it. */
@@ -97,6 +108,13 @@ export class OverlayView {
     }
     this.drawNames();
     this.drawLinks();
+    if (this.followed) this.follow(this.followed);
+  }
+
+  /** The way of points over the layers; null for none. */
+  follow(followed: { trails: Trail[]; here: number } | null): void {
+    this.followed = followed;
+    drawTrails(this.trails, followed ?? { trails: [], here: 0 }, this.field.affine);
   }
 
   /** Shapes in the colors of their classes, or else in ink. */
@@ -137,7 +155,8 @@ export class OverlayView {
   private drawNames(): void {
     const { named, field } = this;
     const before = new Map(this.placed.map(({ class: index, slot }) => [index, slot]));
-    this.placed = named ? placeNames(named.labels, field, named.crowd, textWidth, before) : [];
+    this.placed = named ? placeLarge(named, field, before) : [];
+    this.names.style.setProperty("--name-size", `${NAME_SIZE * (field.scale ?? 1)}px`);
     const wanted = new Set(this.placed.map(({ class: index }) => index));
     for (const [index, text] of this.texts) {
       if (wanted.has(index)) continue;
@@ -194,6 +213,27 @@ export class OverlayView {
       s("circle", { class: "ring", cx: x, cy: y, r: 8 }),
     );
   }
+}
+
+/** Names so many times as large: as those of a map so many times smaller. */
+function placeLarge(named: Named, field: Field, before: Map<number, number>): PlacedName[] {
+  const { affine, width, height, blocked = [], scale = 1 } = field;
+  const small = (value: number) => value / scale;
+  const { kx, ky, tx, ty } = affine;
+  const less: Field = {
+    affine: { kx: small(kx), ky: small(ky), tx: small(tx), ty: small(ty) },
+    width: small(width),
+    height: small(height),
+    blocked: blocked.map((rect) => rect.map(small) as Rect),
+  };
+  const placed = placeNames(named.labels, less, named.crowd, textWidth, before);
+  if (scale === 1) return placed;
+  const large = ([x, y]: Point): Point => [x * scale, y * scale];
+  return placed.map((name) => ({
+    ...name,
+    at: large(name.at),
+    leader: name.leader && (name.leader.map(large) as [Point, Point]),
+  }));
 }
 
 /** What stands in the map's place where it cannot be drawn. */

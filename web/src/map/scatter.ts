@@ -288,7 +288,7 @@ export class Scatter {
       this.lassoed = performance.now();
       events.lasso(this.picked, coordinates as unknown as [number, number][], this.modifiers);
     });
-    plot.subscribe("view", () => events.view(this.affine()));
+    plot.subscribe("view", () => this.gone || events.view(this.affine()));
     const remember = ({ ctrlKey, metaKey, altKey }: MouseEvent) => {
       this.modifiers = { ctrlKey, metaKey, altKey };
     };

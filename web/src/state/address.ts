@@ -1,6 +1,7 @@
 import type { Study } from "../data/study.ts";
 import type { Store } from "./store.ts";
-import { decodeState, encodeState, labelingIn, missingIn } from "./links.ts";
+import type { Variant } from "../data/labelings.ts";
+import { decodeState, encodeState, missingIn, variantIn } from "./links.ts";
 import { type ViewState, initialState, settle } from "./view-state.ts";
 
 /** Changes that follow each other faster than this are one step of the browser's history. */
@@ -10,7 +11,7 @@ const STEP = 900;
 export function linkAddress(
   study: Study,
   store: Store<ViewState>,
-  relabel: (labeling: number) => void,
+  vary: (wanted: Variant) => void,
   unlinked: boolean,
   missed: (what: string[]) => void = () => undefined,
 ): () => void {
@@ -29,9 +30,9 @@ export function linkAddress(
   const read = () => {
     if (location.hash === written) return;
     written = location.hash;
-    const labeling = labelingIn(study.payload, location.hash);
-    if (labeling !== study.labeling) {
-      relabel(labeling);
+    const variant = variantIn(study.payload, location.hash);
+    if (variant.labeling !== study.labeling || variant.map !== study.mapBy) {
+      vary(variant);
       return;
     }
     missed(missingIn(study, location.hash));

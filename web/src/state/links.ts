@@ -1,4 +1,6 @@
-import type { Payload } from "../data/payload.ts";
+import { decodeDecisions, encodeDecisions } from "../data/decisions.ts";
+import type { Variant } from "../data/labelings.ts";
+import type { Labeling, Payload } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
 import {
   COLORS,
@@ -19,6 +21,7 @@ export function encodeState(study: Study, state: ViewState): string {
   const parts: string[] = [];
   const put = (key: string, value: string) => parts.push(`${key}=${encodeURIComponent(value)}`);
   if (study.labeling) put("labels", study.payload.labelings?.[study.labeling]?.name ?? "");
+  if (study.mapBy) put("map", study.payload.maps?.[study.mapBy]?.name ?? "");
   if (state.model !== 0) put("model", modelName(study, state.model));
   put("layer", layerName(study, state));
   if (state.epoch !== null && state.epoch !== study.epochs(state.model) - 1) {
@@ -36,24 +39,29 @@ export function encodeState(study: Study, state: ViewState): string {
   if (state.overlays.join() !== start.overlays.join())
     put("overlays", state.overlays.join(",") || "none");
   if (!state.names) put("names", "off");
+  if (state.trails) put("trails", "on");
   if (state.classes) put("classes", state.classes.join(","));
   if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
+  if (state.only.length) put("only", encodeSelection(state.only, study.n));
+  if (state.onlyBy) put("only-by", state.onlyBy);
   if (state.focus !== null) put("point", String(state.focus));
   if (state.measures.join() !== start.measures.join()) put("measures", state.measures.join(","));
   if (state.worst !== null) put("worst", String(state.worst));
   if (state.find) put("find", state.find);
   if (state.against.length) put("against", encodeSelection(state.against, study.n));
-  if (state.errors) put("scale", "errors");
+  if (state.errors !== null) put("scale", state.errors ? "errors" : "plain");
   if (state.zoom) put("zoom", state.zoom.join(","));
+  if (Object.keys(state.decisions).length) put("judged", encodeDecisions(state.decisions));
   if (state.bare) put("view", "map");
   return parts.join("&").replaceAll("%2C", ",");
 }
 
-/** The labeling that a fragment names, by its place in the list; the first where it names none. */
-export function labelingIn({ labelings }: Payload, fragment: string): number {
-  const name = parse(fragment).get("labels");
-  const found = labelings?.findIndex((labeling) => labeling.name === name) ?? -1;
-  return Math.max(0, found);
+/** The labeling and the kind of maps that a fragment names; the first where it names none. */
+export function variantIn({ labelings, maps }: Payload, fragment: string): Variant {
+  const values = parse(fragment);
+  const place = (all: Labeling[] | null | undefined, key: string) =>
+    Math.max(0, all?.findIndex(({ name }) => name === values.get(key)) ?? -1);
+  return { labeling: place(labelings, "labels"), map: place(maps, "map") };
 }
 
 /** Read a fragment; what is unknown or broken is passed over. */
@@ -73,15 +81,21 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
     const usual = usualEpoch(study, { model, epoch: epoch ?? study.epochs(model) - 1 }, otherModel);
     state.other = { model: otherModel, layer: other, epoch: beside ?? usual };
   }
-  const color = values.get("color") as Color | undefined;
-  if (color && COLORS.includes(color)) state.color = color;
+  const color = values.get("color");
+  if (color && isColor(study, color)) state.color = color as Color;
   const overlays = values.get("overlays")?.split(",") ?? [];
   if (overlays.length) state.overlays = OVERLAYS.filter((o: Overlay) => overlays.includes(o));
   if (values.get("names") === "off") state.names = false;
+  if (values.get("trails") === "on") state.trails = true;
   const classes = integers(values.get("classes"));
   if (classes.length) state.classes = classes;
   const selection = values.get("selection");
   if (selection) state.selection = decodeSelection(selection, study.n);
+  const only = values.get("only");
+  if (only) {
+    state.only = decodeSelection(only, study.n);
+    state.onlyBy = values.get("only-by") ?? "";
+  }
   const [focus] = integers(values.get("point"));
   if (focus !== undefined) state.focus = focus;
   const measures = values.get("measures");
@@ -95,10 +109,13 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   if (find) state.find = find;
   const against = values.get("against");
   if (against) state.against = decodeSelection(against, study.n);
-  if (values.get("scale") === "errors") state.errors = true;
+  const scale = values.get("scale");
+  if (scale === "errors" || scale === "plain") state.errors = scale === "errors";
   const zoom = values.get("zoom")?.split(",").map(Number);
   if (zoom?.length === 3) state.zoom = zoom as Zoom;
   if (values.get("view") === "map") state.bare = true;
+  const judged = values.get("judged");
+  if (judged) state.decisions = decodeDecisions(judged);
   const [worst] = integers(values.get("worst"));
   if (worst !== undefined) state.worst = worst;
   return state;
@@ -121,7 +138,29 @@ export function missingIn(study: Study, fragment: string): string[] {
     ...unknown("epoch", "epoch", findEpoch(study, model ?? 0, values.get("epoch"))),
     ...unknown("layer", "beside", findLayer(study, there, values.get("beside"))),
     ...measures.map((name) => `measure “${name}”`),
+    ...missingColor(study, values.get("color")),
+    ...missingName("labels", study.payload.labelings, values.get("labels")),
+    ...missingName("map by", study.payload.maps, values.get("map")),
   ];
+}
+
+function missingName(
+  what: string,
+  all: Labeling[] | null | undefined,
+  name: string | undefined,
+): string[] {
+  if (!name || all?.some((each) => each.name === name)) return [];
+  return [`${what} “${name}”`];
+}
+
+function isColor(study: Study, text: string): boolean {
+  if (text.startsWith("@")) return study.columns.some(({ name }) => name === text.slice(1));
+  return (COLORS as readonly string[]).includes(text);
+}
+
+function missingColor(study: Study, text: string | undefined): string[] {
+  if (!text || isColor(study, text)) return [];
+  return [text.startsWith("@") ? `column “${text.slice(1)}”` : `color “${text}”`];
 }
 
 /** "3-5,9", or for many points "~" and one bit a point. */

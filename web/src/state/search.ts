@@ -1,4 +1,8 @@
 import type { Place, Study } from "../data/study.ts";
+import { ownLayer, untangling } from "../data/follow.ts";
+import { Unknown, columnTest, columnWord } from "./column-search.ts";
+
+export { quote } from "./column-search.ts";
 
 /** What a search found, or why it could not be made. */
 export type Found = { points: number[] } | { error: string };
@@ -19,6 +23,10 @@ const MEASURED = new RegExp(
 );
 const FLAG = /^(wrong|correct|unlabeled)(?![\p{L}\p{N}])/iu;
 const FIELD = new RegExp(String.raw`^(class|predicted|text)\s*[:=]\s*${NAME}`, "i");
+const TANGLED = new RegExp(
+  String.raw`^(?:untangled\s+at\s+${NAME}|(tangled\s+again|never\s+untangled)(?![\p{L}\p{N}]))`,
+  "iu",
+);
 const SAMPLE = /^#(\d+)/;
 const WORD = /^("[^"]*"|[^\s,;]+)/;
 const BETWEEN = /^(?:[\s,;]+|and(?=[\s,;]|$))+/i;
@@ -29,7 +37,8 @@ export const EXAMPLES = ["wrong", "NH < 0.5", "wrong and confidence > 0.9", "mov
 
 /**
  * The points that meet every condition: "wrong", "NH < 0.5", "confidence > 0.9", "predicted: cat",
- * "moved > 0.3 between fc1 and conv2", "#17", or words of their class or text.
+ * "moved > 0.3 between fc1 and conv2", "#17", a condition on a column of the metadata, or words of
+ * their class or text.
  */
 export function search(study: Study, place: Place, query: string): Found {
   const tests: Test[] = [];
@@ -53,22 +62,23 @@ export function search(study: Study, place: Place, query: string): Found {
   return { points };
 }
 
-/** What a query names and the page does not have. */
-class Unknown extends Error {}
-
 function next(study: Study, place: Place, text: string): { test: Test; length: number } {
   const kinds: [RegExp, (found: RegExpExecArray) => Test][] = [
     [MOVED, (found) => moved(study, place, found)],
     [MEASURED, (found) => measured(study, place, found)],
+    [TANGLED, (found) => tangled(study, place, found)],
     [FLAG, (found) => flagged(study, place, found)],
     [FIELD, (found) => inField(study, place, found)],
     [SAMPLE, (found) => (point) => study.sampleOf(point) === Number(found[1])],
-    [WORD, (found) => worded(study, bare(found[1] ?? ""))],
   ];
   for (const [pattern, make] of kinds) {
     const found = pattern.exec(text);
     if (found) return { test: make(found), length: found[0].length };
   }
+  const column = columnTest(study, text);
+  if (column) return column;
+  const word = WORD.exec(text);
+  if (word) return { test: worded(study, bare(word[1] ?? "")), length: word[0].length };
   // A separator alone.
   return { test: () => true, length: 1 };
 }
@@ -108,6 +118,21 @@ function flagged(study: Study, place: Place, [, flag = ""]: RegExpExecArray): Te
     study.isLabeled(point) && (predictions[point] === study.labels[point]) === (what === "correct");
 }
 
+/** From which layer on a point is with its class, or that it is not at the last. */
+function tangled(study: Study, place: Place, [, name, flag]: RegExpExecArray): Test {
+  const found = untangling(study, place);
+  if (!found) throw new Unknown("The neighbors of points are not known at several layers here.");
+  const { layers, since, again } = found;
+  const labeled = (point: number) => study.isLabeled(point);
+  if (flag?.toLowerCase().startsWith("tangled"))
+    return (point) => labeled(point) && again[point] === 1;
+  if (flag) return (point) => labeled(point) && since[point] === -1 && again[point] === 0;
+  const layer = named(study, place, name ?? "");
+  const at = layers.indexOf(ownLayer(study, { ...place, layer }));
+  if (at < 0) throw new Unknown(`Neighbors are not known at ${bare(name ?? "")}.`);
+  return (point) => labeled(point) && since[point] === at;
+}
+
 function inField(study: Study, place: Place, found: RegExpExecArray): Test {
   const [, field = "", name = ""] = found;
   const wanted = bare(name).toLocaleLowerCase();
@@ -128,13 +153,15 @@ function worded(study: Study, word: string): Test {
   const wanted = word.toLocaleLowerCase();
   const classes = classesOf(study, wanted);
   const { snippets } = study.payload;
-  if (!classes.size && !snippets)
+  const other = columnWord(study, wanted);
+  if (!classes.size && !snippets && !other)
     throw new Unknown(
       `There is no class “${word}”. Try ${EXAMPLES.map((e) => `“${e}”`).join(", ")}.`,
     );
   return (point) =>
     classes.has(study.labels[point] as number) ||
-    (snippets?.[point] ?? "").toLocaleLowerCase().includes(wanted);
+    (snippets?.[point] ?? "").toLocaleLowerCase().includes(wanted) ||
+    (other?.(point) ?? false);
 }
 
 /** The class of this name, or else all whose names hold it. */

@@ -1,9 +1,12 @@
+import { type Decisions, settleDecisions } from "../data/decisions.ts";
 import type { Measure, Score } from "../data/payload.ts";
 import type { Place, Study } from "../data/study.ts";
 
 export const COLORS = ["class", "prediction", "hit", "correct"] as const;
 export const OVERLAYS = ["hulls", "peeled", "ellipses", "contours"] as const;
-export type Color = (typeof COLORS)[number];
+export type OwnColor = (typeof COLORS)[number];
+/** A column of the metadata has an at sign before its name. */
+export type Color = OwnColor | `@${string}`;
 export type Overlay = (typeof OVERLAYS)[number];
 
 export type Zoom = [scale: number, x: number, y: number];
@@ -19,10 +22,16 @@ export interface ViewState extends Place {
   overlays: Overlay[];
   /** Whether the classes are named on the map. */
   names: boolean;
+  /** Whether the way of the held and selected points over the layers is drawn. */
+  trails: boolean;
   /** The only classes shown; null for all. */
   classes: number[] | null;
   /** Sample indices, ascending. */
   selection: number[];
+  /** The only points shown: sample indices, ascending; none for all. */
+  only: number[];
+  /** What these were found by, in words; "" for nothing. */
+  onlyBy: string;
   /** The point whose details stay open. */
   focus: number | null;
   /** Names of the measures drawn as curves. */
@@ -33,10 +42,12 @@ export interface ViewState extends Place {
   find: string;
   /** Another selection, to which this one is compared: sample indices, ascending. */
   against: number[];
-  /** Whether shares are drawn by the logarithm of what they lack of 1. */
-  errors: boolean;
+  /** Whether shares are drawn by the logarithm of what they lack of 1; null where they are near 1. */
+  errors: boolean | null;
   /** How near one looks, and how far the middle of the map is moved; null for the whole map. */
   zoom: Zoom | null;
+  /** What a person says of labels, by point. */
+  decisions: Decisions;
   /** Only the map and its sliders are shown, as in a frame of another page. */
   bare: boolean;
 }
@@ -84,15 +95,19 @@ export function initialState(study: Study): ViewState {
     // Of very many points the contours tell what the dots hide.
     overlays: study.drawn && !study.values ? ["contours"] : [],
     names: true,
+    trails: false,
     classes: null,
     selection: [],
+    only: [],
+    onlyBy: "",
     focus: null,
     measures: defaultMeasures(study),
     worst: null,
     find: "",
     against: [],
-    errors: false,
+    errors: null,
     zoom: null,
+    decisions: {},
     bare: false,
   });
 }
@@ -107,11 +122,13 @@ export function settle(study: Study, wanted: ViewState): ViewState {
   return {
     ...place,
     other: other && settlePlace(study, other),
-    color: colors(study, place.model).includes(wanted.color) ? wanted.color : "class",
+    color: isKnown(study, place.model, wanted.color) ? wanted.color : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
+    trails: wanted.trails,
     classes: classes && classes.length > 0 && classes.length < names ? classes : null,
     selection: indices(wanted.selection, study.n),
+    ...settleOnly(study, wanted),
     focus: within(wanted.focus, study.n),
     measures: [...new Set(wanted.measures)].filter((name) => known.has(name)),
     worst: within(wanted.worst, study.classNames.length),
@@ -119,8 +136,27 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     against: indices(wanted.against, study.n),
     errors: wanted.errors,
     zoom: settleZoom(wanted.zoom),
+    decisions: settleDecisions(study, wanted.decisions),
     bare: wanted.bare,
   };
+}
+
+/** The name of the column that a color is of; null for other colors. */
+export function columnIn(color: Color): string | null {
+  return color.startsWith("@") ? color.slice(1) : null;
+}
+
+function isKnown(study: Study, model: number, color: Color): boolean {
+  const column = columnIn(color);
+  if (column !== null) return study.columns.some(({ name }) => name === column);
+  return colors(study, model).includes(color as OwnColor);
+}
+
+/** Of all points no filter is left. */
+function settleOnly(study: Study, wanted: ViewState): Pick<ViewState, "only" | "onlyBy"> {
+  const only = indices(wanted.only, study.n);
+  if (!only.length || only.length === study.n) return { only: [], onlyBy: "" };
+  return { only, onlyBy: wanted.onlyBy.slice(0, LONGEST) };
 }
 
 /** A view in which something can be seen; null for that of the whole map. */
@@ -145,7 +181,7 @@ function settlePlace(study: Study, wanted: Place): Place {
 }
 
 /** The colorings there is data for, at any epoch. */
-export function colors(study: Study, model: number): Color[] {
+export function colors(study: Study, model: number): OwnColor[] {
   const epochs = [null, ...Array(study.epochs(model)).keys()];
   const predicted = epochs.some((epoch) => study.predictions({ model, epoch }));
   const hits = epochs.some((epoch) =>
@@ -165,6 +201,13 @@ function within(value: number | null, length: number): number | null {
 }
 
 function indices(values: number[], length: number): number[] {
+  const ascends = (value: number, at: number) =>
+    Number.isInteger(value) &&
+    value >= 0 &&
+    value < length &&
+    (at === 0 || value > (values[at - 1] as number));
+  // The same list tells that nothing changed.
+  if (values.every(ascends)) return values;
   const valid = values.filter((value) => Number.isInteger(value) && value >= 0 && value < length);
   return [...new Set(valid)].sort((a, b) => a - b);
 }

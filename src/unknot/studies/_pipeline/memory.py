@@ -29,7 +29,9 @@ def in_memory(found: Study) -> Study:
         key: replace(
             other,
             layers={
-                name: layers[name].with_scores(each.scores, each.influences)
+                name: layers[name].with_scores(
+                    each.scores, each.influences, other_maps=each.other_maps
+                )
                 for name, each in other.items()
             },
             epochs=epochs and {epoch: at.other_labelings[key] for epoch, at in epochs.items()},

@@ -29,6 +29,7 @@ from .layers import layers_of, study_layers
 from .measuring import HEADS
 from .memory import in_memory
 from .metadata import store_metadata, take_metadata
+from .own_maps import OwnMaps, add_maps, check_layers, take_maps
 from .plan import Plan, plan_of, prepare_model
 from .progress import stage_callbacks
 from .settings import StudySettings
@@ -64,6 +65,8 @@ def study(
     keep_points: bool = True,
     snippets: Sequence[str] | None = None,
     metadata: Any = None,
+    maps: Any = None,
+    mapper: Any = None,
     class_names: Any = None,
     ignore_labels: Any = IGNORED,
     label_kind: Any = None,
@@ -157,6 +160,14 @@ def study(
         What else is known of each sample, by column: numbers, booleans, dates, or text, of which
         few different ones are categories (at most 1,000, and half of the samples). NaN, None, NA,
         NaT and masked values are missing. It is stored with the study, and changes no score.
+    maps : mapping of str to mapping of str to array-like (n_samples, 2), default=None
+        Your own maps of layers, by their name and layer: ``{"UMAP": {"fc1": map_}}``. They are
+        stored as they are and measured as t-SNE's are; `Study.with_map` shows them, and the page
+        switches between them.
+    mapper : estimator or mapping of str to estimator, default=None
+        What else maps each layer: anything with ``fit_transform``, such as ``umap.UMAP()`` or
+        ``pacmap.PaCMAP()``, called by its class unless a name is given. A copy of it is fitted to
+        each layer, and its map turned as the one before; distances stay. Set its seed.
     class_names : sequence of str, or mapping of labels to str, default=None
         The name of each class, in the order of the model's outputs: then predictions and accuracy
         are known for labels of any kind. Labels 0..C-1 number the outputs, and need no names.
@@ -309,6 +320,7 @@ def study(
     else:
         taken = take_data(data, snippets, reading).sample(max_samples, random_state)
     columns = take_metadata(metadata, taken)
+    own_maps = take_maps(maps, mapper, taken)
     check_untrained(untrained)
     fitted, notes = settings.fitted(len(taken.labels))
     adapter = find_adapter(model if large is not None else taken.rows_of(model))
@@ -353,6 +365,7 @@ def study(
                 extraction,
                 notes,
                 columns,
+                own_maps,
                 untrained=untrained,
                 keep_points=keep_points,
                 large=large,
@@ -376,6 +389,7 @@ def _run(
     extraction: dict[str, Any],
     notes: tuple[str, ...],
     columns: dict[str, MetadataColumn],
+    own_maps: OwnMaps,
     *,
     untrained: Any,
     keep_points: bool,
@@ -387,6 +401,7 @@ def _run(
     paths |= store_metadata(stages, columns)
     extracted = extract_layers(stages, adapter, data, data_part, extraction)
     records, sources = layers_of(extracted, data_part, len(data.labels))
+    check_layers(own_maps, records)
     if HEADS & set(stages.settings.measures):
         answered = extracted.answers[next(iter(data.labelings))]
         stages.head = find_head(stages, adapter, records, sources, answered)
@@ -414,6 +429,8 @@ def _run(
             ),
         )
     studied, scored = study_layers(stages, "", records, sources, data.labelings, beside=control)
+    studied, remarks = add_maps(stages, own_maps, studied, sources, data.labelings)
+    notes = (*notes, *remarks)
     controls: dict[str, dict[str, dict[str, str]]] = {}
     how: str | None = None
     if scored is not None and scored.files is None:

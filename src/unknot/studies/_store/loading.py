@@ -18,6 +18,7 @@ from ..._io.typed_json import check_types
 from ..._typing import Array
 from .._density import read_density
 from .._layer import LayerStudy
+from .._own_maps import OwnMap
 from .._study import ONLY, Study
 from .format import (
     MANIFEST,
@@ -183,7 +184,11 @@ def _labeled(folder: Path, study: Study, moment: MomentRecord, record: LabelingR
         scores = None if path is None else _scores(folder, path, n_classes)
         influences = stored.other_influences.get(record.name)
         read = None if influences is None else partial(_influences, folder, influences)
-        layers[stored.name] = study.layers[stored.name].with_scores(scores, read_influences=read)
+        layers[stored.name] = study.layers[stored.name].with_scores(
+            scores,
+            read_influences=read,
+            other_maps=_other_maps(folder, stored, n_classes, record.name),
+        )
     epochs = study.epochs
     return replace(
         study,
@@ -222,6 +227,7 @@ def _layer(folder: Path, record: LayerRecord, n_classes: int) -> LayerStudy:
         notes=record.notes,
         reduction=record.reduction,
         density=None if record.density is None else read_density(folder, record.density),
+        other_maps=_other_maps(folder, record, n_classes),
     )
     graph = record.graph
     readers: dict[str, Callable[[], Any]] = {}
@@ -231,6 +237,27 @@ def _layer(folder: Path, record: LayerRecord, n_classes: int) -> LayerStudy:
     if record.influences is not None:
         readers["influences"] = partial(_influences, folder, record.influences)
     return layer.stored_in(folder, readers)
+
+
+def _other_maps(
+    folder: Path, record: LayerRecord, n_classes: int, labeling: str = ""
+) -> dict[str, OwnMap]:
+    """Read the maps beside t-SNE's, with the scores of a labeling; the first has an empty name."""
+    found = {}
+    for name, stored in record.other_maps.items():
+        path, influences = stored.scores.get(labeling), stored.influences.get(labeling)
+        try:
+            found[name] = OwnMap(
+                read_zarr(folder, stored.map),
+                None if path is None else _scores(folder, path, n_classes),
+                {} if influences is None else _influences(folder, influences),
+                stored.kl_divergence,
+            )
+        except StudyError:
+            raise
+        except ValueError as error:
+            raise damaged(folder, stored.map, error) from error
+    return found
 
 
 def _influences(folder: Path, record: InfluenceRecord) -> dict[str, Array]:

@@ -98,6 +98,42 @@ class DensityRecord:
 
 
 @dataclass(frozen=True)
+class MapRecord:
+    """Where a map beside t-SNE's lies, with its scores.
+
+    Attributes
+    ----------
+    map : str
+        The array, relative to the study's folder, as all paths are: float32 (n_samples, 2).
+    scores : dict of str to str
+        The scores' path for each labeling; the first one's under an empty name.
+    influences : dict of str to InfluenceRecord
+        The same of the influences.
+    kl_divergence : float or None
+    """
+
+    map: str
+    scores: dict[str, str] = field(default_factory=dict)
+    influences: dict[str, InfluenceRecord] = field(default_factory=dict)
+    kl_divergence: float | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain values, as JSON has them."""
+        known = {labeling: each.to_json() for labeling, each in self.influences.items()}
+        return {**_fields_of(self), "influences": known}
+
+    @classmethod
+    def from_json(cls, values: Mapping[str, Any]) -> MapRecord:
+        """Build a record from what `to_json` returned; further keys are ignored."""
+        known = _known(cls, values)
+        influences = {
+            labeling: InfluenceRecord.from_json(each)
+            for labeling, each in known["influences"].items()
+        }
+        return cls(**{**known, "influences": influences})
+
+
+@dataclass(frozen=True)
 class LayerRecord:
     """One layer of a study: what it is, and where its results lie.
 
@@ -122,6 +158,8 @@ class LayerRecord:
     influences : InfluenceRecord or None
     other_influences : dict of str to InfluenceRecord
         Those of each further labeling.
+    other_maps : dict of str to MapRecord
+        Maps by other methods than t-SNE.
     """
 
     name: str
@@ -139,6 +177,7 @@ class LayerRecord:
     influences: InfluenceRecord | None = None
     other_influences: dict[str, InfluenceRecord] = field(default_factory=dict)
     density: DensityRecord | None = None
+    other_maps: dict[str, MapRecord] = field(default_factory=dict)
 
     def viewed_as(self, view: LayerRecord) -> LayerRecord:
         """Return the record of a view of this layer: its own description, these results."""
@@ -153,6 +192,7 @@ class LayerRecord:
             influences=self.influences,
             other_influences=self.other_influences,
             density=self.density,
+            other_maps=self.other_maps,
         )
 
     def to_json(self) -> dict[str, Any]:
@@ -165,7 +205,10 @@ class LayerRecord:
             labeling: record.to_json() for labeling, record in self.other_influences.items()
         }
         values["density"] = None if self.density is None else self.density.to_json()
-        return _without_empty(values, "other_scores", "influences", "other_influences", "density")
+        values["other_maps"] = {name: each.to_json() for name, each in self.other_maps.items()}
+        return _without_empty(
+            values, "other_scores", "influences", "other_influences", "density", "other_maps"
+        )
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> LayerRecord:
@@ -192,6 +235,10 @@ class LayerRecord:
                 "other_influences": {
                     labeling: InfluenceRecord.from_json(record)
                     for labeling, record in known.get("other_influences", {}).items()
+                },
+                "other_maps": {
+                    name: MapRecord.from_json(record)
+                    for name, record in known.get("other_maps", {}).items()
                 },
             }
         )
@@ -454,7 +501,7 @@ def _fields_of(record: Any) -> dict[str, Any]:
 
 # Added after the first release of the format: absent where there is nothing to say.
 _OPTIONAL: Final = frozenset(
-    {"other_scores", "influences", "other_influences", "labelings", "density"}
+    {"other_scores", "influences", "other_influences", "density", "other_maps", "labelings"}
 )
 
 

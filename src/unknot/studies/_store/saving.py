@@ -16,6 +16,7 @@ from ..._io.folders import claim, inside
 from ..._io.lock import locked
 from ..._typing import Array
 from .._influences import known_influences, of_all_samples
+from .._own_maps import TSNE, OwnMap
 from .._study import Study
 from .format import (
     MANIFEST,
@@ -35,6 +36,7 @@ from .records import (
     LabelingRecord,
     LayerRecord,
     Manifest,
+    MapRecord,
     MomentRecord,
     version_for,
 )
@@ -48,6 +50,11 @@ else:
 def save_study(study: Study, folder: str | os.PathLike[str]) -> None:
     """Save a study; as `Study.save`."""
     path = Path(folder)
+    if study.map_name != TSNE:
+        raise ValueError(
+            f"this is the study with its maps by {study.map_name}; save the study that it was made "
+            "from, which has all maps"
+        )
     with writing(path):
         _save(study, path)
 
@@ -267,6 +274,14 @@ def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
         if (scores := other.layers[key].scores) is not None
     }
 
+    own_maps = {
+        name: (
+            own_map,
+            {suffix: each.layers[key].other_maps[name] for suffix, each in _numbered(study)},
+        )
+        for name, own_map in layer.other_maps.items()
+    }
+
     def write(folder: Path) -> dict[str, Any]:
         if layer.points is not None:
             write_zarr(folder / "points", layer.points)
@@ -280,6 +295,12 @@ def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
             write_scores(folder / f"scores-{number}.json", scores)
         for suffix, known in influences.items():
             write_influences(folder / f"influences{suffix}", known)
+        for number, (own_map, of_it) in enumerate(own_maps.values()):
+            write_zarr(folder / f"map-{number}", own_map.map)
+            for suffix, own in of_it.items():
+                if own.scores is not None:
+                    write_scores(folder / f"map-{number}-scores{suffix}.json", own.scores)
+                write_influences(folder / f"map-{number}-influences{suffix}", own.influences)
         return {} if graph is None else write_graph(folder / "graph", graph)
 
     written = part(name, write)
@@ -314,7 +335,25 @@ def _write_layer(study: Study, key: str, part: Any, name: str) -> LayerRecord:
             layer.density.n_samples,
             layer.density.placed,
         ),
+        other_maps={
+            name: _map_record(f"{path}/map-{number}", of_it, suffixes)
+            for number, (name, (_, of_it)) in enumerate(own_maps.items())
+        },
     )
+
+
+def _map_record(path: str, maps: Mapping[str, OwnMap], suffixes: Mapping[str, str]) -> MapRecord:
+    """Return the record of a map; of each labeling the map with its scores is given by suffix."""
+    scores: dict[str, str] = {}
+    influences: dict[str, InfluenceRecord] = {}
+    for labeling, suffix in suffixes.items():
+        own = maps[suffix]
+        under = labeling if suffix else ""
+        if own.scores is not None:
+            scores[under] = f"{path}-scores{suffix}.json"
+        if own.influences:
+            influences[under] = InfluenceRecord(f"{path}-influences{suffix}", tuple(own.influences))
+    return MapRecord(path, scores, influences, maps[""].kl_divergence)
 
 
 def _reads_from(study: Study, folder: Path) -> bool:
