@@ -164,7 +164,7 @@ def test_a_folder_is_no_file(study, tmp_path):
 
 def test_the_program_and_its_style_are_small():
     sizes = [_page.static_path(name).stat().st_size for name in ("unknot.js", "unknot.css")]
-    assert sum(sizes) <= 700_000
+    assert sum(sizes) <= 800_000
 
 
 def test_a_title_can_be_given(study, tmp_path):

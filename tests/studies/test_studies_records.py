@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from unknot.studies._store.records import GraphRecord, LayerRecord, Manifest, MomentRecord
+from unknot.studies._store.layer_records import GraphRecord, LayerRecord
+from unknot.studies._store.records import Manifest, MomentRecord
 
 STORED = Path(__file__).parent / "data" / "study-1" / "study.json"
 LAYER = LayerRecord(

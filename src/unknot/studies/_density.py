@@ -9,7 +9,7 @@ import numpy as np
 
 from .._typing import Array
 from ._store.format import damaged, read_zarr
-from ._store.records import DensityRecord
+from ._store.layer_records import DensityRecord
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -11,7 +11,7 @@ from typing import Any
 
 from ..._io.cache import Part, Parts
 from .._store.format import PARTS
-from .._store.records import LayerRecord
+from .._store.layer_records import LayerRecord
 from .._store.saving import write_scores
 from .extraction import deciding
 from .labeling import Labeling

@@ -13,7 +13,7 @@ import numpy as np
 
 from ..._io.cache import Part
 from .._store.format import PARTS, read_zarr, write_zarr
-from .._store.records import LayerRecord
+from .._store.layer_records import LayerRecord
 from .data import StudyData
 from .labeling import Labeling
 from .models import answers, model_names_of

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..._typing import Array
 from .._store.format import open_zarr
-from .._store.records import LayerRecord
+from .._store.layer_records import LayerRecord
 from .extraction import AnswerRecord
 from .stages import Source, Stages
 

@@ -24,7 +24,7 @@ from ..._io.shared_store import SharedStore
 from ..._io.stored_points import opened
 from ..._typing import Array
 from .._store.format import PARTS, open_zarr, read_zarr, write_zarr
-from .._store.records import DensityRecord, LayerRecord
+from .._store.layer_records import DensityRecord, LayerRecord
 from .._store.saving import write_scores
 from .extraction import Extracted, deciding
 from .large_data import AllSamples, StoredRows, exact_float32, identity_of, place_rows

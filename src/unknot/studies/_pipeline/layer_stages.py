@@ -12,7 +12,7 @@ from ..._io.cache import Part
 from ..._parallel.lanes import Promise
 from .._influences import of_all_samples, of_scores
 from .._store.format import PARTS, read_graph, read_zarr, write_graph, write_zarr
-from .._store.records import GraphRecord, InfluenceRecord, LayerRecord
+from .._store.layer_records import GraphRecord, InfluenceRecord, LayerRecord
 from .._store.saving import write_influences, write_scores
 from .labeling import Labeling
 from .measuring import measure_labeled

@@ -10,7 +10,7 @@ from ..._io.cache import Part, Parts
 from ..._parallel.lanes import Promise, run_programs
 from ..._parallel.n_jobs import resolve_n_jobs
 from .._store.format import PARTS
-from .._store.records import LayerRecord
+from .._store.layer_records import LayerRecord
 from .extraction import Extracted, ExtractedLayer
 from .labeling import Labeling
 from .layer_stages import LayerJob, study_layer

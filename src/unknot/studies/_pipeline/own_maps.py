@@ -17,7 +17,7 @@ from ..._validation.preprocessing import identity_of
 from .._influences import of_all_samples, of_scores
 from .._own_maps import TSNE
 from .._store.format import PARTS, read_graph, read_zarr, write_zarr
-from .._store.records import InfluenceRecord, LayerRecord, MapRecord
+from .._store.layer_records import InfluenceRecord, LayerRecord, MapRecord
 from .._store.saving import write_influences, write_scores
 from .data import StudyData
 from .labeling import Labeling

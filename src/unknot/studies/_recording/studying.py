@@ -15,7 +15,8 @@ from .._pipeline.labelings import other_labelings, version_of
 from .._pipeline.layers import layers_of, study_layers
 from .._pipeline.stages import Stages, Steps
 from .._pipeline.versions import versions
-from .._store.records import LayerRecord, Manifest, MomentRecord
+from .._store.layer_records import LayerRecord
+from .._store.records import Manifest, MomentRecord
 from .captures import Capture
 
 BEFORE = "epoch 0"

@@ -24,7 +24,7 @@ import numpy as np
 
 from ..._io.folders import inside, is_link, read_regular
 from ..._typing import Array
-from .records import GraphRecord
+from .layer_records import GraphRecord
 
 if TYPE_CHECKING:
     from ...neighbors import NeighborGraph

@@ -31,16 +31,9 @@ from .format import (
     read_json,
     read_zarr,
 )
+from .layer_records import InfluenceRecord, LayerRecord
 from .metadata import read_columns
-from .records import (
-    FORMAT,
-    VERSION,
-    InfluenceRecord,
-    LabelingRecord,
-    LayerRecord,
-    Manifest,
-    MomentRecord,
-)
+from .records import FORMAT, VERSION, LabelingRecord, Manifest, MomentRecord
 
 if TYPE_CHECKING:
     from ...metrics import Scores

@@ -27,19 +27,9 @@ from .format import (
     write_graph,
     write_zarr,
 )
+from .layer_records import DensityRecord, GraphRecord, InfluenceRecord, LayerRecord, MapRecord
 from .metadata import records_of, write_columns
-from .records import (
-    FORMAT,
-    DensityRecord,
-    GraphRecord,
-    InfluenceRecord,
-    LabelingRecord,
-    LayerRecord,
-    Manifest,
-    MapRecord,
-    MomentRecord,
-    version_for,
-)
+from .records import FORMAT, LabelingRecord, Manifest, MomentRecord, version_for
 
 if TYPE_CHECKING:
     from ...metrics import Scores
