@@ -1,5 +1,7 @@
 """Labels judged on the page, taken back into the study."""
 
+import csv
+import io
 from dataclasses import replace
 
 import numpy as np
@@ -50,6 +52,17 @@ def test_what_is_right_changes_no_scores(study, tmp_path):
     assert found.metadata == {}
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_spreadsheets_may_separate_otherwise(study, tmp_path, delimiter):
+    lines = '0,0,cat,relabel,2,"o, ther",dark\r\n1,0,cat,right,0,cat,\r\n'
+    rows = csv.reader(io.StringIO(HEADER + lines))
+    text = io.StringIO()
+    csv.writer(text, delimiter=delimiter).writerows(rows)
+    found = study.apply_labels(written(tmp_path, text.getvalue(), header=""))
+    assert found.labels.tolist() == [2, 0, 1, 2, -1]
+    assert found.metadata["tag"].to_list()[0] == "dark"
+
+
 def test_tags_of_two_files_add_up(study, tmp_path):
     one = study.apply_labels(written(tmp_path, "0,0,cat,,,,dark\n1,0,cat,,,,old\n"))
     both = one.apply_labels(written(tmp_path, "1,0,cat,,,,new\n"))
@@ -82,6 +95,9 @@ def test_other_files_are_refused(study, tmp_path):
         study.apply_labels(written(tmp_path, "0,cat\n", header="sample,class\n"))
     with pytest.raises(FileNotFoundError):
         study.apply_labels(tmp_path / "none.csv")
+    (tmp_path / "latin.csv").write_bytes(HEADER.encode() + b"0,0,cat,,,,caf\xe9\n")
+    with pytest.raises(ValueError, match=r"latin.csv is not in UTF-8: save it as CSV UTF-8"):
+        study.apply_labels(tmp_path / "latin.csv")
     numbers = replace(
         study, labels=np.full(5, -1), class_names=(), targets=np.arange(5.0), predictions=None
     )

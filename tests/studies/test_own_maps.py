@@ -195,6 +195,17 @@ def test_bad_maps_are_refused(case):
         study_of(**{"mapper": None, **arguments})
 
 
+class Failing:
+    def fit_transform(self, points):
+        raise RuntimeError("out of order")
+
+
+def test_what_a_mapper_raises_names_it_and_the_layer():
+    with pytest.raises(RuntimeError, match="out of order") as raised:
+        study_of(mapper=Failing())
+    assert raised.value.__notes__ == ["raised by mapper 'Failing' at layer 'inputs'"]
+
+
 def test_there_is_no_map_of_another_name(study):
     with pytest.raises(ValueError, match=r"maps by t-SNE, .*; got 'UMAP'"):
         study.with_map("UMAP")

@@ -35,6 +35,12 @@ def test_layers_of_another_length_are_refused_before_samples_are_drawn(n_samples
         recorder.capture(layers, 1)
 
 
+@pytest.mark.parametrize("n_samples", [0, -1, True])
+def test_a_wrong_number_of_samples_is_named(n_samples):
+    with pytest.raises(ValueError, match=r"max_samples must be an integer from \d .*; got"):
+        unknot.study({"fc1": INPUTS}, (INPUTS, LABELS), max_samples=n_samples, **QUICK)
+
+
 def test_a_recorder_draws_the_same_samples_of_layers():
     recorder = EpochRecorder(
         (INPUTS, LABELS), max_samples=40, measures="neighborhood_hit", max_iter=250, progress=False

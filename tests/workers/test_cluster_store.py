@@ -399,7 +399,7 @@ def test_a_store_that_cannot_be_made_is_said(points, labels, tmp_path):
             store=tmp_path / "file" / "store",
             **OPTIONS,
         )
-    for where, kind in ((3, TypeError), ("ftp://bucket", ValueError)):
+    for where, kind in ((3, TypeError), ("ftp://bucket", ValueError), ("", ValueError)):
         with pytest.raises(kind, match="store must be"):
             shared_store.SharedStore.of(where)
 

@@ -7,4 +7,5 @@ from .partitions import Records as Records
 from .partitions import finish_stage as finish_stage
 from .partitions import partitions_of as partitions_of
 from .partitions import require_finite_rows as require_finite_rows
+from .workers import ExecutorWorkers as ExecutorWorkers
 from .workers import workers_of as workers_of

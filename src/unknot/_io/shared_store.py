@@ -54,6 +54,8 @@ class SharedStore:
                 "store must be the path of a folder that all workers see, or an address; "
                 f"got {where!r}"
             )
+        if not str(where):
+            raise ValueError("store must be the path of a folder, or an address; got ''")
         if "://" in str(where):
             from .object_store import ObjectStore
 

@@ -8,6 +8,7 @@ import numpy as np
 from .._sampling import draw_stratified
 from .._typing import Array, Float32, Int64, Labels, Shaped
 from .._validation.arrays import on_host
+from .._validation.numbers import is_integer
 
 
 class DatasetError(ValueError):
@@ -232,12 +233,14 @@ class Dataset:
         return self.train.n_classes
 
 
-def stratified_indices(labels: Labels, n: int, random_state: int | None) -> Int64[Array, " drawn"]:
+def stratified_indices(
+    labels: Labels, n: int, random_state: int | None, name: str = "n"
+) -> Int64[Array, " drawn"]:
     """Draw n sorted indices; classes keep their proportions, and at least one sample each."""
     classes, codes, counts = np.unique(labels, return_inverse=True, return_counts=True)
-    if not isinstance(n, int | np.integer) or not len(classes) <= n <= len(labels):
+    if not is_integer(n) or not len(classes) <= n <= len(labels):
         raise ValueError(
-            f"n must be an integer from {len(classes)} (one of each class) to {len(labels)} "
+            f"{name} must be an integer from {len(classes)} (one of each class) to {len(labels)} "
             f"(all samples); got {n!r}"
         )
     return draw_stratified(codes, _proportional_counts(counts, int(n)), random_state)

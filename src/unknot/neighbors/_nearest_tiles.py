@@ -10,28 +10,23 @@ the points, on this machine or on workers; the results are the same bytes on bot
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
-from .._cluster import workers_of
 from .._io.atomic import write_array
 from .._io.stored_points import StoredPoints
-from .._parallel.lanes import Task, Workers, run_programs
-from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32, Int64
 from ._approximate import MEASURED, SAMPLE_PER_CELL, cell_centers, nearest_center
 from ._axes import Axes, Coordinates
-from ._blocks import checked_distinct, fit_axes
-from ._duplicates import Distinct
+from ._blocks import fit_axes
 from ._exact import SLACK
-from ._graph import NeighborGraph
-from ._strips import cut, update_queries, working_place, written
+from ._strips import Job, cut, update_queries, written
 from ._tiles import TILE, KNearest, TilePair, Tiles
 
 # The share of true neighbors to be found.
@@ -95,55 +90,29 @@ class _Chosen:
     kth: Float32[Array, " chosen"]
 
 
-def graph_of_nearest_tiles(
-    points: StoredPoints,
-    k: int,
-    *,
-    executor: Any = None,
-    client: Any = None,
-    store: Any = None,
-    store_options: Mapping[str, Any] | None = None,
-    n_jobs: int | None = None,
-) -> NeighborGraph:
-    """Find most of the k nearest neighbors of points on disk, and measure the recall.
+def find_by_nearest_tiles(
+    job: Job,
+) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"], float]:
+    """Find most of the k nearest neighbors of each distinct point; the store is a folder.
 
-    Raises
-    ------
-    ValueError
-        As `graph_of_stored`, or if the store is an object store.
-    ClusterError
-        If workers do not answer, do not see the folder or the points, or die.
+    Returns
+    -------
+    indices, distances : ndarrays of shape (n_distinct, k)
+    recall : float
+        The share of the true neighbors found, measured on 500 points.
     """
-    with (
-        working_place(store, store_options) as (shared, home),
-        workers_of(executor, client, n_jobs) as workers,
-    ):
-        if shared.is_remote:
-            raise ValueError(
-                f"store must be a folder that all workers see, for exact=False; got {store!r}. "
-                "Pass exact=True, or a folder"
-            )
-        if workers is not None:
-            workers.check(shared.path, "store")
-        folder = shared.path / home
-        folder.mkdir()
-        kept, group, keys = checked_distinct(points)
-        k_distinct = min(k, len(kept) - 1)
-        distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
-        if not k_distinct:
-            nothing = np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32)
-            return NeighborGraph(*distinct.expand(*nothing, k), "euclidean")
-        # A strip, another and their coordinates are in memory at once.
-        most = points.rows_in(points.max_memory // 6)
-        with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-            axes = fit_axes(points, kept, team)
-            strips = cut(len(kept), min(most, max(LEAST_TILES * TILE, len(kept) // STRIPS)), 1)
-            centers = _centers(points, kept, axes, CELLS_PER_STRIP * len(strips), team)
-        plan = _Plan(points, folder, k_distinct, axes, cut(len(kept), most, 1), centers, strips)
-        plan.save(kept=kept, keys=keys)
-        found = _search(plan, partial(_run, plan, n_jobs, workers))
-        indices, distances, recall = found
-    return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean", recall)
+    n = len(job.kept)
+    # A strip, another and their coordinates are in memory at once.
+    most = job.points.rows_in(job.points.max_memory // 6)
+    strips = cut(n, min(most, max(LEAST_TILES * TILE, n // STRIPS)), 1)
+    with single_threaded_blas(), ThreadTeam(job.n_threads) as team:
+        axes = fit_axes(job.points, job.kept, team)
+        centers = _centers(job.points, job.kept, axes, CELLS_PER_STRIP * len(strips), team)
+    folder = job.store.path / job.home
+    folder.mkdir()
+    plan = _Plan(job.points, folder, job.k, axes, cut(n, most, 1), centers, strips)
+    plan.save(kept=job.kept, keys=job.keys)
+    return _search(plan, job)
 
 
 def _centers(
@@ -156,9 +125,13 @@ def _centers(
 
 
 def _search(
-    plan: _Plan, run: Callable[[Any, int, str], None]
+    plan: _Plan, job: Job
 ) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"], float]:
     """Run the steps; return the neighbors in the order of the distinct points, and the recall."""
+
+    def run(work: Callable[[int, int], None], count: int, label: str) -> None:
+        job.run(lambda number: f"{label}, {number + 1} of {count}", work, count)
+
     run(partial(_sort_part, plan), len(plan.parts), "sorting")
     counts = np.stack([plan.load("counts", part) for part in range(len(plan.parts))])
     plan.save(counts=counts)
@@ -187,27 +160,6 @@ def _search(
     limits = true.kth[measured]
     within = distances[order[places[measured]]] <= limits[:, None]
     return indices, distances, float(within.mean())
-
-
-def _run(
-    plan: _Plan,
-    n_jobs: int | None,
-    workers: Workers | None,
-    work: Callable[[int, int], None],
-    count: int,
-    label: str,
-) -> None:
-    """Run a task for each part or strip."""
-
-    def program(number: int) -> Generator[Task, Any, None]:
-        yield Task(
-            partial(work, number),
-            label=f"{label}, {number + 1} of {count}",
-            n_bytes=plan.points.max_memory // 3,
-        )
-
-    programs = [program(number) for number in range(count)]
-    run_programs(programs, resolve_n_jobs(n_jobs), 0, overlap=False, workers=workers)
 
 
 def _sort_part(plan: _Plan, number: int, n_threads: int) -> None:

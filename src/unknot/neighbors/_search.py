@@ -18,9 +18,11 @@ from .._validation.arrays import DENSE_BYTES, is_scipy_sparse
 from .._validation.numbers import is_integer
 from .._validation.points import as_points, converted, max_abs, origin_of, relative, subtract_row
 from .._validation.precision import warn_if_imprecise
-from . import _approximate, _blocks, _exact, _nearest_tiles, _sparse, _strips, _tree
+from . import _approximate, _blocks, _exact, _sparse, _tree
 from ._duplicates import Distinct, row_hashes
 from ._graph import NeighborGraph
+from ._nearest_tiles import find_by_nearest_tiles
+from ._strips import Find, find_by_strips, graph_by_tasks
 from ._ties import tie_keys
 
 METRICS = ("euclidean", "cosine")
@@ -83,9 +85,9 @@ def nearest_neighbors(
         The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
         True for a cluster on this machine.
     store : path or str, default=None
-        The folder for what workers read and write, which all of them must see; by default a
-        temporary one of this machine. Or the address of an object store, such as
-        ``"s3://bucket/prefix"``.
+        The folder for what tasks read and write, which all workers must see; by default a
+        temporary one of this machine. Or, with an exact search, the address of an object store,
+        such as ``"s3://bucket/prefix"``.
     store_options : mapping, optional
         Of an object store, as for `obstore.store.from_url`: ``endpoint``, credentials,
         ``client_options={"allow_http": True}``.
@@ -132,26 +134,40 @@ def nearest_neighbors(
     """
     n_threads = resolve_n_jobs(n_jobs)
     check_metric(metric)
-    workers = {
-        "executor": executor,
-        "client": client,
-        "store": store,
-        "store_options": store_options,
-    }
-    if elsewhere := (executor is not None or client not in (None, False)):
+    if store_options is not None and store is None:
+        raise ValueError("store_options are of an object store: pass its address as store=")
+    elsewhere = executor is not None or client not in (None, False)
+    if elsewhere:
         if not is_stored(points):
             raise ValueError(
                 "points must be on disk to be searched by workers: a Zarr or HDF5 array, or a "
                 f"numpy.memmap; got {type(points).__name__}"
             )
         points = StoredPoints(sendable(points), memory_of(max_memory))
-    elif store is not None:
-        raise ValueError("store is for workers: pass executor= or client= too")
+    elif store is not None and not (exact is False and is_stored(points)):
+        raise ValueError(
+            "store is for workers, or for exact=False with points on disk: pass executor= or "
+            "client= too"
+        )
+    if exact is False and "://" in str(store):
+        raise ValueError(
+            f"store must be a folder for exact=False; got {store!r}. Pass exact=True, or a folder "
+            "that all workers see"
+        )
     points = opened(points, max_memory)
     if isinstance(points, StoredPoints):
         k = _check_n_neighbors(n_neighbors, len(points))
-        found = {"n_jobs": n_jobs, **workers} if elsewhere else None
-        return _graph_of_stored(points, k, metric, n_threads, exact, found)
+        options = {
+            "executor": executor,
+            "client": client,
+            "store": store,
+            "store_options": store_options,
+            "n_jobs": n_jobs,
+        }
+        find = find_by_strips if elsewhere else None
+        if exact is False:
+            find = find_by_nearest_tiles
+        return _graph_of_stored(points, k, metric, find, options)
     space = SearchSpace.of(points, metric)
     k = _check_n_neighbors(n_neighbors, space.points.shape[0])
     return graph_of_points(space, k, n_threads, exact=exact)
@@ -307,22 +323,15 @@ def _pad_columns(points: Array, width: int) -> Array:
 
 
 def _graph_of_stored(
-    points: StoredPoints,
-    k: int,
-    metric: str,
-    n_threads: int,
-    exact: bool | None,
-    workers: dict[str, Any] | None,
+    points: StoredPoints, k: int, metric: str, find: Find | None, options: dict[str, Any]
 ) -> NeighborGraph:
+    """Find neighbors by tasks; without ``find`` in this process, exactly."""
     # Of unit vectors, |u - v|^2 / 2 is 1 - cos.
     compared = points if metric == "euclidean" else unit_stored(points)[0]
-    if exact is False:
-        options = {"n_jobs": n_threads} if workers is None else workers
-        graph = _nearest_tiles.graph_of_nearest_tiles(compared, k, **options)
-    elif workers is None:
-        graph = _blocks.graph_of_stored(compared, k, n_threads)
+    if find is None:
+        graph = _blocks.graph_of_stored(compared, k, resolve_n_jobs(options["n_jobs"]))
     else:
-        graph = _strips.graph_by_strips(compared, k, **workers)
+        graph = graph_by_tasks(compared, k, find, **options)
     if metric == "euclidean":
         return graph
     halves = np.square(graph.distances, dtype=np.float64) / 2

@@ -9,7 +9,7 @@ order in which points are visited: the bytes are those of `_blocks`.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,7 +18,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._cluster import workers_of
+from .._cluster import ExecutorWorkers, workers_of
 from .._io.shared_store import SharedStore
 from .._io.stored_points import StoredPoints
 from .._io.temporary import TemporaryFolder
@@ -35,6 +35,108 @@ from ._tiles import KNearest, TilePair, Tiles
 
 # At least this many strips for each worker, so that none waits long for the last.
 STRIPS_PER_SLOT: Final = 2
+
+
+@dataclass(frozen=True, eq=False)
+class Job:
+    """What is searched, and where.
+
+    Attributes
+    ----------
+    points : StoredPoints
+    kept : array of int64 (n_distinct,)
+        The first row of each distinct point.
+    keys : array of uint64 (n_distinct,)
+    k : int
+        From 1 to n_distinct - 1.
+    store : SharedStore
+    home : str
+        A folder in it, for this search alone.
+    workers : Workers or None
+    n_threads : int
+    """
+
+    points: StoredPoints
+    kept: Array
+    keys: Array
+    k: int
+    store: SharedStore
+    home: str
+    workers: ExecutorWorkers | None
+    n_threads: int
+
+    def run(self, label: Callable[[int], str], work: Callable[[int, int], None], n: int) -> None:
+        """Run n tasks, which take their number and a number of threads."""
+
+        def program(number: int) -> Generator[Task, Any, None]:
+            yield Task(
+                partial(work, number), label=label(number), n_bytes=self.points.max_memory // 3
+            )
+
+        programs = [program(number) for number in range(n)]
+        run_programs(programs, self.n_threads, 0, overlap=False, workers=self.workers)
+
+
+# Returns indices and distances among the distinct points, and the recall.
+Find = Callable[[Job], tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"], float]]
+
+
+def graph_by_tasks(
+    points: StoredPoints,
+    k: int,
+    find: Find,
+    *,
+    executor: Any = None,
+    client: Any = None,
+    store: Any = None,
+    store_options: Mapping[str, Any] | None = None,
+    n_jobs: int | None = None,
+) -> NeighborGraph:
+    """Find the k nearest neighbors of points on disk by tasks, on workers if there are any.
+
+    Raises
+    ------
+    ValueError
+        As `graph_of_stored`.
+    ClusterError
+        If workers do not answer, do not see the folder or the points, or die.
+    """
+    with (
+        _working_place(store, store_options) as (shared, home),
+        workers_of(executor, client, n_jobs) as workers,
+    ):
+        if workers is not None and not shared.is_remote:
+            workers.check(shared.path, "store")
+        kept, group, keys = checked_distinct(points)
+        distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
+        k_distinct = min(k, len(kept) - 1)
+        if k_distinct:
+            job = Job(points, kept, keys, k_distinct, shared, home, workers, resolve_n_jobs(n_jobs))
+            indices, distances, recall = find(job)
+        else:
+            indices, distances = np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32)
+            recall = 1.0
+    return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean", recall)
+
+
+@contextmanager
+def _working_place(
+    store: Any, options: Mapping[str, Any] | None
+) -> Iterator[tuple[SharedStore, str]]:
+    """Yield a store and a folder in it, which is removed at the end.
+
+    That of a process that was killed is removed by the next search there; not in a bucket.
+    """
+    home = f"neighbors-{secrets.token_hex(8)}"
+    shared = None if store is None else SharedStore.of(store, dict(options or {}))
+    if shared is not None and shared.is_remote:
+        try:
+            yield shared, home
+        finally:
+            shared.remove(home)
+        return
+    with TemporaryFolder(None if shared is None else shared.path) as folder:
+        yield SharedStore.of(folder), home
 
 
 @dataclass(frozen=True)
@@ -63,74 +165,30 @@ class Search:
     strips: tuple[slice, ...]
 
 
-def graph_by_strips(
-    points: StoredPoints,
-    k: int,
-    *,
-    executor: Any = None,
-    client: Any = None,
-    store: Any = None,
-    store_options: Mapping[str, Any] | None = None,
-    n_jobs: int | None = None,
-) -> NeighborGraph:
-    """Find the k nearest neighbors of points on disk, exactly, on workers.
+def find_by_strips(
+    job: Job,
+) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"], float]:
+    """Find the k nearest neighbors of each distinct point, exactly."""
+    job.store.write_arrays(f"{job.home}/distinct.bin", kept=job.kept, keys=job.keys)
+    with single_threaded_blas(), ThreadTeam(job.n_threads) as team:
+        axes = fit_axes(job.points, job.kept, team)
+    n = len(job.kept)
+    slots = 1 if job.workers is None else job.workers.n_slots()
+    # A strip, a part and their coordinates are in memory at once.
+    most = job.points.rows_in(job.points.max_memory // 6)
+    parts, strips = cut(n, most, 1), cut(n, most, STRIPS_PER_SLOT * slots)
+    search = Search(job.points, job.store, job.home, job.k, axes, parts, strips)
 
-    Raises
-    ------
-    ValueError
-        As `graph_of_stored`.
-    ClusterError
-        If workers do not answer, do not see the folder or the points, or die.
-    """
-    with (
-        working_place(store, store_options) as (shared, home),
-        workers_of(executor, client, n_jobs) as workers,
-    ):
-        if workers is not None and not shared.is_remote:
-            workers.check(shared.path, "store")
-        kept, group, keys = checked_distinct(points)
-        k_distinct = min(k, len(kept) - 1)
-        distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
-        if not k_distinct:
-            nothing = np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32)
-            return NeighborGraph(*distinct.expand(*nothing, k), "euclidean")
-        shared.write_arrays(f"{home}/distinct.bin", kept=kept, keys=keys)
-        with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
-            axes = fit_axes(points, kept, team)
-        slots = 1 if workers is None else workers.n_slots()
-        # A strip, a part and their coordinates are in memory at once.
-        most = points.rows_in(points.max_memory // 6)
-        search = Search(
-            points,
-            shared,
-            home,
-            k_distinct,
-            axes,
-            cut(len(kept), most, 1),
-            cut(len(kept), most, STRIPS_PER_SLOT * slots),
-        )
-        run_programs(
-            [_program(search, number) for number in range(len(search.strips))],
-            resolve_n_jobs(n_jobs),
-            0,
-            overlap=False,
-            workers=workers,
-        )
-        indices = np.empty((len(kept), k_distinct), np.int32)
-        distances = np.empty((len(kept), k_distinct), np.float32)
-        for number, rows in enumerate(search.strips):
-            found = shared.read_arrays(f"{home}/strip-{number:06d}.bin")
-            indices[rows], distances[rows] = found["indices"], found["distances"]
-    return NeighborGraph(*distinct.expand(indices, distances, k), "euclidean")
+    def label(number: int) -> str:
+        return f"points {strips[number].start:,} to {strips[number].stop:,}: neighbors"
 
-
-def _program(search: Search, number: int) -> Generator[Task, Any, None]:
-    rows = search.strips[number]
-    yield Task(
-        partial(_search_strip, search, number),
-        label=f"points {rows.start:,} to {rows.stop:,}: neighbors",
-        n_bytes=search.points.max_memory // 3,
-    )
+    job.run(label, partial(_search_strip, search), len(strips))
+    indices = np.empty((n, job.k), np.int32)
+    distances = np.empty((n, job.k), np.float32)
+    for number, rows in enumerate(strips):
+        found = job.store.read_arrays(f"{job.home}/strip-{number:06d}.bin")
+        indices[rows], distances[rows] = found["indices"], found["distances"]
+    return indices, distances, 1.0
 
 
 def cut(n: int, most: int, at_least: int) -> tuple[slice, ...]:
@@ -157,21 +215,6 @@ def _search_strip(search: Search, number: int, n_threads: int) -> None:
         indices, distances = written(queries, nearest, search.k, team)
     key = f"{search.home}/strip-{number:06d}.bin"
     search.store.write_arrays(key, indices=indices, distances=distances)
-
-
-@contextmanager
-def working_place(store: Any, options: Mapping[str, Any] | None) -> Iterator[tuple[Any, str]]:
-    """Yield a store and a folder in it, which is removed at the end."""
-    home = f"neighbors-{secrets.token_hex(8)}"
-    if store is None:
-        with TemporaryFolder() as folder:
-            yield SharedStore.of(folder), home
-        return
-    shared = SharedStore.of(store, dict(options or {}))
-    try:
-        yield shared, home
-    finally:
-        shared.remove(home)
 
 
 def _without(part: slice, own: slice) -> list[slice]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import os
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,14 +92,18 @@ def _read(study: Study, path: Path) -> list[_Row]:
     ValueError
         If a column is missing, or a line is not of this study; the message names the line.
     """
-    # utf-8-sig: the page marks the file as UTF-8 for spreadsheets.
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        reader = csv.DictReader(file, strict=True)
-        try:
-            lines = list(reader)
-        except csv.Error as error:
-            raise ValueError(f"{path} is no CSV file: {error}") from error
-        header = reader.fieldnames or []
+    try:
+        # utf-8-sig: the page marks the file as UTF-8 for spreadsheets.
+        text = path.read_text(encoding="utf-8-sig")
+        # Some spreadsheets save it with semicolons or tabs.
+        delimiter = max(",;\t", key=text.partition("\n")[0].count)
+        reader = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+        lines = list(reader)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{path} is not in UTF-8: save it as CSV UTF-8 ({error})") from error
+    except csv.Error as error:
+        raise ValueError(f"{path} is no CSV file: {error}") from error
+    header = reader.fieldnames or []
     missing = [name for name in _NEEDED if name not in header]
     if missing:
         raise ValueError(

@@ -11,6 +11,7 @@ import numpy as np
 
 from ..._typing import Array
 from ..._validation.arrays import as_numbers, as_samples
+from ..._validation.numbers import is_integer
 from ..._validation.points import as_float32
 from ..._validation.precision import SHARE, precision_message
 from ...datasets import Dataset, Split, load_dataset, stratified_indices
@@ -75,9 +76,9 @@ class StudyData:
 
     def sample(self, n: int | None, random_state: int) -> StudyData:
         """Draw n samples, stratified by class; all if there are not more."""
-        if n is None or n >= len(self.labels):
+        if n is None or (is_integer(n) and n >= len(self.labels)):
             return self
-        rows = stratified_indices(self.labeling.strata, n, random_state)
+        rows = stratified_indices(self.labeling.strata, n, random_state, "max_samples")
         snippets = None if self.snippets is None else tuple(self.snippets[row] for row in rows)
         drawn, notes = require_usable(
             {key: labeling.rows(rows) for key, labeling in self.labelings.items()}
@@ -295,9 +296,9 @@ def _drawing(reading: Reading) -> Callable[[Any], Array | None] | None:
         if np.ndim(labels) > 1:  # of tokens, or several labelings; drawn when all is read
             return None
         strata = next(iter(reading.labelings(labels).values())).strata
-        if n >= len(strata):
+        if is_integer(n) and n >= len(strata):
             return None
-        return np.sort(stratified_indices(strata, n, reading.random_state))
+        return np.sort(stratified_indices(strata, n, reading.random_state, "max_samples"))
 
     return draw
 

@@ -121,8 +121,8 @@ def checked_map(map_: Array, own: str) -> Array:
     lost = ~np.isfinite(found).all(axis=1)
     if lost.any():
         raise ValueError(
-            f"{own} must be finite; {int(lost.sum()):,} samples are not, the first at index "
-            f"{int(lost.argmax())}"
+            f"{own} must be finite in float32; {int(lost.sum()):,} samples are not, the first at "
+            f"index {int(lost.argmax())}"
         )
     return found
 
@@ -209,9 +209,13 @@ def _store_made(
     def work(folder: Path) -> dict[str, Any]:
         points, _ = preprocess(source.read(stages.whole_bytes), settings, stages.whole_bytes // 2)
         points = np.asarray(points, dtype=np.float32)
-        made = copy.deepcopy(mapper).fit_transform(points)
-        map_ = np.asarray(made)
         own = f"mapper {name!r} at layer {layer.name!r}"
+        try:
+            made = copy.deepcopy(mapper).fit_transform(points)
+        except Exception as error:
+            error.add_note(f"raised by {own}")
+            raise
+        map_ = np.asarray(made)
         if map_.shape != (len(points), 2):
             raise ValueError(
                 f"{own} must return a map ({len(points)}, 2); got {map_.shape}. Set its number of "
