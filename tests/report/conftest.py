@@ -1,7 +1,7 @@
 """Shared studies, pages and browser."""
 
 import pytest
-from report_browser import chromium
+from report_browser import Opened, chromium
 from report_studies import full_study
 
 from unknot.report import build_payload, write_report
@@ -27,3 +27,21 @@ def browser():
     """Chromium, launched once per module."""
     with chromium() as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def shared(browser, report):
+    """The report without animation, opened once per module; a module may have its own `report`."""
+    page = Opened(browser, report, reduced_motion="reduce")
+    page.check()
+    yield page
+    page.check()
+    page.close()
+
+
+@pytest.fixture
+def opened(shared):
+    """The shared report in its initial state."""
+    shared.reset()
+    yield shared
+    shared.check()

@@ -16,22 +16,6 @@ from unknot.report._packing import unpack
 
 
 @pytest.fixture(scope="module")
-def shared(browser, report):
-    page = Opened(browser, report, reduced_motion="reduce")
-    page.check()
-    yield page
-    page.close()
-
-
-@pytest.fixture
-def opened(shared):
-    """The report of the full study without animation, in its initial state."""
-    shared.reset()
-    yield shared
-    shared.check()
-
-
-@pytest.fixture(scope="module")
 def two_models(tmp_path_factory):
     first, second = (
         study_of(200, 4, 3, name=name, seed=seed) for seed, name in enumerate(["good", "poor"])

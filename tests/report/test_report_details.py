@@ -18,13 +18,6 @@ selector => {
 """
 
 
-@pytest.fixture(scope="module")
-def shared(browser, report):
-    page = Opened(browser, report, reduced_motion="reduce")
-    yield page
-    page.close()
-
-
 @pytest.fixture
 def opened(shared):
     shared.page.set_viewport_size({"width": 1280, "height": 900})

@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from report_browser import Opened
 from report_studies import epoch_study
 
 from unknot.report import build_payload, write_report
@@ -19,18 +18,8 @@ def study():
 
 
 @pytest.fixture(scope="module")
-def shared(browser, study, tmp_path_factory):
-    path = write_report(study, tmp_path_factory.mktemp("epochs") / "report.html")
-    page = Opened(browser, path, reduced_motion="reduce")
-    yield page
-    page.close()
-
-
-@pytest.fixture
-def opened(shared):
-    shared.reset()
-    yield shared
-    shared.check()
+def report(study, tmp_path_factory):
+    return write_report(study, tmp_path_factory.mktemp("epochs") / "report.html")
 
 
 def show(opened, fragment):

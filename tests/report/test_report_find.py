@@ -12,21 +12,6 @@ from unknot.report import write_report
 from unknot.report._packing import unpack
 
 
-@pytest.fixture(scope="module")
-def shared(browser, report):
-    page = Opened(browser, report, reduced_motion="reduce")
-    yield page
-    page.check()
-    page.close()
-
-
-@pytest.fixture
-def opened(shared):
-    shared.reset()
-    yield shared
-    shared.check()
-
-
 def find(opened, query):
     box = opened.page.get_by_test_id("find")
     box.fill(query)

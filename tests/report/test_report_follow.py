@@ -32,21 +32,6 @@ def report(study, tmp_path_factory):
     return write_report(study, tmp_path_factory.mktemp("follow") / "report.html")
 
 
-@pytest.fixture(scope="module")
-def shared(browser, report):
-    page = Opened(browser, report, reduced_motion="reduce")
-    yield page
-    page.check()
-    page.close()
-
-
-@pytest.fixture
-def opened(shared):
-    shared.reset()
-    yield shared
-    shared.check()
-
-
 def with_class(payload):
     """Whether each point is with its class at each layer, by the definition."""
     return np.array([hits_of(payload, number) >= 0.5 for number in range(4)])

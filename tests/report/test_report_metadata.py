@@ -58,21 +58,6 @@ def report(study, tmp_path_factory):
     return write_report(study, tmp_path_factory.mktemp("metadata") / "report.html")
 
 
-@pytest.fixture(scope="module")
-def shared(browser, report):
-    page = Opened(browser, report, reduced_motion="reduce")
-    yield page
-    page.check()
-    page.close()
-
-
-@pytest.fixture
-def opened(shared):
-    shared.reset()
-    yield shared
-    shared.check()
-
-
 def decoded(entry):
     """Return the numbers of an entry as the page decodes them."""
     if "floats" in entry:
