@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from metrics_oracles import brute_graph
 
@@ -184,6 +184,7 @@ def test_a_given_graph_is_used(rng):
 
 
 @settings(max_examples=30, deadline=None)
+@example(seed=10372, n=11, features=11)  # with as many features as points, in products of pairs
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(3, 40), features=st.integers(1, 40))
 def test_the_participation_ratio_is_that_of_the_eigenvalues(seed, n, features):
     rng = np.random.default_rng(seed)

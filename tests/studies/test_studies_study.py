@@ -151,7 +151,7 @@ def test_snippets_stand_for_images(digits, layers):
         ({"k": 0}, "k must be an integer of at least 1; got 0"),
         ({"max_iter": 3}, "max_iter must be an integer of at least 250; got 3"),
         ({"perplexity": 0.5}, "perplexity must be a number from 1 to 1,000,000; got 0.5"),
-        ({"max_samples": 3}, "n must be an integer from 10"),
+        ({"max_samples": 3}, "max_samples must be an integer from 10"),
         ({"layers": "fc3"}, "did you mean 'fc2"),
         ({"measure_options": {"n": 3}}, "measure_options: 'n' is not one of"),
         ({"snippets": ["a"]}, "snippets must be one for each of the 200 samples; got 1"),
