@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 import unknot
 from unknot.projection import check_coherence, displacement, map_layers, refine_maps
-from unknot.projection._coherence import kept_share, proximal_step, turned, weights_of
+from unknot.projection._coherence import NearGraph, kept_share, proximal_step, turned, weights_of
 
 QUICK = {"perplexity": 10, "random_state": 0}
 N = 400
@@ -47,7 +47,7 @@ def after(graphs, maps):
 
 def needless(graphs, maps, first, second):
     """The mean displacement of the quarter of samples that kept most neighbors."""
-    kept = kept_share(graphs[first], graphs[second])
+    kept = kept_share(NearGraph.of(graphs[first]), NearGraph.of(graphs[second]))
     still = kept >= np.quantile(kept, 0.75)
     moved = np.linalg.norm(maps[second] - maps[first], axis=1)
     radius = np.sqrt(np.square(maps[second] - maps[second].mean(axis=0)).sum(axis=1).mean())
@@ -129,7 +129,7 @@ def test_layers_without_common_neighbors_are_not_coupled(graphs, maps):
     assert weights_of(np.full(N, 0.01), 0.07).max() == 0.0
     order = np.random.default_rng(2).permutation(N)
     other = unknot.nearest_neighbors(np.eye(N)[order] + np.arange(N)[:, None], 30)
-    kept = kept_share(graphs["one"], other)
+    kept = kept_share(NearGraph.of(graphs["one"]), NearGraph.of(other))
     assert weights_of(kept, kept.mean()).max() == 0.0
 
 
@@ -156,6 +156,15 @@ def test_a_grid_couples_along_both_axes(layers, graphs, maps):
             for found in (alone, both)
         )
         assert together < 0.8 * apart
+
+
+def test_a_map_that_epochs_share_stays_one(graphs, maps):
+    first, second = refine_maps(
+        [graphs, graphs], [maps, {**maps, "two": maps["two"].copy()}], **QUICK
+    )
+    assert first["one"] is second["one"]
+    assert first["two"] is not second["two"]
+    assert displacement(first["two"].map_, second["two"].map_) < 0.02
 
 
 def test_epochs_may_have_fewer_layers(graphs, maps):
@@ -260,6 +269,13 @@ def test_epochs_of_other_samples_are_refused(graphs, maps):
         refine_maps([graphs, graphs], [maps], **QUICK)
 
 
+def test_a_fixed_map_stays_and_the_others_come_to_it(graphs, maps):
+    found = refine_maps(graphs, maps, fixed=("one",), **QUICK)
+    assert found["one"].map_.tobytes() == maps["one"].tobytes()
+    new = {name: each.map_ for name, each in found.items()}
+    assert needless(graphs, new, "one", "two") < 0.8 * needless(graphs, maps, "one", "two")
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),
@@ -278,6 +294,23 @@ def test_the_proximal_step_solves_the_dense_system(seed, n_maps, scale):
         expected = np.linalg.solve(dense, positions[:, sample])
         assert np.allclose(found[:, sample], expected, rtol=1e-6, atol=1e-6)
     assert np.allclose(found.mean(axis=0), positions.mean(axis=0), atol=1e-6)
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1), fixed=st.lists(st.booleans(), min_size=1, max_size=7))
+def test_fixed_maps_stay_in_the_proximal_step(seed, fixed):
+    rng = np.random.default_rng(seed)
+    n_maps = len(fixed)
+    positions = rng.normal(size=(n_maps, 4, 2))
+    weights = rng.random((n_maps - 1, 4))
+    found = proximal_step(positions, weights, fixed)
+    for sample in range(4):
+        dense = np.eye(n_maps)
+        for t, weight in enumerate(weights[:, sample]):
+            dense[t : t + 2, t : t + 2] += weight * np.array([[1.0, -1.0], [-1.0, 1.0]])
+        dense[fixed] = np.eye(n_maps)[fixed]
+        expected = np.linalg.solve(dense, positions[:, sample])
+        assert np.allclose(found[:, sample], expected, rtol=1e-9, atol=1e-9)
 
 
 @settings(max_examples=25, deadline=None)

@@ -104,6 +104,16 @@ def study(
         ),
     ] = 90,
     max_iter: IterationsOption = 1000,
+    coherence: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="How strongly the maps of layers are coupled, so that only what changed moves; 0: "
+            "not at all.",
+            rich_help_panel=_MAPS,
+        ),
+    ] = 0.1,
     factory: FactoryOption = None,
     trust_pickle: TrustOption = False,
     class_names: Annotated[
@@ -254,6 +264,7 @@ def study(
         "k": k,
         "n_neighbors": n_neighbors,
         "max_iter": max_iter,
+        "coherence": coherence,
         "untrained": untrained,
         "keep_points": keep_points,
         "metadata": None if metadata is None else read_table(metadata, "--metadata"),

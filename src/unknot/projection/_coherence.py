@@ -6,10 +6,11 @@ What is measured here is in docs/coherence.md.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
-from .._typing import Array, Float64
+from .._typing import Array, Float64, Int32
 from ..neighbors import NeighborGraph
 
 # Neighbors that tell whether a neighborhood changed. With half as many, the shares are coarse.
@@ -20,21 +21,38 @@ NEIGHBORS = 30
 CONTRAST = 3.0
 
 
-def kept_share(first: NeighborGraph, second: NeighborGraph) -> Float64[Array, " samples"]:
-    """Return the share of each sample's nearest neighbors that two graphs have in common."""
+@dataclass(frozen=True, eq=False)
+class NearGraph:
+    """The nearest neighbors that tell whether a neighborhood changed.
+
+    Attributes
+    ----------
+    indices : ndarray of int32 (n_samples, k)
+    """
+
+    indices: Int32[Array, "samples k"]
+
+    @classmethod
+    def of(cls, graph: NeighborGraph) -> NearGraph:
+        """Take them from a graph."""
+        return cls(graph.indices[:, :NEIGHBORS].copy())
+
+
+def kept_share(first: NearGraph, second: NearGraph) -> Float64[Array, " samples"]:
+    """Return the share of each sample's nearest neighbors that two layers have in common."""
     k = _n_compared(first, second)
     both = np.concatenate([first.indices[:, :k], second.indices[:, :k]], axis=1)
     both.sort(axis=1)
     return np.asarray((both[:, 1:] == both[:, :-1]).sum(axis=1) / k)
 
 
-def by_chance(first: NeighborGraph, second: NeighborGraph) -> float:
-    """Return the share that graphs of unrelated layers have in common."""
-    return _n_compared(first, second) / max(1, first.n_samples - 1)
+def by_chance(first: NearGraph, second: NearGraph) -> float:
+    """Return the share that unrelated layers have in common."""
+    return _n_compared(first, second) / max(1, len(first.indices) - 1)
 
 
-def _n_compared(first: NeighborGraph, second: NeighborGraph) -> int:
-    return min(NEIGHBORS, first.n_neighbors, second.n_neighbors)
+def _n_compared(first: NearGraph, second: NearGraph) -> int:
+    return int(min(first.indices.shape[1], second.indices.shape[1]))
 
 
 def weights_of(kept: Float64[Array, " samples"], unrelated: float) -> Float64[Array, " samples"]:
@@ -62,32 +80,48 @@ def weights_of(kept: Float64[Array, " samples"], unrelated: float) -> Float64[Ar
 def proximal_step(
     positions: Float64[Array, "maps samples components"],
     weights: Float64[Array, "links samples"],
+    fixed: Sequence[bool] = (),
 ) -> Float64[Array, "maps samples components"]:
     r"""Return where positions on a chain of maps go if they attract each other.
 
     .. math:: \operatorname*{argmin}_z \sum_t |z_t - u_t|^2 + \sum_t w_t |z_t - z_{t+1}|^2
 
     for each sample: a tridiagonal system, solved by elimination from first to last and back. It is
-    stable for weights of any size, and the mean of a sample's positions does not change.
+    stable for weights of any size, and the mean of a sample's positions does not change, unless
+    some maps are fixed.
 
     Parameters
     ----------
     positions : array of float64 (n_maps, n_samples, n_components)
     weights : array of float64 (n_maps - 1, n_samples)
         Of the links between maps that follow one another, 0 or more.
+    fixed : sequence of bool, optional
+        Which maps stay where they are.
     """
     n_maps = len(positions)
+    found = positions.copy()
+    is_fixed = tuple(fixed) or (False,) * n_maps
     diagonal = np.ones(positions.shape[:2])
     diagonal[:-1] += weights
     diagonal[1:] += weights
-    found = positions.copy()
+    # A fixed map attracts those beside it; it ends one system and begins another.
+    links = weights.copy()
+    for t in range(n_maps - 1):
+        if is_fixed[t] or is_fixed[t + 1]:
+            links[t] = 0.0
+            for one, other in ((t, t + 1), (t + 1, t)):
+                if is_fixed[other] and not is_fixed[one]:
+                    found[one] += weights[t][:, None] * positions[other]
     for t in range(1, n_maps):
-        factor = weights[t - 1] / diagonal[t - 1]
-        diagonal[t] -= factor * weights[t - 1]
-        found[t] += factor[:, None] * found[t - 1]
-    found[-1] /= diagonal[-1][:, None]
-    for t in range(n_maps - 2, -1, -1):
-        found[t] += weights[t][:, None] * found[t + 1]
+        if not is_fixed[t]:
+            factor = links[t - 1] / diagonal[t - 1]
+            diagonal[t] -= factor * links[t - 1]
+            found[t] += factor[:, None] * found[t - 1]
+    for t in range(n_maps - 1, -1, -1):
+        if is_fixed[t]:
+            continue
+        if t + 1 < n_maps:
+            found[t] += links[t][:, None] * found[t + 1]
         found[t] /= diagonal[t][:, None]
     return found
 

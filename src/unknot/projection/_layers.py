@@ -17,8 +17,9 @@ from .._validation.arrays import as_numbers
 from .._validation.points import scale_free
 from ..neighbors import METRICS, NeighborGraph, SearchSpace
 from ._alignment import align_map, displacement, radius_of
+from ._coupled import ITERATIONS, Accept
 from ._estimators import random_of
-from ._refinement import COHERENCE, ITERATIONS, Accept, check_coherence, refine_maps
+from ._refinement import COHERENCE, check_coherence, refine_maps
 from ._start import SPREAD, starting_map
 from ._tsne import TSNE
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ from .memory import in_memory
 from .metadata import take_metadata
 from .progress import stage_callbacks
 from .run import whole_bytes
-from .settings import StudySettings
+from .settings import COHERENCE, StudySettings
 from .sources import Reading
 from .stages import Stages
 from .untrained import check_untrained
@@ -49,8 +50,9 @@ class EpochRecorder(TrainingCallbacks):
     epochs : int or collection of int, default=None
         Capture every n-th epoch, or the given ones; all by default, epoch 0 included. Epochs count
         from 1; epoch 0 is before the training.
-    layers, measures, metric, preprocess, name, perplexity, k, n_neighbors, max_iter
-        As for `unknot.study`.
+    layers, measures, metric, preprocess, name, perplexity, k, n_neighbors, max_iter, coherence
+        As for `unknot.study`. Coupled are maps of the same epoch along the layers, and those of the
+        same layer along the epochs.
     measure_options, keep_points, snippets, metadata
         As for `unknot.study`.
     untrained : bool, model or callable, default=None
@@ -110,6 +112,7 @@ class EpochRecorder(TrainingCallbacks):
         k: int = 6,
         n_neighbors: int = 90,
         max_iter: int = 1000,
+        coherence: float = COHERENCE,
         untrained: Any = None,
         keep_points: bool = True,
         snippets: Sequence[str] | None = None,
@@ -149,6 +152,7 @@ class EpochRecorder(TrainingCallbacks):
             k=k,
             n_neighbors=n_neighbors,
             max_iter=max_iter,
+            coherence=coherence,
             random_state=random_state,
         )
         data = take_data(
@@ -251,7 +255,8 @@ class EpochRecorder(TrainingCallbacks):
     def study(self) -> Study:
         """Measure and map the layers at each captured epoch.
 
-        The map of a layer starts from its map at the preceding epoch.
+        The map of a layer starts from its map at the preceding epoch. Then the maps of all layers
+        and epochs are refined together (``coherence``).
 
         Returns
         -------
@@ -310,7 +315,8 @@ class EpochRecorder(TrainingCallbacks):
         """Keep a page up to date while the training runs, by a process of low priority.
 
         Call it before the training. After each captured epoch the page has the new maps, scores and
-        curves. ``unknot watch FOLDER`` shows it; in a notebook show the result's ``widget()``.
+        curves. ``unknot watch FOLDER`` shows it; in a notebook show the result's ``widget()``. Maps
+        are refined together by `study`, when all epochs are there, and not before.
 
         Parameters
         ----------
@@ -354,7 +360,8 @@ class EpochRecorder(TrainingCallbacks):
         setup = Setup(
             home,
             where,
-            self._stages.settings,
+            # What comes later would move what is shown: they are refined by `study`.
+            replace(self._stages.settings, coherence=0.0),
             resolve_n_jobs(jobs),
             self._stages.whole_bytes,
             max_points,

@@ -45,6 +45,8 @@ OPTIONS: Final = (
     "n_draws",
     "n_refits",
 )
+# The same as `unknot.projection.COHERENCE`, whose import would import Numba.
+COHERENCE: Final = 0.1
 # Counts changes of how scores are computed: those of an earlier version are computed again.
 SCORING: Final = 3
 # The same of maps.
@@ -69,6 +71,8 @@ class StudySettings:
         What identifies the user's functions, measures and preprocessing, in this run.
     perplexity, max_iter
         Of t-SNE.
+    coherence : float
+        Of maps that follow one another.
     k, n_neighbors : int
         Neighbors of the Neighborhood Hit, and of the graph.
     options : dict
@@ -90,6 +94,7 @@ class StudySettings:
     k: int = 6
     n_neighbors: int = 90
     max_iter: int = 1000
+    coherence: float = COHERENCE
     options: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_OPTIONS))
     random_state: int = 0
 
@@ -141,6 +146,13 @@ class StudySettings:
         for name in ("k", "n_neighbors", "random_state"):
             check_integer(getattr(self, name), name, 0 if name == "random_state" else 1)
         check_integer(self.max_iter, "max_iter", 250)
+        check_number(
+            self.coherence,
+            "coherence",
+            0.0,
+            1.0,
+            bounds=f"from 0, for maps that are not coupled, to 1; by default {COHERENCE:g}",
+        )
         if self.metric not in ("euclidean", "cosine"):
             raise ValueError(f"metric must be 'euclidean' or 'cosine'; got {self.metric!r}")
         check_number(self.perplexity, "perplexity", 1.0, 1e6, bounds="from 1 to 1,000,000")
