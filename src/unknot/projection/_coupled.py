@@ -19,7 +19,7 @@ from .._typing import Array, Float64, Map
 from .._validation.points import check_points
 from ..neighbors import NeighborGraph
 from ._affinities import Affinities, joint, thin_joint
-from ._alignment import align_map
+from ._alignment import align_map, radius_of
 from ._coherence import NearGraph, by_chance, kept_share, proximal_step, turned, weights_of
 from ._copies import Representatives
 from ._descent import Engine, ExactEngine, MeshEngine, Phase, Report
@@ -126,19 +126,22 @@ class _Chain:
     cells: tuple[_Cell, ...]
     weights: Float64[Array, "links samples"]
 
-    def couple(self, positions: dict[int, Array], strength: float) -> None:
-        """Move the positions of the chain's cells, by their identity, in place."""
+    def couple(
+        self, positions: dict[int, Array], radius: dict[int, float], strength: float
+    ) -> None:
+        """Move the positions of the chain's cells, by their identity, and their radii, in place."""
         factors = [min(first.factor, second.factor) for first, second in pairwise(self.cells)]
         if not any(factors):
             return
         weights = self.weights * (strength * np.array(factors))[:, None]
+        fixed = [cell.fixed for cell in self.cells]
         moved = proximal_step(
-            np.stack([positions[id(cell)] for cell in self.cells]),
-            weights,
-            [cell.fixed for cell in self.cells],
+            np.stack([positions[id(cell)] for cell in self.cells]), weights, fixed
         )
-        for cell, map_ in zip(self.cells, moved, strict=True):
-            positions[id(cell)] = map_
+        radii = np.array([radius[id(cell)] for cell in self.cells])[:, None, None]
+        sizes = proximal_step(radii, weights.mean(axis=1, keepdims=True), fixed)
+        for cell, map_, size in zip(self.cells, moved, sizes.ravel(), strict=True):
+            positions[id(cell)], radius[id(cell)] = map_, float(size)
 
 
 class CoupledMaps:
@@ -277,20 +280,22 @@ class CoupledMaps:
         for cell in self._own:
             map_ = cell.map_().astype(np.float64)
             map_ -= map_.mean(axis=0)
-            size = math.sqrt(float(np.square(map_).sum(axis=1).mean()))
-            radius[id(cell)] = size
+            radius[id(cell)] = size = radius_of(map_)
             map_ /= size if size > 0 else 1.0
             onto = [] if cell.fixed else [positions[id(each)] for each in self._before[id(cell)]]
             positions[id(cell)] = turned(map_, onto) if onto else map_
         for chains in self._directions:
             for chain in chains:
-                chain.couple(positions, strength)
+                chain.couple(positions, radius, strength)
 
         cells = [cell for cell in self._own if not cell.fixed]
 
         def put(number: int) -> None:
             cell = cells[number]
-            cell.set_map(positions[id(cell)] * radius[id(cell)])
+            # Maps that disagree shrink on the way to each other, which is not meant.
+            map_ = positions[id(cell)]
+            size = radius_of(map_)
+            cell.set_map(map_ * (radius[id(cell)] / size if size > 0 else 1.0))
 
         self._outer.run(put, len(cells))
 

@@ -35,7 +35,8 @@ def refine_maps(
 
     .. math:: \sum_t KL_t + \frac{\lambda}{2n} \sum_t \sum_i w_{it} |u_{it} - u_{i,t+1}|^2
 
-    where u is a map in units of its radius, turned onto the one before, and w the weight. On a grid
+    where u is a map in units of its radius, turned onto the one before, and w the weight; radii
+    attract each other, too. On a grid
     of layers and epochs, maps of the same epoch attract each other along the layers, and those of
     the same layer along the epochs.
 
