@@ -124,7 +124,7 @@ TRANSITION_MEASURES = (
         interval=_needless_interval, null=_null_of_moves(1), of_previous=True,
     ),
     Measure(
-        "movement_correlation", FAMILY, "correlation of movement and change", _correlation,
+        "movement_correlation", FAMILY, "movement correlation", _correlation,
         low=-1.0, spaces="pair",
         interval=_correlation_interval, null=_correlation_null, of_previous=True,
     ),

@@ -31,6 +31,7 @@ from .stages import (
     is_dead,
     no_scores,
 )
+from .transitions import LayerBefore
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +54,8 @@ class LayerJob:
     previous, mapped : Promise of Part or None
         The previous layer's map; and what the next layer gets: this one's map, or the previous one
         if it has none.
+    before, known : Promise of LayerBefore or None
+        What the scores of the transition need of the previous layer; and what the next layer gets.
     """
 
     stages: Stages
@@ -64,6 +67,8 @@ class LayerJob:
     start: Part | None
     previous: Promise[Part | None]
     mapped: Promise[Part | None]
+    before: Promise[LayerBefore | None]
+    known: Promise[LayerBefore | None]
 
 
 def study_layer(job: LayerJob) -> Steps:
@@ -83,6 +88,8 @@ def study_layer(job: LayerJob) -> Steps:
     except FAILURES as error:
         if not job.mapped.is_set:
             job.mapped.set((yield job.previous))
+        if not job.known.is_set:
+            job.known.set(_passed_on((yield job.before), job.layer.name))
         return (yield from _left_out(job, why_left_out(error))), None
 
 
@@ -149,6 +156,14 @@ def _study_layer(job: LayerJob) -> Steps:
             n_bytes=source.n_bytes if before is None else 0,
         )
     job.mapped.set((yield job.previous) if mapped is None else mapped)
+    if mapped is None or graph is None:
+        job.known.set(_passed_on((yield job.before), name))
+    else:
+        place = f"{PARTS}/{mapped.path.name}/map"
+        job.known.set(LayerBefore(name, source, graph, place, (neighbors, mapped)))
+    compared = None
+    if settings.of_previous and mapped is not None:
+        compared = yield job.before
 
     head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
     known = {} if head is None else {"head": True}
@@ -161,8 +176,18 @@ def _study_layer(job: LayerJob) -> Steps:
             log,
             f"{prefix}scores-{number}" if number else f"{prefix}scores",
             StageLabel(name, f"scores of {key}" if number else "scores"),
-            {**where, **settings.scoring(settings.measures), **known, "influences": True},
-            [neighbors, *([] if mapped is None else [mapped])],
+            {
+                **where,
+                **settings.scoring(settings.measures),
+                **known,
+                **({} if compared is None else compared.decided),
+                "influences": True,
+            },
+            [
+                neighbors,
+                *([] if mapped is None else [mapped]),
+                *([] if compared is None else compared.parts),
+            ],
             partial(
                 _find_scores,
                 stages.context,
@@ -171,6 +196,7 @@ def _study_layer(job: LayerJob) -> Steps:
                 mapped,
                 labeling,
                 head if not number and not settings.preprocess else None,
+                compared,
             ),
             rank=(SCORES_THEN, -source.n_bytes),
             n_bytes=source.n_bytes,
@@ -259,6 +285,7 @@ def _find_scores(
     mapped: Part | None,
     labeling: Labeling,
     head: Any,
+    before: LayerBefore | None,
     folder: Path,
     n_threads: int,
 ) -> dict[str, Any]:
@@ -277,6 +304,7 @@ def _find_scores(
         head=head,
         k=settings.k,
         graph=read_graph(context.folder, graph),
+        before=None if before is None else partial(before.known, context, n_threads),
         maps={
             "perplexity": settings.perplexity,
             "max_iter": settings.max_iter,
@@ -291,7 +319,13 @@ def _find_scores(
     write_scores(folder / "scores.json", scores)
     known = of_all_samples(of_scores(scores), labeling.labeled)
     names = write_influences(folder / "influences", known)
-    return {"notes": conflicts(scores), "influences": names}
+    notes = [*conflicts(scores), *([] if before is None else before.notes)]
+    return {"notes": notes, "influences": names}
+
+
+def _passed_on(before: LayerBefore | None, name: str) -> LayerBefore | None:
+    """Return what the layer after one without a map is compared with."""
+    return None if before is None else replace(before, left_out=(*before.left_out, name))
 
 
 def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:

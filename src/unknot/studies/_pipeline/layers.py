@@ -15,6 +15,7 @@ from .extraction import Extracted, ExtractedLayer
 from .labeling import Labeling
 from .layer_stages import LayerJob, study_layer
 from .stages import Source, StageLog, Stages, Steps
+from .transitions import LayerBefore
 
 
 def layers_of(
@@ -67,6 +68,8 @@ def study_layers(
     maps: dict[str, Part] = {} if previous_maps is None else previous_maps
     before: Promise[Part | None] = Promise()
     before.set(None)
+    compared: Promise[LayerBefore | None] = Promise()
+    compared.set(None)
     for number, layer in enumerate(layers):
         if layer.same_as is not None:
             continue
@@ -75,16 +78,29 @@ def study_layers(
         own = "" if name == "inputs" else prefix
         start = None if name == "inputs" else maps.get(name)
         after: Promise[Part | None] = Promise()
+        known: Promise[LayerBefore | None] = Promise()
         logs.append(StageLog())
         where = f"{own}{number:03d}-"
         source = sources[name]
         programs.append(
             study_layer(
-                LayerJob(stages, logs[-1], where, layer, source, labelings, start, before, after)
+                LayerJob(
+                    stages,
+                    logs[-1],
+                    where,
+                    layer,
+                    source,
+                    labelings,
+                    start,
+                    before,
+                    after,
+                    compared,
+                    known,
+                )
             )
         )
         studied.append(name)
-        before = after
+        before, compared = after, known
     if beside is not None:
         logs.append(StageLog())
         programs.append(beside(logs[-1]))
