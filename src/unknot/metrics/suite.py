@@ -73,7 +73,7 @@ def measure(
     preprocess: Any = None,
     label_kind: str | None = None,
     head: Any = None,
-    previous: Previous | None = None,
+    previous: Any = None,
     k: int = 6,
     graph: NeighborGraph | None = None,
     map_graph: NeighborGraph | None = None,
