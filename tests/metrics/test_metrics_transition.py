@@ -368,7 +368,7 @@ def test_a_layer_before_that_does_not_fit_is_refused():
 
 
 def test_what_is_undefined_has_a_reason():
-    points, before, map_, map_before, labels = layers(np.random.default_rng(18), n=60)
+    points, _, map_, map_before, labels = layers(np.random.default_rng(18), n=60)
     with pytest.raises(UndefinedMeasureError, match="all points of the map coincide"):
         displacement(np.ones((60, 2)), map_before)
     kept = np.arange(60) / 60

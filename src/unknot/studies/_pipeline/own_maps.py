@@ -159,10 +159,12 @@ def add_maps(
     for number, name in enumerate(maps.names):
         before: Path | None = None
         compared: LayerBefore | None = None
+        since: list[str] = []
         for place, layer in enumerate(layers):
             if layer.same_as is not None:
                 continue
             key, source = f"{place:03d}-own-map-{number}", sources[layer.name]
+            since.append(layer.name)
             if name in maps.given:
                 if layer.name not in maps.given[name]:
                     continue
@@ -175,10 +177,15 @@ def add_maps(
             else:
                 stored = _store_made(stages, key, name, layer, source, maps.mappers[name], before)
                 before = stages.folder / stored
+            if compared is not None:
+                compared = replace(compared, left_out=tuple(since[:-1]))
             found[layer.name][name] = _measured(
                 stages, key, name, layer, source, stored, labelings, compared
             )
             if layer.graph is not None:
+                if compared is not None and stages.settings.of_previous:
+                    notes += [f"{layer.name} by {name}: {note}" for note in compared.notes]
+                since.clear()
                 compared = LayerBefore(layer.name, source, layer.graph, stored)
     with_maps = {layer.name: replace(layer, other_maps=found[layer.name]) for layer in layers}
     for layer in layers:
