@@ -94,7 +94,7 @@ def test_a_view_has_the_scores_of_its_layer(study):
 
 def test_they_are_in_the_tables(study, tmp_path):
     study.scores.to_csv(tmp_path / "scores.csv")
-    with open(tmp_path / "scores.csv", newline="", encoding="utf-8") as file:
+    with (tmp_path / "scores.csv").open(newline="", encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     whole = {(row["layer"], row["measure"]): row for row in rows if not row["class"]}
     assert not any(("inputs", name) in whole for name in NAMES)
