@@ -32,6 +32,7 @@ from .stages import (
     is_dead,
     no_scores,
 )
+from .transitions import LayerBefore
 
 
 @dataclass(frozen=True, eq=False)
@@ -54,6 +55,8 @@ class LayerJob:
     previous, mapped : Promise of Part or None
         The previous layer's map; and what the next layer gets: this one's map, or the previous one
         if it has none.
+    before, known : Promise of LayerBefore or None
+        What the scores of the transition need of the previous layer; and what the next layer gets.
     own : Promise of MappedLayer or None
         What the refinement of all maps needs of this one; None if it has no map.
     refined : Promise of Part or None
@@ -71,6 +74,8 @@ class LayerJob:
     start: Part | None
     previous: Promise[Part | None]
     mapped: Promise[Part | None]
+    before: Promise[LayerBefore | None]
+    known: Promise[LayerBefore | None]
     own: Promise[MappedLayer | None]
     refined: Promise[Part | None]
     epoch: int = 0
@@ -92,6 +97,8 @@ def study_layer(job: LayerJob) -> Steps:
         raise
     except FAILURES as error:
         yield from _give_up_map(job)
+        if not job.known.is_set:
+            job.known.set(_passed_on((yield job.before), job.layer.name))
         return (yield from _left_out(job, why_left_out(error))), None
 
 
@@ -198,6 +205,14 @@ def _study_layer(job: LayerJob) -> Steps:
     neighbors, graph, mapped = yield from _map_layer(job)
     refined = yield job.refined
     shown = None if mapped is None else shown_refined(refined, job.epoch, name, mapped)
+    if shown is None or graph is None:
+        job.known.set(_passed_on((yield job.before), name))
+    else:
+        parts = (neighbors, shown.part)
+        job.known.set(LayerBefore(name, source, graph, shown.path, parts))
+    compared = None
+    if settings.of_previous and shown is not None:
+        compared = yield job.before
 
     head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
     known = {} if head is None else {"head": True}
@@ -210,8 +225,18 @@ def _study_layer(job: LayerJob) -> Steps:
             log,
             f"{prefix}scores-{number}" if number else f"{prefix}scores",
             StageLabel(name, f"scores of {key}" if number else "scores"),
-            {**where, **settings.scoring(settings.measures), **known, "influences": True},
-            [neighbors, *([] if shown is None else [shown.part])],
+            {
+                **where,
+                **settings.scoring(settings.measures),
+                **known,
+                **({} if compared is None else compared.decided),
+                "influences": True,
+            },
+            [
+                neighbors,
+                *([] if shown is None else [shown.part]),
+                *([] if compared is None else compared.parts),
+            ],
             partial(
                 _find_scores,
                 stages.context,
@@ -220,6 +245,7 @@ def _study_layer(job: LayerJob) -> Steps:
                 None if shown is None else shown.path,
                 labeling,
                 head if not number and not settings.preprocess else None,
+                compared,
             ),
             rank=(SCORES_THEN, -source.n_bytes),
             n_bytes=source.n_bytes,
@@ -308,6 +334,7 @@ def _find_scores(
     map_: str | None,
     labeling: Labeling,
     head: Any,
+    before: LayerBefore | None,
     folder: Path,
     n_threads: int,
 ) -> dict[str, Any]:
@@ -326,6 +353,7 @@ def _find_scores(
         head=head,
         k=settings.k,
         graph=read_graph(context.folder, graph),
+        before=None if before is None else partial(before.known, context, n_threads),
         maps={
             "perplexity": settings.perplexity,
             "max_iter": settings.max_iter,
@@ -340,4 +368,10 @@ def _find_scores(
     write_scores(folder / "scores.json", scores)
     known = of_all_samples(of_scores(scores), labeling.labeled)
     names = write_influences(folder / "influences", known)
-    return {"notes": conflicts(scores), "influences": names}
+    notes = [*conflicts(scores), *([] if before is None else before.notes)]
+    return {"notes": notes, "influences": names}
+
+
+def _passed_on(before: LayerBefore | None, name: str) -> LayerBefore | None:
+    """Return what the layer after one without a map is compared with."""
+    return None if before is None else replace(before, left_out=(*before.left_out, name))

@@ -17,6 +17,7 @@ from .extraction import Extracted, ExtractedLayer
 from .labeling import Labeling
 from .layer_stages import LayerJob, map_layer, study_layer
 from .stages import Source, StageLog, Stages, Steps
+from .transitions import LayerBefore
 
 
 def layers_of(
@@ -152,6 +153,8 @@ def _jobs(
     jobs: list[LayerJob] = []
     before: Promise[Part | None] = Promise()
     before.set(None)
+    compared: Promise[LayerBefore | None] = Promise()
+    compared.set(None)
     for number, layer in enumerate(layers):
         if layer.same_as is not None:
             continue
@@ -169,13 +172,15 @@ def _jobs(
                 labelings,
                 start,
                 before,
-                Promise(),
-                Promise(),
-                Promise(),
-                epoch,
+                mapped=Promise(),
+                before=compared,
+                known=Promise(),
+                own=Promise(),
+                refined=Promise(),
+                epoch=epoch,
             )
         )
-        before = jobs[-1].mapped
+        before, compared = jobs[-1].mapped, jobs[-1].known
     return jobs
 
 
