@@ -86,10 +86,13 @@ def test_a_layer_without_a_map_is_passed_over_and_the_next_one_says_so(study):
     assert not any("transition" in note for note in study["conv1"].notes)
 
 
-def test_a_view_has_the_scores_of_its_layer(study):
+def test_a_view_has_no_transition_of_its_own(study, tmp_path):
     assert study["dropout"].same_as == "conv1"
-    for name in NAMES:
-        assert study["dropout"].scores[name].value == study["conv1"].scores[name].value
+    study.save(tmp_path / "copy")
+    for view in (study["dropout"], Study.load(tmp_path / "copy")["dropout"]):
+        assert list(view.scores) == ["neighborhood_hit"]
+        why = "it is the same as conv1, from which nothing changes"
+        assert view.scores.skipped == dict.fromkeys(NAMES, why)
 
 
 def test_they_are_in_the_tables(study, tmp_path):

@@ -23,6 +23,22 @@ import { layer, pack, packConfusion, payload, score, study } from "./example.ts"
 /** A layer of the first model, at no epoch. */
 const at = (layer: number, epoch: number | null = null) => ({ model: 0, layer, epoch });
 
+describe("a view", () => {
+  it("has the scores of what it is the same as, but no transition from it", () => {
+    const p = payload();
+    const [hit] = p.measures;
+    if (hit) p.measures.push({ ...hit, name: "kept_neighbors", family: "transition" });
+    for (const l of p.models[0]?.layers ?? []) {
+      if (l.name === "fc=1&2") l.scores = { nh: score(0.9), kept_neighbors: score(0.8) };
+    }
+    const s = new Study(p);
+    expect(s.score(at(1), "kept_neighbors")?.value).toBe(0.8);
+    expect(s.score(at(2), "nh")?.value).toBe(0.9);
+    const view = s.score(at(2), "kept_neighbors");
+    expect(describeScore(view)).toBe("n/a: it is the same as fc=1&2, from which nothing changes");
+  });
+});
+
 describe("packing", () => {
   it("reads little-endian numbers of each width", () => {
     // 0x0102 is 258, stored as 02 01.

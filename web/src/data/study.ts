@@ -295,7 +295,19 @@ export class Study {
   }
 
   score(place: Place, measure: string): Score | null {
-    return this.layer(place).scores[measure] ?? null;
+    const score = this.layer(place).scores[measure] ?? null;
+    const { sameAs } = this.entry(place) ?? this.listed(place);
+    if (!score || sameAs === null || this.measure(measure)?.family !== "transition") return score;
+    // What is the same as another layer changes nothing, and has no transition of its own.
+    return {
+      value: null,
+      reason: `it is the same as ${sameAs}, from which nothing changes`,
+      interval: null,
+      null: null,
+      nullInterval: null,
+      perClass: null,
+      notes: [],
+    };
   }
 
   /** How surely a score differs between two places; null where they were not compared. */

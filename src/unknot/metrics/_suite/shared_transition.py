@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SEARCHED = 40
 # Permutations for the nulls of movements, and how many movements these are together, about.
 NULL_RUNS = 100
-NULL_MOVES = 2_000_000
+NULL_MOVES = 500_000
 FEWEST_NULL_RUNS = 10
 
 
@@ -110,6 +110,7 @@ class SharedTransition:
         rng = np.random.default_rng([self._inputs.random_state, 8])
         found = np.empty((2, runs))
         for run in range(runs):
-            moved = moves(map_, before[rng.permutation(n_samples)])
+            apart = map_ - before[rng.permutation(n_samples)]
+            moved = np.sqrt(np.square(apart).sum(axis=1))
             found[:, run] = moved.mean(), weights @ moved / weights.sum()
-        return found
+        return found / np.sqrt(squares_about_center(map_).mean())

@@ -174,7 +174,7 @@ def _labeled(folder: Path, study: Study, moment: MomentRecord, record: LabelingR
     layers = {}
     for stored in moment.layers:
         path = stored.other_scores.get(record.name)
-        scores = None if path is None else _scores(folder, path, n_classes)
+        scores = None if path is None else _scores(folder, path, n_classes, stored.same_as)
         influences = stored.other_influences.get(record.name)
         read = None if influences is None else partial(_influences, folder, influences)
         layers[stored.name] = study.layers[stored.name].with_scores(
@@ -215,7 +215,9 @@ def _layer(folder: Path, record: LayerRecord, n_classes: int) -> LayerStudy:
         points=None if record.points is None else open_zarr(folder, record.points),
         map=_array(folder, record.map),
         kl_divergence=record.kl_divergence,
-        scores=None if record.scores is None else _scores(folder, record.scores, n_classes),
+        scores=None
+        if record.scores is None
+        else _scores(folder, record.scores, n_classes, record.same_as),
         same_as=record.same_as,
         notes=record.notes,
         reduction=record.reduction,
@@ -242,7 +244,7 @@ def _other_maps(
         try:
             found[name] = OwnMap(
                 read_zarr(folder, stored.map),
-                None if path is None else _scores(folder, path, n_classes),
+                None if path is None else _scores(folder, path, n_classes, record.same_as),
                 {} if influences is None else _influences(folder, influences),
                 stored.kl_divergence,
             )
@@ -269,6 +271,19 @@ def _array(folder: Path, path: str | None) -> Any:
     return None if path is None else read_zarr(folder, path)
 
 
+def _of_view(scores: Scores, same_as: str) -> Scores:
+    from ...metrics import MEASURES
+
+    names = {name for entry in MEASURES if entry.of_previous for name in entry.score_names}
+    there = names & (scores.keys() | scores.skipped.keys())
+    why = f"it is the same as {same_as}, from which nothing changes"
+    return replace(
+        scores,
+        scores={name: score for name, score in scores.items() if name not in names},
+        skipped={**scores.skipped, **dict.fromkeys(sorted(there), why)},
+    )
+
+
 def _snippets(folder: Path, path: str) -> tuple[str, ...]:
     stored = read_json(folder, path)
     try:
@@ -278,7 +293,8 @@ def _snippets(folder: Path, path: str) -> tuple[str, ...]:
     return tuple(stored)
 
 
-def _scores(folder: Path, path: str, n_classes: int) -> Scores:
+def _scores(folder: Path, path: str, n_classes: int, same_as: str | None = None) -> Scores:
+    """Read scores; a view of a layer has those of the layer, but no transition of its own."""
     from ...metrics import Scores
 
     values = read_json(folder, path)
@@ -287,6 +303,6 @@ def _scores(folder: Path, path: str, n_classes: int) -> Scores:
         codes = scores.classes.tolist()
         if len(set(codes)) != len(codes) or not set(codes) <= set(range(n_classes)):
             raise ValueError(f"its classes are not those of {n_classes}: {codes[:5]}")
-        return scores
+        return scores if same_as is None else _of_view(scores, same_as)
     except (LookupError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise damaged(folder, path, error) from error
