@@ -12,8 +12,10 @@ from ..neighbors import NeighborGraph
 from ..studies import Study
 
 MAX_POINTS = 100_000
-# Neighbors that are stored by default: fewer where they would take more than so many bytes.
-NEIGHBORS, _FEWEST_NEIGHBORS, _NEIGHBOR_BYTES = 8, 3, 4_000_000
+# Neighbors that are stored by default: fewer where they would take more than so many bytes, and
+# fewer than the fewest only where these would take more than most of a large page.
+NEIGHBORS, _NEIGHBOR_BYTES = 8, 4_000_000
+_FEWEST_NEIGHBORS, _MOST_NEIGHBOR_BYTES = 3, 16_000_000
 
 
 @dataclass(frozen=True)
@@ -76,7 +78,8 @@ def _usual_neighbors(studies: Sequence[Study], n_shown: int) -> int:
     n_graphs = sum(layer.graph is not None for each in moments for layer in each.layers.values())
     width = 1 if n_shown < 2**8 else 2 if n_shown < 2**16 else 4
     bytes_of_one = math.ceil(n_graphs * n_shown * width * 4 / 3)  # in base64
-    return int(np.clip(_NEIGHBOR_BYTES // max(1, bytes_of_one), _FEWEST_NEIGHBORS, NEIGHBORS))
+    fewest = min(_FEWEST_NEIGHBORS, _MOST_NEIGHBOR_BYTES // max(1, bytes_of_one))
+    return int(np.clip(_NEIGHBOR_BYTES // max(1, bytes_of_one), fewest, NEIGHBORS))
 
 
 def rows_among(indices: Array, kept: Array, k: int) -> Array:

@@ -48,7 +48,7 @@ def build_payload(
     n_neighbors : int, default=None
         Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
         a smaller page; 0 stores none. Default: 8, or where these take more than 4 MB, fewer, but 3
-        at least.
+        at least, unless these take more than 16 MB.
     max_points : int or None, default=100,000
         Maximum number of samples shown. Of more, as many are drawn in proportion to the classes,
         and the page says so; scores, confusion, hulls and ellipses are still those of all samples.
@@ -114,7 +114,8 @@ def _with_maps(
     payload: dict[str, Any], studies: list[Study], title: str | None, options: Options
 ) -> dict[str, Any]:
     """Add what differs with the maps that all studies have beside the usual ones."""
-    first, *others = studies[0].maps
+    first = studies[0].map_name
+    others = [name for name in studies[0].maps if name != first]
     names = [name for name in others if all(name in study.maps for study in studies)]
     if not names:
         return payload

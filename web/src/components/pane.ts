@@ -8,7 +8,7 @@ import { maskOf, someOf } from "../map/some.ts";
 import { type Coloring, coloring, isShown, namedLabels, shown } from "../map/coloring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
-import { type Label, labelsOf } from "../map/labels.ts";
+import { type Label, fewer, labelsOf } from "../map/labels.ts";
 import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { trailsOf } from "../map/trails.ts";
@@ -262,10 +262,12 @@ export class Pane {
     const key = [coords, state.classes, state.only];
     if (!this.named || this.named.key.some((part, i) => part !== key[i])) {
       const { study } = this.ctx;
+      const { classNames, drawn } = study;
       const { codes, classes } = namedLabels(study, state);
-      const named = classes && classes.filter((index) => index < study.classNames.length);
-      const crowd = new Crowd(coords, codes, classes);
-      this.named = { key, labels: labelsOf(coords, codes, study.classNames, named), crowd };
+      const named = classes && classes.filter((index) => index < classNames.length);
+      const by = drawn ? fewer(coords, codes, drawn, classNames.length) : { coords, codes };
+      const crowd = new Crowd(by.coords, by.codes, classes);
+      this.named = { key, labels: labelsOf(by.coords, by.codes, classNames, named), crowd };
     }
     return this.named;
   }
