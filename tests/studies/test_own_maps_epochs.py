@@ -113,12 +113,8 @@ def test_the_page_switches_at_every_epoch(study):
     changes = {tuple(path): value for path, *value in payload["maps"][1]["changes"]}
     names = [layer["name"] for layer in payload["models"][0]["layers"]]
     at = ("models", 0, "epochs", "moments", 0, "layers", names.index("fc1"), "map")
-    low, high = (
-        changes[*at, "xRange"][0] if (*at, "xRange") in changes else changes[at][0]["xRange"]
-    )
-    packed = changes[*at, "x"][0] if (*at, "x") in changes else None
-    data = changes[*at, "x", "data"][0] if packed is None else packed["data"]
-    shown = unpack({"dtype": "u16", "data": data}) / 65535 * (high - low) + low
+    (low, high), packed = changes[*at, "xRange"][0], changes[*at, "x"][0]
+    shown = unpack(packed) / 65535 * (high - low) + low
     np.testing.assert_allclose(
         shown, study.with_map("flat").epochs[0]["fc1"].map[:, 0], atol=1e-3 * (high - low)
     )

@@ -8,7 +8,7 @@ import numpy as np
 from .._typing import Array
 from ..studies import Study
 from ._options import Options, rows_among
-from ._packing import pack, pack_values
+from ._packing import is_packed, pack, pack_values
 
 
 def labels_entry(study: Study, options: Options) -> dict[str, Any]:
@@ -57,7 +57,7 @@ def changes(base: Any, other: Any) -> list[list[Any]]:
 
 
 def _differences(path: list[str | int], base: Any, other: Any) -> Iterator[tuple[Any, ...]]:
-    if isinstance(base, dict) and isinstance(other, dict):
+    if isinstance(base, dict) and isinstance(other, dict) and not is_packed(base):
         for key in (*base, *(key for key in other if key not in base)):
             if key not in other:
                 yield ([*path, key],)

@@ -14,6 +14,7 @@ import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { trailsOf } from "../map/trails.ts";
 import { Scatter, affineOf } from "../map/scatter.ts";
 import { classColors, readable } from "../data/palette.ts";
+import { uriOf } from "../data/sprites.ts";
 import { same } from "../state/store.ts";
 import { type ViewState, type Zoom, settleZoom } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
@@ -169,7 +170,7 @@ export class Pane {
       });
     } catch {
       this.element.classList.add("without-webgl");
-      this.element.replaceChildren(noWebGL(ctx.study.payload.figure));
+      this.element.replaceChildren(noWebGL(uriOf(ctx.study.payload.figure)));
       ctx.fleeting.set({ still: true });
       return;
     }
@@ -381,7 +382,8 @@ export class Pane {
     this.empty.hidden = mapped;
     if (!mapped) {
       const when = epoch.map((words) => ` at ${words}`);
-      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(name), ...when, "."));
+      const begin = study.layer(place).pending ? "Waiting for the map of " : "There is no map of ";
+      this.empty.replaceChildren(h("span", {}, begin, bdi(name), ...when, "."));
     }
   }
 

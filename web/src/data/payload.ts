@@ -2,8 +2,14 @@
 
 export interface Packed {
   dtype: "u8" | "u16" | "u32" | "f32" | "f64";
-  /** Base64 of little-endian numbers. */
-  data: string;
+  /** Little-endian numbers: base64 in a file, bytes in a notebook. */
+  data: string | Uint8Array<ArrayBuffer>;
+}
+
+/** A picture in a notebook; in a file it is a data URI. */
+export interface Picture {
+  type: string;
+  data: Uint8Array<ArrayBuffer>;
 }
 
 /** u16, 0..65535 over the range. */
@@ -44,6 +50,8 @@ export interface Layer {
   shape: number[];
   sameAs: string | null;
   notes: string[];
+  /** In a notebook: its arrays have not come yet. */
+  pending?: true;
   /** What was done to a layer of many numbers before it was measured, with its distortion. */
   reduction?: string | null;
   /** How tokens or pixels were pooled to one row a sample. */
@@ -136,7 +144,7 @@ export interface Measure {
 }
 
 export interface Thumbnails {
-  sheets: string[];
+  sheets: (string | Picture)[];
   perSheet: number;
   columns: number;
   width: number;
@@ -205,7 +213,7 @@ export interface Payload {
   models: Model[];
   /** Of each layer and the one before, and of the layers of two models. */
   differences?: Differences[];
-  figure: string | null;
+  figure: string | Picture | null;
   /** What is notable, as sentences. */
   summary?: string[];
   settings: Record<string, unknown>;
