@@ -41,7 +41,7 @@ export function render({ model, el }: { model: WidgetModel; el: HTMLElement }): 
   // What is looked at stays as it is when more has come.
   const rebuild = (found: Skeleton) => {
     const kept = shown?.link() ?? null;
-    const focused = testIdOf(document.activeElement, place);
+    const focused = focusedIn(place);
     shown?.destroy();
     shown = show(model, place, found, parts, kept, ask);
     if (focused) place.querySelector<HTMLElement>(`[data-testid="${focused}"]`)?.focus();
@@ -195,8 +195,11 @@ function skeletonMoment(
   return { layers: [...(moment?.layers ?? []), ...(found?.layers ?? [])] };
 }
 
-/** The handle of the element that has the focus, where it is inside another. */
-function testIdOf(element: Element | null, inside: HTMLElement): string | undefined {
-  if (!(element instanceof HTMLElement) || !inside.contains(element)) return undefined;
+/** The handle of the element inside another that has the focus. */
+function focusedIn(place: HTMLElement): string | undefined {
+  // Some notebooks show a widget in a shadow tree.
+  const root = place.getRootNode() as Document | ShadowRoot;
+  const element = root.activeElement;
+  if (!(element instanceof HTMLElement) || !place.contains(element)) return undefined;
   return element.dataset["testid"];
 }
