@@ -116,6 +116,21 @@ export interface Controls {
   scores: Record<string, Record<string, number | null>>;
 }
 
+/** Points most of whose neighbors are of one other class at several layers. */
+export interface SuspectedLabels {
+  /** How many layers were asked. */
+  layers: number;
+  /** So many that classes rather overlap. */
+  overlap: boolean;
+  points: Packed;
+  /** The class that their neighbors are of. */
+  classes: Packed;
+  /** At how many layers they are. */
+  votes: Packed;
+  /** The mean share of the neighbors there that are, u8. */
+  shares: Packed;
+}
+
 /** What is known of a model at one moment of its training. */
 export interface Moment<L> {
   accuracy: number | null;
@@ -125,6 +140,8 @@ export interface Moment<L> {
   controls: Controls[];
   /** What is notable, as sentences; with the model's name where there are several. */
   summary?: string[];
+  /** Labels to check, the most suspicious first; nothing where too few layers have neighbors. */
+  suspects?: SuspectedLabels;
   /** Of each layer and the one before, at an earlier epoch; those of the model are the payload's. */
   differences?: Differences[];
 }
