@@ -120,8 +120,9 @@ def study(
     maps: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="NAME=FILE",
-            help="Your own maps: an .npz file of layer -> map (n_samples, 2); can be repeated.",
+            metavar="FILE",
+            help="Your own maps, as NAME=FILE: an .npz file of layer -> map (n_samples, 2); can be "
+            "repeated.",
             show_default="none",
             rich_help_panel=_MAPS,
         ),
