@@ -34,7 +34,8 @@ def test_study_then_show(call, files, tmp_path):
     assert f"Everything is in {out}" in printed
     assert "other" not in printed
     code, printed, _ = call(*command, "-l", "fc*")
-    assert printed.count("done before") == 3 + 3 * 3
+    # Data, extraction and answers; neighbors, map and scores of three layers; their coherence.
+    assert printed.count("done before") == 3 + 3 * 3 + 1
     csv_path = tmp_path / "scores.csv"
     code, printed, _ = call("show", out, "--csv", csv_path)
     assert code == 0

@@ -52,12 +52,15 @@ def blobs(rng, n=200, classes=5, features=8, apart=2.0):
 def test_every_measure_is_there_with_all_that_is_said_of_it(rng):
     points, labels, map_ = blobs(rng)
     scores = measure(points, labels, map_, **FAST)
-    # Those of numbers instead of classes, or of a head, are not asked for by labels.
+    # Those of numbers instead of classes, of a head or of another layer need more than labels.
     assert list(scores) == [
         name
         for entry in MEASURES
         for name in entry.score_names
-        if entry.by_default and entry.labels != "values" and not entry.of_head
+        if entry.by_default
+        and entry.labels != "values"
+        and not entry.of_head
+        and not entry.of_previous
     ]
     assert set(scores) < set(measure_names())
     assert len(scores) == 30

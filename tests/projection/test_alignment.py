@@ -136,7 +136,7 @@ SETTINGS = {"perplexity": 20, "random_state": 0, "n_jobs": 2}
 @pytest.fixture(scope="module")
 def maps(layers):
     points, graphs = layers
-    return dict(map_layers(graphs, points=points, **SETTINGS))
+    return dict(map_layers(graphs, points=points, coherence=0, **SETTINGS))
 
 
 def test_divergence_is_within_two_percent_of_an_independent_run(layers, maps):
@@ -202,7 +202,7 @@ def test_degenerate_previous_maps(layers):
 def test_layers_without_a_map_are_passed_over(layers):
     points, graphs = layers
     some = {"inputs": graphs["inputs"], "dead": None, "layer 1": graphs["layer 1"]}
-    found = dict(map_layers(some, points=points, **QUICK))
+    found = dict(map_layers(some, points=points, coherence=0, **QUICK))
     assert list(found) == ["inputs", "dead", "layer 1"]
     assert found["dead"] is None
     after = map_after(graphs["layer 1"], found["inputs"].map_, **QUICK)

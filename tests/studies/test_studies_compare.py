@@ -58,12 +58,12 @@ def test_the_other_way_round_signs_change(study, better):
 
 def test_p_values_are_corrected_once_for_layer_and_view(study, better):
     found = study.compare(better)
-    # The dropout is a view of fc1 in both. The inputs and fc2 are the same; of fc2 the map is not,
-    # which starts from that of fc1.
+    # The dropout is a view of fc1 in both. The inputs and fc2 are the same; their maps are not,
+    # which are coupled with that of fc1.
     counted = [row for row in found if row.layer == "fc1"]
-    counted += [row for row in found if row.layer == "fc2" and row.given_map]
-    assert len(counted) == 7
-    assert found.n_compared == 7
+    counted += [row for row in found if row.layer in ("inputs", "fc2") and row.given_map]
+    assert len(counted) == 9
+    assert found.n_compared == 9
     expected = holm([row.p for row in counted])
     assert [row.p_corrected for row in counted] == pytest.approx(expected.tolist())
     assert row_of(found, "dropout").p_corrected == row_of(found, "fc1").p_corrected

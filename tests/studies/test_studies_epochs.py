@@ -61,10 +61,10 @@ def test_epochs_are_compared_like_studies(trained):
 
 
 def test_maps_of_epochs_follow_each_other(trained):
-    from unknot.projection import align_map
+    from unknot.projection import align_map, displacement
 
     first, second = (trained[0].epochs[epoch]["fc1"].map for epoch in (1, 4))
-    np.testing.assert_allclose(align_map(second, first), second, atol=1e-3)
+    assert displacement(align_map(second, first), second) < 0.05
     np.testing.assert_array_equal(
         trained[0].epochs[0]["inputs"].map, trained[0].epochs[4]["inputs"].map
     )

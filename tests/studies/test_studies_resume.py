@@ -113,7 +113,9 @@ def test_a_changed_setting_redoes_what_depends_on_it(layers, digits, tmp_path, w
         return {(layer, stage) for layer, stage, _, reused in stages if not reused}
 
     scored = {(name, "scores") for name in ("fc1", "dead", "fc2")}
-    assert run(k=5) == scored
+    # The number of neighbors also decides which maps may be coupled how strongly.
+    assert run(k=5) == scored | {("all layers", "coherence")}
+    assert run(k=5, coherence=0) == scored - {("dead", "scores")}
     mapped = {(name, "map") for name in ("fc1", "fc2")}
     assert run(k=5, random_state=1) >= mapped | scored
     assert ("data", "preparation") not in run({**layers, "fc2": layers["fc2"] * 2})

@@ -127,6 +127,16 @@ def study(
             rich_help_panel=_MAPS,
         ),
     ] = None,
+    coherence: Annotated[
+        float,
+        typer.Option(
+            min=0.0,
+            max=1.0,
+            help="How strongly the maps of layers are coupled, so that only what changed moves; 0: "
+            "not at all.",
+            rich_help_panel=_MAPS,
+        ),
+    ] = 0.1,
     factory: FactoryOption = None,
     trust_pickle: TrustOption = False,
     class_names: Annotated[
@@ -278,6 +288,7 @@ def study(
         "n_neighbors": n_neighbors,
         "max_iter": max_iter,
         "mapper": mappers_of(mapper, random_state),
+        "coherence": coherence,
         "untrained": untrained,
         "keep_points": keep_points,
         "metadata": None if metadata is None else read_table(metadata, "--metadata"),

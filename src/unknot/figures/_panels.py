@@ -74,6 +74,7 @@ class _Panel(NamedTuple):
     range: tuple[float, float]
     curves: dict[str, _Curve]
     given_map: bool = False
+    permuted: str = "labels"
 
 
 def draw_panels(
@@ -198,6 +199,8 @@ def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:
         (float(low), float(high)),
         curves,
         given_map,
+        # Of a transition, the samples of the layer before are permuted.
+        "samples" if first.family == "transition" else "labels",
     )
 
 
@@ -216,8 +219,13 @@ def _legend_entries(
         labels.append("95 % interval" + (" (on maps: given this map)" if given_map else ""))
     if any(np.isfinite(curve.null).any() for curve in curves):
         handles.append(Line2D([], [], color=MUTED, linewidth=1.0, linestyle=(0, (3, 2))))
-        labels.append("by chance (labels permuted)")
+        labels.append(f"by chance ({_permuted(panels)} permuted)")
     return handles, labels
+
+
+def _permuted(panels: list[_Panel]) -> str:
+    """Return what is permuted for the values by chance: labels, samples, or either."""
+    return " or ".join(sorted({panel.permuted for panel in panels}))
 
 
 def _caption(panel: _Panel, width: float) -> list[PanelLine]:
@@ -245,7 +253,7 @@ def _caption_text(panels: list[_Panel], lines: Mapping[str, Line]) -> str:
         given = ", on maps given this map" if any(panel.given_map for panel in panels) else ""
         beside.append(f"bands are 95 % intervals{given}")
     if any(np.isfinite(curve.null).any() for curve in curves):
-        beside.append("dashed is what permuted labels give")
+        beside.append(f"dashed is what permuted {_permuted(panels)} give")
     return f"{'; '.join([text, *beside])}."
 
 

@@ -18,6 +18,7 @@ class ScoreValue(NamedTuple):
     higher_is_better: bool | None = None
     range: tuple[float, float] = (-np.inf, np.inf)
     given_map: bool = False
+    family: str | None = None
 
 
 def as_score_value(score: Any) -> ScoreValue:

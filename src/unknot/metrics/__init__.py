@@ -5,6 +5,7 @@ from ._shared.paired import holm as holm
 from ._shared.paired import independent_interval as independent_interval
 from ._shared.paired import paired_interval as paired_interval
 from ._shared.results import ClassResult, MeasureWarning, PairResult, Result, UndefinedMeasureError
+from ._shared.transitions import KeptNeighbors, Transition
 from ._suite.compared import CONFLICT as CONFLICT  # these too
 from ._suite.entry import Measure as Measure
 from ._suite.registry import MEASURES as MEASURES
@@ -62,6 +63,13 @@ from .spanning_tree import SpanningTreeEdges, spanning_tree_edges
 from .spectrum import EffectiveRank, effective_rank
 from .suite import measure, measure_names
 from .topology import ClassTopology, class_topology
+from .transition import (
+    Previous,
+    displacement,
+    kept_neighbors,
+    movement_correlation,
+    needless_movement,
+)
 
 __all__ = [
     "Alignment",
@@ -85,6 +93,7 @@ __all__ = [
     "HeadAgreement",
     "IntrinsicDimension",
     "KNNAccuracy",
+    "KeptNeighbors",
     "LinearProbe",
     "ManifoldCapacity",
     "MeasureWarning",
@@ -93,6 +102,7 @@ __all__ = [
     "NeighborhoodHit",
     "PairResult",
     "ParticipationRatio",
+    "Previous",
     "ProbeNoise",
     "ProbeTransfer",
     "Procrustes",
@@ -108,6 +118,7 @@ __all__ = [
     "SimulatedCapacity",
     "SoftNearestNeighborLoss",
     "SpanningTreeEdges",
+    "Transition",
     "UndefinedMeasureError",
     "Uniformity",
     "VInformation",
@@ -124,12 +135,14 @@ __all__ = [
     "convex_hulls",
     "davies_bouldin",
     "description_length",
+    "displacement",
     "distance_consistency",
     "effective_rank",
     "fisher_ratio",
     "generalized_discrimination_value",
     "glue",
     "gride",
+    "kept_neighbors",
     "knn_accuracy",
     "label_continuity",
     "label_trustworthiness",
@@ -139,11 +152,13 @@ __all__ = [
     "manifold_capacity",
     "measure",
     "measure_names",
+    "movement_correlation",
     "mutual_knn",
     "nc1",
     "nc2",
     "nc3",
     "nc4",
+    "needless_movement",
     "neighbor_confusion",
     "neighborhood_hit",
     "neighborhood_r2",

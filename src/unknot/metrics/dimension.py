@@ -268,7 +268,7 @@ def _by_pairs(points: Rows, origin: Array, n_jobs: int | None) -> tuple[Array, A
     few, and else in float32, which costs some 1e-7 of the value.
     """
     n_samples = len(points)
-    dtype = np.float64 if n_samples * points.size <= DOUBLE_PRODUCTS else np.float32
+    dtype: Any = np.float64 if n_samples * points.size <= DOUBLE_PRODUCTS else np.float32
     blocks = [slice(i, min(i + PAIR_ROWS, n_samples)) for i in range(0, n_samples, PAIR_ROWS)]
     squares = np.empty(n_samples)
     # What each block of points adds to each point.

@@ -85,7 +85,8 @@ class Score(Number):
     interval : tuple of float, optional
         95 % interval; None if there is none, see ``no_interval``.
     null : float, optional
-        Mean of the measure over permutations of the labels; None if there is none, see ``no_null``.
+        Mean of the measure over permutations of the labels, or of a transition, of the samples in
+        the layer before; None if there is none, see ``no_null``.
     null_interval : tuple of float, optional
         2.5 and 97.5 percentiles over the permutations.
     range : tuple of float

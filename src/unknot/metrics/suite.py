@@ -26,6 +26,7 @@ from .neighborhood import check_graph
 from .own import OwnFunction, all_measures, check_names, split_measures
 from .regression import check_values, takes_values
 from .scores import Score, Scores
+from .transition import Previous, check_previous
 
 if TYPE_CHECKING:
     from ..neighbors import NeighborGraph
@@ -72,6 +73,7 @@ def measure(
     preprocess: Any = None,
     label_kind: str | None = None,
     head: Any = None,
+    previous: Any = None,
     k: int = 6,
     graph: NeighborGraph | None = None,
     map_graph: NeighborGraph | None = None,
@@ -125,12 +127,16 @@ def measure(
     head : tuple (weights, bias), optional
         The last linear layer of the classifier, (n_outputs, n_features) and (n_outputs,) or None,
         if it takes these points: for NC3 and NC4. Labels are then the numbers of its outputs.
+    previous : Previous, optional
+        The neighbors of the same samples in the layer before, and its map, for the measures of the
+        family ``"transition"``: which neighbors a sample keeps, and how far it moves.
     k : int, default=6
         Number of neighbors of the Neighborhood Hit and the neighbor confusion. Trustworthiness and
         continuity use 10, or as many as they are defined for.
     graph, map_graph : NeighborGraph, optional
         Precomputed nearest neighbors in the representation and on the map, at least max(k, 10) of
-        each point; in the representation by ``metric``, of the preprocessed points.
+        each point; in the representation by ``metric``, of the preprocessed points. Measures of
+        transitions compare up to 30 of them, and use the next 10 for their intervals.
     max_samples : int or None, default=3000
         Silhouette, trustworthiness and continuity evaluate a stratified sample of about this many
         points, each against all others, and report the standard error. Increase it for a smaller
@@ -276,7 +282,10 @@ def measure(
     if head is not None and steps:
         raise ValueError("head: it takes the points as they are; pass it without preprocess=")
     head = None if head is None or values is not None else as_head(head, raw.shape[1], classes)
-    chosen, skipped = _choose(names, own, map_ is not None, head is not None)
+    if previous is not None:
+        check_previous(previous, n_samples, metric, map_)
+        settings["previous"] = previous.name
+    chosen, skipped = _choose(names, own, map_ is not None, head is not None, previous)
     chosen = _of_labels(chosen, skipped, names, "classes" if values is None else "values")
     inputs = Inputs(
         points,
@@ -291,6 +300,7 @@ def measure(
     )
     inputs.values = values
     inputs.head = head
+    inputs.previous = previous
     scores: dict[str, Score] = {}
     with without_warnings():
         for name, entry, where in chosen:
@@ -365,9 +375,14 @@ def _optional_count(value: int | None, name: str) -> int | None:
 
 
 def _choose(
-    names: tuple[str, ...] | None, own: tuple[Measure, ...], with_map: bool, with_head: bool
+    names: tuple[str, ...] | None,
+    own: tuple[Measure, ...],
+    with_map: bool,
+    with_head: bool,
+    previous: Previous | None,
 ) -> tuple[list[tuple[str, Measure, str]], dict[str, str]]:
     """Return the requested measures in the order of the registry, and those skipped."""
+    with_map_before = previous is not None and previous.map is not None
     wanted = None if names is None else set(names)
     if wanted is not None:
         check_names(wanted, own, or_all=True)
@@ -382,10 +397,16 @@ def _choose(
             if wanted is not None and wanted & {entry.name, entry.family}:
                 skipped[entry.name] = "the classifier's head is not known: pass head="
             continue
+        if entry.of_previous and previous is None:
+            if wanted is not None and wanted & {entry.name, entry.family}:
+                skipped[entry.name] = "it needs the layer before: pass previous="
+            continue
         for name, where in entry.places:
             if wanted is not None and not wanted & {name, entry.family}:
                 continue
-            if where == "native" or with_map:
+            if entry.of_previous and where != "native" and not with_map_before:
+                skipped[name] = "it needs the map of the layer before: pass previous= with a map"
+            elif where == "native" or with_map:
                 chosen.append((name, entry, where))
             elif names is not None and name in names:
                 raise ValueError(f"{name} needs a map of the points: pass map=")

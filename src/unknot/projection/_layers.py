@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,9 @@ from .._validation.arrays import as_numbers
 from .._validation.points import scale_free
 from ..neighbors import METRICS, NeighborGraph, SearchSpace
 from ._alignment import align_map, displacement, radius_of
+from ._coupled import ITERATIONS, Accept
 from ._estimators import random_of
+from ._refinement import COHERENCE, check_coherence, refine_maps
 from ._start import SPREAD, starting_map
 from ._tsne import TSNE
 
@@ -50,6 +52,10 @@ class LayerMap:
         radius (see `displacement`); None without a previous map.
     n_copies_left_out : int
         As `TSNE.n_copies_left_out_`.
+    coherence : float
+        The coupling with the maps beside it that was used; see `refine_maps`.
+    note : str
+        Why it is weaker than asked for; else empty.
 
     See Also
     --------
@@ -62,6 +68,8 @@ class LayerMap:
     start: str
     displacement: float | None
     n_copies_left_out: int = 0
+    coherence: float = 0.0
+    note: str = ""
 
 
 def map_after(
@@ -187,9 +195,14 @@ def map_layers(
     *,
     points: Mapping[str, Any] | None = None,
     metric: str | None = None,
+    coherence: float = COHERENCE,
+    accept: Accept | None = None,
     **settings: Any,
 ) -> Iterator[tuple[str, LayerMap | None]]:
     """Compute the maps of successive layers, each started from the previous one (`map_after`).
+
+    Then they are refined together (`refine_maps`), so that what moves from map to map is what
+    changed from layer to layer.
 
     Parameters
     ----------
@@ -201,17 +214,23 @@ def map_layers(
         start.
     metric : {"euclidean", "cosine"}, optional
         The metric of all graphs, as for `map_after`.
+    coherence : float, default=0.1
+        The strength of the coupling of maps that follow one another, from 0 to 1. With 0 each map
+        depends on those before it alone, and is yielded as soon as it is computed.
+    accept : callable, optional
+        Refuses maps that the coupling changed too much, as for `refine_maps`.
     **settings
         Parameters of `TSNE`, as for `map_after`.
 
     Yields
     ------
     (str, LayerMap or None)
-        Each layer's name and map, as soon as it is computed.
+        Each layer's name and map.
 
     See Also
     --------
     map_after : One layer.
+    refine_maps : Refines maps that were computed before, also those of several epochs.
     unknot.study : Extract, map and measure all layers of a model.
 
     Examples
@@ -225,14 +244,47 @@ def map_layers(
     >>> maps["input"].start, maps["dead"], maps["output"].start
     ('points', None, 'previous')
     """
+    check_coherence(coherence)
+    found = _one_after_another(graphs, points or {}, metric, settings)
+    if coherence == 0.0:
+        yield from found
+        return
+    layers = dict(found)
+    maps = {name: None if layer is None else layer.map_ for name, layer in layers.items()}
+    refined = refine_maps(graphs, maps, coherence=coherence, accept=accept, **settings)
+    previous: Map | None = None
+    for name, layer in layers.items():
+        if layer is None:
+            yield name, None
+            continue
+        new = refined[name]
+        yield (
+            name,
+            replace(
+                layer,
+                map_=new.map_,
+                kl_divergence=new.kl_divergence,
+                n_iter=layer.n_iter + (ITERATIONS if new.coherence else 0),
+                displacement=None if previous is None else displacement(new.map_, previous),
+                coherence=new.coherence,
+                note=new.note,
+            ),
+        )
+        previous = new.map_
+
+
+def _one_after_another(
+    graphs: Mapping[str, NeighborGraph | None],
+    points: Mapping[str, Any],
+    metric: str | None,
+    settings: Mapping[str, Any],
+) -> Iterator[tuple[str, LayerMap | None]]:
     previous: Map | None = None
     for name, graph in graphs.items():
         if graph is None:
             yield name, None
             continue
-        layer_map = map_after(
-            graph, previous, points=(points or {}).get(name), metric=metric, **settings
-        )
+        layer_map = map_after(graph, previous, points=points.get(name), metric=metric, **settings)
         previous = layer_map.map_
         yield name, layer_map
 

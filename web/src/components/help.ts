@@ -68,7 +68,10 @@ const WORDS: [string, string][] = [
     "Labels to check",
     "most neighbors of these points are of another class, at more layers than of their own.",
   ],
-  ["chance", "what the same measure gives where the labels are mixed at random."],
+  [
+    "chance",
+    "what the same measure gives where the labels are mixed at random; of a transition from layer to layer, where the samples of the layer before are.",
+  ],
   ["untrained", "the same network before it has learned anything."],
 ];
 

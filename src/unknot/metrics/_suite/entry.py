@@ -59,6 +59,9 @@ class Measure:
         The user's own function of points and labels.
     of_head : bool
         Whether it is of the classifier's head, and only computed if that is known.
+    of_previous : bool
+        Whether it is of the transition from the layer before, and only computed if that is known;
+        whatever the labels, and with a null that permutes the samples.
     by_default : bool
         Whether it is computed if no measures are chosen; others are by their name or family.
     """
@@ -78,6 +81,7 @@ class Measure:
     grows_with_classes: bool = False
     function: Callable[..., Any] | None = None
     of_head: bool = False
+    of_previous: bool = False
     by_default: bool = True
 
     @property
@@ -85,7 +89,7 @@ class Measure:
         """What labels it is of: classes, numbers, or any, as it does not depend on them."""
         if self.family == FAMILY:
             return "values"
-        return "any" if self.null == LABEL_FREE else "classes"
+        return "any" if self.of_previous or self.null == LABEL_FREE else "classes"
 
     @property
     def places(self) -> list[tuple[str, str]]:

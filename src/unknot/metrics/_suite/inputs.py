@@ -32,8 +32,10 @@ from ..clusters import (
 from ..faithfulness import NeighborRanks
 from ..glue import Glue, glue_from_points
 from ..heads import Head
+from ..transition import Previous
 from .clock import Clock
 from .permuted import MANY_NULL_RUNS, MANY_NULL_SAMPLES, permuted_moments
+from .shared_transition import SharedTransition
 
 if TYPE_CHECKING:
     from ...neighbors import NeighborGraph
@@ -271,6 +273,8 @@ class Inputs:
         self.values: Array | None = None
         # The classifier's last linear layer, if it is known.
         self.head: Head | None = None
+        # What is known of the layer before.
+        self.previous: Previous | None = None
         self.settings = settings
         self.k: int = settings["k"]
         self.k_faithfulness: int = settings["k_faithfulness"]
@@ -282,6 +286,7 @@ class Inputs:
         self.clock = Clock()
         # Relabeled inputs refer to the inputs with the true labels, which hold what is shared.
         self.original = self
+        self.given_graph = graph
         self._graphs = {"": graph, " (map)": map_graph}
         self.native = Space(self, points, lambda: self._graph(points, ""), "")
         self.map = (
@@ -305,6 +310,12 @@ class Inputs:
         """The classifier's head, for measures that are only computed if there is one."""
         assert self.original.head is not None
         return self.original.head
+
+    @cached_property
+    def transition(self) -> SharedTransition:
+        """What measures of the transition share, which are only computed if there is one."""
+        assert self.previous is not None
+        return SharedTransition(self, self.previous)
 
     def counterpart(self, space: Space) -> Space | None:
         """Return the map for the native space, and the native space for the map."""

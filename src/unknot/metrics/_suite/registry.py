@@ -33,6 +33,7 @@ from ..similarity import cka_from_points
 from . import uncertainty
 from .entry import LABEL_FREE, Compute, Measure
 from .more import MORE_MEASURES
+from .transitions import TRANSITION_MEASURES
 
 if TYPE_CHECKING:
     from ..dimension import ParticipationRatio
@@ -417,6 +418,7 @@ _ENTRIES = (
         higher_is_better=False, interval=NO_DRAWS,
         null_runs=NULL_CAPACITY_RUNS, null_classes=NULL_CAPACITY_CLASSES,
     ),
+    *TRANSITION_MEASURES,
     Measure(
         "neighborhood_r2", FAMILY, "neighborhood R²", neighborhood_of,
         low=-np.inf, spaces="both",

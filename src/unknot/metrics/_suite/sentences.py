@@ -37,6 +37,14 @@ SENTENCES: Final = {
     "manifold_radius": "Size of the classes beside the distance of their centers.",
     "manifold_dimension": "Number of dimensions of a class, as a separating hyperplane sees them.",
     "center_correlation": "How much the class centers point in the same directions.",
+    "kept_neighbors": "Share of its nearest neighbors that a point has kept from the layer before.",
+    "displacement": "How far a point moves from the map before, in radii of the map.",
+    "needless_movement": (
+        "Displacement of the quarter of the points whose neighborhoods changed least."
+    ),
+    "movement_correlation": (
+        "Whether those points move on the map whose neighborhoods change; a rank correlation."
+    ),
     "neighborhood_r2": "How well the mean of the nearest neighbors predicts numeric labels.",
     "linear_r2": "How well a linear model predicts numeric labels of other points.",
     "soft_nearest_neighbor_loss": "How surprising the class of a random near point is, in nats.",

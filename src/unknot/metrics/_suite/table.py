@@ -9,6 +9,7 @@ import numpy as np
 
 from ..._io.formatting import ARROWS, format_column, format_number
 from ..._io.text import shown
+from ..transition import FAMILY as TRANSITION
 
 if TYPE_CHECKING:
     from ..scores import Score, Scores
@@ -89,8 +90,11 @@ def _caption(scores: Scores) -> str:
     parts = ["↑ more is better, ↓ less is better; in brackets the 95 % interval"]
     if any(score.given_map for score in scores.values()):
         parts.append(f"{GIVEN_MAP} given this map: another sample has another map")
+    permuted = "the labels"
+    if any(score.family == TRANSITION for score in scores.values()):
+        permuted += ", of transitions of the samples of the layer before"
     parts.append(
-        "by chance: the mean over permutations of the labels; n: points that are evaluated"
+        f"by chance: the mean over permutations of {permuted}; n: points that are evaluated"
     )
     return "; ".join(parts)
 

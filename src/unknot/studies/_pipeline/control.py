@@ -106,7 +106,7 @@ def score_control(
     of_all = {
         **{key: value for key, value in decided.items() if key != "given"},
         "whole_bytes": stages.whole_bytes,
-        **settings.scoring(settings.native_measures),
+        **settings.scoring(settings.control_measures),
         **({"given": decided["given"]} if "given" in decided else {}),
     }
     needs = [data_part, trained]
@@ -130,7 +130,7 @@ def score_control(
                         StageLabel(f"{layer.name} ({name})", "scores"),
                         {
                             **source.described(stages.whole_bytes),
-                            **settings.scoring(settings.native_measures),
+                            **settings.scoring(settings.control_measures),
                         },
                         [source.part],
                         partial(_find_scores, stages.context, source, labeling),
@@ -181,7 +181,7 @@ def _find_scores(
                 points,
                 labeling,
                 None,
-                settings.to_compute(settings.native_measures),
+                settings.to_compute(settings.control_measures),
                 metric=settings.metric,
                 preprocess=settings.preprocess,
                 k=settings.k,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from .metadata import take_metadata
 from .own_maps import take_epoch_maps, take_maps
 from .progress import stage_callbacks
 from .run import whole_bytes
-from .settings import StudySettings
+from .settings import COHERENCE, StudySettings
 from .sources import Reading
 from .stages import Stages
 from .untrained import check_untrained
@@ -50,8 +51,9 @@ class EpochRecorder(TrainingCallbacks):
     epochs : int or collection of int, default=None
         Capture every n-th epoch, or the given ones; all by default, epoch 0 included. Epochs count
         from 1; epoch 0 is before the training.
-    layers, measures, metric, preprocess, name, perplexity, k, n_neighbors, max_iter
-        As for `unknot.study`.
+    layers, measures, metric, preprocess, name, perplexity, k, n_neighbors, max_iter, coherence
+        As for `unknot.study`. Coupled are maps of the same epoch along the layers, and those of the
+        same layer along the epochs.
     measure_options, keep_points, snippets, metadata
         As for `unknot.study`.
     mapper : estimator or mapping of str to estimator, default=None
@@ -114,6 +116,7 @@ class EpochRecorder(TrainingCallbacks):
         k: int = 6,
         n_neighbors: int = 90,
         max_iter: int = 1000,
+        coherence: float = COHERENCE,
         untrained: Any = None,
         keep_points: bool = True,
         snippets: Sequence[str] | None = None,
@@ -154,6 +157,7 @@ class EpochRecorder(TrainingCallbacks):
             k=k,
             n_neighbors=n_neighbors,
             max_iter=max_iter,
+            coherence=coherence,
             random_state=random_state,
         )
         data = take_data(
@@ -257,7 +261,8 @@ class EpochRecorder(TrainingCallbacks):
     def study(self, *, maps: Any = None) -> Study:
         """Measure and map the layers at each captured epoch.
 
-        The map of a layer starts from its map at the preceding epoch.
+        The map of a layer starts from its map at the preceding epoch. Then the maps of all layers
+        and epochs are refined together (``coherence``).
 
         Parameters
         ----------
@@ -327,8 +332,8 @@ class EpochRecorder(TrainingCallbacks):
         """Keep a page up to date while the training runs, by a process of low priority.
 
         Call it before the training. After each captured epoch the page has the new maps, scores and
-        curves; those of a ``mapper`` come last, with `study`. ``unknot watch FOLDER`` shows it; in
-        a notebook show the result's ``widget()``.
+        curves. ``unknot watch FOLDER`` shows it; in a notebook show the result's ``widget()``. Maps
+        are refined together, and those of a ``mapper`` made, by `study`, when all epochs are there.
 
         Parameters
         ----------
@@ -372,7 +377,8 @@ class EpochRecorder(TrainingCallbacks):
         setup = Setup(
             home,
             where,
-            self._stages.settings,
+            # What comes later would move what is shown: they are refined by `study`.
+            replace(self._stages.settings, coherence=0.0),
             resolve_n_jobs(jobs),
             self._stages.whole_bytes,
             max_points,

@@ -14,6 +14,7 @@ from .._influences import of_all_samples, of_scores
 from .._store.format import PARTS, read_graph, read_zarr, write_graph, write_zarr
 from .._store.layer_records import GraphRecord, InfluenceRecord, LayerRecord
 from .._store.saving import write_influences, write_scores
+from .coherence import MappedLayer, shown_refined
 from .labeling import Labeling
 from .measuring import measure_labeled
 from .spaces import FAILURES, FATAL, conflicts, preprocess, why_left_out
@@ -31,6 +32,7 @@ from .stages import (
     is_dead,
     no_scores,
 )
+from .transitions import LayerBefore
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,6 +55,14 @@ class LayerJob:
     previous, mapped : Promise of Part or None
         The previous layer's map; and what the next layer gets: this one's map, or the previous one
         if it has none.
+    before, known : Promise of LayerBefore or None
+        What the scores of the transition need of the previous layer; and what the next layer gets.
+    own : Promise of MappedLayer or None
+        What the refinement of all maps needs of this one; None if it has no map.
+    refined : Promise of Part or None
+        All maps after their refinement; None if they are not refined.
+    epoch : int
+        The number of the layer's epoch among those that are refined.
     """
 
     stages: Stages
@@ -64,6 +74,11 @@ class LayerJob:
     start: Part | None
     previous: Promise[Part | None]
     mapped: Promise[Part | None]
+    before: Promise[LayerBefore | None]
+    known: Promise[LayerBefore | None]
+    own: Promise[MappedLayer | None]
+    refined: Promise[Part | None]
+    epoch: int = 0
 
 
 def study_layer(job: LayerJob) -> Steps:
@@ -81,9 +96,35 @@ def study_layer(job: LayerJob) -> Steps:
     except FATAL:
         raise
     except FAILURES as error:
-        if not job.mapped.is_set:
-            job.mapped.set((yield job.previous))
+        yield from _give_up_map(job)
+        if not job.known.is_set:
+            job.known.set(_passed_on((yield job.before), job.layer.name))
         return (yield from _left_out(job, why_left_out(error))), None
+
+
+def map_layer(job: LayerJob) -> Steps:
+    """Find the neighbors and the map of a layer: a program.
+
+    Returns
+    -------
+    MappedLayer or None
+        None for a dead layer, or one that is left out.
+    """
+    try:
+        yield from _map_layer(job)
+    except FATAL:
+        raise
+    except FAILURES:
+        yield from _give_up_map(job)
+    return (yield job.own)
+
+
+def _give_up_map(job: LayerJob) -> Steps:
+    """Hand on the previous layer's map in the place of one that this layer will not have."""
+    if not job.mapped.is_set:
+        job.mapped.set((yield job.previous))
+    if not job.own.is_set:
+        job.own.set(None)
 
 
 def _left_out(job: LayerJob, why: str) -> Steps:
@@ -116,44 +157,67 @@ def _left_out(job: LayerJob, why: str) -> Steps:
     )
 
 
-def _study_layer(job: LayerJob) -> Steps:
+def _map_layer(job: LayerJob) -> Steps:
+    """Find the neighbors of a layer and its own map; return the parts of both."""
     stages, log, prefix, source = job.stages, job.log, job.prefix, job.source
-    layer, labelings = job.layer, job.labelings
-    settings, name = stages.settings, layer.name
-    where = source.described(stages.whole_bytes)
+    settings, name = stages.settings, job.layer.name
     neighbors = yield stages.task(
         log,
         f"{prefix}neighbors",
         StageLabel(name, "neighbors"),
-        {**where, **settings.space, "n_neighbors": settings.n_neighbors},
+        {
+            **source.described(stages.whole_bytes),
+            **settings.space,
+            "n_neighbors": settings.n_neighbors,
+        },
         [source.part],
         partial(_find_neighbors, stages.context, source),
         # The first map, for which all others wait, waits for these.
         rank=(MAPS_FIRST if job.previous.is_set else NEIGHBORS_NEXT, -source.n_bytes),
         n_bytes=source.n_bytes,
     )
-    dead = neighbors.result["dead"]
-    path = f"{PARTS}/{neighbors.path.name}"
-    graph = None if dead else GraphRecord(path, **neighbors.result["graph"])
-    mapped = None
-    if graph is not None:
-        before = (yield job.previous) if job.start is None else job.start
-        mapped = yield stages.task(
-            log,
-            f"{prefix}map",
-            StageLabel(name, "map"),
-            settings.mapping,
-            [neighbors, *([] if before is None else [before])],
-            partial(_find_map, stages.context, source, graph, before),
-            rank=(MAPS_FIRST,),
-            n_bytes=source.n_bytes if before is None else 0,
-        )
-    job.mapped.set((yield job.previous) if mapped is None else mapped)
+    if neighbors.result["dead"]:
+        job.mapped.set((yield job.previous))
+        job.own.set(None)
+        return neighbors, None, None
+    graph = GraphRecord(f"{PARTS}/{neighbors.path.name}", **neighbors.result["graph"])
+    before = (yield job.previous) if job.start is None else job.start
+    mapped = yield stages.task(
+        log,
+        f"{prefix}map",
+        StageLabel(name, "map"),
+        settings.mapping,
+        [neighbors, *([] if before is None else [before])],
+        partial(_find_map, stages.context, source, graph, before),
+        rank=(MAPS_FIRST,),
+        n_bytes=source.n_bytes if before is None else 0,
+    )
+    job.mapped.set(mapped)
+    job.own.set(MappedLayer(name, graph, neighbors, mapped))
+    return neighbors, graph, mapped
+
+
+def _study_layer(job: LayerJob) -> Steps:
+    stages, log, prefix, source = job.stages, job.log, job.prefix, job.source
+    layer, labelings = job.layer, job.labelings
+    settings, name = stages.settings, layer.name
+    where = source.described(stages.whole_bytes)
+    neighbors, graph, mapped = yield from _map_layer(job)
+    refined = yield job.refined
+    shown = None if mapped is None else shown_refined(refined, job.epoch, name, mapped)
+    if shown is None or graph is None:
+        job.known.set(_passed_on((yield job.before), name))
+    else:
+        parts = (neighbors, shown.part)
+        job.known.set(LayerBefore(name, source, graph, shown.path, parts))
+    compared = None
+    if settings.of_previous and shown is not None:
+        compared = yield job.before
 
     head = stages.head[1] if stages.head is not None and stages.head[0] == name else None
     known = {} if head is None else {"head": True}
     notes = [*neighbors.result["notes"]]
-    notes += [DEAD] if mapped is None else _notes_on_map(mapped.result)
+    notes += [DEAD] if shown is None else shown.notes
     scores: dict[str, str] = {}
     influences: dict[str, InfluenceRecord] = {}
     for number, (key, labeling) in enumerate(labelings.items()):
@@ -161,16 +225,27 @@ def _study_layer(job: LayerJob) -> Steps:
             log,
             f"{prefix}scores-{number}" if number else f"{prefix}scores",
             StageLabel(name, f"scores of {key}" if number else "scores"),
-            {**where, **settings.scoring(settings.measures), **known, "influences": True},
-            [neighbors, *([] if mapped is None else [mapped])],
+            {
+                **where,
+                **settings.scoring(settings.measures),
+                **known,
+                **({} if compared is None else compared.decided),
+                "influences": True,
+            },
+            [
+                neighbors,
+                *([] if shown is None else [shown.part]),
+                *([] if compared is None else compared.parts),
+            ],
             partial(
                 _find_scores,
                 stages.context,
                 source,
                 graph,
-                mapped,
+                None if shown is None else shown.path,
                 labeling,
                 head if not number and not settings.preprocess else None,
+                compared,
             ),
             rank=(SCORES_THEN, -source.n_bytes),
             n_bytes=source.n_bytes,
@@ -187,8 +262,8 @@ def _study_layer(job: LayerJob) -> Steps:
         notes=(*layer.notes, *notes),
         points=source.path,
         graph=graph,
-        map=None if mapped is None else f"{PARTS}/{mapped.path.name}/map",
-        kl_divergence=None if mapped is None else mapped.result["kl_divergence"],
+        map=None if shown is None else shown.path,
+        kl_divergence=None if shown is None else shown.kl_divergence,
         scores=scores.pop(next(iter(labelings))),
         other_scores=scores,
         influences=influences.pop(next(iter(labelings)), None),
@@ -256,27 +331,29 @@ def _find_scores(
     context: Context,
     source: Source,
     graph: GraphRecord | None,
-    mapped: Part | None,
+    map_: str | None,
     labeling: Labeling,
     head: Any,
+    before: LayerBefore | None,
     folder: Path,
     n_threads: int,
 ) -> dict[str, Any]:
     settings = context.settings
     points = source.read(context.whole_bytes)
-    if mapped is None or graph is None:
+    if map_ is None or graph is None:
         write_scores(folder / "scores.json", no_scores(points.shape[1:], labeling, settings))
         return {"notes": [], "influences": []}
     scores = measure_labeled(
         points,
         labeling,
-        read_zarr(mapped.path, "map"),
+        read_zarr(context.folder, map_),
         settings.to_compute(settings.measures),
         metric=settings.metric,
         preprocess=settings.preprocess,
         head=head,
         k=settings.k,
         graph=read_graph(context.folder, graph),
+        before=None if before is None else partial(before.known, context, n_threads),
         maps={
             "perplexity": settings.perplexity,
             "max_iter": settings.max_iter,
@@ -291,14 +368,10 @@ def _find_scores(
     write_scores(folder / "scores.json", scores)
     known = of_all_samples(of_scores(scores), labeling.labeled)
     names = write_influences(folder / "influences", known)
-    return {"notes": conflicts(scores), "influences": names}
+    notes = [*conflicts(scores), *([] if before is None else before.notes)]
+    return {"notes": notes, "influences": names}
 
 
-def _notes_on_map(result: dict[str, Any]) -> tuple[str, ...]:
-    copies = result["copies"]
-    if not copies:
-        return ()
-    return (
-        f"{copies:,} samples have more copies than neighbors are looked at; on the map they lie in "
-        "the place of one of them",
-    )
+def _passed_on(before: LayerBefore | None, name: str) -> LayerBefore | None:
+    """Return what the layer after one without a map is compared with."""
+    return None if before is None else replace(before, left_out=(*before.left_out, name))

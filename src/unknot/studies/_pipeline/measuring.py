@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any, Final
@@ -15,6 +15,7 @@ from .labeling import Labeling
 
 # Measures of the classifier's head, which takes one layer only.
 HEADS: Final = {"nc3", "nc4"}
+NO_LAYER_BEFORE: Final = "there is no layer before it"
 NO_HEAD: Final = "the classifier's head does not take this layer as it is here, or is not known"
 
 
@@ -27,13 +28,15 @@ def measure_labeled(
     k: int,
     graph: Any = None,
     head: Any = None,
+    before: Callable[[Array | None], Any] | None = None,
     maps: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> Any:
     """Measure the labeled points alone, as `unknot.measure` does.
 
     Neighbors in a graph of all points are found again if some of them are unlabeled. ``maps`` are
-    the settings of t-SNE, for the option ``n_refits``.
+    the settings of t-SNE, for the option ``n_refits``. ``before`` returns what is known of the
+    layer before, for the rows of some samples, or for all of them.
 
     Returns
     -------
@@ -42,6 +45,7 @@ def measure_labeled(
     from ...metrics import measure
 
     labeled, notes = labeling.labeled, tuple[str, ...]()
+    rows = None
     labels: Any = labeling.codes if labeling.values is None else labeling.values
     if not labeled.all():
         rows = np.flatnonzero(labeled)
@@ -69,12 +73,21 @@ def measure_labeled(
         graph=graph,
         head=head if labeling.kind == "classes" else None,
         label_kind=labeling.kind,
+        previous=None if before is None else before(rows),
         **options,
     )
-    if head is None:
-        why = dict.fromkeys(HEADS & scores.skipped.keys(), NO_HEAD)
-        scores = replace(scores, skipped={**scores.skipped, **why}) if why else scores
+    why = {} if head is not None else dict.fromkeys(HEADS & scores.skipped.keys(), NO_HEAD)
+    if before is None:
+        why |= dict.fromkeys(measures_of_previous() & scores.skipped.keys(), NO_LAYER_BEFORE)
+    scores = replace(scores, skipped={**scores.skipped, **why}) if why else scores
     return replace(scores, notes=(*scores.notes, *notes)) if notes else scores
+
+
+def measures_of_previous() -> set[str]:
+    """Return the names of the measures of the transition from the layer before."""
+    from ...metrics import MEASURES
+
+    return {name for entry in MEASURES if entry.of_previous for name in entry.score_names}
 
 
 def refit(points: Array, *, metric: str, perplexity: float, **settings: Any) -> Array:

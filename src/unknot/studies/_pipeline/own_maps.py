@@ -6,6 +6,7 @@ import copy
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from .labeling import Labeling
 from .measuring import measure_labeled
 from .spaces import preprocess
 from .stages import Source, StageLabel, Stages
+from .transitions import LayerBefore
 
 
 @dataclass(frozen=True)
@@ -225,11 +227,14 @@ def add_maps(
     found: dict[str, dict[str, MapRecord]] = {layer.name: {} for layer in layers}
     for number, name in enumerate(maps.names):
         before: Path | None = None
+        compared: LayerBefore | None = None
+        since: list[str] = []
         for place, layer in enumerate(layers):
             if layer.same_as is not None:
                 continue
             own = "" if layer.name == "inputs" else prefix
             key, source = f"{own}{place:03d}-own-map-{number}", sources[layer.name]
+            since.append(layer.name)
             if name in maps.given:
                 if layer.name not in maps.given[name]:
                     continue
@@ -243,7 +248,16 @@ def add_maps(
                 start = previous.get((name, layer.name), before) if own else before
                 stored = _store_made(stages, key, name, layer, source, maps.mappers[name], start)
                 before = previous[name, layer.name] = stages.folder / stored
-            found[layer.name][name] = _measured(stages, key, name, layer, source, stored, labelings)
+            if compared is not None:
+                compared = replace(compared, left_out=tuple(since[:-1]))
+            found[layer.name][name] = _measured(
+                stages, key, name, layer, source, stored, labelings, compared
+            )
+            if layer.graph is not None:
+                if compared is not None and stages.settings.of_previous:
+                    notes += [f"{layer.name} by {name}: {note}" for note in compared.notes]
+                since.clear()
+                compared = LayerBefore(layer.name, source, layer.graph, stored)
     with_maps = {layer.name: replace(layer, other_maps=found[layer.name]) for layer in layers}
     for layer in layers:
         if layer.same_as is not None:
@@ -325,8 +339,12 @@ def _measured(
     source: Source,
     stored: str,
     labelings: Mapping[str, Labeling],
+    compared: LayerBefore | None,
 ) -> MapRecord:
-    """Measure a map, for each labeling, by the measures that take one."""
+    """Measure a map, for each labeling, by the measures that take one.
+
+    Transitions are from the last layer before that has a map of this name.
+    """
     settings, graph = stages.settings, layer.graph
     wanted = [each for each in settings.measures if each not in settings.native_measures]
     scores: dict[str, str] = {}
@@ -347,6 +365,9 @@ def _measured(
                 preprocess=settings.preprocess,
                 k=settings.k,
                 graph=read_graph(stages.folder, graph),
+                before=None
+                if compared is None
+                else partial(compared.known, stages.context, stages.n_jobs),
                 random_state=settings.random_state,
                 n_jobs=stages.n_jobs,
                 max_memory=stages.whole_bytes // 2,
@@ -363,6 +384,12 @@ def _measured(
             "graph": graph.path,
             "labeling": own,
         }
+        if compared is not None and settings.of_previous:
+            known |= {
+                **compared.decided,
+                "map_before": compared.map,
+                "graph_before": compared.graph.path,
+            }
         label = StageLabel(layer.name, f"scores of {name}")
         part = stages.do(f"{key}-scores-{number}", label, known, [source.part], work)
         path = f"{PARTS}/{part.path.name}"

@@ -32,7 +32,7 @@ from .metadata import store_metadata, take_metadata
 from .own_maps import OwnMaps, add_maps, check_layers, take_maps
 from .plan import Plan, plan_of, prepare_model
 from .progress import stage_callbacks
-from .settings import StudySettings
+from .settings import COHERENCE, StudySettings
 from .sources import Reading
 from .stages import WHOLE_BYTES, OnStage, Stages, prepare_data
 from .untrained import check_untrained, given_control, is_given
@@ -61,6 +61,7 @@ def study(
     k: int = 6,
     n_neighbors: int = 90,
     max_iter: int = 1000,
+    coherence: float = COHERENCE,
     untrained: Any = True,
     keep_points: bool = True,
     snippets: Sequence[str] | None = None,
@@ -145,6 +146,11 @@ def study(
         Neighbors in the graphs; raised to three times the perplexity if it is lower.
     max_iter : int, default=1000
         The most iterations of a t-SNE, at least 250.
+    coherence : float, default=0.1
+        How strongly maps that follow one another are coupled, from 0 to 1, so that what moves from
+        map to map is what changed; see `unknot.projection.refine_maps`. A map whose KL divergence
+        grows by more than 1 %, or whose Neighborhood Hit leaves its interval, is coupled more
+        weakly, and a note says so.
     untrained : bool, model or callable, default=True
         Measure a control with fresh weights, drawn as `unknot.representations.untrained` says;
         where they cannot be, a note says why. Or pass the control: a model with layers of the
@@ -285,6 +291,7 @@ def study(
         k=k,
         n_neighbors=n_neighbors,
         max_iter=max_iter,
+        coherence=coherence,
         random_state=random_state,
     )
     # With a store, the model may be a path, or a dict of arrays that are not read here.

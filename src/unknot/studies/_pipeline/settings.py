@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._io.text import did_you_mean
 from ..._validation.numbers import check_integer, check_number
 from ..._validation.preprocessing import Step, as_steps, described, identified, identity_of
+from .measuring import measures_of_previous
 
 if TYPE_CHECKING:
     from ...metrics import Measure
@@ -31,6 +32,10 @@ DEFAULT_MEASURES: Final[tuple[str, ...]] = (
     "manifold_capacity",
     "manifold_radius",
     "manifold_dimension",
+    "kept_neighbors",
+    "displacement",
+    "needless_movement",
+    "movement_correlation",
 )
 DEFAULT_OPTIONS: Final = {
     "max_samples": 300,
@@ -45,8 +50,10 @@ OPTIONS: Final = (
     "n_draws",
     "n_refits",
 )
+# The same as `unknot.projection.COHERENCE`, whose import would import Numba.
+COHERENCE: Final = 0.1
 # Counts changes of how scores are computed: those of an earlier version are computed again.
-SCORING: Final = 3
+SCORING: Final = 4
 # The same of maps.
 MAPPING: Final = 2
 # Layers of the control with more features are projected to this many.
@@ -69,6 +76,8 @@ class StudySettings:
         What identifies the user's functions, measures and preprocessing, in this run.
     perplexity, max_iter
         Of t-SNE.
+    coherence : float
+        Of maps that follow one another.
     k, n_neighbors : int
         Neighbors of the Neighborhood Hit, and of the graph.
     options : dict
@@ -90,6 +99,7 @@ class StudySettings:
     k: int = 6
     n_neighbors: int = 90
     max_iter: int = 1000
+    coherence: float = COHERENCE
     options: dict[str, Any] = field(default_factory=lambda: dict(DEFAULT_OPTIONS))
     random_state: int = 0
 
@@ -141,6 +151,13 @@ class StudySettings:
         for name in ("k", "n_neighbors", "random_state"):
             check_integer(getattr(self, name), name, 0 if name == "random_state" else 1)
         check_integer(self.max_iter, "max_iter", 250)
+        check_number(
+            self.coherence,
+            "coherence",
+            0.0,
+            1.0,
+            bounds=f"from 0, for maps that are not coupled, to 1; by default {COHERENCE:g}",
+        )
         if self.metric not in ("euclidean", "cosine"):
             raise ValueError(f"metric must be 'euclidean' or 'cosine'; got {self.metric!r}")
         check_number(self.perplexity, "perplexity", 1.0, 1e6, bounds="from 1 to 1,000,000")
@@ -175,7 +192,7 @@ class StudySettings:
 
     @property
     def native_measures(self) -> tuple[str, ...]:
-        """The measures that need no map."""
+        """The measures that need no map: those of own maps are the others."""
         native = {
             name
             for entry in _entries(self.own)
@@ -183,6 +200,17 @@ class StudySettings:
             if space == "native"
         }
         return tuple(name for name in self.measures if name in native)
+
+    @property
+    def of_previous(self) -> tuple[str, ...]:
+        """The measures of the transition from the layer before."""
+        names = measures_of_previous()
+        return tuple(name for name in self.measures if name in names)
+
+    @property
+    def control_measures(self) -> tuple[str, ...]:
+        """The measures of a control, whose layers have no map and are measured one by one."""
+        return tuple(name for name in self.native_measures if name not in self.of_previous)
 
     def to_compute(self, names: Iterable[str]) -> tuple[Any, ...]:
         """Return names with the user's functions in place of theirs, as `measure` takes them."""

@@ -13,7 +13,13 @@ from .._pipeline.control import Control, score_control
 from .._pipeline.extraction import Extracted
 from .._pipeline.labeling import Labeling
 from .._pipeline.labelings import other_labelings, version_of
-from .._pipeline.layers import layers_of, study_layers
+from .._pipeline.layers import (
+    RefinedEpochs,
+    layers_of,
+    map_layers_of,
+    refine_epochs,
+    study_layers,
+)
 from .._pipeline.own_maps import OwnMaps, add_maps, check_layers
 from .._pipeline.stages import Stages, Steps
 from .._pipeline.versions import versions
@@ -109,7 +115,8 @@ def study_epochs(
 ) -> Manifest:
     """Study every captured epoch, and return the manifest of all; the study itself is the last.
 
-    The map of a layer starts from its map at the epoch before.
+    The map of a layer starts from its map at the epoch before. Then the maps of all layers and
+    epochs are refined together.
 
     Parameters
     ----------
@@ -139,7 +146,8 @@ def study_epochs(
     epochs: dict[int, MomentRecord] = {}
     control: Control | None = None
     before: tuple[LayerRecord, ...] | None = None
-    for epoch in sorted(captures):
+    refined = _refined(stages, recording, captures)
+    for number, epoch in enumerate(sorted(captures)):
         capture = captures[epoch]
         extracted = capture.extracted
         if epoch not in studied or studied[epoch].capture is not capture:
@@ -152,17 +160,24 @@ def study_epochs(
             if fresh is not None and control is None:
                 beside = _scored(stages, recording, extracted.part, records, fresh)
             layers, scored = study_layers(
-                stages, f"epoch-{epoch:04d}-", records, sources, recording.labelings, maps, beside
+                stages,
+                _prefix(epoch),
+                records,
+                sources,
+                recording.labelings,
+                maps,
+                beside,
+                refined,
+                number,
             )
             if own is not None:
-                prefix = f"epoch-{epoch:04d}-"
                 layers, said = add_maps(
                     stages,
                     own,
                     layers,
                     sources,
                     recording.labelings,
-                    prefix=prefix,
+                    prefix=_prefix(epoch),
                     previous=turned,
                 )
                 remarks |= dict.fromkeys(said)
@@ -215,6 +230,27 @@ def study_epochs(
         versions=versions(),
         version=version_of(recording.labelings),
     )
+
+
+def _prefix(epoch: int) -> str:
+    """How the names of an epoch's parts begin."""
+    return f"epoch-{epoch:04d}-"
+
+
+def _refined(
+    stages: Stages, recording: Recording, captures: Mapping[int, Capture]
+) -> RefinedEpochs:
+    """Find the maps of all epochs, and refine them together."""
+    if stages.settings.coherence == 0.0:
+        return RefinedEpochs(None)
+    maps: dict[str, Part] = {}
+    epochs = []
+    for epoch in sorted(captures):
+        extracted = captures[epoch].extracted
+        records, sources = layers_of(extracted, recording.data_part, recording.n_samples)
+        labelings = recording.labelings
+        epochs.append(map_layers_of(stages, _prefix(epoch), records, sources, labelings, maps))
+    return refine_epochs(stages, next(iter(recording.labelings.values())), epochs)
 
 
 def _scored(

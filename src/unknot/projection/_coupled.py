@@ -1,0 +1,415 @@
+"""Maps that are refined together: their engines, what couples them, and when that is weakened."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from .._io.temporary import TemporaryFolder
+from .._parallel.thread_team import ThreadTeam
+from .._typing import Array, Float64, Map
+from .._validation.points import check_points
+from ..neighbors import NeighborGraph
+from ._affinities import Affinities, joint, thin_joint
+from ._alignment import align_map, radius_of
+from ._coherence import NearGraph, by_chance, kept_share, proximal_step, turned, weights_of
+from ._copies import Representatives
+from ._descent import Engine, ExactEngine, MeshEngine, Phase, Report
+from ._parameters import check_parameters
+from ._progress import progress_bar
+from ._start import curve_order
+from ._tsne import TSNE
+
+# Iterations between two steps of the coupling. With ten, the divergence is 2 % higher for the same
+# movement.
+EVERY = 5
+# Iterations; momentum; coarsening of the mesh and thin attraction; and the coupling. It is stronger
+# at first, when the maps find places that suit all, and weaker at last, when details settle: with
+# the same one throughout, the divergence is .5 % higher for the same movement.
+PHASES: Final = (
+    (100, 0.9, 2.0, True, 2.0),
+    (60, 0.9, 2.0, True, 0.6),
+    (40, 0.8, 1.0, False, 0.25),
+)
+ITERATIONS: Final = sum(phase[0] for phase in PHASES)
+# The momentum whose steps the coupling is given for.
+MOMENTUM = 0.8
+# A map whose divergence grows by more than this is coupled more weakly.
+WORSE = 0.01
+# Each time by this factor, and after so many times not at all.
+WEAKER = 0.4
+ATTEMPTS = 4
+
+Key = tuple[int, str]
+"""The number of a chain, such as an epoch, and the name of a layer."""
+Accept = Callable[[Key, Map, Map], str | None]
+"""Told a map before and after, returns what speaks against the new one, or None."""
+
+
+@dataclass(frozen=True, eq=False)
+class RefinedMap:
+    """A map that was refined together with others.
+
+    Attributes
+    ----------
+    map_ : ndarray of shape (n_samples, n_components), float32
+        The map, aligned with those before it.
+    kl_divergence : float
+        As `TSNE.kl_divergence_`.
+    coherence : float
+        The coupling that was used, less than asked for where that changed the map too much; 0 if
+        it is the map as it was given.
+    note : str
+        Why the coupling is weaker than asked for; else empty.
+
+    See Also
+    --------
+    refine_maps : Refines maps.
+    """
+
+    map_: Map
+    kl_divergence: float
+    coherence: float
+    note: str = ""
+
+
+@dataclass(eq=False)
+class _Cell:
+    """A map that is refined, its engine, and how strongly it may be coupled."""
+
+    key: Key
+    before: Map
+    # Of samples with many copies, which are embedded, and whose place each sample has.
+    kept: Array
+    place: Array
+    order: Array
+    engine: Engine
+    fixed: bool
+    factor: float = 1.0
+    kl_before: float = math.nan
+    why: str = ""
+
+    def set_map(self, map_: Array) -> None:
+        kept = map_[self.kept]
+        self.engine.set_embedding(kept[self.order].astype(np.float32))
+
+    def map_(self, of_engine: Array | None = None) -> Map:
+        rows = self.engine.map_() if of_engine is None else of_engine
+        kept = np.empty_like(rows)
+        kept[self.order] = rows
+        result: Map = kept[self.place]
+        return result
+
+    def restart(self) -> None:
+        self.set_map(self.before)
+        self.engine.restart()
+
+    def measure(self, learning_rate: float) -> tuple[Map, float]:
+        """Return the map and its divergence; takes a step."""
+        kl, norm = self.engine.step_and_measure(Phase(1, 1.0, MOMENTUM, learning_rate))
+        report = Report(0, kl, norm, self.engine.map_(before=True))
+        return self.map_(report.map_), self.engine.kl_of(report)
+
+
+@dataclass(frozen=True, eq=False)
+class _Chain:
+    """Maps that follow one another, and the weights of their links."""
+
+    cells: tuple[_Cell, ...]
+    weights: Float64[Array, "links samples"]
+
+    def couple(
+        self, positions: dict[int, Array], radius: dict[int, float], strength: float
+    ) -> None:
+        """Move the positions of the chain's cells, by their identity, and their radii, in place."""
+        factors = [min(first.factor, second.factor) for first, second in pairwise(self.cells)]
+        if not any(factors):
+            return
+        weights = self.weights * (strength * np.array(factors))[:, None]
+        fixed = [cell.fixed for cell in self.cells]
+        moved = proximal_step(
+            np.stack([positions[id(cell)] for cell in self.cells]), weights, fixed
+        )
+        radii = np.array([radius[id(cell)] for cell in self.cells])[:, None, None]
+        sizes = proximal_step(radii, weights.mean(axis=1, keepdims=True), fixed)
+        for cell, map_, size in zip(self.cells, moved, sizes.ravel(), strict=True):
+            positions[id(cell)], radius[id(cell)] = map_, float(size)
+
+
+class CoupledMaps:
+    """All maps, and what each is coupled with."""
+
+    def __init__(
+        self,
+        coherence: float,
+        settings: Mapping[str, Any],
+        n_threads: int,
+        shelf: Shelf,
+        stack: ExitStack,
+    ) -> None:
+        self._coherence = coherence
+        self._n_threads = n_threads
+        self._shelf = shelf
+        self._stack = stack
+        self._tsne = TSNE(metric="precomputed", **settings)
+        check_parameters(self._tsne)
+        # Of several epochs some may have the same map of a layer.
+        self._cells: dict[Key, _Cell] = {}
+        self._own: list[_Cell] = []
+        self._directions: list[list[_Chain]] = []
+        # What each map is turned onto: those before it.
+        self._before: dict[int, list[_Cell]] = {}
+
+    def add(
+        self,
+        graphs: Sequence[Mapping[str, Any]],
+        maps: Sequence[Mapping[str, Any]],
+        fixed: Collection[str] = (),
+    ) -> None:
+        """Take graphs, each of which is read once, and maps, of which those of some names stay."""
+        keys = [
+            (number, name)
+            for number, chain in enumerate(graphs)
+            for name in chain
+            if maps[number].get(name) is not None or chain[name] is not None
+        ]
+        # Many maps share the threads; the threads share few maps.
+        many = len(keys) >= self._n_threads
+        self._outer = self._stack.enter_context(ThreadTeam(self._n_threads if many else 1))
+        inner = self._stack.enter_context(ThreadTeam(1 if many else self._n_threads))
+        near: dict[int, NearGraph] = {}
+        given_maps = Counter(id(maps[number].get(name)) for number, name in keys)
+        # Held, so that no other object gets their identity.
+        shared: dict[tuple[int, int], tuple[NeighborGraph | None, _Cell]] = {}
+        for key in keys:
+            number, name = key
+            given = maps[number].get(name)
+            graph = graphs[number][name]
+            same = (id(given), id(graph))
+            if same in shared:
+                self._cells[key] = shared[same][1]
+                continue
+            map_ = _check_map(name, given, graph, self._own[0].before if self._own else None)
+            cell = _new_cell(self._tsne, key, graph, map_, inner, self._shelf)
+            cell.fixed = name in fixed
+            near[id(cell)] = NearGraph.of(graph)
+            self._cells[key] = cell
+            if given_maps[id(given)] > 1:
+                shared[same] = graph, cell
+            self._own.append(cell)
+            self._before[id(cell)] = []
+        for axis in (0, 1):
+            chains: dict[Any, dict[int, _Cell]] = {}
+            for key, cell in self._cells.items():
+                chains.setdefault(key[axis], {})[id(cell)] = cell
+            self._directions.append([self._chain(list(c.values()), near) for c in chains.values()])
+
+    def _chain(self, cells: Sequence[_Cell], near: Mapping[int, NearGraph]) -> _Chain:
+        weights = []
+        for first, second in pairwise(cells):
+            one, other = near[id(first)], near[id(second)]
+            weights.append(weights_of(kept_share(one, other), by_chance(one, other)))
+            before, after = sorted((first, second), key=self._own.index)
+            if before not in self._before[id(after)]:
+                self._before[id(after)].append(before)
+        n_samples = len(cells[0].before)
+        return _Chain(tuple(cells), np.stack(weights) if weights else np.empty((0, n_samples)))
+
+    def run(self, accept: Accept | None) -> dict[Key, RefinedMap]:
+        """Refine all maps, weaken the coupling of those that pay for it, and align them."""
+        for cell, (_, kl) in zip(self._own, self._measure(), strict=True):
+            cell.kl_before = kl
+            cell.restart()
+        free = [cell for cell in self._own if not cell.fixed]
+        if self._coherence == 0.0 or not free or len(self._own) < 2:
+            alone = {id(cell): RefinedMap(cell.before, cell.kl_before, 0.0) for cell in self._own}
+            return {key: alone[id(cell)] for key, cell in self._cells.items()}
+        n_turns = ITERATIONS // EVERY
+        with progress_bar(bool(self._tsne.progress)) as bar:
+            task = None if bar is None else bar.add_task("coherence", total=n_turns, kl="")
+            for phase in PHASES:
+                self._advance(phase, bar, task)
+            for attempt in range(ATTEMPTS + 1):
+                measured = self._measure()
+                refused = self._refused(measured, accept)
+                if not refused:
+                    break
+                is_last = attempt == ATTEMPTS
+                for cell, why in refused:
+                    cell.why = why
+                    cell.factor = 0.0 if is_last else cell.factor * WEAKER
+                    if not is_last:
+                        cell.restart()
+                if is_last:
+                    break
+                for phase in PHASES:
+                    self._advance(phase, bar, task)
+        return self._aligned(measured)
+
+    def _advance(self, phase: tuple[int, float, float, bool, float], bar: Any, task: Any) -> None:
+        n_steps, momentum, coarsening, is_thin, factor = phase
+        # So many steps move a map as far as steps of the momentum that the coupling is given for.
+        strength = self._coherence * factor * (1 - MOMENTUM) / (1 - momentum)
+
+        cells = [cell for cell in self._own if not cell.fixed]
+
+        def advance(number: int) -> None:
+            cell = cells[number]
+            steps = Phase(
+                1, 1.0, momentum, self._rate(cell), coarsening=coarsening, is_thin=is_thin
+            )
+            cell.engine.advance(steps, EVERY)
+
+        for _ in range(n_steps // EVERY):
+            self._outer.run(advance, len(cells))
+            self._couple(strength)
+            if bar is not None:
+                bar.update(task, advance=1)
+
+    def _couple(self, strength: float) -> None:
+        radius: dict[int, float] = {}
+        positions: dict[int, Array] = {}
+        for cell in self._own:
+            map_ = cell.map_().astype(np.float64)
+            map_ -= map_.mean(axis=0)
+            radius[id(cell)] = size = radius_of(map_)
+            map_ /= size if size > 0 else 1.0
+            onto = [] if cell.fixed else [positions[id(each)] for each in self._before[id(cell)]]
+            positions[id(cell)] = turned(map_, onto) if onto else map_
+        for chains in self._directions:
+            for chain in chains:
+                chain.couple(positions, radius, strength)
+
+        cells = [cell for cell in self._own if not cell.fixed]
+
+        def put(number: int) -> None:
+            cell = cells[number]
+            # Maps that disagree shrink on the way to each other, which is not meant.
+            map_ = positions[id(cell)]
+            size = radius_of(map_)
+            cell.set_map(map_ * (radius[id(cell)] / size if size > 0 else 1.0))
+
+        self._outer.run(put, len(cells))
+
+    def _measure(self) -> list[tuple[Map, float]]:
+        measured: list[Any] = [None] * len(self._own)
+
+        def measure(number: int) -> None:
+            cell = self._own[number]
+            measured[number] = cell.measure(self._rate(cell))
+
+        self._outer.run(measure, len(self._own))
+        return measured
+
+    def _refused(
+        self, measured: Sequence[tuple[Map, float]], accept: Accept | None
+    ) -> list[tuple[_Cell, str]]:
+        refused = []
+        for cell, (map_, kl) in zip(self._own, measured, strict=True):
+            if cell.fixed:
+                continue
+            if not kl <= cell.kl_before * (1 + WORSE):
+                refused.append((cell, f"the KL divergence grows by more than {100 * WORSE:g} %"))
+            elif accept is not None and (why := accept(cell.key, cell.before, map_)):
+                refused.append((cell, why))
+        return refused
+
+    def _aligned(self, measured: Sequence[tuple[Map, float]]) -> dict[Key, RefinedMap]:
+        found: dict[int, RefinedMap] = {}
+        for cell, (map_, kl) in zip(self._own, measured, strict=True):
+            if cell.fixed:
+                found[id(cell)] = RefinedMap(cell.before, cell.kl_before, 0.0)
+                continue
+            if cell.factor == 0.0:
+                map_, kl = cell.before, cell.kl_before
+            before = [found[id(each)].map_.astype(np.float64) for each in self._before[id(cell)]]
+            reference = np.mean(before, axis=0) if before else cell.before
+            coherence = self._coherence * cell.factor
+            note = ""
+            if cell.why:
+                note = (
+                    f"the coherence of this map is {coherence:.2g} instead of "
+                    f"{self._coherence:.2g}: with more, {cell.why}"
+                )
+            found[id(cell)] = RefinedMap(align_map(map_, reference), kl, coherence, note)
+        return {key: found[id(cell)] for key, cell in self._cells.items()}
+
+    def _rate(self, cell: _Cell) -> float:
+        n = len(cell.kept)
+        if self._tsne.learning_rate == "auto":
+            return max(float(n), 50.0)
+        return float(self._tsne.learning_rate)
+
+
+class Shelf:
+    """Holds affinities in memory up to a size, and further ones in files, mapped into memory."""
+
+    def __init__(self, n_bytes: int, stack: ExitStack) -> None:
+        self._left = n_bytes
+        self._stack = stack
+        self._folder: Path | None = None
+        self._n_files = 0
+
+    def put(self, affinities: Affinities) -> Affinities:
+        self._left -= affinities.index.nbytes + affinities.weight.nbytes
+        if self._left >= 0:
+            return affinities
+        return replace(
+            affinities, index=self._mapped(affinities.index), weight=self._mapped(affinities.weight)
+        )
+
+    def _mapped(self, array: Array) -> Array:
+        if self._folder is None:
+            self._folder = self._stack.enter_context(TemporaryFolder())
+        path = self._folder / f"{self._n_files}.npy"
+        self._n_files += 1
+        np.save(path, array)
+        # Writable, as kernels are compiled for such arrays; nothing is written back.
+        return np.asarray(np.load(path, mmap_mode="c"))
+
+
+def _check_map(name: str, given: Any, graph: NeighborGraph | None, other: Map | None) -> Map:
+    if graph is None or given is None:
+        has, lacks = ("map", "graph") if graph is None else ("graph", "map")
+        raise ValueError(f"maps: the layer {name!r} has a {has}, but no {lacks}")
+    map_: Map = check_points(given, name=f"the map of {name!r}")
+    shape = map_.shape if other is None else other.shape
+    if map_.shape != shape or len(map_) != graph.n_samples:
+        raise ValueError(
+            f"the map of {name!r} must be of the same samples as its graph and as the other maps; "
+            f"got the shape {map_.shape}, a graph of {graph.n_samples} samples and another map of "
+            f"the shape {shape}"
+        )
+    return map_
+
+
+def _new_cell(
+    tsne: TSNE, key: Key, graph: NeighborGraph, map_: Map, team: ThreadTeam, shelf: Shelf
+) -> _Cell:
+    _, graph = tsne._neighbors(graph, None, team.n_threads)
+    representatives = Representatives.of(graph)
+    start = map_[representatives.kept]
+    # Near points are near in memory, and need no new order.
+    order = curve_order(start)
+    affinities = shelf.put(joint(representatives.graph, tsne.perplexity_, order, team))
+    engine: Engine
+    if tsne._method(*start.shape) == "exact":
+        engine = ExactEngine(affinities, start[order], team)
+    else:
+        thin = thin_joint(representatives.graph, tsne.perplexity_, order, team)
+        engine = MeshEngine(
+            affinities,
+            start[order],
+            float(tsne.mesh_spacing),
+            team,
+            None if thin is None else shelf.put(thin),
+        )
+    return _Cell(key, map_, representatives.kept, representatives.place, order, engine, fixed=False)

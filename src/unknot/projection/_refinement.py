@@ -1,0 +1,149 @@
+"""Refine maps of the same samples together, so that what stayed in the data stays on the maps."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from contextlib import ExitStack
+from typing import Any, Final
+
+from .._parallel.n_jobs import resolve_n_jobs
+from .._validation.numbers import check_number, memory_budget
+from ._coupled import Accept, CoupledMaps, Shelf
+
+COHERENCE: Final = 0.1
+"""The coupling of a study's maps; measured in docs/coherence.md."""
+MOST: Final = 1.0
+# Affinities of all maps above this size are kept in files.
+MOST_BYTES = 2**30
+
+
+def refine_maps(
+    graphs: Any,
+    maps: Any,
+    *,
+    coherence: float = COHERENCE,
+    fixed: Collection[str] = (),
+    accept: Accept | None = None,
+    max_memory: int | str | None = None,
+    **settings: Any,
+) -> Any:
+    r"""Refine maps of the same samples together, so that only what changed moves between them.
+
+    Two hundred more iterations of all maps in turns. After every five, each sample's positions on
+    maps that follow one another attract each other, the more, the more of its neighbors it kept:
+    maps minimize
+
+    .. math:: \sum_t KL_t + \frac{\lambda}{2n} \sum_t \sum_i w_{it} |u_{it} - u_{i,t+1}|^2
+
+    where u is a map in units of its radius, turned onto the one before, and w the weight; radii
+    attract each other, too. On a grid
+    of layers and epochs, maps of the same epoch attract each other along the layers, and those of
+    the same layer along the epochs.
+
+    No map may pay for it: if the KL divergence grows by more than 1 %, or ``accept`` refuses the
+    map, it starts again with a weaker coupling, or stays as it was; its `RefinedMap.note` says so.
+
+    Parameters
+    ----------
+    graphs : mapping of str to NeighborGraph or None, or sequence of these
+        The nearest neighbors of each layer, in order, three times the perplexity for each sample.
+        None where a layer has no map; those beside it then follow one another. A sequence of
+        mappings is a grid: one for each epoch, in order.
+    maps : mapping of str to array-like (n_samples, n_components), or sequence of these
+        The maps of the layers in ``graphs``, computed one after another (`map_layers`): coupled
+        maps that were computed independently end worse.
+    coherence : float, default=0.1
+        The strength of the coupling, from 0 to 1. More leaves less movement, and higher KL
+        divergences.
+    fixed : collection of str, default=()
+        Layers whose maps stay as they are, such as the data themselves: what is the same for all
+        models must not differ between studies of them.
+    accept : callable, optional
+        Called with (number of the mapping, name), the map before and the map after; returns why the
+        new map must not be, such as that it shows the classes better than the layer has them, or
+        None.
+    max_memory : int, str or None, default=None
+        Affinities of all maps that need more than this are kept in temporary files. None is 1 GB.
+    **settings
+        Parameters of `TSNE` that the maps were computed with, as for `map_after`.
+
+    Returns
+    -------
+    dict of str to RefinedMap, or list of these
+        As ``maps``; None where a layer has none.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If coherence is no number from 0 to 1, or graphs and maps are not of the same samples.
+
+    See Also
+    --------
+    map_layers : Computes maps one after another, and refines them.
+    unknot.study : Does so for all layers of a model.
+
+    References
+    ----------
+    The objective is that of dynamic t-SNE [Rauber2016]_, with weights, turned maps and radii.
+
+    Examples
+    --------
+    >>> import numpy as np, unknot
+    >>> from unknot.projection import displacement, map_layers, refine_maps
+    >>> rng = np.random.default_rng(0)
+    >>> points = np.repeat(5 * np.eye(3), 40, axis=0) + rng.normal(size=(120, 3))
+    >>> layers = {"one": points, "two": points + 0.3 * rng.normal(size=points.shape)}
+    >>> graphs = {name: unknot.nearest_neighbors(x, 15) for name, x in layers.items()}
+    >>> options = dict(perplexity=5, random_state=0)
+    >>> found = dict(map_layers(graphs, points=layers, coherence=0, **options))
+    >>> before = {name: each.map_ for name, each in found.items()}
+    >>> after = {n: each.map_ for n, each in refine_maps(graphs, before, **options).items()}
+    >>> displacement(after["two"], after["one"]) < displacement(before["two"], before["one"])
+    True
+    """
+    check_coherence(coherence)
+    is_grid = not isinstance(graphs, Mapping)
+    grid_graphs = list(graphs) if is_grid else [graphs]
+    grid_maps = list(maps) if is_grid else [maps]
+    _check_maps(grid_graphs, grid_maps)
+    n_threads = resolve_n_jobs(settings.get("n_jobs"))
+    budget = MOST_BYTES if max_memory is None else memory_budget(max_memory)
+    settings = {name: value for name, value in settings.items() if name != "init"}
+    with ExitStack() as stack:
+        shelf = Shelf(budget, stack)
+        together = CoupledMaps(coherence, settings, n_threads, shelf, stack)
+        together.add(grid_graphs, grid_maps, fixed)
+        found = together.run(accept)
+        del together
+    result = [
+        {name: found.get((number, name)) for name in chain}
+        for number, chain in enumerate(grid_graphs)
+    ]
+    return result if is_grid else result[0]
+
+
+def check_coherence(coherence: Any) -> float:
+    """Return a coupling as a float.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If it is no number from 0 to 1.
+    """
+    return float(
+        check_number(
+            coherence,
+            "coherence",
+            0.0,
+            MOST,
+            bounds=f"from 0, for maps that are not coupled, to {MOST:g}; by default {COHERENCE:g}",
+        )
+    )
+
+
+def _check_maps(graphs: Sequence[Mapping[str, Any]], maps: Sequence[Mapping[str, Any]]) -> None:
+    if len(graphs) != len(maps):
+        raise ValueError(
+            f"maps must have as many mappings as graphs, one for each epoch; got {len(maps)} for "
+            f"{len(graphs)}"
+        )
