@@ -14,7 +14,7 @@ from unknot.report._packing import unpack
 
 @pytest.fixture(scope="module")
 def study():
-    plain = study_of(300, 10, 4, class_names=HOSTILE)
+    plain = study_of(300, 10, 6, class_names=HOSTILE)
     labels = plain.labels.copy()
     # Wrong labels, of which the maps and neighbors know nothing.
     labels[[3, 30, 77]] = (labels[[3, 30, 77]] + 4) % 10
@@ -62,6 +62,57 @@ def test_labels_are_judged_by_keys_and_come_back(opened, study, tmp_path):
     assert found.metadata["tag"].to_list()[3] == "very, odd"
     page.get_by_test_id("clear-labels").click()
     opened.until(judged=None)
+
+
+@pytest.fixture(scope="module")
+def clean():
+    """Few wrong labels among classes that come apart."""
+    plain = study_of(600, 10, 6, class_names=HOSTILE, measured=False)
+    labels = plain.labels.copy()
+    labels[::60] = (labels[::60] + 4) % 10
+    return replace(plain, labels=labels)
+
+
+def test_labels_to_check_are_those_of_the_summary(browser, clean, tmp_path):
+    named = clean.summary().suspects
+    assert len({*range(0, 600, 60)} & {each.sample for each in named[:12]}) >= 8
+    entry = build_payload(clean)["models"][0]["suspects"]
+    points, classes, votes = (unpack(entry[key]).tolist() for key in ("points", "classes", "votes"))
+    found = [(p, HOSTILE[c], n) for p, c, n in zip(points, classes, votes, strict=True)]
+    assert found == [(each.sample, each.suggested, each.n_layers) for each in named]
+    assert unpack(entry["shares"]) / 255 == pytest.approx([s.share for s in named], abs=0.003)
+    page = Opened(browser, write_report(clean, tmp_path / "report.html"))
+    page.page.get_by_test_id("suspect-place").locator("summary").click()
+    rows = page.page.get_by_test_id("suspects").locator("> li")
+    rows.first.wait_for()
+    shown = [int(row.get_attribute("data-point")) for row in rows.all()]
+    assert shown == points[:12]
+    assert not page.page.get_by_text("the classes rather overlap").count()
+    page.check()
+    page.close()
+
+
+def test_labels_to_check_of_a_part_are_those_that_are_shown(clean):
+    payload = build_payload(clean, max_points=200)
+    samples = unpack(payload["sampled"]["indices"])
+    entry = payload["models"][0]["suspects"]
+    shown = samples[unpack(entry["points"])].tolist()
+    named = [each.sample for each in clean.summary().suspects]
+    assert shown == [sample for sample in named if sample in samples]
+    assert 0 < len(shown) < len(named)
+
+
+def test_where_classes_overlap_the_page_says_so(browser, study, tmp_path):
+    labels = np.where(np.arange(300) % 5 == 0, (study.labels + 1) % 10, study.labels)
+    mixed = replace(study, labels=labels)
+    assert mixed.summary().suspects == ()
+    assert build_payload(mixed)["models"][0]["suspects"]["overlap"] is True
+    page = Opened(browser, write_report(mixed, tmp_path / "report.html"))
+    page.page.get_by_test_id("suspect-place").locator("summary").click()
+    page.page.get_by_text("the classes rather overlap").wait_for()
+    assert page.page.get_by_test_id("suspects").locator("> li").count() == 12
+    page.check()
+    page.close()
 
 
 def test_kept_neighbors_are_told_between_all_layers(opened, study):

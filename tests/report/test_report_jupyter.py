@@ -16,7 +16,8 @@ CELLS = (
 import sys
 sys.path.insert(0, {tests!r})
 from report_studies import full_study
-from unknot.report import Widget
+from unknot.report import Widget, _widget
+_widget.AT_ONCE = 0  # each layer comes when it is asked for
 widget = Widget(full_study(200))
 widget
 """,
@@ -134,6 +135,9 @@ def test_the_widget_is_linked_both_ways(notebook):
         title = page.get_by_test_id("selection").locator("h2")
         assert title.inner_text() == "3 points selected"
 
+        page.get_by_test_id("waiting").wait_for(state="hidden")
+        page.locator("[data-testid=map][data-moving=false]").wait_for()
+        assert not page.get_by_text("There is no map of fc2").is_visible()
         slider.focus()
         page.keyboard.press("ArrowRight")
         page.get_by_test_id("clear-selection").click()

@@ -22,6 +22,7 @@ import unknot
 from killing import differing
 from unknot._io.atomic import write_bytes
 from unknot.report import LiveWidget, Watcher, render_page
+from unknot.report._parts import split_payload
 from unknot.studies import EpochRecorder, LiveState, RecordingWarning, Study, StudyError
 
 LABELS = np.repeat([0, 1, 2], 40)
@@ -438,7 +439,7 @@ def test_a_widget_follows(folder):
         widget.layer = "fc1"
     publish(folder, [0], 1)
     until(lambda: widget.status.startswith("epoch 0"))
-    assert json.loads(widget.payload) == payload_in(folder)
+    assert json.loads(widget.payload) == split_payload(payload_in(folder)).payload
     assert widget.layer == "inputs"
     widget.layer, widget.selection = "fc2", [3, 1]
     publish(folder, [0, 3], 2)
@@ -448,6 +449,35 @@ def test_a_widget_follows(folder):
     until(lambda: widget.status.endswith("the training has ended"))
     until(lambda: "unknot-live-widget" not in {each.name for each in threading.enumerate()})
     widget.close()
+
+
+def test_a_widget_is_sent_what_is_new_without_asking(folder, monkeypatch):
+    monkeypatch.setattr("unknot.report._widget.AT_ONCE", 0)
+    # By hand, not by a thread.
+    monkeypatch.setattr("unknot.report._live_widget._follow", lambda *arguments: None)
+    widget = LiveWidget(folder)
+    sent = []
+    widget.observe(lambda change: sent.extend(names_in(change["new"])), "part")
+    publish(folder, [0], 1)
+    widget.refresh()
+    first = split_payload(payload_in(folder)).names
+    assert sent == first[1:]
+    assert names_in(widget.base) == first[:1]
+    sent.clear()
+    publish(folder, [0, 3, 12], 2)
+    widget.refresh()
+    second = split_payload(payload_in(folder)).names
+    assert set(sent) == {second[1], *second[2:]} - (set(first) - {second[1]})
+    assert set(first[1:]) & set(second)
+    widget.close()
+
+
+def names_in(sent):
+    found, at = [], 4
+    while at < len(sent):
+        found.append(sent[at : at + 16].decode())
+        at += 20 + int.from_bytes(sent[at + 16 : at + 20], "little")
+    return found
 
 
 def test_a_widget_that_is_gone_is_not_followed(folder):

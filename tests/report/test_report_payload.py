@@ -313,3 +313,51 @@ def test_intervals_of_maps_are_marked(payload):
     scores = layer(payload, "fc1")["scores"]
     assert scores["map_neighborhood_hit"]["givenMap"]
     assert "givenMap" not in scores["neighborhood_hit"]
+
+
+def test_a_page_that_grows_builds_what_is_new(monkeypatch):
+    import unknot.report._payload as module
+    from unknot.report import KeptMoments, build_live_payload
+
+    study = study_of(120, 3, 3)
+
+    def after(epochs):
+        moments = {
+            epoch: replace(
+                study,
+                layers={
+                    name: replace(layer, map=layer.map + np.float32(epoch))
+                    for name, layer in study.layers.items()
+                },
+            )
+            for epoch in epochs
+        }
+        return replace(moments[max(epochs)], epochs=moments)
+
+    built = []
+    entry = module.layer_entry
+    monkeypatch.setattr(module, "layer_entry", lambda layer, *more: built.append(layer.name)
+                        or entry(layer, *more))  # fmt: skip
+    kept, options = KeptMoments(), {"max_points": None, "n_jobs": None}
+    tokens = {}
+    costs = []
+    for epoch in range(6):
+        tokens[epoch] = object()
+        kept.studied = dict(tokens)
+        built.clear()
+        payload = build_live_payload(after(tokens), kept, **options)
+        costs.append(len(built))
+        assert payload == build_payload(after(tokens), max_points=None)
+    # The newest epoch, and the one that was it before.
+    assert costs[0] == 3
+    assert set(costs[1:]) == {6}
+    # An epoch that was studied anew is built anew, as are those whose studies are not known.
+    tokens[2] = object()
+    kept.studied = dict(tokens)
+    built.clear()
+    build_live_payload(after(tokens), kept, **options)
+    assert len(built) == 3 + 3
+    kept.studied = {}
+    built.clear()
+    build_live_payload(after(tokens), kept, **options)
+    assert len(built) == 6 * 3

@@ -134,6 +134,17 @@ def test_fewer_neighbors_are_stored_where_they_would_take_most_of_the_page():
     assert stored(1000, n_neighbors=6) == 6
 
 
+@pytest.mark.parametrize(("most", "kept"), [(2_000, 2), (900, 1), (700, 0)])
+def test_none_are_stored_where_three_would_take_most_of_a_large_page(monkeypatch, most, kept):
+    # One neighbor of 600 samples takes 1,600 bytes in base64, of which less would be allowed.
+    monkeypatch.setattr("unknot.report._options._NEIGHBOR_BYTES", 100)
+    monkeypatch.setattr("unknot.report._options._MOST_NEIGHBOR_BYTES", 2 * most)
+    payload = build_payload(study_of(600, 3, 1, measured=False))
+    (layer,) = payload["models"][0]["layers"]
+    assert (layer["neighbors"] or {"k": 0})["k"] == kept
+    assert payload["settings"]["neighbors stored of each sample"] == str(kept)
+
+
 @pytest.mark.slow
 def test_a_thousand_classes_take_little_room(tmp_path):
     study = study_of(20_000, 1000, 4, measured=False)

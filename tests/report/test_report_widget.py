@@ -10,6 +10,7 @@ from traitlets import TraitError
 
 import unknot
 from unknot._extras import MissingExtraError
+from unknot.report._parts import split_payload
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +25,7 @@ def widget(made):
 
 
 def test_it_holds_the_payload_and_starts_at_the_first_layer(widget, payload):
-    assert json.loads(widget.payload) == payload
+    assert json.loads(widget.payload) == split_payload(payload).payload
     assert widget.layer == "inputs"
     assert widget.selection == []
 
@@ -37,7 +38,7 @@ def test_it_is_the_same_program_as_the_page(widget):
 
 def test_layer_and_selection_are_synchronized(widget):
     synced = widget.keys
-    assert {"payload", "layer", "selection"} <= set(synced)
+    assert {"payload", "base", "part", "wanted", "layer", "selection"} <= set(synced)
     widget.set_state({"layer": "fc3", "selection": [7, 2]})  # as the page does
     assert widget.layer == "fc3"
     assert widget.selection == [2, 7]

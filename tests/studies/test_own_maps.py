@@ -218,3 +218,34 @@ def test_there_is_no_map_of_another_name(study):
 def test_figures_say_by_what_they_are(study):
     assert "Mapped by PCA" in study.with_map("PCA").figure().caption
     assert "t-SNE" in study.figure().caption
+
+
+def test_each_of_several_studies_has_its_own(tmp_path):
+    models = {"step 1": LAYERS, "step 2": {name: 2 * each for name, each in LAYERS.items()}}
+    given = {"step 2": {"mine": {"fc1": POINTS[:, 2:4]}}}
+    studies = unknot.study_many(
+        models, (None, LABELS), out=tmp_path / "many", maps=given, mapper={"flat": PCA(2)},
+        **OPTIONS,
+    )  # fmt: skip
+    assert studies["step 1"].maps == ("t-SNE", "flat")
+    assert set(studies["step 2"].maps) == {"t-SNE", "flat", "mine"}
+    mine = studies["step 2"].with_map("mine")["fc1"].map
+    np.testing.assert_array_equal(mine, POINTS[:, 2:4].astype("f4"))
+    epochs = studies.as_epochs().with_map("flat").epochs
+    for name, epoch in (("step 1", 1), ("step 2", 2)):
+        expected = studies[name].with_map("flat")["fc2"].map
+        np.testing.assert_array_equal(epochs[epoch]["fc2"].map, expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "error", "words"),
+    [
+        (["step 1"], TypeError, "maps must be a dict of names of studies"),
+        ({"stop 1": {}}, ValueError, "no study 'stop 1'.*did you mean 'step 1'"),
+    ],
+)
+def test_maps_of_unknown_studies_are_refused(given, error, words, tmp_path):
+    with pytest.raises(error, match=words):
+        unknot.study_many(
+            {"step 1": LAYERS}, (None, LABELS), out=tmp_path / "many", maps=given, **OPTIONS
+        )

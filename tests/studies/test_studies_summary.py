@@ -7,7 +7,7 @@ import pytest
 
 import unknot
 from unknot.studies import Summary
-from unknot.studies._summary import MAX_LAYERS, neighbors_vote
+from unknot.studies._suspects import MAX_LAYERS, neighbors_vote
 
 QUICK = {"max_iter": 250, "perplexity": 10, "n_neighbors": 40, "progress": False}
 

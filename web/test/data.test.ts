@@ -45,6 +45,9 @@ describe("packing", () => {
     expect([...unpack({ dtype: "u16", data: btoa("\x02\x01\xff\xff") })]).toEqual([258, 65535]);
     expect([...unpack({ dtype: "u32", data: btoa("\x01\x00\x00\x80") })]).toEqual([2147483649]);
     expect([...unpack(pack([0, 7, 255], "u8"))]).toEqual([0, 7, 255]);
+    // As a notebook has them: at any place of a message.
+    const bytes = Uint8Array.from([9, 2, 1, 255, 255, 9]).subarray(1, 5);
+    expect([...unpack({ dtype: "u16", data: bytes })]).toEqual([258, 65535]);
   });
 
   it("refuses bytes that are no whole number, and unknown types", () => {

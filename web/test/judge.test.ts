@@ -15,24 +15,35 @@ import { layer, pack, payload, score, study } from "./example.ts";
 
 const here = { model: 0, epoch: null };
 
-/** Labels 0 0 1 1; the last point has neighbors of class 0 at both layers, and at one most of them. */
+/** Labels 0 0 1 1; the last point and the first have neighbors of the other class. */
 function tangled(): Study {
   const p = payload();
-  (p.models[0] as { layers: unknown[] }).layers = [
-    layer("a", { neighbors: { k: 2, indices: pack([1, 2, 0, 2, 3, 0, 0, 1], "u16") } }),
-    layer("b", { neighbors: { k: 2, indices: pack([1, 3, 0, 3, 3, 1, 1, 2], "u16") } }),
-  ];
+  Object.assign(p.models[0] as object, {
+    layers: [
+      layer("a", { neighbors: { k: 2, indices: pack([1, 2, 0, 2, 3, 0, 0, 1], "u16") } }),
+      layer("b", { neighbors: { k: 2, indices: pack([1, 3, 0, 3, 3, 1, 1, 2], "u16") } }),
+    ],
+    suspects: {
+      ...{ layers: 3, overlap: true, points: pack([3, 0], "u8"), classes: pack([0, 1], "u8") },
+      ...{ votes: pack([3, 2], "u8"), shares: pack([255, 153], "u8") },
+    },
+  });
   return new Study(p);
 }
 
 describe("labels to check", () => {
-  it("are those with most neighbors of another class at more layers than of their own", () => {
-    // The last: both of class 0 at a, one of two at b. Predicted 0 with confidence 0.2.
-    expect(suspects(tangled(), here)).toEqual([
-      { point: 3, class: 0, votes: 1, layers: 2, share: 0.75, confidence: expect.closeTo(0.2) },
-    ]);
-    // All have two of three of the other class: the one that the model takes for it comes first.
-    expect(suspects(study(), here).map(({ point }) => point)).toEqual([3, 0, 1, 2]);
+  it("are those of the study's summary, in its order", () => {
+    // The last is predicted as 0 with confidence 0.2, the first not as 1.
+    const found = suspects(tangled(), here);
+    expect(found).toEqual({
+      layers: 3,
+      overlap: true,
+      found: [
+        { point: 3, class: 0, votes: 3, share: 1, confidence: expect.closeTo(0.2) },
+        { point: 0, class: 1, votes: 2, share: expect.closeTo(0.6), confidence: 0 },
+      ],
+    });
+    expect(suspects(study(), here)).toEqual({ found: [], layers: 0, overlap: false });
   });
 
   it("are judged in the link, whatever the tag", () => {

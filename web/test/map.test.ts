@@ -21,7 +21,7 @@ import { bands, curvesOf, join, seriesOf } from "../src/components/series.ts";
 import { coloring, countShown, shown } from "../src/map/coloring.ts";
 import { ellipsePath, place, polygonPath, toScreen } from "../src/map/geometry.ts";
 import { shapesOf } from "../src/map/overlay.ts";
-import { labelsOf } from "../src/map/labels.ts";
+import { fewer, labelsOf } from "../src/map/labels.ts";
 import { affineOf, orderOf, pointSize } from "../src/map/scatter.ts";
 import { type ViewState, initialState } from "../src/state/view-state.ts";
 import { pack, packConfusion, payload, score, study } from "./example.ts";
@@ -439,5 +439,38 @@ describe("the unlabeled", () => {
       "1.000",
       "unlabeled",
     ]);
+  });
+});
+
+describe("the names of very many points", () => {
+  const n = 5000;
+  const coords = {
+    x: Float32Array.from({ length: n }, (_, i) => (i % 2 ? 0.5 : -0.5) + ((i * 37) % 100) / 500),
+    y: Float32Array.from({ length: n }, (_, i) => ((i * 53) % 100) / 500),
+    center: [0, 0] as [number, number],
+    scale: 1,
+  };
+  const codes = Array.from({ length: n }, (_, i) => i % 2);
+  const drawn = Uint32Array.from({ length: 500 }, (_, i) => 10 * i + (i % 2));
+
+  it("are placed by some of them, near where all would place them", () => {
+    const some = fewer(coords, codes, drawn, 2);
+    expect(some.codes).toHaveLength(500);
+    const [by, all] = [some, { coords, codes }].map((each) =>
+      labelsOf(each.coords, each.codes, ["a", "b"], null),
+    );
+    by?.forEach((label, i) => {
+      const other = all?.[i];
+      expect(label.firm).toBe(other?.firm);
+      expect(Math.abs(label.at[0] - (other?.at[0] ?? 9))).toBeLessThan(0.1);
+      expect(Math.abs(label.at[1] - (other?.at[1] ?? 9))).toBeLessThan(0.1);
+    });
+  });
+
+  it("are placed by all where a class has too few among them", () => {
+    const rare = codes.map((code, i) => (i === 17 ? 2 : code));
+    expect(fewer(coords, rare, drawn, 3).codes).toBe(rare);
+    // What is of no class is not named.
+    expect(fewer(coords, rare, drawn, 2).codes).toHaveLength(500);
   });
 });

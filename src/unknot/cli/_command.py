@@ -11,6 +11,7 @@ _METAVARS = {
     "backend": "NAME",
     "batch_size": "N",
     "class_names": "NAMES",
+    "coherence": "X",
     "compare": "DIR",
     "csv": "FILE",
     "data": "DATA",

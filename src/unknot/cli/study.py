@@ -21,6 +21,7 @@ from ._app import (
     command,
 )
 from ._files import read_labels_alone, read_table
+from ._maps import mappers_of, maps_of
 from ._paths import folder_to_write, note_on_output_error
 from ._printing import print_study
 from ._streams import Terminal
@@ -37,6 +38,7 @@ _SIZE = "Time and space"
     'unknot study model.onnx photos/ -l "block*" --max-samples 5000',
     "unknot study bert/ texts.npz --plan     # only says what it would take",
     "unknot study epochs/*.keras mnist       # each checkpoint, and a page of all",
+    "unknot study lenet.keras mnist --mapper umap.UMAP",
 )
 def study(
     models: Annotated[
@@ -104,6 +106,27 @@ def study(
         ),
     ] = 90,
     max_iter: IterationsOption = 1000,
+    mapper: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="CLASS",
+            help="What else maps each layer: a class of an installed module with fit_transform, "
+            'such as umap.UMAP, "umap.UMAP(n_neighbors=50)" or NAME=CLASS; can be repeated. It is '
+            "given the seed of --random-state.",
+            show_default="none",
+            rich_help_panel=_MAPS,
+        ),
+    ] = None,
+    maps: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="FILE",
+            help="Your own maps, as NAME=FILE: an .npz file of layer -> map (n_samples, 2); can be "
+            "repeated.",
+            show_default="none",
+            rich_help_panel=_MAPS,
+        ),
+    ] = None,
     coherence: Annotated[
         float,
         typer.Option(
@@ -264,6 +287,7 @@ def study(
         "k": k,
         "n_neighbors": n_neighbors,
         "max_iter": max_iter,
+        "mapper": mappers_of(mapper, random_state),
         "coherence": coherence,
         "untrained": untrained,
         "keep_points": keep_points,
@@ -286,10 +310,13 @@ def study(
             raise ValueError("--plan is of one model; name one")
         if store is not None or neighbors_of_all:
             raise ValueError("--store is of one model; name one")
+        if maps:
+            raise ValueError("--maps is of one model; name one")
         _study_many(models, data, out or Path("studies"), loading, options)
     else:
         all_samples = {"store": store, "neighbors_of_all": neighbors_of_all}
-        _study_one(models[0], data, out, loading, {**options, "plan": plan, **all_samples})
+        own = {"maps": maps_of(maps), "plan": plan, **all_samples}
+        _study_one(models[0], data, out, loading, {**options, **own})
 
 
 def _study_one(

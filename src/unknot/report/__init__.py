@@ -2,8 +2,10 @@
 
 from typing import TYPE_CHECKING, Any
 
+from ._options import KeptMoments as KeptMoments
 from ._page import render_page as render_page
 from ._page import write_report
+from ._payload import build_live_payload as build_live_payload
 from ._payload import build_payload
 from ._watch import Watcher
 

@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array
-from ..studies import Study
+from ..studies import Study, suspected_labels
 from ._options import Options, rows_among
-from ._packing import pack, pack_values
+from ._packing import is_packed, pack, pack_shares, pack_values
 
 
 def labels_entry(study: Study, options: Options) -> dict[str, Any]:
@@ -30,6 +30,29 @@ def labels_entry(study: Study, options: Options) -> dict[str, Any]:
     entry: dict[str, Any] = {"classNames": names, "labels": pack(codes)}
     # What earlier pages lacked is left out where there is nothing to say.
     return {**entry, "unlabeled": unlabeled} if unlabeled else entry
+
+
+def suspects_entry(study: Study, options: Options) -> dict[str, Any] | None:
+    """Build the labels to check, the most suspicious first, of the samples that are shown.
+
+    None where too few layers have neighbors.
+    """
+    found = suspected_labels(study)
+    if not found.n_asked:
+        return None
+    points = np.arange(len(found.samples))
+    numbers = found.samples
+    if options.points is not None:
+        points = np.flatnonzero(np.isin(found.samples, options.points))
+        numbers = np.searchsorted(options.points, found.samples[points])
+    return {
+        "layers": found.n_asked,
+        "overlap": found.overlap,
+        "points": pack(numbers),
+        "classes": pack(found.classes[points]),
+        "votes": pack(found.n_layers[points]),
+        "shares": pack_shares(found.shares[points]),
+    }
 
 
 def common_labelings(studies: Sequence[Study]) -> list[str]:
@@ -57,7 +80,7 @@ def changes(base: Any, other: Any) -> list[list[Any]]:
 
 
 def _differences(path: list[str | int], base: Any, other: Any) -> Iterator[tuple[Any, ...]]:
-    if isinstance(base, dict) and isinstance(other, dict):
+    if isinstance(base, dict) and isinstance(other, dict) and not is_packed(base):
         for key in (*base, *(key for key in other if key not in base)):
             if key not in other:
                 yield ([*path, key],)

@@ -13,7 +13,8 @@ import traitlets
 from .._io.folders import inside, read_regular
 from ..studies import LIVE_PAYLOAD, LiveState
 from ._live_words import MOST_BYTES, words_of
-from ._widget import PageWidget, layers_in
+from ._parts import PayloadParts, frames, split_payload
+from ._widget import PageWidget, first_state, layers_in
 
 SECONDS_BETWEEN_LOOKS = 0.5
 
@@ -62,6 +63,7 @@ class LiveWidget(PageWidget):
     def __init__(self, folder: str | os.PathLike[str]) -> None:
         self._folder = Path(folder)
         self._shown = 0
+        self._sent: frozenset[str] = frozenset()
         state = LiveState.read(self._folder)
         super().__init__(status=words_of(state))
         self.refresh()
@@ -91,12 +93,24 @@ class LiveWidget(PageWidget):
             self.n_samples = payload["nSamples"] if sampled is None else sampled["of"]
             self.layers = layers_in(payload)
             self._shown = state.update
-            with self.hold_trait_notifications():
-                self.payload = text
-                if self.layer not in self.layers:
-                    self.layer = self.layers[0]
+            self._show(split_payload(payload))
         self.status = words_of(state)
         return state.status == "recording"
+
+    def _show(self, parts: PayloadParts) -> None:
+        """Send a payload, and what was not sent before, without being asked: the kernel is busy."""
+        first = first_state(parts)
+        self._parts = parts
+        with self.hold_sync(), self.hold_trait_notifications():
+            for name, value in first.items():
+                setattr(self, name, value)
+            if self.layer not in self.layers:
+                self.layer = self.layers[0]
+        if first["part"]:
+            for name in parts.names[2:]:
+                if name not in self._sent:
+                    self.part = frames(parts.parts, [name])
+        self._sent = frozenset(parts.names)
 
     def close(self) -> None:
         """Stop following, and take the page down."""

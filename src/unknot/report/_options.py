@@ -1,8 +1,9 @@
 """What of a study goes into its page: which samples, and how many neighbors of each."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 
@@ -12,8 +13,37 @@ from ..neighbors import NeighborGraph
 from ..studies import Study
 
 MAX_POINTS = 100_000
-# Neighbors that are stored by default: fewer where they would take more than so many bytes.
-NEIGHBORS, _FEWEST_NEIGHBORS, _NEIGHBOR_BYTES = 8, 3, 4_000_000
+# Neighbors that are stored by default: fewer where they would take more than so many bytes, and
+# fewer than the fewest only where these would take more than most of a large page.
+NEIGHBORS, _NEIGHBOR_BYTES = 8, 4_000_000
+_FEWEST_NEIGHBORS, _MOST_NEIGHBOR_BYTES = 3, 16_000_000
+
+
+class KeptMoments:
+    """Entries of epochs of a page that grows, so that an update costs what is new.
+
+    Attributes
+    ----------
+    studied : dict of int to object
+        Of each epoch an object that is another one when the epoch was studied anew. Set it before
+        each page; epochs that are not in it are built each time.
+    """
+
+    def __init__(self) -> None:
+        self.studied: dict[int, Any] = {}
+        self._entries: dict[tuple[Any, ...], tuple[Any, dict[str, Any]]] = {}
+
+    def entry(
+        self, epoch: int, options: tuple[Any, ...], build: Callable[[], dict[str, Any]]
+    ) -> dict[str, Any]:
+        """Return the entry of an epoch, built with these options, or else build it."""
+        studied = self.studied.get(epoch)
+        if studied is None:
+            return build()
+        known = self._entries.get((epoch, *options))
+        if known is None or known[0] is not studied:
+            known = self._entries[epoch, *options] = studied, build()
+        return known[1]
 
 
 @dataclass(frozen=True)
@@ -30,12 +60,15 @@ class Options:
         Sorted indices of the samples that the page shows; None for all.
     map_graphs : dict
         Neighbors on maps that were found before, by the map's identity.
+    kept : KeptMoments
+        Entries of epochs that were built before.
     """
 
     n_neighbors: int
     n_jobs: int | None = None
     points: Array | None = None
     map_graphs: dict[int, NeighborGraph] = field(default_factory=dict)
+    kept: KeptMoments = field(default_factory=KeptMoments)
 
     def shown(self, values: Array) -> Array:
         """Return the rows of the samples that the page shows."""
@@ -76,7 +109,8 @@ def _usual_neighbors(studies: Sequence[Study], n_shown: int) -> int:
     n_graphs = sum(layer.graph is not None for each in moments for layer in each.layers.values())
     width = 1 if n_shown < 2**8 else 2 if n_shown < 2**16 else 4
     bytes_of_one = math.ceil(n_graphs * n_shown * width * 4 / 3)  # in base64
-    return int(np.clip(_NEIGHBOR_BYTES // max(1, bytes_of_one), _FEWEST_NEIGHBORS, NEIGHBORS))
+    fewest = min(_FEWEST_NEIGHBORS, _MOST_NEIGHBOR_BYTES // max(1, bytes_of_one))
+    return int(np.clip(_NEIGHBOR_BYTES // max(1, bytes_of_one), fewest, NEIGHBORS))
 
 
 def rows_among(indices: Array, kept: Array, k: int) -> Array:

@@ -87,6 +87,11 @@ def unpack_confusion(entry: dict[str, Packed]) -> Array:
     return table
 
 
+def is_packed(value: Any) -> bool:
+    """Whether a value is a packed array."""
+    return isinstance(value, dict) and value.keys() == {"dtype", "data"}
+
+
 def pack_values(values: Array) -> dict[str, Any]:
     """Pack numbers (n_samples,) in two bytes each, scaled to their range; 65535 is missing.
 

@@ -76,7 +76,7 @@ def write_report(
     n_neighbors : int, default=None
         Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
         a smaller file; 0 stores none. Default: 8, or where these take more than 4 MB, fewer, but 3
-        at least.
+        at least, unless these take more than 16 MB.
     max_points : int or None, default=100,000
         Maximum number of samples shown. Of more, as many are drawn in proportion to the classes,
         and the page says so; scores, confusion, hulls and ellipses are still those of all samples.

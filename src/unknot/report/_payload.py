@@ -14,10 +14,11 @@ from ..metrics import measure_names
 from ..studies import LayerStudy, Study
 from ._columns import cut_text, metadata_entries
 from ._differences import differences_entry, layer_differences
-from ._labelings import changes, common_labelings, labels_entry
+from ._labelings import changes, common_labelings, labels_entry, suspects_entry
 from ._layers import finite, layer_entry
-from ._options import MAX_POINTS, NEIGHBORS, Options, options_of
+from ._options import MAX_POINTS, KeptMoments, Options, options_of
 from ._packing import Packed, pack, pack_shares
+from ._settings import settings_entry
 from ._thumbnails import image_uri, sprite_sheets
 
 FORMAT = 3
@@ -48,7 +49,7 @@ def build_payload(
     n_neighbors : int, default=None
         Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
         a smaller page; 0 stores none. Default: 8, or where these take more than 4 MB, fewer, but 3
-        at least.
+        at least, unless these take more than 16 MB.
     max_points : int or None, default=100,000
         Maximum number of samples shown. Of more, as many are drawn in proportion to the classes,
         and the page says so; scores, confusion, hulls and ellipses are still those of all samples.
@@ -91,7 +92,25 @@ def build_payload(
     studies = [study] if other is None else [study, other]
     if other is not None:
         _check_same_samples(study, other)
-    options = options_of(studies, n_neighbors, max_points, n_jobs)
+    return _build(studies, title, options_of(studies, n_neighbors, max_points, n_jobs))
+
+
+def build_live_payload(
+    study: Study, kept: KeptMoments, *, max_points: int | None, n_jobs: int | None
+) -> dict[str, Any]:
+    """Build the data of the page of a training; as `build_payload`.
+
+    Parameters
+    ----------
+    kept : KeptMoments
+        Of the earlier pages of the same training, of the same samples.
+    """
+    options = options_of([study], None, max_points, n_jobs)
+    return _build([study], None, replace(options, kept=kept))
+
+
+def _build(studies: list[Study], title: str | None, options: Options) -> dict[str, Any]:
+    other = studies[1] if len(studies) > 1 else None
     payload = _with_maps(_payload_of(studies, title, options), studies, title, options)
     names = common_labelings(studies)
     if len(names) > 1:
@@ -114,7 +133,8 @@ def _with_maps(
     payload: dict[str, Any], studies: list[Study], title: str | None, options: Options
 ) -> dict[str, Any]:
     """Add what differs with the maps that all studies have beside the usual ones."""
-    first, *others = studies[0].maps
+    first = studies[0].map_name
+    others = [name for name in studies[0].maps if name != first]
     names = [name for name in others if all(name in study.maps for study in studies)]
     if not names:
         return payload
@@ -159,7 +179,7 @@ def _payload_of(
         "models": models,
         "differences": differences_entry(studies),
         "summary": [line for model in models for line in model["summary"]],
-        "settings": _settings(studies, names, options),
+        "settings": settings_entry(studies, names, options),
     }
 
 
@@ -231,14 +251,18 @@ def _model_entry(
 ) -> dict[str, Any]:
     final = _moment_entry(_with_all_layers(study), options)
     # Of the study itself: layers of other epochs alone say nothing.
-    final["summary"] = _summary(study, prefix)
+    final |= _notable(study, prefix, options)
     epochs = _epochs(study, number, prefix, final["layers"], options)
     return {"name": name, **final, "epochs": epochs}
 
 
-def _summary(study: Study, prefix: str) -> list[str]:
-    """Return what is notable in a study, as sentences."""
-    return [prefix + line for line in study.summary().lines]
+def _notable(study: Study, prefix: str, options: Options) -> dict[str, Any]:
+    """Return what is notable in a study: as sentences, and the labels to check."""
+    suspects = suspects_entry(study, options)
+    return {
+        "summary": [prefix + line for line in study.summary().lines],
+        **({} if suspects is None else {"suspects": suspects}),
+    }
 
 
 def _moment_entry(study: Study, options: Options) -> dict[str, Any]:
@@ -336,9 +360,14 @@ def _epochs(
     moments = []
     for epoch in epochs:
         there = study.epochs[epoch]
-        moments.append({**_moment_entry(there, options), "summary": _summary(there, prefix)})
-        if differences := layer_differences(there, number, listed):
-            moments[-1]["differences"] = differences
+
+        def build(there: Study = there) -> dict[str, Any]:
+            entry = _moment_entry(there, options) | _notable(there, prefix, options)
+            differences = layer_differences(there, number, listed)
+            return {**entry, "differences": differences} if differences else entry
+
+        of = (there.labeling, there.map_name, number, options.n_neighbors, *listed)
+        moments.append(dict(options.kept.entry(int(epoch), of, build)))
     for moment in moments:
         moment["layers"] = [
             {"name": entry["name"], "unchanged": True} if entry in final_layers else entry
@@ -378,39 +407,3 @@ def _figure(study: Study) -> str | None:
         # Names may have glyphs that the figure's font lacks; the page itself shows them.
         warnings.filterwarnings("ignore", message=r"Glyph \d+")
         return image_uri(figure_bytes(study.figure(), dpi=_DPI))
-
-
-def _settings(studies: list[Study], names: list[str], options: Options) -> dict[str, str]:
-    """Return the settings, versions and run times of the studies as text."""
-    settings: dict[str, str] = {}
-    if options.n_neighbors < NEIGHBORS:
-        settings["neighbors stored of each sample"] = str(options.n_neighbors)
-    if options.points is not None:
-        n_shown, n_samples = len(options.points), len(studies[0].labels)
-        how = "in proportion to the classes" if studies[0].targets is None else "at random"
-        settings["samples shown"] = (
-            f"{n_shown:,} of {n_samples:,}, drawn {how}; scores, confusion, hulls and ellipses are "
-            "of all samples"
-        )
-    for study, name in zip(studies, names, strict=True):
-        prefix = f"{name}: " if len(studies) > 1 else ""
-        for heading, values in (
-            ("", study.settings),
-            ("version of ", study.versions),
-            ("seconds of ", study.seconds),
-        ):
-            for key, value in values.items():
-                settings[f"{prefix}{heading}{key}"] = _as_text(value)
-        if study.notes:
-            settings[f"{prefix}notes"] = ". ".join(study.notes)
-    return settings
-
-
-def _as_text(value: Any) -> str:
-    if isinstance(value, float):
-        return f"{value:.4g}"
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_as_text(item)}" for key, item in value.items())
-    if isinstance(value, list | tuple):
-        return ", ".join(map(_as_text, value))
-    return str(value)

@@ -10,7 +10,11 @@ from .._io.text import did_you_mean
 from ..studies import Study
 from ._options import MAX_POINTS
 from ._page import static_path, to_json
+from ._parts import PayloadParts, frames, split_payload
 from ._payload import build_payload
+
+# A page of fewer bytes is sent at once; of a larger one first the study and a layer.
+AT_ONCE = 2_000_000
 
 
 class _Indices(traitlets.List):  # type: ignore[type-arg]
@@ -41,6 +45,9 @@ class _Indices(traitlets.List):  # type: ignore[type-arg]
 class PageWidget(anywidget.AnyWidget):
     """The page in a notebook: what it shows, and what is synchronized.
 
+    The payload goes as text without arrays, and these as bytes: labels and pictures in ``base``,
+    and each layer by itself in ``part``, when the page names it in ``wanted``.
+
     Attributes
     ----------
     n_samples : int or None
@@ -52,12 +59,23 @@ class PageWidget(anywidget.AnyWidget):
     _css = static_path("unknot.css")
 
     payload = traitlets.Unicode().tag(sync=True)
+    base = traitlets.Bytes().tag(sync=True)
+    part = traitlets.Bytes().tag(sync=True)
+    wanted = traitlets.List(traitlets.Unicode()).tag(sync=True)
     layer = traitlets.Unicode().tag(sync=True)
     selection = _Indices(traitlets.Int()).tag(sync=True)
     status = traitlets.Unicode().tag(sync=True)
 
     n_samples: int | None = None
     layers: tuple[str, ...] = ()
+    _parts: PayloadParts | None = None
+
+    @traitlets.observe("wanted")
+    def _send_wanted(self, change: Any) -> None:
+        """Send the parts that the page asks for; those of another payload are gone."""
+        known = {} if self._parts is None else self._parts.parts
+        if names := [name for name in change["new"] if name in known]:
+            self.part = frames(known, names)
 
     @traitlets.validate("layer")
     def _check_layer(self, proposal: Any) -> str:
@@ -68,6 +86,17 @@ class PageWidget(anywidget.AnyWidget):
                 f"got {name!r}{did_you_mean(name, self.layers)}"
             )
         return name
+
+
+def first_state(parts: PayloadParts) -> dict[str, Any]:
+    """Return what a page is given at first: the study and a layer, or all if it is small."""
+    names = parts.names
+    small = sum(map(len, parts.parts.values())) <= AT_ONCE
+    return {
+        "payload": to_json(parts.payload),
+        "base": frames(parts.parts, names if small else names[:1]),
+        "part": b"" if small else frames(parts.parts, names[1:2]),
+    }
 
 
 def layers_in(payload: dict[str, Any]) -> tuple[str, ...]:
@@ -94,7 +123,7 @@ class Widget(PageWidget):
     n_neighbors : int, default=None
         Number of nearest neighbors stored per point, which are highlighted with it. Decrease it for
         a smaller notebook; 0 stores none. Default: 8, or where these take more than 4 MB, fewer,
-        but 3 at least.
+        but 3 at least, unless these take more than 16 MB.
     max_points : int or None, default=100,000
         Maximum number of samples shown. Of more, as many are drawn in proportion to the classes,
         and the page says so; scores, confusion, hulls and ellipses are still those of all samples.
@@ -163,4 +192,5 @@ class Widget(PageWidget):
         )
         self.n_samples = len(study.labels)
         self.layers = layers_in(payload)
-        super().__init__(payload=to_json(payload), layer=self.layers[0])
+        self._parts = split_payload(payload)
+        super().__init__(layer=self.layers[0], **first_state(self._parts))

@@ -25,6 +25,7 @@ from ._store.format import MANIFEST as MANIFEST
 from ._store.format import StudyError
 from ._study import Study
 from ._summary import Summary
+from ._suspects import suspected_labels as suspected_labels
 from ._table import ScoreTable
 
 __all__ = [

@@ -70,10 +70,14 @@ class OwnMap:
         return f"OwnMap({len(self.map)} samples)"
 
 
-def map_names(layers: Mapping[str, LayerStudy]) -> tuple[str, ...]:
-    """Return the names of the maps that some layer has, the usual ones first."""
-    further = {name: None for layer in layers.values() for name in layer.other_maps}
-    return (TSNE, *(name for name in further if name != TSNE))
+def map_names(study: Study) -> tuple[str, ...]:
+    """Return the names of the maps that some layer has at some epoch, the usual ones first."""
+    moments = (study, *(study.epochs or {}).values())
+    layers = [layer for moment in moments for layer in moment.layers.values()]
+    further = {name: None for layer in layers for name in layer.other_maps}
+    # The maps that are shown are of that name, and the usual ones among the others.
+    names = dict.fromkeys([study.map_name, *further])
+    return (TSNE, *(name for name in names if name != TSNE))
 
 
 def study_with_map(study: Study, name: str) -> Study:
@@ -84,24 +88,25 @@ def study_with_map(study: Study, name: str) -> Study:
     ValueError
         If no layer has a map of this name.
     """
+    if name not in study.maps:
+        raise ValueError(f"map: the study has maps by {', '.join(study.maps)}; got {name!r}")
+    return study if name == study.map_name else _mapped(study, name)
+
+
+def _mapped(study: Study, name: str) -> Study:
+    """Return a study, or one of its epochs, with other maps; without those it lacks."""
     shown = study.map_name
-    known = study.maps
-    if name not in known:
-        raise ValueError(f"map: the study has maps by {', '.join(known)}; got {name!r}")
-    if name == shown:
-        return study
+    epochs = study.epochs or {}
     return replace(
         study,
         layers={key: _layer_with_map(layer, name, shown) for key, layer in study.layers.items()},
-        other_labelings={
-            key: study_with_map(other, name) for key, other in study.other_labelings.items()
-        },
-        # Controls and epochs have no maps but t-SNE's.
+        other_labelings={key: _mapped(other, name) for key, other in study.other_labelings.items()},
+        # Controls have no maps but t-SNE's.
         controls={
             control: {layer: native(scores) for layer, scores in there.items()}
             for control, there in study.controls.items()
         },
-        epochs=None,
+        epochs={epoch: _mapped(there, name) for epoch, there in epochs.items()} or study.epochs,
         map_name=name,
     )
 

@@ -213,7 +213,7 @@ class Study(StudyViews, Mapping[str, LayerStudy]):
     @property
     def maps(self) -> tuple[str, ...]:
         """By what there are maps: ``"t-SNE"`` and others, such as ``"UMAP"``; see `with_map`."""
-        return map_names(self.layers)
+        return map_names(self)
 
     @property
     def scores(self) -> ScoreTable:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from .._io.formatting import format_number
-from .._typing import Array
+from ._suspects import Suspect, suspected_labels
 
 if TYPE_CHECKING:
     from ..metrics import Score
@@ -22,34 +21,8 @@ _BEST_BY: Final = ("neighborhood_hit", "linear_probe", "neighborhood_r2", "linea
 _PROBES: Final = ("linear_probe", "linear_r2")
 # How much less than the last layer's a probe may be and still be called as good.
 WITHIN: Final = 0.01
-# Suspected labels: layers that are asked, spread over all; neighbors of each sample; how many
-# samples are named; and the share of all samples above which classes overlap, and none is named.
-MAX_LAYERS: Final = 12
-_NEIGHBORS: Final = 10
+# Suspected labels that are named in a sentence.
 _MOST_NAMED: Final = 5
-_LARGEST_SHARE: Final = 0.05
-
-
-class Suspect(NamedTuple):
-    """A sample whose neighbors are of one other class, at most layers.
-
-    Attributes
-    ----------
-    sample : int
-        The number of the sample.
-    label, suggested : str
-        The class of its label, and that of its neighbors.
-    n_layers : int
-        At how many layers most neighbors are of the suggested class.
-    share : float
-        The mean share of the neighbors there that are, in [0, 1].
-    """
-
-    sample: int
-    label: str
-    suggested: str
-    n_layers: int
-    share: float
 
 
 @dataclass(frozen=True)
@@ -127,12 +100,13 @@ def summarize(study: Study) -> Summary:
             f"Most mixed pair of classes at {_last_with_pairs(own)}: {first} and {second}; "
             f"{100 * share:.1f} % of their neighbors are of the other one."
         )
-    suspects, asked = _suspects(study, own)
+    found = suspected_labels(study)
+    suspects = () if found.overlap else found.suspects(study)
     named = suspects[:_MOST_NAMED]
     if named:
         listed = ", ".join(
             f"sample {each.sample} ({each.label}; rather {each.suggested}, at {each.n_layers} of "
-            f"{asked} layers)"
+            f"{found.n_asked} layers)"
             for each in named
         )
         more = len(suspects) - len(named)
@@ -229,82 +203,6 @@ def _worst_pair(study: Study, own: Mapping[str, LayerStudy]) -> tuple[str, str, 
         return None
     names = [study.class_names[int(scores.classes[row])] for row in (first, second)]
     return names[0], names[1], share
-
-
-def _suspects(study: Study, own: Mapping[str, LayerStudy]) -> tuple[tuple[Suspect, ...], int]:
-    """Return suspected labels, and how many layers were asked."""
-    names = [name for name, layer in own.items() if _has_graph(layer)]
-    if study.targets is not None or len(names) < 2 or not study.labeled.any():
-        return (), 0
-    chosen = np.unique(np.linspace(0, len(names) - 1, min(MAX_LAYERS, len(names))).round())
-    layers = [own[names[int(number)]] for number in chosen]
-    votes = [neighbors_vote(_graph_of(layer).indices, study.labels) for layer in layers]
-    classes = np.stack([each[0] for each in votes], axis=1)
-    shares = np.stack([each[1] for each in votes], axis=1)
-    needed = max(2, -(-len(layers) // 2))
-    counts = np.zeros(classes.shape, dtype=np.int64)
-    for column in range(classes.shape[1]):
-        counts[:, column] = (classes == classes[:, column, None]).sum(axis=1)
-    counts[classes < 0] = 0
-    which = counts.argmax(axis=1)
-    rows = np.arange(len(which))
-    n_layers, suggested = counts[rows, which], classes[rows, which]
-    found = np.flatnonzero(n_layers >= needed)
-    if len(found) > _LARGEST_SHARE * np.count_nonzero(study.labeled):
-        return (), len(layers)
-    agreeing = classes[found] == suggested[found, None]
-    mean = (shares[found] * agreeing).sum(axis=1) / np.maximum(agreeing.sum(axis=1), 1)
-    order = np.lexsort((found, -mean, -n_layers[found]))
-    suspects = tuple(
-        Suspect(
-            int(found[i]),
-            study.class_names[int(study.labels[found[i]])],
-            study.class_names[int(suggested[found[i]])],
-            int(n_layers[found[i]]),
-            float(mean[i]),
-        )
-        for i in order
-    )
-    return suspects, len(layers)
-
-
-def neighbors_vote(indices: Array, labels: Array) -> tuple[Array, Array]:
-    """Return the other class that most nearest neighbors of each sample are of.
-
-    Parameters
-    ----------
-    indices : ndarray of int32 (n_samples, n_neighbors)
-        The nearest neighbors, nearest first; ten are asked at most.
-    labels : ndarray of int64 (n_samples,)
-        -1 where a sample is unlabeled: it has no vote and none is suggested for it.
-
-    Returns
-    -------
-    classes : ndarray of int64 (n_samples,)
-        -1 where no other class has more than half of the votes.
-    shares : ndarray of float64 (n_samples,)
-        The share of the votes of that class, 0 where there is none.
-    """
-    asked = labels[indices[:, :_NEIGHBORS]]
-    counts = np.zeros(asked.shape, dtype=np.int64)
-    for column in range(asked.shape[1]):
-        counts[:, column] = (asked == asked[:, column, None]).sum(axis=1)
-    counts[asked < 0] = 0
-    n_votes = (asked >= 0).sum(axis=1)
-    which = counts.argmax(axis=1)
-    rows = np.arange(len(asked))
-    classes, most = asked[rows, which], counts[rows, which]
-    clear = (2 * most > n_votes) & (classes != labels) & (labels >= 0)
-    return np.where(clear, classes, -1), np.where(clear, most / np.maximum(n_votes, 1), 0.0)
-
-
-def _has_graph(layer: LayerStudy) -> bool:
-    return "graph" in layer.__dict__.get("_readers", {}) or layer.graph is not None
-
-
-def _graph_of(layer: LayerStudy) -> Any:
-    """Return the neighbors of a layer; those that are read are not kept in memory."""
-    return copy.copy(layer).graph
 
 
 def _notes(study: Study) -> Iterator[str]:

@@ -85,7 +85,7 @@ class StudyViews:
         """Return the study with other maps in the place of t-SNE's.
 
         Figures, tables, comparisons and pages of it show these maps, and the scores of these. A
-        layer without such a map has none, and no scores of one; there are no epochs.
+        layer without such a map has none, and no scores of one, at each epoch.
 
         Parameters
         ----------

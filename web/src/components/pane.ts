@@ -8,12 +8,13 @@ import { maskOf, someOf } from "../map/some.ts";
 import { type Coloring, coloring, isShown, namedLabels, shown } from "../map/coloring.ts";
 import type { Affine } from "../map/geometry.ts";
 import { toScreen } from "../map/geometry.ts";
-import { type Label, labelsOf } from "../map/labels.ts";
+import { type Label, fewer, labelsOf } from "../map/labels.ts";
 import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { trailsOf } from "../map/trails.ts";
 import { Scatter, affineOf } from "../map/scatter.ts";
 import { classColors, readable } from "../data/palette.ts";
+import { uriOf } from "../data/sprites.ts";
 import { same } from "../state/store.ts";
 import { type ViewState, type Zoom, settleZoom } from "../state/view-state.ts";
 import { epochWords } from "./places.ts";
@@ -169,7 +170,7 @@ export class Pane {
       });
     } catch {
       this.element.classList.add("without-webgl");
-      this.element.replaceChildren(noWebGL(ctx.study.payload.figure));
+      this.element.replaceChildren(noWebGL(uriOf(ctx.study.payload.figure)));
       ctx.fleeting.set({ still: true });
       return;
     }
@@ -262,10 +263,12 @@ export class Pane {
     const key = [coords, state.classes, state.only];
     if (!this.named || this.named.key.some((part, i) => part !== key[i])) {
       const { study } = this.ctx;
+      const { classNames, drawn } = study;
       const { codes, classes } = namedLabels(study, state);
-      const named = classes && classes.filter((index) => index < study.classNames.length);
-      const crowd = new Crowd(coords, codes, classes);
-      this.named = { key, labels: labelsOf(coords, codes, study.classNames, named), crowd };
+      const named = classes && classes.filter((index) => index < classNames.length);
+      const by = drawn ? fewer(coords, codes, drawn, classNames.length) : { coords, codes };
+      const crowd = new Crowd(by.coords, by.codes, classes);
+      this.named = { key, labels: labelsOf(by.coords, by.codes, classNames, named), crowd };
     }
     return this.named;
   }
@@ -379,7 +382,8 @@ export class Pane {
     this.empty.hidden = mapped;
     if (!mapped) {
       const when = epoch.map((words) => ` at ${words}`);
-      this.empty.replaceChildren(h("span", {}, "There is no map of ", bdi(name), ...when, "."));
+      const begin = study.layer(place).pending ? "Waiting for the map of " : "There is no map of ";
+      this.empty.replaceChildren(h("span", {}, begin, bdi(name), ...when, "."));
     }
   }
 

@@ -69,15 +69,19 @@ export function suspectList(ctx: Context): HTMLElement {
       : "";
     save.disabled = clear.disabled = decided.length === 0;
     if (!element.open) return;
-    const found = suspects(study, state);
-    const layers = found[0]?.layers ?? 0;
+    const { found, layers, overlap } = suspects(study, state);
+    const many = overlap ? "So many that the classes rather overlap. " : "";
     hint.textContent = found.length
-      ? `${plural(found.length, "point", "points")} with most neighbors of another class at more of ${plural(layers, "layer", "layers")} than of its own, at most layers first. ` +
+      ? `${plural(found.length, "point", "points")} most of whose ten nearest neighbors are of one other class at half of ${plural(layers, "layer", "layers")} or more, at most layers first. ${many}` +
         "Keys on a point: K keeps its label, R gives it the other, T writes a tag, ↓ and ↑ go on and back."
-      : "At no point most neighbors are of another class than its own.";
+      : layers
+        ? `No point has most of its nearest neighbors in one other class at half of ${plural(layers, "layer", "layers")} or more.`
+        : "Neighbors are known of too few layers.";
     const shown = found.slice(0, count);
     const focused = (document.activeElement as HTMLElement | null)?.dataset?.["testid"];
-    list.replaceChildren(...shown.map((each) => item(ctx, each, state.decisions[each.point])));
+    list.replaceChildren(
+      ...shown.map((each) => item(ctx, each, layers, state.decisions[each.point])),
+    );
     more.hidden = found.length <= count;
     more.textContent = `Show more of ${formatCount(found.length)}`;
     if (focused)
@@ -124,9 +128,14 @@ function onKey(ctx: Context, list: HTMLElement, event: KeyboardEvent): void {
     list.querySelector<HTMLElement>(`li[data-point="${point}"] button`)?.focus();
 }
 
-function item(ctx: Context, suspect: Suspect, decision: Decision | undefined): HTMLElement {
+function item(
+  ctx: Context,
+  suspect: Suspect,
+  layers: number,
+  decision: Decision | undefined,
+): HTMLElement {
   const { study, sprites } = ctx;
-  const { point, class: other, votes, layers, share, confidence } = suspect;
+  const { point, class: other, votes, share, confidence } = suspect;
   const own = study.labels[point] as number;
   const snippet = study.payload.snippets?.[point];
   const sample = `Sample ${study.sampleOf(point)}`;
@@ -196,7 +205,7 @@ function item(ctx: Context, suspect: Suspect, decision: Decision | undefined): H
       h(
         "p",
         { class: "hint" },
-        `at ${votes} of ${layers} layers, ${formatPercent(share, 0)} of its neighbors${model}`,
+        `at ${votes} of ${layers} layers, ${formatPercent(share, 0)} of its neighbors there${model}`,
       ),
       h(
         "div",

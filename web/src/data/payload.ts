@@ -2,8 +2,14 @@
 
 export interface Packed {
   dtype: "u8" | "u16" | "u32" | "f32" | "f64";
-  /** Base64 of little-endian numbers. */
-  data: string;
+  /** Little-endian numbers: base64 in a file, bytes in a notebook. */
+  data: string | Uint8Array<ArrayBuffer>;
+}
+
+/** A picture in a notebook; in a file it is a data URI. */
+export interface Picture {
+  type: string;
+  data: Uint8Array<ArrayBuffer>;
 }
 
 /** u16, 0..65535 over the range. */
@@ -44,6 +50,8 @@ export interface Layer {
   shape: number[];
   sameAs: string | null;
   notes: string[];
+  /** In a notebook: its arrays have not come yet. */
+  pending?: true;
   /** What was done to a layer of many numbers before it was measured, with its distortion. */
   reduction?: string | null;
   /** How tokens or pixels were pooled to one row a sample. */
@@ -108,6 +116,21 @@ export interface Controls {
   scores: Record<string, Record<string, number | null>>;
 }
 
+/** Points most of whose neighbors are of one other class at several layers. */
+export interface SuspectedLabels {
+  /** How many layers were asked. */
+  layers: number;
+  /** So many that classes rather overlap. */
+  overlap: boolean;
+  points: Packed;
+  /** The class that their neighbors are of. */
+  classes: Packed;
+  /** At how many layers they are. */
+  votes: Packed;
+  /** The mean share of the neighbors there that are, u8. */
+  shares: Packed;
+}
+
 /** What is known of a model at one moment of its training. */
 export interface Moment<L> {
   accuracy: number | null;
@@ -117,6 +140,8 @@ export interface Moment<L> {
   controls: Controls[];
   /** What is notable, as sentences; with the model's name where there are several. */
   summary?: string[];
+  /** Labels to check, the most suspicious first; nothing where too few layers have neighbors. */
+  suspects?: SuspectedLabels;
   /** Of each layer and the one before, at an earlier epoch; those of the model are the payload's. */
   differences?: Differences[];
 }
@@ -136,7 +161,7 @@ export interface Measure {
 }
 
 export interface Thumbnails {
-  sheets: string[];
+  sheets: (string | Picture)[];
   perSheet: number;
   columns: number;
   width: number;
@@ -205,7 +230,7 @@ export interface Payload {
   models: Model[];
   /** Of each layer and the one before, and of the layers of two models. */
   differences?: Differences[];
-  figure: string | null;
+  figure: string | Picture | null;
   /** What is notable, as sentences. */
   summary?: string[];
   settings: Record<string, unknown>;

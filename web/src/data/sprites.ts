@@ -1,5 +1,5 @@
 import { h } from "../dom.ts";
-import type { Thumbnails } from "./payload.ts";
+import type { Picture, Thumbnails } from "./payload.ts";
 
 /** Thumbnails out of sheets, each of which is decoded once. */
 export class Sprites {
@@ -38,15 +38,24 @@ export class Sprites {
   private url(sheet: number): string {
     let url = this.urls.get(sheet);
     if (!url) {
-      url = URL.createObjectURL(blobOf(this.spec.sheets[sheet] as string));
+      url = URL.createObjectURL(blobOf(this.spec.sheets[sheet] as string | Picture));
       this.urls.set(sheet, url);
     }
     return url;
   }
 }
 
-/** The content of a base64 data URI that is a picture of points. */
-export function blobOf(uri: string): Blob {
+/** A picture as a data URI; only pictures are. */
+export function uriOf(picture: string | Picture | null): string | null {
+  if (picture === null || typeof picture === "string") return picture;
+  let letters = "";
+  for (const byte of picture.data) letters += String.fromCharCode(byte);
+  return `data:${picture.type};base64,${btoa(letters)}`;
+}
+
+/** The content of a picture of points, which in a file is a base64 data URI. */
+export function blobOf(uri: string | Picture): Blob {
+  if (typeof uri !== "string") return new Blob([uri.data], { type: uri.type });
   const match = /^data:(image\/(?:png|webp|jpeg));base64,(.*)$/s.exec(uri);
   if (!match) throw new Error("a sheet of thumbnails is no base64 PNG, WebP or JPEG");
   const text = atob(match[2] as string);

@@ -66,6 +66,28 @@ export function labelsOf(
   });
 }
 
+/** Fewest points by which a class is named as well as by all of its points. */
+const ENOUGH = 30;
+
+/** Some of the points instead of all, to name the classes by: all where they are too few of a class. */
+export function fewer(
+  coords: Coords,
+  codes: ArrayLike<number>,
+  points: Uint32Array,
+  classes: number,
+): { coords: Coords; codes: ArrayLike<number> } {
+  const present = new Uint8Array(classes);
+  for (let i = 0; i < codes.length; i++) present[codes[i] as number] = 1;
+  const some = Uint32Array.from(points, (point) => codes[point] as number);
+  const counts = new Uint32Array(classes);
+  for (const code of some) if (code < classes) counts[code] = (counts[code] as number) + 1;
+  if (present.some((there, index) => there && (counts[index] as number) < ENOUGH))
+    return { coords, codes };
+  const of = (values: Float32Array) =>
+    Float32Array.from(points, (point) => values[point] as number);
+  return { coords: { ...coords, x: of(coords.x), y: of(coords.y) }, codes: some };
+}
+
 /** The points of each class one after the other, and where those of a class begin. */
 function byClass(
   codes: ArrayLike<number>,

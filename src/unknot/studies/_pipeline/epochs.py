@@ -27,6 +27,7 @@ from .data import take_data
 from .label_kinds import IGNORED
 from .memory import in_memory
 from .metadata import take_metadata
+from .own_maps import take_epoch_maps, take_maps
 from .progress import stage_callbacks
 from .run import whole_bytes
 from .settings import COHERENCE, StudySettings
@@ -55,6 +56,9 @@ class EpochRecorder(TrainingCallbacks):
         same layer along the epochs.
     measure_options, keep_points, snippets, metadata
         As for `unknot.study`.
+    mapper : estimator or mapping of str to estimator, default=None
+        As for `unknot.study`: a copy of it is fitted to each layer at each epoch, and its map
+        turned to that of the epoch before.
     untrained : bool, model or callable, default=None
         The control. Epochs after epoch 0 have it as their control, the network itself before its
         training. By default fresh weights are drawn where epoch 0 is not captured first. True draws
@@ -117,6 +121,7 @@ class EpochRecorder(TrainingCallbacks):
         keep_points: bool = True,
         snippets: Sequence[str] | None = None,
         metadata: Any = None,
+        mapper: Any = None,
         resume: bool = False,
         class_names: Any = None,
         ignore_labels: Any = IGNORED,
@@ -173,6 +178,7 @@ class EpochRecorder(TrainingCallbacks):
             ),
         ).sample(max_samples, random_state)
         columns = take_metadata(metadata, data)
+        self._data, self._mappers = data, take_maps(None, mapper, data).mappers
         if untrained is not None:
             check_untrained(untrained)
         fitted, notes = settings.fitted(len(data.labels))
@@ -252,11 +258,17 @@ class EpochRecorder(TrainingCallbacks):
             self._captures.add(model, int(epoch), layers, alone=self._live is None)
             self._tell_live()
 
-    def study(self) -> Study:
+    def study(self, *, maps: Any = None) -> Study:
         """Measure and map the layers at each captured epoch.
 
         The map of a layer starts from its map at the preceding epoch. Then the maps of all layers
         and epochs are refined together (``coherence``).
+
+        Parameters
+        ----------
+        maps : mapping of str to mapping of int to mapping of str to array-like, default=None
+            Your own maps, each (n_samples, 2), by name, epoch and layer:
+            ``{"UMAP": {1: {"fc1": map_}}}``; else as for `unknot.study`.
 
         Returns
         -------
@@ -266,8 +278,11 @@ class EpochRecorder(TrainingCallbacks):
 
         Raises
         ------
+        TypeError
+            If `maps` are no such mappings.
         ValueError
-            If nothing was captured.
+            If nothing was captured; or if a map is of another epoch, layer or shape, is not finite,
+            or has a name that is taken.
         """
         captures = self._captures
         captures.open_earlier()
@@ -276,6 +291,7 @@ class EpochRecorder(TrainingCallbacks):
             raise ValueError(
                 f"nothing was captured yet: call record(model, epoch) while training{why}"
             )
+        own_maps = take_epoch_maps(maps, self._mappers, self._data, sorted(captures.found))
         stages, live = self._stages, self._live
         if live is not None:  # what it has studied is taken up
             live.stop()
@@ -296,6 +312,7 @@ class EpochRecorder(TrainingCallbacks):
                     captures.name or "",
                     captures.fresh,
                     self._failures.notes,
+                    own_maps=own_maps,
                 )
             finally:
                 stages.workers = None
@@ -316,7 +333,7 @@ class EpochRecorder(TrainingCallbacks):
 
         Call it before the training. After each captured epoch the page has the new maps, scores and
         curves. ``unknot watch FOLDER`` shows it; in a notebook show the result's ``widget()``. Maps
-        are refined together by `study`, when all epochs are there, and not before.
+        are refined together, and those of a ``mapper`` made, by `study`, when all epochs are there.
 
         Parameters
         ----------

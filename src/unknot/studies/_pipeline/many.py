@@ -14,6 +14,7 @@ from ..._cluster import workers_of
 from ..._io.atomic import write_json
 from ..._io.folders import LinkError, claim
 from ..._io.lock import locked
+from ..._io.text import did_you_mean
 from ..._parallel.lanes import Program, Task, run_programs
 from ..._parallel.n_jobs import resolve_n_jobs
 from .._many import FORMAT, MANIFEST, Studies
@@ -31,6 +32,7 @@ def study_many(
     executor: Any = None,
     client: Any = None,
     load_options: Mapping[str, Any] | None = None,
+    maps: Any = None,
     n_jobs: int | None = None,
     on_study: Callable[[str, float, str], None] | None = None,
     **options: Any,
@@ -59,13 +61,16 @@ def study_many(
         True for a cluster on this machine.
     load_options : mapping, default=None
         ``factory`` and ``trust_pickle`` of `unknot.load_model`, for models that are paths.
+    maps : mapping of str to mapping, default=None
+        Your own maps of each study, by its name; else as for `unknot.study`:
+        ``{"step 1": {"UMAP": {"fc1": map_}}}``. Studies without an entry have none.
     n_jobs : int, default=None
         Threads of each study; by default those of its worker.
     on_study : callable, default=None
         Called after each study with its name, its duration in seconds, and the error as text,
         which is empty if there was none.
     **options
-        Further options of `unknot.study`, the same for all.
+        Further options of `unknot.study`, the same for all; a ``mapper`` maps the layers of each.
 
     Returns
     -------
@@ -75,7 +80,8 @@ def study_many(
     Raises
     ------
     ValueError
-        If there are no models, two have the same name, or none could be studied.
+        If there are no models, two have the same name, maps are of none of them, or none could be
+        studied.
     FileExistsError
         If `out` holds something else.
     OSError
@@ -104,6 +110,7 @@ def study_many(
         if name in options:
             raise TypeError(f"study_many() takes no {name}=; pass models as a mapping to name them")
     named = _named(models)
+    own_maps = _maps_of(maps, named)
     folders = _folders_of(named)
     out = Path(out)
     claim(out, FORMAT)
@@ -120,7 +127,7 @@ def study_many(
                 data,
                 name,
                 out / folders[name],
-                options,
+                {**options, "maps": own_maps.get(name)},
             )
 
             def ended(found: tuple[float, str]) -> None:
@@ -174,6 +181,24 @@ def _study_one(
     except Exception as error:  # of the model's own code, which may raise anything
         return time.perf_counter() - started, f"{type(error).__name__}: {error}"
     return time.perf_counter() - started, ""
+
+
+def _maps_of(maps: Any, named: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the maps of each study by its name."""
+    if maps is None:
+        return {}
+    if not isinstance(maps, Mapping):
+        raise TypeError(
+            "maps must be a dict of names of studies to what unknot.study takes, such as "
+            f'{{"step 1": {{"UMAP": {{"fc1": map_}}}}}}; got {type(maps).__name__}'
+        )
+    for name in maps:
+        if name not in named:
+            raise ValueError(
+                f"maps: there is no study {name!r}; the studies are {', '.join(named)}"
+                f"{did_you_mean(str(name), named)}"
+            )
+    return dict(maps)
 
 
 def _named(models: Any) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -41,8 +41,17 @@ class OwnMaps:
         return (*self.given, *self.mappers)
 
 
-def take_maps(maps: Any, mapper: Any, data: StudyData) -> OwnMaps:
+def take_maps(
+    maps: Any, mapper: Any, data: StudyData, *, taken: Collection[str] = (), at: str = ""
+) -> OwnMaps:
     """Validate maps and estimators, and take the rows of the samples that were drawn.
+
+    Parameters
+    ----------
+    taken : collection of str
+        Further names that are taken.
+    at : str
+        What errors add to a name, such as an epoch.
 
     Raises
     ------
@@ -58,8 +67,8 @@ def take_maps(maps: Any, mapper: Any, data: StudyData) -> OwnMaps:
             f'{{"UMAP": {{"fc1": map_}}}}; got {type(maps).__name__}'
         )
     for name, layers in (maps or {}).items():
-        own = f"maps[{str(name)!r}]"
-        _check_name(str(name), own, given)
+        own = f"maps[{str(name)!r}]{at}"
+        _check_name(str(name), own, (*given, *taken))
         if not isinstance(layers, Mapping) or not layers:
             raise TypeError(
                 f"{own} must be a dict of layers to maps (n_samples, 2), at least one; got "
@@ -73,7 +82,7 @@ def take_maps(maps: Any, mapper: Any, data: StudyData) -> OwnMaps:
     if mapper is not None:
         named = mapper if isinstance(mapper, Mapping) else {type(mapper).__name__: mapper}
         for name, estimator in named.items():
-            _check_name(str(name), "mapper", {**given, **mappers})
+            _check_name(str(name), "mapper", (*given, *mappers, *taken))
             if isinstance(estimator, type) or not callable(
                 getattr(estimator, "fit_transform", None)
             ):
@@ -85,7 +94,48 @@ def take_maps(maps: Any, mapper: Any, data: StudyData) -> OwnMaps:
     return OwnMaps(given, mappers)
 
 
-def _check_name(name: str, own: str, taken: Mapping[str, Any]) -> None:
+def take_epoch_maps(
+    maps: Any, mappers: Mapping[str, Any], data: StudyData, epochs: Collection[int]
+) -> dict[int, OwnMaps]:
+    """Validate the maps of epochs, and add the estimators to those of each.
+
+    Parameters
+    ----------
+    maps : mapping of str to mapping of int to mapping of str to array-like, or None
+        By name, epoch and layer.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As `take_maps`, and if an epoch was not captured.
+    """
+    if maps is not None and not isinstance(maps, Mapping):
+        raise TypeError(
+            "maps must be a dict of names to dicts of epochs to dicts of layers to maps, such as "
+            f'{{"UMAP": {{1: {{"fc1": map_}}}}}}; got {type(maps).__name__}'
+        )
+    found: dict[int, dict[str, Any]] = {epoch: {} for epoch in epochs}
+    for name, by_epoch in (maps or {}).items():
+        if not isinstance(by_epoch, Mapping) or not by_epoch:
+            raise TypeError(
+                f"maps[{str(name)!r}] must be a dict of epochs to dicts of layers to maps, such as "
+                f'{{1: {{"fc1": map_}}}}; got {by_epoch!r:.60}'
+            )
+        for epoch, layers in by_epoch.items():
+            if epoch not in found:
+                raise ValueError(
+                    f"maps[{str(name)!r}] has a map of epoch {epoch!r}, which was not captured; "
+                    f"captured are {', '.join(map(str, epochs))}"
+                )
+            found[epoch][str(name)] = layers
+    taken = {
+        epoch: take_maps(given, None, data, taken=mappers, at=f"[{epoch}]")
+        for epoch, given in found.items()
+    }
+    return {epoch: OwnMaps(own.given, dict(mappers)) for epoch, own in taken.items()}
+
+
+def _check_name(name: str, own: str, taken: Collection[str]) -> None:
     if not name.strip() or name == TSNE or name in taken:
         what = "an empty name" if not name.strip() else f"the name {name!r}, which is taken"
         raise ValueError(f"{own} has {what}; give it another")
@@ -129,19 +179,25 @@ def checked_map(map_: Array, own: str) -> Array:
     return found
 
 
-def check_layers(maps: OwnMaps, layers: Sequence[LayerRecord]) -> None:
-    """Refuse maps of layers that the study does not have, or that are views of others."""
+def check_layers(maps: OwnMaps, layers: Sequence[LayerRecord], at: str = "") -> None:
+    """Refuse maps of layers that the study does not have, or that are views of others.
+
+    Parameters
+    ----------
+    at : str
+        What errors add to a name, such as an epoch.
+    """
     known = {layer.name: layer.same_as for layer in layers}
     for name, of_layers in maps.given.items():
         for layer in of_layers:
             if layer not in known:
                 raise ValueError(
-                    f"maps[{name!r}]: the study has no layer {layer!r}; it has "
+                    f"maps[{name!r}]{at}: the study has no layer {layer!r}; it has "
                     f"{', '.join(known)}{did_you_mean(layer, known)}"
                 )
             if (of := known[layer]) is not None:
                 raise ValueError(
-                    f"maps[{name!r}]: {layer!r} is the same as {of!r}; give the map as that of "
+                    f"maps[{name!r}]{at}: {layer!r} is the same as {of!r}; give the map as that of "
                     f"{of!r}"
                 )
 
@@ -152,8 +208,21 @@ def add_maps(
     layers: Sequence[LayerRecord],
     sources: Mapping[str, Source],
     labelings: Mapping[str, Labeling],
+    *,
+    prefix: str = "",
+    previous: dict[tuple[str, str], Path] | None = None,
 ) -> tuple[tuple[LayerRecord, ...], tuple[str, ...]]:
-    """Store and measure the maps of every layer; return the layers with them, and notes."""
+    """Store and measure the maps of every layer; return the layers with them, and notes.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the stages of all layers but the inputs, which are the same at every epoch.
+    previous : dict of (str, str) to Path, optional
+        The map by name and layer at the epoch before, which an estimator's map is turned to; else
+        it is turned to that of the preceding layer. The new maps replace them.
+    """
+    previous = {} if previous is None else previous
     notes: list[str] = []
     found: dict[str, dict[str, MapRecord]] = {layer.name: {} for layer in layers}
     for number, name in enumerate(maps.names):
@@ -163,7 +232,8 @@ def add_maps(
         for place, layer in enumerate(layers):
             if layer.same_as is not None:
                 continue
-            key, source = f"{place:03d}-own-map-{number}", sources[layer.name]
+            own = "" if layer.name == "inputs" else prefix
+            key, source = f"{own}{place:03d}-own-map-{number}", sources[layer.name]
             since.append(layer.name)
             if name in maps.given:
                 if layer.name not in maps.given[name]:
@@ -175,8 +245,9 @@ def add_maps(
                 notes.append(f"{name} has no map of {layer.name}: its points are not in memory")
                 continue
             else:
-                stored = _store_made(stages, key, name, layer, source, maps.mappers[name], before)
-                before = stages.folder / stored
+                start = previous.get((name, layer.name), before) if own else before
+                stored = _store_made(stages, key, name, layer, source, maps.mappers[name], start)
+                before = previous[name, layer.name] = stages.folder / stored
             if compared is not None:
                 compared = replace(compared, left_out=tuple(since[:-1]))
             found[layer.name][name] = _measured(
@@ -190,8 +261,8 @@ def add_maps(
     with_maps = {layer.name: replace(layer, other_maps=found[layer.name]) for layer in layers}
     for layer in layers:
         if layer.same_as is not None:
-            own = with_maps[layer.same_as].other_maps
-            with_maps[layer.name] = replace(layer, other_maps=own)
+            shared = with_maps[layer.same_as].other_maps
+            with_maps[layer.name] = replace(layer, other_maps=shared)
     return tuple(with_maps.values()), tuple(notes)
 
 
@@ -215,7 +286,7 @@ def _store_made(
     mapper: Any,
     before: Path | None,
 ) -> str:
-    """Fit the estimator to the points of a layer; turn its map as the layer's before."""
+    """Fit the estimator to the points of a layer; turn its map to the one before."""
     from ...projection import align_map
 
     settings = stages.settings

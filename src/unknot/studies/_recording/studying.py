@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from ..._io.cache import Part
@@ -19,6 +20,7 @@ from .._pipeline.layers import (
     refine_epochs,
     study_layers,
 )
+from .._pipeline.own_maps import OwnMaps, add_maps, check_layers
 from .._pipeline.stages import Stages, Steps
 from .._pipeline.versions import versions
 from .._store.layer_records import LayerRecord
@@ -109,6 +111,7 @@ def study_epochs(
     fresh: FreshControl | None,
     notes: tuple[str, ...] = (),
     studied: dict[int, Studied] | None = None,
+    own_maps: Mapping[int, OwnMaps] | None = None,
 ) -> Manifest:
     """Study every captured epoch, and return the manifest of all; the study itself is the last.
 
@@ -127,10 +130,19 @@ def study_epochs(
         On the whole study.
     studied : dict of int to Studied, optional
         Epochs that were studied by this process, which are not studied again; new ones are added.
+    own_maps : mapping of int to OwnMaps, optional
+        Maps beside t-SNE's, by epoch.
+
+    Raises
+    ------
+    ValueError
+        If an own map is of a layer that its epoch does not have.
     """
     studied = {} if studied is None else studied
     first, *others = recording.labelings
     maps: dict[str, Part] = {}
+    turned: dict[tuple[str, str], Path] = {}
+    remarks: dict[str, None] = {}
     epochs: dict[int, MomentRecord] = {}
     control: Control | None = None
     before: tuple[LayerRecord, ...] | None = None
@@ -140,6 +152,9 @@ def study_epochs(
         extracted = capture.extracted
         if epoch not in studied or studied[epoch].capture is not capture:
             records, sources = layers_of(extracted, recording.data_part, recording.n_samples)
+            own = (own_maps or {}).get(epoch)
+            if own is not None:
+                check_layers(own, records, f"[{epoch}]")
             stages.head = capture.head
             beside = None
             if fresh is not None and control is None:
@@ -155,6 +170,17 @@ def study_epochs(
                 refined,
                 number,
             )
+            if own is not None:
+                layers, said = add_maps(
+                    stages,
+                    own,
+                    layers,
+                    sources,
+                    recording.labelings,
+                    prefix=_prefix(epoch),
+                    previous=turned,
+                )
+                remarks |= dict.fromkeys(said)
             studied[epoch] = Studied(capture, layers, dict(maps), scored or control)
             for later in [each for each in studied if each > epoch]:
                 del studied[later]  # their maps start from these
@@ -192,7 +218,7 @@ def study_epochs(
         name=name,
         class_names=captures[last].extracted.answers[first].class_names,
         **recording.paths,
-        moment=replace(epochs[last], notes=(*notes, *epochs[last].notes)),
+        moment=replace(epochs[last], notes=(*notes, *remarks, *epochs[last].notes)),
         epochs=epochs,
         settings={
             **stages.settings.to_dict(),

@@ -64,6 +64,7 @@ class LiveWorker:
         self._stages = Stages(setup.folder, setup.settings, setup.n_jobs, setup.whole_bytes)
         self._captures: dict[int, Capture] = {}
         self._studied: dict[int, Studied] = {}
+        self._kept: Any = None  # what earlier pages had of epochs
         self._state = LiveState()
         self._changed = threading.Condition()
         self._waiting: list[Update] = []
@@ -142,23 +143,39 @@ class LiveWorker:
                 self._studied,
             )
             found = study_of(self._setup.folder, manifest, {})
-            write_page(found, self._setup)
+            write_page(found, self._setup, self._known_moments())
         except Exception as error:  # told on the page; the next epoch is tried again
             self._tell(message=f"{type(error).__name__}: {error}")
             return
         shown = tuple(sorted(self._captures))
         self._tell(update=self._state.update + 1, epochs=shown, message="")
 
+    def _known_moments(self) -> Any:
+        """Return what earlier pages had of the epochs that were not studied anew."""
+        from ...report import KeptMoments
+
+        self._kept = self._kept or KeptMoments()
+        self._kept.studied = dict(self._studied)
+        return self._kept
+
     def _tell(self, **changes: Any) -> None:
         self._state = replace(self._state, **changes)
         self._state.write(self._setup.page)
 
 
-def write_page(found: Study, setup: Setup) -> None:
-    """Write what the page shows, and the page as one file; each is replaced whole."""
-    from ...report import build_payload, render_page
+def write_page(found: Study, setup: Setup, kept: Any = None) -> None:
+    """Write what the page shows, and the page as one file; each is replaced whole.
 
-    payload = build_payload(found, max_points=setup.max_points, n_jobs=setup.n_jobs)
+    Parameters
+    ----------
+    kept : KeptMoments, optional
+        What earlier pages had of epochs.
+    """
+    from ...report import KeptMoments, build_live_payload, render_page
+
+    payload = build_live_payload(
+        found, kept or KeptMoments(), max_points=setup.max_points, n_jobs=setup.n_jobs
+    )
     page, text = render_page(payload)
     write_bytes(inside(setup.page, LIVE_PAYLOAD), text)
     write_bytes(inside(setup.page, PAGE), page)
