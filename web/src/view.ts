@@ -9,13 +9,13 @@ import { header } from "./components/header.ts";
 import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
 import { help } from "./components/help.ts";
-import { keptTable } from "./components/kept.ts";
 import { listenForKeys } from "./components/keys.ts";
 import { notable } from "./components/notable.ts";
 import { notice } from "./components/notice.ts";
 import { legend } from "./components/legend.ts";
 import { reading } from "./components/reading.ts";
 import { selected } from "./components/selected.ts";
+import { similarity } from "./components/similarity.ts";
 import { Stage } from "./components/stage.ts";
 import { suspectList } from "./components/suspects.ts";
 import { table } from "./components/table.ts";
@@ -179,7 +179,7 @@ function buildOne(
       notable(ctx),
       h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
       follow(ctx),
-      keptTable(ctx),
+      similarity(ctx),
       suspectList(ctx),
       table(ctx),
       about(ctx),
