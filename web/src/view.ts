@@ -74,6 +74,7 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
         other,
         overlays,
         names,
+        shapes,
         trails,
         selection,
         focus,
@@ -81,7 +82,8 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
         onlyBy,
       } = state;
       const place = {
-        ...{ model, layer, epoch, other, overlays, names, trails, selection, focus, only, onlyBy },
+        ...{ model, layer, epoch, other, overlays, names, shapes, trails },
+        ...{ selection, focus, only, onlyBy },
       };
       // Other labels have other classes and scores; other maps are only looked at differently.
       const kept = next.labeling === variant.labeling ? { ...state, zoom: null } : place;

@@ -73,6 +73,7 @@ describe("the view's state", () => {
     expect(settle(s, wild)).toEqual({
       model: 1,
       decisions: {},
+      shapes: false,
       trails: false,
       only: [],
       onlyBy: "",
@@ -174,6 +175,7 @@ describe("links", () => {
       color: "hit",
       overlays: ["peeled"],
       names: false,
+      shapes: true,
       trails: true,
       decisions: { 1: { label: 1, tag: "a, =b & “c”" }, 3: { label: null, tag: "x" } },
       classes: [1],

@@ -39,6 +39,7 @@ export function encodeState(study: Study, state: ViewState): string {
   if (state.overlays.join() !== start.overlays.join())
     put("overlays", state.overlays.join(",") || "none");
   if (!state.names) put("names", "off");
+  if (state.shapes) put("shapes", "on");
   if (state.trails) put("trails", "on");
   if (state.classes) put("classes", state.classes.join(","));
   if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
@@ -86,6 +87,7 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   const overlays = values.get("overlays")?.split(",") ?? [];
   if (overlays.length) state.overlays = OVERLAYS.filter((o: Overlay) => overlays.includes(o));
   if (values.get("names") === "off") state.names = false;
+  if (values.get("shapes") === "on") state.shapes = true;
   if (values.get("trails") === "on") state.trails = true;
   const classes = integers(values.get("classes"));
   if (classes.length) state.classes = classes;

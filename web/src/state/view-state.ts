@@ -22,6 +22,8 @@ export interface ViewState extends Place {
   overlays: Overlay[];
   /** Whether the classes are named on the map. */
   names: boolean;
+  /** Whether classes have shapes beside their colors. */
+  shapes: boolean;
   /** Whether the way of the held and selected points over the layers is drawn. */
   trails: boolean;
   /** The only classes shown; null for all. */
@@ -95,6 +97,7 @@ export function initialState(study: Study): ViewState {
     // Of very many points the contours tell what the dots hide.
     overlays: study.drawn && !study.values ? ["contours"] : [],
     names: true,
+    shapes: false,
     trails: false,
     classes: null,
     selection: [],
@@ -125,6 +128,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     color: isKnown(study, place.model, wanted.color) ? wanted.color : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
+    shapes: wanted.shapes,
     trails: wanted.trails,
     classes: classes && classes.length > 0 && classes.length < names ? classes : null,
     selection: indices(wanted.selection, study.n),
