@@ -73,6 +73,7 @@ describe("the view's state", () => {
     expect(settle(s, wild)).toEqual({
       model: 1,
       decisions: {},
+      views: [],
       shapes: false,
       trails: false,
       only: [],
@@ -178,6 +179,7 @@ describe("links", () => {
       shapes: true,
       trails: true,
       decisions: { 1: { label: 1, tag: "a, =b & “c”" }, 3: { label: null, tag: "x" } },
+      views: [{ name: "</script>&=,%", note: "one\ntwo", at: "layer=fc%3D1%262&zoom=2,0,0" }],
       classes: [1],
       selection: [0, 1, 3],
       only: [0, 2],

@@ -1,5 +1,7 @@
 /** What the page is given: the contract with the Python that writes it. */
 
+import type { SavedView } from "./saved-views.ts";
+
 export interface Packed {
   dtype: "u8" | "u16" | "u32" | "f32" | "f64";
   /** Base64 of little-endian numbers. */
@@ -228,4 +230,6 @@ export interface Payload {
   /** What is notable, as sentences. */
   summary?: string[];
   settings: Record<string, unknown>;
+  /** What a person kept of a page that was saved. */
+  views?: SavedView[];
 }

@@ -1,5 +1,6 @@
 import { type Decisions, settleDecisions } from "../data/decisions.ts";
 import type { Measure, Score } from "../data/payload.ts";
+import { type SavedView, settleViews } from "../data/saved-views.ts";
 import type { Place, Study } from "../data/study.ts";
 
 export const COLORS = ["class", "prediction", "hit", "correct"] as const;
@@ -50,6 +51,8 @@ export interface ViewState extends Place {
   zoom: Zoom | null;
   /** What a person says of labels, by point. */
   decisions: Decisions;
+  /** What a person keeps: views with names and notes. */
+  views: SavedView[];
   /** Only the map and its sliders are shown, as in a frame of another page. */
   bare: boolean;
 }
@@ -111,6 +114,7 @@ export function initialState(study: Study): ViewState {
     errors: null,
     zoom: null,
     decisions: {},
+    views: study.payload.views ?? [],
     bare: false,
   });
 }
@@ -141,6 +145,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     errors: wanted.errors,
     zoom: settleZoom(wanted.zoom),
     decisions: settleDecisions(study, wanted.decisions),
+    views: settleViews(wanted.views),
     bare: wanted.bare,
   };
 }
