@@ -84,7 +84,7 @@ export function matrixPicture(matrix: Matrix): MatrixPicture {
   const [whole, tall] = [left + width + 1, top + height + 1];
   const svg = s("svg", {
     viewBox: `0 0 ${round(whole)} ${round(tall)}`,
-    class: "heat-svg matrix",
+    class: "matrix",
     role: "application",
     tabindex: "0",
     "aria-roledescription": "table of colors",

@@ -27,7 +27,7 @@ export function similarity(ctx: Context): HTMLElement {
   const id = freshId("similar");
   const where = h("p", { class: "hint", dir: "auto", "data-testid": "similar-place" });
   const missing = h("p", { class: "hint", "data-testid": "similar-missing" });
-  const readout = h("p", { class: "hint readout", "data-testid": "similar-readout" }, DIRECTIONS);
+  const readout = h("p", { class: "hint read-cell", "data-testid": "similar-readout" }, DIRECTIONS);
   const pictures = h("div", { class: "matrices" });
   const bar = h("div", { class: "heat-scale", "data-testid": "similar-scale" }, ...scale());
   let between: boolean | null = null;
