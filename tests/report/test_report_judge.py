@@ -1,4 +1,4 @@
-"""Judging labels, the table of kept neighbors, and what curves tell under the pointer."""
+"""Judging labels, and what curves tell under the pointer."""
 
 from dataclasses import replace
 
@@ -115,21 +115,6 @@ def test_where_classes_overlap_the_page_says_so(browser, study, tmp_path):
     page.close()
 
 
-def test_kept_neighbors_are_told_between_all_layers(opened, study):
-    page = opened.page
-    layers = build_payload(study)["models"][0]["layers"]
-    tables = [unpack(layer["neighbors"]["indices"]).reshape(300, -1) for layer in layers]
-    page.get_by_test_id("kept-place").locator("summary").click()
-    cell = page.get_by_test_id("kept-1-3")
-    kept = np.mean(
-        [len(set(a) & set(b)) / len(a) for a, b in zip(tables[1], tables[3], strict=True)]
-    )
-    assert cell.inner_text() == f"{100 * kept:.0f}"
-    assert page.get_by_test_id("kept-2-2").inner_text() == "100"
-    cell.click()
-    opened.until(layer="fc1", beside="fc3")
-
-
 def test_a_curve_tells_the_layer_under_the_pointer(browser, tmp_path):
     study = full_study(300)
     page = Opened(browser, write_report(study, tmp_path / "report.html"), reduced_motion="reduce")
@@ -181,8 +166,6 @@ def test_it_is_accessible_and_fits(browser, report, scheme, width):
         viewport={"width": width, "height": 800},
     )  # fmt: skip
     page.settled()
-    page.page.get_by_test_id("kept-place").locator("summary").click()
-    page.page.get_by_test_id("kept-0-0").wait_for()
     assert findings(page) == []
     assert sideways(page) <= 0
     page.check()

@@ -37,6 +37,10 @@ export interface Context {
   reveal(point: number | null): void;
   /** Show another of the labelings, or another kind of maps, by its place in the list. */
   vary(wanted: Partial<Variant>): void;
+  /** Show what a link's fragment says, with words above the map, and keep what a person keeps. */
+  open(fragment: string, words: string): void;
+  /** The name and the content of this page as a file, with what a person keeps; null where it is no file. */
+  savePage: (() => [name: string, content: Blob]) | null;
   /** Say to those who listen instead of look. */
   announce(text: string): void;
   /** What waits for the next frame, to be drawn at once. */

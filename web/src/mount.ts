@@ -1,5 +1,7 @@
 import "./style/index.css";
 import type { Payload } from "./data/payload.ts";
+import { type Saved, pageWith, savedIn } from "./export/page.ts";
+import { replaceHash } from "./state/address.ts";
 import { type MountOptions, type View, build } from "./view.ts";
 import { render } from "./widget.ts";
 
@@ -27,7 +29,13 @@ function mountPage(): void {
   if (!root || !data || mounted.has(root)) return;
   try {
     const text = data.textContent ?? "";
-    mount(root, JSON.parse(text) as Payload, { deepLinks: true, bytes: text.length });
+    const opening = root.cloneNode(true);
+    const { views, start } = savedIn(document);
+    // What was shown when the page was saved, unless a link asks for something else.
+    if (start && !location.hash) replaceHash(start);
+    const payload = { ...(JSON.parse(text) as Payload), views };
+    const page = (saved: Saved) => pageWith(document, opening, saved);
+    mount(root, payload, { deepLinks: true, bytes: text.length, page });
   } catch (error) {
     const status = root.querySelector("[role=status]");
     if (status) status.textContent = `This page could not be opened: ${String(error)}`;

@@ -9,13 +9,13 @@ import { header } from "./components/header.ts";
 import { heatmap } from "./components/heatmap.ts";
 import { held } from "./components/held.ts";
 import { help } from "./components/help.ts";
-import { keptTable } from "./components/kept.ts";
 import { listenForKeys } from "./components/keys.ts";
 import { notable } from "./components/notable.ts";
 import { notice } from "./components/notice.ts";
 import { legend } from "./components/legend.ts";
 import { reading } from "./components/reading.ts";
 import { selected } from "./components/selected.ts";
+import { similarity } from "./components/similarity.ts";
 import { Stage } from "./components/stage.ts";
 import { suspectList } from "./components/suspects.ts";
 import { table } from "./components/table.ts";
@@ -30,10 +30,11 @@ import { download, h } from "./dom.ts";
 import { toPng } from "./export/png.ts";
 import { sceneOf } from "./export/scene.ts";
 import { fileName } from "./export/file-name.ts";
+import type { Saved } from "./export/page.ts";
 import { toSvg } from "./export/svg.ts";
 import { followPrint } from "./print.ts";
 import { linkAddress } from "./state/address.ts";
-import { variantIn } from "./state/links.ts";
+import { decodeState, encodeState, missingIn, variantIn } from "./state/links.ts";
 import { Store } from "./state/store.ts";
 import { type ViewState, initialState, settle } from "./state/view-state.ts";
 
@@ -46,6 +47,10 @@ export interface MountOptions {
   deepLinks?: boolean;
   /** How large the payload is. */
   bytes?: number;
+  /** What is said above the map at first. */
+  notice?: string;
+  /** The page as a file, with what is saved in it. */
+  page?: (saved: Saved) => string;
   /** The fragment is not read at first: it is of what was shown before. */
   unlinked?: boolean;
 }
@@ -56,12 +61,23 @@ export interface View {
   destroy(): void;
 }
 
+interface Built extends View {
+  /** Say something above the map, until it is closed; "" for nothing. */
+  tell(text: string): void;
+}
+
+/** What a fragment names and the page does not have, as a sentence; "" for nothing. */
+function missed(study: Study, fragment: string): string {
+  const what = missingIn(study, fragment);
+  return what.length ? `This page has no ${listOf(what)}.` : "";
+}
+
 /** Build the whole view inside an element, and again whenever other labels are asked for. */
 export function build(root: HTMLElement, payload: Payload, options: MountOptions): View {
   const hash = options.deepLinks ? location.hash : "";
   let view = show(variantIn(payload, hash), options);
 
-  function show(variant: Variant, wanted: MountOptions): View {
+  function show(variant: Variant, wanted: MountOptions): Built {
     const vary = (change: Partial<Variant>) => {
       const next = { ...variant, ...change };
       const linked = variantIn(payload, options.deepLinks ? location.hash : "");
@@ -74,24 +90,44 @@ export function build(root: HTMLElement, payload: Payload, options: MountOptions
         other,
         overlays,
         names,
+        shapes,
         trails,
         selection,
         focus,
         only,
         onlyBy,
+        views,
       } = state;
       const place = {
-        ...{ model, layer, epoch, other, overlays, names, trails, selection, focus, only, onlyBy },
+        ...{ model, layer, epoch, other, overlays, names, shapes, trails },
+        ...{ selection, focus, only, onlyBy, views },
       };
       // Other labels have other classes and scores; other maps are only looked at differently.
       const kept = next.labeling === variant.labeling ? { ...state, zoom: null } : place;
       view.destroy();
       // A link says all by itself; a choice keeps the place.
-      view = show(next, { ...options, state: fromLink ? {} : kept, unlinked: !fromLink });
+      view = show(next, { ...options, state: fromLink ? { views } : kept, unlinked: !fromLink });
       const chosen = next.labeling === variant.labeling ? "map-by" : "labeling";
       root.querySelector<HTMLElement>(`[data-testid="${chosen}"]`)?.focus();
     };
-    return buildOne(root, new Study(variantOf(payload, variant), variant), wanted, vary);
+    const study = new Study(variantOf(payload, variant), variant);
+    const open = (fragment: string, words: string) => {
+      const next = variantIn(payload, fragment);
+      const { views, decisions, bare } = view.getState();
+      const shown = (of: Study) => ({ ...initialState(of), ...decodeState(of, fragment) });
+      const notice = (of: Study) => [words, missed(of, fragment)].filter(Boolean).join(" ");
+      if (next.labeling === variant.labeling && next.map === variant.map) {
+        view.setState({ ...shown(study), views, decisions, bare });
+        view.tell(notice(study));
+        return;
+      }
+      const other = new Study(variantOf(payload, next), next);
+      const kept = next.labeling === variant.labeling ? { decisions } : {};
+      view.destroy();
+      const state = { ...shown(other), ...kept, views, bare };
+      view = show(next, { ...options, state, unlinked: true, notice: notice(other) });
+    };
+    return buildOne(root, study, wanted, vary, open);
   }
 
   return {
@@ -107,7 +143,8 @@ function buildOne(
   study: Study,
   options: MountOptions,
   vary: (wanted: Partial<Variant>) => void,
-): View {
+  open: (fragment: string, words: string) => void,
+): Built {
   const { payload } = study;
   const cleanups: (() => void)[] = [];
   const live = h("p", { class: "live", "aria-live": "polite", "data-testid": "live" });
@@ -121,7 +158,7 @@ function buildOne(
       playing: null,
       help: false,
       shortcuts: true,
-      notice: "",
+      notice: options.notice ?? "",
       still: false,
     }),
     sprites: payload.thumbnails ? new Sprites(payload.thumbnails) : null,
@@ -130,6 +167,8 @@ function buildOne(
     find: () => undefined,
     reveal: (point) => stage.reveal(point),
     vary,
+    open,
+    savePage: null,
     announce: (text) => {
       live.textContent = text;
     },
@@ -137,10 +176,19 @@ function buildOne(
     onDestroy: (cleanup) => cleanups.push(cleanup),
   };
   if (options.deepLinks) {
-    const missed = (what: string[]) =>
-      ctx.fleeting.set({ notice: what.length ? `This page has no ${listOf(what)}.` : "" });
-    cleanups.push(linkAddress(study, ctx.store, vary, options.unlinked ?? false, missed));
+    const told = () => ctx.fleeting.set({ notice: missed(study, location.hash) });
+    const begin = { unlinked: options.unlinked ?? false, kept: options.state?.views !== undefined };
+    cleanups.push(linkAddress(study, ctx.store, vary, begin, told));
   }
+
+  const { page: pageOf } = options;
+  if (pageOf)
+    ctx.savePage = () => {
+      const { views } = ctx.store.get();
+      const start = encodeState(study, { ...ctx.store.get(), views: study.payload.views ?? [] });
+      const page = pageOf({ views, start });
+      return [fileName(ctx, "html", "with-notes"), new Blob([page], { type: "text/html" })];
+    };
 
   const stage: Stage = new Stage(ctx);
   const margin = h(
@@ -179,7 +227,7 @@ function buildOne(
       notable(ctx),
       h("div", { class: "knots", hidden: study.values !== null }, heatmap(ctx), worst(ctx)),
       follow(ctx),
-      keptTable(ctx),
+      similarity(ctx),
       suspectList(ctx),
       table(ctx),
       about(ctx),
@@ -209,6 +257,7 @@ function buildOne(
   return {
     setState: (wanted) => change(ctx, wanted),
     getState: () => ctx.store.get(),
+    tell: (text) => ctx.fleeting.set({ notice: text }),
     destroy: () => {
       for (const cleanup of cleanups.splice(0)) cleanup();
       ctx.sprites?.destroy();

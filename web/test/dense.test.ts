@@ -118,6 +118,7 @@ describe("some of very many points", () => {
       last: [3, 0],
       only: [1, 2, 3],
       dark: false,
+      shapes: false,
       duration: 0,
     };
     const some = someOf(frame, Uint32Array.from([1, 3]));

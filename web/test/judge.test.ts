@@ -5,7 +5,6 @@ import {
   labelsCsv,
   settleDecisions,
 } from "../src/data/decisions.ts";
-import { keptBetween, spotsOf } from "../src/data/kept.ts";
 import { suspects } from "../src/data/suspects.ts";
 import { Study } from "../src/data/study.ts";
 import { isNearOne } from "../src/components/scale.ts";
@@ -68,19 +67,6 @@ describe("labels to check", () => {
       `1,0,cat,relabel,1,"'=dog ""x"", y","blurred, dark"`,
       `2,1,"'=dog ""x"", y",,,,'=1+1`,
       "",
-    ]);
-  });
-});
-
-describe("neighbors kept between layers", () => {
-  it("are a share of as many", () => {
-    const s = tangled();
-    const spots = spotsOf(s, here);
-    expect(spots.map(({ layer: at }) => at)).toEqual([0, 1]);
-    // 1 of 2, 1 of 2, 1 of 2 and 1 of 2.
-    expect(keptBetween(s, spots, spots)).toEqual([
-      [1, 0.5],
-      [0.5, 1],
     ]);
   });
 });

@@ -386,7 +386,7 @@ describe("what is saved", () => {
         title: "",
         dark: false,
         panels: [panel],
-        legend: { title: "", entries: Array(n).fill(entry), lines: [] },
+        legend: { title: "", entries: Array(n).fill(entry), lines: [], shapes: false },
       });
     // 200 px hold 8 rows of 20 px under the title.
     expect([of(8).rows, of(8).width < of(9).width, of(16).width]).toEqual([8, true, of(9).width]);

@@ -18,7 +18,7 @@ from .._validation.numbers import check_integer, parse_memory
 from .._validation.points import require_finite, scale_free
 from ._shared.among import draw_rows
 from ._shared.results import UndefinedMeasureError
-from ._suite.comparers import comparer_of
+from ._suite.comparers import Comparer, comparer_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -253,15 +253,7 @@ def similarity_matrix(
 
     states = prepared(one)
     others = states if second is None else prepared(other)
-    values = np.full((len(states), len(others)), np.nan)
-    for i, row in enumerate(states):
-        for j, column in enumerate(others):
-            if row is None or column is None:
-                continue
-            if second is None and comparer.symmetric and j < i:
-                values[i, j] = values[j, i]
-                continue
-            values[i, j] = comparer.compare(row, column)
+    values = _compared(comparer, states, others, same=second is None)
     return SimilarityMatrix(
         values=values,
         rows=tuple(one),
@@ -274,6 +266,31 @@ def similarity_matrix(
         chance=comparer.chance(len(rows)),
         notes=(*notes, *failed, *comparer.caveats(states, others)),
     )
+
+
+def _compared(
+    comparer: Comparer, rows: Sequence[Any], columns: Sequence[Any], *, same: bool
+) -> Float64[Array, "rows columns"]:
+    """Compare what was prepared of layers; NaN where a measure is undefined for one of them."""
+    values = np.full((len(rows), len(columns)), np.nan)
+    if comparer.compare_all is not None:
+        places = [
+            [i for i, each in enumerate(side) if each is not None] for side in (rows, columns)
+        ]
+        known = [rows[i] for i in places[0]]
+        others = known if same else [columns[i] for i in places[1]]
+        if known and others:
+            values[np.ix_(*places)] = comparer.compare_all(known, others)
+        return values
+    for i, row in enumerate(rows):
+        for j, column in enumerate(columns):
+            if row is None or column is None:
+                continue
+            if same and comparer.symmetric and j < i:
+                values[i, j] = values[j, i]
+                continue
+            values[i, j] = comparer.compare(row, column)
+    return values
 
 
 def _layers_of(given: Any, name: str) -> dict[str, Any]:

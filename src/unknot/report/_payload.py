@@ -19,6 +19,7 @@ from ._layers import finite, layer_entry
 from ._options import MAX_POINTS, KeptMoments, Options, options_of
 from ._packing import Packed, pack, pack_shares
 from ._settings import settings_entry
+from ._similarities import similarities_entry
 from ._thumbnails import image_uri, sprite_sheets
 
 FORMAT = 3
@@ -190,6 +191,11 @@ def _shared(studies: list[Study], options: Options) -> dict[str, Any]:
         "thumbnails": None if thumbnails is None else sprite_sheets(options.shown(thumbnails)),
         "snippets": None if snippets is None else _snippets_entry(snippets, options),
         "figure": _figure(studies[0]),
+        "similarities": similarities_entry(
+            studies,
+            [list(_with_all_layers(study).layers) for study in studies],
+            [[(study.epochs or {})[at] for at in _earlier_epochs(study)] for study in studies],
+        ),
     }
     metadata = metadata_entries(studies, options)
     return {**shared, "metadata": metadata} if metadata else shared
@@ -197,7 +203,8 @@ def _shared(studies: list[Study], options: Options) -> dict[str, Any]:
 
 def _shared_keys(payload: Mapping[str, Any]) -> list[str]:
     """Return the keys of what does not depend on the labeling."""
-    return [key for key in ("thumbnails", "snippets", "figure", "metadata") if key in payload]
+    keys = ("thumbnails", "snippets", "figure", "metadata", "similarities")
+    return [key for key in keys if key in payload]
 
 
 def _with_valid_text(value: Any) -> Any:
@@ -352,10 +359,8 @@ def _epochs(
     """
     if not study.epochs:
         return None
-    epochs = sorted(study.epochs)
-    last: list[int | None] = [None]
-    if _is_same_model(study, study.epochs[epochs[-1]]):
-        last = [int(epochs.pop())]
+    epochs = _earlier_epochs(study)
+    last: list[int | None] = [int(epoch) for epoch in sorted(study.epochs)[len(epochs) :]]
     listed = [entry["name"] for entry in final_layers]
     moments = []
     for epoch in epochs:
@@ -373,7 +378,15 @@ def _epochs(
             {"name": entry["name"], "unchanged": True} if entry in final_layers else entry
             for entry in moment["layers"]
         ]
-    return {"epochs": [int(epoch) for epoch in epochs] + last, "moments": moments}
+    return {"epochs": [*map(int, epochs), *(last or [None])], "moments": moments}
+
+
+def _earlier_epochs(study: Study) -> list[int]:
+    """Return the epochs without the last one where that is the study itself."""
+    epochs = sorted(study.epochs or {})
+    if study.epochs and _is_same_model(study, study.epochs[epochs[-1]]):
+        epochs.pop()
+    return epochs
 
 
 def _is_same_model(study: Study, epoch: Study) -> bool:

@@ -62,7 +62,7 @@ export class Chart {
   private readonly measure: Measure;
   private readonly value = h("b", {});
   private readonly interval = h("small", {});
-  private readonly note = h("small", {});
+  private readonly note = h("small", { class: "of-axis" });
   private how: How = PLAIN;
   /** The step under the pointer. */
   private pointed: number | null = null;
@@ -90,8 +90,9 @@ export class Chart {
       h(
         "figcaption",
         {},
-        h("span", {}, title, this.note),
+        h("span", { title }, title),
         h("span", { class: "now" }, this.value, this.interval),
+        this.note,
       ),
       this.body,
     );
@@ -183,7 +184,7 @@ export class Chart {
     );
     const errors = !how.less && hasErrors(this.measure) && (state.errors ?? isNearOne(curves));
     const scale = scaleOf(curves, errors);
-    this.note.textContent = errors ? " log of errors" : how.less ? " less untrained" : "";
+    this.note.textContent = errors ? "log of errors" : how.less ? "less untrained" : "";
     this.scale = scale;
     const names = stepNames(study, state.model, axis);
     const ticks = ticksOf(names, width);

@@ -2,7 +2,9 @@ import { type Context, change, deferred } from "../context.ts";
 import { mappedLayers, ownLayer } from "../data/follow.ts";
 import type { Coords } from "../data/pack.ts";
 import type { Study } from "../data/study.ts";
+import { shortenMiddle } from "../data/format.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
+import { textWidth } from "../map/names.ts";
 import { type Coloring, coloring, makeColoring, shown } from "../map/coloring.ts";
 import type { ViewState } from "../state/view-state.ts";
 
@@ -83,7 +85,7 @@ export function filmstrip(ctx: Context): HTMLElement {
             },
           },
           canvas,
-          h("span", {}, bdi(name)),
+          h("span", {}, bdi(shortenMiddle(name, SIDE, widthOf))),
         );
         return [layer, { button, canvas }];
       }),
@@ -117,6 +119,11 @@ export function filmstrip(ctx: Context): HTMLElement {
   ctx.onDestroy(ctx.fleeting.subscribe((now, before) => now.dark !== before.dark && repaint()));
   ctx.onDestroy(() => visible.disconnect());
   return element;
+}
+
+/** Pixels of a name in its heaviest form, that of what is shown. */
+function widthOf(text: string): number {
+  return textWidth(text, 12, 600);
 }
 
 /** Some of the points that are shown, from all over. */

@@ -1,8 +1,9 @@
 import { type Context, change, deferred } from "../context.ts";
 import { type Stream, greatest, streamOf, travels, untangling } from "../data/follow.ts";
-import { formatCount, formatPercent, shorten } from "../data/format.ts";
+import { formatCount, formatPercent, shorten, shortenMiddle } from "../data/format.ts";
 import { classColors } from "../data/palette.ts";
 import { bdi, freshId, h, s } from "../dom.ts";
+import { textWidth } from "../map/names.ts";
 import { quote } from "../state/search.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { placeName } from "./places.ts";
@@ -13,6 +14,8 @@ const PICTURES = 14;
 const AT_ONCE = 20_000;
 const WORDS = 6;
 const [WIDTH, HEIGHT] = [640, 180];
+/** Pixels of a layer's name before its bar. */
+const ROOM = 104;
 
 /** How points and classes go through the layers. */
 export function follow(ctx: Context): HTMLElement {
@@ -78,7 +81,11 @@ function untangled(ctx: Context, state: ViewState): HTMLElement[] {
         "data-testid": `since-${label}`,
         onclick: () => select(ctx, query),
       },
-      h("span", { class: "name" }, bdi(label)),
+      h(
+        "span",
+        { class: "name" },
+        bdi(shortenMiddle(label, ROOM, (text) => textWidth(text, 13, 400))),
+      ),
       h("span", { class: "track" }, bar),
       h("span", { class: "count" }, formatCount(count)),
     );

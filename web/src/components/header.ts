@@ -4,6 +4,7 @@ import { bdi, h } from "../dom.ts";
 import { icon } from "../icons.ts";
 import type { Study } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
+import { savedViews } from "./saved-views.ts";
 import { seriesOf } from "./series.ts";
 
 /** What to do, where there is something to slide through. */
@@ -73,7 +74,7 @@ export function header(ctx: Context): HTMLElement {
       line,
       h("p", { class: "intro" }, intro(ctx.study)),
     ),
-    h("div", { class: "buttons" }, ask, light),
+    h("div", { class: "buttons" }, savedViews(ctx), ask, light),
   );
 }
 

@@ -29,6 +29,10 @@ const WAYS: [string, string][] = [
   ["Draw", "a lasso round points: they stay selected through the layers, and can be saved."],
   ["Click", "a class, or a cell of the table of confusions, to see one class or a pair alone."],
   ["Compare", "two layers, or two models, with linked points and selections."],
+  [
+    "Keep",
+    "what is shown, with a name and a note (the bookmark above): in the link, or in a saved copy of the page.",
+  ],
 ];
 
 const WORDS: [string, string][] = [
@@ -67,6 +71,14 @@ const WORDS: [string, string][] = [
   [
     "Labels to check",
     "most neighbors of these points are of another class, at more layers than of their own.",
+  ],
+  [
+    "linear CKA",
+    "how alike two layers are as a whole: 1 if one is the other turned and scaled, 0 if nothing is alike.",
+  ],
+  [
+    "neighbors in common",
+    "which share of a point's nearest neighbors in one layer are among those in another.",
   ],
   [
     "chance",

@@ -3,6 +3,7 @@ import { formatCount, formatNumber, measureTitle, plural } from "../data/format.
 import type { Measure } from "../data/payload.ts";
 import { bdi, h, press, s } from "../dom.ts";
 import { type Coloring, type LegendEntry, coloring, countShown, shown } from "../map/coloring.ts";
+import { markerIcon, markerOf } from "../map/markers.ts";
 import { CONTOURED } from "../map/contours.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
 import { quote } from "../state/search.ts";
@@ -124,7 +125,10 @@ export function legend(ctx: Context): HTMLElement {
   };
   ctx.onDestroy(
     ctx.store.watch(
-      ["model", "layer", "epoch", "other", "color", "overlays", "classes", "only", "measures"],
+      [
+        ...(["model", "layer", "epoch", "other", "color", "overlays"] as const),
+        ...(["shapes", "classes", "only", "measures"] as const),
+      ],
       draw,
     ),
   );
@@ -267,7 +271,7 @@ function item(
   trend: Trend | null,
 ): HTMLElement {
   const own = index ?? 0;
-  const { classes, layer } = ctx.store.get();
+  const { classes, layer, shapes } = ctx.store.get();
   const button = h(
     "button",
     {
@@ -282,7 +286,7 @@ function item(
         });
       },
     },
-    dotOf(color),
+    shapes ? markerIcon(markerOf(own), color) : dotOf(color),
     bdi(label),
     trend && sparkline(trend, own, layer),
     h("span", { class: "count" }, formatCount(count)),

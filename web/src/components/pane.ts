@@ -33,7 +33,10 @@ const [LARGE, LARGEST, ROOM] = [1.5, 3.2, 500];
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
-interface Shown extends Pick<ViewState, "overlays" | "names" | "classes" | "only" | "selection"> {
+interface Shown extends Pick<
+  ViewState,
+  "overlays" | "names" | "shapes" | "classes" | "only" | "selection"
+> {
   coords: Coords;
   colors: Coloring;
   dark: boolean;
@@ -206,15 +209,18 @@ export class Pane {
     if (!coords) return;
     const colors = coloring(study, { ...state, ...place }, dark);
     this.point();
-    const { overlays, names, classes, only: alone, selection } = state;
+    const { overlays, names, shapes, classes, only: alone, selection } = state;
     this.follow(state, place, colors);
-    const now: Shown = { coords, colors, dark, overlays, names, classes, only: alone, selection };
+    const now: Shown = {
+      ...{ coords, colors, dark, overlays, names, shapes, classes, only: alone, selection },
+    };
     if (this.isShown(now)) return;
     this.shownLast = now;
     const duration = moved && before && !reducedMotion() ? MOVE : 0;
     const faint = faintOutside(state.selection, study.n);
     const only = shown(study, state);
-    const frame = { ...coords, ...colors, faint, only, dark, duration };
+    const shaped = shapes && colors.ofClasses;
+    const frame = { ...coords, ...colors, faint, only, dark, duration, shapes: shaped };
     const dots = study.drawn;
     this.scatter.show(dots ? someOf(frame, dots) : frame);
     const cells = study.cells(place);
@@ -288,6 +294,7 @@ export class Pane {
       last.colors === now.colors &&
       last.dark === now.dark &&
       last.names === now.names &&
+      last.shapes === now.shapes &&
       same(last.overlays, now.overlays) &&
       same(last.classes, now.classes) &&
       same(last.only, now.only) &&

@@ -192,8 +192,23 @@ function overlayButtons(ctx: Context): HTMLElement {
     },
     "Names",
   );
-  ctx.onDestroy(ctx.store.watch(["names"], (state) => press(names, state.names)));
-  const element = group("On the map", [names, ...buttons]);
+  const shapes = h(
+    "button",
+    {
+      type: "button",
+      title: "Give each class a shape beside its color, for eyes that see colors otherwise",
+      "data-testid": "shapes",
+      onclick: () => change(ctx, { shapes: !ctx.store.get().shapes }),
+    },
+    "Shapes",
+  );
+  ctx.onDestroy(
+    ctx.store.watch(["names", "shapes"], (state) => {
+      press(names, state.names);
+      press(shapes, state.shapes);
+    }),
+  );
+  const element = group("On the map", [names, shapes, ...buttons]);
   ctx.onDestroy(
     ctx.store.watch(["overlays", "model"], (state) => {
       // Numbers have neither names nor shapes.

@@ -1,5 +1,7 @@
 /** What the page is given: the contract with the Python that writes it. */
 
+import type { SavedView } from "./saved-views.ts";
+
 export interface Packed {
   dtype: "u8" | "u16" | "u32" | "f32" | "f64";
   /** Little-endian numbers: base64 in a file, bytes in a notebook. */
@@ -203,6 +205,23 @@ export interface MetadataColumn {
   cut?: number;
 }
 
+/** How alike the layers of two moments are. */
+export interface Similarity {
+  measure: "linear_cka" | "shared_neighbors";
+  /** Model, and its earlier moment or null. */
+  first: [number, number | null];
+  second: [number, number | null];
+  /** Layers of the first and of the second. */
+  rows: number[];
+  columns: number[];
+  /** 0..65534 for 0..1, 65535 where it is not known; the upper triangle where both are the same. */
+  values: Packed;
+  samples: number;
+  chance: number | null;
+  /** Of how many neighbors the share is. */
+  k?: number;
+}
+
 export interface Payload {
   format: 3;
   title: string;
@@ -230,8 +249,12 @@ export interface Payload {
   models: Model[];
   /** Of each layer and the one before, and of the layers of two models. */
   differences?: Differences[];
+  /** Layer by layer, within models and between them, and why something is missing. */
+  similarities?: { tables: Similarity[]; notes: string[] };
   figure: string | Picture | null;
   /** What is notable, as sentences. */
   summary?: string[];
   settings: Record<string, unknown>;
+  /** What a person kept of a page that was saved. */
+  views?: SavedView[];
 }

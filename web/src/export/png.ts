@@ -1,6 +1,7 @@
 import { shorten, shortenMiddle } from "../data/format.ts";
 import { FONT, NAME_SIZE, textWidth } from "../map/names.ts";
 import { entryText } from "./svg.ts";
+import { type Marker, markerOf, markerPath } from "../map/markers.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
 import { COLUMN, FILL, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
 import type { Overlay } from "../state/view-state.ts";
@@ -28,10 +29,11 @@ export function toPng(scene: Scene): Promise<Blob> {
   pen.save();
   pen.translate(layout.legendLeft, HEAD);
   write(pen, shorten(scene.legend.title, 26), 0, 14, ink, `600 13px ${FONT}`);
-  scene.legend.entries.forEach(({ label, color }, i) => {
+  scene.legend.entries.forEach(({ label, color, class: index }, i) => {
     const x = Math.floor(i / layout.rows) * COLUMN;
     const y = ROW * (1 + (i % layout.rows)) + 14;
-    if (color !== "none") disc(pen, x + 6, y - 4, 5, color);
+    const marker = scene.legend.shapes && index !== null ? markerOf(index) : "circle";
+    if (color !== "none") mark(pen, marker, x + 6, y - 4, marker === "circle" ? 5 : 6, color);
     write(pen, entryText(label), x + 18, y, ink, `13px ${FONT}`);
   });
   scene.legend.lines.forEach((kind, i) => {
@@ -81,9 +83,9 @@ function drawPanel(
     pen.globalAlpha = FILL;
     if (filled) pen.fill(outlines[i] as Path2D);
   });
-  for (const { x, y, color, opacity } of panel.dots) {
+  for (const { x, y, color, opacity, marker } of panel.dots) {
     pen.globalAlpha = opacity;
-    disc(pen, x, y, radius, color);
+    mark(pen, marker, x, y, radius, color);
   }
   pen.globalAlpha = 1;
   pen.lineWidth = 1.5;
@@ -149,6 +151,19 @@ function drawPanel(
 
 function dashes(kind: Overlay): number[] {
   return DASHES[kind]?.split(" ").map(Number) ?? [];
+}
+
+function mark(
+  pen: CanvasRenderingContext2D,
+  marker: Marker,
+  x: number,
+  y: number,
+  r: number,
+  color: string,
+): void {
+  if (marker === "circle") return disc(pen, x, y, r, color);
+  pen.fillStyle = color;
+  pen.fill(new Path2D(markerPath(marker, x, y, r)), "evenodd");
 }
 
 function disc(pen: CanvasRenderingContext2D, x: number, y: number, r: number, color: string): void {

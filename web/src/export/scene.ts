@@ -7,6 +7,7 @@ import { type Affine, toScreen } from "../map/geometry.ts";
 import { labelsOf } from "../map/labels.ts";
 import { Crowd, type PlacedName, placeNames, textWidth } from "../map/names.ts";
 import { type Shape, shapesOf } from "../map/overlay.ts";
+import { type Marker, markerOf, markerSize } from "../map/markers.ts";
 import { pointSize, pointZoom } from "../map/scatter.ts";
 import { inks } from "./layout.ts";
 import { epochWords } from "../components/places.ts";
@@ -17,6 +18,7 @@ export interface Dot {
   y: number;
   color: string;
   opacity: number;
+  marker: Marker;
 }
 
 export interface Panel {
@@ -42,7 +44,7 @@ export interface Scene {
   title: string;
   dark: boolean;
   panels: Panel[];
-  legend: { title: string; entries: LegendEntry[]; lines: Overlay[] };
+  legend: { title: string; entries: LegendEntry[]; lines: Overlay[]; shapes: boolean };
 }
 
 export interface Look {
@@ -53,7 +55,7 @@ export interface Look {
 }
 
 export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Look[]): Scene {
-  const { title, entries } = coloring(study, state, dark);
+  const { title, entries, ofClasses } = coloring(study, state, dark);
   const used = entries.filter(
     ({ class: index }) => index === null || !state.classes || state.classes.includes(index),
   );
@@ -62,7 +64,12 @@ export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Lo
     title: study.payload.title,
     dark,
     panels,
-    legend: { title, entries: listed(used, panels), lines: state.overlays },
+    legend: {
+      title,
+      entries: listed(used, panels),
+      lines: state.overlays,
+      shapes: state.shapes && ofClasses,
+    },
   };
 }
 
@@ -107,14 +114,18 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   if (!coords) return panel;
   const { categories, colors, last, ofClasses } = coloring(study, { ...state, ...place }, dark);
   const only = shown(study, state);
-  panel.radius = (pointSize(only?.length ?? study.n) / 2) * pointZoom(affine, height);
+  const shaped = state.shapes && ofClasses;
+  const size = pointSize(only?.length ?? study.n);
+  panel.radius = ((shaped ? markerSize(size) : size) / 2) * pointZoom(affine, height);
   const chosen = state.selection.length ? new Set(state.selection) : null;
   const add = (i: number) => {
     const x = affine.tx + affine.kx * (coords.x[i] as number);
     const y = affine.ty + affine.ky * (coords.y[i] as number);
     if (x < 0 || y < 0 || x > width || y > height) return;
     const opacity = chosen && !chosen.has(i) ? 0.08 : 0.85;
-    panel.dots.push({ x, y, color: colors[categories[i] as number] as string, opacity });
+    const category = categories[i] as number;
+    const marker = shaped ? markerOf(category) : "circle";
+    panel.dots.push({ x, y, color: colors[category] as string, opacity, marker });
   };
   const late = new Set(last ?? []);
   const some = study.drawn && [...study.drawn];

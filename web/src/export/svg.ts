@@ -1,6 +1,7 @@
 import { shorten, shortenMiddle } from "../data/format.ts";
 import { FONT, NAME_SIZE, textWidth } from "../map/names.ts";
 import { s } from "../dom.ts";
+import { markerOf, markerPath } from "../map/markers.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
 import { COLUMN, FILL, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
 import type { Dot, Panel, Scene } from "./scene.ts";
@@ -29,11 +30,13 @@ export function toSvg(scene: Scene): string {
   );
   const legend = s("g", { transform: `translate(${layout.legendLeft} ${HEAD})` });
   legend.append(s("text", { y: 14, "font-weight": 600 }, shorten(scene.legend.title, 26)));
-  scene.legend.entries.forEach(({ label, color }, i) => {
+  scene.legend.entries.forEach(({ label, color, class: index }, i) => {
     const x = Math.floor(i / layout.rows) * COLUMN;
     const y = ROW * (1 + (i % layout.rows)) + 14;
     legend.append(
-      s("circle", { cx: x + 6, cy: y - 4, r: 5, fill: color }),
+      scene.legend.shapes && index !== null
+        ? s("path", { d: markerPath(markerOf(index), x + 6, y - 4, 6), ...EVEN, fill: color })
+        : s("circle", { cx: x + 6, cy: y - 4, r: 5, fill: color }),
       s("text", { x: x + 18, y }, entryText(label)),
     );
   });
@@ -84,6 +87,9 @@ export function entryText(label: string): string {
   return shortenMiddle(label, COLUMN - 26, (text) => textWidth(text, 13, 400));
 }
 
+/** How a ring keeps its hole. */
+const EVEN = { "fill-rule": "evenodd" };
+
 let clips = 0;
 
 function panelOf(
@@ -129,8 +135,10 @@ function panelOf(
         s(
           "g",
           { fill: color, "fill-opacity": opacity },
-          ...dots.map(({ x, y }) =>
-            s("circle", { cx: round(x), cy: round(y), r: round(panel.radius) }),
+          ...dots.map(({ x, y, marker }) =>
+            marker === "circle"
+              ? s("circle", { cx: round(x), cy: round(y), r: round(panel.radius) })
+              : s("path", { d: markerPath(marker, x, y, panel.radius), ...EVEN }),
           ),
         ),
       ),

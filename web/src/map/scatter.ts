@@ -2,6 +2,7 @@ import createScatterplot, { createRenderer } from "regl-scatterplot";
 import { reducedMotion } from "../dom.ts";
 import type { Affine } from "./geometry.ts";
 import { followPinch, followTouch, sparePage } from "./gestures.ts";
+import { markerOf, markerRenderer, markerSize, shapedColor } from "./markers.ts";
 
 /** All points as they are to be drawn. */
 export interface Frame {
@@ -16,6 +17,8 @@ export interface Frame {
   /** The only points drawn; null for all. */
   only: number[] | null;
   dark: boolean;
+  /** Whether points have the shape of their category, too. */
+  shapes: boolean;
   /** Milliseconds the points take to their new places; 0 for at once. */
   duration: number;
 }
@@ -93,7 +96,7 @@ export class Scatter {
     this.observer.observe(canvas);
     this.plot = createScatterplot({
       canvas,
-      renderer: this.renderer,
+      renderer: markerRenderer(this.renderer),
       spatialIndexUseWorker: false,
       colorBy: "valueA",
       opacityBy: "valueB",
@@ -247,10 +250,14 @@ export class Scatter {
       categories[i] as number,
       faint ? (faint[i] as number) : 0,
     ]);
+    const colors = frame.shapes
+      ? frame.colors.map((color, i) => shapedColor(color, markerOf(i)))
+      : frame.colors;
+    const size = pointSize(frame.only?.length ?? points.length);
     void this.plot.set({
       // A palette of one color would be taken for one that does not depend on the points.
-      pointColor: frame.colors.length > 1 ? frame.colors : [...frame.colors, ...frame.colors],
-      pointSize: pointSize(frame.only?.length ?? points.length),
+      pointColor: colors.length > 1 ? colors : [...colors, ...colors],
+      pointSize: frame.shapes ? markerSize(size) : size,
       backgroundColor: frame.dark ? "#14171a" : "#ffffff",
       lassoColor: frame.dark ? "#8ab4ff" : "#1f4fc4",
       pointOrder: frame.last && orderOf(points.length, frame.last),

@@ -1,7 +1,9 @@
 import { decodeDecisions, encodeDecisions } from "../data/decisions.ts";
 import type { Variant } from "../data/labelings.ts";
 import type { Labeling, Payload } from "../data/payload.ts";
+import { decodeViews, encodeViews } from "../data/saved-views.ts";
 import type { Place, Study } from "../data/study.ts";
+import { same } from "./store.ts";
 import {
   COLORS,
   type Color,
@@ -39,6 +41,7 @@ export function encodeState(study: Study, state: ViewState): string {
   if (state.overlays.join() !== start.overlays.join())
     put("overlays", state.overlays.join(",") || "none");
   if (!state.names) put("names", "off");
+  if (state.shapes) put("shapes", "on");
   if (state.trails) put("trails", "on");
   if (state.classes) put("classes", state.classes.join(","));
   if (state.selection.length) put("selection", encodeSelection(state.selection, study.n));
@@ -52,6 +55,8 @@ export function encodeState(study: Study, state: ViewState): string {
   if (state.errors !== null) put("scale", state.errors ? "errors" : "plain");
   if (state.zoom) put("zoom", state.zoom.join(","));
   if (Object.keys(state.decisions).length) put("judged", encodeDecisions(state.decisions));
+  const views = same(state.views, start.views) ? null : encodeViews(state.views);
+  if (views !== null) put("views", views);
   if (state.bare) put("view", "map");
   return parts.join("&").replaceAll("%2C", ",");
 }
@@ -86,6 +91,7 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   const overlays = values.get("overlays")?.split(",") ?? [];
   if (overlays.length) state.overlays = OVERLAYS.filter((o: Overlay) => overlays.includes(o));
   if (values.get("names") === "off") state.names = false;
+  if (values.get("shapes") === "on") state.shapes = true;
   if (values.get("trails") === "on") state.trails = true;
   const classes = integers(values.get("classes"));
   if (classes.length) state.classes = classes;
@@ -116,6 +122,8 @@ export function decodeState(study: Study, fragment: string): Partial<ViewState> 
   if (values.get("view") === "map") state.bare = true;
   const judged = values.get("judged");
   if (judged) state.decisions = decodeDecisions(judged);
+  const views = values.get("views");
+  if (views !== undefined) state.views = decodeViews(views);
   const [worst] = integers(values.get("worst"));
   if (worst !== undefined) state.worst = worst;
   return state;

@@ -1,5 +1,6 @@
 import { type Decisions, settleDecisions } from "../data/decisions.ts";
 import type { Measure, Score } from "../data/payload.ts";
+import { type SavedView, settleViews } from "../data/saved-views.ts";
 import type { Place, Study } from "../data/study.ts";
 
 export const COLORS = ["class", "prediction", "hit", "correct"] as const;
@@ -22,6 +23,8 @@ export interface ViewState extends Place {
   overlays: Overlay[];
   /** Whether the classes are named on the map. */
   names: boolean;
+  /** Whether classes have shapes beside their colors. */
+  shapes: boolean;
   /** Whether the way of the held and selected points over the layers is drawn. */
   trails: boolean;
   /** The only classes shown; null for all. */
@@ -48,6 +51,8 @@ export interface ViewState extends Place {
   zoom: Zoom | null;
   /** What a person says of labels, by point. */
   decisions: Decisions;
+  /** What a person keeps: views with names and notes. */
+  views: SavedView[];
   /** Only the map and its sliders are shown, as in a frame of another page. */
   bare: boolean;
 }
@@ -95,6 +100,7 @@ export function initialState(study: Study): ViewState {
     // Of very many points the contours tell what the dots hide.
     overlays: study.drawn && !study.values ? ["contours"] : [],
     names: true,
+    shapes: false,
     trails: false,
     classes: null,
     selection: [],
@@ -108,6 +114,7 @@ export function initialState(study: Study): ViewState {
     errors: null,
     zoom: null,
     decisions: {},
+    views: study.payload.views ?? [],
     bare: false,
   });
 }
@@ -125,6 +132,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     color: isKnown(study, place.model, wanted.color) ? wanted.color : "class",
     overlays: OVERLAYS.filter((overlay) => wanted.overlays.includes(overlay)),
     names: wanted.names,
+    shapes: wanted.shapes,
     trails: wanted.trails,
     classes: classes && classes.length > 0 && classes.length < names ? classes : null,
     selection: indices(wanted.selection, study.n),
@@ -137,6 +145,7 @@ export function settle(study: Study, wanted: ViewState): ViewState {
     errors: wanted.errors,
     zoom: settleZoom(wanted.zoom),
     decisions: settleDecisions(study, wanted.decisions),
+    views: settleViews(wanted.views),
     bare: wanted.bare,
   };
 }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -10,8 +12,9 @@ from ..._typing import Array, Float32, Float64
 from .results import UndefinedMeasureError
 from .rotated import centered_unit, products_of
 
-# Pairs at a time whose products are summed in float64.
+# Pairs at a time whose products are summed in float64: of two representations, and of many.
 PAIRS = 2**18
+PAIRS_OF_MANY = 2**14
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,8 +59,31 @@ class Gram:
             part = slice(start, start + PAIRS)
             total += float(self.pairs[part].astype(np.float64) @ other.pairs[part])
         mixed = float(self.squares @ other.squares)
-        if not debiased:
-            return 2.0 * total + mixed
-        n = len(self.squares)
         sums = float(self.squares.sum() * other.squares.sum())
-        return 2.0 * total + sums / ((n - 1) * (n - 2)) - 2.0 / (n - 2) * mixed
+        return float(_hsic(total, mixed, sums, len(self.squares), debiased=debiased))
+
+
+def hsic_of_all(
+    first: Sequence[Gram], second: Sequence[Gram], *, debiased: bool
+) -> Float64[Array, "rows columns"]:
+    """Return the HSIC of each of some representations with each of others, as `Gram.hsic`."""
+    total = np.zeros((len(first), len(second)))
+    for start in range(0, len(first[0].pairs), PAIRS_OF_MANY):
+        part = slice(start, start + PAIRS_OF_MANY)
+        rows = np.stack([gram.pairs[part] for gram in first]).astype(np.float64)
+        columns = rows
+        if second is not first:
+            columns = np.stack([gram.pairs[part] for gram in second]).astype(np.float64)
+        total += rows @ columns.T
+    squares = [np.stack([gram.squares for gram in grams]) for grams in (first, second)]
+    mixed = squares[0] @ squares[1].T
+    sums = np.outer(squares[0].sum(axis=1), squares[1].sum(axis=1))
+    n_samples = squares[0].shape[1]
+    return np.asarray(_hsic(total, mixed, sums, n_samples, debiased=debiased))
+
+
+def _hsic(total: Any, mixed: Any, sums: Any, n_samples: int, *, debiased: bool) -> Any:
+    """Return HSIC, given the products of pairs, of squares, and of their sums."""
+    if not debiased:
+        return 2.0 * total + mixed
+    return 2.0 * total + sums / ((n_samples - 1) * (n_samples - 2)) - 2.0 / (n_samples - 2) * mixed
