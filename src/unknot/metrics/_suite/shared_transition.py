@@ -113,4 +113,4 @@ class SharedTransition:
             apart = map_ - before[rng.permutation(n_samples)]
             moved = np.sqrt(np.square(apart).sum(axis=1))
             found[:, run] = moved.mean(), weights @ moved / weights.sum()
-        return found / np.sqrt(squares_about_center(map_).mean())
+        return np.asarray(found / np.sqrt(squares_about_center(map_).mean()))
