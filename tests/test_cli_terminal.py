@@ -46,7 +46,8 @@ def test_lines_of_a_study_stand_alone(files):
     assert any(mark in output.decode() for mark in SPINNER)
     assert not [line for line in lines if set(line) & set(SPINNER)]
     stages = [line for line in lines if re.search(r", [0-9.]+ s$", line)]
-    assert len(stages) == 3 + 2 * 3
+    # Data, extraction and answers; neighbors, map and scores of two layers; their coherence.
+    assert len(stages) == 3 + 2 * 3 + 1
     for line in stages:
         assert re.fullmatch(r"  [\w ]+: [\w ]+, [0-9.]+ s", line), line
     assert [line for line in lines if line.startswith("arrays: 2 of 2 layers")]
