@@ -76,6 +76,8 @@ def _study_network(
             "perplexity": settings.perplexity,
             "k": settings.k,
             "max_iter": settings.max_iter,
+            # The pixels have one map in the whole lab, which no network may move.
+            "coherence": 0,
             "measure_options": _OPTIONS,
             "random_state": settings.random_state,
         }
