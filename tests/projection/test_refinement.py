@@ -276,6 +276,21 @@ def test_a_fixed_map_stays_and_the_others_come_to_it(graphs, maps):
     assert needless(graphs, new, "one", "two") < 0.8 * needless(graphs, maps, "one", "two")
 
 
+def test_what_is_no_graph_or_no_layer_is_named(graphs, maps):
+    with pytest.raises(TypeError, match="the layer 'one' must have a NeighborGraph; got ndarray"):
+        refine_maps({**graphs, "one": maps["one"]}, maps, **QUICK)
+    with pytest.raises(TypeError, match="maps must be a dict by layer, or a list of these"):
+        refine_maps(graphs, [*maps.values()][:1], **QUICK)
+    with pytest.raises(TypeError, match="graphs must be a dict by layer, or a list of these"):
+        refine_maps([graphs["one"]], [maps], **QUICK)
+    with pytest.raises(ValueError, match="as many mappings as graphs"):
+        refine_maps([graphs, graphs], maps, **QUICK)
+    for fixed in ("one", ["four"]):
+        with pytest.raises(ValueError, match=r"fixed must be a collection of layers, of .*; got"):
+            refine_maps(graphs, maps, fixed=fixed, **QUICK)
+    assert refine_maps({}, {}) == {}
+
+
 @settings(max_examples=40, deadline=None)
 @given(
     seed=st.integers(0, 2**32 - 1),

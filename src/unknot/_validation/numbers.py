@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from contextlib import suppress
 from numbers import Integral, Real
 from pathlib import Path
@@ -57,6 +58,16 @@ def check_integer(
             (False, True): f"of at most {high}",
         }.get(ends, "")
     raise ValueError(f"{name} must be {' '.join(('an integer', bounds)).strip()}; got {value!r}")
+
+
+def plain(value: Any) -> Any:
+    """Return a number or truth value of NumPy as one of Python, which JSON has; else the value."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def plain_values(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of the values of a mapping."""
+    return {name: plain(value) for name, value in values.items()}
 
 
 def check_number(

@@ -376,10 +376,15 @@ class Shelf:
         return np.asarray(np.load(path, mmap_mode="c"))
 
 
-def _check_map(name: str, given: Any, graph: NeighborGraph | None, other: Map | None) -> Map:
+def _check_map(name: str, given: Any, graph: Any, other: Map | None) -> Map:
     if graph is None or given is None:
         has, lacks = ("map", "graph") if graph is None else ("graph", "map")
         raise ValueError(f"maps: the layer {name!r} has a {has}, but no {lacks}")
+    if not isinstance(graph, NeighborGraph):
+        raise TypeError(
+            f"graphs: the layer {name!r} must have a NeighborGraph; got {type(graph).__name__}. "
+            "Compute one with nearest_neighbors"
+        )
     map_: Map = check_points(given, name=f"the map of {name!r}")
     shape = map_.shape if other is None else other.shape
     if map_.shape != shape or len(map_) != graph.n_samples:

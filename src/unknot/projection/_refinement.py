@@ -75,7 +75,8 @@ def refine_maps(
     Raises
     ------
     TypeError, ValueError
-        If coherence is no number from 0 to 1, or graphs and maps are not of the same samples.
+        If coherence is no number from 0 to 1, graphs and maps are not of the same samples, or
+        ``fixed`` names no layer.
 
     See Also
     --------
@@ -104,8 +105,8 @@ def refine_maps(
     check_coherence(coherence)
     is_grid = not isinstance(graphs, Mapping)
     grid_graphs = list(graphs) if is_grid else [graphs]
-    grid_maps = list(maps) if is_grid else [maps]
-    _check_maps(grid_graphs, grid_maps)
+    grid_maps = [maps] if isinstance(maps, Mapping) or not is_grid else list(maps)
+    _check_maps(grid_graphs, grid_maps, fixed)
     n_threads = resolve_n_jobs(settings.get("n_jobs"))
     budget = MOST_BYTES if max_memory is None else memory_budget(max_memory)
     settings = {name: value for name, value in settings.items() if name != "init"}
@@ -141,9 +142,23 @@ def check_coherence(coherence: Any) -> float:
     )
 
 
-def _check_maps(graphs: Sequence[Mapping[str, Any]], maps: Sequence[Mapping[str, Any]]) -> None:
+def _check_maps(graphs: Sequence[Any], maps: Sequence[Any], fixed: Collection[str]) -> None:
     if len(graphs) != len(maps):
         raise ValueError(
             f"maps must have as many mappings as graphs, one for each epoch; got {len(maps)} for "
             f"{len(graphs)}"
+        )
+    for name, chains in (("graphs", graphs), ("maps", maps)):
+        for chain in chains:
+            if not isinstance(chain, Mapping):
+                raise TypeError(
+                    f"{name} must be a dict by layer, or a list of these, one for each epoch; got "
+                    f"{type(chain).__name__}"
+                )
+    names = {name for chain in graphs for name in chain}
+    unknown = [fixed] if isinstance(fixed, str) else [name for name in fixed if name not in names]
+    if unknown:
+        raise ValueError(
+            f"fixed must be a collection of layers, of {', '.join(map(str, names)) or 'none'}; got "
+            f"{unknown[0]!r}"
         )

@@ -13,7 +13,7 @@ import numpy as np
 from ..._cluster import workers_of
 from ..._io.temporary import TemporaryFolder
 from ..._parallel.n_jobs import resolve_n_jobs
-from ..._validation.numbers import check_integer, memory_budget
+from ..._validation.numbers import check_integer, memory_budget, plain, plain_values
 from .._recording.callbacks import TrainingCallbacks
 from .._recording.capturing import Captures
 from .._recording.failures import Failures
@@ -144,6 +144,7 @@ class EpochRecorder(TrainingCallbacks):
         executor: Any = None,
         client: Any = None,
     ) -> None:
+        epochs, untrained = plain(epochs), plain(untrained)
         if isinstance(epochs, int) and epochs < 1:
             raise ValueError(f"epochs must be at least 1, or a collection of epochs; got {epochs}")
         if resume and out is None:
@@ -197,6 +198,7 @@ class EpochRecorder(TrainingCallbacks):
             "accuracy": accuracy,
             "untrained": False,
         }
+        options = plain_values(options)
         self._temporary: TemporaryFolder | None = None
         if out is None:
             self._temporary = TemporaryFolder()

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 from ..._cluster import workers_of
 from ..._io.shared_store import SharedStore
 from ..._io.temporary import TemporaryFolder
-from ..._validation.numbers import memory_budget
+from ..._validation.numbers import memory_budget, plain, plain_values
 from .._metadata import MetadataColumn
 from .._store.loading import load_study
 from .._store.records import Manifest, MomentRecord
@@ -328,6 +328,7 @@ def study(
         taken = take_data(data, snippets, reading).sample(max_samples, random_state)
     columns = take_metadata(metadata, taken)
     own_maps = take_maps(maps, mapper, taken)
+    untrained = plain(untrained)
     check_untrained(untrained)
     fitted, notes = settings.fitted(len(taken.labels))
     adapter = find_adapter(model if large is not None else taken.rows_of(model))
@@ -344,6 +345,7 @@ def study(
         "accuracy": accuracy,
         "untrained": untrained is not False,
     }
+    extraction = plain_values(extraction)
     if plan:
         prepared = prepare_model(adapter, taken, extraction)
         where = None if out is None else Path(out)

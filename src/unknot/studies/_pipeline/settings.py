@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._io.text import did_you_mean
-from ..._validation.numbers import check_integer, check_number
+from ..._validation.numbers import check_integer, check_number, plain_values
 from ..._validation.preprocessing import Step, as_steps, described, identified, identity_of
 from .measuring import measures_of_previous
 
@@ -140,11 +140,11 @@ class StudySettings:
                 )
         return cls(
             chosen,
-            options={**DEFAULT_OPTIONS, **(options or {})},
+            options={**DEFAULT_OPTIONS, **plain_values(options or {})},
             preprocess=steps,
             own=own,
             identities=identities,
-            **numbers,
+            **plain_values(numbers),
         )
 
     def __post_init__(self) -> None:
