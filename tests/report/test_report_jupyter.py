@@ -1,14 +1,11 @@
 """The widget in JupyterLab: synchronization in both directions."""
 
 import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+from notebook_server import free_port, serving
 from report_browser import chromium
 
 CELLS = (
@@ -67,9 +64,7 @@ def notebook(tmp_path, request):
     kernel = {"name": "python3", "display_name": "Python 3", "language": "python"}
     written = nbformat.v4.new_notebook(cells=cells, metadata={"kernelspec": kernel})
     nbformat.write(written, root / "study.ipynb")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     environment = {
         **os.environ,
         **{
@@ -84,32 +79,9 @@ def notebook(tmp_path, request):
         "--IdentityProvider.token=", "--LabApp.check_for_updates_class="
         "jupyterlab.handlers.announcements.NeverCheckForUpdate", "--LabApp.news_url=",
     ]  # fmt: skip
-    log = (tmp_path / "log").open("w")
-    server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        address = f"http://127.0.0.1:{port}"
-        _wait_for(address + "/api", server, tmp_path / "log")
+    address = f"http://127.0.0.1:{port}"
+    with serving(command, environment, address + "/api", tmp_path / "log"):
         yield address + "/lab/tree/study.ipynb?reset"
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-        log.close()
-
-
-def _wait_for(address, server, log):
-    for _ in range(600):
-        if server.poll() is not None:
-            pytest.fail(f"JupyterLab ended: {log.read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"JupyterLab did not answer: {log.read_text()[-2000:]}")
 
 
 def run_cell(page, number):

@@ -1,14 +1,11 @@
 """The widget in marimo: each layer comes when it is asked for, and both sides are linked."""
 
 import os
-import socket
-import subprocess
 import sys
-import time
-import urllib.request
 from pathlib import Path
 
 import pytest
+from notebook_server import free_port, serving
 from report_browser import chromium
 
 NOTEBOOK = """
@@ -59,39 +56,15 @@ def address(tmp_path):
     pytest.importorskip("marimo", reason="marimo is not installed")
     notebook = tmp_path / "study.py"
     notebook.write_text(NOTEBOOK.format(tests=str(Path(__file__).parent)), encoding="utf-8")
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     command = [
         sys.executable, "-m", "marimo", "run", str(notebook), "--headless", "--no-token",
         "--host", "127.0.0.1", "--port", str(port), "--session-ttl", "5",
     ]  # fmt: skip
     environment = {**os.environ, "HOME": str(tmp_path), "MARIMO_SKIP_UPDATE_CHECK": "1"}
-    with (tmp_path / "log").open("w") as log:
-        server = subprocess.Popen(command, env=environment, stdout=log, stderr=subprocess.STDOUT)
-    try:
-        found = f"http://127.0.0.1:{port}"
-        _wait_for(found, server, tmp_path / "log")
+    found = f"http://127.0.0.1:{port}"
+    with serving(command, environment, found, tmp_path / "log"):
         yield found
-    finally:
-        server.terminate()
-        try:
-            server.wait(20)
-        except subprocess.TimeoutExpired:
-            server.kill()
-            server.wait()
-
-
-def _wait_for(address, server, log):
-    for _ in range(600):
-        if server.poll() is not None:
-            pytest.fail(f"marimo ended: {log.read_text()[-2000:]}")
-        try:
-            with urllib.request.urlopen(address, timeout=5):
-                return
-        except OSError:
-            time.sleep(0.1)
-    pytest.fail(f"marimo did not answer: {log.read_text()[-2000:]}")
 
 
 @pytest.mark.browser
