@@ -127,14 +127,18 @@ class _Chain:
     weights: Float64[Array, "links samples"]
 
     def couple(
-        self, positions: dict[int, Array], radius: dict[int, float], strength: float
+        self,
+        positions: dict[int, Array],
+        radius: dict[int, float],
+        strength: float,
+        moving: Collection[int],
     ) -> None:
-        """Move the positions of the chain's cells, by their identity, and their radii, in place."""
+        """Move the positions of some cells, by their identity, and their radii, in place."""
+        fixed = [id(cell) not in moving for cell in self.cells]
         factors = [min(first.factor, second.factor) for first, second in pairwise(self.cells)]
-        if not any(factors):
+        if all(fixed) or not any(factors):
             return
         weights = self.weights * (strength * np.array(factors))[:, None]
-        fixed = [cell.fixed for cell in self.cells]
         moved = proximal_step(
             np.stack([positions[id(cell)] for cell in self.cells]), weights, fixed
         )
@@ -225,7 +229,7 @@ class CoupledMaps:
 
     def run(self, accept: Accept | None) -> dict[Key, RefinedMap]:
         """Refine all maps, weaken the coupling of those that pay for it, and align them."""
-        for cell, (_, kl) in zip(self._own, self._measure(), strict=True):
+        for cell, (_, kl) in self._measure(self._own).items():
             cell.kl_before = kl
             cell.restart()
         free = [cell for cell in self._own if not cell.fixed]
@@ -236,30 +240,36 @@ class CoupledMaps:
         with progress_bar(bool(self._tsne.progress)) as bar:
             task = None if bar is None else bar.add_task("coherence", total=n_turns, kl="")
             for phase in PHASES:
-                self._advance(phase, bar, task)
-            for attempt in range(ATTEMPTS + 1):
-                measured = self._measure()
-                refused = self._refused(measured, accept)
+                self._advance(phase, free, bar, task)
+            measured = self._measure(self._own)
+            refused = self._refused(measured, accept)
+            for _ in range(ATTEMPTS):
                 if not refused:
                     break
-                is_last = attempt == ATTEMPTS
-                for cell, why in refused:
-                    cell.why = why
-                    cell.factor = 0.0 if is_last else cell.factor * WEAKER
-                    if not is_last:
-                        cell.restart()
-                if is_last:
-                    break
+                # The other maps stay as they are, and the refused ones come to them, less near.
+                for cell in refused:
+                    cell.factor *= WEAKER
+                    cell.restart()
                 for phase in PHASES:
-                    self._advance(phase, bar, task)
+                    self._advance(phase, refused, bar, task)
+                again = self._measure(refused)
+                measured |= again
+                refused = self._refused(again, accept)
+            for cell in refused:
+                cell.factor = 0.0
         return self._aligned(measured)
 
-    def _advance(self, phase: tuple[int, float, float, bool, float], bar: Any, task: Any) -> None:
+    def _advance(
+        self,
+        phase: tuple[int, float, float, bool, float],
+        cells: Sequence[_Cell],
+        bar: Any,
+        task: Any,
+    ) -> None:
+        """Refine some maps; the others stay."""
         n_steps, momentum, coarsening, is_thin, factor = phase
         # So many steps move a map as far as steps of the momentum that the coupling is given for.
         strength = self._coherence * factor * (1 - MOMENTUM) / (1 - momentum)
-
-        cells = [cell for cell in self._own if not cell.fixed]
 
         def advance(number: int) -> None:
             cell = cells[number]
@@ -270,11 +280,12 @@ class CoupledMaps:
 
         for _ in range(n_steps // EVERY):
             self._outer.run(advance, len(cells))
-            self._couple(strength)
+            self._couple(strength, cells)
             if bar is not None:
                 bar.update(task, advance=1)
 
-    def _couple(self, strength: float) -> None:
+    def _couple(self, strength: float, cells: Sequence[_Cell]) -> None:
+        moving = {id(cell) for cell in cells}
         radius: dict[int, float] = {}
         positions: dict[int, Array] = {}
         for cell in self._own:
@@ -282,13 +293,12 @@ class CoupledMaps:
             map_ -= map_.mean(axis=0)
             radius[id(cell)] = size = radius_of(map_)
             map_ /= size if size > 0 else 1.0
-            onto = [] if cell.fixed else [positions[id(each)] for each in self._before[id(cell)]]
-            positions[id(cell)] = turned(map_, onto) if onto else map_
+            onto = self._before[id(cell)] if id(cell) in moving else ()
+            before = [positions[id(each)] for each in onto]
+            positions[id(cell)] = turned(map_, before) if before else map_
         for chains in self._directions:
             for chain in chains:
-                chain.couple(positions, radius, strength)
-
-        cells = [cell for cell in self._own if not cell.fixed]
+                chain.couple(positions, radius, strength, moving)
 
         def put(number: int) -> None:
             cell = cells[number]
@@ -299,32 +309,36 @@ class CoupledMaps:
 
         self._outer.run(put, len(cells))
 
-    def _measure(self) -> list[tuple[Map, float]]:
-        measured: list[Any] = [None] * len(self._own)
+    def _measure(self, cells: Sequence[_Cell]) -> dict[_Cell, tuple[Map, float]]:
+        measured: list[Any] = [None] * len(cells)
 
         def measure(number: int) -> None:
-            cell = self._own[number]
-            measured[number] = cell.measure(self._rate(cell))
+            measured[number] = cells[number].measure(self._rate(cells[number]))
 
-        self._outer.run(measure, len(self._own))
-        return measured
+        self._outer.run(measure, len(cells))
+        return dict(zip(cells, measured, strict=True))
 
     def _refused(
-        self, measured: Sequence[tuple[Map, float]], accept: Accept | None
-    ) -> list[tuple[_Cell, str]]:
+        self, measured: Mapping[_Cell, tuple[Map, float]], accept: Accept | None
+    ) -> list[_Cell]:
+        """Return the maps that pay for their coupling, each of which knows why."""
         refused = []
-        for cell, (map_, kl) in zip(self._own, measured, strict=True):
+        for cell, (map_, kl) in measured.items():
+            why = None
             if cell.fixed:
                 continue
             if not kl <= cell.kl_before * (1 + WORSE):
-                refused.append((cell, f"the KL divergence grows by more than {100 * WORSE:g} %"))
-            elif accept is not None and (why := accept(cell.key, cell.before, map_)):
-                refused.append((cell, why))
+                why = f"the KL divergence grows by more than {100 * WORSE:g} %"
+            elif accept is not None:
+                why = accept(cell.key, cell.before, map_)
+            if why:
+                cell.why = why
+                refused.append(cell)
         return refused
 
-    def _aligned(self, measured: Sequence[tuple[Map, float]]) -> dict[Key, RefinedMap]:
+    def _aligned(self, measured: Mapping[_Cell, tuple[Map, float]]) -> dict[Key, RefinedMap]:
         found: dict[int, RefinedMap] = {}
-        for cell, (map_, kl) in zip(self._own, measured, strict=True):
+        for cell, (map_, kl) in measured.items():
             if cell.fixed:
                 found[id(cell)] = RefinedMap(cell.before, cell.kl_before, 0.0)
                 continue
