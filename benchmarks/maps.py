@@ -203,10 +203,10 @@ def dynamic(graphs: Any, points: Any) -> dict[str, Any]:
             for _ in range(n_steps // EVERY):
                 for engine in engines:
                     engine.advance(Phase(1, exaggeration, momentum, rate), EVERY)
-                positions = np.stack([engine.map_() for engine in engines]).astype(np.float64)
+                positions = np.stack([engine.map_().T for engine in engines]).astype(np.float64)
                 moved = proximal_step(positions, weights)
                 for engine, map_ in zip(engines, moved, strict=True):
-                    engine.set_embedding(map_.astype(np.float32))
+                    engine.set_embedding(map_.T.astype(np.float32))
         return {name: engine.map_() for name, engine in zip(graphs, engines, strict=True)}
 
 

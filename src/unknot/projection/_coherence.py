@@ -78,10 +78,10 @@ def weights_of(kept: Float64[Array, " samples"], unrelated: float) -> Float64[Ar
 
 
 def proximal_step(
-    positions: Float64[Array, "maps samples components"],
+    positions: Float64[Array, "maps components samples"],
     weights: Float64[Array, "links samples"],
     fixed: Sequence[bool] = (),
-) -> Float64[Array, "maps samples components"]:
+) -> Float64[Array, "maps components samples"]:
     r"""Return where positions on a chain of maps go if they attract each other.
 
     .. math:: \operatorname*{argmin}_z \sum_t |z_t - u_t|^2 + \sum_t w_t |z_t - z_{t+1}|^2
@@ -92,16 +92,16 @@ def proximal_step(
 
     Parameters
     ----------
-    positions : array of float64 (n_maps, n_samples, n_components)
+    positions : array of float64 (n_maps, n_components, n_samples)
     weights : array of float64 (n_maps - 1, n_samples)
         Of the links between maps that follow one another, 0 or more.
     fixed : sequence of bool, optional
         Which maps stay where they are.
     """
-    n_maps = len(positions)
+    n_maps, _, n_samples = positions.shape
     found = positions.copy()
     is_fixed = tuple(fixed) or (False,) * n_maps
-    diagonal = np.ones(positions.shape[:2])
+    diagonal = np.ones((n_maps, n_samples))
     diagonal[:-1] += weights
     diagonal[1:] += weights
     # A fixed map attracts those beside it; it ends one system and begins another.
@@ -111,40 +111,33 @@ def proximal_step(
             links[t] = 0.0
             for one, other in ((t, t + 1), (t + 1, t)):
                 if is_fixed[other] and not is_fixed[one]:
-                    found[one] += weights[t][:, None] * positions[other]
+                    found[one] += weights[t] * positions[other]
     for t in range(1, n_maps):
         if not is_fixed[t]:
             factor = links[t - 1] / diagonal[t - 1]
             diagonal[t] -= factor * links[t - 1]
-            found[t] += factor[:, None] * found[t - 1]
+            found[t] += factor * found[t - 1]
     for t in range(n_maps - 1, -1, -1):
         if is_fixed[t]:
             continue
         if t + 1 < n_maps:
-            found[t] += links[t][:, None] * found[t + 1]
-        found[t] /= diagonal[t][:, None]
+            found[t] += links[t] * found[t + 1]
+        found[t] /= diagonal[t]
     return found
 
 
 def turned(
-    map_: Float64[Array, "samples components"],
-    references: Sequence[Float64[Array, "samples components"]],
-) -> Float64[Array, "samples components"]:
+    map_: Float64[Array, "components samples"],
+    references: Sequence[Float64[Array, "components samples"]],
+) -> Float64[Array, "components samples"]:
     """Rotate or reflect a centered map onto the sum of others.
 
     The sums do not depend on the number of threads, as those of a matrix product may.
     """
-    n_components = map_.shape[1]
-    products = np.zeros((n_components, n_components))
+    products = np.zeros((len(map_), len(map_)))
     for reference in references:
-        for i in range(n_components):
-            for j in range(n_components):
-                products[i, j] += (map_[:, i] * reference[:, j]).sum()
+        products += np.einsum("in,jn->ij", map_, reference)
     if not np.any(products):
         return map_
     u, _, vt = np.linalg.svd(products)
-    rotation = u @ vt
-    result = np.zeros_like(map_)
-    for i in range(n_components):
-        result += map_[:, i : i + 1] * rotation[i]
-    return result
+    return np.asarray(np.einsum("ij,in->jn", u @ vt, map_))

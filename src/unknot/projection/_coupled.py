@@ -18,12 +18,13 @@ from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float64, Map
 from .._validation.points import check_points
 from ..neighbors import NeighborGraph
-from ._affinities import Affinities, joint, thin_joint
-from ._alignment import align_map, radius_of
+from ._affinities import Affinities
+from ._alignment import align_map
 from ._coherence import NearGraph, by_chance, kept_share, proximal_step, turned, weights_of
 from ._copies import Representatives
-from ._descent import Engine, ExactEngine, MeshEngine, Phase, Report
+from ._descent import Engine, Phase, Report
 from ._parameters import check_parameters
+from ._problem import Problem
 from ._progress import progress_bar
 from ._start import curve_order
 from ._tsne import TSNE
@@ -33,11 +34,13 @@ from ._tsne import TSNE
 EVERY = 5
 # Iterations; momentum; coarsening of the mesh and thin attraction; and the coupling. It is stronger
 # at first, when the maps find places that suit all, and weaker at last, when details settle: with
-# the same one throughout, the divergence is .5 % higher for the same movement.
+# the same one throughout, the divergence is .5 % higher for the same movement. Steps with all
+# affinities cost half as much on the coarse mesh, and a few at last on the fine one suffice.
 PHASES: Final = (
-    (100, 0.9, 2.0, True, 2.0),
-    (60, 0.9, 2.0, True, 0.6),
-    (40, 0.8, 1.0, False, 0.25),
+    (90, 0.9, 2.0, True, 2.8),
+    (30, 0.9, 2.0, True, 0.8),
+    (60, 0.9, 2.0, False, 0.4),
+    (10, 0.8, 1.0, False, 0.25),
 )
 ITERATIONS: Final = sum(phase[0] for phase in PHASES)
 # The momentum whose steps the coupling is given for.
@@ -45,8 +48,8 @@ MOMENTUM = 0.8
 # A map whose divergence grows by more than this is coupled more weakly.
 WORSE = 0.01
 # Each time by this factor, and after so many times not at all.
-WEAKER = 0.4
-ATTEMPTS = 4
+WEAKER = 0.6
+ATTEMPTS = 5
 
 Key = tuple[int, str]
 """The number of a chain, such as an epoch, and the name of a layer."""
@@ -81,32 +84,42 @@ class RefinedMap:
     note: str = ""
 
 
+@dataclass(frozen=True, eq=False)
+class Computed:
+    """What is known of a map from its own descent.
+
+    Attributes
+    ----------
+    kl_divergence : float
+    problem : Problem or None
+        None where it was not kept, and is computed anew.
+    """
+
+    kl_divergence: float
+    problem: Problem | None = None
+
+
 @dataclass(eq=False)
 class _Cell:
     """A map that is refined, its engine, and how strongly it may be coupled."""
 
     key: Key
     before: Map
-    # Of samples with many copies, which are embedded, and whose place each sample has.
-    kept: Array
-    place: Array
-    order: Array
+    problem: Problem
     engine: Engine
     fixed: bool
-    factor: float = 1.0
     kl_before: float = math.nan
+    factor: float = 1.0
     why: str = ""
 
-    def set_map(self, map_: Array) -> None:
-        kept = map_[self.kept]
-        self.engine.set_embedding(kept[self.order].astype(np.float32))
+    def positions(self) -> Float64[Array, "components samples"]:
+        """Return the centered positions of all samples."""
+        positions = np.array(self.engine.map_()[self.problem.row].T, np.float64, order="C")
+        positions -= positions.mean(axis=1, keepdims=True)
+        return positions
 
-    def map_(self, of_engine: Array | None = None) -> Map:
-        rows = self.engine.map_() if of_engine is None else of_engine
-        kept = np.empty_like(rows)
-        kept[self.order] = rows
-        result: Map = kept[self.place]
-        return result
+    def set_map(self, map_: Array) -> None:
+        self.engine.set_embedding(map_[self.problem.source].astype(np.float32))
 
     def restart(self) -> None:
         self.set_map(self.before)
@@ -116,7 +129,7 @@ class _Cell:
         """Return the map and its divergence; takes a step."""
         kl, norm = self.engine.step_and_measure(Phase(1, 1.0, MOMENTUM, learning_rate))
         report = Report(0, kl, norm, self.engine.map_(before=True))
-        return self.map_(report.map_), self.engine.kl_of(report)
+        return self.problem.map_of(report.map_), self.engine.kl_of(report)
 
 
 @dataclass(frozen=True, eq=False)
@@ -177,8 +190,10 @@ class CoupledMaps:
         graphs: Sequence[Mapping[str, Any]],
         maps: Sequence[Mapping[str, Any]],
         fixed: Collection[str] = (),
+        computed: Mapping[Key, Computed] | None = None,
     ) -> None:
         """Take graphs, each of which is read once, and maps, of which those of some names stay."""
+        computed = computed or {}
         keys = [
             (number, name)
             for number, chain in enumerate(graphs)
@@ -202,8 +217,13 @@ class CoupledMaps:
                 self._cells[key] = shared[same][1]
                 continue
             map_ = _check_map(name, given, graph, self._own[0].before if self._own else None)
-            cell = _new_cell(self._tsne, key, graph, map_, inner, self._shelf)
-            cell.fixed = name in fixed
+            known = computed.get(key, Computed(math.nan))
+            problem = known.problem
+            if problem is None:
+                problem = self._shelf.put(_problem_of(self._tsne, graph, map_, inner))
+            start = map_[problem.source]
+            engine = problem.engine(start, float(self._tsne.mesh_spacing), inner)
+            cell = _Cell(key, map_, problem, engine, name in fixed, known.kl_divergence)
             near[id(cell)] = NearGraph.of(graph)
             self._cells[key] = cell
             if given_maps[id(given)] > 1:
@@ -229,8 +249,10 @@ class CoupledMaps:
 
     def run(self, accept: Accept | None) -> dict[Key, RefinedMap]:
         """Refine all maps, weaken the coupling of those that pay for it, and align them."""
-        for cell, (_, kl) in self._measure(self._own).items():
+        unknown = [cell for cell in self._own if math.isnan(cell.kl_before)]
+        for cell, (_, kl) in self._measure(unknown).items():
             cell.kl_before = kl
+        for cell in self._own:
             cell.restart()
         free = [cell for cell in self._own if not cell.fixed]
         if self._coherence == 0.0 or not free or len(self._own) < 2:
@@ -288,14 +310,18 @@ class CoupledMaps:
         moving = {id(cell) for cell in cells}
         radius: dict[int, float] = {}
         positions: dict[int, Array] = {}
-        for cell in self._own:
-            map_ = cell.map_().astype(np.float64)
-            map_ -= map_.mean(axis=0)
-            radius[id(cell)] = size = radius_of(map_)
+
+        def read(number: int) -> None:
+            cell = self._own[number]
+            map_ = cell.positions()
+            radius[id(cell)] = size = _radius(map_)
             map_ /= size if size > 0 else 1.0
-            onto = self._before[id(cell)] if id(cell) in moving else ()
-            before = [positions[id(each)] for each in onto]
-            positions[id(cell)] = turned(map_, before) if before else map_
+            positions[id(cell)] = map_
+
+        self._outer.run(read, len(self._own))
+        for cell in cells:
+            before = [positions[id(each)] for each in self._before[id(cell)]]
+            positions[id(cell)] = turned(positions[id(cell)], before)
         for chains in self._directions:
             for chain in chains:
                 chain.couple(positions, radius, strength, moving)
@@ -304,8 +330,8 @@ class CoupledMaps:
             cell = cells[number]
             # Maps that disagree shrink on the way to each other, which is not meant.
             map_ = positions[id(cell)]
-            size = radius_of(map_)
-            cell.set_map(map_ * (radius[id(cell)] / size if size > 0 else 1.0))
+            size = _radius(map_)
+            cell.set_map((map_ * (radius[id(cell)] / size if size > 0 else 1.0)).T)
 
         self._outer.run(put, len(cells))
 
@@ -357,7 +383,7 @@ class CoupledMaps:
         return {key: found[id(cell)] for key, cell in self._cells.items()}
 
     def _rate(self, cell: _Cell) -> float:
-        n = len(cell.kept)
+        n = len(cell.problem.kept)
         if self._tsne.learning_rate == "auto":
             return max(float(n), 50.0)
         return float(self._tsne.learning_rate)
@@ -372,7 +398,15 @@ class Shelf:
         self._folder: Path | None = None
         self._n_files = 0
 
-    def put(self, affinities: Affinities) -> Affinities:
+    def put(self, problem: Problem) -> Problem:
+        thin = problem.thin
+        return replace(
+            problem,
+            affinities=self._put(problem.affinities),
+            thin=None if thin is None else self._put(thin),
+        )
+
+    def _put(self, affinities: Affinities) -> Affinities:
         self._left -= affinities.index.nbytes + affinities.weight.nbytes
         if self._left >= 0:
             return affinities
@@ -410,25 +444,16 @@ def _check_map(name: str, given: Any, graph: Any, other: Map | None) -> Map:
     return map_
 
 
-def _new_cell(
-    tsne: TSNE, key: Key, graph: NeighborGraph, map_: Map, team: ThreadTeam, shelf: Shelf
-) -> _Cell:
+def _problem_of(tsne: TSNE, graph: NeighborGraph, map_: Map, team: ThreadTeam) -> Problem:
     _, graph = tsne._neighbors(graph, None, team.n_threads)
     representatives = Representatives.of(graph)
     start = map_[representatives.kept]
     # Near points are near in memory, and need no new order.
     order = curve_order(start)
-    affinities = shelf.put(joint(representatives.graph, tsne.perplexity_, order, team))
-    engine: Engine
-    if tsne._method(*start.shape) == "exact":
-        engine = ExactEngine(affinities, start[order], team)
-    else:
-        thin = thin_joint(representatives.graph, tsne.perplexity_, order, team)
-        engine = MeshEngine(
-            affinities,
-            start[order],
-            float(tsne.mesh_spacing),
-            team,
-            None if thin is None else shelf.put(thin),
-        )
-    return _Cell(key, map_, representatives.kept, representatives.place, order, engine, fixed=False)
+    is_exact = tsne._method(*start.shape) == "exact"
+    return Problem.of(representatives, tsne.perplexity_, order, team, is_exact=is_exact)
+
+
+def _radius(positions: Float64[Array, "components samples"]) -> float:
+    """Return the root mean square distance of centered positions from their center."""
+    return math.sqrt(float(np.einsum("cn,cn->", positions, positions)) / positions.shape[1])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -17,9 +18,10 @@ from .._validation.arrays import as_numbers
 from .._validation.points import scale_free
 from ..neighbors import METRICS, NeighborGraph, SearchSpace
 from ._alignment import align_map, displacement, radius_of
-from ._coupled import ITERATIONS, Accept
+from ._coupled import ITERATIONS, Accept, Computed, Key
 from ._estimators import random_of
-from ._refinement import COHERENCE, check_coherence, refine_maps
+from ._problem import Problem
+from ._refinement import COHERENCE, check_coherence, couple, shelf_of
 from ._start import SPREAD, starting_map
 from ._tsne import TSNE
 
@@ -136,58 +138,7 @@ def map_after(
     >>> first.start, second.start, second.displacement < 0.3
     ('points', 'previous', True)
     """
-    if "init" in settings:
-        raise TypeError(
-            f"map_after does not accept init, which it sets itself; got init={settings['init']!r}"
-        )
-    _check_metric(metric, graph)
-    tsne = TSNE(metric="precomputed", **settings)
-    before = _check_previous(previous, graph, int(tsne.n_components))
-    if before is None:
-        if points is None:
-            return _independent(tsne.set_params(init="random"), graph, "random")
-        points = opened(points)
-        if not isinstance(points, StoredPoints):
-            numbers = as_numbers(points, "points")
-            points = numbers.reshape(len(numbers), -1) if numbers.ndim else numbers
-            if graph.metric == "cosine":
-                points = SearchSpace.of(points, "cosine").points
-            else:
-                points = scale_free(points)
-        elif graph.metric == "cosine":
-            points = unit_stored(points)[0]
-        if len(points) != graph.n_samples:
-            raise ValueError(
-                f"points must be the {graph.n_samples} samples of graph; got {len(points)}"
-            )
-        random = random_of(tsne.random_state)
-        start = starting_map(
-            "pca",
-            points,
-            graph.n_samples,
-            int(tsne.n_components),
-            random,
-            resolve_n_jobs(tsne.n_jobs),
-        )
-        return _independent(tsne.set_params(init=start), graph, "points")
-    fits = _far_share(before, graph) <= _FAR_SHARE
-    spread = _START_SPREAD if fits else SPREAD
-    noise = random_of(tsne.random_state).standard_normal(before.shape)
-    # Without a little noise, a map on a line would stay there, and equal points would not separate.
-    start = spread * (before + 0.01 * noise)
-    tsne.set_params(init=start.astype(np.float32))
-    if fits:
-        tsne.set_params(early_exaggeration_iter=0)
-    tsne._fit(graph)
-    map_ = align_map(tsne.embedding_, previous)  # type: ignore[arg-type]
-    return LayerMap(
-        map_,
-        tsne.kl_divergence_,
-        tsne.n_iter_,
-        "previous" if fits else "previous, exaggerated",
-        displacement(map_, previous),  # type: ignore[arg-type]
-        tsne.n_copies_left_out_,
-    )
+    return _map_after(graph, previous, points, metric, settings)[0]
 
 
 def map_layers(
@@ -245,19 +196,29 @@ def map_layers(
     ('points', None, 'previous')
     """
     check_coherence(coherence)
-    found = _one_after_another(graphs, points or {}, metric, settings)
     if coherence == 0.0:
-        yield from found
+        for name, layer, _ in _one_after_another(graphs, points or {}, metric, settings):
+            yield name, layer
         return
-    layers = dict(found)
-    maps = {name: None if layer is None else layer.map_ for name, layer in layers.items()}
-    refined = refine_maps(graphs, maps, coherence=coherence, accept=accept, **settings)
+    layers: dict[str, LayerMap | None] = {}
+    computed: dict[Key, Computed] = {}
+    with ExitStack() as stack:
+        shelf = shelf_of(None, stack)
+        for name, layer, problem in _one_after_another(graphs, points or {}, metric, settings):
+            layers[name] = layer
+            if layer is not None and problem is not None:
+                computed[0, name] = Computed(layer.kl_divergence, shelf.put(problem))
+        maps = {name: None if layer is None else layer.map_ for name, layer in layers.items()}
+        refined = couple([graphs], [maps], coherence, (), accept, computed, shelf, stack, settings)[
+            0
+        ]
     previous: Map | None = None
     for name, layer in layers.items():
         if layer is None:
             yield name, None
             continue
         new = refined[name]
+        assert new is not None
         yield (
             name,
             replace(
@@ -273,20 +234,83 @@ def map_layers(
         previous = new.map_
 
 
+def _map_after(
+    graph: NeighborGraph,
+    previous: ArrayLike | None,
+    points: Any,
+    metric: str | None,
+    settings: Mapping[str, Any],
+) -> tuple[LayerMap, Problem]:
+    """Return the map, and what its descent started from."""
+    if "init" in settings:
+        raise TypeError(
+            f"map_after does not accept init, which it sets itself; got init={settings['init']!r}"
+        )
+    _check_metric(metric, graph)
+    tsne = TSNE(metric="precomputed", **settings)
+    before = _check_previous(previous, graph, int(tsne.n_components))
+    if before is None:
+        if points is None:
+            return _independent(tsne.set_params(init="random"), graph, "random")
+        points = opened(points)
+        if not isinstance(points, StoredPoints):
+            numbers = as_numbers(points, "points")
+            points = numbers.reshape(len(numbers), -1) if numbers.ndim else numbers
+            if graph.metric == "cosine":
+                points = SearchSpace.of(points, "cosine").points
+            else:
+                points = scale_free(points)
+        elif graph.metric == "cosine":
+            points = unit_stored(points)[0]
+        if len(points) != graph.n_samples:
+            raise ValueError(
+                f"points must be the {graph.n_samples} samples of graph; got {len(points)}"
+            )
+        random = random_of(tsne.random_state)
+        start = starting_map(
+            "pca",
+            points,
+            graph.n_samples,
+            int(tsne.n_components),
+            random,
+            resolve_n_jobs(tsne.n_jobs),
+        )
+        return _independent(tsne.set_params(init=start), graph, "points")
+    fits = _far_share(before, graph) <= _FAR_SHARE
+    spread = _START_SPREAD if fits else SPREAD
+    noise = random_of(tsne.random_state).standard_normal(before.shape)
+    # Without a little noise, a map on a line would stay there, and equal points would not separate.
+    start = spread * (before + 0.01 * noise)
+    tsne.set_params(init=start.astype(np.float32))
+    if fits:
+        tsne.set_params(early_exaggeration_iter=0)
+    problem = tsne._fit(graph)
+    map_ = align_map(tsne.embedding_, previous)  # type: ignore[arg-type]
+    layer = LayerMap(
+        map_,
+        tsne.kl_divergence_,
+        tsne.n_iter_,
+        "previous" if fits else "previous, exaggerated",
+        displacement(map_, previous),  # type: ignore[arg-type]
+        tsne.n_copies_left_out_,
+    )
+    return layer, problem
+
+
 def _one_after_another(
     graphs: Mapping[str, NeighborGraph | None],
     points: Mapping[str, Any],
     metric: str | None,
     settings: Mapping[str, Any],
-) -> Iterator[tuple[str, LayerMap | None]]:
+) -> Iterator[tuple[str, LayerMap | None, Problem | None]]:
     previous: Map | None = None
     for name, graph in graphs.items():
         if graph is None:
-            yield name, None
+            yield name, None, None
             continue
-        layer_map = map_after(graph, previous, points=points.get(name), metric=metric, **settings)
+        layer_map, problem = _map_after(graph, previous, points.get(name), metric, settings)
         previous = layer_map.map_
-        yield name, layer_map
+        yield name, layer_map, problem
 
 
 def _check_metric(metric: str | None, graph: NeighborGraph) -> None:
@@ -301,9 +325,9 @@ def _check_metric(metric: str | None, graph: NeighborGraph) -> None:
         )
 
 
-def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:
-    tsne._fit(graph)
-    return LayerMap(
+def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> tuple[LayerMap, Problem]:
+    problem = tsne._fit(graph)
+    layer = LayerMap(
         tsne.embedding_,
         tsne.kl_divergence_,
         tsne.n_iter_,
@@ -311,6 +335,7 @@ def _independent(tsne: TSNE, graph: NeighborGraph, start: str) -> LayerMap:
         None,
         tsne.n_copies_left_out_,
     )
+    return layer, problem
 
 
 def _check_previous(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .._parallel.n_jobs import resolve_n_jobs
 from .._validation.numbers import check_number, memory_budget
-from ._coupled import Accept, CoupledMaps, Shelf
+from ._coupled import Accept, Computed, CoupledMaps, Key, RefinedMap, Shelf
 
 COHERENCE: Final = 0.1
 """The coupling of a study's maps; measured in docs/coherence.md."""
@@ -24,12 +24,13 @@ def refine_maps(
     coherence: float = COHERENCE,
     fixed: Collection[str] = (),
     accept: Accept | None = None,
+    kl_divergences: Any = None,
     max_memory: int | str | None = None,
     **settings: Any,
 ) -> Any:
     r"""Refine maps of the same samples together, so that only what changed moves between them.
 
-    Two hundred more iterations of all maps in turns. After every five, each sample's positions on
+    About 200 more iterations of all maps in turns. After every five, each sample's positions on
     maps that follow one another attract each other, the more, the more of its neighbors it kept:
     maps minimize
 
@@ -62,6 +63,8 @@ def refine_maps(
         Called with (number of the mapping, name), the map before and the map after; returns why the
         new map must not be, such as that it shows the classes better than the layer has them, or
         None.
+    kl_divergences : mapping of str to float, or sequence of these, optional
+        The divergences of the maps if they are known, as ``maps``; others are computed.
     max_memory : int, str or None, default=None
         Affinities of all maps that need more than this are kept in temporary files. None is 1 GB.
     **settings
@@ -107,20 +110,40 @@ def refine_maps(
     grid_graphs = list(graphs) if is_grid else [graphs]
     grid_maps = [maps] if isinstance(maps, Mapping) or not is_grid else list(maps)
     _check_maps(grid_graphs, grid_maps, fixed)
-    n_threads = resolve_n_jobs(settings.get("n_jobs"))
-    budget = MOST_BYTES if max_memory is None else memory_budget(max_memory)
-    settings = {name: value for name, value in settings.items() if name != "init"}
+    computed = _known(kl_divergences, len(grid_graphs))
     with ExitStack() as stack:
-        shelf = Shelf(budget, stack)
-        together = CoupledMaps(coherence, settings, n_threads, shelf, stack)
-        together.add(grid_graphs, grid_maps, fixed)
-        found = together.run(accept)
-        del together
-    result = [
-        {name: found.get((number, name)) for name in chain}
-        for number, chain in enumerate(grid_graphs)
+        shelf = shelf_of(max_memory, stack)
+        found = couple(
+            grid_graphs, grid_maps, coherence, fixed, accept, computed, shelf, stack, settings
+        )
+    return found if is_grid else found[0]
+
+
+def shelf_of(max_memory: int | str | None, stack: ExitStack) -> Shelf:
+    """Return a place for affinities, which lasts as long as the stack."""
+    return Shelf(MOST_BYTES if max_memory is None else memory_budget(max_memory), stack)
+
+
+def couple(
+    graphs: Sequence[Mapping[str, Any]],
+    maps: Sequence[Mapping[str, Any]],
+    coherence: float,
+    fixed: Collection[str],
+    accept: Accept | None,
+    computed: Mapping[Key, Computed],
+    shelf: Shelf,
+    stack: ExitStack,
+    settings: Mapping[str, Any],
+) -> list[dict[str, RefinedMap | None]]:
+    """Refine checked maps of epochs, of which something may be known from their own descents."""
+    n_threads = resolve_n_jobs(settings.get("n_jobs"))
+    settings = {name: value for name, value in settings.items() if name != "init"}
+    together = CoupledMaps(coherence, settings, n_threads, shelf, stack)
+    together.add(graphs, maps, fixed, computed)
+    found = together.run(accept)
+    return [
+        {name: found.get((number, name)) for name in chain} for number, chain in enumerate(graphs)
     ]
-    return result if is_grid else result[0]
 
 
 def check_coherence(coherence: Any) -> float:
@@ -140,6 +163,26 @@ def check_coherence(coherence: Any) -> float:
             bounds=f"from 0, for maps that are not coupled, to {MOST:g}; by default {COHERENCE:g}",
         )
     )
+
+
+def _known(kl_divergences: Any, n_chains: int) -> dict[Key, Computed]:
+    """Return what is known of each map."""
+    if kl_divergences is None:
+        return {}
+    chains = [kl_divergences] if isinstance(kl_divergences, Mapping) else list(kl_divergences)
+    if len(chains) != n_chains or not all(isinstance(chain, Mapping) for chain in chains):
+        raise TypeError(
+            "kl_divergences must be as maps: a dict by layer, or a list of these, one for each "
+            f"epoch; got {kl_divergences!r}"
+        )
+    return {
+        (number, name): Computed(
+            check_number(value, f"kl_divergences: that of {name!r}", 0.0, bounds="of 0 or more")
+        )
+        for number, chain in enumerate(chains)
+        for name, value in chain.items()
+        if value is not None
+    }
 
 
 def _check_maps(graphs: Sequence[Any], maps: Sequence[Any], fixed: Collection[str]) -> None:

@@ -18,9 +18,9 @@ from .._parallel.thread_team import ThreadTeam
 from .._typing import Array
 from .._validation.arrays import as_numbers, for_estimator, is_scipy_sparse
 from ..neighbors import NeighborGraph, SearchSpace, graph_of_points, neighbors_among
-from ._affinities import Affinities, attainable_perplexity, joint, neighbors_for, thin_joint
+from ._affinities import attainable_perplexity, neighbors_for
 from ._copies import Representatives
-from ._descent import Engine, ExactEngine, MeshEngine, Report, descend
+from ._descent import Report, descend
 from ._estimators import Transformer, checked_fitted, random_of, validated
 from ._parameters import (
     Flag,
@@ -33,6 +33,7 @@ from ._parameters import (
 )
 from ._placement import place_points
 from ._precomputed import as_graph, nearest_in_rows
+from ._problem import Problem
 from ._progress import Watcher, progress_bar, say
 from ._schedule import schedule
 from ._start import curve_order, starting_map
@@ -249,8 +250,8 @@ class TSNE(Transformer):
         self._warn_of_copies()
         return self
 
-    def _fit(self, X: Any, graph: NeighborGraph | None = None) -> None:
-        """Fit without the warning about copies."""
+    def _fit(self, X: Any, graph: NeighborGraph | None = None) -> Problem:
+        """Fit without the warning about copies; return what the descent started from."""
         check_parameters(self)
         n_threads = resolve_n_jobs(self.n_jobs)
         began = time.perf_counter()
@@ -272,25 +273,24 @@ class TSNE(Transformer):
         self.timings_["start"] = time.perf_counter() - began
         with ThreadTeam(n_threads) as team:
             began = time.perf_counter()
-            affinities = joint(representatives.graph, self.perplexity_, order, team)
             self.method_ = self._method(*start.shape)
-            thin = None
-            if self.method_ == "mesh":
-                thin = thin_joint(representatives.graph, self.perplexity_, order, team)
+            problem = Problem.of(
+                representatives, self.perplexity_, order, team, is_exact=self.method_ == "exact"
+            )
             self.timings_["affinities"] = time.perf_counter() - began
+            affinities = problem.affinities
             self._say(
                 f"{affinities.ptr[-1]} affinities of perplexity {self.perplexity_:g} in "
                 f"{self.timings_['affinities']:.3f} s, mean sigma {affinities.mean_sigma:.4g}"
             )
             began = time.perf_counter()
-            report = self._optimize(
-                affinities, thin, start[order], order, representatives.place, team
-            )
+            report = self._optimize(problem, start[order], team)
             self.timings_["optimization"] = time.perf_counter() - began
-        self.embedding_ = _in_order(report.map_, order)[representatives.place]
+        self.embedding_ = problem.map_of(report.map_)
         self.kl_divergence_ = report.kl_divergence
         self.n_iter_ = report.iteration
         self.graph_ = graph
+        return problem
 
     def fit_transform(  # type: ignore[override] # no further parameters are passed on
         self, X: Any, y: Any = None, *, graph: NeighborGraph | None = None
@@ -428,27 +428,15 @@ class TSNE(Transformer):
         exact = self.method == "exact" or n_components == 3 or n_samples <= exact_up_to
         return "exact" if exact else "mesh"
 
-    def _optimize(
-        self,
-        affinities: Affinities,
-        thin: Affinities | None,
-        start: Array,
-        order: Array,
-        place: Array,
-        team: ThreadTeam,
-    ) -> Report:
-        engine: Engine
-        if self.method_ == "exact":
-            engine = ExactEngine(affinities, start, team)
-        else:
-            engine = MeshEngine(affinities, start, float(self.mesh_spacing), team, thin)
+    def _optimize(self, problem: Problem, start: Array, team: ThreadTeam) -> Report:
+        engine = problem.engine(start, float(self.mesh_spacing), team)
         phases = schedule(self, len(start))
         self.learning_rate_ = phases[-1].learning_rate
         with progress_bar(self.progress) as bar:
             watcher = Watcher(
                 self.verbose,
                 self.callback,
-                lambda map_: _in_order(map_, order)[place],
+                problem.map_of,
                 bar,
                 phases[-1].end,
             )
@@ -477,10 +465,3 @@ class TSNE(Transformer):
         tags.input_tags.pairwise = self.metric == "precomputed"
         tags.transformer_tags.preserves_dtype = ["float32"]
         return tags
-
-
-def _in_order(map_: Array, order: Array) -> Array:
-    """Reorder a map whose row r is sample ``order[r]`` to the order of the samples."""
-    result = np.empty_like(map_)
-    result[order] = map_
-    return result

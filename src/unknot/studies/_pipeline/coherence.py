@@ -162,6 +162,9 @@ def _refine(
         [{layer.name: maps[layer.map.path] for layer in layers} for layers in epochs],
         coherence=settings.coherence,
         accept=guard,
+        kl_divergences=[
+            {layer.name: layer.map.result["kl_divergence"] for layer in layers} for layers in epochs
+        ],
         max_memory=context.whole_bytes // 2,
         perplexity=settings.perplexity,
         random_state=settings.random_state,

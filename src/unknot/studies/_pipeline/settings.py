@@ -55,7 +55,7 @@ COHERENCE: Final = 0.1
 # Counts changes of how scores are computed: those of an earlier version are computed again.
 SCORING: Final = 4
 # The same of maps.
-MAPPING: Final = 2
+MAPPING: Final = 3
 # Layers of the control with more features are projected to this many.
 CONTROL_FEATURES: Final = 512
 
