@@ -243,8 +243,9 @@ def capacity_from_points(
     n_jobs: int | None = None,
     n_subsets: int = N_SUBSETS,
     interval: bool = False,
+    means: Array | None = None,
 ) -> ManifoldCapacity:
-    """Compute the manifold capacity of checked points."""
+    """Compute the manifold capacity of checked points, of which the class means may be known."""
     require_classes(classes, 2, "manifold capacity")
     limit = max_samples_per_class
     if limit is not None:
@@ -259,12 +260,14 @@ def capacity_from_points(
 
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
 
-        def anchors_of(members: list[Array], rng: np.random.Generator) -> Anchors:
+        def anchors_of(
+            members: list[Array], rng: np.random.Generator, means: Array | None = None
+        ) -> Anchors:
             return find_anchors(
-                points, members, classes, drawn, kappa, n_draws, limit, n_subsets, rng, team
+                points, members, classes, drawn, kappa, n_draws, limit, n_subsets, rng, team, means
             )
 
-        anchors = anchors_of(members, rng)
+        anchors = anchors_of(members, rng, means)
         inverse, radius, dimension = anchors.means()
         totals = anchors.totals()
         value, error = float(totals[0]), np.zeros(3)

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from .._io.stored_points import Rows
+from .._io.stored_points import Rows, StoredPoints
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import AnyArray, Array, Float64, Int64
@@ -26,6 +26,10 @@ MANY_LEVEL = 0.05
 PAIR_ROWS = 512
 # Up to this many products of coordinates, they are in float64.
 DOUBLE_PRODUCTS = 2**33
+# Up to this many values, points in memory are centered once for all products, so many rows at a
+# time.
+MOST_CENTERED = 2**27
+CENTERED_ROWS = 64
 
 
 @dataclass(frozen=True, eq=False, kw_only=True, repr=False)
@@ -270,6 +274,21 @@ def _by_pairs(points: Rows, origin: Array, n_jobs: int | None) -> tuple[Array, A
     n_samples = len(points)
     dtype: Any = np.float64 if n_samples * points.size <= DOUBLE_PRODUCTS else np.float32
     blocks = [slice(i, min(i + PAIR_ROWS, n_samples)) for i in range(0, n_samples, PAIR_ROWS)]
+    whole = None
+    if not isinstance(points, StoredPoints) and points.size <= MOST_CENTERED:
+        whole = np.empty(points.shape, dtype)
+
+    def centered(rows: slice) -> Array:
+        if whole is not None:
+            return whole[rows]
+        return (points[rows] - origin).astype(dtype, copy=False)
+
+    def center(number: int) -> None:
+        assert whole is not None
+        for start in range(blocks[number].start, blocks[number].stop, CENTERED_ROWS):
+            rows = slice(start, min(start + CENTERED_ROWS, blocks[number].stop))
+            np.subtract(points[rows], origin, out=whole[rows], casting="same_kind")
+
     squares = np.empty(n_samples)
     # What each block of points adds to each point.
     parts = np.zeros((len(blocks), n_samples))
@@ -277,16 +296,17 @@ def _by_pairs(points: Rows, origin: Array, n_jobs: int | None) -> tuple[Array, A
     def multiply(number: int) -> None:
         # The largest tasks first: a block and all before it.
         number = len(blocks) - 1 - number
-        own = (points[blocks[number]] - origin).astype(dtype, copy=False)
+        own = centered(blocks[number])
         squares[blocks[number]] = np.einsum("ij,ij->i", own, own, dtype=np.float64)
         for other in range(number + 1):
-            before = (points[blocks[other]] - origin).astype(dtype, copy=False)
-            products = np.square(own @ before.T, dtype=np.float64)
+            products = np.square(own @ centered(blocks[other]).T, dtype=np.float64)
             parts[number, blocks[number]] += products.sum(axis=1)
             if other != number:
                 parts[number, blocks[other]] += products.sum(axis=0)
 
     with single_threaded_blas(), ThreadTeam(resolve_n_jobs(n_jobs)) as team:
+        if whole is not None:
+            team.run(center, len(blocks))
         team.run(multiply, len(blocks))
     return squares, parts.sum(axis=0) / n_samples
 

@@ -109,11 +109,13 @@ def find_anchors(
     n_subsets: int,
     rng: np.random.Generator,
     team: ThreadTeam,
+    means: Array | None = None,
 ) -> Anchors:
     """Find the anchor points of random draws for the drawn classes.
 
-    The centers whose shared directions are removed are those of all points of a class; the anchors
-    are those of subsets of ``limit`` points, among which the draws are divided.
+    The centers whose shared directions are removed are those of all points of a class, which may be
+    given as ``means``; the anchors are those of subsets of ``limit`` points, among which the draws
+    are divided.
     """
     sizes = np.array([len(own) for own in members])
     used = sizes if limit is None else np.minimum(sizes, limit)
@@ -128,7 +130,8 @@ def find_anchors(
     taken = points[np.concatenate([own.ravel() for own in subsets])]
     groups = np.split(taken, np.cumsum([own.size for own in subsets])[:-1])
     if several or len(drawn) < len(members):
-        means = sum_by_class(points, members, team) / sizes[:, None]
+        if means is None:
+            means = sum_by_class(points, members, team) / sizes[:, None]
     else:
         means = np.stack([group.mean(axis=0, dtype=np.float64) for group in groups])
     # The mean of all points used.

@@ -13,8 +13,8 @@ from ..._parallel.thread_team import ThreadTeam, single_threaded_blas
 from ..._typing import Array
 from .many import MANY_CLASSES
 
-# Points are converted to float64 in blocks of about this many bytes.
-BLOCK_BYTES = 2**25
+# Points are converted to float64 in blocks of about this many bytes, which stay in a core's caches.
+BLOCK_BYTES = 2**22
 
 
 # If squared distances between points are this much smaller than those to the mean, outliers
@@ -83,10 +83,14 @@ def robust_origin(points: Rows, origin: Array) -> Array:
     """
     rows = np.unique(np.linspace(0, len(points) - 1, ORIGIN_SAMPLE).astype(np.int64))
     selected = points[rows].astype(np.float64)
-    to_origin = np.square(selected - origin).sum(axis=1)
+    to_origin = _squared_lengths(selected - origin)
     nearest = selected[to_origin.argmin()]
-    to_nearest = np.square(selected - nearest).sum(axis=1)
+    to_nearest = _squared_lengths(selected - nearest)
     return nearest if np.median(to_nearest) < ORIGIN_OUTLIER_RATIO * to_origin.min() else origin
+
+
+def _squared_lengths(vectors: Array) -> Array:
+    return np.asarray(np.einsum("ij,ij->i", vectors, vectors))
 
 
 def members_by_class(codes: Array, n_classes: int) -> list[Array]:

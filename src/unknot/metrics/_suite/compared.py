@@ -19,7 +19,7 @@ from .inputs import Inputs
 CONFLICT = "the metric decides the conclusion"
 # The points compared, and the values that they may have together.
 MAX_POINTS = 2000
-MAX_VALUES = 2**24
+MAX_VALUES = 2**23
 # With fewer points, the intervals say nothing.
 MIN_POINTS = 20
 

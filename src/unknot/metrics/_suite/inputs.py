@@ -437,6 +437,8 @@ class Inputs:
     @cached_property
     def capacity(self) -> ManifoldCapacity:
         """The manifold capacity, which several scores are part of."""
+        # The moments of permuted labels are computed together, but not those of many classes.
+        known = None if self.many else self.native.moments
         with self.clock.shared("manifold capacity"):
             return capacity_from_points(
                 self.points,
@@ -450,6 +452,7 @@ class Inputs:
                 # Permuted labels are averaged over permutations.
                 n_subsets=N_SUBSETS if self.original is self else 1,
                 interval=self.original is self and self.settings["capacity_interval"],
+                means=None if known is None else known.means + known.origin,
             )
 
     @cached_property

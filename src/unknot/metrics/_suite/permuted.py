@@ -79,6 +79,8 @@ def _permute_batch(
     )
     projected_means = projected_means.reshape(width, n_classes)
     lengths = np.einsum("ij,ij->i", means, means)
+    # One product with all means and axes.
+    both = np.ascontiguousarray(np.concatenate([means.T, axes], axis=1))
     squares, whitened_variances, shares = np.empty((3, n_samples, runs))
 
     def compare(number: int) -> None:
@@ -86,7 +88,8 @@ def _permute_batch(
         own = columns[rows]
         centered = points[rows] - origin
         norms = np.einsum("ij,ij->i", centered, centered)
-        to_all = lengths - 2.0 * (centered @ means.T)
+        along = centered @ both
+        to_all = lengths - 2.0 * along[:, :width]
         to_own = np.take_along_axis(to_all, own, axis=1)
         squares[rows] = np.maximum(to_own + norms[:, None], 0.0)
         larger_norms = np.maximum(
@@ -96,7 +99,7 @@ def _permute_batch(
         margins = to_all.reshape(len(rows), runs, n_classes) - to_own[:, :, None]
         farther = (margins < -rounding).any(axis=2)
         shares[rows] = ~farther / (np.abs(margins) <= rounding).sum(axis=2)
-        deviations = (centered @ axes).reshape(len(rows), runs, n_classes) - projected_means[own]
+        deviations = along[:, width:].reshape(len(rows), runs, n_classes) - projected_means[own]
         whitened_variances[rows] = np.square(deviations).sum(axis=2)
 
     team.run(compare, len(blocks))
