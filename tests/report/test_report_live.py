@@ -194,7 +194,7 @@ def test_what_goes_wrong_with_an_epoch_is_on_the_page(tmp_path, monkeypatch):
     stages = recorder._stages
     setup = Setup(stages.folder, tmp_path, stages.settings, 1, stages.whole_bytes, None)
     live = worker.LiveWorker(setup, io.BytesIO())
-    update = Update(captures.recording, dict(captures.found), "net", None)
+    update = Update(captures.recording, dict(captures.found), tuple(captures.found), "net", None)
 
     def fails(*arguments):
         raise RuntimeError("no space")
