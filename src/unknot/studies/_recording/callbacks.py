@@ -80,8 +80,8 @@ class TrainingCallbacks:
         return True
 
     @property
-    def failures(self) -> dict[int, str]:
-        """Why each epoch that could not be recorded was not."""
+    def failures(self) -> dict[int | str, str]:
+        """Why each epoch that could not be recorded was not; what is no epoch is a text."""
         return dict(self._failures.epochs)
 
     # The callback interface of Keras and of `unknot.train`.

@@ -25,12 +25,12 @@ class Failures:
 
     Attributes
     ----------
-    epochs : dict of int to str
+    epochs : dict of int or str to str
         Why each epoch that could not be recorded was not; what is no integer is a text.
     """
 
     def __init__(self) -> None:
-        self.epochs: dict[Any, str] = {}
+        self.epochs: dict[int | str, str] = {}
         self._reported: set[str] = set()
 
     def add(self, epoch: Any, error: Exception) -> None:
@@ -68,7 +68,7 @@ class Failures:
         )
 
 
-def epoch_name(epoch: Any) -> Any:
+def epoch_name(epoch: Any) -> int | str:
     """Return an epoch as an integer, or what was given in its place as text."""
     return int(epoch) if is_integer(epoch) else _text(epoch)
 
