@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -108,7 +108,7 @@ class EpochRecorder(TrainingCallbacks):
         self,
         sample: Any,
         *,
-        epochs: int | Iterable[int] | None = None,
+        epochs: Any = None,
         layers: Any = "blocks",
         measures: Any = None,
         metric: str = "euclidean",
