@@ -331,6 +331,17 @@ def test_a_recorder_goes_on_after_its_study_unless_another_training_was_recorded
         recorder.capture(layers_at(3), 3)
 
 
+def test_a_training_may_change_its_working_directory(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    recorder = recorder_of(out="study")
+    recorder.capture(layers_at(1), 1)
+    (tmp_path / "run").mkdir()
+    monkeypatch.chdir(tmp_path / "run")
+    recorder.capture(layers_at(2), 2)
+    assert list(recorder.study().epochs) == [1, 2]
+    assert list((tmp_path / "run").iterdir()) == []
+
+
 def test_the_folder_of_something_else_is_not_touched(tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "file").write_text("precious")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..._cluster import workers_of
+from ..._io.folders import check_no_url
 from ..._io.temporary import TemporaryFolder
 from ..._parallel.n_jobs import resolve_n_jobs
 from ..._validation.numbers import (
@@ -207,8 +208,8 @@ class EpochRecorder(TrainingCallbacks):
             self._temporary = TemporaryFolder()
             folder = self._temporary.path / "study"
         else:
-            folder = Path(out)
-            check_folder(folder)
+            check_folder(Path(out))
+            folder = Path(out).absolute()  # a training may change its working directory
         self._stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory))
         self._captures = Captures(
             self._stages,
@@ -359,7 +360,8 @@ class EpochRecorder(TrainingCallbacks):
         Raises
         ------
         ValueError
-            If epochs were captured without ``out``, or a measure cannot be sent to a process.
+            If epochs were captured without ``out``, a measure cannot be sent to a process, or the
+            folder is a URL.
         FileExistsError
             If the folder holds something else.
         OSError
@@ -371,8 +373,10 @@ class EpochRecorder(TrainingCallbacks):
         """
         if self._live is not None:
             raise ValueError(f"live: the page in {self._live.folder} is brought up to date already")
-        check_integer(max_points or 1, "max_points", 1, bounds="of at least 1, or None for all")
+        if max_points is not None:
+            check_integer(max_points, "max_points", 1, bounds="of at least 1, or None for all")
         jobs = max(1, resolve_n_jobs(self._n_jobs) // 2) if n_jobs is None else n_jobs
+        check_no_url(Path(folder))
         where = Path(folder).absolute()
         home = self._stages.folder.absolute()
         if self._temporary is not None:
