@@ -442,3 +442,85 @@ def test_returned_neighbors_are_counted_as_in_the_matrix():
     matrix = np.zeros((50, 50), dtype=int)
     matrix[np.arange(50)[:, None], graph.indices] = 1
     assert count_returned(graph.indices).tolist() == (matrix * matrix.T).sum(axis=1).tolist()
+
+
+def slow_twin(near, near_before, map_, before, labels):
+    """All four scores and those of classes, a sample at a time, with exact fractions of ranks."""
+    n, k = near.shape
+    kept = [len(set(near[i]) & set(near_before[i])) / k for i in range(n)]
+    center = map_.mean(axis=0)
+    radius = np.sqrt(sum(((row - center) ** 2).sum() for row in map_) / n)
+    moved = [np.sqrt(((a - b) ** 2).sum()) / radius for a, b in zip(map_, before, strict=True)]
+
+    def rank(values, i):
+        below = sum(value < values[i] for value in values)
+        return below + (sum(value == values[i] for value in values) - 1) / 2
+
+    def needless(rows):
+        # Samples with the same share have the same part in what is left of the quarter.
+        left, total = len(rows) / 4, 0.0
+        for share in sorted({kept[i] for i in rows}, reverse=True):
+            tied = [i for i in rows if kept[i] == share]
+            taken = min(left, len(tied))
+            total += taken * np.mean([moved[i] for i in tied])
+            left -= taken
+        return total / (len(rows) / 4)
+
+    def correlation(rows):
+        changed, far = [1 - kept[i] for i in rows], [moved[i] for i in rows]
+        ranks = [[rank(values, i) for i in range(len(rows))] for values in (changed, far)]
+        if len(rows) < 3 or min(np.ptp(each) for each in ranks) == 0:
+            return np.nan
+        return np.corrcoef(ranks)[0, 1]
+
+    classes = [[i for i in range(n) if labels[i] == code] for code in sorted(set(labels))]
+    functions = {
+        "kept_neighbors": lambda rows: np.mean([kept[i] for i in rows]),
+        "displacement": lambda rows: np.mean([moved[i] for i in rows]),
+        "needless_movement": needless,
+        "movement_correlation": correlation,
+    }
+    everything = list(range(n))
+    return {
+        name: (function(everything), [function(rows) for rows in classes])
+        for name, function in functions.items()
+    }
+
+
+@pytest.mark.filterwarnings("ignore::unknot.metrics.MeasureWarning")
+@settings(max_examples=25, deadline=None)
+@given(
+    seed=st.integers(0, 2**32 - 1),
+    n=st.integers(9, 60),
+    n_classes=st.integers(2, 4),
+    changed=st.sampled_from([0.0, 0.1, 1.0, 10.0]),
+    rounded=st.booleans(),
+)
+def test_all_scores_are_those_of_the_slow_twin(seed, n, n_classes, changed, rounded):
+    rng = np.random.default_rng(seed)
+    labels = np.concatenate([np.arange(n_classes), rng.integers(n_classes, size=n - n_classes)])
+    before = rng.normal(size=(n, 3))
+    points = before + changed * rng.normal(size=(n, 3))
+    map_before, map_ = before[:, :2], before[:, :2] + changed * rng.normal(size=(n, 2))
+    if rounded:  # many samples move equally far
+        map_before, map_ = np.round(map_before), np.round(map_)
+    found = measured(points, before, map_, map_before, labels, k=min(40, n - 1))
+    graphs = [unknot.nearest_neighbors(each, min(40, n - 1)) for each in (points, before)]
+    k = min(30, n - 1)
+    twin = slow_twin(
+        *(graph.indices[:, :k] for graph in graphs),
+        map_,
+        map_before,
+        labels,
+    )
+    for name, (value, per_class) in twin.items():
+        if name not in found:
+            assert name == "movement_correlation"
+            assert np.isnan(value)
+            continue
+        assert found[name].value == pytest.approx(value, abs=1e-9)
+        np.testing.assert_allclose(found[name].per_class, per_class, atol=1e-9)
+        if found[name].interval is not None:
+            low, high = found[name].interval
+            assert low <= value <= high
+        assert found[name].null is not None

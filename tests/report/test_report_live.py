@@ -194,7 +194,7 @@ def test_what_goes_wrong_with_an_epoch_is_on_the_page(tmp_path, monkeypatch):
     stages = recorder._stages
     setup = Setup(stages.folder, tmp_path, stages.settings, 1, stages.whole_bytes, None)
     live = worker.LiveWorker(setup, io.BytesIO())
-    update = Update(captures.recording, dict(captures.found), "net", None)
+    update = Update(captures.recording, dict(captures.found), tuple(captures.found), "net", None)
 
     def fails(*arguments):
         raise RuntimeError("no space")
@@ -222,8 +222,11 @@ def test_bad_live_pages_are_said(tmp_path):
     other = EpochRecorder((POINTS, LABELS), out=tmp_path / "study", **QUICK)
     with pytest.raises(FileExistsError, match="holds something else than an unknot live page"):
         other.live(tmp_path / "mine")
-    with pytest.raises(ValueError, match="max_points must be an integer of at least 1"):
-        other.live(tmp_path / "page", max_points=-1)
+    for bad in (-1, 0, True):
+        with pytest.raises(ValueError, match="max_points must be an integer of at least 1"):
+            other.live(tmp_path / "page", max_points=bad)
+    with pytest.raises(ValueError, match=r"s3:.* is a URL; name a folder"):
+        other.live("s3://bucket/page")
     live = other.live(tmp_path / "page")
     with pytest.raises(ValueError, match="is brought up to date already"):
         other.live(tmp_path / "page")

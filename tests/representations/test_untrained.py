@@ -281,7 +281,7 @@ def test_parts_and_adapters_of_transformers():
 def test_wrapped_models():
     wrapped = nn.DataParallel(Net(32, scale=0.5))
     fresh = made(wrapped)
-    assert isinstance(fresh.model, nn.DataParallel)
+    assert isinstance(fresh.model, Net)
     assert fresh.how == "Net(width=32, scale=0.5)"
     assert made(torch.compile(Net(8))).how == "Net(width=8, scale=0.02)"
 

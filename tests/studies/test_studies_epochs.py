@@ -105,7 +105,7 @@ def test_keras_calls_it_too(digits_data):
         verbose=0,
         callbacks=[recorder.callback()],
     )
-    assert recorder.captured == (2, 4)
+    assert recorder.captured == (0, 2, 4)
 
 
 def test_any_loop_can_capture(layers, digits):
@@ -120,5 +120,5 @@ def test_any_loop_can_capture(layers, digits):
     assert study["fc2"].map is not None
     with pytest.raises(ValueError, match="epoch must be an integer from 0 up; got -1"):
         recorder.capture({}, -1)
-    with pytest.raises(ValueError, match="epochs must be at least 1"):
+    with pytest.raises(ValueError, match="epochs must be an integer of at least 1"):
         EpochRecorder(digits, epochs=0)

@@ -183,6 +183,23 @@ def test_two_studies_are_compared_by_them(study):
     assert set(NAMES) <= names
 
 
+def test_transitions_from_different_layers_are_no_difference_between_studies(study):
+    other = study_of({"conv0": np.tanh(POINTS[:, 2:8]), "fc1": LAYERS["fc1"]})
+    comparison = study.compare(other, layers=["fc1"])
+    for row in comparison.rows:
+        if row.measure in NAMES:
+            assert row.no_interval == "they are transitions from different layers, conv1 and conv0"
+            assert row.p is row.untangled is row.interval is None
+        else:
+            assert row.interval is not None
+    assert "they are transitions from different layers" in str(comparison)
+    # Layers that are compared with each other may have other names.
+    named = study.compare(other, layers={"conv1": "conv0", "fc1": "fc1"})
+    assert all(row.interval is not None for row in named.rows if row.layers[0] == "fc1")
+    # In one study every layer has another one before it.
+    assert any(row.interval for row in study.compare_layers("transition").rows)
+
+
 def test_each_epoch_is_compared_within_itself(tmp_path):
     recorder = EpochRecorder(
         (POINTS, LABELS), out=tmp_path / "study", **fast(measures=MEASURES), untrained=False

@@ -56,11 +56,7 @@ def claim(
     OSError
         If the folder cannot be created or written to.
     """
-    if folder.parts and _SCHEME.fullmatch(folder.parts[0]):
-        raise ValueError(
-            f"{folder} is a URL; name a folder of a file system, such as one where the store is "
-            "mounted"
-        )
+    check_no_url(folder)
     if not folder.is_dir():
         if folder.is_symlink():
             raise FileExistsError(f"{folder} is a link to nothing; name a folder")
@@ -82,6 +78,15 @@ def claim(
         raise FileExistsError(
             f"{folder} was written by a newer unknot. Upgrade, or name another folder: "
             "pip install --upgrade unknot"
+        )
+
+
+def check_no_url(folder: Path) -> None:
+    """Raise a ValueError for a path that was a URL, before it is made absolute."""
+    if folder.parts and _SCHEME.fullmatch(folder.parts[0]):
+        raise ValueError(
+            f"{folder} is a URL; name a folder of a file system, such as one where the store is "
+            "mounted"
         )
 
 

@@ -94,7 +94,10 @@ class LiveWidget(PageWidget):
             self.layers = layers_in(payload)
             self._shown = state.update
             self._show(split_payload(payload))
-        self.status = words_of(state)
+        words = words_of(state)
+        if self._shown and not state.update:
+            words += " · below is the page of the training before"
+        self.status = words
         return state.status == "recording"
 
     def _show(self, parts: PayloadParts) -> None:

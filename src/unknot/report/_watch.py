@@ -147,7 +147,9 @@ class Watcher:
         """Render the page from its data: no script of the folder is served."""
         with self._rendering:
             update = LiveState.read(self.folder).update
-            if update != self._rendered[0] or not update:
+            if not update:
+                raise ValueError("no epoch of this training is shown yet")
+            if update != self._rendered[0]:
                 text = read_regular(inside(self.folder, LIVE_PAYLOAD), MOST_BYTES)
                 self._rendered = update, render_page(json.loads(text))[0]
             return self._rendered[1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -210,6 +210,7 @@ def _differences(
             known[key] = known_influences(place.study[place.layer], place.study.labeled)
         return known[key]
 
+    alike = {(first.layer, second.layer) for first, second in pairs}
     rows: list[Difference] = []
     # Views repeat the comparison of their layer, which counts once.
     same: list[tuple[Any, ...]] = []
@@ -220,7 +221,7 @@ def _differences(
             both = None
             if paired:
                 both = influences(first).get(measure), influences(second).get(measure)
-            rows.append(_difference(first, second, measure, both))
+            rows.append(_difference(first, second, measure, both, alike))
             same.append((first.measured, second.measured, measure))
     # What is the same data, such as the inputs of two models, is no question.
     p_values = {
@@ -238,8 +239,15 @@ def _difference(
     second: Place,
     measure: str,
     influences: tuple[Array | None, Array | None] | None,
+    alike: Collection[tuple[str, str]],
 ) -> Difference:
-    """Compare one measure; ``influences`` of the labeled samples where these are the same."""
+    """Compare one measure; ``influences`` of the labeled samples where these are the same.
+
+    Parameters
+    ----------
+    alike : collection of (str, str)
+        The layers that are compared with each other.
+    """
     from ..metrics import difference_p
 
     one, two = first.scores[measure], second.scores[measure]
@@ -248,6 +256,8 @@ def _difference(
         apart = one.interval[1] < two.interval[0] or two.interval[1] < one.interval[0]
     found, why = None, None
     try:
+        if (other := _other_transition(first, second, one, alike)) is not None:
+            raise _NoIntervalError(other)
         found = _interval(first, one, two, influences)
     except _NoIntervalError as error:
         why = str(error)
@@ -271,6 +281,23 @@ def _difference(
         notes=(*_numbers_differ(one, two), *(() if found is None else found.notes)),
         layers=(first.layer, second.layer),
     )
+
+
+def _other_transition(
+    first: Place, second: Place, score: Score, alike: Collection[tuple[str, str]]
+) -> str | None:
+    """Return why two scores are of transitions that cannot be compared, or None.
+
+    Of the layers of one study each has a layer before it of its own.
+    """
+    from ..metrics.transition import FAMILY
+
+    before = [place.scores.settings.get("previous") for place in (first, second)]
+    if score.family != FAMILY or first.study is second.study or None in before:
+        return None
+    if before[0] == before[1] or tuple(before) in alike:
+        return None
+    return f"they are transitions from different layers, {before[0]} and {before[1]}"
 
 
 class _NoIntervalError(Exception):

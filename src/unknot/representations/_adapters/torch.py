@@ -27,6 +27,25 @@ def adapt(model: Any) -> Adapter | None:
     return ModuleAdapter(model) if torch and isinstance(model, torch.nn.Module) else None
 
 
+def unwrapped(model: Any) -> Any:
+    """Return the module inside those that compile it or spread it over devices and processes.
+
+    Hooks do not run in a compiled module. Copies on several devices would call them once each, with
+    a part of the batch; and of several processes one would wait for the others, which do not call
+    the model.
+    """
+    import torch
+
+    parallel = (torch.nn.DataParallel, torch.nn.parallel.DistributedDataParallel)
+    while True:
+        if isinstance(model, parallel):
+            model = model.module
+        elif (inside := getattr(model, "_orig_mod", None)) is not None:
+            model = inside
+        else:
+            return model
+
+
 class TorchAdapter(Adapter):
     """Conversion of tensors, random state and error messages of all PyTorch adapters."""
 
@@ -184,8 +203,8 @@ class ModuleAdapter(TorchAdapter):
     takes_forward = True
 
     def __init__(self, model: Any) -> None:
-        module = getattr(model, "_orig_mod", model)  # hooks do not run in a compiled module
-        super().__init__(model, type(module).__name__, [*module.parameters(), *module.buffers()])
+        module = unwrapped(model)
+        super().__init__(module, type(module).__name__, [*module.parameters(), *module.buffers()])
         self._module = module
         inside = {name: inner for name, inner in module.named_modules() if name}
         self._modules = inside or {self.name: module}

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from ..._cluster import workers_of
+from ..._io.folders import check_no_url
 from ..._io.temporary import TemporaryFolder
 from ..._parallel.n_jobs import resolve_n_jobs
-from ..._validation.numbers import check_integer, memory_budget, plain, plain_values
-from .._recording.callbacks import TrainingCallbacks
+from ..._validation.numbers import (
+    check_integer,
+    memory_budget,
+    plain,
+    plain_values,
+)
+from .._recording.callbacks import TrainingCallbacks, check_epochs
 from .._recording.capturing import Captures
 from .._recording.failures import Failures
 from .._recording.live import LivePage
@@ -49,7 +54,7 @@ class EpochRecorder(TrainingCallbacks):
     sample : Dataset, Split, str, path, pair (inputs, labels), or data with batches
         As for `unknot.study`.
     epochs : int or collection of int, default=None
-        Capture every n-th epoch, or the given ones; all by default, epoch 0 included. Epochs count
+        Capture every n-th epoch, epoch 0 included, or the given ones; all by default. Epochs count
         from 1; epoch 0 is before the training.
     layers, measures, metric, preprocess, name, perplexity, k, n_neighbors, max_iter, coherence
         As for `unknot.study`. Coupled are maps of the same epoch along the layers, and those of the
@@ -104,7 +109,7 @@ class EpochRecorder(TrainingCallbacks):
         self,
         sample: Any,
         *,
-        epochs: int | Collection[int] | None = None,
+        epochs: Any = None,
         layers: Any = "blocks",
         measures: Any = None,
         metric: str = "euclidean",
@@ -144,9 +149,7 @@ class EpochRecorder(TrainingCallbacks):
         executor: Any = None,
         client: Any = None,
     ) -> None:
-        epochs, untrained = plain(epochs), plain(untrained)
-        if isinstance(epochs, int) and epochs < 1:
-            raise ValueError(f"epochs must be at least 1, or a collection of epochs; got {epochs}")
+        epochs, untrained = check_epochs(epochs), plain(untrained)
         if resume and out is None:
             raise ValueError("resume goes on with the epochs in a folder: name it with out=")
         settings = StudySettings.of(
@@ -183,7 +186,7 @@ class EpochRecorder(TrainingCallbacks):
         if untrained is not None:
             check_untrained(untrained)
         fitted, notes = settings.fitted(len(data.labels))
-        self._epochs = epochs
+        self._epochs: int | frozenset[int] | None = epochs
         self._progress = progress
         self._executor, self._client, self._n_jobs = executor, client, n_jobs
         options: dict[str, Any] = {
@@ -199,35 +202,37 @@ class EpochRecorder(TrainingCallbacks):
             "untrained": False,
         }
         options = plain_values(options)
+        self._failures = Failures()
         self._temporary: TemporaryFolder | None = None
         if out is None:
             self._temporary = TemporaryFolder()
             folder = self._temporary.path / "study"
         else:
-            folder = Path(out)
-            check_folder(folder)
+            check_folder(Path(out))
+            folder = Path(out).absolute()  # a training may change its working directory
         self._stages = Stages(folder, fitted, n_jobs, whole_bytes(max_memory))
         self._captures = Captures(
-            self._stages, data, columns, options, forward, untrained, name, notes, keep_points
+            self._stages,
+            data,
+            columns,
+            options,
+            forward,
+            untrained,
+            name,
+            notes,
+            keep_points,
+            self._failures.report,
         )
+        self._captures.is_shared = out is not None
         if resume:
             self._captures.resume()
         self._live: LivePage | None = None
-        self._failures = Failures()
         self.model: Any = None
 
     @property
     def captured(self) -> tuple[int, ...]:
         """The epochs captured so far, in order; with ``resume`` with those of the earlier run."""
         return self._captures.epochs
-
-    def wants(self, epoch: int) -> bool:
-        """Whether an epoch is to be captured."""
-        if self._epochs is None:
-            return True
-        if isinstance(self._epochs, int):
-            return epoch % self._epochs == 0
-        return epoch in self._epochs
 
     def capture(self, model: Any, epoch: Any, *, layers: Any = None) -> None:
         """Run the model on the sample and store the activations of its layers.
@@ -237,8 +242,9 @@ class EpochRecorder(TrainingCallbacks):
         model : object
             As for `unknot.study`. Training it further does not change what was captured.
         epoch : int
-            From 0, before the training. An epoch captured before is replaced; one that is not among
-            ``epochs`` is ignored.
+            From 0, before the training. An epoch that was captured before is replaced, and those
+            after it are left out, as a training that begins anew has not reached them. One that is
+            not among ``epochs`` is ignored.
         layers : str, int, slice, module, callable, or sequence of these, default=None
             The layers of this epoch, such as fewer than of others where they are large; by default
             those of the recorder.
@@ -248,16 +254,15 @@ class EpochRecorder(TrainingCallbacks):
         ValueError
             If the samples have been changed since the first epoch, or model and data do not match.
         OSError
-            If the folder cannot be written to.
+            If the folder cannot be written to, or another training is recorded into it.
 
         See Also
         --------
         EpochRecorder.record : The same without errors, for a training that must go on.
         """
-        if not isinstance(epoch, int | np.integer) or isinstance(epoch, bool) or epoch < 0:
-            raise ValueError(f"epoch must be an integer from 0 up; got {epoch!r}")
-        if self.wants(int(epoch)):
-            self._captures.add(model, int(epoch), layers, alone=self._live is None)
+        number = check_integer(epoch, "epoch", 0, bounds="from 0 up")
+        if self.wants(number):
+            self._captures.add(model, number, layers, alone=self._live is None)
             self._tell_live()
 
     def study(self, *, maps: Any = None) -> Study:
@@ -289,7 +294,7 @@ class EpochRecorder(TrainingCallbacks):
         captures = self._captures
         captures.open_earlier()
         if not captures.found or captures.recording is None:
-            why = "".join(f"; {note}" for note in self._failures.notes[:1])
+            why = "".join(f"; {note}" for note in self._failures.notes()[:1])
             raise ValueError(
                 f"nothing was captured yet: call record(model, epoch) while training{why}"
             )
@@ -303,6 +308,7 @@ class EpochRecorder(TrainingCallbacks):
             workers_of(self._executor, self._client, self._n_jobs) as workers,
             stage_callbacks(self._progress, None) as (stages.on_start, stages.on_done, _),
         ):
+            captures.claim()
             if workers is not None:
                 workers.check(stages.folder)
             stages.workers = workers
@@ -313,12 +319,13 @@ class EpochRecorder(TrainingCallbacks):
                     captures.found,
                     captures.name or "",
                     captures.fresh,
-                    self._failures.notes,
+                    self._failures.notes(captures.found),
                     own_maps=own_maps,
                 )
             finally:
                 stages.workers = None
             finish(stages.folder, manifest, stages.log.parts, stages.log.seconds)
+        captures.release()
         found = load_study(stages.folder)
         if live is not None:
             live.show_finished(found)
@@ -353,7 +360,8 @@ class EpochRecorder(TrainingCallbacks):
         Raises
         ------
         ValueError
-            If epochs were captured without ``out``, or a measure cannot be sent to a process.
+            If epochs were captured without ``out``, a measure cannot be sent to a process, or the
+            folder is a URL.
         FileExistsError
             If the folder holds something else.
         OSError
@@ -365,8 +373,10 @@ class EpochRecorder(TrainingCallbacks):
         """
         if self._live is not None:
             raise ValueError(f"live: the page in {self._live.folder} is brought up to date already")
-        check_integer(max_points or 1, "max_points", 1, bounds="of at least 1, or None for all")
+        if max_points is not None:
+            check_integer(max_points, "max_points", 1, bounds="of at least 1, or None for all")
         jobs = max(1, resolve_n_jobs(self._n_jobs) // 2) if n_jobs is None else n_jobs
+        check_no_url(Path(folder))
         where = Path(folder).absolute()
         home = self._stages.folder.absolute()
         if self._temporary is not None:
@@ -385,11 +395,12 @@ class EpochRecorder(TrainingCallbacks):
             self._stages.whole_bytes,
             max_points,
         )
-        self._live = LivePage(where, setup, self._failures.report)
+        self._live = LivePage(where, setup, partial(self._failures.report, kind="page"))
         if self._temporary is not None:
             check_folder(home)
             self._temporary = None
         self._stages.folder = home
+        self._captures.is_shared = True
         self._tell_live()
         return self._live
 
@@ -402,9 +413,10 @@ class EpochRecorder(TrainingCallbacks):
             Update(
                 captures.recording,
                 {epoch: captures.found[epoch] for epoch in sorted(captures.unsent)},
+                tuple(captures.found),
                 captures.name or "",
                 captures.fresh,
-                self._failures.notes,
+                self._failures.notes(captures.found),
             )
         )
         captures.unsent.clear()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..._io.lock import FolderInUseError
 from ..._parallel.lanes import run_programs
 from .._metadata import MetadataColumn
 from .._pipeline.control import deciding_control
@@ -23,6 +25,7 @@ from .._pipeline.stages import Stages, prepare_data
 from .._pipeline.untrained import given_control, is_given
 from .._store.saving import writing
 from .captures import Capture, CaptureList, parts_of, read_captures, reopen
+from .ownership import FolderClaim
 from .studying import FreshControl, Recording
 
 if TYPE_CHECKING:
@@ -47,9 +50,13 @@ class Captures:
     notes : tuple of str
         On the settings.
     keep_points : bool
+    reported : callable
+        Told what a person should know, and of what kind it is.
 
     Attributes
     ----------
+    is_shared : bool
+        Whether other processes could write to the folder, as it is not a temporary one.
     found : dict of int to Capture
     recording : Recording or None
         None before the first capture.
@@ -69,13 +76,17 @@ class Captures:
         name: str | None,
         notes: tuple[str, ...],
         keep_points: bool,
+        reported: Callable[[str, str], None],
     ) -> None:
         self._stages, self._data, self._columns = stages, data, columns
         self._options, self._forward, self._untrained = options, forward, untrained
         self._notes, self._keep_points = notes, keep_points
+        self._reported = reported
+        self._owner = FolderClaim()
         self._fingerprint = data.fingerprint
         self._earlier: CaptureList | None = None
         self.name = name
+        self.is_shared = True
         self.found: dict[int, Capture] = {}
         self.recording: Recording | None = None
         self.fresh: FreshControl | None = None
@@ -106,7 +117,7 @@ class Captures:
                 f"out: {folder} holds epochs of other samples or labels, which cannot stand beside "
                 "those of this sample; pass the same sample, or another folder"
             )
-        decided = self._list().decided
+        decided = self._list({}).decided
         if differing := sorted(key for key in decided if found.decided.get(key) != decided[key]):
             raise ValueError(
                 f"out: the epochs in {folder} were captured with other settings of "
@@ -119,6 +130,7 @@ class Captures:
         """Open all that an earlier run has captured, where nothing more is captured."""
         if self._earlier is not None:
             with writing(self._stages.folder):
+                self.claim()
                 had_control = self._earlier.has_control
                 self._open(takes_ids=self._earlier.takes_ids)
             if had_control:
@@ -146,6 +158,7 @@ class Captures:
             )
         self.name = self.name or adapter.name
         with writing(self._stages.folder, alone=alone):
+            self.claim()
             recording = self._open(takes_ids=adapter.takes_ids(data.inputs), before=epoch)
             extracted = extract_layers(
                 self._stages,
@@ -157,9 +170,48 @@ class Captures:
             )
             if self.fresh is None and self._wants_fresh(adapter, epoch):
                 self.fresh = self._draw_fresh(adapter, extracted, recording, options)
-            self.found[epoch] = Capture(extracted, self._head(adapter, extracted, recording))
-            self._list().write(self._stages.folder)
+            capture = Capture(extracted, self._head(adapter, extracted, recording))
+            if epoch in self.found:
+                self.begin(epoch)
+            found = {**self.found, epoch: capture}
+            self._list(found).write(self._stages.folder)
+            self.found = found
+        self.unsent.intersection_update(found)
         self.unsent.add(epoch)
+
+    def claim(self) -> None:
+        """Take the folder for this recorder, if others could write to it.
+
+        Raises
+        ------
+        FolderInUseError
+            If another recorder has it, or has captured into it after this one's study.
+        """
+        if not self.is_shared or not self._owner.take(self._stages.folder) or not self.found:
+            return
+        folder = self._stages.folder
+        listed = read_captures(folder)
+        if listed is None or listed.parts != self._list(self.found).parts:
+            self._owner.release(folder)
+            raise FolderInUseError(
+                f"{folder}: another recorder has recorded into it since this one's study; give "
+                "each recorder a folder of its own"
+            )
+
+    def release(self) -> None:
+        """Let other recorders have the folder."""
+        self._owner.release(self._stages.folder)
+
+    def begin(self, epoch: int) -> None:
+        """Leave out what was captured after an epoch at which a training begins again."""
+        if later := sorted(each for each in self.found if each > epoch):
+            self._reported(
+                f"a training begins again at epoch {epoch}, so what was captured of the one "
+                f"before is left out: epochs {', '.join(map(str, later))}. To keep them, make a "
+                "recorder for each training; to go on with a training, count its epochs on",
+                "again",
+            )
+            self.found = {each: there for each, there in self.found.items() if each <= epoch}
 
     def _open(self, *, takes_ids: bool, before: int | None = None) -> Recording:
         """Store the data, and open the epochs of an earlier run, once.
@@ -191,14 +243,14 @@ class Captures:
             self._earlier = None
         return self.recording
 
-    def _list(self) -> CaptureList:
+    def _list(self, captures: Mapping[int, Capture]) -> CaptureList:
         return CaptureList(
             self._fingerprint,
             deciding(self._options),
             self.name or "",
             self.recording is not None and self.recording.takes_ids,
             self.fresh is not None,
-            {epoch: parts_of(capture) for epoch, capture in self.found.items()},
+            {epoch: parts_of(capture) for epoch, capture in captures.items()},
         )
 
     def _wants_fresh(self, adapter: Adapter, epoch: int) -> bool:

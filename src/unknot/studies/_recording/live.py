@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._io.folders import claim, inside
 from ..._io.lock import locked
+from .._store.format import StudyError
 from .._study import Study
 from .messages import FORMAT, LOG, PAGE, Finish, LiveState, Setup, Stop, Update
 from .worker import write_page
@@ -56,13 +57,16 @@ class LivePage:
         self._reported = reported
         self._messages: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
         claim(folder, FORMAT)
-        first = _pickled(setup)
-        with locked(folder):  # said here, where a person can choose another folder
-            LiveState().write(folder)
+        _pickled(setup)  # said here, where a person can choose something else, as is the lock
+        with locked(folder) as handle:
             for name in (PAGE, LOG):
                 inside(folder, name)
-        self._process = _start(folder, setup.n_jobs)
-        self._messages.put(first)
+            self._setup = setup = replace(
+                setup, before=_last_version(folder), is_locked=sys.platform != "win32"
+            )
+            LiveState(before=setup.before).write(folder)
+            self._process = _start(folder, setup.n_jobs, (handle,) if setup.is_locked else ())
+        self._messages.put(_pickled(setup))
         self._sender = threading.Thread(
             target=_send, args=(self._process, self._messages), name="unknot-live", daemon=True
         )
@@ -150,7 +154,7 @@ class LivePage:
             replace(
                 before,
                 status="finished",
-                update=before.update + 1,
+                update=before.last + 1,
                 epochs=epochs,
                 captured=epochs,
                 message="",
@@ -173,12 +177,21 @@ def _pickled(message: Any) -> bytes:
     return text
 
 
-def _start(folder: Path, n_jobs: int) -> subprocess.Popen[bytes]:
+def _last_version(folder: Path) -> int:
+    """Return the newest version of the page that a folder holds, or 0."""
+    try:
+        return LiveState.read(folder).last
+    except StudyError:  # damaged; what is shown of it cannot be known
+        return 0
+
+
+def _start(folder: Path, n_jobs: int, handles: tuple[int, ...]) -> subprocess.Popen[bytes]:
+    """Start the process, which keeps the handles of a lock open for as long as it lives."""
     threads = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"),
         str(n_jobs),
     )
-    options: dict[str, Any] = {}
+    options: dict[str, Any] = {"pass_fds": handles} if handles else {}
     if sys.platform == "win32":
         options["creationflags"] = subprocess.BELOW_NORMAL_PRIORITY_CLASS
     # The paths of this process, so that the same package is found, and the user's modules.

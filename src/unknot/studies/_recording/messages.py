@@ -42,6 +42,10 @@ class Setup:
     n_jobs, whole_bytes : int
     max_points : int or None
         Of the page.
+    before : int
+        The versions of the page that earlier trainings have written into its folder.
+    is_locked : bool
+        Whether the process was given the lock on the folder of the page.
     """
 
     folder: Path
@@ -50,6 +54,8 @@ class Setup:
     n_jobs: int
     whole_bytes: int
     max_points: int | None
+    before: int = 0
+    is_locked: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +66,8 @@ class Update:
     ----------
     recording : Recording
     captures : dict of int to Capture
+    epochs : tuple of int
+        All that are captured; others are of a training that has begun anew.
     name : str
     fresh : FreshControl or None
     notes : tuple of str
@@ -67,6 +75,7 @@ class Update:
 
     recording: Recording
     captures: dict[int, Capture]
+    epochs: tuple[int, ...]
     name: str
     fresh: FreshControl | None
     notes: tuple[str, ...] = ()
@@ -91,13 +100,15 @@ class LiveState:
     status : {"recording", "finished", "stopped"}
         Whether epochs are still expected; "stopped" if the training ended without a word.
     update : int
-        Counts the versions of the page; 0 before the first.
+        The number of the page's version; 0 before the first of a training.
     epochs : tuple of int
         Those on the page.
     captured : tuple of int
         Those that are captured.
     message : str
         What went wrong last; empty if nothing.
+    before : int
+        The last version that an earlier training has written, whose page is not this one's.
     """
 
     status: Status = "recording"
@@ -105,6 +116,12 @@ class LiveState:
     epochs: tuple[int, ...] = ()
     captured: tuple[int, ...] = ()
     message: str = ""
+    before: int = 0
+
+    @property
+    def last(self) -> int:
+        """The newest version in the folder, of whichever training."""
+        return max(self.update, self.before)
 
     def write(self, folder: Path) -> None:
         """Write the state, atomically."""
@@ -118,6 +135,7 @@ class LiveState:
             "epochs": list(self.epochs),
             "captured": list(self.captured),
             "message": self.message,
+            "before": self.before,
         }
 
     @classmethod
@@ -142,6 +160,7 @@ class LiveState:
                 tuple(values["epochs"]),
                 tuple(values["captured"]),
                 values["message"],
+                values["before"],
             )
         except FileNotFoundError:
             if (marker_of(folder) or {}).get("format") == FORMAT:
@@ -162,4 +181,5 @@ _TYPES: Final = {
     "epochs": list[int],
     "captured": list[int],
     "message": str,
+    "before": int,
 }

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from typing import Any, Final
 
@@ -37,7 +37,8 @@ def main() -> None:
     lower_priority()
     stream = sys.stdin.buffer
     setup: Setup = pickle.load(stream)
-    with locked(setup.page):
+    # On Windows no lock is passed on.
+    with nullcontext() if setup.is_locked else locked(setup.page):
         LiveWorker(setup, stream).run()
     sys.stdout.flush()
     os._exit(0)  # the thread that reads waits for more
@@ -65,7 +66,7 @@ class LiveWorker:
         self._captures: dict[int, Capture] = {}
         self._studied: dict[int, Studied] = {}
         self._kept: Any = None  # what earlier pages had of epochs
-        self._state = LiveState()
+        self._state = LiveState(before=setup.before)
         self._changed = threading.Condition()
         self._waiting: list[Update] = []
         self._finished = False
@@ -127,7 +128,8 @@ class LiveWorker:
         first = min(update.captures, default=0)
         for epoch in [each for each in self._studied if each >= first]:
             del self._studied[epoch]
-        self._captures |= update.captures
+        known = self._captures | update.captures
+        self._captures = {epoch: known[epoch] for epoch in update.epochs}
 
     def _bring_up_to_date(self, update: Update) -> None:
         self._tell(captured=tuple(sorted(self._captures)))
@@ -148,7 +150,7 @@ class LiveWorker:
             self._tell(message=f"{type(error).__name__}: {error}")
             return
         shown = tuple(sorted(self._captures))
-        self._tell(update=self._state.update + 1, epochs=shown, message="")
+        self._tell(update=self._state.last + 1, epochs=shown, message="")
 
     def _known_moments(self) -> Any:
         """Return what earlier pages had of the epochs that were not studied anew."""
