@@ -48,7 +48,8 @@ const native = Uint8Array as typeof Uint8Array & {
   fromBase64?: (text: string) => Uint8Array<ArrayBuffer>;
 };
 
-function decode(text: Packed["data"]): Uint8Array<ArrayBuffer> {
+/** The bytes of base64, or a copy of bytes. */
+export function decode(text: Packed["data"]): Uint8Array<ArrayBuffer> {
   // A copy, which begins where numbers of any width may begin.
   if (typeof text !== "string") return text.slice();
   if (native.fromBase64) return native.fromBase64(text);
