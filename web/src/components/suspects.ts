@@ -140,7 +140,7 @@ function item(
   const snippet = study.payload.snippets?.[point];
   const sample = `Sample ${study.sampleOf(point)}`;
   const model =
-    confidence > 0 ? `, as the model with ${formatPercent(confidence, 0)} confidence` : "";
+    confidence > 0 ? `; the model says so with ${formatPercent(confidence, 0)} confidence` : "";
   const toggle = (name: string, text: Node | string, label: number, title: string) => {
     const button = h(
       "button",
