@@ -29,7 +29,7 @@ const TELLING = 1600;
 /** The view of a map that nobody moved. */
 const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 /** How many times as large names are on the whole screen, and a map's height for those of usual size. */
-const [LARGE, LARGEST, ROOM] = [1.5, 3.2, 500];
+const [LARGE, LARGEST, ROOM] = [1.5, 3.2, 460];
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
