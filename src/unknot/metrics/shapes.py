@@ -412,7 +412,8 @@ def hulls_from_map(coordinates: Array, codes: Array, classes: Array, depth: floa
 
 def class_outlines(coordinates: Array, codes: Array, n_classes: int, depth: float) -> list[Array]:
     """Compute the vertices of the (peeled) hulls of a validated map, without their overlaps."""
-    return [class_outline(points, depth) for points in points_by_class(coordinates, codes, n_classes)]
+    by_class = points_by_class(coordinates, codes, n_classes)
+    return [class_outline(points, depth) for points in by_class]
 
 
 def _hulls_in_original_units(map_: _Map, depth: float) -> ConvexHulls:
