@@ -94,7 +94,7 @@ def test_an_epoch_has_its_own_scores_neighbors_and_predictions(opened, study):
     assert text(opened, "value-neighborhood_hit").split()[0] == f"{hit.value:.3f}"
     assert text(opened, "epoch-name") == "epoch 0"
     assert text(opened, "divergence") == "map KL 2.500"
-    assert f"epoch 0 {100 * there.accuracy:.2f}" in text(opened, "facts")
+    assert f"epoch 0: {100 * there.accuracy:.2f}" in text(opened, "facts")
     of_class = opened.page.locator(".legend .of-class").all_inner_texts()
     assert [float(value) for value in of_class] == pytest.approx(hit.per_class, abs=0.0006)
     # The table of confusions, whose rows are shares of neighbors.

@@ -8,8 +8,8 @@ from report_browser import Opened
 from report_studies import HOSTILE, study_of
 from test_report_browser import selected
 
+import unknot
 from unknot.report import write_report
-from unknot.report._packing import unpack
 
 
 def find(opened, query):
@@ -22,15 +22,17 @@ def find(opened, query):
     return opened.page.get_by_test_id("found").inner_text()
 
 
-def hits_of(payload, number):
-    return unpack(payload["models"][0]["layers"][number]["hits"]) / 255
+def hits_of(study, number):
+    """Return the shares as they are, not as the page stores them."""
+    map_ = list(study.layers.values())[number].map
+    return unknot.metrics.neighborhood_hit(map_, study.labels, k=6).per_point
 
 
-def test_points_are_found_by_conditions_and_selected(opened, study, payload):
+def test_points_are_found_by_conditions_and_selected(opened, study):
     wrong = np.flatnonzero(study.predictions != study.labels)
     assert find(opened, "wrong").startswith(f"{len(wrong)} points found at inputs")
     assert selected(opened) == set(wrong.tolist())
-    low = np.flatnonzero((hits_of(payload, 0) < 0.5) & (study.labels == 3))
+    low = np.flatnonzero((hits_of(study, 0) < 0.5) & (study.labels == 3))
     find(opened, "NH < 0.5 and class: 3")
     assert selected(opened) == set(low.tolist())
     found_by = opened.page.get_by_test_id("found-by").inner_text()
@@ -71,7 +73,7 @@ def test_what_cannot_be_found_is_said(opened):
 
 
 @pytest.mark.parametrize(("color", "row"), [("correct", 1), ("hit", 0), ("hit", 3)])
-def test_a_row_of_every_legend_selects_its_points(opened, study, payload, color, row):
+def test_a_row_of_every_legend_selects_its_points(opened, study, color, row):
     opened.page.get_by_test_id(f"color-{color}").click()
     opened.until(color=color)
     opened.page.get_by_test_id(f"category-{row}").click()
@@ -79,11 +81,11 @@ def test_a_row_of_every_legend_selects_its_points(opened, study, payload, color,
     if color == "correct":
         expected = study.predictions != study.labels
     else:
-        expected = np.rint(hits_of(payload, 0) * 6) == row
+        expected = np.rint(hits_of(study, 0) * 6) == row
     assert selected(opened) == set(np.flatnonzero(expected).tolist())
 
 
-def test_a_selection_has_its_accuracy_mistakes_and_samples(opened, study, payload):
+def test_a_selection_has_its_accuracy_mistakes_and_samples(opened, study):
     opened.open("layer=fc2&selection=0-99")
     facts = opened.page.get_by_test_id("selection-facts")
     facts.wait_for()
@@ -92,10 +94,10 @@ def test_a_selection_has_its_accuracy_mistakes_and_samples(opened, study, payloa
     assert rows[0] == ["Points", "100", "600"]
     percent = [f"{100 * part.mean():.1f}\u00a0%" for part in (right[:100], right)]
     assert rows[1] == ["Accuracy", *percent]
-    hits = hits_of(payload, 2)
+    hits = hits_of(study, 2)
     assert rows[2] == ["NH here", f"{hits[:100].mean():.3f}", f"{hits.mean():.3f}"]
     said = facts.locator("svg").get_attribute("aria-label")
-    assert f"inputs {hits_of(payload, 0)[:100].mean():.3f}, all" in said
+    assert f"inputs {hits_of(study, 0)[:100].mean():.3f}, all" in said
     assert facts.locator(".mistakes li .count").count() >= 4
     samples = opened.page.get_by_test_id("selection-samples").get_by_role("button")
     assert samples.count() == 24

@@ -229,6 +229,22 @@ def test_a_class_without_samples_has_no_shape():
     assert per_class[2] == scores["neighborhood_hit"].per_class[1]
 
 
+def test_a_class_whose_overlaps_are_undefined_has_its_outline():
+    study = study_of(60, 2, 1, measured=False)
+    rng = np.random.default_rng(0)
+    # A class 1e-10 times as wide as the map: its hull has no area that can be computed.
+    spread, middle = np.array([1e-4, 1e3]), np.array([0.0, 1e6])
+    labels = np.asarray(study.labels)
+    map_ = rng.normal(size=(60, 2)) * spread[labels, None] + middle[labels, None]
+    name = next(iter(study.layers))
+    layers = {name: replace(study.layers[name], map=map_.astype(np.float32))}
+    with pytest.raises(unknot.metrics.UndefinedMeasureError, match="too small"):
+        convex_hulls(map_.astype(np.float32), labels)
+    (outline,) = layer(build_payload(replace(study, layers=layers)), name)["hulls"][0]
+    assert len(outline) >= 3
+    assert np.ptp(outline, axis=0).max() < 1e-3
+
+
 def test_more_than_256_classes():
     study = study_of(900, 300, 1, measured=False)
     payload = build_payload(study)

@@ -231,7 +231,7 @@ describe("the values of a selection", () => {
   it("are columns of its table", () => {
     const lines = selectionCsv(s, inputs, [2, 3]).split("\n");
     expect(lines[0]).toContain("age,price,weight,Site,smoker,taken on,remark");
-    expect(lines[1]).toContain(",,0.3,9.999999717180685e-10,New B,,,fine");
+    expect(lines[1]).toContain(",,0.3,1e-9,New B,,,fine");
     expect(lines[2]).toContain(",40,0.3,5,A,true,2024-02-02T00:00:00,fine");
   });
 });

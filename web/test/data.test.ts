@@ -15,7 +15,7 @@ import {
 } from "../src/data/format.ts";
 import { labeled, variantOf } from "../src/data/labelings.ts";
 import type { Payload } from "../src/data/payload.ts";
-import { unpack, unpackCoords, unpackShares } from "../src/data/pack.ts";
+import { unpack, unpackCoords, unpackHits, unpackShares } from "../src/data/pack.ts";
 import { blobOf } from "../src/data/sprites.ts";
 import { Study } from "../src/data/study.ts";
 import { layer, pack, packConfusion, payload, score, study } from "./example.ts";
@@ -57,6 +57,10 @@ describe("packing", () => {
 
   it("reads shares", () => {
     expect(unpackShares(pack([0, 51, 255], "u8"))).toEqual(new Float32Array([0, 0.2, 1]));
+    // 127 is 3 of 6 neighbors, which is not less than half; 106 is 2.5, with a tie.
+    const hits = unpackHits(pack([0, 42, 127, 212, 255, 106], "u8"), 6);
+    expect(hits).toEqual(new Float32Array([0, 1 / 6, 0.5, 5 / 6, 1, 106 / 255]));
+    expect(unpackHits(pack([127], "u8"), undefined)).toEqual(new Float32Array([127 / 255]));
   });
 
   it("fits a map into the square with equal aspect", () => {

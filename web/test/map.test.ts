@@ -346,7 +346,7 @@ describe("what is saved", () => {
     const lines = selectionCsv(study(), inputs, [1, 3]).trim().split("\r\n");
     expect(lines).toEqual([
       "sample,label,class,prediction,predicted_class,confidence,model,layer,neighborhood_hit,x,y",
-      "1,0,cat,0,cat,0.8,a,inputs,0.666667,10,0",
+      "1,0,cat,0,cat,0.8,a,inputs,0.667,10,0",
       `3,1,"'=dog ""x"", y",0,cat,0.2,a,inputs,0,10,10`,
     ]);
   });

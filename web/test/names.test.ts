@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { shortenMiddle } from "../src/data/format.ts";
+import { withoutEnd } from "../src/data/names.ts";
 import { rowsFor } from "../src/components/stepper.ts";
 import { ticksOf } from "../src/components/chart.ts";
 import { toScreen } from "../src/map/geometry.ts";
@@ -146,6 +147,14 @@ describe("names on the map", () => {
   });
 });
 
+describe("names in little room", () => {
+  it("lose what all of several parts end with, and keep apart", () => {
+    expect(withoutEnd(["a.0.mlp", "a.1.mlp", "inputs"])).toEqual(["a.0", "a.1", "inputs"]);
+    expect(withoutEnd(["a.mlp", "a.norm"])).toEqual(["a.mlp", "a.norm"]);
+    expect(withoutEnd(["a.mlp", "a"])).toEqual(["a.mlp", "a"]);
+  });
+});
+
 describe("names under a slider and an axis", () => {
   const names = ["inputs", "conv1", "pool1", "conv2", "pool2", "flatten", "fc1", "probabilities"];
 
@@ -154,6 +163,8 @@ describe("names under a slider and an axis", () => {
     expect(rowsFor(names, 54)).toBe(2);
     expect(rowsFor(names, 33)).toBe(3);
     expect(rowsFor(names, 10)).toBeNull();
+    // The last one keeps within the slider, and would run into that before it on its row.
+    expect(rowsFor(["a", "b", "c", "probabilities"], 36)).toBe(3);
   });
 
   it("are turned where they would run into each other", () => {

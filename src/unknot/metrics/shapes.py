@@ -309,10 +309,36 @@ def best_ellipses(map_: AnyArray, labels: AnyArray) -> Ellipses:
 
 def ellipses_from_map(coordinates: Array, codes: Array, classes: Array) -> Ellipses:
     """Compute the best-fitting ellipses of a checked map."""
-    count = len(classes)
-    means = np.empty((count, 2))
-    covariances = np.empty((count, 2, 2))
-    for c, own in enumerate(points_by_class(coordinates, codes, count)):
+    axes = ellipse_axes(coordinates, codes, len(classes))
+    flat = axes.semi_axes[:, 1] <= FLAT_RATIO * axes.semi_axes[:, 0]
+    overlap = bhattacharyya(axes.means, axes.covariances, flat, coordinates)
+    return Ellipses(
+        value=_mean_of_pairs(overlap),
+        means=axes.means,
+        covariances=axes.covariances,
+        semi_axes=axes.semi_axes,
+        angles=axes.angles,
+        areas=np.pi * axes.semi_axes.prod(axis=1),
+        overlap=overlap,
+        classes=classes,
+        notes=_shape_notes(classes, flat),
+    )
+
+
+class EllipseAxes(NamedTuple):
+    """What `Ellipses` knows of each class by itself, without the overlaps of all pairs."""
+
+    means: Float64[Array, "classes 2"]
+    covariances: Float64[Array, "classes 2 2"]
+    semi_axes: Float64[Array, "classes 2"]
+    angles: Float64[Array, " classes"]
+
+
+def ellipse_axes(coordinates: Array, codes: Array, n_classes: int) -> EllipseAxes:
+    """Compute centers and axes of the best-fitting ellipses of a checked map."""
+    means = np.empty((n_classes, 2))
+    covariances = np.empty((n_classes, 2, 2))
+    for c, own in enumerate(points_by_class(coordinates, codes, n_classes)):
         means[c] = own.mean(axis=0)
         centered = own - means[c]
         covariances[c] = centered.T @ centered / len(own)
@@ -322,19 +348,7 @@ def ellipses_from_map(coordinates: Array, codes: Array, classes: Array) -> Ellip
     # The sign of an axis is arbitrary: choose the direction in (-pi/2, pi/2].
     backwards = (major[:, 0] < 0.0) | ((major[:, 0] == 0.0) & (major[:, 1] < 0.0))
     major = np.where(backwards[:, None], -major, major)
-    flat = semi_axes[:, 1] <= FLAT_RATIO * semi_axes[:, 0]
-    overlap = bhattacharyya(means, covariances, flat, coordinates)
-    return Ellipses(
-        value=_mean_of_pairs(overlap),
-        means=means,
-        covariances=covariances,
-        semi_axes=semi_axes,
-        angles=np.arctan2(major[:, 1], major[:, 0]),
-        areas=np.pi * semi_axes.prod(axis=1),
-        overlap=overlap,
-        classes=classes,
-        notes=_shape_notes(classes, flat),
-    )
+    return EllipseAxes(means, covariances, semi_axes, np.arctan2(major[:, 1], major[:, 0]))
 
 
 class _Map(NamedTuple):
@@ -368,9 +382,7 @@ def hulls_from_map(coordinates: Array, codes: Array, classes: Array, depth: floa
     """Compute the (peeled) hulls of a validated map."""
     from ._shapes.kernels_shapes import all_intersection_areas
 
-    outlines = [
-        class_outline(points, depth) for points in points_by_class(coordinates, codes, len(classes))
-    ]
+    outlines = class_outlines(coordinates, codes, len(classes), depth)
     # Areas are computed relative to the map's center and scale, to keep their precision. (Not
     # before: rounding would turn collinear points into vertices.)
     origin = coordinates.mean(axis=0)
@@ -396,6 +408,12 @@ def hulls_from_map(coordinates: Array, codes: Array, classes: Array, depth: floa
         classes=classes,
         notes=_shape_notes(classes, areas == 0.0),
     )
+
+
+def class_outlines(coordinates: Array, codes: Array, n_classes: int, depth: float) -> list[Array]:
+    """Compute the vertices of the (peeled) hulls of a validated map, without their overlaps."""
+    by_class = points_by_class(coordinates, codes, n_classes)
+    return [class_outline(points, depth) for points in by_class]
 
 
 def _hulls_in_original_units(map_: _Map, depth: float) -> ConvexHulls:

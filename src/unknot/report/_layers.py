@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from .._typing import Array, Labels
-from ..metrics import Ellipses, Score, Scores
+from ..metrics import Score, Scores
 from ..metrics.neighborhood import confusion_from_graph, hit_from_graph
-from ..metrics.shapes import ellipses_from_map, hulls_from_map
+from ..metrics.shapes import EllipseAxes, class_outlines, ellipse_axes
 from ..neighbors import NeighborGraph, nearest_neighbors
 from ..representations import describe_reduction
 from ..studies import LayerStudy, MapDensity
@@ -202,16 +202,16 @@ def _shapes_entry(
         "ellipses": [None] * n_classes,
     }
     for name, depth in (("hulls", 1.0), ("peeled", _PEELED_DEPTH)):
-        outlines = hulls_from_map(map_, codes, present, depth).vertices
+        outlines = class_outlines(map_, codes, len(present), depth)
         for code, outline in zip(present, outlines, strict=True):
             entry[name][code] = [[[_rounded(x), _rounded(y)] for x, y in outline.tolist()]]
-    ellipses = ellipses_from_map(map_, codes, present)
+    ellipses = ellipse_axes(map_, codes, len(present))
     for index, code in enumerate(present):
         entry["ellipses"][code] = _ellipse(ellipses, index)
     return entry
 
 
-def _ellipse(ellipses: Ellipses, index: int) -> dict[str, Any]:
+def _ellipse(ellipses: EllipseAxes, index: int) -> dict[str, Any]:
     return {
         "center": [_rounded(value) for value in ellipses.means[index].tolist()],
         "axes": [_rounded(value) for value in ellipses.semi_axes[index].tolist()],

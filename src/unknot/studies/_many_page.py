@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import html
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -24,16 +25,18 @@ _MOST_COMPARED: Final = 24
 _POLICY: Final = "default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 _STYLE: Final = """
 :root { color-scheme: light dark; }
-body { font: 15px/1.5 system-ui, sans-serif; max-width: 70rem; margin: 2rem auto; padding: 0 1rem;
+body { font: 15px/1.5 system-ui, sans-serif; max-width: 80rem; margin: 2rem auto; padding: 0 1rem;
   color: CanvasText; background: Canvas; }
 h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2rem; }
 .wide { overflow-x: auto; }
 table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
-th, td { padding: .25rem .7rem; border-bottom: 1px solid #8884; text-align: right;
+th, td { padding: .25rem .55rem; border-bottom: 1px solid #8884; text-align: right;
   vertical-align: bottom; }
 td { white-space: nowrap; }
+th small { display: block; font-weight: 400; opacity: .75; white-space: nowrap; }
 .text { text-align: left; }
-th:first-child { min-width: 7rem; max-width: 20rem; overflow-wrap: anywhere; }
+th:first-child { min-width: 6rem; max-width: min(20rem, 40vw); overflow-wrap: anywhere;
+  position: sticky; left: 0; background: Canvas; }
 .best { font-weight: 700; }
 .note { opacity: .75; }
 img { width: 100%; min-width: 36rem; height: auto; background: white; }
@@ -69,7 +72,7 @@ class Table:
     def to_html(self) -> str:
         """Return the table for a page."""
         head = "".join(
-            f"<th scope='col'{self._kind(number)}>{html.escape(each)}</th>"
+            f"<th scope='col'{self._kind(number)}>{_head(each)}</th>"
             for number, each in enumerate(self.heads)
         )
         lines = []
@@ -86,6 +89,14 @@ class Table:
     def _kind(self, column: int, *, best: bool = False) -> str:
         kinds = ["text"] * (column < self.n_words) + ["best"] * best
         return f" class='{' '.join(kinds)}'" if kinds else ""
+
+
+def _head(text: str) -> str:
+    """Return the head of a column, with which layer it is of on a line of its own."""
+    title, _, layer = text.partition(", ")
+    # The arrow stays beside the last word.
+    whole = re.sub(" (?=\\W$)", "\N{NO-BREAK SPACE}", title)
+    return html.escape(whole) + (f" <small>{html.escape(layer)}</small>" if layer else "")
 
 
 def overview(studies: Studies, n_measures: int = _MOST) -> Table:

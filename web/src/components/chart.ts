@@ -195,7 +195,7 @@ export class Chart {
     }));
     const models = onAxis.filter(({ kind }) => kind === "model");
     const others = onAxis.filter(({ kind, name }) => kind !== "model" && !scale.beyond.has(name));
-    const shares = errorAxis(models, scale);
+    const shares = errorAxis([...models, ...others], scale);
     const chart = plot({
       width,
       height: HEIGHT + ticks.below,
@@ -425,9 +425,11 @@ function short(at: number[], names: string[]): Map<number, string> {
 }
 
 /** Round shares for an axis of errors; null where it is none. */
-function errorAxis(models: { runs: Spot[][] }[], scale: Scale): number[] | null {
+function errorAxis(lines: { runs: Spot[][] }[], scale: Scale): number[] | null {
   if (!scale.errors) return null;
-  const values = models.flatMap(({ runs }) => runs.flat().map(({ value }) => value));
+  const values = lines.flatMap(({ runs }) =>
+    runs.flat().flatMap(({ value, low, high }) => [value, low ?? value, high ?? value]),
+  );
   if (!values.length) return null;
   const [low, high] = scale.domain ?? [Math.min(...values), Math.max(...values)];
   return errorTicks(scale, low, high, HEIGHT - MARGIN.top);

@@ -3,6 +3,7 @@ import { mappedLayers, ownLayer } from "../data/follow.ts";
 import type { Coords } from "../data/pack.ts";
 import type { Study } from "../data/study.ts";
 import { shortenMiddle } from "../data/format.ts";
+import { withoutEnd } from "../data/names.ts";
 import { bdi, h, reducedMotion } from "../dom.ts";
 import { textWidth } from "../map/names.ts";
 import { type Coloring, coloring, makeColoring, shown } from "../map/coloring.ts";
@@ -56,6 +57,7 @@ export function filmstrip(ctx: Context): HTMLElement {
   );
   const repaint = deferred(ctx, () => {
     dots = null;
+    mark();
     // What is in sight is told anew.
     for (const { button } of frames.values()) {
       visible.unobserve(button);
@@ -65,7 +67,7 @@ export function filmstrip(ctx: Context): HTMLElement {
   const build = () => {
     const state = ctx.store.get();
     const layers = mappedLayers(study, state);
-    const { names } = study.shortNames(state.model);
+    const names = withoutEnd(study.shortNames(state.model).names);
     visible.disconnect();
     drawn.clear();
     frames = new Map(

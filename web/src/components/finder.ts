@@ -1,6 +1,7 @@
 import { type Context, change } from "../context.ts";
 import { type Column, formatDate } from "../data/columns.ts";
 import { plural } from "../data/format.ts";
+import type { Study } from "../data/study.ts";
 import { untangling } from "../data/follow.ts";
 import { freshId, h } from "../dom.ts";
 import { quote, search } from "../state/search.ts";
@@ -19,7 +20,7 @@ export function finder(ctx: Context): HTMLElement {
   const told = h("p", { class: "hint", role: "status", "data-testid": "found" });
   const input = h("input", {
     type: "search",
-    placeholder: `Find: class, text, wrong, ${study.columns[0] ? exampleOf(study.columns[0]) : "NH < 0.5"}`,
+    placeholder: `Find: ${examples(study).join(", ")}`,
     "aria-label": "Find points by class, text or condition, and select them",
     "data-testid": "find",
     list: id,
@@ -82,6 +83,20 @@ export function finder(ctx: Context): HTMLElement {
     }),
   );
   return form;
+}
+
+/** What can be looked for here, in a few words. */
+function examples(study: Study): string[] {
+  const place = { model: 0, layer: 0, epoch: null };
+  const [column] = study.columns;
+  const measured = study.models.some(({ layers }) => layers.some(({ hits }) => hits));
+  const condition = study.values ? "value > 0" : measured ? "NH < 0.5" : "#17";
+  return [
+    study.classNames.length ? "class" : "",
+    study.payload.snippets ? "text" : "",
+    study.predictions(place) ? "wrong" : "",
+    column ? exampleOf(column) : condition,
+  ].filter(Boolean);
 }
 
 /** A condition on a column that some points meet and others do not, if there are any. */

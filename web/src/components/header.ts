@@ -85,6 +85,8 @@ function accuracies(study: Study, state: ViewState): (Node | string)[] {
     const share = accuracy === null ? "" : `${formatPercent(accuracy, 2)} accurate`;
     const alone = study.models.length < 2 && !study.epochs(place.model);
     if (alone) return share ? [share] : [];
-    return share || study.models.length > 1 ? [h("span", {}, bdi(name), share && ` ${share}`)] : [];
+    return share || study.models.length > 1
+      ? [h("span", {}, bdi(name), share && `: ${share}`)]
+      : [];
   });
 }

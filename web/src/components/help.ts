@@ -24,7 +24,7 @@ const WAYS: [string, string][] = [
   ],
   [
     "Find",
-    "points by class, text or condition, to select them: wrong, NH < 0.5, confidence > 0.9, predicted: cat, moved > 0.3 between fc1 and conv2 (as a share of the map's width), #17; several at once, or with “not” before one.",
+    "points by class, text or condition, to select them: wrong, NH < 0.5, confidence > 0.9 (known to 0.002), predicted: cat, moved > 0.3 between fc1 and conv2 (as a share of the map's width), #17; several at once, or with “not” before one.",
   ],
   ["Draw", "a lasso round points: they stay selected through the layers, and can be saved."],
   ["Click", "a class, or a cell of the table of confusions, to see one class or a pair alone."],

@@ -169,7 +169,8 @@ function colorOf(value: number, colors: string[]): string {
 /** The cells as an image of a pixel each; those that are not known are left to the ground. */
 function pixels({ rows, columns, value, colors }: Matrix): string {
   const canvas = h("canvas", { width: columns.length, height: rows.length });
-  const pen = canvas.getContext("2d");
+  // It is read back at once, which would wait for the graphics processor.
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
   if (!pen) return "";
   rows.forEach((_, row) => {
     columns.forEach((__, column) => {

@@ -12,7 +12,7 @@ import { type Label, fewer, labelsOf } from "../map/labels.ts";
 import { Crowd, type Field, type Rect } from "../map/names.ts";
 import { OverlayView, noWebGL, shapesOf } from "../map/overlay.ts";
 import { trailsOf } from "../map/trails.ts";
-import { Scatter, affineOf } from "../map/scatter.ts";
+import { Scatter, affineOf, largeness } from "../map/scatter.ts";
 import { classColors, readable } from "../data/palette.ts";
 import { uriOf } from "../data/sprites.ts";
 import { same } from "../state/store.ts";
@@ -29,7 +29,7 @@ const TELLING = 1600;
 /** The view of a map that nobody moved. */
 const WHOLE = [1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 0, 1];
 /** How many times as large names are on the whole screen, and a map's height for those of usual size. */
-const [LARGE, LARGEST, ROOM] = [1.5, 3.2, 500];
+const [LARGE, LARGEST, ROOM] = [1.5, 3.2, 460];
 /** Narrower maps have smaller pictures over them. */
 const NARROW = 480;
 
@@ -374,8 +374,10 @@ export class Pane {
     const view = this.view();
     // Names to be read from the last row, where the map has the whole screen.
     const large = document.fullscreenElement?.contains(this.element) ?? false;
-    const scale = Math.min(LARGEST, Math.max(LARGE, view.height / ROOM));
-    return { ...view, blocked, ...(large ? { scale } : {}) };
+    const scale = large
+      ? Math.min(LARGEST, Math.max(LARGE, view.height / ROOM))
+      : largeness(view.height);
+    return { ...view, blocked, scale };
   }
 
   private describe(place: Place, mapped: boolean): void {

@@ -158,7 +158,9 @@ function figure(
   const of = `of ${formatCount(table.samples)} samples`;
   const share = table.k === null ? "" : `of the ${table.k} nearest, `;
   const chance =
-    table.chance === null ? "" : `; ${table.chance ? formatNumber(table.chance) : 0} by chance`;
+    table.chance === null
+      ? ""
+      : `; ${table.chance ? Number(table.chance.toPrecision(2)) : 0} by chance`;
   const element = h(
     "figure",
     {},

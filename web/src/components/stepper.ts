@@ -45,6 +45,8 @@ export class Stepper {
   private value = 0;
   /** Pixels of the slider; 0 before it is in the document. */
   private width = 0;
+  /** Where it begins in its element. */
+  private inset = 0;
 
   constructor(options: StepperOptions) {
     this.options = options;
@@ -86,7 +88,8 @@ export class Stepper {
     this.element = h("div", { class: "stepper" }, this.input, row, this.here, this.bands);
     this.element.style.setProperty("--steps", String(steps.length));
     this.observer = new ResizeObserver(() => {
-      this.width = this.element.clientWidth;
+      this.width = row.clientWidth;
+      this.inset = row.offsetLeft;
       this.thin();
     });
     this.observer.observe(row);
@@ -143,7 +146,8 @@ export class Stepper {
     const { blocks, here, bands, value } = this;
     here.replaceChildren(bdi(shortenMiddle(steps[value]?.short ?? "", width, tickWidth)));
     const own = here.offsetWidth;
-    here.style.left = `${Math.max(0, Math.min(width - own, (value + 0.5) * cell - own / 2))}px`;
+    const left = Math.max(0, Math.min(width - own, (value + 0.5) * cell - own / 2));
+    here.style.left = `${this.inset + left}px`;
     const room = ({ start, end }: Block) => (end - start) * cell - 6;
     const whole = blocks.every((block) => tickWidth(block.name) <= room(block));
     const common = whole ? "" : commonWord(blocks.map(({ name }) => name));
@@ -185,11 +189,18 @@ function tickWidth(text: string): number {
 /** On how many rows names stand in turn, so that none runs into the next of its row; null for too many. */
 export function rowsFor(names: string[], cell: number): number | null {
   const widths = names.map((name) => Math.min(MOST, [...name].length * LETTER + GAP));
+  const last = names.length - 1;
   for (let rows = 1; rows <= ROWS; rows++) {
-    const free = widths.every((width, i) => {
-      const next = widths[i + rows];
-      return next === undefined || (width + next) / 2 <= rows * cell;
-    });
+    /** The left edge of a name; on several rows the first and the last keep within the slider. */
+    const left = (i: number) => {
+      const width = widths[i] as number;
+      if (rows > 1 && i === 0) return -GAP / 2;
+      if (rows > 1 && i === last) return names.length * cell - width + GAP / 2;
+      return (i + 0.5) * cell - width / 2;
+    };
+    const free = widths.every(
+      (width, i) => i + rows > last || left(i) + width <= left(i + rows) + 0.01,
+    );
     if (free) return rows;
   }
   return null;

@@ -139,8 +139,7 @@ function item(
   const own = study.labels[point] as number;
   const snippet = study.payload.snippets?.[point];
   const sample = `Sample ${study.sampleOf(point)}`;
-  const model =
-    confidence > 0 ? `, as the model with ${formatPercent(confidence, 0)} confidence` : "";
+  const model = confidence > 0 ? `; the model agrees, ${formatPercent(confidence, 0)} sure` : "";
   const toggle = (name: string, text: Node | string, label: number, title: string) => {
     const button = h(
       "button",

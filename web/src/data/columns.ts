@@ -88,7 +88,8 @@ export class Column {
     if (this.isMissing(point)) return "";
     const value = this.decode().numbers?.[point];
     if (value === undefined) return this.words(point);
-    return this.kind === "date" ? formatDate(value, false).replace(" ", "T") : value;
+    if (this.kind === "date") return formatDate(value, false).replace(" ", "T");
+    return this.entry.floats?.dtype === "f32" ? shortest(value) : value;
   }
 
   /** A number as exact as the column's own are. */
@@ -144,4 +145,13 @@ export function formatDate(time: number, days: boolean): string {
 /** A whole number as it is: "2024" is no "2,024". */
 function plain(value: number): string {
   return String(value).replace("-", "\u2212");
+}
+
+/** The number of fewest digits that has the same 32 bits: 0.1 in place of 0.10000000149011612. */
+function shortest(value: number): number {
+  for (let digits = 6; digits < 9; digits++) {
+    const found = Number(value.toPrecision(digits));
+    if (Math.fround(found) === Math.fround(value)) return found;
+  }
+  return value;
 }

@@ -29,6 +29,12 @@ export function shortNames(names: string[]): ShortNames {
   return clashes || !end ? { prefix: "", names } : { prefix, names: short };
 }
 
+/** Names of several parts without those that all of them end with, where they stand in little room. */
+export function withoutEnd(names: string[]): string[] {
+  const turned = (name: string) => [...name].reverse().join("");
+  return shortNames(names.map(turned)).names.map(turned);
+}
+
 /** Neighboring layers whose names begin alike. */
 export interface Block {
   name: string;

@@ -48,7 +48,8 @@ const native = Uint8Array as typeof Uint8Array & {
   fromBase64?: (text: string) => Uint8Array<ArrayBuffer>;
 };
 
-function decode(text: Packed["data"]): Uint8Array<ArrayBuffer> {
+/** The bytes of base64, or a copy of bytes. */
+export function decode(text: Packed["data"]): Uint8Array<ArrayBuffer> {
   // A copy, which begins where numbers of any width may begin.
   if (typeof text !== "string") return text.slice();
   if (native.fromBase64) return native.fromBase64(text);
@@ -64,6 +65,20 @@ export function unpackShares(packed: Packed): Float32Array {
   const shares = new Float32Array(bytes.length);
   for (let i = 0; i < shares.length; i++) shares[i] = (bytes[i] as number) / 255;
   return shares;
+}
+
+/** Decode shares of k neighbors: what a byte stands for is a multiple of 1/k, if one is that near. */
+export function unpackHits(packed: Packed, k: number | undefined): Float32Array {
+  if (!k) return unpackShares(packed);
+  const values = Float32Array.from({ length: 256 }, (_, byte) => {
+    const whole = Math.round((byte / 255) * k) / k;
+    // Of neighbors at the same distance some count in part.
+    return Math.abs(whole * 255 - byte) <= 0.5 + 1e-6 ? whole : byte / 255;
+  });
+  const bytes = unpack(packed);
+  const hits = new Float32Array(bytes.length);
+  for (let i = 0; i < hits.length; i++) hits[i] = values[bytes[i] as number] as number;
+  return hits;
 }
 
 /** Coordinates of one map, fitted with equal aspect into the square from -1 to 1. */

@@ -1,4 +1,5 @@
 import { h } from "../dom.ts";
+import { decode } from "./pack.ts";
 import type { Picture, Thumbnails } from "./payload.ts";
 
 /** Thumbnails out of sheets, each of which is decoded once. */
@@ -58,6 +59,5 @@ export function blobOf(uri: string | Picture): Blob {
   if (typeof uri !== "string") return new Blob([uri.data], { type: uri.type });
   const match = /^data:(image\/(?:png|webp|jpeg));base64,(.*)$/s.exec(uri);
   if (!match) throw new Error("a sheet of thumbnails is no base64 PNG, WebP or JPEG");
-  const text = atob(match[2] as string);
-  return new Blob([Uint8Array.from(text, (c) => c.charCodeAt(0))], { type: match[1] as string });
+  return new Blob([decode(match[2] as string)], { type: match[1] as string });
 }

@@ -1,6 +1,13 @@
 import { Column } from "./columns.ts";
 import { Confusion } from "./confusion.ts";
-import { type Coords, type Numbers, unpack, unpackCoords, unpackShares } from "./pack.ts";
+import {
+  type Coords,
+  type Numbers,
+  unpack,
+  unpackCoords,
+  unpackHits,
+  unpackShares,
+} from "./pack.ts";
 import type { Cells } from "../map/cells.ts";
 import type { Variant } from "./labelings.ts";
 import { formatNumber } from "./format.ts";
@@ -245,13 +252,13 @@ export class Study {
   }
 
   hits(place: Place): Float32Array | null {
-    const packed = this.layer(place).hits;
-    return packed && this.once(packed, () => unpackShares(packed));
+    const { hits, hitK } = this.layer(place);
+    return hits && this.once(hits, () => unpackHits(hits, hitK));
   }
 
   mapHits(place: Place): Float32Array | null {
-    const packed = this.layer(place).mapHits;
-    return packed && this.once(packed, () => unpackShares(packed));
+    const { mapHits, hitK } = this.layer(place);
+    return mapHits && this.once(mapHits, () => unpackHits(mapHits, hitK));
   }
 
   /** Neighbors of a point in the representation, nearest first. */

@@ -115,7 +115,7 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const { categories, colors, last, ofClasses } = coloring(study, { ...state, ...place }, dark);
   const only = shown(study, state);
   const shaped = state.shapes && ofClasses;
-  const size = pointSize(only?.length ?? study.n);
+  const size = pointSize(only?.length ?? study.n, height);
   panel.radius = ((shaped ? markerSize(size) : size) / 2) * pointZoom(affine, height);
   const chosen = state.selection.length ? new Set(state.selection) : null;
   const add = (i: number) => {

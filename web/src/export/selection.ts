@@ -31,10 +31,10 @@ export function selectionCsv(study: Study, place: Place, selection: number[]): s
     else row.push(known ? label : "", known ? (names[label] ?? "") : "");
     const predicted = predictions?.[i];
     if (predicted !== undefined) row.push(predicted, names[predicted] ?? "");
-    if (confidence) row.push(round(confidence[i] as number));
+    if (confidence) row.push(share(confidence[i] as number));
     row.push(study.model(place.model).name, study.listed(place).name);
     if (epoch !== null) row.push(epoch);
-    if (hits) row.push(known ? round(hits[i] as number) : "");
+    if (hits) row.push(known ? share(hits[i] as number) : "");
     if (map) {
       row.push(
         fixed((map.x[i] as number) / map.scale + map.center[0], map.scale),
@@ -53,6 +53,11 @@ function fixed(value: number, scale: number): number {
   const digits = Math.min(15, Math.max(0, Math.round(5 + Math.log10(scale))));
   // Adding zero makes -0 a plain 0.
   return Number(value.toFixed(digits)) + 0;
+}
+
+/** Shares have 255 steps: digits beyond the third are noise. */
+function share(value: number): number {
+  return Number(value.toFixed(3));
 }
 
 function round(value: number): number {

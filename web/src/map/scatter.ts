@@ -91,6 +91,7 @@ export class Scatter {
     this.fit(box.width, box.height);
     this.observer = new ResizeObserver(([entry]) => {
       if (entry) this.fit(entry.contentRect.width, entry.contentRect.height);
+      this.sizePoints();
       requestAnimationFrame(() => this.gone || events.view(this.affine()));
     });
     this.observer.observe(canvas);
@@ -229,6 +230,16 @@ export class Scatter {
     this.renderer.refresh();
   }
 
+  /** Points are as large as suits the map's new height. */
+  private sizePoints(): void {
+    const { drawn } = this;
+    if (!drawn) return;
+    const size = pointSize(drawn.only?.length ?? drawn.x.length, this.canvas.clientHeight);
+    const pointSizeNow = drawn.shapes ? markerSize(size) : size;
+    if (this.plot.get("pointSize") !== pointSizeNow)
+      void this.plot.set({ pointSize: pointSizeNow });
+  }
+
   private async work(): Promise<void> {
     this.busy = true;
     while (this.waiting && !this.gone) {
@@ -253,7 +264,7 @@ export class Scatter {
     const colors = frame.shapes
       ? frame.colors.map((color, i) => shapedColor(color, markerOf(i)))
       : frame.colors;
-    const size = pointSize(frame.only?.length ?? points.length);
+    const size = pointSize(frame.only?.length ?? points.length, this.canvas.clientHeight);
     void this.plot.set({
       // A palette of one color would be taken for one that does not depend on the points.
       pointColor: colors.length > 1 ? colors : [...colors, ...colors],
@@ -334,9 +345,17 @@ export function affineOf(view: ArrayLike<number>, width: number, height: number)
   return { kx: scale * half, ky: -scale * half, tx: width / 2 + x * half, ty: half - y * half };
 }
 
-/** Many points are drawn small, a few large. */
-export function pointSize(count: number): number {
-  return Math.min(9, Math.max(2, 34 / Math.max(1, count) ** 0.23));
+/** Many points are drawn small, a few large; and larger on a map as high as a wall. */
+export function pointSize(count: number, height = 0): number {
+  return largeness(height) * Math.min(9, Math.max(2, 34 / Math.max(1, count) ** 0.23));
+}
+
+/** Pixels of a map's height from which on its points and names grow with it, and how far. */
+const [USUAL, LARGEST] = [900, 2];
+
+/** How many times as large as usual points and names are on a map of this height in pixels. */
+export function largeness(height: number): number {
+  return Math.min(LARGEST, Math.max(1, height / USUAL));
 }
 
 /** How much larger points are drawn when one looks nearer, as regl-scatterplot has it. */
