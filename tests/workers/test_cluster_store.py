@@ -195,6 +195,10 @@ def test_the_files_are_the_same_on_threads_and_a_cluster(whole, points, labels, 
     with ThreadPoolExecutor(3) as executor:
         study(points, labels, tmp_path / "a", executor=executor, neighbors_of_all=True)
     study(points, labels, tmp_path / "b", client=client, neighbors_of_all=True)
+    # The dashboard groups the partitions of a stage.
+    shown = client.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.task_prefixes))
+    assert {"totals of all", "scores of all", "places of all", "neighbors"} <= shown
+    assert not any("partition" in name for name in shown)
     for name in ("a", "b"):
         found = files(tmp_path / name / "out"), files(tmp_path / name / "store")
         assert found[1] == expected[1], name

@@ -92,8 +92,8 @@ class DaskWorkers(ExecutorWorkers):
         return self._send(run, task.work, self._n_jobs, __version__, alone=True, label=task.label)
 
     def _send(self, call: Callable[..., Any], *args: Any, label: str, **options: Any) -> Any:
-        # The dashboard groups tasks by what stands before the number.
-        stage = label.rpartition(": ")[2].replace("-", " ")
+        # The dashboard groups tasks by what stands before the number: the stage, of all partitions.
+        stage = label.rpartition(": ")[2].partition(", ")[0].replace("-", " ")
         key = f"{stage}-{secrets.token_hex(8)}"
         return self._client.submit(call, *args, key=key, pure=False, **options)
 

@@ -16,7 +16,7 @@ import numpy as np
 
 from .._io.atomic import is_full
 from .._io.formatting import format_bytes
-from .._io.shared_store import SharedStore
+from .._io.shared_store import SharedStore, bytes_of
 from .._parallel.lanes import Task, Workers, run_programs
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import AbandonedError
@@ -61,6 +61,11 @@ def partitions_of(
     return tuple(slice(start, min(start + rows, n_samples)) for start in range(0, n_samples, rows))
 
 
+def part_key(folder: str, number: int, name: str = "bin") -> str:
+    """Return where a task of a stage writes its arrays, or one of them alone."""
+    return f"{folder}/parts/{number:06d}.{name}"
+
+
 @dataclass
 class Output:
     """Where a task writes, and the list of what it wrote."""
@@ -73,8 +78,13 @@ class Output:
 
     def arrays(self, **arrays: Array) -> None:
         """Write small arrays, which `Records.arrays` reads."""
-        key = f"{self.folder}/parts/{self.number:06d}.bin"
+        key = part_key(self.folder, self.number)
         self.files[key] = self.store.write_arrays(key, **arrays)
+
+    def raw(self, name: str, values: Array) -> None:
+        """Write the values of an array alone, of which `SharedStore.read_range` reads some."""
+        key = part_key(self.folder, self.number, name)
+        self.files[key] = self.store.write(key, bytes_of(values))
 
     def rows(self, key: str, rows: slice, values: Array) -> None:
         """Write rows of a large array: whole chunks, which no other task writes."""
@@ -101,6 +111,8 @@ class PartitionedStage:
         Importable, with plain data.
     n_bytes : int
         What a task needs, about.
+    rows : str
+        What is cut into partitions.
     """
 
     store: SharedStore
@@ -108,10 +120,12 @@ class PartitionedStage:
     label: str
     work: Work
     n_bytes: int = 0
+    rows: str = "samples"
 
     def name_of(self, number: int, rows: slice) -> str:
         """Return the name of a task, for people."""
-        return f"{self.label}, partition {number} (samples {rows.start:,} to {rows.stop - 1:,})"
+        what = f"{self.rows} {rows.start:,} to {rows.stop - 1:,}"
+        return f"{self.label}, partition {number} ({what})"
 
 
 @dataclass(frozen=True)
@@ -124,7 +138,7 @@ class Records:
     def arrays(self) -> Generator[dict[str, Array], None, None]:
         """Yield the small arrays of each task, in the order of the partitions."""
         for number in range(len(self.results)):
-            yield self.stage.store.read_arrays(f"{self.stage.folder}/parts/{number:06d}.bin")
+            yield self.stage.store.read_arrays(part_key(self.stage.folder, number))
 
 
 def finish_stage(
@@ -142,13 +156,7 @@ def finish_stage(
         If a task fails; the message names the stage, the partition, the worker and the remedy. What
         was finished is kept.
     """
-    found: dict[int, dict[str, Any]] = {}
-    there = set(stage.store.names(f"{stage.folder}/ledger"))
-    for number, rows in enumerate(partitions):
-        if _record_name(number) in there:
-            result = _valid_result(stage, number, rows)
-            if result is not None:
-                found[number] = result
+    found = finished(stage, partitions)
     on_task(len(found), len(partitions))
 
     def program(number: int, rows: slice) -> Generator[Task, Any, None]:
@@ -167,6 +175,18 @@ def finish_stage(
         workers=workers,
     )
     return Records(stage, tuple(found[number] for number in range(len(partitions))))
+
+
+def finished(stage: PartitionedStage, partitions: Sequence[slice]) -> dict[int, dict[str, Any]]:
+    """Return the results of the tasks that have a valid record, by their number."""
+    found = {}
+    there = set(stage.store.names(f"{stage.folder}/ledger"))
+    for number, rows in enumerate(partitions):
+        if _record_name(number) in there:
+            result = _valid_result(stage, number, rows)
+            if result is not None:
+                found[number] = result
+    return found
 
 
 def _record_name(number: int) -> str:
