@@ -90,7 +90,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> Found:
 def small_runs(arguments: argparse.Namespace, folder: Path) -> tuple[list[Measured], float]:
     """Study small mixtures; return costs, and the seconds that a worker needs for its start."""
     measured: list[Measured] = []
-    with two_workers(arguments.memory) as client:
+    with two_workers() as client:
         # Beside imports, each process loads every kernel once.
         least = sizes_of(arguments, *SMALL[0])
         first = small_run(arguments, *least, folder / "start-first", client)

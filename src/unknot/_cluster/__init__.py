@@ -5,6 +5,7 @@ from .partitions import Output as Output
 from .partitions import PartitionedStage as PartitionedStage
 from .partitions import Records as Records
 from .partitions import Work as Work
+from .partitions import explained_here as explained_here
 from .partitions import finish_stage as finish_stage
 from .partitions import finished as finished
 from .partitions import part_key as part_key

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +20,11 @@ from .remote import probe, run
 from .workers import AGAIN, ExecutorWorkers, require_memory
 
 # Seconds to wait for a scheduler, and for the workers' first answer.
-ANSWER: Final = 10
+ANSWER: Final = 8
 FIRST_IMPORT: Final = 120
 # What a stage needs besides the points that it reads, as a multiple of them.
 WORKING_SPACE: Final = 2
+EXAMPLE: Final = "'tcp://host:8786'"
 
 
 @contextmanager
@@ -59,15 +62,57 @@ def _connected(distributed: Any, where: Any) -> Iterator[Any]:
     options = {"scheduler_file": text} if text.endswith(".json") else {"address": text}
     if text.endswith(".json") and not Path(text).is_file():
         raise ClusterError(f"client: there is no scheduler file {text}")
-    try:
-        own = distributed.Client(**options, timeout=ANSWER)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterError(
-            f"client: the scheduler {text} does not answer within {ANSWER} s "
-            f"({type(error).__name__}: {error}). Start it (dask scheduler), or mend the address"
-        ) from error
-    with own:
+    if not text.strip():
+        raise ValueError(f"client must be the address of a scheduler, as {EXAMPLE}; got {where!r}")
+    with _answered(partial(distributed.Client, **options, timeout=ANSWER), text) as own:
         yield own
+
+
+def _answered(connect: Callable[[], Any], text: str) -> Any:
+    """Return a client that is connected.
+
+    Of what answers but is no scheduler, such as a server of pages, Dask may wait for ever.
+    """
+    found: list[Any] = []
+    left = threading.Event()
+
+    def run() -> None:
+        try:
+            client = connect()
+        except Exception as error:
+            found.append(error)
+            return
+        found.append(client)
+        if left.is_set():
+            client.close()
+
+    thread = threading.Thread(target=run, daemon=True, name="unknot-client")
+    thread.start()
+    thread.join(ANSWER + 1)
+    left.set()
+    if not found:
+        raise ClusterError(
+            f"client: something at {text} takes the connection, and does not answer as a scheduler "
+            f"does within {ANSWER} s. Check the port: a dashboard, often at 8787, is no scheduler"
+        )
+    error = found[0]
+    if not isinstance(error, Exception):
+        return error
+    why = f"({type(error).__name__}: {error})"
+    if isinstance(error, OSError | TimeoutError):
+        raise ClusterError(
+            f"client: the scheduler {text} does not answer within {ANSWER} s {why}. Start it "
+            "(dask scheduler), or mend the address"
+        ) from error
+    if text.startswith("tls:") and isinstance(error, TypeError):
+        raise ClusterError(
+            f"client: the scheduler {text} wants certificates {why}. Pass "
+            "distributed.Client(address, security=...)"
+        ) from error
+    raise ClusterError(
+        f"client: {text} is not the address of a scheduler, or what answers there is none {why}. "
+        f"Pass one such as {EXAMPLE}; a dashboard, often at port 8787, is no scheduler"
+    ) from error
 
 
 class DaskWorkers(ExecutorWorkers):
@@ -137,8 +182,12 @@ class DaskWorkers(ExecutorWorkers):
                 f"{AGAIN}, with a new client"
             )
         if "serialize" in str(error) or kind == "PicklingError":
+            # Dask's own error names its graph; what could not be pickled is at its root.
+            root = error
+            while (deeper := root.__cause__ or root.__context__) is not None:
+                root = deeper
             return ClusterError(
-                f"{task.label}: it cannot be sent to a worker ({kind}: {error}). Pass models and "
-                "data as paths that all workers see"
+                f"{task.label}: it cannot be sent to a worker ({type(root).__name__}: {root}). "
+                "Pass models and data as paths that all workers see"
             )
         return super().explained(task, error)

@@ -7,7 +7,8 @@ runs twice writes the same bytes. A driver that was killed reads the records and
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -15,7 +16,9 @@ from typing import Any, Final
 import numpy as np
 
 from .._io.atomic import is_full
+from .._io.folders import LinkError
 from .._io.formatting import format_bytes
+from .._io.lock import FolderInUseError
 from .._io.shared_store import SharedStore, bytes_of
 from .._parallel.lanes import Task, Workers, run_programs
 from .._parallel.n_jobs import resolve_n_jobs
@@ -137,8 +140,11 @@ class Records:
 
     def arrays(self) -> Generator[dict[str, Array], None, None]:
         """Yield the small arrays of each task, in the order of the partitions."""
+        store, label = self.stage.store, self.stage.label
         for number in range(len(self.results)):
-            yield self.stage.store.read_arrays(part_key(self.stage.folder, number))
+            with explained_here(store, label):
+                found = store.read_arrays(part_key(self.stage.folder, number))
+            yield found
 
 
 def finish_stage(
@@ -156,7 +162,8 @@ def finish_stage(
         If a task fails; the message names the stage, the partition, the worker and the remedy. What
         was finished is kept.
     """
-    found = finished(stage, partitions)
+    with explained_here(stage.store, stage.label):
+        found = finished(stage, partitions)
     on_task(len(found), len(partitions))
 
     def program(number: int, rows: slice) -> Generator[Task, Any, None]:
@@ -225,27 +232,46 @@ def _do(stage: PartitionedStage, number: int, rows: slice, n_threads: int) -> di
     except (AbandonedError, ClusterError):
         raise
     except Exception as error:
+        why = _why(stage.store.place, error, stage.n_bytes)
         raise ClusterError(
-            f"{stage.name_of(number, rows)}, on the worker {who()}: {_why(stage, error)}. {AGAIN}"
+            f"{stage.name_of(number, rows)}, on the worker {who()}: {why}. {AGAIN}"
         ) from error
 
 
-def _why(stage: PartitionedStage, error: Exception) -> str:
-    place = stage.store.place
+@contextmanager
+def explained_here(store: SharedStore, label: str) -> Iterator[None]:
+    """Explain what fails in the calling process, between the tasks of a stage, in the store.
+
+    Raises
+    ------
+    ClusterError
+        It names the stage, the store and the remedy.
+    """
+    try:
+        yield
+    except (LinkError, FolderInUseError):
+        raise
+    except OSError as error:
+        why = _why(store.place, error, 0)
+        raise ClusterError(f"{label}, in this process: {why}. {AGAIN}") from error
+
+
+def _why(place: str, error: Exception, n_bytes: int) -> str:
+    """Return why a task failed, and what to do."""
     if is_full(error):
         return f"the store {place} is full: make room"
     if isinstance(error, PermissionError):
         return f"the store {place} cannot be written to there ({error}): give workers the right"
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
         return (
             f"{error.filename or error} is not seen there: pass store= and data on a file system "
-            "that all workers share"
+            "that all workers share, and leave the store alone while it is used"
         )
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return f"the store {place} fails ({error}): check the disk"
     if isinstance(error, MemoryError):
         return (
-            f"memory is exhausted; it needs about {format_bytes(stage.n_bytes)}: give workers more"
+            f"memory is exhausted; it needs about {format_bytes(n_bytes)}: give workers more"
         )
     if isinstance(error, ValueError):
         return str(error)

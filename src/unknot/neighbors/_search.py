@@ -135,6 +135,9 @@ def nearest_neighbors(
     """
     n_threads = resolve_n_jobs(n_jobs)
     check_metric(metric)
+    if exact is not None and not isinstance(exact, bool | np.bool_):
+        raise TypeError(f"exact must be True, False or None; got {exact!r}")
+    exact = None if exact is None else bool(exact)
     if store_options is not None and store is None:
         raise ValueError("store_options are of an object store: pass its address as store=")
     elsewhere = executor is not None or client not in (None, False)

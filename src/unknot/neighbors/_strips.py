@@ -26,6 +26,7 @@ from .._cluster import (
     PartitionedStage,
     Records,
     Work,
+    explained_here,
     finish_stage,
     workers_of,
 )
@@ -133,7 +134,7 @@ def graph_by_tasks(
         k_distinct = min(k, len(kept) - 1)
         if k_distinct:
             home = f"neighbors-{_fingerprint(points, distinct, kept, k_distinct, find)}"
-            with shared.alone(home):
+            with explained_here(shared, "neighbors of points on disk"), shared.alone(home):
                 threads = resolve_n_jobs(n_jobs)
                 job = Job(points, kept, keys, k_distinct, shared, home, workers, threads)
                 indices, distances, recall = find(job)
