@@ -24,6 +24,8 @@ ANSWER: Final = 8
 FIRST_IMPORT: Final = 120
 # What a stage needs besides the points that it reads, as a multiple of them.
 WORKING_SPACE: Final = 2
+# Dask restarts a worker that has less, again and again.
+LEAST_MEMORY: Final = 400_000_000
 EXAMPLE: Final = "'tcp://host:8786'"
 
 
@@ -115,6 +117,13 @@ def _answered(connect: Callable[[], Any], text: str) -> Any:
     ) from error
 
 
+def _lost(what: str, error: BaseException) -> ClusterError:
+    return ClusterError(
+        f"{what}: the connection to the Dask cluster is lost ({type(error).__name__}: {error}). "
+        f"{AGAIN}, with a new client"
+    )
+
+
 class DaskWorkers(ExecutorWorkers):
     """The workers of a `distributed.Client`; the dashboard shows tasks by their stage."""
 
@@ -127,7 +136,10 @@ class DaskWorkers(ExecutorWorkers):
 
     def _n_workers(self) -> int:
         # Read anew each time: clusters grow and shrink.
-        return max(1, len(self._client.nthreads()))
+        try:
+            return max(1, len(self._client.nthreads()))
+        except OSError as error:
+            raise _lost("waiting for tasks", error) from error
 
     def submit(self, task: Task) -> Any:
         """Send a task, unless it needs more memory than any worker has."""
@@ -143,12 +155,8 @@ class DaskWorkers(ExecutorWorkers):
         return self._client.submit(call, *args, key=key, pure=False, **options)
 
     def _probes(self, folder: str, token: str) -> list[dict[str, Any]]:
-        addresses = list(self._client.nthreads())
-        if not addresses:
-            raise ClusterError(
-                "client: the cluster has no workers; start some, such as: dask worker ADDRESS"
-            )
         what = "checking the workers"
+        addresses = list(self._client.nthreads()) or self._first_workers(folder, token, what)
         sent = [
             self._send(
                 probe, folder, token, label=what, workers=[address], allow_other_workers=False
@@ -165,7 +173,29 @@ class DaskWorkers(ExecutorWorkers):
                     "unknot must be installed there, in the same version"
                 ) from error
         self._memory = {each["worker"]: each["memory"] for each in found}
+        for worker, limit in self._memory.items():
+            if limit is not None and limit < LEAST_MEMORY:
+                raise ClusterError(
+                    f"the worker {worker} may use {format_bytes(limit)}, and libraries and "
+                    f"compiled kernels alone take up to {format_bytes(LEAST_MEMORY)}: give workers "
+                    "more memory (memory_limit=), and rather fewer of them"
+                )
         return found
+
+    def _first_workers(self, folder: str, token: str, what: str) -> list[str]:
+        """Wait for workers that are being started."""
+        # An adaptive cluster starts some only if there is work.
+        work = self._send(probe, folder, token, label=what)
+        try:
+            self._client.wait_for_workers(1, timeout=ANSWER)
+        except TimeoutError:
+            work.cancel()
+            raise ClusterError(
+                f"client: the cluster has no workers, and none came within {ANSWER} s; start some, "
+                "such as: dask worker ADDRESS; for those of a queue, wait before: "
+                "client.wait_for_workers(1)"
+            ) from None
+        return list(self._client.nthreads())
 
     def explained(self, task: Task, error: BaseException) -> BaseException:
         """Return the error to raise for what ended a task."""
@@ -177,10 +207,7 @@ class DaskWorkers(ExecutorWorkers):
                 f"more memory, or pass a smaller max_memory. {AGAIN}"
             )
         if kind in ("CommClosedError", "TimeoutError") or self._client.status != "running":
-            return ClusterError(
-                f"{task.label}: the connection to the Dask cluster is lost ({kind}: {error}). "
-                f"{AGAIN}, with a new client"
-            )
+            return _lost(task.label, error)
         if "serialize" in str(error) or kind == "PicklingError":
             # Dask's own error names its graph; what could not be pickled is at its root.
             root = error

@@ -270,9 +270,7 @@ def _why(place: str, error: Exception, n_bytes: int) -> str:
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return f"the store {place} fails ({error}): check the disk"
     if isinstance(error, MemoryError):
-        return (
-            f"memory is exhausted; it needs about {format_bytes(n_bytes)}: give workers more"
-        )
+        return f"memory is exhausted; it needs about {format_bytes(n_bytes)}: give workers more"
     if isinstance(error, ValueError):
         return str(error)
     return f"{type(error).__name__}: {error}"

@@ -75,6 +75,12 @@ class ZarrArray:
     def __getitem__(self, rows: Any) -> Array:
         return np.asarray(self._array[rows])
 
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self._array[...], dtype)
+
     def __getstate__(self) -> dict[str, Any]:
         return {name: value for name, value in self.__dict__.items() if name != "_array"}
 
@@ -116,3 +122,12 @@ def sendable(array: Any) -> Any:
     if type(array).__module__.partition(".")[0] == "zarr":
         return ZarrArray(array)
     return array
+
+
+def sendable_within(value: Any) -> Any:
+    """Return a value with the Zarr arrays in its tuples, lists and dicts as they can be sent."""
+    if type(value) in (tuple, list):
+        return type(value)(sendable_within(each) for each in value)
+    if type(value) is dict:
+        return {name: sendable_within(each) for name, each in value.items()}
+    return sendable(value) if type(value).__module__.partition(".")[0] == "zarr" else value
