@@ -19,6 +19,7 @@ from unknot._io.shared_store import SharedStore
 from unknot.studies import ClusterError
 
 obstore = pytest.importorskip("obstore")
+pytest.importorskip("obstore.exceptions")
 pytest.importorskip("moto")
 N = 900
 OPTIONS = {
@@ -321,3 +322,28 @@ def test_a_bucket_that_fails_in_the_midst_is_said(options, data, tmp_path, monke
             store_options=options,
             **OPTIONS,
         )
+
+
+def test_a_server_that_is_gone_between_tasks_is_said(options, data, tmp_path, monkeypatch):
+    points, labels = data
+    failed = []
+
+    def fail(self, key):
+        failed.append(key)
+        raise obstore.exceptions.GenericError("Generic S3 error: connection\n refused")
+
+    monkeypatch.setattr(ObjectStore, "read_arrays", fail)
+    with pytest.raises(
+        ClusterError,
+        match=r"a: totals of all, in this process: the store s3://bucket/gone does not do what it "
+        r"is asked \(Generic S3 error: connection refused\): check the server. What was fin",
+    ):
+        unknot.study(
+            {"a": points},
+            (None, labels),
+            out=tmp_path / "out",
+            store="s3://bucket/gone",
+            store_options=options,
+            **OPTIONS,
+        )
+    assert failed

@@ -251,9 +251,16 @@ def explained_here(store: SharedStore, label: str) -> Iterator[None]:
         yield
     except (LinkError, FolderInUseError):
         raise
-    except OSError as error:
+    except Exception as error:
+        if not (isinstance(error, OSError) or _is_of_bucket(error)):
+            raise
         why = _why(store.place, error, 0)
         raise ClusterError(f"{label}, in this process: {why}. {AGAIN}") from error
+
+
+def _is_of_bucket(error: Exception) -> bool:
+    """Whether an object store failed, whose errors are of no common type."""
+    return type(error).__module__.partition(".")[0] == "obstore"
 
 
 def _why(place: str, error: Exception, n_bytes: int) -> str:
@@ -269,6 +276,9 @@ def _why(place: str, error: Exception, n_bytes: int) -> str:
         )
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return f"the store {place} fails ({error}): check the disk"
+    if _is_of_bucket(error):
+        said = " ".join(str(error).split())[:200]
+        return f"the store {place} does not do what it is asked ({said}): check the server"
     if isinstance(error, MemoryError):
         return f"memory is exhausted; it needs about {format_bytes(n_bytes)}: give workers more"
     if isinstance(error, ValueError):
