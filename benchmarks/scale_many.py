@@ -15,6 +15,7 @@ import unknot
 
 # Samples of the small runs, as shares of those of the full one.
 SHARES = (1 / 8, 1 / 4, 1 / 2)
+LEAST = 100
 # Checkpoints of a small run: from the initial to the trained weights, which cost differently.
 STUDIED = 4
 # What a study does between its stages.
@@ -35,7 +36,7 @@ def run(arguments: argparse.Namespace, folder: Path) -> Found:
         study(paths, folder / "cluster", arguments.samples, client=client)
         together = time.perf_counter() - started
     # Kernels are loaded and the network is compiled before the run in this process is timed.
-    study(paths[:1], folder / "first", arguments.samples // 8, n_jobs=1)
+    study(paths[:1], folder / "first", max(LEAST, arguments.samples // 8), n_jobs=1)
     durations: list[float] = []
     started = time.perf_counter()
     study(
@@ -86,7 +87,7 @@ def small_runs(
         The stages of a study of all samples.
     """
     few = [paths[n] for n in np.linspace(0, len(paths) - 1, min(STUDIED, len(paths))).astype(int)]
-    least = max(100, int(samples * SHARES[0]))
+    least = max(LEAST, int(samples * SHARES[0]))
     measured, seconds, stages = [], [], []
     with two_workers() as client:
         for name in ("first", "second"):
@@ -94,8 +95,8 @@ def small_runs(
             # Both workers start at the same time, as in the run of all.
             study([paths[0], paths[-1]], folder / f"start-{name}", least, client=client)
             seconds.append(time.perf_counter() - started)
-        for share in SHARES:
-            n = max(100, int(samples * share))
+        # Each size once: a study that is there already takes no time.
+        for n in sorted({max(LEAST, int(samples * share)) for share in SHARES}):
             durations: dict[str, float] = {}
             out = folder / f"small-{n}"
             study(

@@ -287,7 +287,7 @@ def test_a_worker_of_little_memory_is_refused_before_it_is_killed(
         unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=client, **OPTIONS)
 
 
-def test_a_scheduler_that_dies_in_the_midst_is_said(layers, data, tmp_path):
+def test_a_scheduler_that_dies_in_the_midst_is_said(whole, layers, data, tmp_path):
     """And what was finished stays."""
     import distributed
 
