@@ -108,11 +108,11 @@ def simulate(
 ) -> float:
     """Return when the last task ends.
 
-    Each task goes to the worker that is free first; a worker needs some seconds for its start. A
-    stage takes at least as long as its bytes take through the bandwidth that all workers share.
+    All workers start at once, as they are all asked for their version before the first task. Each
+    task goes to the worker that is free first. A stage takes at least as long as its bytes take
+    through the bandwidth that all workers share.
     """
-    now = 0.0
-    started = [False] * n_workers
+    now = startup
     for stage in stages:
         free = [(now, number) for number in range(n_workers)]
         taken: set[int] = set()
@@ -120,9 +120,6 @@ def simulate(
         for seconds in stage.seconds:
             at, number = heapq.heappop(free)
             at += seconds
-            if not started[number]:
-                started[number] = True
-                at += startup
             if number not in taken:
                 taken.add(number)
                 at += stage.first
