@@ -20,7 +20,7 @@ import unknot
 from unknot._cluster import partitions, partitions_of
 
 # Of the samples, the landmarks and the features: the small runs.
-SMALL = ((16, 4, 2), (16, 2, 1), (8, 4, 1), (8, 2, 2))
+SMALL = ((16, 4, 2), (16, 2, 1), (8, 4, 1), (8, 2, 2), (8, 1, 1))
 # Partitions of a small run, at least; the double is not exceeded. In smaller ones the samples that
 # are placed together are less close to each other, and each is compared with more landmarks.
 PARTITIONS = 3
