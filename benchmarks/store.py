@@ -113,23 +113,25 @@ def compare(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
     return result
 
 
-def mixture(n_samples: int, separation: float, path: Path) -> tuple[Any, Any]:
+def mixture(
+    n_samples: int, separation: float, path: Path, n_features: int = N_FEATURES
+) -> tuple[Any, Any]:
     """Write points of overlapping classes, each of several parts."""
     import zarr
 
     rng = np.random.default_rng(0)
     labels = rng.integers(0, N_CLASSES, n_samples)
     parts = rng.integers(0, PARTS_OF_A_CLASS, n_samples)
-    centers = separation * rng.normal(size=(N_CLASSES, PARTS_OF_A_CLASS, N_FEATURES))
+    centers = separation * rng.normal(size=(N_CLASSES, PARTS_OF_A_CLASS, n_features))
     stored = zarr.create_array(
         str(path),
-        shape=(n_samples, N_FEATURES),
-        chunks=(65_536, N_FEATURES),
+        shape=(n_samples, n_features),
+        chunks=(65_536, n_features),
         dtype="float32",
         compressors=None,
     )
     # Fewer directions than features, as in a layer of a network.
-    mix = rng.normal(size=(16, N_FEATURES)) / 4
+    mix = rng.normal(size=(16, n_features)) / 4
     for start in range(0, n_samples, 65_536):
         rows = slice(start, min(start + 65_536, n_samples))
         around = centers[labels[rows], parts[rows]] @ np.linalg.pinv(mix) @ mix

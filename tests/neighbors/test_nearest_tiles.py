@@ -1,9 +1,5 @@
 """Approximate neighbors of points on disk: each tile of queries visits the tiles nearest to it."""
 
-import os
-import signal
-import subprocess
-import sys
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -99,32 +95,10 @@ def test_copies_and_small_sets(k, tmp_path):
     assert (np.diff(np.sort(found.indices, axis=1), axis=1) > 0).all()
 
 
-KILLED = """
-import os, signal, sys
-import numpy as np
-import unknot
-from unknot.neighbors import _nearest_tiles
-_nearest_tiles._gather_strip = lambda *_: os.kill(os.getpid(), signal.SIGKILL)
-points = np.load(sys.argv[1], mmap_mode="r")
-unknot.nearest_neighbors(points, 5, exact=False, max_memory=10_000, store=sys.argv[2])
-"""
-
-
-@pytest.mark.skipif(os.name != "posix", reason="kills itself by a signal")
-def test_what_a_killed_search_left_in_a_store_is_removed_by_the_next(tmp_path):
-    array, store = stored(mixture(1500, 8), tmp_path), tmp_path / "store"
-    done = subprocess.run([sys.executable, "-c", KILLED, tmp_path / "points.npy", store])
-    assert done.returncode == -signal.SIGKILL
-    assert len(list(store.iterdir())) == 1
-    (store / "mine.txt").write_text("kept")
-    unknot.nearest_neighbors(array, 5, exact=False, max_memory=10_000, store=store)
-    assert [path.name for path in store.iterdir()] == ["mine.txt"]
-
-
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"store": "s3://bucket/x"}, "store must be a folder for exact=False; got 's3://bucket/x'"),
+        ({"store": "ftp://bucket/x"}, "store must be a folder or an address of s3"),
         ({"store": ""}, "store must be the path of a folder, or an address; got ''"),
         ({"store_options": {"endpoint": "x"}}, "store_options are of an object store: pass"),
     ],

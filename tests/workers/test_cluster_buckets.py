@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -18,6 +19,7 @@ from unknot._io.shared_store import SharedStore
 from unknot.studies import ClusterError
 
 obstore = pytest.importorskip("obstore")
+pytest.importorskip("obstore.exceptions")
 pytest.importorskip("moto")
 N = 900
 OPTIONS = {
@@ -190,6 +192,74 @@ def test_neighbors_are_searched_by_way_of_a_bucket(options, data, client):
     assert objects(address, options) == {}
 
 
+@pytest.mark.parametrize("exact", [True, False])
+def test_a_search_goes_on_from_what_is_in_a_bucket(
+    exact, options, data, client, tmp_path, monkeypatch
+):
+    points, _ = data
+    np.save(tmp_path / "points.npy", points)
+    mapped = np.load(tmp_path / "points.npy", mmap_mode="r")
+    asked = {"exact": exact, "max_memory": 2**14}
+    address = f"s3://bucket/searched-{exact}"
+    there = {**asked, "store": address, "store_options": options}
+    real, done = partitions._do, []
+
+    def some(stage, number, *rest):
+        if len(done) == 4:
+            raise KeyboardInterrupt
+        done.append((stage.folder, number))
+        return real(stage, number, *rest)
+
+    with monkeypatch.context() as patch, ThreadPoolExecutor(1) as executor:
+        patch.setattr(partitions, "_do", some)
+        with pytest.raises(KeyboardInterrupt):
+            unknot.nearest_neighbors(mapped, 7, executor=executor, **there)
+    records = obstore.store.from_url(address, **options)
+    before = {
+        each["path"]: each["last_modified"]
+        for batch in records.list()
+        for each in batch
+        if "/ledger/" in each["path"]
+    }
+    assert len(before) == 4
+    # Records are only ever created; what they tell of is written by nobody else.
+    kept = [path for path in before if "/sorted-" not in path]
+    seen = []
+    removing = ObjectStore.remove
+
+    def look(self, folder):
+        seen.extend(
+            (path, self._client().head(path)["last_modified"]) for path in kept if folder in path
+        )
+        removing(self, folder)
+
+    monkeypatch.setattr(ObjectStore, "remove", look)
+    found = unknot.nearest_neighbors(mapped, 7, client=client, **there)
+    assert dict(seen) == {path: before[path] for path in kept}
+    with ThreadPoolExecutor(1) as executor:
+        wanted = unknot.nearest_neighbors(mapped, 7, executor=executor, **asked)
+    assert np.array_equal(found.indices, wanted.indices)
+    assert np.array_equal(found.distances, wanted.distances)
+    assert found.recall == wanted.recall
+    assert found.recall == 1.0 if exact else found.recall > 0.95
+    assert objects(address, options) == {}
+
+
+def test_a_range_of_an_object_is_read_and_a_short_one_is_said(options, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for where, given in (("s3://bucket/ranges", options), ("folder", None)):
+        store = SharedStore.of(where, given)
+        store.write("a", bytes(range(100)))
+        assert bytes(store.read_range("a", 10, 5)) == bytes(range(10, 15))
+        assert bytes(store.read_range("a", 10, 0)) == b""
+        with pytest.raises(OSError, match=r"cut short|range"):
+            store.read_range("a", 90, 20)
+        with pytest.raises(FileNotFoundError):
+            store.read_range("b", 0, 1)
+        with pytest.raises(FileNotFoundError):
+            store.map_arrays("b")
+
+
 def test_a_second_writer_of_a_record_is_refused(options):
     store = ObjectStore.at("s3://bucket/records", options)
     store.write_record("a.json", b"1")
@@ -252,3 +322,28 @@ def test_a_bucket_that_fails_in_the_midst_is_said(options, data, tmp_path, monke
             store_options=options,
             **OPTIONS,
         )
+
+
+def test_a_server_that_is_gone_between_tasks_is_said(options, data, tmp_path, monkeypatch):
+    points, labels = data
+    failed = []
+
+    def fail(self, key):
+        failed.append(key)
+        raise obstore.exceptions.GenericError("Generic S3 error: connection\n refused")
+
+    monkeypatch.setattr(ObjectStore, "read_arrays", fail)
+    with pytest.raises(
+        ClusterError,
+        match=r"a: totals of all, in this process: the store s3://bucket/gone does not do what it "
+        r"is asked \(Generic S3 error: connection refused\): check the server. What was fin",
+    ):
+        unknot.study(
+            {"a": points},
+            (None, labels),
+            out=tmp_path / "out",
+            store="s3://bucket/gone",
+            store_options=options,
+            **OPTIONS,
+        )
+    assert failed

@@ -3,14 +3,16 @@
 import json
 import multiprocessing
 import re
+import threading
 from concurrent.futures import ProcessPoolExecutor
 
 import numpy as np
 import pytest
+import zarr
 from cluster_helpers import OPTIONS, files
 
 import unknot
-from unknot.studies import Studies, StudyError
+from unknot.studies import ClusterError, Studies, StudyError
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +83,35 @@ def test_a_model_that_fails_does_not_stop_the_others(checkpoints, data, tmp_path
     again = Studies.load(tmp_path / "runs")
     assert again.failed == found.failed
     assert "missing failed" in str(again)
+
+
+def test_arrays_on_disk_that_a_worker_does_not_see_are_not_taken_for_zeros(data, client, tmp_path):
+    points, labels = data
+    arrays = {}
+    for name in ("seen", "unseen", "inputs"):
+        arrays[name] = zarr.create_array(str(tmp_path / f"{name}.zarr"), data=points)
+    models = {"a": {"fc1": arrays["seen"]}, "b": {"fc1": arrays["unseen"]}}
+    given = arrays["inputs"], labels
+    unknot.study_many(models, given, out=tmp_path / "alone", **OPTIONS)
+    unknot.study_many(models, given, out=tmp_path / "client", client=client, **OPTIONS)
+    assert files(tmp_path / "client") == files(tmp_path / "alone")
+    (tmp_path / "unseen.zarr").rename(tmp_path / "moved.zarr")
+    found = unknot.study_many(models, given, out=tmp_path / "again", client=client, **OPTIONS)
+    assert list(found) == ["a"]
+    assert "there is no Zarr array" in found.failed["b"]
+    assert "unseen.zarr" in found.failed["b"]
+
+
+def test_what_cannot_be_sent_is_named_by_its_root(data, client, tmp_path):
+    class Locked(dict):
+        pass
+
+    model = Locked({"fc1": data[0]})
+    model.lock = threading.Lock()
+    with pytest.raises(ClusterError, match=r"a: study: it cannot be sent to a worker \(.*[Ll]ock"):
+        unknot.study_many(
+            {"a": model}, (None, data[1]), out=tmp_path / "r", client=client, **OPTIONS
+        )
 
 
 def test_if_all_models_fail_it_is_an_error(data, tmp_path):

@@ -158,6 +158,27 @@ def test_bad_input_is_refused(client, tmp_path):
         unknot.nearest_neighbors(array, 5, client=client, store=tmp_path / "file")
 
 
+def test_points_that_a_worker_does_not_see_are_not_taken_for_zeros(client, tmp_path, monkeypatch):
+    points = points_of("d = 5") + 1
+    array = stored(points.astype(np.float32), tmp_path / "points.zarr")
+    real = _strips.fit_axes
+
+    def move(*args):
+        found = real(*args)
+        (tmp_path / "points.zarr").rename(tmp_path / "elsewhere.zarr")
+        return found
+
+    monkeypatch.setattr(_strips, "fit_axes", move)
+    started = time.monotonic()
+    with pytest.raises(
+        ClusterError,
+        match=r"neighbors, partition \d+ \(distinct points .*worker tcp://.*points.zarr is not "
+        r"seen there: pass store= and data on a file system that all workers share",
+    ):
+        unknot.nearest_neighbors(array, 5, client=client, max_memory=SMALL)
+    assert time.monotonic() - started < 10
+
+
 def test_all_points_equal(tmp_path):
     points = np.ones((30, 4), np.float32)
     array = stored(points, tmp_path / "points.zarr")

@@ -195,6 +195,10 @@ def test_the_files_are_the_same_on_threads_and_a_cluster(whole, points, labels, 
     with ThreadPoolExecutor(3) as executor:
         study(points, labels, tmp_path / "a", executor=executor, neighbors_of_all=True)
     study(points, labels, tmp_path / "b", client=client, neighbors_of_all=True)
+    # The dashboard groups the partitions of a stage.
+    shown = client.run_on_scheduler(lambda dask_scheduler: set(dask_scheduler.task_prefixes))
+    assert {"totals of all", "scores of all", "places of all", "neighbors"} <= shown
+    assert not any("partition" in name for name in shown)
     for name in ("a", "b"):
         found = files(tmp_path / name / "out"), files(tmp_path / name / "store")
         assert found[1] == expected[1], name
@@ -365,6 +369,41 @@ def test_nan_in_a_partition_is_named(points, labels, client, tmp_path):
     assert any((tmp_path / "store").rglob("ledger/*.json"))
 
 
+@pytest.mark.parametrize("on_disk", [True, False])
+def test_nan_in_a_landmark_is_named_by_its_number_among_all(on_disk, points, labels, tmp_path):
+    values = points[:]
+    row = int(unknot.datasets.stratified_indices(labels, 300, 0)[-1])
+    values[row, 3] = np.inf
+    np.save(tmp_path / "bad.npy", values)
+    given = np.load(tmp_path / "bad.npy", mmap_mode="r" if on_disk else None)
+    with pytest.raises(ValueError, match=rf"'fc1' holds NaN or infinity, as in the sample {row:,}"):
+        study(given, labels, tmp_path)
+    with pytest.raises(ValueError, match=rf"the inputs holds? NaN or inf.* the sample {row:,}"):
+        unknot.study(
+            {"fc1": points},
+            (given, labels),
+            out=tmp_path / "out",
+            store=tmp_path / "store",
+            **OPTIONS,
+        )
+
+
+def test_a_store_that_vanishes_is_said_and_made_again(points, labels, whole, tmp_path):
+    def remove(layer, stage, *_):
+        if stage == "totals of all":
+            shutil.rmtree(tmp_path / "store")
+
+    with pytest.raises(
+        ClusterError, match=r"fc1: totals of all, in this process: .*is not seen there: .*is kept"
+    ):
+        study(points, labels, tmp_path, on_stage=remove)
+    stages = []
+    study(points, labels, tmp_path, on_stage=lambda *stage: stages.append(stage))
+    assert [reused for *stage, _, reused in stages if stage == ["fc1", "map"]] == [True]
+    study(points, labels, tmp_path / "whole")
+    assert files(tmp_path / "store") == files(tmp_path / "whole" / "store")
+
+
 def test_a_full_store_is_said(points, labels, tmp_path, monkeypatch):
     def full(self, key, data):
         raise OSError(28, "No space left on device")
@@ -447,6 +486,8 @@ def test_a_model_in_memory_is_refused_on_workers(client, tmp_path):
             client=client,
             **options,
         )
+    # Before the landmarks are studied.
+    assert not list((tmp_path / "out").rglob("part.json"))
 
 
 def test_the_command_line_takes_a_store(labels, points, tmp_path, monkeypatch):

@@ -3,6 +3,7 @@
 import multiprocessing
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -205,6 +206,128 @@ def test_a_scheduler_that_does_not_answer_is_said_within_seconds(data, tmp_path,
         )
 
 
+@pytest.mark.parametrize(
+    ("answers", "message"),
+    [
+        (None, r"something at tcp://.* takes the connection, and does not answer as a scheduler"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "is not the address of a scheduler, or what answers"),
+    ],
+)
+def test_a_port_of_something_else_is_said_within_seconds(
+    answers, message, data, tmp_path, monkeypatch
+):
+    """Such as that of the dashboard. Dask alone waits for ever, or asks for exabytes."""
+    from unknot._cluster import dask
+
+    monkeypatch.setattr(dask, "ANSWER", 2)
+
+    def serve():
+        while True:
+            try:
+                connection, _ = server.accept()
+            except OSError:
+                return
+            held.append(connection)
+            if answers is not None:
+                connection.sendall(answers * 40)
+
+    held = []
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=serve, daemon=True).start()
+        started = time.monotonic()
+        address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
+        with pytest.raises(ClusterError, match=message):
+            unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=address, **OPTIONS)
+        assert time.monotonic() - started < 20
+    for connection in held:
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("address", "error", "message"),
+    [
+        ("", ValueError, "client must be the address of a scheduler, as 'tcp://host:8786'; got ''"),
+        ("here", ClusterError, r"here is not the address .*Pass one such as 'tcp://host:8786'"),
+        ("tls://127.0.0.1:9", ClusterError, r"wants certificates.*security="),
+    ],
+)
+def test_what_is_no_address_is_refused(address, error, message, data, tmp_path):
+    with pytest.raises(error, match=message):
+        unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=address, **OPTIONS)
+
+
+def test_a_cluster_without_workers_is_said_and_one_that_starts_some_is_awaited(
+    data, tmp_path, monkeypatch
+):
+    import distributed
+
+    from unknot._cluster import dask
+
+    with (
+        distributed.LocalCluster(
+            n_workers=0, threads_per_worker=1, dashboard_address=":0", memory_limit="1GB"
+        ) as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        monkeypatch.setattr(dask, "ANSWER", 1)
+        with pytest.raises(ClusterError, match=r"has no workers.*within 1 s.*wait_for_workers"):
+            unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=client, **OPTIONS)
+        monkeypatch.setattr(dask, "ANSWER", 60)
+        cluster.adapt(minimum=0, maximum=1)
+        unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=client, **OPTIONS)
+
+
+def test_a_worker_of_little_memory_is_refused_before_it_is_killed(
+    client, data, tmp_path, monkeypatch
+):
+    from unknot._cluster import dask
+
+    monkeypatch.setattr(dask, "LEAST_MEMORY", 3 * 10**9)
+    with pytest.raises(ClusterError, match=r"worker tcp://.* may use 2\.0 GB.*memory_limit="):
+        unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=client, **OPTIONS)
+
+
+def test_a_scheduler_that_dies_in_the_midst_is_said(whole, layers, data, tmp_path):
+    """And what was finished stays."""
+    import distributed
+
+    script = (
+        "import distributed, time\n"
+        "if __name__ == '__main__':\n"
+        "    cluster = distributed.LocalCluster(n_workers=1, threads_per_worker=1,\n"
+        "        dashboard_address=':0', memory_limit='2GB')\n"
+        "    print(cluster.scheduler_address, flush=True)\n"
+        "    time.sleep(300)\n"
+    )
+    path = tmp_path / "cluster.py"
+    path.write_text(script)
+    ended = []
+
+    def kill(layer, stage, *_):
+        if stage == "neighbors" and not ended:
+            ended.append(time.monotonic())
+            run.kill()
+
+    nothing = subprocess.DEVNULL
+    with subprocess.Popen(
+        [sys.executable, path], stdout=subprocess.PIPE, stderr=nothing, text=True
+    ) as run:
+        try:
+            with distributed.Client(run.stdout.readline().strip()) as client:
+                with pytest.raises(ClusterError, match=r"connection .* is lost .*kept"):
+                    unknot.study(
+                        layers, data, out=tmp_path / "s", client=client, on_stage=kill, **OPTIONS
+                    )
+                assert time.monotonic() - ended[0] < 10
+        finally:
+            run.kill()
+    stages = []
+    unknot.study(
+        layers, data, out=tmp_path / "s", on_stage=lambda *stage: stages.append(stage), **OPTIONS
+    )
+    assert any(reused for _, stage, _, reused in stages if stage == "neighbors")
+
+
 @pytest.mark.parametrize("client", [3, ["tcp://a"], object()])
 def test_a_client_of_another_type_is_refused(client, data, tmp_path):
     with pytest.raises(TypeError, match=r"client must be a distributed\.Client"):
@@ -214,6 +337,10 @@ def test_a_client_of_another_type_is_refused(client, data, tmp_path):
 def test_an_executor_of_another_type_is_refused_and_both_at_once(data, tmp_path):
     with pytest.raises(TypeError, match="executor must be a concurrent"):
         unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", executor="all", **OPTIONS)
+    with pytest.raises(TypeError, match=r"ProcessPoolExecutor\(2\); got the class ThreadPool"):
+        unknot.study(
+            {"fc1": data[0]}, data, out=tmp_path / "s", executor=ThreadPoolExecutor, **OPTIONS
+        )
     with ThreadPoolExecutor(1) as executor, pytest.raises(ValueError, match="pass one of them"):
         unknot.study(
             {"fc1": data[0]},

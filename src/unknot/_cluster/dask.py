@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import secrets
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,10 +20,13 @@ from .remote import probe, run
 from .workers import AGAIN, ExecutorWorkers, require_memory
 
 # Seconds to wait for a scheduler, and for the workers' first answer.
-ANSWER: Final = 10
+ANSWER: Final = 8
 FIRST_IMPORT: Final = 120
 # What a stage needs besides the points that it reads, as a multiple of them.
 WORKING_SPACE: Final = 2
+# Dask restarts a worker that has less, again and again.
+LEAST_MEMORY: Final = 400_000_000
+EXAMPLE: Final = "'tcp://host:8786'"
 
 
 @contextmanager
@@ -59,15 +64,64 @@ def _connected(distributed: Any, where: Any) -> Iterator[Any]:
     options = {"scheduler_file": text} if text.endswith(".json") else {"address": text}
     if text.endswith(".json") and not Path(text).is_file():
         raise ClusterError(f"client: there is no scheduler file {text}")
-    try:
-        own = distributed.Client(**options, timeout=ANSWER)
-    except (OSError, TimeoutError, ValueError) as error:
-        raise ClusterError(
-            f"client: the scheduler {text} does not answer within {ANSWER} s "
-            f"({type(error).__name__}: {error}). Start it (dask scheduler), or mend the address"
-        ) from error
-    with own:
+    if not text.strip():
+        raise ValueError(f"client must be the address of a scheduler, as {EXAMPLE}; got {where!r}")
+    with _answered(partial(distributed.Client, **options, timeout=ANSWER), text) as own:
         yield own
+
+
+def _answered(connect: Callable[[], Any], text: str) -> Any:
+    """Return a client that is connected.
+
+    Of what answers but is no scheduler, such as a server of pages, Dask may wait for ever.
+    """
+    found: list[Any] = []
+    left = threading.Event()
+
+    def run() -> None:
+        try:
+            client = connect()
+        except Exception as error:
+            found.append(error)
+            return
+        found.append(client)
+        if left.is_set():
+            client.close()
+
+    thread = threading.Thread(target=run, daemon=True, name="unknot-client")
+    thread.start()
+    thread.join(ANSWER + 1)
+    left.set()
+    if not found:
+        raise ClusterError(
+            f"client: something at {text} takes the connection, and does not answer as a scheduler "
+            f"does within {ANSWER} s. Check the port: a dashboard, often at 8787, is no scheduler"
+        )
+    error = found[0]
+    if not isinstance(error, Exception):
+        return error
+    why = f"({type(error).__name__}: {error})"
+    if isinstance(error, OSError | TimeoutError):
+        raise ClusterError(
+            f"client: the scheduler {text} does not answer within {ANSWER} s {why}. Start it "
+            "(dask scheduler), or mend the address"
+        ) from error
+    if text.startswith("tls:") and isinstance(error, TypeError):
+        raise ClusterError(
+            f"client: the scheduler {text} wants certificates {why}. Pass "
+            "distributed.Client(address, security=...)"
+        ) from error
+    raise ClusterError(
+        f"client: {text} is not the address of a scheduler, or what answers there is none {why}. "
+        f"Pass one such as {EXAMPLE}; a dashboard, often at port 8787, is no scheduler"
+    ) from error
+
+
+def _lost(what: str, error: BaseException) -> ClusterError:
+    return ClusterError(
+        f"{what}: the connection to the Dask cluster is lost ({type(error).__name__}: {error}). "
+        f"{AGAIN}, with a new client"
+    )
 
 
 class DaskWorkers(ExecutorWorkers):
@@ -82,7 +136,10 @@ class DaskWorkers(ExecutorWorkers):
 
     def _n_workers(self) -> int:
         # Read anew each time: clusters grow and shrink.
-        return max(1, len(self._client.nthreads()))
+        try:
+            return max(1, len(self._client.nthreads()))
+        except OSError as error:
+            raise _lost("waiting for tasks", error) from error
 
     def submit(self, task: Task) -> Any:
         """Send a task, unless it needs more memory than any worker has."""
@@ -92,18 +149,14 @@ class DaskWorkers(ExecutorWorkers):
         return self._send(run, task.work, self._n_jobs, __version__, alone=True, label=task.label)
 
     def _send(self, call: Callable[..., Any], *args: Any, label: str, **options: Any) -> Any:
-        # The dashboard groups tasks by what stands before the number.
-        stage = label.rpartition(": ")[2].replace("-", " ")
+        # The dashboard groups tasks by what stands before the number: the stage, of all partitions.
+        stage = label.rpartition(": ")[2].partition(", ")[0].replace("-", " ")
         key = f"{stage}-{secrets.token_hex(8)}"
         return self._client.submit(call, *args, key=key, pure=False, **options)
 
     def _probes(self, folder: str, token: str) -> list[dict[str, Any]]:
-        addresses = list(self._client.nthreads())
-        if not addresses:
-            raise ClusterError(
-                "client: the cluster has no workers; start some, such as: dask worker ADDRESS"
-            )
         what = "checking the workers"
+        addresses = list(self._client.nthreads()) or self._first_workers(folder, token, what)
         sent = [
             self._send(
                 probe, folder, token, label=what, workers=[address], allow_other_workers=False
@@ -120,7 +173,29 @@ class DaskWorkers(ExecutorWorkers):
                     "unknot must be installed there, in the same version"
                 ) from error
         self._memory = {each["worker"]: each["memory"] for each in found}
+        for worker, limit in self._memory.items():
+            if limit is not None and limit < LEAST_MEMORY:
+                raise ClusterError(
+                    f"the worker {worker} may use {format_bytes(limit)}, and libraries and "
+                    f"compiled kernels alone take up to {format_bytes(LEAST_MEMORY)}: give workers "
+                    "more memory (memory_limit=), and rather fewer of them"
+                )
         return found
+
+    def _first_workers(self, folder: str, token: str, what: str) -> list[str]:
+        """Wait for workers that are being started."""
+        # An adaptive cluster starts some only if there is work.
+        work = self._send(probe, folder, token, label=what)
+        try:
+            self._client.wait_for_workers(1, timeout=ANSWER)
+        except TimeoutError:
+            work.cancel()
+            raise ClusterError(
+                f"client: the cluster has no workers, and none came within {ANSWER} s; start some, "
+                "such as: dask worker ADDRESS; for those of a queue, wait before: "
+                "client.wait_for_workers(1)"
+            ) from None
+        return list(self._client.nthreads())
 
     def explained(self, task: Task, error: BaseException) -> BaseException:
         """Return the error to raise for what ended a task."""
@@ -132,13 +207,14 @@ class DaskWorkers(ExecutorWorkers):
                 f"more memory, or pass a smaller max_memory. {AGAIN}"
             )
         if kind in ("CommClosedError", "TimeoutError") or self._client.status != "running":
-            return ClusterError(
-                f"{task.label}: the connection to the Dask cluster is lost ({kind}: {error}). "
-                f"{AGAIN}, with a new client"
-            )
+            return _lost(task.label, error)
         if "serialize" in str(error) or kind == "PicklingError":
+            # Dask's own error names its graph; what could not be pickled is at its root.
+            root = error
+            while (deeper := root.__cause__ or root.__context__) is not None:
+                root = deeper
             return ClusterError(
-                f"{task.label}: it cannot be sent to a worker ({kind}: {error}). Pass models and "
-                "data as paths that all workers see"
+                f"{task.label}: it cannot be sent to a worker ({type(root).__name__}: {root}). "
+                "Pass models and data as paths that all workers see"
             )
         return super().explained(task, error)

@@ -7,7 +7,8 @@ runs twice writes the same bytes. A driver that was killed reads the records and
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any, Final
@@ -15,8 +16,10 @@ from typing import Any, Final
 import numpy as np
 
 from .._io.atomic import is_full
+from .._io.folders import LinkError
 from .._io.formatting import format_bytes
-from .._io.shared_store import SharedStore
+from .._io.lock import FolderInUseError
+from .._io.shared_store import SharedStore, bytes_of
 from .._parallel.lanes import Task, Workers, run_programs
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import AbandonedError
@@ -61,6 +64,11 @@ def partitions_of(
     return tuple(slice(start, min(start + rows, n_samples)) for start in range(0, n_samples, rows))
 
 
+def part_key(folder: str, number: int, name: str = "bin") -> str:
+    """Return where a task of a stage writes its arrays, or one of them alone."""
+    return f"{folder}/parts/{number:06d}.{name}"
+
+
 @dataclass
 class Output:
     """Where a task writes, and the list of what it wrote."""
@@ -73,8 +81,13 @@ class Output:
 
     def arrays(self, **arrays: Array) -> None:
         """Write small arrays, which `Records.arrays` reads."""
-        key = f"{self.folder}/parts/{self.number:06d}.bin"
+        key = part_key(self.folder, self.number)
         self.files[key] = self.store.write_arrays(key, **arrays)
+
+    def raw(self, name: str, values: Array) -> None:
+        """Write the values of an array alone, of which `SharedStore.read_range` reads some."""
+        key = part_key(self.folder, self.number, name)
+        self.files[key] = self.store.write(key, bytes_of(values))
 
     def rows(self, key: str, rows: slice, values: Array) -> None:
         """Write rows of a large array: whole chunks, which no other task writes."""
@@ -101,6 +114,8 @@ class PartitionedStage:
         Importable, with plain data.
     n_bytes : int
         What a task needs, about.
+    rows : str
+        What is cut into partitions.
     """
 
     store: SharedStore
@@ -108,10 +123,12 @@ class PartitionedStage:
     label: str
     work: Work
     n_bytes: int = 0
+    rows: str = "samples"
 
     def name_of(self, number: int, rows: slice) -> str:
         """Return the name of a task, for people."""
-        return f"{self.label}, partition {number} (samples {rows.start:,} to {rows.stop - 1:,})"
+        what = f"{self.rows} {rows.start:,} to {rows.stop - 1:,}"
+        return f"{self.label}, partition {number} ({what})"
 
 
 @dataclass(frozen=True)
@@ -123,8 +140,11 @@ class Records:
 
     def arrays(self) -> Generator[dict[str, Array], None, None]:
         """Yield the small arrays of each task, in the order of the partitions."""
+        store, label = self.stage.store, self.stage.label
         for number in range(len(self.results)):
-            yield self.stage.store.read_arrays(f"{self.stage.folder}/parts/{number:06d}.bin")
+            with explained_here(store, label):
+                found = store.read_arrays(part_key(self.stage.folder, number))
+            yield found
 
 
 def finish_stage(
@@ -142,13 +162,8 @@ def finish_stage(
         If a task fails; the message names the stage, the partition, the worker and the remedy. What
         was finished is kept.
     """
-    found: dict[int, dict[str, Any]] = {}
-    there = set(stage.store.names(f"{stage.folder}/ledger"))
-    for number, rows in enumerate(partitions):
-        if _record_name(number) in there:
-            result = _valid_result(stage, number, rows)
-            if result is not None:
-                found[number] = result
+    with explained_here(stage.store, stage.label):
+        found = finished(stage, partitions)
     on_task(len(found), len(partitions))
 
     def program(number: int, rows: slice) -> Generator[Task, Any, None]:
@@ -167,6 +182,18 @@ def finish_stage(
         workers=workers,
     )
     return Records(stage, tuple(found[number] for number in range(len(partitions))))
+
+
+def finished(stage: PartitionedStage, partitions: Sequence[slice]) -> dict[int, dict[str, Any]]:
+    """Return the results of the tasks that have a valid record, by their number."""
+    found = {}
+    there = set(stage.store.names(f"{stage.folder}/ledger"))
+    for number, rows in enumerate(partitions):
+        if _record_name(number) in there:
+            result = _valid_result(stage, number, rows)
+            if result is not None:
+                found[number] = result
+    return found
 
 
 def _record_name(number: int) -> str:
@@ -205,28 +232,55 @@ def _do(stage: PartitionedStage, number: int, rows: slice, n_threads: int) -> di
     except (AbandonedError, ClusterError):
         raise
     except Exception as error:
+        why = _why(stage.store.place, error, stage.n_bytes)
         raise ClusterError(
-            f"{stage.name_of(number, rows)}, on the worker {who()}: {_why(stage, error)}. {AGAIN}"
+            f"{stage.name_of(number, rows)}, on the worker {who()}: {why}. {AGAIN}"
         ) from error
 
 
-def _why(stage: PartitionedStage, error: Exception) -> str:
-    place = stage.store.place
+@contextmanager
+def explained_here(store: SharedStore, label: str) -> Iterator[None]:
+    """Explain what fails in the calling process, between the tasks of a stage, in the store.
+
+    Raises
+    ------
+    ClusterError
+        It names the stage, the store and the remedy.
+    """
+    try:
+        yield
+    except (LinkError, FolderInUseError):
+        raise
+    except Exception as error:
+        if not (isinstance(error, OSError) or _is_of_bucket(error)):
+            raise
+        why = _why(store.place, error, 0)
+        raise ClusterError(f"{label}, in this process: {why}. {AGAIN}") from error
+
+
+def _is_of_bucket(error: Exception) -> bool:
+    """Whether an object store failed, whose errors are of no common type."""
+    return type(error).__module__.partition(".")[0] == "obstore"
+
+
+def _why(place: str, error: Exception, n_bytes: int) -> str:
+    """Return why a task failed, and what to do."""
     if is_full(error):
         return f"the store {place} is full: make room"
     if isinstance(error, PermissionError):
         return f"the store {place} cannot be written to there ({error}): give workers the right"
-    if isinstance(error, FileNotFoundError):
+    if isinstance(error, FileNotFoundError | NotADirectoryError):
         return (
             f"{error.filename or error} is not seen there: pass store= and data on a file system "
-            "that all workers share"
+            "that all workers share, and leave the store alone while it is used"
         )
     if isinstance(error, OSError) and error.errno == errno.EIO:
         return f"the store {place} fails ({error}): check the disk"
+    if _is_of_bucket(error):
+        said = " ".join(str(error).split())[:200]
+        return f"the store {place} does not do what it is asked ({said}): check the server"
     if isinstance(error, MemoryError):
-        return (
-            f"memory is exhausted; it needs about {format_bytes(stage.n_bytes)}: give workers more"
-        )
+        return f"memory is exhausted; it needs about {format_bytes(n_bytes)}: give workers more"
     if isinstance(error, ValueError):
         return str(error)
     return f"{type(error).__name__}: {error}"

@@ -49,10 +49,12 @@ def workers_of(
     if executor is not None and client is not None:
         raise ValueError("executor and client: pass one of them; got both")
     if executor is not None:
-        if not callable(getattr(executor, "submit", None)):
+        is_class = isinstance(executor, type)
+        if is_class or not callable(getattr(executor, "submit", None)):
+            got = f"the class {executor.__name__}" if is_class else type(executor).__name__
             raise TypeError(
-                "executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor; "
-                f"got {type(executor).__name__}"
+                "executor must be a concurrent.futures.Executor, such as a ProcessPoolExecutor(2); "
+                f"got {got}"
             )
         yield ExecutorWorkers(executor, n_jobs)
         return
@@ -109,9 +111,18 @@ class ExecutorWorkers:
             If one does not; the message names it.
         """
         token = f".probe-{secrets.token_hex(8)}"
-        folder.mkdir(parents=True, exist_ok=True)
         place = folder / token
-        place.write_text(token)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            place.write_text(token)
+        except OSError as error:
+            with suppress(OSError):
+                place.unlink()
+            why = error.strerror or error
+            raise ClusterError(
+                f"{argument}: the folder {folder} cannot be written to ({why}): make room, give "
+                "the right, or name another folder that all workers see"
+            ) from error
         try:
             for found in self._probes(str(folder), token):
                 self._judge(found, folder, argument)

@@ -6,11 +6,13 @@ followed, so that nothing outside is read or written, whatever an untrusted fold
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
 import stat
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,14 +64,16 @@ def claim(
             raise FileExistsError(f"{folder} is a link to nothing; name a folder")
         if folder.exists():
             raise FileExistsError(f"{folder} is a file; name a folder")
-        folder.mkdir(parents=True, exist_ok=True)
+        with _naming(folder):
+            folder.mkdir(parents=True, exist_ok=True)
     found = marker_of(folder)
     if found is None:
         if _has_content(folder / MARKER) or not (_is_empty(folder) or predecessor(folder)):
             raise FileExistsError(
                 f"{folder} holds something else than an {kind}; name a new or empty folder"
             )
-        _write_marker(folder, kind)
+        with _naming(folder):
+            _write_marker(folder, kind)
     elif found["format"] != kind:
         raise FileExistsError(
             f"{folder} holds an {found['format']}, not an {kind}; name another folder"
@@ -98,6 +102,20 @@ def marker_of(folder: Path) -> dict[str, Any] | None:
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None  # missing, or not written by this package
     return content if valid else None
+
+
+@contextmanager
+def _naming(folder: Path) -> Iterator[None]:
+    """Name the folder that cannot be written to, and the remedy."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EROFS):
+            raise
+        raise OSError(
+            error.errno,
+            f"{folder} cannot be written to ({error.strerror}); make room, or name another folder",
+        ) from error
 
 
 def _write_marker(folder: Path, kind: str) -> None:

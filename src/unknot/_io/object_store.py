@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
 from .._extras import import_extra
-from .shared_store import SharedStore, describe
+from .._typing import Array
+from .shared_store import Bytes, SharedStore, describe
 
 SCHEMES: Final = ("s3", "s3a", "gs", "az", "azure", "abfs", "abfss")
 
@@ -65,8 +68,8 @@ class ObjectStore(SharedStore):
         obstore = import_extra("obstore.store", feature="An object store", extra="cluster")
         return obstore.from_url(f"{self.place}/{key}".rstrip("/"), **self.options)
 
-    def write(self, key: str, data: bytes) -> list[Any]:
-        """Write a small object; return its size and checksum."""
+    def write(self, key: str, data: Bytes) -> list[Any]:
+        """Write an object; return its size and checksum."""
         self._client().put(key, data)
         return describe(data)
 
@@ -87,6 +90,20 @@ class ObjectStore(SharedStore):
         except FileNotFoundError:
             return None
 
+    def map_arrays(self, key: str) -> dict[str, Array]:
+        """Read arrays whole."""
+        return self.read_arrays(key)
+
+    def read_range(self, key: str, start: int, size: int) -> Bytes:
+        """Read some bytes of an object."""
+        if not size:
+            return b""
+        try:
+            found = self._client().get_range(key, start=start, length=size)
+        except FileNotFoundError:
+            raise self._missing(key) from None
+        return self._whole(key, bytes(found), size)
+
     def names(self, folder: str) -> list[str]:
         """Return the names of the objects below a prefix, sorted."""
         found = [each["path"] for batch in self._client().list(f"{folder}/") for each in batch]
@@ -104,6 +121,11 @@ class ObjectStore(SharedStore):
         client = self._client()
         for batch in client.list(f"{folder}/"):
             client.delete([each["path"] for each in batch])
+
+    @contextmanager
+    def alone(self, folder: str) -> Iterator[None]:
+        """Do nothing: there are no locks."""
+        yield
 
     def zarr_place(self, key: str) -> tuple[Any, str | None]:
         """Return where an array lies, as Zarr takes it: a store, and a name in it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from functools import cached_property
 from typing import Any, Literal
 
@@ -58,6 +59,49 @@ class HDF5Dataset:
         return h5py.File(self.filename, "r")[self.name]
 
 
+class ZarrArray:
+    """A Zarr array, which is sent as its place and opened again there.
+
+    Where its folder is not seen, a Zarr array that was opened elsewhere reads as its fill value.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.store = array.store
+        self.path = array.path
+        self.dtype = array.dtype
+        self.shape = array.shape
+        self.chunks = array.chunks
+
+    def __getitem__(self, rows: Any) -> Array:
+        return np.asarray(self._array[rows])
+
+    def __len__(self) -> int:
+        return int(self.shape[0])
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        return np.asarray(self._array[...], dtype)
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in self.__dict__.items() if name != "_array"}
+
+    @cached_property
+    def _array(self) -> Any:
+        import zarr
+
+        place = f"{self.store}/{self.path}".rstrip("/")
+        try:
+            found = zarr.open_array(self.store, path=self.path, mode="r")
+        except FileNotFoundError:
+            raise FileNotFoundError(errno.ENOENT, "there is no Zarr array", place) from None
+        if (found.shape, found.dtype) != (self.shape, self.dtype):
+            raise ValueError(
+                f"the Zarr array {place} has the shape {found.shape} and {found.dtype} here, and "
+                f"{self.shape} and {self.dtype} where the work was started: pass one that all "
+                "workers share"
+            )
+        return found
+
+
 def sendable(array: Any) -> Any:
     """Return an array on disk as something that can be sent; others unchanged.
 
@@ -75,4 +119,15 @@ def sendable(array: Any) -> Any:
         return MappedFile(array)
     if type(array).__module__.partition(".")[0] == "h5py":
         return HDF5Dataset(array)
+    if type(array).__module__.partition(".")[0] == "zarr":
+        return ZarrArray(array)
     return array
+
+
+def sendable_within(value: Any) -> Any:
+    """Return a value with the Zarr arrays in its tuples, lists and dicts as they can be sent."""
+    if type(value) in (tuple, list):
+        return type(value)(sendable_within(each) for each in value)
+    if type(value) is dict:
+        return {name: sendable_within(each) for name, each in value.items()}
+    return sendable(value) if type(value).__module__.partition(".")[0] == "zarr" else value

@@ -6,16 +6,22 @@ import errno
 import hashlib
 import json
 import os
-from contextlib import suppress
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from .._typing import Array
 from .atomic import atomic_path
 from .folders import inside
+from .lock import locked
+
+# What can be written, or was read.
+Bytes: TypeAlias = bytes | memoryview
 
 
 @dataclass(frozen=True)
@@ -86,8 +92,8 @@ class SharedStore:
         """The folder."""
         return Path(self.place)
 
-    def write(self, key: str, data: bytes) -> list[Any]:
-        """Write a small file; return its size and checksum."""
+    def write(self, key: str, data: Bytes) -> list[Any]:
+        """Write a file; return its size and checksum."""
         with atomic_path(inside(self.path, key)) as path:
             path.write_bytes(data)
         return describe(data)
@@ -129,8 +135,54 @@ class SharedStore:
         """
         data = self.read(key)
         if data is None:
-            raise FileNotFoundError(errno.ENOENT, "missing in the store", f"{self.place}/{key}")
+            raise self._missing(key)
         return _unpacked(data)
+
+    def map_arrays(self, key: str) -> dict[str, Array]:
+        """Open arrays that are read where they are used; from an object store, read them whole.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there are none.
+        """
+        place = inside(self.path, key)
+        try:
+            with place.open("rb") as file:
+                head = file.readline()
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._missing(key) from None
+        return {
+            name: np.memmap(place, kind, "r", start, shape) if size else np.empty(shape, kind)
+            for name, kind, shape, start, size in _placed(head)
+        }
+
+    def read_range(self, key: str, start: int, size: int) -> Bytes:
+        """Read some bytes of a file.
+
+        Raises
+        ------
+        FileNotFoundError
+            If there is none.
+        OSError
+            If it is shorter.
+        """
+        try:
+            with inside(self.path, key).open("rb") as file:
+                file.seek(start)
+                return self._whole(key, file.read(size), size)
+        except (FileNotFoundError, NotADirectoryError):
+            raise self._missing(key) from None
+
+    def _missing(self, key: str) -> FileNotFoundError:
+        return FileNotFoundError(errno.ENOENT, "missing in the store", f"{self.place}/{key}")
+
+    def _whole(self, key: str, data: Bytes, size: int) -> Bytes:
+        if len(data) != size:
+            raise OSError(
+                errno.EIO, f"{self.place}/{key} is cut short: got {len(data):,} of {size:,} bytes"
+            )
+        return data
 
     def holds(self, key: str, described: list[Any]) -> bool:
         """Whether a small file is as it was written."""
@@ -182,7 +234,7 @@ class SharedStore:
         """
         opened = self._opened(key, writable=writable)
         if opened is None:
-            raise FileNotFoundError(errno.ENOENT, "missing in the store", f"{self.place}/{key}")
+            raise self._missing(key)
         return opened
 
     def _opened(self, key: str, *, writable: bool = False) -> Any:
@@ -215,12 +267,22 @@ class SharedStore:
         return found
 
     def remove(self, folder: str) -> None:
-        """Remove a folder of small files."""
+        """Remove a folder and what is in it."""
+        shutil.rmtree(inside(self.path, folder), ignore_errors=True)
+
+    @contextmanager
+    def alone(self, folder: str) -> Iterator[None]:
+        """Hold a folder for one run at a time; an object store has no locks.
+
+        Raises
+        ------
+        FolderInUseError
+            If another run holds it.
+        """
         place = inside(self.path, folder)
-        for name in self.names(folder):
-            (place / name).unlink(missing_ok=True)
-        with suppress(OSError):
-            place.rmdir()
+        place.mkdir(parents=True, exist_ok=True)
+        with locked(place):
+            yield
 
     def size_of(self, key: str) -> int | None:
         """Return the size of a file; None if there is none."""
@@ -232,32 +294,50 @@ class SharedStore:
 
 # What was never written in an array of integers.
 MISSING = -2
+# Arrays in a file begin at multiples of this, so that they can be mapped.
+ALIGNED = 64
 
 
-def describe(data: bytes) -> list[Any]:
+def describe(data: Bytes) -> list[Any]:
     """Return the size and the checksum of what a file holds."""
     return [len(data), hashlib.sha256(data).hexdigest()]
 
 
+def bytes_of(array: Array) -> Bytes:
+    """Return the values of an array of numbers, row by row, lowest byte first; not copied."""
+    plain = np.ascontiguousarray(array)
+    plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
+    return plain.reshape(-1).view(np.uint8).data if plain.size else b""
+
+
 def _packed(arrays: dict[str, Array]) -> bytes:
-    """Return arrays one after the other, with a line of JSON before them."""
+    """Return arrays one after the other, with a line of JSON before them; each aligned."""
     head, body = {}, []
     for name, array in arrays.items():
-        plain = np.ascontiguousarray(array)
-        if plain.dtype.kind not in "biuf":
-            raise TypeError(f"{name} must hold numbers; got {plain.dtype}")
-        plain = plain.astype(plain.dtype.newbyteorder("<"), copy=False)
-        head[name] = [plain.dtype.str, list(np.shape(array))]
-        body.append(plain.tobytes())
-    return b"".join([json.dumps(head).encode(), b"\n", *body])
+        kind = np.asarray(array).dtype
+        if kind.kind not in "biuf":
+            raise TypeError(f"{name} must hold numbers; got {kind}")
+        data = bytes_of(array)
+        head[name] = [kind.newbyteorder("<").str, list(np.shape(array))]
+        body += [data, b"\0" * (-len(data) % ALIGNED)]
+    line = json.dumps(head).encode()
+    return b"".join([line, b" " * (-(len(line) + 1) % ALIGNED), b"\n", *body])
+
+
+def _placed(line: bytes) -> list[tuple[str, np.dtype[Any], tuple[int, ...], int, int]]:
+    """Return the name, type, shape, first byte and size in bytes of each array."""
+    found, start = [], len(line)
+    for name, (dtype, shape) in json.loads(line).items():
+        kind = np.dtype(dtype)
+        size = int(np.prod(shape, dtype=np.int64)) * kind.itemsize
+        found.append((name, kind, tuple(shape), start, size))
+        start += size + -size % ALIGNED
+    return found
 
 
 def _unpacked(data: bytes) -> dict[str, Array]:
-    line, _, body = data.partition(b"\n")
-    found, start = {}, 0
-    for name, (dtype, shape) in json.loads(line).items():
-        kind = np.dtype(dtype)
-        size = int(np.prod(shape, dtype=np.int64))
-        found[name] = np.frombuffer(body, kind, size, start).reshape(shape).copy()
-        start += size * kind.itemsize
-    return found
+    line = data[: data.index(b"\n") + 1]
+    return {
+        name: np.frombuffer(data, kind, size // kind.itemsize, start).reshape(shape).copy()
+        for name, kind, shape, start, size in _placed(line)
+    }

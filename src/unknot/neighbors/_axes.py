@@ -8,6 +8,7 @@ principal axes give the tightest.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +104,17 @@ class Axes:
         basis = principal_axes(sample, team)
         # Where most distances would be computed in full, a matrix product does that faster.
         return cls(origin, scale, basis if _pays(n, sample, basis) else None)
+
+    @classmethod
+    def from_arrays(cls, arrays: Mapping[str, Array]) -> Axes:
+        """Build a frame from what `arrays` returned."""
+        basis = arrays["basis"]
+        return cls(arrays["origin"], float(arrays["scale"][0]), basis if basis.size else None)
+
+    def arrays(self) -> dict[str, Array]:
+        """Return arrays alone, to be stored."""
+        basis = np.empty((len(self.origin), 0), np.float32) if self.basis is None else self.basis
+        return {"origin": self.origin, "scale": np.array([self.scale]), "basis": basis}
 
     def coordinates(self, points: Array, team: ThreadTeam) -> Coordinates:
         """Project points onto the axes."""

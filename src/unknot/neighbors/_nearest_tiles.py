@@ -4,7 +4,8 @@ Points are first sorted into strips of points that are close, each cut into tile
 tile must visit is computed from the true neighbors of some points: of how many tiles from the
 nearest on they lie in. The search of the visited tiles is exact, so visiting all of them would be
 the exact search. The recall is then measured on other points. Every step is a task for each part of
-the points, on this machine or on workers; the results are the same bytes on both.
+the points, on this machine or on workers; the results are the same bytes on both. A task that has
+ended has a record in the store: a search that was killed goes on with the others.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
-from .._io.atomic import write_array
+from .._cluster import Output, PartitionedStage, finished, part_key
+from .._io.shared_store import SharedStore
 from .._io.stored_points import StoredPoints
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
 from .._typing import Array, Float32, Int32, Int64
@@ -36,6 +37,8 @@ STRIPS: Final = 64
 LEAST_TILES: Final = 8
 # Strips are filled cell by cell; with more cells, the points of a strip are closer to each other.
 CELLS_PER_STRIP: Final = 8
+# The stages, by the names of their folders.
+SORTED, GATHERED, TRUE, FOUND = "sorted", "gathered", "true", "found"
 
 
 @dataclass(frozen=True)
@@ -45,9 +48,10 @@ class _Plan:
     Attributes
     ----------
     points : StoredPoints
-    folder : Path
-        It holds ``kept.npy``, the first row of each distinct point, and ``keys.npy``; tasks write
-        their results there.
+    home : str
+        The search's folder in the store.
+    digest : str
+        Of the axes and centers, on which all stages depend.
     k : int
     axes : Axes
     parts : tuple of slice
@@ -60,25 +64,26 @@ class _Plan:
     """
 
     points: StoredPoints
-    folder: Path
+    home: str
+    digest: str
     k: int
     axes: Axes
     parts: tuple[slice, ...]
     centers: Float32[Array, "cells lead"]
-    strips: tuple[slice, ...] = ()
+    strips: tuple[slice, ...]
     n_visited: int = 0
 
-    def load(self, name: str, number: int | None = None) -> Array:
-        """Map an array that the driver or a task wrote."""
-        end = "" if number is None else f"-{number:06d}"
-        path = self.folder / f"{name}{end}.npy"
-        array: Array = np.load(path, mmap_mode="r", allow_pickle=False)
-        return array
+    def folder(self, stage: str) -> str:
+        """Return the name of a stage's folder in the search's."""
+        return f"{stage}-{self.digest}"
 
-    def save(self, number: int | None = None, **arrays: Array) -> None:
-        end = "" if number is None else f"-{number:06d}"
-        for name, array in arrays.items():
-            write_array(self.folder / f"{name}{end}.npy", array)
+    def key(self, name: str) -> str:
+        """Return where the driver writes arrays."""
+        return f"{self.home}/{name}.bin"
+
+    def part(self, stage: str, number: int, name: str = "bin") -> str:
+        """Return where a task writes arrays."""
+        return part_key(f"{self.home}/{self.folder(stage)}", number, name)
 
 
 @dataclass(frozen=True, eq=False)
@@ -93,7 +98,7 @@ class _Chosen:
 def find_by_nearest_tiles(
     job: Job,
 ) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"], float]:
-    """Find most of the k nearest neighbors of each distinct point; the store is a folder.
+    """Find most of the k nearest neighbors of each distinct point.
 
     Returns
     -------
@@ -105,13 +110,17 @@ def find_by_nearest_tiles(
     # A strip, another and their coordinates are in memory at once.
     most = job.points.rows_in(job.points.max_memory // 6)
     strips = cut(n, min(most, max(LEAST_TILES * TILE, n // STRIPS)), 1)
-    with single_threaded_blas(), ThreadTeam(job.n_threads) as team:
-        axes = fit_axes(job.points, job.kept, team)
-        centers = _centers(job.points, job.kept, axes, CELLS_PER_STRIP * len(strips), team)
-    folder = job.store.path / job.home
-    folder.mkdir()
-    plan = _Plan(job.points, folder, job.k, axes, cut(n, most, 1), centers, strips)
-    plan.save(kept=job.kept, keys=job.keys)
+
+    def make() -> dict[str, Array]:
+        with single_threaded_blas(), ThreadTeam(job.n_threads) as team:
+            axes = fit_axes(job.points, job.kept, team)
+            centers = _centers(job.points, job.kept, axes, CELLS_PER_STRIP * len(strips), team)
+        return {**axes.arrays(), "centers": centers}
+
+    job.once("distinct", lambda: {"kept": job.kept, "keys": job.keys})
+    frame, digest = job.once("frame", make)
+    axes, centers = Axes.from_arrays(frame), frame["centers"]
+    plan = _Plan(job.points, job.home, digest, job.k, axes, cut(n, most, 1), centers, strips)
     return _search(plan, job)
 
 
@@ -129,65 +138,99 @@ def _search(
 ) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"], float]:
     """Run the steps; return the neighbors in the order of the distinct points, and the recall."""
 
-    def run(work: Callable[[int, int], None], count: int, label: str) -> None:
-        job.run(lambda number: f"{label}, {number + 1} of {count}", work, count)
+    def stage(name: str, label: str, work: Callable[..., Any], plan: _Plan) -> PartitionedStage:
+        rows = "distinct points" if name == SORTED else "sorted points"
+        label = f"points on disk: {label}"
+        return job.stage(plan.folder(name), label, partial(work, plan), rows)
 
-    run(partial(_sort_part, plan), len(plan.parts), "sorting")
-    counts = np.stack([plan.load("counts", part) for part in range(len(plan.parts))])
-    plan.save(counts=counts)
-    run(partial(_gather_strip, plan), len(plan.strips), "gathering")
-    for path in plan.folder.glob("part_points-*.npy"):
-        path.unlink()
+    gathering = stage(GATHERED, "gathering", _gather_strip, plan)
+    if len(finished(gathering, plan.strips)) < len(plan.strips):
+        sorting = stage(SORTED, "sorting", _sort_part, plan)
+        counts = [each["counts"] for each in job.finish(sorting, plan.parts).arrays()]
+        job.store.write_arrays(plan.key("counts"), counts=np.stack(counts))
+        job.finish(gathering, plan.strips)
+        # It holds all points once more.
+        job.store.remove(sorting.folder)
     numbers = range(len(plan.strips))
-    order = np.concatenate([plan.load("rows", strip) for strip in numbers])
-    plan.save(sorted_keys=np.asarray(plan.load("keys"))[order])
-    plan.save(all_centers=np.concatenate([plan.load("centers", strip) for strip in numbers]))
-
+    gathered = [job.store.map_arrays(plan.part(GATHERED, strip)) for strip in numbers]
+    order = np.concatenate([each["rows"] for each in gathered])
+    all_centers = np.concatenate([each["centers"] for each in gathered])
     n = len(order)
     places = np.linspace(0, n - 1, min(n, 2 * MEASURED)).astype(np.int64)
-    plan.save(chosen=places)
-    run(partial(_true_neighbors, plan), len(plan.strips), "true neighbors of some points")
-    true = _merge(plan, places)
-    plan = replace(plan, n_visited=_tiles_to_visit(plan, true, slice(0, None, 2)))
-    run(partial(_search_strip, plan), len(plan.strips), "neighbors")
+    job.store.write_arrays(
+        plan.key("sorted"), keys=job.keys[order], centers=all_centers, chosen=places
+    )
+    searching = stage(TRUE, "true neighbors of some", _true_neighbors, plan)
+    true = _merge(plan, list(job.finish(searching, plan.strips).arrays()), places)
+    n_visited = _tiles_to_visit(plan, all_centers, true, slice(0, None, 2))
+    visiting = replace(plan, n_visited=n_visited)
+    searching = stage(f"{FOUND}-{n_visited}", "neighbors", _search_strip, visiting)
 
     indices = np.empty((n, plan.k), np.int32)
     distances = np.empty((n, plan.k), np.float32)
-    for strip, rows in enumerate(plan.strips):
-        indices[order[rows]] = order[plan.load("indices", strip)]
-        distances[order[rows]] = plan.load("distances", strip)
+    for rows, found in zip(plan.strips, job.finish(searching, plan.strips).arrays(), strict=True):
+        indices[order[rows]] = order[found["indices"]]
+        distances[order[rows]] = found["distances"]
     measured = slice(1, None, 2) if len(places) > 1 else slice(None)
     limits = true.kth[measured]
     within = distances[order[places[measured]]] <= limits[:, None]
     return indices, distances, float(within.mean())
 
 
-def _sort_part(plan: _Plan, number: int, n_threads: int) -> None:
+def _sort_part(plan: _Plan, output: Output, rows: slice, n_threads: int) -> dict[str, Any]:
     """Write the points of a part, sorted by cell."""
-    rows = plan.parts[number]
-    data = plan.points[np.asarray(plan.load("kept")[rows])]
+    kept = output.store.map_arrays(plan.key("distinct"))["kept"]
+    data = plan.points[np.asarray(kept[rows])]
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
         cells = nearest_center(plan.axes.coordinates(data, team).lead, plan.centers, team)
     order = np.argsort(cells, kind="stable")
-    counts = np.bincount(cells, minlength=len(plan.centers))
-    plan.save(number, part_points=data[order], part_rows=rows.start + order, counts=counts)
+    output.arrays(counts=np.bincount(cells, minlength=len(plan.centers)))
+    output.raw("points", data[order])
+    output.raw("rows", rows.start + order)
+    return {"n": len(order)}
 
 
-def _gather_strip(plan: _Plan, number: int, n_threads: int) -> None:
+def _gather_strip(plan: _Plan, output: Output, strip: slice, n_threads: int) -> dict[str, Any]:
     """Write the points of a strip, in the order of its tiles."""
-    strip = plan.strips[number]
-    segments = _segments(plan.load("counts"), strip)
-    data = np.concatenate([plan.load("part_points", part)[rows] for part, rows in segments])
-    rows = np.concatenate([plan.load("part_rows", part)[rows] for part, rows in segments])
+    store = output.store
+    data, rows = _rows_of_strip(plan, store, strip)
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
         coordinates = plan.axes.coordinates(data, team)
-        keys = np.asarray(plan.load("keys"))[rows]
+        keys = np.asarray(store.map_arrays(plan.key("distinct"))["keys"])[rows]
         tiles = Tiles.along_tree(data, coordinates, keys, team, strip.start)
-    plan.save(number, points=data[tiles.order], rows=rows[tiles.order], centers=tiles.centers)
+    found = {"points": data[tiles.order], "rows": rows[tiles.order], "centers": tiles.centers}
     if plan.axes.basis is not None:
         # Many other strips read them.
         sorted_ = tiles.coordinates
-        plan.save(number, lead=sorted_.lead, refine=sorted_.refine, errors=sorted_.errors)
+        found |= {"lead": sorted_.lead, "refine": sorted_.refine, "errors": sorted_.errors}
+    output.arrays(**found)
+    return {"n": len(rows)}
+
+
+def _rows_of_strip(plan: _Plan, store: SharedStore, strip: slice) -> tuple[Array, Array]:
+    """Read the points of a strip from the sorted parts, and their places before the sorting."""
+    segments = _segments(store.map_arrays(plan.key("counts"))["counts"], strip)
+    # The cells of a strip follow each other in every part: one range of each part is read.
+    ranges: dict[int, slice] = {}
+    for part, rows in segments:
+        before = ranges.get(part, rows)
+        ranges[part] = slice(min(before.start, rows.start), max(before.stop, rows.stop))
+
+    def read(name: str, kind: str, width: int) -> Array:
+        size = np.dtype(kind).itemsize * width
+        read = {}
+        for part, rows in ranges.items():
+            key = plan.part(SORTED, part, name)
+            data = store.read_range(key, rows.start * size, (rows.stop - rows.start) * size)
+            read[part] = np.frombuffer(data, kind).reshape(-1, width)
+        return np.concatenate(
+            [
+                read[part][rows.start - ranges[part].start : rows.stop - ranges[part].start]
+                for part, rows in segments
+            ]
+        )
+
+    return read("points", "<f4", plan.points.shape[1]), read("rows", "<i8", 1)[:, 0]
 
 
 def _segments(counts: Array, strip: slice) -> list[tuple[int, slice]]:
@@ -209,18 +252,19 @@ def _segments(counts: Array, strip: slice) -> list[tuple[int, slice]]:
     return segments
 
 
-def _tiles_of(plan: _Plan, number: int, team: ThreadTeam) -> Tiles:
-    """Load the tiles of a strip."""
+def _tiles_of(plan: _Plan, store: SharedStore, number: int, keys: Array, team: ThreadTeam) -> Tiles:
+    """Load the tiles of a strip; the keys are those of all sorted points."""
     strip = plan.strips[number]
-    data = np.asarray(plan.load("points", number))
+    stored = store.map_arrays(plan.part(GATHERED, number))
+    data = np.asarray(stored["points"])
     order = np.arange(len(data), dtype=np.int32)
     slices = cut_tiles(len(data))
-    keys = np.asarray(plan.load("sorted_keys")[strip])
+    keys = keys[strip]
     if plan.axes.basis is None:
         coordinates = plan.axes.coordinates(data, team)
     else:
         names = ("lead", "refine", "errors")
-        coordinates = Coordinates(*(np.asarray(plan.load(name, number)) for name in names))
+        coordinates = Coordinates(*(np.asarray(stored[name]) for name in names))
     return Tiles(data, coordinates, keys, order, slices, team, strip.start)
 
 
@@ -229,25 +273,29 @@ def cut_tiles(n: int) -> list[slice]:
     return [slice(start, min(start + TILE, n)) for start in range(0, n, TILE)]
 
 
-def _true_neighbors(plan: _Plan, number: int, n_threads: int) -> None:
+def _true_neighbors(plan: _Plan, output: Output, strip: slice, n_threads: int) -> dict[str, Any]:
     """Write the nearest points of a strip to each of the chosen points."""
-    places = np.asarray(plan.load("chosen"))
+    store = output.store
+    everything = store.map_arrays(plan.key("sorted"))
+    keys, places = np.asarray(everything["keys"]), np.asarray(everything["chosen"])
     data = np.concatenate(
         [
-            plan.load("points", strip)[places[_in(rows, places)] - rows.start]
-            for strip, rows in enumerate(plan.strips)
+            store.map_arrays(plan.part(GATHERED, number))["points"][
+                places[_in(rows, places)] - rows.start
+            ]
+            for number, rows in enumerate(plan.strips)
         ]
     )
-    keys = np.asarray(plan.load("sorted_keys"))
-    k = min(plan.k + 1, plan.strips[number].stop - plan.strips[number].start)
+    k = min(plan.k + 1, strip.stop - strip.start)
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
-        points = _tiles_of(plan, number, team)
+        points = _tiles_of(plan, store, output.number, keys, team)
         queries = Tiles.along_tree(data, plan.axes.coordinates(data, team), keys[places], team)
         errors = queries.coordinates.errors + points.slack
         nearest = KNearest.empty(errors, k, plan.axes.scale, queries.keys, keys)
         update_queries(queries, nearest, points, team)
         indices, distances = written(queries, nearest, k, team)
-    plan.save(number, true_indices=indices, true_distances=distances)
+    output.arrays(indices=indices, distances=distances)
+    return {"n": len(indices)}
 
 
 def _in(rows: slice, places: Array) -> slice:
@@ -256,11 +304,10 @@ def _in(rows: slice, places: Array) -> slice:
     return slice(int(first), int(last))
 
 
-def _merge(plan: _Plan, places: Array) -> _Chosen:
+def _merge(plan: _Plan, found: Sequence[dict[str, Array]], places: Array) -> _Chosen:
     """Merge what the strips found near the chosen points."""
-    numbers = range(len(plan.strips))
-    indices = np.concatenate([plan.load("true_indices", strip) for strip in numbers], axis=1)
-    distances = np.concatenate([plan.load("true_distances", strip) for strip in numbers], axis=1)
+    indices = np.concatenate([each["indices"] for each in found], axis=1)
+    distances = np.concatenate([each["distances"] for each in found], axis=1)
     distances = np.where(indices == places[:, None], np.inf, distances)
     order = np.argsort(distances, axis=1, kind="stable")[:, : plan.k]
     neighbors = np.take_along_axis(indices, order, axis=1).astype(np.int64)
@@ -272,7 +319,7 @@ def _first_tiles(strips: Sequence[slice]) -> Int64[Array, " strips"]:
     return np.cumsum([0, *(len(cut_tiles(rows.stop - rows.start)) for rows in strips)])
 
 
-def _tiles_to_visit(plan: _Plan, true: _Chosen, used: slice) -> int:
+def _tiles_to_visit(plan: _Plan, centers: Array, true: _Chosen, used: slice) -> int:
     """Return among how many nearest tiles the wanted share of the true neighbors lies."""
     starts = np.array([rows.start for rows in plan.strips])
     first = _first_tiles(plan.strips)
@@ -281,7 +328,6 @@ def _tiles_to_visit(plan: _Plan, true: _Chosen, used: slice) -> int:
         strip = np.searchsorted(starts, places, side="right") - 1
         return np.asarray(first[strip] + (places - starts[strip]) // TILE)
 
-    centers = np.asarray(plan.load("all_centers"))
     ranks = []
     for own, neighbors in zip(tile_of(true.places[used]), true.neighbors[used], strict=True):
         between = np.sqrt(((centers - centers[own]) ** 2).sum(axis=1))
@@ -296,13 +342,14 @@ def _tiles_to_visit(plan: _Plan, true: _Chosen, used: slice) -> int:
     return min(len(centers), max(wanted, enough))
 
 
-def _search_strip(plan: _Plan, number: int, n_threads: int) -> None:
+def _search_strip(plan: _Plan, output: Output, rows: slice, n_threads: int) -> dict[str, Any]:
     """Write the nearest points of each point of a strip, among the tiles that its tile visits."""
-    centers = np.asarray(plan.load("all_centers"))
+    store, number = output.store, output.number
+    everything = store.map_arrays(plan.key("sorted"))
+    keys, centers = np.asarray(everything["keys"]), np.asarray(everything["centers"])
     first = _first_tiles(plan.strips)
-    keys = np.asarray(plan.load("sorted_keys"))
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
-        queries = _tiles_of(plan, number, team)
+        queries = _tiles_of(plan, store, number, keys, team)
         visits: dict[int, dict[int, list[int]]] = defaultdict(lambda: defaultdict(list))
         nearness: dict[int, float] = defaultdict(lambda: np.inf)
         for tile, center in enumerate(queries.centers):
@@ -321,12 +368,13 @@ def _search_strip(plan: _Plan, number: int, n_threads: int) -> None:
         allowed = queries.slack
         # The strip itself first: that brings the k-th distances close to their final values.
         for strip in sorted(visits, key=lambda strip: (strip != number, nearness[strip], strip)):
-            points = queries if strip == number else _tiles_of(plan, strip, team)
+            points = queries if strip == number else _tiles_of(plan, store, strip, keys, team)
             if points.slack > allowed:
                 nearest, allowed = nearest.inflate(points.slack - allowed), points.slack
             _visit(queries, nearest, points, visits[strip], team)
         indices, distances = written(queries, nearest, plan.k, team)
-    plan.save(number, indices=indices, distances=distances)
+    output.arrays(indices=indices, distances=distances)
+    return {"n": rows.stop - rows.start}
 
 
 def _visit(

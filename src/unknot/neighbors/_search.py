@@ -85,9 +85,10 @@ def nearest_neighbors(
         The same on a Dask cluster: a client, the address of a scheduler or the path of its file, or
         True for a cluster on this machine.
     store : path or str, default=None
-        The folder for what tasks read and write, which all workers must see; by default a
-        temporary one of this machine. Or, with an exact search, the address of an object store,
-        such as ``"s3://bucket/prefix"``.
+        The folder for what tasks read and write, which all workers must see, or the address of an
+        object store, such as ``"s3://bucket/prefix"``; by default a temporary folder of this
+        machine. A search that was killed goes on from there when the same one is run again, and
+        removes at its end what it wrote. In a bucket, run each search once at a time.
     store_options : mapping, optional
         Of an object store, as for `obstore.store.from_url`: ``endpoint``, credentials,
         ``client_options={"allow_http": True}``.
@@ -134,6 +135,9 @@ def nearest_neighbors(
     """
     n_threads = resolve_n_jobs(n_jobs)
     check_metric(metric)
+    if exact is not None and not isinstance(exact, bool | np.bool_):
+        raise TypeError(f"exact must be True, False or None; got {exact!r}")
+    exact = None if exact is None else bool(exact)
     if store_options is not None and store is None:
         raise ValueError("store_options are of an object store: pass its address as store=")
     elsewhere = executor is not None or client not in (None, False)
@@ -148,11 +152,6 @@ def nearest_neighbors(
         raise ValueError(
             "store is for workers, or for exact=False with points on disk: pass executor= or "
             "client= too"
-        )
-    if exact is False and "://" in str(store):
-        raise ValueError(
-            f"store must be a folder for exact=False; got {store!r}. Pass exact=True, or a folder "
-            "that all workers see"
         )
     points = opened(points, max_memory)
     if isinstance(points, StoredPoints):

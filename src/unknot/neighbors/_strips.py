@@ -8,8 +8,9 @@ order in which points are visited: the bytes are those of `_blocks`.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Generator, Iterator, Mapping
+import hashlib
+import json
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -18,14 +19,23 @@ from typing import Any, Final
 
 import numpy as np
 
-from .._cluster import ExecutorWorkers, workers_of
+from .. import __version__
+from .._cluster import (
+    ExecutorWorkers,
+    Output,
+    PartitionedStage,
+    Records,
+    Work,
+    explained_here,
+    finish_stage,
+    workers_of,
+)
 from .._io.shared_store import SharedStore
 from .._io.stored_points import StoredPoints
 from .._io.temporary import TemporaryFolder
-from .._parallel.lanes import Task, run_programs
 from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam, single_threaded_blas
-from .._typing import Array, Float32, Int32
+from .._typing import Array, Float32, Int32, Int64
 from ._axes import Axes
 from ._blocks import checked_distinct, fit_axes
 from ._duplicates import Distinct
@@ -65,16 +75,26 @@ class Job:
     workers: ExecutorWorkers | None
     n_threads: int
 
-    def run(self, label: Callable[[int], str], work: Callable[[int, int], None], n: int) -> None:
-        """Run n tasks, which take their number and a number of threads."""
+    def stage(self, folder: str, label: str, work: Work, rows: str) -> PartitionedStage:
+        """Return a stage of the search, which `finish` runs."""
+        n_bytes = self.points.max_memory // 3
+        return PartitionedStage(self.store, f"{self.home}/{folder}", label, work, n_bytes, rows)
 
-        def program(number: int) -> Generator[Task, Any, None]:
-            yield Task(
-                partial(work, number), label=label(number), n_bytes=self.points.max_memory // 3
-            )
+    def finish(self, stage: PartitionedStage, partitions: Sequence[slice]) -> Records:
+        """Run the tasks of a stage that have not ended before."""
+        return finish_stage(stage, partitions, self.workers, self.n_threads)
 
-        programs = [program(number) for number in range(n)]
-        run_programs(programs, self.n_threads, 0, overlap=False, workers=self.workers)
+    def once(self, name: str, make: Callable[[], dict[str, Array]]) -> tuple[dict[str, Array], str]:
+        """Return arrays that an earlier run of this search made, or make and keep them.
+
+        All tasks must use the same ones, whoever runs them. Also returns their checksum.
+        """
+        key, record = f"{self.home}/{name}.bin", f"{self.home}/{name}.json"
+        described = self.store.read_json(record)
+        if not isinstance(described, list) or not self.store.holds(key, described):
+            described = self.store.write_arrays(key, **make())
+            self.store.write_json(record, described)
+        return self.store.read_arrays(key), str(described[1])[:16]
 
 
 # Returns indices and distances among the distinct points, and the recall.
@@ -98,11 +118,13 @@ def graph_by_tasks(
     ------
     ValueError
         As `graph_of_stored`.
+    FolderInUseError
+        If another run does the same search in the same folder.
     ClusterError
         If workers do not answer, do not see the folder or the points, or die.
     """
     with (
-        _working_place(store, store_options) as (shared, home),
+        _working_place(store, store_options) as shared,
         workers_of(executor, client, n_jobs) as workers,
     ):
         if workers is not None and not shared.is_remote:
@@ -111,8 +133,12 @@ def graph_by_tasks(
         distinct = Distinct(np.empty((len(kept), 0), np.float32), keys, group)
         k_distinct = min(k, len(kept) - 1)
         if k_distinct:
-            job = Job(points, kept, keys, k_distinct, shared, home, workers, resolve_n_jobs(n_jobs))
-            indices, distances, recall = find(job)
+            home = f"neighbors-{_fingerprint(points, distinct, kept, k_distinct, find)}"
+            with explained_here(shared, "neighbors of points on disk"), shared.alone(home):
+                threads = resolve_n_jobs(n_jobs)
+                job = Job(points, kept, keys, k_distinct, shared, home, workers, threads)
+                indices, distances, recall = find(job)
+                shared.remove(home)
         else:
             indices, distances = np.zeros((1, 0), np.int32), np.zeros((1, 0), np.float32)
             recall = 1.0
@@ -120,23 +146,32 @@ def graph_by_tasks(
 
 
 @contextmanager
-def _working_place(
-    store: Any, options: Mapping[str, Any] | None
-) -> Iterator[tuple[SharedStore, str]]:
-    """Yield a store and a folder in it, which is removed at the end.
-
-    That of a process that was killed is removed by the next search there; not in a bucket.
-    """
-    home = f"neighbors-{secrets.token_hex(8)}"
-    shared = None if store is None else SharedStore.of(store, dict(options or {}))
-    if shared is not None and shared.is_remote:
-        try:
-            yield shared, home
-        finally:
-            shared.remove(home)
+def _working_place(store: Any, options: Mapping[str, Any] | None) -> Iterator[SharedStore]:
+    """Yield the store; without one a temporary folder, which is removed at the end."""
+    if store is not None:
+        yield SharedStore.of(store, dict(options or {}))
         return
-    with TemporaryFolder(None if shared is None else shared.path) as folder:
-        yield SharedStore.of(folder), home
+    with TemporaryFolder() as folder:
+        yield SharedStore.of(folder)
+
+
+def _fingerprint(points: StoredPoints, distinct: Distinct, kept: Array, k: int, find: Find) -> str:
+    """Return what tells this search from others: the hashes of all points among it."""
+    origin = points.origin
+    settings = {
+        "version": __version__,
+        "search": find.__name__,
+        "k": k,
+        "max_memory": points.max_memory,
+        "shape": list(points.shape),
+        "exponent": points.exponent,
+    }
+    digest = hashlib.sha256(json.dumps(settings, sort_keys=True).encode())
+    for array in (kept, distinct.keys, distinct.group, origin):
+        digest.update(b"|")
+        if array is not None:
+            digest.update(np.ascontiguousarray(array).view(np.uint8).data)
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True)
@@ -146,49 +181,57 @@ class Search:
     Attributes
     ----------
     points : StoredPoints
-    store : SharedStore
-    home : str
-        The folder in it that holds ``distinct.bin``, with the first row and the key of each
-        distinct point; the results of strips are written there.
+    distinct : str
+        Where the first row and the key of each distinct point are in the store.
     k : int
     axes : Axes
-    parts, strips : tuple of slice
+    parts : tuple of slice
         Among the distinct points.
     """
 
     points: StoredPoints
-    store: SharedStore
-    home: str
+    distinct: str
     k: int
     axes: Axes
     parts: tuple[slice, ...]
-    strips: tuple[slice, ...]
 
 
 def find_by_strips(
     job: Job,
 ) -> tuple[Int32[Array, "distinct k"], Float32[Array, "distinct k"], float]:
     """Find the k nearest neighbors of each distinct point, exactly."""
-    job.store.write_arrays(f"{job.home}/distinct.bin", kept=job.kept, keys=job.keys)
-    with single_threaded_blas(), ThreadTeam(job.n_threads) as team:
-        axes = fit_axes(job.points, job.kept, team)
     n = len(job.kept)
-    slots = 1 if job.workers is None else job.workers.n_slots()
-    # A strip, a part and their coordinates are in memory at once.
-    most = job.points.rows_in(job.points.max_memory // 6)
-    parts, strips = cut(n, most, 1), cut(n, most, STRIPS_PER_SLOT * slots)
-    search = Search(job.points, job.store, job.home, job.k, axes, parts, strips)
+    job.once("distinct", lambda: {"kept": job.kept, "keys": job.keys})
 
-    def label(number: int) -> str:
-        return f"points {strips[number].start:,} to {strips[number].stop:,}: neighbors"
+    def make() -> dict[str, Array]:
+        with single_threaded_blas(), ThreadTeam(job.n_threads) as team:
+            axes = fit_axes(job.points, job.kept, team)
+        slots = 1 if job.workers is None else job.workers.n_slots()
+        # A strip, a part and their coordinates are in memory at once.
+        most = job.points.rows_in(job.points.max_memory // 6)
+        parts, strips = cut(n, most, 1), cut(n, most, STRIPS_PER_SLOT * slots)
+        return {**axes.arrays(), "parts": edges_of(parts), "strips": edges_of(strips)}
 
-    job.run(label, partial(_search_strip, search), len(strips))
+    frame, digest = job.once("frame", make)
+    parts, strips = slices_of(frame["parts"]), slices_of(frame["strips"])
+    search = Search(job.points, f"{job.home}/distinct.bin", job.k, Axes.from_arrays(frame), parts)
+    work = partial(_search_strip, search)
+    stage = job.stage(f"strips-{digest}", "points on disk: neighbors", work, "distinct points")
     indices = np.empty((n, job.k), np.int32)
     distances = np.empty((n, job.k), np.float32)
-    for number, rows in enumerate(strips):
-        found = job.store.read_arrays(f"{job.home}/strip-{number:06d}.bin")
+    for rows, found in zip(strips, job.finish(stage, strips).arrays(), strict=True):
         indices[rows], distances[rows] = found["indices"], found["distances"]
     return indices, distances, 1.0
+
+
+def edges_of(slices: Sequence[slice]) -> Int64[Array, " edges"]:
+    """Return where slices that follow each other begin, and where the last one ends."""
+    return np.array([*(each.start for each in slices), slices[-1].stop], np.int64)
+
+
+def slices_of(edges: Array) -> tuple[slice, ...]:
+    """Return slices from what `edges_of` returned."""
+    return tuple(slice(start, stop) for start, stop in pairwise(edges.tolist()))
 
 
 def cut(n: int, most: int, at_least: int) -> tuple[slice, ...]:
@@ -198,10 +241,9 @@ def cut(n: int, most: int, at_least: int) -> tuple[slice, ...]:
     return tuple(slice(start, stop) for start, stop in pairwise(edges))
 
 
-def _search_strip(search: Search, number: int, n_threads: int) -> None:
-    distinct = search.store.read_arrays(f"{search.home}/distinct.bin")
-    kept, keys = distinct["kept"], distinct["keys"]
-    own = search.strips[number]
+def _search_strip(search: Search, output: Output, own: slice, n_threads: int) -> dict[str, Any]:
+    distinct = output.store.map_arrays(search.distinct)
+    kept, keys = distinct["kept"], np.asarray(distinct["keys"])
     with single_threaded_blas(), ThreadTeam(n_threads) as team:
         queries = _tiles_of(search, own, kept, keys, team)
         nearest = search_all_pairs(queries, search.k, search.axes.scale, keys, team)
@@ -213,8 +255,8 @@ def _search_strip(search: Search, number: int, n_threads: int) -> None:
                     nearest, allowed = nearest.inflate(points.slack - allowed), points.slack
                 update_queries(queries, nearest, points, team)
         indices, distances = written(queries, nearest, search.k, team)
-    key = f"{search.home}/strip-{number:06d}.bin"
-    search.store.write_arrays(key, indices=indices, distances=distances)
+    output.arrays(indices=indices, distances=distances)
+    return {"n": len(indices)}
 
 
 def _without(part: slice, own: slice) -> list[slice]:

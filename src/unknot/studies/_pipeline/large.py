@@ -18,7 +18,14 @@ from typing import Any, Final
 import numpy as np
 
 from ... import __version__
-from ..._cluster import ClusterError, PartitionedStage, Records, finish_stage, partitions_of
+from ..._cluster import (
+    ClusterError,
+    PartitionedStage,
+    Records,
+    explained_here,
+    finish_stage,
+    partitions_of,
+)
 from ..._io.cache import Part
 from ..._io.shared_store import SharedStore
 from ..._io.stored_points import opened
@@ -72,6 +79,21 @@ class Large:
             f"{everything.n_samples:,} samples; the scores of all samples stand beside the controls"
         )
 
+    def check_model(self) -> None:
+        """Refuse a model in memory for workers, before the landmarks are studied.
+
+        Raises
+        ------
+        ClusterError
+            It says how to pass the model.
+        """
+        everything = self.everything
+        if everything.path is None and everything.points is None:
+            raise ClusterError(
+                "model: workers load it from its file, so pass the path that all of them see "
+                f"(unknot.save_model writes one); got {type(everything.model).__name__}"
+            )
+
     def add(
         self,
         stages: Stages,
@@ -91,7 +113,8 @@ class Large:
             The path of each layer's scores of all samples.
         """
         identity = self._identity(adapter, extracted, options)
-        self._lay_out(stages, adapter, extracted, sources, options, identity)
+        with explained_here(self.store, f"{ALL_SAMPLES}: preparation"):
+            self._lay_out(stages, adapter, extracted, sources, options, identity)
         scores: dict[str, str] = {}
         changed = []
         for number, record in enumerate(records):
@@ -187,11 +210,6 @@ class Large:
         identity: dict[str, Any],
     ) -> dict[str, StoredRows]:
         everything = self.everything
-        if stages.workers is not None and everything.path is None:
-            raise ClusterError(
-                "model: workers load it from its file, so pass the path that all of them see "
-                f"(unknot.save_model writes one); got {type(everything.model).__name__}"
-            )
         folder = f"extract-{_digest(identity)}"
         arrays, shapes = {}, {}
         for number, (name, layer) in enumerate(stored.items()):
@@ -299,7 +317,8 @@ class Large:
         sample = np.concatenate([part["sample"] for part in totals.arrays()])
         frame = Frame.of(totals.arrays(), sample)
         key = f"{home.format('frame')}/frame.bin"
-        self.store.write_arrays(key, **frame.arrays())
+        with explained_here(self.store, f"{record.name}: scores of all"):
+            self.store.write_arrays(key, **frame.arrays())
         spreads = self._run(
             stages,
             "spreads",
@@ -372,9 +391,10 @@ class Large:
         size = next((s for s in SIZES if n_rows * s * s <= MOST_CELLS), SIZES[-1])
         placed = f"{home.format('placed')}/map"
         n_samples = self.everything.n_samples
-        self.store.create_array(placed, (n_samples, 2), np.float32, self.partitions[0].stop)
         landmarks = f"{home.format('placed')}/landmarks.bin"
-        self.store.write_arrays(landmarks, rows=self.everything.rows)
+        with explained_here(self.store, f"{record.name}: places of all"):
+            self.store.create_array(placed, (n_samples, 2), np.float32, self.partitions[0].stop)
+            self.store.write_arrays(landmarks, rows=self.everything.rows)
         job = Placement(
             layer,
             source,

@@ -151,9 +151,32 @@ def take_all(
                 points[name] = as_numbers(array, f"model: {name!r}")
                 _check_rows(points[name], n_samples, f"model: {name!r}")
                 exact_float32(points[name], f"model: {name!r}")
-        model = {name: gathered(array, rows) for name, array in points.items()}
-    drawn = replace(drawn, inputs=None if inputs is None else gathered(inputs, rows))
+        model = {
+            name: require_finite_samples(gathered(array, rows), rows, f"model: {name!r}")
+            for name, array in points.items()
+        }
+    if inputs is not None:
+        taken = require_finite_samples(gathered(inputs, rows), rows, "data: the inputs")
+        drawn = replace(drawn, inputs=taken)
     return AllSamples(whole.labels, inputs, points, drawn, model, path)
+
+
+def require_finite_samples(values: Array, rows: Array, name: str) -> Array:
+    """Return the values of some samples.
+
+    Raises
+    ------
+    ValueError
+        If one holds NaN or infinity; it is named by its number among all samples.
+    """
+    if values.dtype.kind == "f":
+        bad = np.flatnonzero(~np.isfinite(values.reshape(len(values), -1)).all(axis=1))
+        if len(bad):
+            raise ValueError(
+                f"{name} holds NaN or infinity, as in the sample {int(rows[bad[0]]):,}: mend or "
+                "leave out such samples"
+            )
+    return values
 
 
 def _check_rows(array: Any, n_samples: int, name: str) -> None:
@@ -182,6 +205,7 @@ def exact_float32(array: Any, name: str) -> Any:
                 "their mean"
             )
         return array
+    require_finite_samples(np.asarray(array), np.arange(len(array)), name)
     values: Array = np.asarray(array).astype(np.float32)
     taken = as_float32(array, name=name).values
     if taken.dtype != np.float32 or not np.array_equal(taken, values):

@@ -14,6 +14,7 @@ from ..._cluster import workers_of
 from ..._io.atomic import write_json
 from ..._io.folders import LinkError, claim
 from ..._io.lock import locked
+from ..._io.sendable import sendable_within
 from ..._io.text import did_you_mean
 from ..._parallel.lanes import Program, Task, run_programs
 from ..._parallel.n_jobs import resolve_n_jobs
@@ -118,6 +119,8 @@ def study_many(
     with locked(out), workers_of(executor, client, n_jobs) as workers:
         if workers is not None:
             workers.check(out)
+            # Where its folder is not seen, a Zarr array would read as zeros.
+            named, data = sendable_within(named), sendable_within(data)
 
         def program(name: str, model: Any) -> Program:
             work = partial(

@@ -361,6 +361,8 @@ def study(
             stage_callbacks(progress, on_stage, on_plan) as (start, done, tell_plan),
         ):
             if workers is not None:
+                if large is not None:
+                    large.check_model()
                 workers.check(folder)
                 if large is not None and not large.store.is_remote:
                     workers.check(large.store.path, "store")
