@@ -30,7 +30,7 @@ def refine_maps(
 ) -> Any:
     r"""Refine maps of the same samples together, so that only what changed moves between them.
 
-    About 200 more iterations of all maps in turns. After every five, each sample's positions on
+    About 150 more iterations of all maps in turns. After every five, each sample's positions on
     maps that follow one another attract each other, the more, the more of its neighbors it kept:
     maps minimize
 
