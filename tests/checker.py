@@ -30,12 +30,13 @@ def _jaxtyped_where_shapes_are(fn=None, **options):
     hints = {name: _resolved(hint, fn.__globals__) for name, hint in fn.__annotations__.items()}
     if any(map(_has_shape, hints.values())):
         return _jaxtyped(fn, **options)
+    if inspect.isgeneratorfunction(fn):
+        hints.pop("return", None)  # a generator, whatever is in it
     return _typed(fn, hints)
 
 
 def _is_plain(fn):
-    """Whether it is a function that returns when it is done; what it yields is jaxtyping's."""
-    lazy = inspect.isgeneratorfunction, inspect.iscoroutinefunction, inspect.isasyncgenfunction
+    lazy = inspect.iscoroutinefunction, inspect.isasyncgenfunction
     return isinstance(fn, types.FunctionType) and not any(test(fn) for test in lazy)
 
 
