@@ -30,7 +30,18 @@ settings.register_profile("fuzz", deadline=None, derandomize=False, max_examples
 settings.load_profile(os.environ.get("UNKNOT_HYPOTHESIS_PROFILE", "unknot"))
 
 # What takes longest goes first, so that workers beside each other (pytest -n 2) end together.
-LONGEST = ("test_backends.py", "test_faults.py", "test_metrics_suite.py")
+LONGEST = (
+    "test_backends.py",
+    "test_cluster_many.py",
+    "test_cluster_store.py",
+    "test_cluster_study.py",
+    "test_faults.py",
+    "test_lab.py",
+    "test_metrics_suite.py",
+    "test_prebuilt_kernels.py",
+    "test_report_live.py",
+    "test_report_speed.py",
+)
 # They hold no doctests, and several folders' could not be collected as modules of one name.
 collect_ignore_glob = ["*/conftest.py"]
 # Compiled, beside the files of kernels.
@@ -80,6 +91,12 @@ MARKED = {
         "test_cli_study.py",
         "test_keras_choice.py",
     ),
+    # pytest-cov's. Tracing doubles the time of Python code, and what these run others run too.
+    "no_cover": (
+        "fuzz",
+        "neighbors/test_nearest_neighbors.py::test_equals_brute_force",
+        "projection/test_tsne.py::test_scikit_learn_estimator_checks",
+    ),
     "slow": (
         "faults",
         "fuzz",
@@ -127,6 +144,8 @@ def pytest_collection_modifyitems(items):
         marks = _marks_of(item)
         if "browser" in getattr(item, "fixturenames", ()):
             marks.add("browser")
+        if "browser" in marks:
+            marks.add("no_cover")
         for mark in marks:
             item.add_marker(mark)
 

@@ -72,9 +72,9 @@ def test_too_few_tiles_are_seen_in_the_recall(tmp_path, monkeypatch):
 
 
 def test_workers_have_the_same_bytes(tmp_path):
-    points = mixture(9000, 20)
+    points = mixture(3000, 20)
     array = stored(points, tmp_path)
-    options = {"exact": False, "max_memory": "150 kB"}
+    options = {"exact": False, "max_memory": "50 kB"}
     wanted = unknot.nearest_neighbors(array, 10, **options, n_jobs=1)
     with ThreadPoolExecutor(2) as executor:
         found = unknot.nearest_neighbors(array, 10, **options, executor=executor)
