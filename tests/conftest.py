@@ -31,6 +31,7 @@ settings.load_profile(os.environ.get("UNKNOT_HYPOTHESIS_PROFILE", "unknot"))
 
 # What takes longest goes first, so that workers beside each other (pytest -n 2) end together.
 LONGEST = (
+    "test_architectures.py",
     "test_backends.py",
     "test_cluster_many.py",
     "test_cluster_store.py",
