@@ -32,13 +32,13 @@ def report(study, tmp_path_factory):
     return write_report(study, tmp_path_factory.mktemp("follow") / "report.html")
 
 
-def with_class(payload):
+def with_class(study):
     """Whether each point is with its class at each layer, by the definition."""
-    return np.array([hits_of(payload, number) >= 0.5 for number in range(4)])
+    return np.array([hits_of(study, number) >= 0.5 for number in range(4)])
 
 
-def test_points_are_listed_by_the_layer_from_which_on_they_are_with_their_class(opened, payload):
-    there = with_class(payload)
+def test_points_are_listed_by_the_layer_from_which_on_they_are_with_their_class(opened, study):
+    there = with_class(study)
     since = {
         name: there[number:].all(axis=0) & (number == 0 or ~there[number - 1])
         for number, name in enumerate(NAMES)

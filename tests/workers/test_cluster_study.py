@@ -256,6 +256,38 @@ def test_what_is_no_address_is_refused(address, error, message, data, tmp_path):
         unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=address, **OPTIONS)
 
 
+@pytest.mark.parametrize("text", ["localhost:8786", "127.0.0.1:8786", "tcp://host:1", "inproc://a"])
+def test_an_address_may_have_a_scheme_or_none(text):
+    import distributed
+
+    from unknot._cluster import dask
+
+    dask._check_address(distributed, text)
+
+
+def test_a_client_that_failed_is_closed_at_once(monkeypatch):
+    """Dask deadlocks if it is collected while another client is being started."""
+    import distributed
+
+    from unknot._cluster import dask
+
+    monkeypatch.setattr(dask, "ANSWER", 1)
+    closed = []
+    close = distributed.Client.close
+    monkeypatch.setattr(
+        distributed.Client, "close", lambda self, *a, **k: (closed.append(self.status), close(self))
+    )
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    address = f"tcp://127.0.0.1:{port}"
+    with (
+        pytest.raises(ClusterError, match="does not answer within 1 s"),
+        dask._connected(distributed, address),
+    ):
+        pass
+    assert closed
+
+
 def test_a_cluster_without_workers_is_said_and_one_that_starts_some_is_awaited(
     data, tmp_path, monkeypatch
 ):

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import secrets
 import sys
 import threading
+import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -66,8 +68,36 @@ def _connected(distributed: Any, where: Any) -> Iterator[Any]:
         raise ClusterError(f"client: there is no scheduler file {text}")
     if not text.strip():
         raise ValueError(f"client must be the address of a scheduler, as {EXAMPLE}; got {where!r}")
+    if "address" in options:
+        _check_address(distributed, text)
     with _answered(partial(distributed.Client, **options, timeout=ANSWER), text) as own:
         yield own
+
+
+def _check_address(distributed: Any, text: str) -> None:
+    """Raise a ClusterError for what cannot be an address, before anything is connected."""
+    scheme, separator, _ = text.partition("://")
+    if separator and scheme not in ("tcp", "tls"):
+        return
+    try:
+        distributed.comm.get_address_host_port(text if separator else f"tcp://{text}", strict=True)
+    except ValueError as error:
+        raise _no_scheduler(text, error) from error
+    if scheme == "tls":
+        security = distributed.Security().get_connection_args("client")
+        if security.get("ssl_context") is None:
+            raise ClusterError(
+                f"client: the scheduler {text} wants certificates. Pass "
+                "distributed.Client(address, security=...)"
+            )
+
+
+def _no_scheduler(text: str, error: Exception) -> ClusterError:
+    return ClusterError(
+        f"client: {text} is not the address of a scheduler, or what answers there is none "
+        f"({type(error).__name__}: {error}). Pass one such as {EXAMPLE}; a dashboard, often at "
+        "port 8787, is no scheduler"
+    )
 
 
 def _answered(connect: Callable[[], Any], text: str) -> Any:
@@ -83,6 +113,7 @@ def _answered(connect: Callable[[], Any], text: str) -> Any:
             client = connect()
         except Exception as error:
             found.append(error)
+            _close_failed(error)
             return
         found.append(client)
         if left.is_set():
@@ -100,21 +131,25 @@ def _answered(connect: Callable[[], Any], text: str) -> Any:
     error = found[0]
     if not isinstance(error, Exception):
         return error
-    why = f"({type(error).__name__}: {error})"
     if isinstance(error, OSError | TimeoutError):
         raise ClusterError(
-            f"client: the scheduler {text} does not answer within {ANSWER} s {why}. Start it "
-            "(dask scheduler), or mend the address"
+            f"client: the scheduler {text} does not answer within {ANSWER} s "
+            f"({type(error).__name__}: {error}). Start it (dask scheduler), or mend the address"
         ) from error
-    if text.startswith("tls:") and isinstance(error, TypeError):
-        raise ClusterError(
-            f"client: the scheduler {text} wants certificates {why}. Pass "
-            "distributed.Client(address, security=...)"
-        ) from error
-    raise ClusterError(
-        f"client: {text} is not the address of a scheduler, or what answers there is none {why}. "
-        f"Pass one such as {EXAMPLE}; a dashboard, often at port 8787, is no scheduler"
-    ) from error
+    raise _no_scheduler(text, error) from error
+
+
+def _close_failed(error: BaseException) -> None:
+    """Let the client that an error's frames hold be closed here and now.
+
+    Dask closes it when it is collected as garbage, which waits for ever if that happens while
+    another client is being started: both take the same lock.
+    """
+    found: BaseException | None = error
+    while found is not None:
+        traceback.clear_frames(found.__traceback__)
+        found = found.__cause__ or found.__context__
+    gc.collect()
 
 
 def _lost(what: str, error: BaseException) -> ClusterError:
