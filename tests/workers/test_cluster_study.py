@@ -1,5 +1,6 @@
 """Stages of a study on other threads, processes and a Dask cluster: the same files."""
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -265,27 +266,28 @@ def test_an_address_may_have_a_scheme_or_none(text):
     dask._check_address(distributed, text)
 
 
-def test_a_client_that_failed_is_closed_at_once(monkeypatch):
-    """Dask deadlocks if it is collected while another client is being started."""
+def test_a_client_that_failed_is_not_collected(monkeypatch):
+    """Dask deadlocks if that happens while another client is being started."""
     import distributed
 
     from unknot._cluster import dask
 
     monkeypatch.setattr(dask, "ANSWER", 1)
-    closed = []
-    close = distributed.Client.close
-    monkeypatch.setattr(
-        distributed.Client, "close", lambda self, *a, **k: (closed.append(self.status), close(self))
-    )
+    collected = []
+    monkeypatch.setattr(distributed.Client, "__del__", lambda self: collected.append(id(self)))
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
+    before = len(dask._FAILED)
     address = f"tcp://127.0.0.1:{port}"
     with (
         pytest.raises(ClusterError, match="does not answer within 1 s"),
         dask._connected(distributed, address),
     ):
         pass
-    assert closed
+    gc.collect()
+    (failed,) = dask._FAILED[before:]
+    assert failed.status == "closed"
+    assert id(failed) not in collected
 
 
 def test_a_cluster_without_workers_is_said_and_one_that_starts_some_is_awaited(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import gc
 import secrets
 import sys
 import threading
-import traceback
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +20,9 @@ from .workers import AGAIN, ExecutorWorkers, require_memory
 
 # Seconds to wait for a scheduler, and for the workers' first answer.
 ANSWER: Final = 8
+# Clients that did not connect. Dask stops them when they are collected as garbage, and waits for
+# ever if that happens while another client is being started: both take the same lock.
+_FAILED: Final[list[Any]] = []
 FIRST_IMPORT: Final = 120
 # What a stage needs besides the points that it reads, as a multiple of them.
 WORKING_SPACE: Final = 2
@@ -70,7 +70,7 @@ def _connected(distributed: Any, where: Any) -> Iterator[Any]:
         raise ValueError(f"client must be the address of a scheduler, as {EXAMPLE}; got {where!r}")
     if "address" in options:
         _check_address(distributed, text)
-    with _answered(partial(distributed.Client, **options, timeout=ANSWER), text) as own:
+    with _answered(distributed, options, text) as own:
         yield own
 
 
@@ -100,28 +100,33 @@ def _no_scheduler(text: str, error: Exception) -> ClusterError:
     )
 
 
-def _answered(connect: Callable[[], Any], text: str) -> Any:
+def _answered(distributed: Any, options: dict[str, Any], text: str) -> Any:
     """Return a client that is connected.
 
     Of what answers but is no scheduler, such as a server of pages, Dask may wait for ever.
     """
     found: list[Any] = []
-    left = threading.Event()
+    answered, left = threading.Event(), threading.Event()
 
-    def run() -> None:
+    def connect() -> None:
+        client = distributed.Client.__new__(distributed.Client)
+        _FAILED.append(client)
         try:
-            client = connect()
+            client.__init__(**options, timeout=ANSWER)
         except Exception as error:
             found.append(error)
-            _close_failed(error)
+            answered.set()
+            with suppress(Exception):
+                client.close()
             return
+        _FAILED.remove(client)
         found.append(client)
+        answered.set()
         if left.is_set():
             client.close()
 
-    thread = threading.Thread(target=run, daemon=True, name="unknot-client")
-    thread.start()
-    thread.join(ANSWER + 1)
+    threading.Thread(target=connect, daemon=True, name="unknot-client").start()
+    answered.wait(ANSWER + 1)
     left.set()
     if not found:
         raise ClusterError(
@@ -137,19 +142,6 @@ def _answered(connect: Callable[[], Any], text: str) -> Any:
             f"({type(error).__name__}: {error}). Start it (dask scheduler), or mend the address"
         ) from error
     raise _no_scheduler(text, error) from error
-
-
-def _close_failed(error: BaseException) -> None:
-    """Let the client that an error's frames hold be closed here and now.
-
-    Dask closes it when it is collected as garbage, which waits for ever if that happens while
-    another client is being started: both take the same lock.
-    """
-    found: BaseException | None = error
-    while found is not None:
-        traceback.clear_frames(found.__traceback__)
-        found = found.__cause__ or found.__context__
-    gc.collect()
 
 
 def _lost(what: str, error: BaseException) -> ClusterError:
