@@ -99,7 +99,7 @@ def test_known_divergences_are_not_computed_again(graphs, maps, before, after):
     # Of these the maps know nothing better.
     low = refine_maps(graphs, maps, kl_divergences=dict.fromkeys(maps, 0.0), **QUICK)
     assert all(found.coherence == 0.0 and found.kl_divergence == 0.0 for found in low.values())
-    for wrong in ("low", [known, known], {"one": -1.0}, {"one": "low"}):
+    for wrong in ("low", [known, known], {"one": -1.0}, {"one": "low"}, {"none": 1.0}):
         with pytest.raises((TypeError, ValueError), match="kl_divergences"):
             refine_maps(graphs, maps, kl_divergences=wrong, **QUICK)
 

@@ -6,25 +6,23 @@ import math
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import pairwise
-from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
 
-from .._io.temporary import TemporaryFolder
+from .._parallel.n_jobs import resolve_n_jobs
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float64, Map
 from .._validation.points import check_points
 from ..neighbors import NeighborGraph
-from ._affinities import Affinities
 from ._alignment import align_map
 from ._coherence import NearGraph, by_chance, kept_share, proximal_step, turned, weights_of
 from ._copies import Representatives
 from ._descent import Engine, Phase
 from ._parameters import check_parameters
-from ._problem import Problem
+from ._problem import Problem, Shelf
 from ._progress import progress_bar
 from ._start import curve_order
 from ._tsne import TSNE
@@ -167,16 +165,17 @@ class CoupledMaps:
         self,
         coherence: float,
         settings: Mapping[str, Any],
-        n_threads: int,
         shelf: Shelf,
         stack: ExitStack,
     ) -> None:
+        settings = {name: value for name, value in settings.items() if name != "init"}
         self._coherence = coherence
-        self._n_threads = n_threads
+        self._n_threads = resolve_n_jobs(settings.get("n_jobs"))
         self._shelf = shelf
         self._stack = stack
         self._tsne = TSNE(metric="precomputed", **settings)
         check_parameters(self._tsne)
+        self._names: list[list[str]] = []
         # Of several epochs some may have the same map of a layer.
         self._cells: dict[Key, _Cell] = {}
         self._own: list[_Cell] = []
@@ -193,6 +192,7 @@ class CoupledMaps:
     ) -> None:
         """Take graphs, each of which is read once, and maps, of which those of some names stay."""
         computed = computed or {}
+        self._names = [list(chain) for chain in graphs]
         keys = [
             (number, name)
             for number, chain in enumerate(graphs)
@@ -246,8 +246,15 @@ class CoupledMaps:
         n_samples = len(cells[0].before)
         return _Chain(tuple(cells), np.stack(weights) if weights else np.empty((0, n_samples)))
 
-    def run(self, accept: Accept | None) -> dict[Key, RefinedMap]:
+    def run(self, accept: Accept | None) -> list[dict[str, RefinedMap | None]]:
         """Refine all maps, weaken the coupling of those that pay for it, and align them."""
+        found = self._refine(accept)
+        return [
+            {name: found.get((number, name)) for name in names}
+            for number, names in enumerate(self._names)
+        ]
+
+    def _refine(self, accept: Accept | None) -> dict[Key, RefinedMap]:
         unknown = [cell for cell in self._own if math.isnan(cell.kl_before)]
         for cell, (_, kl) in self._measure(unknown).items():
             cell.kl_before = kl
@@ -386,41 +393,6 @@ class CoupledMaps:
         if self._tsne.learning_rate == "auto":
             return max(float(n), 50.0)
         return float(self._tsne.learning_rate)
-
-
-class Shelf:
-    """Holds affinities in memory up to a size, and further ones in files, mapped into memory."""
-
-    def __init__(self, n_bytes: int, stack: ExitStack) -> None:
-        self._left = n_bytes
-        self._stack = stack
-        self._folder: Path | None = None
-        self._n_files = 0
-
-    def put(self, problem: Problem) -> Problem:
-        thin = problem.thin
-        return replace(
-            problem,
-            affinities=self._put(problem.affinities),
-            thin=None if thin is None else self._put(thin),
-        )
-
-    def _put(self, affinities: Affinities) -> Affinities:
-        self._left -= affinities.index.nbytes + affinities.weight.nbytes
-        if self._left >= 0:
-            return affinities
-        return replace(
-            affinities, index=self._mapped(affinities.index), weight=self._mapped(affinities.weight)
-        )
-
-    def _mapped(self, array: Array) -> Array:
-        if self._folder is None:
-            self._folder = self._stack.enter_context(TemporaryFolder())
-        path = self._folder / f"{self._n_files}.npy"
-        self._n_files += 1
-        np.save(path, array)
-        # Writable, as kernels are compiled for such arrays; nothing is written back.
-        return np.asarray(np.load(path, mmap_mode="c"))
 
 
 def _check_map(name: str, given: Any, graph: Any, other: Map | None) -> Map:

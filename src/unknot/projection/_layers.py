@@ -18,10 +18,10 @@ from .._validation.arrays import as_numbers
 from .._validation.points import scale_free
 from ..neighbors import METRICS, NeighborGraph, SearchSpace
 from ._alignment import align_map, displacement, radius_of
-from ._coupled import ITERATIONS, Accept, Computed, Key
+from ._coupled import ITERATIONS, Accept, Computed, CoupledMaps, Key
 from ._estimators import random_of
 from ._problem import Problem
-from ._refinement import COHERENCE, check_coherence, couple, shelf_of
+from ._refinement import COHERENCE, check_coherence, shelf_of
 from ._start import SPREAD, starting_map
 from ._tsne import TSNE
 
@@ -209,9 +209,9 @@ def map_layers(
             if layer is not None and problem is not None:
                 computed[0, name] = Computed(layer.kl_divergence, shelf.put(problem))
         maps = {name: None if layer is None else layer.map_ for name, layer in layers.items()}
-        refined = couple([graphs], [maps], coherence, (), accept, computed, shelf, stack, settings)[
-            0
-        ]
+        together = CoupledMaps(coherence, settings, shelf, stack)
+        together.add([graphs], [maps], computed=computed)
+        (refined,) = together.run(accept)
     previous: Map | None = None
     for name, layer in layers.items():
         if layer is None:

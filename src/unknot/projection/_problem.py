@@ -1,12 +1,18 @@
-"""What the descent of a map starts from: its samples in an order, and their affinities."""
+"""What the descent of a map starts from: its samples in an order, and their affinities.
+
+Those of many maps at once may lie in files.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
+from .._io.temporary import TemporaryFolder
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Int32, Int64
 from ._affinities import Affinities, joint, rank_of, thin_joint
@@ -76,3 +82,38 @@ class Problem:
         """Return the map of all samples, given the engine's rows."""
         map_: Float32[Array, "samples components"] = np.ascontiguousarray(rows[self.row])
         return map_
+
+
+class Shelf:
+    """Holds affinities in memory up to a size, and further ones in files, mapped into memory."""
+
+    def __init__(self, n_bytes: int, stack: ExitStack) -> None:
+        self._left = n_bytes
+        self._stack = stack
+        self._folder: Path | None = None
+        self._n_files = 0
+
+    def put(self, problem: Problem) -> Problem:
+        thin = problem.thin
+        return replace(
+            problem,
+            affinities=self._put(problem.affinities),
+            thin=None if thin is None else self._put(thin),
+        )
+
+    def _put(self, affinities: Affinities) -> Affinities:
+        self._left -= affinities.index.nbytes + affinities.weight.nbytes
+        if self._left >= 0:
+            return affinities
+        return replace(
+            affinities, index=self._mapped(affinities.index), weight=self._mapped(affinities.weight)
+        )
+
+    def _mapped(self, array: Array) -> Array:
+        if self._folder is None:
+            self._folder = self._stack.enter_context(TemporaryFolder())
+        path = self._folder / f"{self._n_files}.npy"
+        self._n_files += 1
+        np.save(path, array)
+        # Writable, as kernels are compiled for such arrays; nothing is written back.
+        return np.asarray(np.load(path, mmap_mode="c"))

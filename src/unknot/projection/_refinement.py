@@ -6,9 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from contextlib import ExitStack
 from typing import Any, Final
 
-from .._parallel.n_jobs import resolve_n_jobs
 from .._validation.numbers import check_number, memory_budget
-from ._coupled import Accept, Computed, CoupledMaps, Key, RefinedMap, Shelf
+from ._coupled import Accept, Computed, CoupledMaps, Key
+from ._problem import Shelf
 
 COHERENCE: Final = 0.1
 """The coupling of a study's maps; measured in docs/coherence.md."""
@@ -110,40 +110,18 @@ def refine_maps(
     grid_graphs = list(graphs) if is_grid else [graphs]
     grid_maps = [maps] if isinstance(maps, Mapping) or not is_grid else list(maps)
     _check_maps(grid_graphs, grid_maps, fixed)
-    computed = _known(kl_divergences, len(grid_graphs))
+    computed = _known(kl_divergences, grid_graphs)
     with ExitStack() as stack:
         shelf = shelf_of(max_memory, stack)
-        found = couple(
-            grid_graphs, grid_maps, coherence, fixed, accept, computed, shelf, stack, settings
-        )
+        together = CoupledMaps(coherence, settings, shelf, stack)
+        together.add(grid_graphs, grid_maps, fixed, computed)
+        found = together.run(accept)
     return found if is_grid else found[0]
 
 
 def shelf_of(max_memory: int | str | None, stack: ExitStack) -> Shelf:
     """Return a place for affinities, which lasts as long as the stack."""
     return Shelf(MOST_BYTES if max_memory is None else memory_budget(max_memory), stack)
-
-
-def couple(
-    graphs: Sequence[Mapping[str, Any]],
-    maps: Sequence[Mapping[str, Any]],
-    coherence: float,
-    fixed: Collection[str],
-    accept: Accept | None,
-    computed: Mapping[Key, Computed],
-    shelf: Shelf,
-    stack: ExitStack,
-    settings: Mapping[str, Any],
-) -> list[dict[str, RefinedMap | None]]:
-    """Refine checked maps of epochs, of which something may be known from their own descents."""
-    n_threads = resolve_n_jobs(settings.get("n_jobs"))
-    settings = {name: value for name, value in settings.items() if name != "init"}
-    together = CoupledMaps(coherence, settings, n_threads, shelf, stack)
-    together.add(graphs, maps, fixed, computed)
-    found = together.run(accept)
-    return [
-        {name: found.get((number, name)) for name in chain} for number, chain in enumerate(graphs)
-    ]
 
 
 def check_coherence(coherence: Any) -> float:
@@ -165,16 +143,22 @@ def check_coherence(coherence: Any) -> float:
     )
 
 
-def _known(kl_divergences: Any, n_chains: int) -> dict[Key, Computed]:
+def _known(kl_divergences: Any, graphs: Sequence[Mapping[str, Any]]) -> dict[Key, Computed]:
     """Return what is known of each map."""
     if kl_divergences is None:
         return {}
     chains = [kl_divergences] if isinstance(kl_divergences, Mapping) else list(kl_divergences)
-    if len(chains) != n_chains or not all(isinstance(chain, Mapping) for chain in chains):
+    if len(chains) != len(graphs) or not all(isinstance(chain, Mapping) for chain in chains):
         raise TypeError(
             "kl_divergences must be as maps: a dict by layer, or a list of these, one for each "
             f"epoch; got {kl_divergences!r}"
         )
+    for chain, there in zip(chains, graphs, strict=True):
+        if unknown := [name for name in chain if name not in there]:
+            raise ValueError(
+                f"kl_divergences: no map is named {unknown[0]!r}; the layers are "
+                f"{', '.join(map(str, there))}"
+            )
     return {
         (number, name): Computed(
             check_number(value, f"kl_divergences: that of {name!r}", 0.0, bounds="of 0 or more")
