@@ -321,6 +321,31 @@ def test_a_worker_of_little_memory_is_refused_before_it_is_killed(
         unknot.study({"fc1": data[0]}, data, out=tmp_path / "s", client=client, **OPTIONS)
 
 
+def test_workers_that_stay_paused_are_warned_of(monkeypatch):
+    import dask
+    import distributed
+
+    from unknot._cluster import dask as module
+
+    monkeypatch.setattr(module, "LOOK", -1)
+    paused = {"distributed.worker.memory.pause": 1e-9}
+    with (
+        dask.config.set(paused),
+        distributed.LocalCluster(1, processes=False, dashboard_address=":0") as cluster,
+        distributed.Client(cluster) as client,
+    ):
+        started = time.monotonic()
+        while {each["status"] for each in client.scheduler_info()["workers"].values()} != {
+            "paused"
+        }:
+            assert time.monotonic() - started < 30
+            time.sleep(0.1)
+        workers = module.DaskWorkers(client, 1)
+        assert workers.n_slots() == 2
+        with pytest.warns(RuntimeWarning, match=r"paused, as their memory is nearly full: inproc"):
+            workers.n_slots()
+
+
 def test_a_scheduler_that_dies_in_the_midst_is_said(whole, layers, data, tmp_path):
     """And what was finished stays."""
     import distributed

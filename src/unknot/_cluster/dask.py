@@ -5,6 +5,8 @@ from __future__ import annotations
 import secrets
 import sys
 import threading
+import time
+import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -26,6 +28,8 @@ _FAILED: Final[list[Any]] = []
 FIRST_IMPORT: Final = 120
 # What a stage needs besides the points that it reads, as a multiple of them.
 WORKING_SPACE: Final = 2
+# Seconds between two looks at whether workers are paused.
+LOOK: Final = 20
 # Dask restarts a worker that has less, again and again.
 LEAST_MEMORY: Final = 400_000_000
 EXAMPLE: Final = "'tcp://host:8786'"
@@ -160,13 +164,34 @@ class DaskWorkers(ExecutorWorkers):
         super().__init__(client, n_jobs)
         self._client = client
         self._memory: dict[str, int | None] = {}
+        self._looked = time.monotonic()
+        self._paused: set[str] = set()
 
     def _n_workers(self) -> int:
         # Read anew each time: clusters grow and shrink.
         try:
-            return max(1, len(self._client.nthreads()))
+            n_workers = max(1, len(self._client.nthreads()))
+            if time.monotonic() - self._looked > LOOK:
+                self._looked = time.monotonic()
+                self._warn_of_paused()
         except OSError as error:
             raise _lost("waiting for tasks", error) from error
+        return n_workers
+
+    def _warn_of_paused(self) -> None:
+        """Say so if workers take no tasks, two looks running: for these Dask waits in silence."""
+        workers = self._client.scheduler_info()["workers"]
+        paused = {name for name, worker in workers.items() if worker["status"] == "paused"}
+        if still := paused & self._paused:
+            named = ", ".join(sorted(still)[:3])
+            warnings.warn(
+                f"workers of the Dask cluster are paused, as their memory is nearly full: {named}. "
+                "They go on once it is free; if it stays so, stop and give workers more memory "
+                "(memory_limit=), or pass a smaller max_memory. What is finished is kept",
+                RuntimeWarning,
+                stacklevel=2,
+            )
+        self._paused = paused
 
     def submit(self, task: Task) -> Any:
         """Send a task, unless it needs more memory than any worker has."""
