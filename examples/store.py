@@ -10,6 +10,7 @@ from nbclient import NotebookClient
 from PIL import Image
 
 NOTEBOOK = Path(__file__).with_name("lab.ipynb")
+WIDGET = "application/vnd.jupyter.widget-view+json"
 
 
 def fingerprint(notebook: nbformat.NotebookNode) -> str:
@@ -19,14 +20,16 @@ def fingerprint(notebook: nbformat.NotebookNode) -> str:
 
 
 def tidy(notebook: nbformat.NotebookNode) -> None:
-    """Leave results and figures: bars that moved are nothing to read afterward."""
+    """Leave results and figures: bars that moved, and widgets without a kernel, show nothing."""
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
             cell.outputs = [
                 output
                 for output in cell.outputs
-                if output.output_type != "display_data" and output.get("name") != "stderr"
+                if output.output_type != "display_data"
+                and output.get("name") != "stderr"
+                and WIDGET not in output.get("data", {})
             ]
             for output in cell.outputs:
                 if "image/png" in output.get("data", {}):

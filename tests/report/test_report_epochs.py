@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from report_studies import epoch_study
+from test_report_looks import findings
 
 from unknot.report import build_payload, write_report
 from unknot.report._packing import unpack
@@ -172,6 +173,33 @@ def test_two_epochs_stand_side_by_side(opened, study):
     opened.page.get_by_test_id("other-epoch-tick-0").click()
     opened.until(epoch="0", **{"beside-epoch": None})
     assert opened.page.get_by_test_id("epoch-slider").input_value() == "0"
+
+
+def test_all_layers_at_all_epochs_are_a_grid(opened):
+    show(opened, "layer=fc1")
+    grid = opened.page.get_by_test_id("epoch-grid")
+    grid.locator("summary").click()
+    assert grid.locator("thead th").all_inner_texts() == ["Epoch", "inputs", "fc1", "fc2"]
+    assert grid.locator("tbody th").all_inner_texts() == ["0", "3", "12"]
+    # Epoch 3 knows no map of fc2.
+    assert grid.get_by_test_id("grid-2-1").count() == 0
+    assert grid.locator("tbody tr").nth(1).locator("td").nth(2).inner_text() == "–"
+    grid.scroll_into_view_if_needed()
+    opened.page.wait_for_function(
+        """() => [...document.querySelectorAll('.epoch-grid canvas')].every(canvas =>
+            canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+              .data.some(value => value))"""
+    )
+    grid.get_by_test_id("grid-2-0").click()
+    opened.until(layer="fc2", epoch="0")
+    assert text(opened, "epoch-name") == "epoch 0"
+    current = grid.locator("[aria-current=true]")
+    assert current.get_attribute("aria-label") == "fc2, epoch 0"
+    # The slider moves what is marked.
+    opened.page.get_by_test_id("epoch-tick-2").click()
+    opened.until(layer="fc2", epoch=None)
+    assert current.get_attribute("aria-label") == "fc2, epoch 12"
+    assert findings(opened) == []
 
 
 def test_epochs_are_played_through(opened):

@@ -17,11 +17,13 @@ from report_browser import Opened
 
 import unknot
 from unknot.report import write_report
+from unknot.studies import EpochRecorder
 
 IMAGES = Path(__file__).parents[2] / "docs" / "images"
 WIDE = {"viewport": {"width": 1280, "height": 860}}
 DARK = {**WIDE, "color_scheme": "dark"}
 NARROW = {"viewport": {"width": 360, "height": 780}}
+TALL = {"viewport": {"width": 1280, "height": 1340}}
 # The name of a picture, the view, the window, and whether the whole page is in the picture.
 VIEWS = (
     ("page", "layer=fc1", WIDE, True),
@@ -31,7 +33,14 @@ VIEWS = (
     ("mistakes", "layer=inputs&selection={wrong}", WIDE, False),
     ("dark", "layer=conv2&overlays=ellipses", DARK, False),
     ("narrow", "layer=fc1", NARROW, False),
+    ("epochs", "layer=fc1&epoch=1", TALL, False),
 )
+RECORDED = (0, 1, 2, 5, 10)
+QUICK = {
+    "measures": ["neighborhood_hit", "map_neighborhood_hit"],
+    "max_iter": 250,
+    "untrained": False,
+}
 
 
 def lenet_of(mnist, **options):
@@ -41,7 +50,13 @@ def lenet_of(mnist, **options):
 
 
 @pytest.fixture(scope="module")
-def study():
+def few():
+    mnist = unknot.load_dataset("mnist")
+    return replace(mnist, train=mnist.train.sample(3000), test=mnist.test.sample(500))
+
+
+@pytest.fixture(scope="module")
+def study(few):
     """The LeNet of the lab, or one that has seen a few images only."""
     wanted = os.environ.get("UNKNOT_GALLERY")
     mnist = unknot.load_dataset("mnist")
@@ -50,12 +65,23 @@ def study():
     elif wanted:
         found = unknot.study(lenet_of(mnist, epochs=10), mnist.test)
     else:
-        few = replace(mnist, train=mnist.train.sample(3000), test=mnist.test.sample(500))
-        found = unknot.study(
-            lenet_of(few, epochs=1), few.test, layers=["conv2", "pool2", "fc1"],
-            measures=["neighborhood_hit", "map_neighborhood_hit"], max_iter=250, untrained=False,
-        )  # fmt: skip
+        model = lenet_of(few, epochs=1)
+        found = unknot.study(model, few.test, layers=["conv2", "pool2", "fc1"], **QUICK)
     return replace(found, name="LeNet on MNIST")
+
+
+@pytest.fixture(scope="module")
+def page_of_epochs(few, tmp_path_factory):
+    """The page of a training: that of the lab's LeNet, or of a few images."""
+    if os.environ.get("UNKNOT_GALLERY"):
+        mnist = unknot.load_dataset("mnist")
+        recorder = EpochRecorder(mnist.test, epochs=RECORDED)
+        lenet_of(mnist, epochs=RECORDED[-1], callbacks=[recorder])
+    else:
+        recorder = EpochRecorder(few.test, epochs=(0, 1), layers=["conv2", "fc1"], **QUICK)
+        lenet_of(few, epochs=1, callbacks=[recorder])
+    found = replace(recorder.study(), name="LeNet on MNIST")
+    return write_report(found, tmp_path_factory.mktemp("epochs") / "report.html")
 
 
 @pytest.fixture(scope="module")
@@ -79,10 +105,13 @@ def page_of_lab(study, tmp_path_factory):
 
 
 @pytest.mark.parametrize(("name", "view", "window", "whole"), VIEWS, ids=[v[0] for v in VIEWS])
-def test_a_picture_of_the_gallery(browser, page_of_lab, values, folder, name, view, window, whole):
-    page = Opened(browser, page_of_lab, view.format(**values), reduced_motion="reduce", **window)
+def test_a_picture_of_the_gallery(browser, request, values, folder, name, view, window, whole):
+    report = request.getfixturevalue("page_of_epochs" if "epoch" in view else "page_of_lab")
+    page = Opened(browser, report, view.format(**values), reduced_motion="reduce", **window)
     for pane in ("map", "other-map") if "beside" in view else ("map",):
         page.settled(pane)
+    if "epoch" in view:
+        page.page.get_by_test_id("epoch-grid").locator("summary").click()
     page.page.wait_for_timeout(300)
     path = folder / f"gallery-{name}.png"
     page.page.screenshot(path=path, full_page=whole)

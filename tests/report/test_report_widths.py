@@ -108,6 +108,7 @@ def test_an_axis_of_errors_has_ticks_down_to_its_lowest_line(open_at, tmp_path):
     opened = open_at(write_report(replace(study, layers=layers), tmp_path / "report.html"))
     chart = opened.page.get_by_test_id("chart-neighborhood_hit")
     assert "log of errors" in chart.inner_text()
+    chart.locator("svg text").first.wait_for()  # charts are drawn after the map
     ticks = chart.locator("svg text").all_text_contents()
     assert {"0.5", "0.8", "0.9"} <= set(ticks)
 

@@ -64,7 +64,7 @@ def measures(
     console.print()
     console.print(
         Text(
-            "↑ higher is more untangled, ↓ lower is, · neither; * in a study by default.",
+            "↑ higher is better, ↓ lower is, · neither; * in a study by default.",
             style="dim",
         )
     )

@@ -14,6 +14,7 @@ from matplotlib.ticker import FixedLocator, FuncFormatter, NullLocator
 from .._io.formatting import format_tick
 from .._typing import Array
 from .._validation.numbers import check_integer
+from ._errors import ErrorScale, is_near_one
 from ._layout import (
     PanelLine,
     add_axes,
@@ -37,6 +38,9 @@ _TICKS_LEFT, _GAP, _ROW_GAP = 0.42, 0.28, 0.22
 _HANDLE_LENGTH = 2.2
 # Positive values that span at least this factor get a logarithmic axis.
 _LOG_RATIO = 30
+
+# Families of measures that do not say how untangled a representation is.
+_OF_MAPS = ("faithfulness", "transition")
 
 Measures = Mapping[str, Any]
 
@@ -74,7 +78,13 @@ class _Panel(NamedTuple):
     range: tuple[float, float]
     curves: dict[str, _Curve]
     given_map: bool = False
-    permuted: str = "labels"
+    family: str | None = None
+    errors: bool = False
+
+    @property
+    def permuted(self) -> str:
+        """What is permuted for the values by chance: of a transition, the samples before it."""
+        return "samples" if self.family == "transition" else "labels"
 
 
 def draw_panels(
@@ -85,6 +95,8 @@ def draw_panels(
     *,
     title: str,
     columns: int,
+    errors: bool | None,
+    deciding: Sequence[str],
 ) -> Figure:
     """Draw one panel per measure; the legend names the lines if there are several.
 
@@ -94,10 +106,14 @@ def draw_panels(
         Horizontal positions of each line's scores.
     make_axis : callable
         Returns the horizontal axis for a length in inches.
+    errors : bool or None
+        Whether shares are drawn by the logarithm of what they lack of 1; None to decide.
+    deciding : sequence of str
+        The lines that decide it.
     """
     check_integer(columns, "columns", 1)
     columns = sheet().most_columns(_NARROWEST, _GAP, columns)
-    panels = [_panel(measure, lines) for measure in measures]
+    panels = [_panel(measure, lines, errors, deciding) for measure in measures]
     handles, labels = _legend_entries(panels, lines)
 
     n_rows = math.ceil(len(panels) / columns)
@@ -168,7 +184,9 @@ def select_names(
     return names
 
 
-def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:
+def _panel(
+    measure: str, lines: Mapping[str, Line], errors: bool | None, deciding: Sequence[str]
+) -> _Panel:
     all_scores = [scores for line in lines.values() for scores in line.scores]
     first = as_score_value(next(scores[measure] for scores in all_scores if measure in scores))
     curves = {}
@@ -193,14 +211,17 @@ def _panel(measure: str, lines: Mapping[str, Line]) -> _Panel:
             table[:, 3:] = math.nan
         curves[name] = _Curve(table[:, 0], table[:, 1:3], table[:, 3], table[:, 4:6])
     low, high = first.range
+    is_share = (low, high) == (0, 1) and first.higher_is_better is True
+    if errors is None:
+        errors = is_near_one(np.concatenate([curves[name].values for name in deciding]))
     return _Panel(
         capitalize(first.title or measure),
         first.higher_is_better,
         (float(low), float(high)),
         curves,
         given_map,
-        # Of a transition, the samples of the layer before are permuted.
-        "samples" if first.family == "transition" else "labels",
+        first.family,
+        is_share and errors,
     )
 
 
@@ -233,12 +254,18 @@ def _caption(panel: _Panel, width: float) -> list[PanelLine]:
         PanelLine(line, headline=True)
         for line in wrap(panel.title, width, sheet().large, bold=True)
     ]
+    better = "better" if panel.family in _OF_MAPS else "more untangled"
     direction = {
-        True: "higher is more untangled",
-        False: "lower is more untangled",
+        True: f"higher is {better}",
+        False: f"lower is {better}",
         None: "neither way is better",
-    }
-    return [*lines, PanelLine(direction[panel.higher_is_better], aside=True)]
+    }[panel.higher_is_better]
+    if panel.errors:
+        direction += " · log of errors"
+    return [
+        *lines,
+        *(PanelLine(line, aside=True) for line in wrap(direction, width, sheet().small)),
+    ]
 
 
 def _caption_text(panels: list[_Panel], lines: Mapping[str, Line]) -> str:
@@ -296,7 +323,12 @@ def _set_value_axis(ax: Axes, panel: _Panel) -> None:
     values = values[np.isfinite(values)]
     low, high = (float(values.min()), float(values.max())) if len(values) else (0.0, 1.0)
     bounded = np.isfinite(panel.range[1])
-    if low > 0 and high >= _LOG_RATIO * low and not bounded:
+    if panel.errors and len(values):
+        scale = ErrorScale(values)
+        ax.set_yscale("function", functions=(scale.forward, scale.inverse))
+        low, high = scale.limits(values)
+        ticks = scale.ticks(low, high, _HEIGHT)
+    elif low > 0 and high >= _LOG_RATIO * low and not bounded:
         ax.set_yscale("log")
         margin = (high / low) ** 0.06
         low, high = low / margin, high * margin

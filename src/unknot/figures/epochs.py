@@ -31,6 +31,7 @@ def epoch_curves(
     chance: bool = False,
     title: str = "",
     columns: int = 3,
+    errors: bool | None = None,
     width: float | None = None,
 ) -> Figure:
     """Draw measures over the epochs of a training run: one panel per measure, one line per layer.
@@ -54,6 +55,10 @@ def epoch_curves(
         Title of the figure.
     columns : int, default=3
         Maximum number of panels per row. Rows are balanced: four panels are drawn as 2 x 2.
+    errors : bool, default=None
+        Whether shares of which more is better are drawn by the logarithm of what they lack of 1:
+        from .90 to .99 is as far as from .99 to .999. By default where all of them are at least
+        .7, and one is at least .95. Plain numbers are never drawn so.
     width : float, default=None
         Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
         figure then has exactly this width, and text of 7 to 9 points.
@@ -106,6 +111,8 @@ def epoch_curves(
         lambda width: _EpochAxis(epoch_numbers, width),
         title=title,
         columns=columns,
+        errors=errors,
+        deciding=list(lines),
     )
 
 

@@ -28,6 +28,7 @@ def layer_curves(
     name: str = "trained",
     title: str = "",
     columns: int = 3,
+    errors: bool | None = None,
     width: float | None = None,
 ) -> Figure:
     """Draw measures over the layers of a network: values, 95 % intervals and values by chance.
@@ -52,6 +53,10 @@ def layer_curves(
         Title of the figure.
     columns : int, default=3
         Maximum number of panels per row. Rows are balanced: four panels are drawn as 2 x 2.
+    errors : bool, default=None
+        Whether shares of which more is better are drawn by the logarithm of what they lack of 1:
+        from .90 to .99 is as far as from .99 to .999. By default where all of `scores` are at least
+        .7, and one is at least .95. Plain numbers are never drawn so.
     width : float, default=None
         Width of the figure in inches, for print: 3.3 is a column of most journals, 6.9 two. The
         figure then has exactly this width, and text of 7 to 9 points.
@@ -100,6 +105,8 @@ def layer_curves(
         lambda width: _LayerAxis(layers, width),
         title=title,
         columns=columns,
+        errors=errors,
+        deciding=[name],
     )
 
 

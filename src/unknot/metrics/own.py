@@ -92,7 +92,7 @@ def register(
         The group it is listed under, of its own or a built-in one. Naming the family computes all
         its measures.
     higher_is_better : bool or None, default=None
-        Whether a higher value means more untangled; None where neither end is better.
+        Whether a higher value is better: more untangled, or a map more faithful; None for neither.
     low, high : float, default=-inf, inf
         The range of its values. A value outside is a score with a note.
     space : {"native", "map", "both"}, default="native"

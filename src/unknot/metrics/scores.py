@@ -92,7 +92,7 @@ class Score(Number):
     range : tuple of float
         Smallest and largest possible value; the latter may be infinite.
     higher_is_better : bool or None
-        Whether a higher value means more untangled; None where neither end is better.
+        Whether a higher value is better: more untangled, or a map more faithful; None for neither.
     per_class : array (n_classes,), optional
         The measure of each class.
     per_pair : array (n_classes, n_classes), optional

@@ -258,7 +258,7 @@ def _bar(value: float | None, low: float, high: float, width: int) -> str:
 
 
 def _legend(with_untrained: bool, columns: Sequence[_Column]) -> str:
-    parts = ["↑ higher is more untangled, ↓ lower is, · neither"]
+    parts = ["↑ higher is better, ↓ lower is, · neither"]
     if any(column.best is not None for column in columns):
         parts.append(f"{_BEST} best layer, {_WORST} worst")
     parts.append("bars from the lowest possible value to the highest, or to the highest here")

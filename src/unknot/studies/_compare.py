@@ -37,7 +37,7 @@ class Difference:
     untangled : {"first", "second"} or None
         Which one is more untangled by this measure, if ``p_corrected`` is below .05.
     higher_is_better : bool or None
-        Whether a higher value means more untangled; None where neither end is better.
+        Whether a higher value is better: more untangled, or a map more faithful; None for neither.
     interval : tuple of float, optional
         95 % interval of the difference; None if there is none, see ``no_interval``.
     p : float, optional

@@ -54,8 +54,7 @@ def render_scores(table: ScoreTable, width: int) -> Iterator[Any]:
         width,
     )
     yield Text(
-        "↑ higher is more untangled, ↓ lower is; · neither; n samples that a score is computed "
-        "from.",
+        "↑ higher is better, ↓ lower is; · neither; n samples that a score is computed from.",
         style="dim",
     )
     skipped: dict[tuple[str, str], list[str]] = {}
@@ -143,7 +142,7 @@ def _how_compared(comparison: Comparison) -> str:
     samples = "the same samples" if comparison.paired else "independent samples"
     return (
         f"Of {samples}; p corrected by Holm for {comparison.n_compared:,} comparisons, * below "
-        ".05; ↑ higher is more untangled, ↓ lower is, · neither."
+        ".05; ↑ higher is better, ↓ lower is, · neither."
     )
 
 

@@ -4,6 +4,7 @@ import type { Look } from "../export/scene.ts";
 import type { Place } from "../data/study.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { icon } from "../icons.ts";
+import { epochGrid } from "./epoch-grid.ts";
 import { filmstrip } from "./filmstrip.ts";
 import { filterChip } from "./filter-chip.ts";
 import { nextStep, stepLayer } from "./layers.ts";
@@ -49,8 +50,8 @@ export class Stage {
       this.main.element,
       mapTools(ctx),
     );
-    const film = filmstrip(ctx);
-    const left = h("div", { class: "side" }, frame, this.left.element, film);
+    const overviews = [filmstrip(ctx), epochGrid(ctx)];
+    const left = h("div", { class: "side" }, frame, this.left.element, ...overviews);
     this.sides.append(left, this.right);
     this.element = h("section", { class: "stage", "aria-label": "Map" }, this.picture, this.sides);
     ctx.onDestroy(() => {

@@ -59,7 +59,7 @@ class Result(Number):
         Caveats: which data were left out and why, and when the number means little. Each was also
         issued as a `MeasureWarning` when the measure was called.
     higher_is_better : bool or None
-        Whether a higher value means more untangled; None where neither end is better.
+        Whether a higher value is better: more untangled, or a map more faithful; None for neither.
 
     See Also
     --------

@@ -38,7 +38,7 @@ class Measure:
     compute : callable
         Returns the result, given the shared inputs and a space.
     higher_is_better : bool or None
-        Whether a higher value means more untangled; None where neither end is better.
+        Whether a higher value is better: more untangled, or a map more faithful; None for neither.
     low, high : float
         The range of its values.
     spaces : {"native", "both", "map", "pair"}
