@@ -20,9 +20,12 @@ import argparse
 import time
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack
 from importlib import import_module
 from itertools import pairwise
+from multiprocessing import get_context
 from typing import Any
 
 import numpy as np
@@ -78,7 +81,11 @@ def main() -> None:
         if name in arguments.skip:
             continue
         started, cpu = time.perf_counter(), time.process_time()
-        maps = method()
+        try:
+            maps = method()
+        except BrokenProcessPool:
+            print(f"{name:20} its process died")
+            continue
         seconds, cpu = time.perf_counter() - started, time.process_time() - cpu
         print(row(name, [graphs], [maps], labels, seconds, cpu), flush=True)
         needless[name] = [transition(graphs, maps, *pair)[1] for pair in pairwise(graphs)]
@@ -211,6 +218,12 @@ def dynamic(graphs: Any, points: Any) -> dict[str, Any]:
 
 
 def aligned_umap(points: Any) -> dict[str, Any]:
+    """Map in a process of its own, which umap-learn 0.5.12 ends by a segmentation fault."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(_aligned_umap, points).result()
+
+
+def _aligned_umap(points: Any) -> dict[str, Any]:
     umap = import_module("umap")
 
     n = len(next(iter(points.values())))
