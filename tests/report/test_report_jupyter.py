@@ -121,6 +121,13 @@ def test_the_widget_is_linked_both_ways(notebook):
         slider = page.get_by_test_id("layer-slider")
         wait_for(page, slider)
         assert slider.get_attribute("aria-valuetext").startswith("inputs")
+        # JupyterLab has rules of its own for terms and buttons.
+        term = page.locator(".unknot .score dt").first
+        assert term.evaluate("each => getComputedStyle(each).float") == "none"
+        radii = page.locator(".unknot button").evaluate_all(
+            "all => all.map(each => getComputedStyle(each).borderTopLeftRadius)"
+        )
+        assert "2px" not in radii
 
         run_cell(page, 1)
         page.wait_for_function(
