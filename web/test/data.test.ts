@@ -10,6 +10,7 @@ import {
   intervalOf,
   measureTitle,
   plural,
+  sentence,
   shorten,
   sizeOf,
 } from "../src/data/format.ts";
@@ -430,5 +431,18 @@ describe("a page that shows only some samples", () => {
     const place = { model: 0, layer: 0, epoch: null };
     expect(s.neighbors(place, 0)).toEqual([1, 2]);
     expect(s.neighbors(place, 1)).toEqual([0, 2, 3]);
+  });
+});
+
+describe("sentence", () => {
+  it("begins with a capital letter, but where it begins with a name", () => {
+    expect(sentence("no untrained control")).toBe("No untrained control.");
+    expect(sentence("it is so.")).toBe("It is so.");
+    expect(sentence("conv1 left out: it is empty")).toBe("conv1 left out: it is empty.");
+    expect(sentence("my layer left out: it is empty")).toBe("my layer left out: it is empty.");
+    expect(sentence("fc1: padding counts")).toBe("fc1: padding counts.");
+    expect(sentence("the labeling 'b' is left out: all one")).toBe(
+      "The labeling 'b' is left out: all one.",
+    );
   });
 });

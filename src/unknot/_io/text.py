@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 _CONTROLS = re.compile(
     "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+# A note that begins with the name of a layer.
+_NAMED = re.compile(r"(?!the |no )(\S+:|.+? left out:)")
 
 
 def whole_text(text: str) -> str:
@@ -33,6 +35,20 @@ def shown(text: object) -> str:
     a\x1b[31m\nb
     """
     return _CONTROLS.sub(lambda found: _escape(found[0]), str(text))
+
+
+def sentence(note: str) -> str:
+    """Return a note as a sentence. A name at its beginning stays as it is.
+
+    Examples
+    --------
+    >>> sentence("no untrained control")
+    'No untrained control.'
+    >>> sentence("conv1 left out: it is empty")
+    'conv1 left out: it is empty.'
+    """
+    started = note if _NAMED.match(note) else f"{note[:1].upper()}{note[1:]}"
+    return started if started.endswith((".", "!", "?", "…")) else f"{started}."
 
 
 def did_you_mean(name: str, known: Iterable[str], *, n: int = 1) -> str:

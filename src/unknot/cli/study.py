@@ -339,6 +339,11 @@ def _study_one(
         status = "done before" if reused else f"{seconds:.1f} s"
         console.print(shown(f"  {layer}: {stage}, {status}"), highlight=False, markup=False)
 
+    def print_plan(said: Plan) -> None:
+        # Between words on a terminal, and on one line elsewhere.
+        whole = not console.is_terminal
+        console.print(shown(str(said)), highlight=False, markup=False, soft_wrap=whole)
+
     console.print(shown(f"Studying {model} on {data}, into {out}"), highlight=False, markup=False)
     loaded = load_for_inference(model, **loading)
     is_points = isinstance(loaded, Mapping)
@@ -356,11 +361,11 @@ def _study_one(
             out=folder,
             name=Path(model).stem,
             on_stage=print_stage,
-            on_plan=lambda said: console.print_line(str(said)),
+            on_plan=print_plan,
             **options,
         )
     if isinstance(result, Plan):
-        console.print_line(str(result))
+        print_plan(result)
         for note in result.notes:
             console.print_line(f"{note}.")
         return

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .._io.formatting import ARROWS, format_number
-from .._io.text import shown
+from .._io.text import sentence, shown
 
 if TYPE_CHECKING:
     from ..metrics import Scores
@@ -132,7 +132,7 @@ def render_comparison(comparison: Comparison, width: int) -> Iterator[Any]:
     for note, number in notes.items():
         yield Text(shown(f"[{number}] {note}."), style="dim")
     for note in comparison.notes:
-        yield Text(shown(f"{note[:1].upper()}{note[1:]}."), style="yellow")
+        yield Text(shown(sentence(note)), style="yellow")
     for side, only in zip(comparison.names, comparison.only, strict=True):
         if only:
             yield Text(shown(f"Only in {side}: {', '.join(only)}."), style="yellow")

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 import numpy as np
 
 from .._io.formatting import format_number
+from .._io.text import sentence
 from ._suspects import Suspect, suspected_labels
 
 if TYPE_CHECKING:
@@ -208,7 +209,7 @@ def _worst_pair(study: Study, own: Mapping[str, LayerStudy]) -> tuple[str, str, 
 def _notes(study: Study) -> Iterator[str]:
     """Yield the notes on the study and its layers, with the layers of each note together."""
     for note in study.notes:
-        yield f"{note[:1].upper()}{note[1:]}."
+        yield sentence(note)
     of: dict[str, list[str]] = {}
     for name, layer in study.layers.items():
         for note in layer.notes:

@@ -10,6 +10,7 @@ import {
   intervalOf,
   measureTitle,
   plural,
+  sentence,
   sizeOf,
 } from "../data/format.ts";
 import type { Score } from "../data/payload.ts";
@@ -177,8 +178,4 @@ function remarks({ study }: Context, state: ViewState, places: Place[]): HTMLEle
     notes.push(`p of the change is corrected for ${plural(count, "comparison", "comparisons")}.`);
   }
   return [...new Set(notes)].map((note) => h("p", { class: "note", dir: "auto" }, note));
-}
-
-function sentence(text: string): string {
-  return `${text.charAt(0).toUpperCase()}${text.slice(1)}${/[.!?…]$/.test(text) ? "" : "."}`;
 }

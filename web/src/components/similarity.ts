@@ -1,6 +1,6 @@
 import { type Context, change, deferred } from "../context.ts";
 import { ownLayer } from "../data/follow.ts";
-import { formatCount, formatNumber, formatPercent } from "../data/format.ts";
+import { formatCount, formatNumber, formatPercent, sentence } from "../data/format.ts";
 import { valueColors } from "../data/palette.ts";
 import { type SimilarityTable, similarityTables } from "../data/similarity.ts";
 import type { Place } from "../data/study.ts";
@@ -85,7 +85,7 @@ export function similarity(ctx: Context): HTMLElement {
     where.hidden = !named;
     bar.hidden = readout.hidden = !tables.length;
     const said = [...(tables.length ? [] : ["nothing is known of these layers"]), ...notes];
-    missing.textContent = said.map(sentenceOf).join(" ");
+    missing.textContent = said.map(sentence).join(" ");
     missing.hidden = !said.length;
     const read = (cell: Cell | null, table: SimilarityTable) => {
       readout.replaceChildren(
@@ -192,11 +192,6 @@ function reading(
   });
   const words = `: ${parts.join("; ")}.`;
   return [h("span", {}, name(rows, layers[0]), " and ", name(columns, layers[1]), words)];
-}
-
-/** A note as a sentence. */
-function sentenceOf(note: string): string {
-  return `${note.charAt(0).toUpperCase()}${note.slice(1)}`.replace(/\.?$/, ".");
 }
 
 /** What the colors mean, the same in all tables. */

@@ -115,6 +115,12 @@ function spaceName(space: string): string {
   return space === "map" ? "on the map" : space;
 }
 
+/** A note as a sentence. The name of a layer at its beginning stays as it is. */
+export function sentence(note: string): string {
+  const named = /^(?!the |no )(\S+:|.+? left out:)/.test(note);
+  return `${named ? note : capital(note)}${/[.!?…]$/.test(note) ? "" : "."}`;
+}
+
 function capital(text: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
