@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it, vi } from "vitest";
 import { ticksOf } from "../src/components/chart.ts";
+import { evenly } from "../src/components/epoch-grid.ts";
 import { sorted } from "../src/components/legend.ts";
 import { trendOf } from "../src/components/sparkline.ts";
 import { commonWord } from "../src/components/stepper.ts";
@@ -91,5 +92,14 @@ describe("many classes", () => {
     const { legend } = sceneOf(s, initialState(s), false, [look]);
     expect(legend.entries.length).toBe(40);
     expect(legend.entries.at(-1)?.label).toBe("and 261 more");
+  });
+});
+
+describe("evenly", () => {
+  it("takes the first, the last, and as many between as are wanted", () => {
+    const all = [...Array(101).keys()];
+    expect(evenly(all, 101)).toBe(all);
+    expect(evenly(all, 5)).toEqual([0, 25, 50, 75, 100]);
+    expect(evenly(all, 2)).toEqual([0, 100]);
   });
 });

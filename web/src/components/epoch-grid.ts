@@ -6,15 +6,19 @@ import { SmallMaps } from "./small-maps.ts";
 
 /** Pixels of a small map. */
 const SIDE = 64;
+/** Most small maps: of more, some of the epochs are left out. */
+const MAPS = 2000;
 
 /** Small maps of all layers at all epochs, each of which shows its own. */
 export function epochGrid(ctx: Context): HTMLElement {
   const { study } = ctx;
   const table = h("table", {});
+  const left = h("p", { class: "hint" });
   const element = h(
     "details",
     { class: "epoch-grid of-map", "data-testid": "epoch-grid" },
     h("summary", {}, "All layers at all epochs"),
+    left,
     h("div", { class: "scroller" }, table),
   );
   const maps = new SmallMaps(ctx, () => element.open);
@@ -51,6 +55,9 @@ export function epochGrid(ctx: Context): HTMLElement {
     const layers = [
       ...new Set(steps.flatMap((epoch) => mappedLayers(study, { model, epoch }))),
     ].sort((one, other) => one - other);
+    const rows = evenly(steps, Math.max(2, Math.floor(MAPS / layers.length)));
+    left.textContent = `${rows.length} of ${steps.length} epochs`;
+    left.hidden = rows.length === steps.length;
     const names = withoutEnd(study.shortNames(model).names);
     maps.clear();
     buttons = [];
@@ -68,7 +75,7 @@ export function epochGrid(ctx: Context): HTMLElement {
       h(
         "tbody",
         {},
-        ...steps.map((epoch) =>
+        ...rows.map((epoch) =>
           h(
             "tr",
             {},
@@ -92,4 +99,13 @@ export function epochGrid(ctx: Context): HTMLElement {
   ctx.onDestroy(ctx.store.watch(["model"], build));
   ctx.onDestroy(ctx.store.watch(["layer", "epoch"], mark));
   return element;
+}
+
+/** As many of some as are wanted, from the first to the last. */
+export function evenly<T>(all: T[], most: number): T[] {
+  if (all.length <= most) return all;
+  return Array.from(
+    { length: most },
+    (_, i) => all[Math.round((i * (all.length - 1)) / (most - 1))] as T,
+  );
 }
