@@ -4,7 +4,8 @@ import pytest
 distributed = pytest.importorskip("distributed")
 
 
-@pytest.fixture(scope="session")
+# Of a module: even an idle cluster takes time from the tests after it.
+@pytest.fixture(scope="module")
 def cluster():
     """Two worker processes of one thread each."""
     with distributed.LocalCluster(

@@ -209,6 +209,9 @@ class _Graphs(Mapping[str, Any]):
         known = self._known.get(layer.map.path)
         return read_graph(self._folder, layer.graph) if known is None else known
 
+    def __contains__(self, name: object) -> bool:
+        return name in self._layers  # without reading one
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._layers)
 
