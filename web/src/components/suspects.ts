@@ -78,16 +78,22 @@ export function suspectList(ctx: Context): HTMLElement {
         ? `No point has most of its nearest neighbors in one other class at half of ${plural(layers, "layer", "layers")} or more.`
         : "Neighbors are known of too few layers.";
     const shown = found.slice(0, count);
-    const focused = (document.activeElement as HTMLElement | null)?.dataset?.["testid"];
+    const active = document.activeElement as HTMLElement | null;
+    const focused = active?.dataset?.["testid"];
+    const typed = active instanceof HTMLInputElement && list.contains(active) ? active : null;
     list.replaceChildren(
       ...shown.map((each) => item(ctx, each, layers, state.decisions[each.point])),
     );
     more.hidden = found.length <= count;
     more.textContent = `Show more of ${formatCount(found.length)}`;
-    if (focused)
-      list
-        .querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`)
-        ?.focus({ preventScroll: true });
+    if (!focused) return;
+    const again = list.querySelector<HTMLElement>(`[data-testid="${CSS.escape(focused)}"]`);
+    again?.focus({ preventScroll: true });
+    // What is being typed goes on in the row that was made anew.
+    if (typed && again instanceof HTMLInputElement) {
+      again.value = typed.value;
+      again.setSelectionRange(typed.selectionStart, typed.selectionEnd);
+    }
   };
   const later = deferred(ctx, draw);
   element.addEventListener("toggle", later);
@@ -175,6 +181,11 @@ function item(
     "aria-label": `${sample}: tag`,
     "data-testid": `tag-${point}`,
     onchange: () => decide(ctx, point, { tag: tag.value.trim() }),
+    // What was typed into the row before this one changes nothing here.
+    onblur: () => {
+      const text = tag.value.trim();
+      if (text !== (ctx.store.get().decisions[point]?.tag ?? "")) decide(ctx, point, { tag: text });
+    },
   });
   tag.value = decision?.tag ?? "";
   const look = h(
