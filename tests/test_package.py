@@ -32,6 +32,23 @@ def test_the_command_line_imports_no_framework():
     assert done.stdout.strip() == "set()"
 
 
+def test_a_study_of_points_imports_no_scikit_learn():
+    """Which takes a second, and 100 MB in each worker."""
+    code = """
+import sys, numpy as np, unknot
+labels = np.arange(60) % 3
+points = np.random.default_rng(0).normal(size=(60, 5)) + labels[:, None]
+measures = ["neighborhood_hit", "map_neighborhood_hit", "nc1", "distance_consistency"]
+unknot.study(
+    {"fc1": points, "fc2": points**2}, (None, labels), measures=measures, max_iter=250,
+    n_neighbors=15, perplexity=5, progress=False,
+)
+print("sklearn" in sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"
+
+
 def test_every_public_name_is_there():
     for name in unknot.__all__:
         assert getattr(unknot, name) is not None

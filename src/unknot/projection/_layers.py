@@ -251,7 +251,8 @@ def _map_after(
     before = _check_previous(previous, graph, int(tsne.n_components))
     if before is None:
         if points is None:
-            return _independent(tsne.set_params(init="random"), graph, "random")
+            tsne.init = "random"
+            return _independent(tsne, graph, "random")
         points = opened(points)
         if not isinstance(points, StoredPoints):
             numbers = as_numbers(points, "points")
@@ -275,15 +276,17 @@ def _map_after(
             random,
             resolve_n_jobs(tsne.n_jobs),
         )
-        return _independent(tsne.set_params(init=start), graph, "points")
+        # Not by set_params, for which scikit-learn would be imported: 100 MB in each worker.
+        tsne.init = start
+        return _independent(tsne, graph, "points")
     fits = _far_share(before, graph) <= _FAR_SHARE
     spread = _START_SPREAD if fits else SPREAD
     noise = random_of(tsne.random_state).standard_normal(before.shape)
     # Without a little noise, a map on a line would stay there, and equal points would not separate.
     start = spread * (before + 0.01 * noise)
-    tsne.set_params(init=start.astype(np.float32))
+    tsne.init = start.astype(np.float32)
     if fits:
-        tsne.set_params(early_exaggeration_iter=0)
+        tsne.early_exaggeration_iter = 0
     problem = tsne._fit(graph)
     map_ = align_map(tsne.embedding_, previous)  # type: ignore[arg-type]
     layer = LayerMap(
