@@ -2,11 +2,12 @@ import subprocess
 import sys
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 import scipy.linalg  # noqa: F401 # else the first use would load its BLAS
-from threadpoolctl import threadpool_info
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from unknot._parallel import blas_libraries
 from unknot._parallel.thread_team import ThreadTeam, single_threaded_blas
@@ -85,6 +86,89 @@ def test_blas_limit_is_restored_by_the_last_to_exit():
     assert set(blas_threads()) == {1}
     second.__exit__(None, None, None)
     assert blas_threads() == before
+
+
+def in_thread(function):
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
+def limited_threads():
+    with single_threaded_blas():
+        return blas_threads()
+
+
+def test_blas_is_limited_by_any_thread_whichever_was_the_first():
+    before = blas_threads()
+    libraries = blas_libraries.blas_libraries().lib_controllers
+    for library in libraries:
+        library.set_num_threads(library.num_threads)  # as another package does, in this thread
+    assert set(in_thread(limited_threads)) == {1}
+    assert blas_threads() == before
+    with single_threaded_blas():
+        assert set(in_thread(limited_threads)) == {1}
+        assert set(in_thread(blas_threads)) == {1}
+    assert blas_threads() == before
+    # And another package's thread still limits it.
+    assert set(in_thread(limit_by_threadpoolctl)) == {1}
+    assert blas_threads() == before
+
+
+def limit_by_threadpoolctl():
+    with threadpool_limits(1, user_api="blas"):
+        return blas_threads()
+
+
+class LibraryOfThreads:
+    """A BLAS with a number of threads for each thread that calls it."""
+
+    internal_api, threading_layer = "openblas", "openmp"
+
+    def __init__(self):
+        self._own = threading.local()
+
+    def get_num_threads(self):
+        return getattr(self._own, "number", 8)
+
+    def set_num_threads(self, number):
+        self._own.number = number
+
+
+def test_a_blas_with_threads_of_each_thread_is_limited_in_all_that_compute(monkeypatch):
+    library = LibraryOfThreads()
+    monkeypatch.setattr(blas_libraries, "_latest", [library])
+    monkeypatch.setattr(blas_libraries, "_found", None)
+
+    class Controller(blas_libraries.ThreadpoolController):
+        def __init__(self):
+            self.lib_controllers = [library]
+
+        def select(self, user_api):
+            return self
+
+    monkeypatch.setattr(blas_libraries, "ThreadpoolController", Controller)
+    seen = set()
+    with single_threaded_blas(), ThreadTeam(3) as team:
+        barrier = threading.Barrier(3)
+
+        def look(number):
+            barrier.wait(10)
+            seen.add((threading.get_ident(), library.get_num_threads()))
+
+        team.run_all(look, barrier.abort)
+        # A computation in another thread, while this one goes on.
+        assert in_thread(lambda: (nested(library), library.get_num_threads())) == (1, 8)
+        assert library.get_num_threads() == 1
+    assert len(seen) == 3
+    assert {number for _, number in seen} == {1}
+    assert library.get_num_threads() == 8
+
+
+def nested(library):
+    with single_threaded_blas():
+        with single_threaded_blas():
+            pass
+        return library.get_num_threads()
 
 
 def test_a_blas_that_is_loaded_later_is_found():

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from functools import cached_property
 from typing import Any, Literal
 
 import numpy as np
 
+from .._parallel.cached import cached_property
 from .._typing import Array
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator
-from functools import cached_property
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 
+from .._parallel.cached import cached_property
 from .._typing import Array, Float32, Float64
 from .._validation.arrays import as_numbers, is_small_float
 from .._validation.numbers import parse_memory

@@ -2,6 +2,9 @@
 
 To find them, threadpoolctl asks for the path of every loaded library: 6 ms a time where PyTorch is
 imported, and a study limits BLAS hundreds of times.
+
+A library has one number of threads for the whole process, or one for each thread that calls it:
+those that are built with OpenMP.
 """
 
 from __future__ import annotations
@@ -9,6 +12,7 @@ from __future__ import annotations
 import ctypes
 import sys
 from collections.abc import Callable
+from typing import Any
 
 from threadpoolctl import ThreadpoolController
 
@@ -64,6 +68,7 @@ def _counter() -> Callable[[], Counts | None]:
 
 count_libraries = _counter()
 _found: tuple[Counts, ThreadpoolController] | None = None
+_latest: list[Any] = []
 
 
 def blas_libraries() -> ThreadpoolController:
@@ -71,11 +76,55 @@ def blas_libraries() -> ThreadpoolController:
 
     Where the system does not count how often libraries were loaded, they are searched every time.
     """
-    global _found
+    global _found, _latest
     found, counts = _found, count_libraries()
     if found is not None and found[0] == counts:
         return found[1]
     controller = ThreadpoolController().select(user_api="blas")
     # The search itself may load a library; then the next call searches again.
     _found = None if counts is None else (counts, controller)
+    _latest = controller.lib_controllers
     return controller
+
+
+def limit_whole_process() -> Callable[[], None]:
+    """Limit libraries of one number of threads to 1; return what restores their numbers."""
+    return _limit([each for each in blas_libraries().lib_controllers if not _per_thread(each)])
+
+
+def limit_this_thread() -> Callable[[], None]:
+    """Limit libraries of a number for each thread to 1 here; return what restores their numbers.
+
+    They are those of the latest search.
+    """
+    return _limit([each for each in _latest if _per_thread(each)])
+
+
+def _per_thread(library: Any) -> bool:
+    return bool(library.internal_api == "openblas" and library.threading_layer == "openmp")
+
+
+def _limit(libraries: list[Any]) -> Callable[[], None]:
+    before = [(library, library.get_num_threads()) for library in libraries]
+    for library in libraries:
+        _set(library, 1)
+
+    def restore() -> None:
+        for library, number in before:
+            _set(library, number)
+
+    return restore
+
+
+def _set(library: Any, n_threads: int) -> None:
+    """Set a number of threads, whichever thread has set one before.
+
+    As of its version 3.8, threadpoolctl ignores all threads but the first one that sets a number,
+    until that one ends or is cleared.
+    """
+    clear = getattr(library, "clear_controlling_thread", lambda *, force: None)
+    try:
+        clear(force=True)
+        library.set_num_threads(n_threads)
+    finally:
+        clear(force=True)

@@ -18,7 +18,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
-from .blas_libraries import blas_libraries
+from .blas_libraries import limit_this_thread, limit_whole_process
 
 # Seconds between checks whether a worker's caller has been interrupted.
 POLL_INTERVAL = 0.05
@@ -242,6 +242,7 @@ def wait_for(event: threading.Event) -> None:
 
 
 def _serve(inbox: queue.SimpleQueue[_Job | None]) -> None:
+    limit_this_thread()
     while (job := inbox.get()) is not None:
         job.run_in_worker()
         del job  # else its arrays would stay alive until the next job
@@ -259,7 +260,8 @@ def single_threaded_blas() -> Iterator[None]:
     Products run on a `ThreadTeam` instead: the result of a product must not depend on the number
     of threads, and two alternating pools spin against each other. The limit applies to the whole
     process: the first context sets it and the last one restores the previous limit, so that
-    overlapping computations do not restore each other's.
+    overlapping computations do not restore each other's. Of libraries that have a limit for each
+    thread, it is set in the calling one; threads of a team are always limited.
     """
     # SciPy brings a BLAS of its own: one that is loaded inside would not be limited.
     import scipy.linalg  # noqa: F401
@@ -267,11 +269,13 @@ def single_threaded_blas() -> Iterator[None]:
     global _blas_users, _restore_blas
     with _blas_lock:
         if _blas_users == 0:
-            _restore_blas = blas_libraries().limit(limits=1).restore_original_limits
+            _restore_blas = limit_whole_process()
         _blas_users += 1
+    restore_here = limit_this_thread()
     try:
         yield
     finally:
+        restore_here()
         with _blas_lock:
             _blas_users -= 1
             if _blas_users == 0 and _restore_blas is not None:

@@ -7,12 +7,12 @@ from __future__ import annotations
 
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 
 from .._io.temporary import TemporaryFolder
+from .._parallel.cached import cached_property
 from .._parallel.thread_team import ThreadTeam
 from .._typing import Array, Float32, Int32, Int64
 from ._affinities import Affinities, joint, rank_of, thin_joint

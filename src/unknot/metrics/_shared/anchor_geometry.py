@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
+from ..._parallel.cached import cached_property
 from ..._parallel.thread_team import ThreadTeam
 from ..._typing import Array, Float64
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import numpy as np
 
+from ..._parallel.cached import cached_property
 from ..._typing import Array, Float64, Int64
 from .intervals import sum_of_squares
 from .neighbor_influence import count_returned

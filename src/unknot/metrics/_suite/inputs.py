@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..._io.stored_points import Rows, StoredPoints
+from ..._parallel.cached import cached_property
 from ..._typing import Array
 from .._shared.distances import (
     Consumer,

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from ..._parallel.cached import cached_property
 from ..._typing import Array
 from .._shared.metric import graph_of
 from .._shared.transition_influence import LeastChanged, NeighborChanges
