@@ -73,7 +73,7 @@ def test_results_have_every_number(run):
             "seconds_per_epoch",
             "training_seconds",
         } <= set(model)
-        assert model["same_score_when_loaded"] == {".keras": True, ".h5": True, ".yaml": True}
+        assert model["same_predictions_when_loaded"] == {".keras": True, ".h5": True, ".yaml": True}
     assert results["models"]["lenet"]["parameters"] == 65_558
     assert set(results["maps"]) == MAPS
     for name, map_ in results["maps"].items():

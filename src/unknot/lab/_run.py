@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
@@ -90,6 +91,10 @@ def run_lab(
     >>> results["models"]["lenet"]["test_accuracy"]  # doctest: +SKIP
     0.96
     """
+    # The images are read while Keras is imported.
+    reader = ThreadPoolExecutor(1, "unknot-reading")
+    mnist = reader.submit(load_dataset, "mnist")
+    reader.shutdown(wait=False)
     if settings is None:
         seed = check_integer(random_state, "random_state", 0, 2**31 - 1, "from 0 to 2**31 - 1")
         import_keras(backend, feature="The lab")
@@ -100,17 +105,19 @@ def run_lab(
     _check_writable(folder)
     claim(folder, FORMAT)
     with locked(folder):
-        return _run(Workspace(folder), settings, console or Console())
+        return _run(Workspace(folder), settings, mnist, console or Console())
 
 
-def _run(workspace: Workspace, settings: LabSettings, console: Console) -> dict[str, Any]:
+def _run(
+    workspace: Workspace, settings: LabSettings, mnist: Future[Dataset], console: Console
+) -> dict[str, Any]:
     from ._compiling import compile_in_background
     from ._figures import draw_figures
     from ._maps import MAPS, draw_maps, split_of_map
     from ._networks import train_networks
     from ._studies import PAGE, study_networks, write_page
 
-    data = _dataset(settings)
+    data = _sampled(mnist.result(), settings)
     console.print(
         shown(f"The lab on MNIST, with Keras on {settings.backend}, into {workspace.folder}"),
         highlight=False,
@@ -166,9 +173,8 @@ def _report_steps(steps: Iterable[tuple[str, Step]], console: Console) -> dict[s
     return done
 
 
-def _dataset(settings: LabSettings) -> Dataset:
+def _sampled(mnist: Dataset, settings: LabSettings) -> Dataset:
     """Return MNIST, subsampled to the sizes in the settings."""
-    mnist = load_dataset("mnist")
     assert mnist.test is not None
     train, test = mnist.train, mnist.test
     if settings.train_samples < len(train):
