@@ -83,6 +83,54 @@ def test_names_grow_with_a_map_as_high_as_a_wall(open_at, report):
     assert large == pytest.approx(2 * small, rel=0.05)
 
 
+def tick_names(opened):
+    """Return the font sizes of the names under the slider, and how far any runs into the next."""
+    return opened.page.evaluate(
+        """() => {
+            const sizeOf = (name) => parseFloat(getComputedStyle(name).fontSize);
+            const boxes = [...document.querySelectorAll(".tick bdi")]
+                .filter((name) => name.offsetParent)
+                .map((name) => [name.getBoundingClientRect(), sizeOf(name)])
+                .sort(([a], [b]) => a.left - b.left);
+            const rows = Map.groupBy(boxes, ([box]) => Math.round(box.top));
+            const over = [...rows.values()].flatMap((row) =>
+                row.slice(1).map(([box], i) => row[i][0].right - box.left));
+            return [Math.min(...boxes.map(([, size]) => size)), Math.max(-1e9, ...over)];
+        }"""
+    )
+
+
+@pytest.mark.parametrize(("width", "height", "size"), [(1280, 900, 13), (3840, 2160, 26)])
+@pytest.mark.parametrize("alone", [True, False])
+def test_names_of_layers_grow_where_the_map_has_a_wall(open_at, report, width, height, size, alone):
+    opened = open_at(report, "layer=fc5" + "&view=map" * alone, width, height)
+    if not alone:
+        opened.page.get_by_test_id("full-screen").click()
+        opened.page.wait_for_function("document.fullscreenElement")
+        opened.settled()
+    found, over = tick_names(opened)
+    assert found == pytest.approx(size)
+    assert over < 0
+    # Nothing is below the window.
+    whole = "(document.fullscreenElement ?? document.documentElement).scrollHeight"
+    assert opened.page.evaluate(f"{whole} - innerHeight") <= 1
+
+
+@pytest.mark.parametrize("width", [360, 1280])
+def test_the_title_of_a_small_map_is_not_on_it(open_at, tmp_path, width):
+    first = study_of(120, 4, 3, name="LeNet", measured=False)
+    second = study_of(120, 4, 2, name="Perceptron", measured=False)
+    page = write_report(first, tmp_path / "report.html", other=second)
+    opened = open_at(page, "layer=fc1", width)
+    opened.page.get_by_test_id("compare").click()
+    opened.settled("other-map")
+    titles = opened.page.get_by_test_id("map-title")
+    for title, pane in zip(titles.all(), ("map", "other-map"), strict=True):
+        box, map_ = title.bounding_box(), box_of(opened, f"[data-testid={pane}]")
+        above = box["y"] + box["height"] <= map_["y"] + 1
+        assert above == (width == 360)
+
+
 def test_two_models_keep_their_tools_in_one_row(open_at, tmp_path):
     first = study_of(120, 4, 3, name="LeNet", measured=False)
     second = study_of(120, 4, 2, name="Perceptron", measured=False)

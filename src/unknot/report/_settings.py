@@ -37,7 +37,7 @@ def _as_text(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:.4g}"
     if isinstance(value, Mapping):
-        return ", ".join(f"{key}: {_as_text(item)}" for key, item in value.items())
+        return ", ".join(f"{key}: {_as_text(item)}" for key, item in value.items()) or "none"
     if isinstance(value, list | tuple):
-        return ", ".join(map(_as_text, value))
-    return str(value)
+        return ", ".join(map(_as_text, value)) or "none"
+    return "none" if value is None else str(value)

@@ -43,8 +43,10 @@ export class Stepper {
   /** The name of what is shown, where there is no room for others. */
   private readonly here = h("p", { class: "here-name", "aria-hidden": "true" });
   private value = 0;
-  /** Pixels of the slider; 0 before it is in the document. */
+  /** Pixels of the slider, as if its names were of their usual size; 0 before it is shown. */
   private width = 0;
+  /** How many times their usual size the names have, which the style says. */
+  private large = 1;
   /** Where it begins in its element. */
   private inset = 0;
 
@@ -88,7 +90,8 @@ export class Stepper {
     this.element = h("div", { class: "stepper" }, this.input, row, this.here, this.bands);
     this.element.style.setProperty("--steps", String(steps.length));
     this.observer = new ResizeObserver(() => {
-      this.width = row.clientWidth;
+      this.large = Number(getComputedStyle(row).getPropertyValue("--large")) || 1;
+      this.width = row.clientWidth / this.large;
       this.inset = row.offsetLeft;
       this.thin();
     });
@@ -135,7 +138,10 @@ export class Stepper {
     this.element.classList.toggle("rows", (rows ?? 1) > 1);
     this.element.classList.toggle("blocked", blocks);
     this.element.style.setProperty("--rows", String(rows ?? 1));
-    this.element.style.setProperty("--room", `${Math.max(cell * (rows ?? every), MOST)}px`);
+    this.element.style.setProperty(
+      "--room",
+      `${this.large * Math.max(cell * (rows ?? every), MOST)}px`,
+    );
     this.here.hidden = this.bands.hidden = !blocks;
     if (blocks) this.band(width, cell);
   }
@@ -143,11 +149,11 @@ export class Stepper {
   /** The blocks under the slider, and over them what is shown. */
   private band(width: number, cell: number): void {
     const { steps, onStep } = this.options;
-    const { blocks, here, bands, value } = this;
+    const { blocks, here, bands, value, large } = this;
     here.replaceChildren(bdi(shortenMiddle(steps[value]?.short ?? "", width, tickWidth)));
-    const own = here.offsetWidth;
+    const own = here.offsetWidth / large;
     const left = Math.max(0, Math.min(width - own, (value + 0.5) * cell - own / 2));
-    here.style.left = `${this.inset + left}px`;
+    here.style.left = `${this.inset + large * left}px`;
     const room = ({ start, end }: Block) => (end - start) * cell - 6;
     const whole = blocks.every((block) => tickWidth(block.name) <= room(block));
     const common = whole ? "" : commonWord(blocks.map(({ name }) => name));
