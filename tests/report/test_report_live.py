@@ -417,6 +417,24 @@ def test_the_page_follows_and_keeps_what_is_looked_at(watched):
     page.get_by_text("epoch 12 · the training has ended").wait_for()
 
 
+def test_what_is_open_on_the_page_stays_open(watched):
+    page, folder, _ = watched
+    publish(folder, [0, 3], 2)
+    frame = shown(page, 2)
+    for name in ("epoch-grid", "about"):
+        frame.get_by_test_id(name).locator("summary").first.click()
+    frame.get_by_test_id("grid-0-1").wait_for()
+    frame.evaluate("scrollTo(0, document.documentElement.scrollHeight - innerHeight - 40)")
+    top = frame.evaluate("scrollY")
+    publish(folder, [0, 3, 12], 3)
+    frame = shown(page, 3)
+    opened = "[...document.querySelectorAll('details[open]')].map((each) => each.dataset.testid)"
+    assert {"epoch-grid", "about"} <= set(frame.evaluate(opened))
+    # The grid has a row for the new epoch.
+    assert frame.get_by_test_id("grid-0-2").count() == 1
+    assert frame.evaluate("scrollY") == pytest.approx(top, abs=2)
+
+
 def test_the_page_waits_for_the_first_epoch_and_says_when_the_server_is_gone(browser, folder):
     watcher = Watcher(folder)
     context = browser.new_context(viewport={"width": 360, "height": 640})
