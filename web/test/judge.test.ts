@@ -7,7 +7,7 @@ import {
 } from "../src/data/decisions.ts";
 import { suspects } from "../src/data/suspects.ts";
 import { Study } from "../src/data/study.ts";
-import { isNearOne } from "../src/components/scale.ts";
+import { areNearOne, drawn, floorOf, isNearOne } from "../src/components/scale.ts";
 import { type Curve, curvesOf, placeOn } from "../src/components/series.ts";
 import { initialState } from "../src/state/view-state.ts";
 import { layer, pack, payload, score, study } from "./example.ts";
@@ -85,6 +85,12 @@ describe("curves", () => {
     expect(isNearOne([curve(0.3, 0.98)])).toBe(false);
     expect(isNearOne([curve(0.8, 0.9)])).toBe(false);
     expect(isNearOne([{ ...curve(0.9, 0.98), kind: "null" }])).toBe(false);
+    expect(areNearOne([0.9, 0.98])).toBe(true);
+    // 1 stands a little above the greatest share below it, and not nowhere.
+    const floor = floorOf([0.9, 0.98, 1]);
+    expect(floor).toBeCloseTo(0.01);
+    expect(drawn(1, { errors: true, floor })).toBeCloseTo(2);
+    expect(floorOf([1, 1])).toBe(1e-4);
   });
 
   it("are less the untrained network's, where that is known", () => {

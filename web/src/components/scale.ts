@@ -34,18 +34,28 @@ export function hasErrors({ range, better }: Measure): boolean {
 
 /** Whether shares are so near 1 that only what they lack of it tells them apart. */
 export function isNearOne(curves: Curve[]): boolean {
-  const values = curves
-    .filter(({ kind }) => kind === "model")
-    .flatMap(({ runs }) => runs.flat().map(({ value }) => value));
+  return areNearOne(
+    curves
+      .filter(({ kind }) => kind === "model")
+      .flatMap(({ runs }) => runs.flat().map(({ value }) => value)),
+  );
+}
+
+export function areNearOne(values: number[]): boolean {
   return values.length > 1 && Math.min(...values) >= NEAR && Math.max(...values) >= NEAREST;
 }
 
 export function scaleOf(curves: Curve[], errors: boolean): Scale {
   const ofModels = curves.filter(({ kind }) => kind === "model");
   const values = ofModels.flatMap(({ runs }) => runs.flat().map(({ value }) => value));
-  const lacks = values.map((value) => 1 - value).filter((lack) => lack > 0);
-  const floor = lacks.length ? Math.max(FINEST, Math.min(...lacks) / 2) : FINEST;
-  const scale: Scale = { errors, floor, domain: null, below: [], above: [], beyond: new Set() };
+  const scale: Scale = {
+    errors,
+    floor: floorOf(values),
+    domain: null,
+    below: [],
+    above: [],
+    beyond: new Set(),
+  };
   const own = ends(ofModels, scale);
   const whole = ends(curves, scale);
   if (!own || !whole || own[1] - own[0] >= LEAST * (whole[1] - whole[0])) return scale;
@@ -66,7 +76,13 @@ export function scaleOf(curves: Curve[], errors: boolean): Scale {
   return scale;
 }
 
-function spanOf(values: number[]): string {
+/** The least share that values lack of 1, as it is drawn: half of the least that is not 0. */
+export function floorOf(values: number[]): number {
+  const lacks = values.map((value) => 1 - value).filter((lack) => lack > 0);
+  return lacks.length ? Math.max(FINEST, Math.min(...lacks) / 2) : FINEST;
+}
+
+export function spanOf(values: number[]): string {
   const [low, high] = [Math.min(...values), Math.max(...values)].map(formatNumber);
   return low === high ? (low ?? "") : `${low} to ${high}`;
 }

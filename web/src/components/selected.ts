@@ -7,6 +7,7 @@ import { bdi, h, s } from "../dom.ts";
 import { saveCsv } from "../export/selection.ts";
 import type { ViewState } from "../state/view-state.ts";
 import { placeName } from "./places.ts";
+import { areNearOne, drawn, floorOf, spanOf } from "./scale.ts";
 import { selectedColumns } from "./selected-columns.ts";
 
 const SHOWN = 7;
@@ -210,7 +211,15 @@ function lines({ study }: Context, state: ViewState, other: number[]): HTMLEleme
   const [own, theirs] = [state.selection, other].map((side) => hitsOver(study, state, side));
   if (!own || !theirs || own.filter((value) => value !== null).length < 2) return [];
   const x = (at: number) => RIM + (at / (own.length - 1)) * (WIDTH - 2 * RIM);
-  const y = (value: number) => HEIGHT - RIM - value * (HEIGHT - 2 * RIM);
+  const known = [...own, ...theirs].filter((value) => value !== null);
+  // Shares near 1 would be a flat line: they are drawn as the curves are.
+  const errors = areNearOne(known);
+  const scale = { errors, floor: floorOf(known) };
+  const [low, high] = errors
+    ? [drawn(Math.min(...known), scale), drawn(Math.max(...known), scale)]
+    : [0, 1];
+  const y = (value: number) =>
+    HEIGHT - RIM - ((drawn(value, scale) - low) / (high - low || 1)) * (HEIGHT - 2 * RIM);
   const path = (values: (number | null)[]) =>
     values
       .map((value, at) => {
@@ -238,7 +247,7 @@ function lines({ study }: Context, state: ViewState, other: number[]): HTMLEleme
     },
     s("path", {
       class: "ground",
-      d: `M${RIM} ${y(0)}H${WIDTH - RIM}M${RIM} ${y(1)}H${WIDTH - RIM}`,
+      d: `M${RIM} ${RIM}H${WIDTH - RIM}M${RIM} ${HEIGHT - RIM}H${WIDTH - RIM}`,
     }),
     s("path", { class: "theirs", d: path(theirs) }),
     s("path", { class: "own", d: path(own) }),
@@ -246,7 +255,7 @@ function lines({ study }: Context, state: ViewState, other: number[]): HTMLEleme
   );
   const dashed = state.against.length ? "the others" : "all";
   return [
-    h("h3", {}, "NH over the layers, 0 to 1"),
+    h("h3", {}, `NH over the layers, ${errors ? `${spanOf(known)}, log of errors` : "0 to 1"}`),
     h("div", {}, svg),
     h("p", { class: "hint", dir: "auto" }, `Dashed: ${dashed}. Dot: ${placeName(study, state)}.`),
   ];
