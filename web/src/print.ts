@@ -1,5 +1,5 @@
 import type { Context } from "./context.ts";
-import { type Look, sceneOf } from "./export/scene.ts";
+import { type Look, lookOn, sceneOf } from "./export/scene.ts";
 import { formatCount } from "./data/format.ts";
 import { h } from "./dom.ts";
 import { mapsSvg } from "./export/svg.ts";
@@ -21,7 +21,7 @@ export function followPrint(ctx: Context, picture: HTMLElement, looks: () => Loo
     const state = ctx.store.get();
     if (!still)
       picture.replaceChildren(
-        mapsSvg(sceneOf(ctx.study, state, false, onPaper(looks()))),
+        mapsSvg(sceneOf(ctx.study, state, false, lookOn(looks(), PAPER, GAP))),
         ...only(ctx, state.classes),
         ...filtered(state),
       );
@@ -56,15 +56,4 @@ function filtered({ only: points, onlyBy }: ViewState): HTMLElement[] {
   if (!points.length) return [];
   const by = onlyBy ? `: ${onlyBy.replace(" @ ", ", at ")}` : "";
   return [h("p", { class: "hint", dir: "auto" }, `Only ${formatCount(points.length)} points${by}`)];
-}
-
-/** The maps side by side on paper, each showing what it shows on the screen. */
-function onPaper(looks: Look[]): Look[] {
-  const width = (PAPER - GAP * (looks.length - 1)) / looks.length;
-  return looks.map((look) => {
-    const factor = width / Math.max(1, look.width);
-    const { kx, ky, tx, ty } = look.affine;
-    const affine = { kx: kx * factor, ky: ky * factor, tx: tx * factor, ty: ty * factor };
-    return { ...look, affine, width, height: look.height * factor };
-  });
 }

@@ -27,6 +27,7 @@ import { Sprites } from "./data/sprites.ts";
 import { Study } from "./data/study.ts";
 import { listOf } from "./data/format.ts";
 import { download, h } from "./dom.ts";
+import { captionOf } from "./export/caption.ts";
 import { toPng } from "./export/png.ts";
 import { sceneOf } from "./export/scene.ts";
 import { fileName } from "./export/file-name.ts";
@@ -206,11 +207,22 @@ function buildOne(
   ctx.onDestroy(
     ctx.store.watch(["other"], ({ other }) => desk.classList.toggle("comparing", other !== null)),
   );
-  const scene = () => sceneOf(study, ctx.store.get(), ctx.fleeting.get().dark, stage.looks());
+  // Paper is white.
+  const scene = (paper: number | null) =>
+    sceneOf(
+      study,
+      ctx.store.get(),
+      ctx.fleeting.get().dark && paper === null,
+      stage.looks(),
+      paper,
+    );
   const save = {
-    savePng: () => void toPng(scene()).then((blob) => download(fileName(ctx, "png"), blob)),
-    saveSvg: () =>
-      download(fileName(ctx, "svg"), new Blob([toSvg(scene())], { type: "image/svg+xml" })),
+    savePng: (paper: number | null) =>
+      void toPng(scene(paper)).then((blob) => download(fileName(ctx, "png"), blob)),
+    saveSvg: (paper: number | null) => {
+      const svg = toSvg(scene(paper), captionOf(study, ctx.store.get()));
+      download(fileName(ctx, "svg"), new Blob([svg], { type: "image/svg+xml" }));
+    },
     linked: options.deepLinks ?? false,
   };
   const page = h(

@@ -6,6 +6,7 @@ import { trendOf } from "../src/components/sparkline.ts";
 import { commonWord } from "../src/components/stepper.ts";
 import { blocksOf, shortNames } from "../src/data/names.ts";
 import { Study } from "../src/data/study.ts";
+import { layoutOf } from "../src/export/layout.ts";
 import { sceneOf } from "../src/export/scene.ts";
 import { initialState } from "../src/state/view-state.ts";
 import { payload, study } from "./example.ts";
@@ -92,6 +93,13 @@ describe("many classes", () => {
     const { legend } = sceneOf(s, initialState(s), false, [look]);
     expect(legend.entries.length).toBe(40);
     expect(legend.entries.at(-1)?.label).toBe("and 261 more");
+    // On paper it is below them, as high as a few lines of text.
+    const paper = sceneOf(s, initialState(s), false, [look], 3.3);
+    expect(paper.legend.entries.at(-1)?.label).toBe("and 277 more");
+    const { width, height, legendTop, top } = layoutOf(paper);
+    expect(width).toBe(440);
+    expect(legendTop).toBeGreaterThan(top + (paper.panels[0]?.height ?? 0));
+    expect(height).toBeLessThan(700);
   });
 });
 

@@ -370,7 +370,7 @@ describe("what is saved", () => {
     const entry = { label: "x", color: "#000000", count: 1, class: null };
     const panel = {
       title: "",
-      subtitle: "",
+      subtitles: [],
       width: 200,
       height: 200,
       radius: 1,
@@ -385,6 +385,7 @@ describe("what is saved", () => {
       layoutOf({
         title: "",
         dark: false,
+        paper: null,
         panels: [panel],
         legend: { title: "", entries: Array(n).fill(entry), lines: [], shapes: false },
       });

@@ -1,6 +1,7 @@
 import { type Context, change } from "../context.ts";
 import type { Place } from "../data/study.ts";
 import { h, press } from "../dom.ts";
+import { captionOf } from "../export/caption.ts";
 import { icon } from "../icons.ts";
 import {
   COLORS,
@@ -33,8 +34,9 @@ const OVERLAY_NAMES: Record<Overlay, string> = {
 };
 
 export interface Actions {
-  savePng(): void;
-  saveSvg(): void;
+  /** For a paper of some inches, or as on the screen. */
+  savePng(paper: number | null): void;
+  saveSvg(paper: number | null): void;
   /** Whether the address holds what is shown. */
   linked: boolean;
 }
@@ -269,6 +271,12 @@ function beside({ study }: Context, place: Place): Place {
   return { model, layer: last === layer ? (mapped[0] ?? layer) : last, epoch };
 }
 
+/** Widths of pictures in most journals. */
+const PAPERS = [
+  [3.3, "one column"],
+  [6.9, "two columns"],
+] as const;
+
 function saveMenu(ctx: Context, { savePng, saveSvg, linked }: Actions): HTMLElement {
   const menu = h("details", { class: "menu of-map", "data-testid": "save-menu" });
   const copy = (text: string, what: string) => {
@@ -305,13 +313,26 @@ function saveMenu(ctx: Context, { savePng, saveSvg, linked }: Actions): HTMLElem
       },
       text,
     );
+  const sizes = h(
+    "select",
+    { "aria-label": "Size of the picture", "data-testid": "picture-size" },
+    h("option", { value: "" }, "as on the screen"),
+    ...PAPERS.map(([inches, name]) =>
+      h("option", { value: String(inches) }, `${name}, ${inches} in`),
+    ),
+  );
+  const paper = () => (sizes.value ? Number(sizes.value) : null);
   menu.append(
     h("summary", { class: "with-icon" }, icon("save"), "Save"),
     h(
       "div",
       { class: "menu-body" },
-      entry("save-png", "Picture as PNG", savePng),
-      entry("save-svg", "Picture as SVG", saveSvg),
+      h("label", { class: "sizes" }, "Picture", sizes),
+      entry("save-png", "Save as PNG", () => savePng(paper())),
+      entry("save-svg", "Save as SVG", () => saveSvg(paper())),
+      entry("copy-caption", "Copy a caption", () =>
+        copy(captionOf(ctx.study, ctx.store.get()), "The caption"),
+      ),
       linked &&
         entry("copy-link", "Copy a link to this view", () => copy(location.href, "The link")),
       linked &&

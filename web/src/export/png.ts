@@ -1,40 +1,43 @@
-import { shorten, shortenMiddle } from "../data/format.ts";
-import { FONT, NAME_SIZE, textWidth } from "../map/names.ts";
-import { entryText } from "./svg.ts";
+import { shorten } from "../data/format.ts";
+import { FONT, NAME_SIZE } from "../map/names.ts";
+import { entryText, headOf } from "./svg.ts";
 import { type Marker, markerOf, markerPath } from "../map/markers.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
-import { COLUMN, FILL, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
+import { FILL, PAD, entryAt, inks, layoutOf, lineAt } from "./layout.ts";
 import type { Overlay } from "../state/view-state.ts";
 import type { Panel, Scene } from "./scene.ts";
 
 /** Pixels of the picture to one of the screen, so that it can be printed. */
 const SCALE = 2;
+/** Dots to an inch of a picture for paper. */
+const DENSITY = 300;
 
 /** A picture as PNG. */
 export function toPng(scene: Scene): Promise<Blob> {
   const layout = layoutOf(scene);
   const { ground, ink } = inks(scene.dark);
   const canvas = document.createElement("canvas");
-  canvas.width = layout.width * SCALE;
-  canvas.height = layout.height * SCALE;
+  const { paper } = scene;
+  const scale = paper === null ? SCALE : (paper * DENSITY) / layout.width;
+  canvas.width = Math.round(layout.width * scale);
+  canvas.height = Math.round(layout.height * scale);
   const pen = canvas.getContext("2d");
   if (!pen) return Promise.reject(new Error("the browser gives no canvas to draw on"));
-  pen.scale(SCALE, SCALE);
+  pen.scale(scale, scale);
   pen.fillStyle = ground;
   pen.fillRect(0, 0, layout.width, layout.height);
-  write(pen, shorten(scene.title, 80), PAD, 28, ink, `600 16px ${FONT}`);
+  if (paper === null) write(pen, shorten(scene.title, 80), PAD, 28, ink, `600 16px ${FONT}`);
   scene.panels.forEach((panel, i) =>
-    drawPanel(pen, panel, layout.lefts[i] as number, inks(scene.dark)),
+    drawPanel(pen, panel, layout.lefts[i] as number, layout.top, inks(scene.dark)),
   );
   pen.save();
-  pen.translate(layout.legendLeft, HEAD);
+  pen.translate(layout.legendLeft, layout.legendTop);
   write(pen, shorten(scene.legend.title, 26), 0, 14, ink, `600 13px ${FONT}`);
   scene.legend.entries.forEach(({ label, color, class: index }, i) => {
-    const x = Math.floor(i / layout.rows) * COLUMN;
-    const y = ROW * (1 + (i % layout.rows)) + 14;
+    const [x, y] = entryAt(layout, i);
     const marker = scene.legend.shapes && index !== null ? markerOf(index) : "circle";
     if (color !== "none") mark(pen, marker, x + 6, y - 4, marker === "circle" ? 5 : 6, color);
-    write(pen, entryText(label), x + 18, y, ink, `13px ${FONT}`);
+    write(pen, entryText(label, layout.column), x + 18, y, ink, `13px ${FONT}`);
   });
   scene.legend.lines.forEach((kind, i) => {
     const { x, y } = lineAt(layout, i);
@@ -57,15 +60,16 @@ function drawPanel(
   pen: CanvasRenderingContext2D,
   panel: Panel,
   left: number,
+  top: number,
   { ground, ink, muted }: ReturnType<typeof inks>,
 ): void {
   const { width, height, affine, radius } = panel;
   pen.save();
-  pen.translate(left, HEAD);
-  const title = shortenMiddle(panel.title, width / 2, (text) => textWidth(text, 13, 600));
+  pen.translate(left, top);
+  const { title, subtitle } = headOf(panel);
   write(pen, title, 0, -10, ink, `600 13px ${FONT}`);
   const offset = pen.measureText(title).width + 8;
-  write(pen, panel.subtitle, offset, -10, muted, `13px ${FONT}`);
+  write(pen, subtitle, offset, -10, muted, `13px ${FONT}`);
   pen.strokeStyle = muted;
   pen.globalAlpha = 0.4;
   pen.strokeRect(0, 0, width, height);

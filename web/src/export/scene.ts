@@ -9,7 +9,7 @@ import { Crowd, type PlacedName, placeNames, textWidth } from "../map/names.ts";
 import { type Shape, shapesOf } from "../map/overlay.ts";
 import { type Marker, markerOf, markerSize } from "../map/markers.ts";
 import { pointSize, pointZoom } from "../map/scatter.ts";
-import { inks } from "./layout.ts";
+import { PAPER_GAP, inks, mostEntries } from "./layout.ts";
 import { epochWords } from "../components/places.ts";
 import { type Overlay, type ViewState, scoreOf } from "../state/view-state.ts";
 
@@ -23,7 +23,8 @@ export interface Dot {
 
 export interface Panel {
   title: string;
-  subtitle: string;
+  /** What stands after the title, the most important first. */
+  subtitles: string[];
   width: number;
   height: number;
   affine: Affine;
@@ -43,6 +44,8 @@ export interface Panel {
 export interface Scene {
   title: string;
   dark: boolean;
+  /** Inches wide, where it is for paper. */
+  paper: number | null;
   panels: Panel[];
   legend: { title: string; entries: LegendEntry[]; lines: Overlay[]; shapes: boolean };
 }
@@ -52,9 +55,35 @@ export interface Look {
   affine: Affine;
   width: number;
   height: number;
+  /** How many times as large as on the screen; 1 by default. */
+  factor?: number;
 }
 
-export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Look[]): Scene {
+/** The least radius of a point, which paper still shows. */
+const LEAST = 0.8;
+/** Units of a picture for paper to an inch: its text has 7 to 8 points. */
+const PER_INCH = 400 / 3;
+
+/** Maps side by side on a width, each showing what it shows on the screen. */
+export function lookOn(looks: Look[], all: number, gap: number): Look[] {
+  const width = (all - gap * (looks.length - 1)) / looks.length;
+  return looks.map((look) => {
+    const factor = width / Math.max(1, look.width);
+    const { kx, ky, tx, ty } = look.affine;
+    const affine = { kx: kx * factor, ky: ky * factor, tx: tx * factor, ty: ty * factor };
+    return { ...look, affine, width, height: look.height * factor, factor };
+  });
+}
+
+export function sceneOf(
+  study: Study,
+  state: ViewState,
+  dark: boolean,
+  onScreen: Look[],
+  paper: number | null = null,
+): Scene {
+  const looks =
+    paper === null ? onScreen : lookOn(onScreen, Math.round(paper * PER_INCH) - 2, PAPER_GAP);
   const { title, entries, ofClasses } = coloring(study, state, dark);
   const used = entries.filter(
     ({ class: index }) => index === null || !state.classes || state.classes.includes(index),
@@ -63,26 +92,24 @@ export function sceneOf(study: Study, state: ViewState, dark: boolean, looks: Lo
   return {
     title: study.payload.title,
     dark,
+    paper,
     panels,
     legend: {
       title,
-      entries: listed(used, panels),
+      entries: listed(used, panels, mostEntries(paper)),
       lines: state.overlays,
       shapes: state.shapes && ofClasses,
     },
   };
 }
 
-/** Most entries of a legend, which is not to be wider than the maps. */
-const MOST = 40;
-
 /** The entries that a picture's legend has room for: those named on a map, then those of most points. */
-function listed(entries: LegendEntry[], panels: Panel[]): LegendEntry[] {
-  if (entries.length <= MOST) return entries;
+function listed(entries: LegendEntry[], panels: Panel[], most: number): LegendEntry[] {
+  if (entries.length <= most) return entries;
   const named = new Set(panels.flatMap(({ names }) => names.map((name) => name.class)));
   const rank = ({ class: index }: LegendEntry) => Number(named.has(index ?? -1));
   const kept = new Set(
-    [...entries].sort((a, b) => rank(b) - rank(a) || b.count - a.count).slice(0, MOST - 1),
+    [...entries].sort((a, b) => rank(b) - rank(a) || b.count - a.count).slice(0, most - 1),
   );
   const rest = entries.length - kept.size;
   const words = { label: `and ${formatCount(rest)} more`, color: "none", count: 0, class: null };
@@ -97,10 +124,9 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const { place, affine, width, height } = look;
   const coords = study.coords(place);
   const title = study.listed(place).name;
-  const subtitle = subtitleOf(study, state, place);
   const panel: Panel = {
     title,
-    subtitle,
+    subtitles: subtitlesOf(study, state, place),
     width,
     height,
     affine,
@@ -115,8 +141,10 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   const { categories, colors, last, ofClasses } = coloring(study, { ...state, ...place }, dark);
   const only = shown(study, state);
   const shaped = state.shapes && ofClasses;
-  const size = pointSize(only?.length ?? study.n, height);
-  panel.radius = ((shaped ? markerSize(size) : size) / 2) * pointZoom(affine, height);
+  const { factor = 1 } = look;
+  const size = pointSize(only?.length ?? study.n, height / factor);
+  const radius = ((shaped ? markerSize(size) : size) / 2) * pointZoom(affine, height);
+  panel.radius = Math.max(LEAST, factor * radius);
   const chosen = state.selection.length ? new Set(state.selection) : null;
   const add = (i: number) => {
     const x = affine.tx + affine.kx * (coords.x[i] as number);
@@ -171,7 +199,7 @@ function panelOf(study: Study, state: ViewState, dark: boolean, look: Look): Pan
   return panel;
 }
 
-function subtitleOf(study: Study, state: ViewState, place: Place): string {
+function subtitlesOf(study: Study, state: ViewState, place: Place): string[] {
   const parts: string[] = [];
   if (study.models.length > 1) parts.push(study.model(place.model).name);
   parts.push(...epochWords(study, place));
@@ -187,5 +215,5 @@ function subtitleOf(study: Study, state: ViewState, place: Place): string {
     const score = scoreOf(study, place, measure.name);
     parts.push(`${measureTitle(measure, study.payload.measures)} ${formatNumber(score?.value)}`);
   }
-  return parts.join(" · ");
+  return parts;
 }

@@ -3,41 +3,44 @@ import { FONT, NAME_SIZE, textWidth } from "../map/names.ts";
 import { s } from "../dom.ts";
 import { markerOf, markerPath } from "../map/markers.ts";
 import { DASHES, LINES } from "../map/overlay.ts";
-import { COLUMN, FILL, HEAD, PAD, ROW, inks, layoutOf, lineAt } from "./layout.ts";
+import { FILL, PAD, entryAt, inks, layoutOf, lineAt } from "./layout.ts";
 import type { Dot, Panel, Scene } from "./scene.ts";
 
-/** A picture as SVG, with real circles, shapes and legend. */
-export function toSvg(scene: Scene): string {
+/** A picture as SVG, with real circles, shapes and legend, and what its caption should say. */
+export function toSvg(scene: Scene, caption = ""): string {
   const layout = layoutOf(scene);
   const { ground, ink } = inks(scene.dark);
-  const { width, height } = layout;
+  const { width, height, top } = layout;
+  const { paper } = scene;
   const svg = s(
     "svg",
     {
-      width,
-      height,
+      width: paper === null ? width : `${paper}in`,
+      height: paper === null ? height : `${round((paper * height) / width)}in`,
       viewBox: `0 0 ${width} ${height}`,
       "font-family": FONT,
       "font-size": 13,
       fill: ink,
     },
     s("title", {}, scene.title),
+    caption && s("desc", {}, caption),
     s("rect", { width, height, fill: ground }),
-    s("text", { x: PAD, y: 28, "font-size": 16, "font-weight": 600 }, shorten(scene.title, 80)),
+    // On paper a caption says it.
+    paper === null &&
+      s("text", { x: PAD, y: 28, "font-size": 16, "font-weight": 600 }, shorten(scene.title, 80)),
   );
   scene.panels.forEach((panel, i) =>
-    svg.append(panelOf(panel, layout.lefts[i] as number, HEAD, inks(scene.dark))),
+    svg.append(panelOf(panel, layout.lefts[i] as number, top, inks(scene.dark))),
   );
-  const legend = s("g", { transform: `translate(${layout.legendLeft} ${HEAD})` });
+  const legend = s("g", { transform: `translate(${layout.legendLeft} ${layout.legendTop})` });
   legend.append(s("text", { y: 14, "font-weight": 600 }, shorten(scene.legend.title, 26)));
   scene.legend.entries.forEach(({ label, color, class: index }, i) => {
-    const x = Math.floor(i / layout.rows) * COLUMN;
-    const y = ROW * (1 + (i % layout.rows)) + 14;
+    const [x, y] = entryAt(layout, i);
     legend.append(
       scene.legend.shapes && index !== null
         ? s("path", { d: markerPath(markerOf(index), x + 6, y - 4, 6), ...EVEN, fill: color })
         : s("circle", { cx: x + 6, cy: y - 4, r: 5, fill: color }),
-      s("text", { x: x + 18, y }, entryText(label)),
+      s("text", { x: x + 18, y }, entryText(label, layout.column)),
     );
   });
   scene.legend.lines.forEach((kind, i) => {
@@ -83,8 +86,20 @@ export function mapsSvg({ dark, panels }: Scene): SVGElement {
 const HEADING = 26;
 
 /** A name in the legend, which has one column's room. */
-export function entryText(label: string): string {
-  return shortenMiddle(label, COLUMN - 26, (text) => textWidth(text, 13, 400));
+export function entryText(label: string, column: number): string {
+  return shortenMiddle(label, column - 26, (text) => textWidth(text, 13, 400));
+}
+
+/** The name of a map, and as much after it as there is room for. */
+export function headOf({ title, subtitles, width }: Panel): { title: string; subtitle: string } {
+  const short = shortenMiddle(title, width / 2, (text) => textWidth(text, 13, 600));
+  const room = width - textWidth(short, 13, 600) - 10;
+  const widthOf = (text: string) => textWidth(text, 13, 400);
+  for (let count = subtitles.length; count > 1; count--) {
+    const subtitle = subtitles.slice(0, count).join(" · ");
+    if (widthOf(subtitle) <= room) return { title: short, subtitle };
+  }
+  return { title: short, subtitle: shortenMiddle(subtitles[0] ?? "", room, widthOf) };
 }
 
 /** How a ring keeps its hole. */
@@ -101,6 +116,7 @@ function panelOf(
   const halo = { stroke: ground, "stroke-width": 3, "paint-order": "stroke" };
   const { width, height, affine } = panel;
   const { kx, ky, tx, ty } = affine;
+  const { title, subtitle } = headOf(panel);
   clips += 1;
   const clip = `clip-${clips}`;
   const place = `translate(${tx} ${ty}) scale(${kx} ${ky})`;
@@ -123,8 +139,8 @@ function panelOf(
     s(
       "text",
       { x: 0, y: -10, "font-weight": 600 },
-      shortenMiddle(panel.title, panel.width / 2, (text) => textWidth(text, 13, 600)),
-      s("tspan", { fill: muted, "font-weight": 400, dx: 8 }, panel.subtitle),
+      title,
+      s("tspan", { fill: muted, "font-weight": 400, dx: 8 }, subtitle),
     ),
     s("clipPath", { id: clip }, s("rect", { width: round(width), height: round(height) })),
     s(
