@@ -68,7 +68,9 @@ def test_a_picture_for_paper_has_its_width_and_readable_type(
     svg = save(opened, "svg", size, tmp_path / "map.svg")
     png = save(opened, "png", size, tmp_path / "map.png")
     with Image.open(png) as image:
+        image.load()  # its checksums are right
         assert image.width == round(300 * float(size))
+        assert image.info["dpi"] == pytest.approx((300, 300), abs=0.1)
         # Paper is white, whatever the screen is.
         assert image.convert("L").getpixel((image.width - 1, image.height - 1)) == 255
         high = image.height / image.width

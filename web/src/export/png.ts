@@ -51,9 +51,36 @@ export function toPng(scene: Scene): Promise<Blob> {
     write(pen, LINES[kind], x + 30, y, ink, `12px ${FONT}`);
   });
   pen.restore();
-  return new Promise((resolve, reject) => {
+  const drawn = new Promise<Blob>((resolve, reject) => {
     canvas.toBlob((blob) => (blob ? resolve(blob) : reject(new Error("the picture is too large"))));
   });
+  return paper === null ? drawn : drawn.then((blob) => dense(blob, DENSITY));
+}
+
+/** Bytes of a PNG before which its density may stand: the signature, and the chunk of its size. */
+const START = 33;
+const INCH = 0.0254;
+
+/** Write into a PNG how many dots it has to an inch, so that it has its size on paper. */
+async function dense(blob: Blob, density: number): Promise<Blob> {
+  const chunk = new DataView(new ArrayBuffer(21));
+  chunk.setUint32(0, 9);
+  [..."pHYs"].forEach((letter, i) => chunk.setUint8(4 + i, letter.charCodeAt(0)));
+  chunk.setUint32(8, Math.round(density / INCH));
+  chunk.setUint32(12, Math.round(density / INCH));
+  chunk.setUint8(16, 1); // dots to a meter
+  chunk.setUint32(17, crc32(new Uint8Array(chunk.buffer, 4, 13)));
+  const bytes = await blob.arrayBuffer();
+  return new Blob([bytes.slice(0, START), chunk.buffer, bytes.slice(START)], { type: blob.type });
+}
+
+function crc32(bytes: Uint8Array): number {
+  let crc = -1;
+  for (const byte of bytes) {
+    crc ^= byte;
+    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
+  }
+  return ~crc >>> 0;
 }
 
 function drawPanel(
