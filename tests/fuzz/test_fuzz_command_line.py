@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sklearn  # noqa: F401 # sets a variable of the environment when it is first imported
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -97,6 +98,8 @@ def run(arguments):
 @example("report", ["folder", "--compare", "\0"])
 @example("show", ["\udcff", "--csv", "x" * 5000])
 @example("train", ["lenet", "digits", "-o", "x" * 5000 + ".keras"])
+@example("lab", ["x" * 5000, "y" * 5000])
+@example("study", ["x" * 5000] * 6)
 def test_any_command_line_ends_in_one_clear_error_or_none(command, arguments):
     before = os.environ.copy()
     code, _, err = run([command, *arguments])

@@ -106,10 +106,14 @@ def test_many_points_open_and_respond(browser, tmp_path, n_samples):
     session = page.context.new_cdp_session(page.page)
     session.send("Performance.enable")
 
-    before = script_seconds(session)
-    handler, tasks = page.page.evaluate(LAYER_CHANGE, 3)
-    page.until(layer="fc3")
-    scripts = 1000 * (script_seconds(session) - before)
+    # The least of three changes: the others may have waited for other programs.
+    changes = []
+    for layer in (3, 2, 4):
+        before = script_seconds(session)
+        handler, tasks = page.page.evaluate(LAYER_CHANGE, layer)
+        page.until(layer=f"fc{layer}")
+        changes.append((1000 * (script_seconds(session) - before), handler, tasks))
+    scripts, handler, tasks = min(changes)
     print(
         f"\n{n_samples:,} points: {path.stat().st_size / 1e6:.1f} MB written in {writing:.1f} s, "
         f"first paint {paint:.0f} ms, first map {drawn:.0f} ms; a layer change: handler "

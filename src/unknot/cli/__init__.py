@@ -102,8 +102,17 @@ def _wait_for_zarr() -> None:
         thread.join(timeout=10)
 
 
+# Longer words of an error, such as an argument of a million letters, are cut in their middle.
+_LONGEST_WORD = 1000
+
+
 def _one_line(error: Exception) -> str:
     """Format an error as one line; empty if the help was printed instead."""
+    longer = re.compile(rf"\S{{{_LONGEST_WORD + 1},}}")
+    return longer.sub(lambda word: f"{word[0][:600]}…{word[0][-200:]}", _message(error))
+
+
+def _message(error: Exception) -> str:
     if callable(usage := getattr(error, "format_message", None)):  # a usage error of Click
         message = " ".join(usage().split()).replace(": Value error, ", ": ")
         context = getattr(error, "ctx", None)
