@@ -65,6 +65,7 @@ def test_a_picture_for_paper_has_its_width_and_readable_type(
     if compared:
         opened.page.get_by_test_id("compare").click()
         opened.settled("other-map")
+    opened.page.get_by_test_id("overlay-ellipses").click()
     svg = save(opened, "svg", size, tmp_path / "map.svg")
     png = save(opened, "png", size, tmp_path / "map.png")
     with Image.open(png) as image:
@@ -85,11 +86,12 @@ def test_a_picture_for_paper_has_its_width_and_readable_type(
     tab.close()
     assert all(each["inside"] for each in texts), [each for each in texts if not each["inside"]]
     sizes = [each["size"] for each in texts]
-    assert min(sizes) > 6.4
+    assert min(sizes) > 6.99
     assert max(sizes) < 9.1
     # The legend is below the maps, whole.
-    lowest = sorted(texts, key=lambda each: each["top"])[-10:]
-    assert len({each["text"] for each in lowest}) == 10
+    *legend, ellipse = sorted(texts, key=lambda each: each["top"])[-11:]
+    assert len({each["text"] for each in legend}) == 10
+    assert ellipse["text"] == "best-fitting ellipse of a class"
 
 
 def test_the_caption_says_what_the_picture_stands_on(opened, tmp_path):

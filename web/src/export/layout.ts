@@ -10,7 +10,7 @@ export const COLUMN = 190;
 /** Opacity of the inside of a shape. */
 export const FILL = 0.06;
 /** Width of the legend's lines with what they mean. */
-const LINE = 250;
+const LINE = 270;
 /** Most entries of a legend beside the maps. */
 const MOST = 40;
 

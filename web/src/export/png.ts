@@ -48,7 +48,7 @@ export function toPng(scene: Scene): Promise<Blob> {
     pen.moveTo(x, y - 4);
     pen.lineTo(x + 22, y - 4);
     pen.stroke();
-    write(pen, LINES[kind], x + 30, y, ink, `12px ${FONT}`);
+    write(pen, LINES[kind], x + 30, y, ink, `13px ${FONT}`);
   });
   pen.restore();
   const drawn = new Promise<Blob>((resolve, reject) => {

@@ -56,7 +56,7 @@ export function toSvg(scene: Scene, caption = ""): string {
         "stroke-width": 1.5,
         "stroke-dasharray": dashes,
       }),
-      s("text", { x: x + 30, y, "font-size": 12 }, LINES[kind]),
+      s("text", { x: x + 30, y }, LINES[kind]),
     );
   });
   svg.append(legend);
